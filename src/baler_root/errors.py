@@ -1,0 +1,76 @@
+"""Errors, by whose fault they are: one base class, few kinds.
+
+Messages say what, where, expected and found, and what to do about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class BalerError(Exception):
+    """Base class of every error this package raises on purpose."""
+
+
+class FormatError(BalerError, ValueError):
+    """A `.baler` file breaks a rule of the format."""
+
+
+class CorruptFileError(FormatError):
+    """Bytes differ from what was written: a checksum, digest or length disagrees."""
+
+
+class TruncatedFileError(FormatError):
+    """The file ends before the data it promises."""
+
+
+class UnsupportedFeatureError(FormatError):
+    """The file needs a format version, feature or codec that this reader lacks."""
+
+
+class UnknownCodecError(BalerError, LookupError):
+    """No installed package provides the codec of this id."""
+
+
+class SourceError(BalerError):
+    """The ROOT input cannot be read, or holds something that cannot be carried."""
+
+
+class ErrorBoundViolated(BalerError):
+    """A decoded value misses its bound: a bug in a codec, never shipped silently."""
+
+
+class ConfigError(BalerError, ValueError):
+    """A rule, bound or option makes no sense."""
+
+
+class OutputError(BalerError, OSError):
+    """The output cannot be written where it was asked for."""
+
+
+class KeyInFileError(BalerError, KeyError):
+    """No tree, branch or object of this name.
+
+    Behaves as `KeyError`, as `uproot.KeyInFileError` does, and names the nearest keys.
+    """
+
+    def __init__(self, key: str, keys: Iterable[str] = (), where: str = "") -> None:
+        super().__init__(key)
+        self.key = key
+        self.where = where
+        self.nearest = nearest(key, keys)
+
+    def __str__(self) -> str:
+        inside = f" in {self.where}" if self.where else ""
+        hint = f"; nearest: {', '.join(map(repr, self.nearest))}" if self.nearest else ""
+        return f"not found: {self.key!r}{inside}{hint}"
+
+
+class MissingExtraError(BalerError, ImportError):
+    """An optional dependency is needed; the message has the install line."""
+
+
+def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
+    """The up to `n` known words most like `word`, best first."""
+    return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=n, cutoff=0.5)
