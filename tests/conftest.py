@@ -1,0 +1,162 @@
+"""Fixtures shared by all tests: where the data is, small ROOT files, hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+import uproot
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "default", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "nightly", max_examples=2000, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+DATA = Path(os.environ.get("BALER_ROOT_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+
+Columns = dict[str, object]
+
+
+def data_path(*parts: str) -> Path:
+    """Path of a data file or folder; skips the test, naming it, where it is absent."""
+    path = DATA.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"no data at {path} (BALER_ROOT_DATA says where to look)")
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with `real/`, `generated/` and `coverage/`; skips where it is absent."""
+    return data_path()
+
+
+@pytest.fixture(scope="session")
+def data_file() -> Callable[..., Path]:
+    """`data_file("real", "x.root")` is that path; skips where it is absent."""
+    return data_path
+
+
+def flat_columns(n: int = 1000, seed: int = 1) -> Columns:
+    """One column per numeric dtype, a constant, a duplicate, sentinels, NaN, infinities and -0."""
+    rng = np.random.default_rng(seed)
+    energy = rng.exponential(50.0, n).astype(np.float32)
+    special = rng.normal(0.0, 1.0, n)
+    special[: min(n, 6)] = [np.nan, np.inf, -np.inf, -0.0, -999.0, 5e-324][: min(n, 6)]
+    return {
+        "event": np.arange(10**12, 10**12 + n, dtype=np.uint64),
+        "run": np.full(n, 204564, np.uint32),
+        "weight": rng.normal(1.0, 0.1, n).astype(np.float32),
+        "energy": energy,
+        "energy_copy": energy.copy(),
+        "special": special,
+        "trigger": rng.random(n) < 0.1,
+        **{f"i{8 * size}": rng.integers(-100, 100, n).astype(f"i{size}") for size in (1, 2, 4, 8)},
+        **{f"u{8 * size}": rng.integers(0, 200, n).astype(f"u{size}") for size in (1, 2, 4)},
+    }
+
+
+def jagged_columns(n: int = 1000, seed: int = 2) -> Columns:
+    """A collection of float, int and bool members sharing one length per entry, some entries empty."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(1.5, n)
+    total = int(counts.sum())
+    members = {
+        "pt": rng.exponential(30.0, total).astype(np.float32),
+        "eta": rng.normal(0.0, 1.5, total).astype(np.float32),
+        "charge": rng.choice(np.array([-1, 1], np.int32), total),
+        "tight": rng.random(total) < 0.5,
+    }
+    return {"Muon": ak.zip({k: ak.unflatten(v, counts) for k, v in members.items()})}
+
+
+def nested_columns(n: int = 200, seed: int = 3) -> Columns:
+    """Lists of lists, strings and lists of strings: what uproot writes to RNTuple only."""
+    rng = np.random.default_rng(seed)
+    inner = rng.poisson(2.0, 3 * n)
+    values = ak.unflatten(rng.normal(size=int(inner.sum())).astype(np.float32), inner)
+    words = ["", "µ", "HLT_IsoMu24", "x" * 300]
+    return {
+        "nested": ak.unflatten(values, np.full(n, 3)),
+        "name": ak.Array([words[i % 4] for i in range(n)]),
+        "names": ak.Array([words[: i % 4] for i in range(n)]),
+    }
+
+
+def fixed_columns(n: int = 100, seed: int = 4) -> Columns:
+    """Fixed-size arrays: a vector and a smooth matrix per entry."""
+    rng = np.random.default_rng(seed)
+    x = np.linspace(0.0, 3.0, 6)
+    grid = np.sin(x[:, None] + x[None, :])
+    return {
+        "vector": rng.normal(size=(n, 3)).astype(np.float32),
+        "grid": grid[None] * rng.uniform(0.5, 2.0, (n, 1, 1)),
+    }
+
+
+@pytest.fixture
+def make_root(tmp_path: Path) -> Callable[..., Path]:
+    """`make_root("a.root", Events=columns)` writes each keyword as a TTree, or as an RNTuple with
+    `kind="rntuple"`, and returns the path."""
+
+    def make(name: str, kind: str = "ttree", **trees: Columns) -> Path:
+        path = tmp_path / name
+        with uproot.recreate(path) as file:
+            for tree, columns in trees.items():
+                if kind == "ttree":
+                    types = {
+                        k: v.dtype if isinstance(v, np.ndarray) and v.ndim == 1 else _type(v)
+                        for k, v in columns.items()
+                    }
+                    file.mktree(tree, types)
+                    file[tree].extend(columns)
+                else:
+                    file.mkrntuple(tree, ak.Array(columns))
+        return path
+
+    return make
+
+
+def _type(values: object) -> object:
+    """What `mktree` wants to know of one column: a dtype with shape, or an awkward type."""
+    if isinstance(values, np.ndarray):
+        return np.dtype((values.dtype, values.shape[1:]))
+    return ak.type(values).content
+
+
+@pytest.fixture
+def flat_root(make_root: Callable[..., Path]) -> Path:
+    """TTree `Events` of flat columns, every numeric dtype."""
+    return make_root("flat.root", Events=flat_columns())
+
+
+@pytest.fixture
+def jagged_root(make_root: Callable[..., Path]) -> Path:
+    """TTree `Events` with one jagged collection and one flat column."""
+    return make_root("jagged.root", Events={**jagged_columns(), "event": np.arange(1000)})
+
+
+@pytest.fixture
+def nested_root(make_root: Callable[..., Path]) -> Path:
+    """RNTuple `Events` of nested lists and strings."""
+    return make_root("nested.root", kind="rntuple", Events=nested_columns())
+
+
+@pytest.fixture
+def fixed_root(make_root: Callable[..., Path]) -> Path:
+    """TTree `Events` of fixed-size arrays."""
+    return make_root("fixed.root", Events=fixed_columns())
+
+
+@pytest.fixture
+def two_trees_root(make_root: Callable[..., Path]) -> Path:
+    """TTrees `Events` and `runs/Summary` in one file."""
+    return make_root("two.root", **{"Events": flat_columns(), "runs/Summary": {"lumi": np.arange(3.0)}})
