@@ -1,0 +1,240 @@
+"""Arrays taken apart into flat columns, and put together again.
+
+An awkward array is a form (what nests in what), a length, and flat buffers. The buffers of a form, in a fixed
+order, are the columns of a branch; offsets are held as counts, one per list, because counts are small, repeat,
+and can be cut anywhere. `formats/pages.md#columns` has the rules in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError, SourceError
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+Role = Literal["data", "counts", "index", "tags", "mask"]
+Form = dict[str, Any]
+
+_INDEX = {"i8": "int8", "u8": "uint8", "i32": "int32", "u32": "uint32", "i64": "int64"}
+_LISTS = ("ListOffsetArray", "ListArray")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One flat buffer of a branch."""
+
+    branch: int
+    """Position in `Tree.branches`."""
+    key: str
+    """Buffer name inside the form: node number (depth first), attribute."""
+    role: Role
+    dtype: np.dtype[Any]
+    table: int
+    """Which length it shares: 0 for one row per entry, others by list node."""
+    shape: tuple[int, ...] = ()
+    """Values per row, for fixed-size arrays."""
+
+
+def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
+    """The columns of the branches `(position, form)`, in order; tables are numbered as they appear."""
+    columns: list[Column] = []
+    tables = 1
+    for branch, form in forms:
+        for key, role, dtype, nested, shape in _walk(form, tables - 1):
+            table = nested
+            tables = max(tables, table + 1)
+            columns.append(Column(branch, key, role, dtype, table, shape))
+    return columns
+
+
+def _walk(form: Form, last_table: int) -> Iterator[tuple[str, Role, np.dtype[Any], int, tuple[int, ...]]]:
+    """(key, role, dtype, table, shape) of every buffer, depth first; new tables count up from `last_table`."""
+    nodes = 0
+    tables = last_table
+
+    def new_table() -> int:
+        nonlocal tables
+        tables += 1
+        return tables
+
+    def visit(node: Any, table: int, shape: tuple[int, ...]) -> Iterator[
+        tuple[str, Role, np.dtype[Any], int, tuple[int, ...]]
+    ]:
+        nonlocal nodes
+        number = nodes
+        nodes += 1
+        name = node["class"]
+        if name == "NumpyArray":
+            dtype, extra = storage_dtype(node["primitive"])
+            yield f"{number}-data", "data", dtype, table, (*shape, *node.get("inner_shape", ()), *extra)
+        elif name in _LISTS:
+            yield f"{number}-offsets", "counts", np.dtype("u4"), table, shape
+            yield from visit(node["content"], new_table(), ())
+        elif name == "RegularArray":
+            yield from visit(node["content"], table, (*shape, node["size"]))
+        elif name == "RecordArray":
+            for content in node["contents"]:
+                yield from visit(content, table, shape)
+        elif name in ("IndexedArray", "IndexedOptionArray"):
+            yield f"{number}-index", "index", np.dtype(_INDEX[node["index"]]), table, shape
+            yield from visit(node["content"], new_table(), ())
+        elif name == "ByteMaskedArray":
+            yield f"{number}-mask", "mask", np.dtype(_INDEX[node["mask"]]), table, shape
+            yield from visit(node["content"], table, shape)
+        elif name == "BitMaskedArray":
+            yield f"{number}-mask", "mask", np.dtype(_INDEX[node["mask"]]), new_table(), ()
+            yield from visit(node["content"], table, shape)
+        elif name == "UnmaskedArray":
+            yield from visit(node["content"], table, shape)
+        elif name == "UnionArray":
+            yield f"{number}-tags", "tags", np.dtype(_INDEX[node["tags"]]), table, shape
+            yield f"{number}-index", "index", np.dtype(_INDEX[node["index"]]), table, shape
+            for content in node["contents"]:
+                yield from visit(content, new_table(), ())
+        elif name != "EmptyArray":
+            raise SourceError(f"awkward form class {name!r} cannot be stored")
+
+    yield from visit(form, 0, ())
+
+
+def storage_dtype(primitive: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """How a primitive is held: dtype and inner shape (complex numbers as pairs, times as int64)."""
+    if primitive.startswith("complex"):
+        return np.dtype(f"float{int(primitive[7:]) // 2}"), (2,)
+    if primitive.startswith(("datetime64", "timedelta64")):
+        return np.dtype("int64"), ()
+    dtype = np.dtype(primitive)
+    if dtype.kind not in "biuf" or dtype.itemsize > 8:
+        raise SourceError(f"values of type {primitive} cannot be stored")
+    return dtype, ()
+
+
+def plain_form(array: ak.Array) -> Form:
+    """The form of an array once packed, as a plain dictionary without buffer names."""
+    import awkward as ak
+
+    form: Form = ak.to_packed(array).layout.form.to_dict(verbose=False)
+    return _normalise(form)
+
+
+def _normalise(form: Any) -> Any:
+    """The same form in one spelling: every class by its full dictionary, lists always ListOffsetArray."""
+    if isinstance(form, str):
+        return {"class": "NumpyArray", "primitive": form}
+    out = {key: value for key, value in form.items() if key not in ("form_key", "content", "contents")}
+    if out["class"] == "ListArray":
+        out["class"] = "ListOffsetArray"
+        out["offsets"] = out.pop("starts")
+        out.pop("stops")
+    if out.get("inner_shape") == []:
+        del out["inner_shape"]
+    if "content" in form:
+        out["content"] = _normalise(form["content"])
+    if "contents" in form:
+        contents = form["contents"]
+        if isinstance(contents, dict):
+            out["fields"] = list(contents)
+            contents = list(contents.values())
+        out["contents"] = [_normalise(content) for content in contents]
+    return out
+
+
+def take_apart(array: ak.Array, columns: Sequence[Column]) -> list[NDArray[Any]]:
+    """The buffers of one branch, in the order of its `columns`, offsets as counts."""
+    import awkward as ak
+
+    _, _, buffers = ak.to_buffers(ak.to_packed(array), form_key="{id}", byteorder="<")
+    out = []
+    for column in columns:
+        raw = np.asarray(buffers[column.key])
+        if column.role == "counts":
+            raw = np.diff(raw).astype(np.uint32)
+        flat = np.ascontiguousarray(raw).reshape(-1)
+        out.append(flat if flat.dtype == column.dtype else flat.view(column.dtype))
+    return out
+
+
+Buffers = Mapping[str, NDArray[Any]]
+
+
+def put_together(form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]) -> ak.Array:
+    """The array of `length` entries that `take_apart` took apart.
+
+    `buffers` are in the order of `columns`; counts columns may be given as offsets already (int64, one longer).
+    """
+    import awkward as ak
+
+    container: dict[str, NDArray[Any]] = {}
+    for column, buffer in zip(columns, buffers, strict=True):
+        container[column.key] = buffer
+    try:
+        return ak.from_buffers(
+            _with_offsets(form), length, container, buffer_key="{form_key}-{attribute}", byteorder="<"
+        )
+    except (ValueError, TypeError, AssertionError) as error:
+        raise CorruptFileError(f"columns do not fit together: {error}") from None
+
+
+_FORMS: dict[int, Any] = {}
+
+
+def _with_offsets(form: Form) -> Any:
+    """The awkward Form object with node numbers as buffer names; cached by identity of the dictionary."""
+    import awkward as ak
+
+    cached = _FORMS.get(id(form))
+    if cached is None or cached[0] is not form:
+        numbers = iter(range(1 << 30))
+
+        def number(node: Form) -> Form:
+            out = {**node, "form_key": str(next(numbers))}
+            if "content" in node:
+                out["content"] = number(node["content"])
+            if "contents" in node:
+                out["contents"] = [number(content) for content in node["contents"]]
+            return out
+
+        if len(_FORMS) > 10_000:
+            _FORMS.clear()
+        cached = _FORMS[id(form)] = (form, ak.forms.from_dict(number(form)))
+    return cached[1]
+
+
+def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
+    """The dtype of each list's offsets, in the order of the counts columns."""
+    out: list[np.dtype[Any]] = []
+
+    def visit(node: Form) -> None:
+        if node["class"] in _LISTS:
+            out.append(np.dtype(_INDEX[node["offsets"]]))
+        for content in ([node["content"]] if "content" in node else node.get("contents", ())):
+            visit(content)
+
+    visit(form)
+    return out
+
+
+def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Offsets (one longer, starting at 0) of lists with these counts."""
+    offsets = np.zeros(len(counts) + 1, dtype=dtype)
+    np.cumsum(counts, out=offsets[1:], dtype=dtype)
+    return offsets
+
+
+def is_plain(form: Form) -> bool:
+    """Whether columns of several clusters can simply be put end to end (no index, mask or tags)."""
+    if form["class"] not in ("NumpyArray", "EmptyArray", "RegularArray", "RecordArray", *_LISTS):
+        return False
+    inner = [form["content"]] if "content" in form else form.get("contents", [])
+    return all(is_plain(content) for content in inner)
+
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total) as work goes on; the unit is entries."""

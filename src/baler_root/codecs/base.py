@@ -1,0 +1,43 @@
+"""What a codec is: it turns the symbols of some columns of one cluster into bytes, and back.
+
+A codec knows nothing of bounds, files or forms. It gets symbols (integers after quantising, or the values
+themselves where a column is exact) and must return every one of them bit for bit. The id is a promise about
+bytes: two classes may share one only if each reads what the other wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class SymbolSpec:
+    """What is known of a column's symbols before they are decoded."""
+
+    dtype: np.dtype[Any]
+    length: int
+    shape: tuple[int, ...] = ()
+    """Values per row, for fixed-size arrays; `length` counts values, not rows."""
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """The interface a codec offers; found through the entry-point group `baler_root.codecs`."""
+
+    id: str
+
+    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> bytes:
+        """The bytes from which `decode` gives back these flat columns, bit for bit; the same bytes each time."""
+
+    def decode(
+        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+    ) -> dict[int, NDArray[Any]]:
+        """The columns at the positions `wanted` (default all), each of its spec's dtype and length.
+
+        Raises FormatError for a payload that does not fit the specs; allocates only what the specs say.
+        """

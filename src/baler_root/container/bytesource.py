@@ -1,0 +1,153 @@
+"""Ranges of bytes from a local path, a file object, or any fsspec URL."""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from baler_root.errors import SourceError, TruncatedFileError
+
+COALESCE_GAP = 4096
+"""Ranges closer than this are read as one: a request costs more than a few unused bytes."""
+
+
+class ByteSource(Protocol):
+    """Random access to the bytes of one file."""
+
+    name: str
+    size: int
+
+    def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        """The bytes of each (offset, size), in order."""
+
+    def close(self) -> None:
+        """Release what was opened here; file objects given by the caller stay open."""
+
+
+class LocalFile:
+    """A path on this machine, read with `pread` (safe from several threads)."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
+        try:
+            self._fd = os.open(self.name, os.O_RDONLY)
+            self.size = os.fstat(self._fd).st_size
+        except FileNotFoundError:
+            raise SourceError(f"{self.name}: no such file") from None
+        except OSError as error:
+            raise SourceError(f"{self.name}: cannot be opened ({error.strerror})") from None
+        if Path(self.name).is_dir():
+            os.close(self._fd)
+            raise SourceError(f"{self.name}: is a folder, not a file")
+
+    def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        return [self._read(offset, size) for offset, size in ranges]
+
+    def _read(self, offset: int, size: int) -> memoryview:
+        parts: list[bytes] = []
+        at, left = offset, size
+        while left:
+            part = os.pread(self._fd, left, at)
+            if not part:
+                raise TruncatedFileError(f"{self.name}: ends at byte {at}, {offset + size} were expected")
+            parts.append(part)
+            at, left = at + len(part), left - len(part)
+        return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+class FileObject:
+    """An open binary file; one lock, since it has one position."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self.name = str(getattr(file, "name", "<file object>"))
+        self.size = file.seek(0, io.SEEK_END)
+
+    def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        out = []
+        with self._lock:
+            for offset, size in ranges:
+                self._file.seek(offset)
+                data = self._file.read(size)
+                if len(data) != size:
+                    raise TruncatedFileError(f"{self.name}: ends before byte {offset + size}")
+                out.append(memoryview(data))
+        return out
+
+    def close(self) -> None:
+        """Leave the file to whoever opened it."""
+
+
+class RemoteFile:
+    """Any fsspec URL; the ranges of one call are fetched together."""
+
+    def __init__(self, url: str, options: dict[str, Any]) -> None:
+        import fsspec
+
+        self.name = url
+        try:
+            self._fs, self._path = fsspec.core.url_to_fs(url, **options)
+            size = self._fs.size(self._path)
+        except FileNotFoundError:
+            raise SourceError(f"{url}: no such file") from None
+        except (ImportError, ValueError, OSError) as error:
+            raise SourceError(f"{url}: cannot be opened ({error})") from None
+        if size is None:
+            raise SourceError(f"{url}: the server does not tell the size of the file; download it first")
+        self.size = int(size)
+
+    def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        merged = coalesce(ranges)
+        parts = self._fs.cat_ranges(
+            [self._path] * len(merged), [a for a, _ in merged], [a + n for a, n in merged], on_error="raise"
+        )
+        for (offset, size), part in zip(merged, parts, strict=True):
+            if len(part) != size:
+                raise TruncatedFileError(f"{self.name}: {len(part)} bytes at {offset}, {size} were expected")
+        return split(ranges, merged, [memoryview(part) for part in parts])
+
+    def close(self) -> None:
+        """fsspec file systems are shared and cached by fsspec: nothing to release."""
+
+
+def coalesce(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Sorted ranges covering all of `ranges`, near neighbours joined."""
+    merged: list[tuple[int, int]] = []
+    for offset, size in sorted(set(ranges)):
+        if merged and offset <= merged[-1][0] + merged[-1][1] + COALESCE_GAP:
+            start = merged[-1][0]
+            merged[-1] = (start, max(merged[-1][1], offset + size - start))
+        else:
+            merged.append((offset, size))
+    return merged
+
+
+def split(
+    ranges: Sequence[tuple[int, int]], merged: Sequence[tuple[int, int]], parts: Sequence[memoryview]
+) -> list[memoryview]:
+    """The bytes of each of `ranges`, cut from the parts of the `merged` ranges that cover them."""
+    out = []
+    for offset, size in ranges:
+        index = next(i for i, (a, n) in enumerate(merged) if a <= offset and offset + size <= a + n)
+        start = offset - merged[index][0]
+        out.append(parts[index][start : start + size])
+    return out
+
+
+def open_bytes(path: str | os.PathLike[str] | BinaryIO, options: dict[str, Any] | None = None) -> ByteSource:
+    """The bytes of a local path, a binary file object, or an fsspec URL (`https://`, `s3://`, ...)."""
+    if isinstance(path, str) and "://" in path:
+        return RemoteFile(path, options or {})
+    if isinstance(path, str | os.PathLike):
+        return LocalFile(path)
+    return FileObject(path)

@@ -1,0 +1,126 @@
+"""A page: some columns of one cluster, coded together (formats/pages.md).
+
+The page's directory says of each column how its symbols become values: recipe, outliers, or "as that other
+column". The symbols themselves are the codec's. The page is the unit of reading and of checksums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.codecs.base import Codec, SymbolSpec
+from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
+from baler_root.errors import CorruptFileError
+from baler_root.packing import pack_bytes, unpack_bytes
+from baler_root.quantiser import Quantised, Recipe, dequantise
+from baler_root.varint import Cursor, pack_varint
+
+OWN, COPY = 0, 1
+
+_POSITION = np.dtype("<u4")
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One column of one cluster: its own symbols, or the position of the column whose values it repeats."""
+
+    length: int
+    quantised: Quantised | None = None
+    copy_of: int = 0
+    shape: tuple[int, ...] = ()
+
+
+def pack_page(codec: Codec, cells: Sequence[Cell]) -> bytes:
+    """The payload of the page holding these columns."""
+    directory = b"".join(_pack_entry(cell) for cell in cells)
+    own = [(cell.quantised.symbols, cell) for cell in cells if cell.quantised is not None]
+    specs = [SymbolSpec(symbols.dtype, cell.length, cell.shape) for symbols, cell in own]
+    return pack_bytes(directory) + codec.encode([symbols for symbols, _ in own], specs)
+
+
+def _pack_entry(cell: Cell) -> bytes:
+    if cell.quantised is None:
+        return bytes([COPY]) + pack_varint(cell.length) + pack_varint(cell.copy_of)
+    quantised = cell.quantised
+    exact = quantised.recipe.kind == "exact"
+    deltas = np.diff(quantised.positions, prepend=0).astype(_POSITION)
+    return b"".join(
+        (
+            bytes([OWN]),
+            pack_varint(cell.length),
+            quantised.recipe.to_bytes(),
+            b"" if exact else bytes([quantised.symbols.dtype.itemsize]),
+            pack_varint(len(deltas)),
+            deltas.tobytes(),
+            quantised.outliers.tobytes(),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a page's directory says of one column."""
+
+    length: int
+    copy_of: int | None = None
+    recipe: Recipe | None = None
+    spec: SymbolSpec | None = None
+    positions: NDArray[np.int64] | None = None
+    outliers: NDArray[Any] | None = None
+
+
+class Page:
+    """A page's payload opened: its directory is read, its columns are decoded when asked for."""
+
+    def __init__(self, payload: memoryview, shapes: Sequence[tuple[int, ...]]) -> None:
+        cursor = Cursor(payload)
+        directory = Cursor(unpack_bytes(cursor, MAX_PAGE_LENGTH))
+        self.entries = [_read_entry(directory, shape) for shape in shapes]
+        directory.finish("the page directory")
+        if sum(e.length * e.spec.dtype.itemsize for e in self.entries if e.spec) > MAX_PAGE_LENGTH:
+            raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
+        self._symbols = cursor.rest()
+
+    def decode(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, NDArray[Any]]:
+        """The values of the wanted columns (default: all that are not copies), by position in the page."""
+        own = [position for position, entry in enumerate(self.entries) if entry.spec is not None]
+        chosen = None if wanted is None else [own.index(position) for position in wanted]
+        specs = [entry.spec for entry in self.entries if entry.spec is not None]
+        symbols = codec.decode(self._symbols, specs, chosen)
+        out = {}
+        for number, values in symbols.items():
+            entry = self.entries[own[number]]
+            if entry.recipe is None or entry.positions is None or entry.outliers is None:
+                raise CorruptFileError("a column has neither a recipe nor a source")
+            out[own[number]] = dequantise(values, entry.recipe, entry.positions, entry.outliers)
+        return out
+
+
+def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
+    kind = directory.byte()
+    length = directory.varint()
+    if length > MAX_COLUMN_LENGTH:
+        raise CorruptFileError(f"a column of {length} values in one cluster; at most {MAX_COLUMN_LENGTH} are allowed")
+    if kind == COPY:
+        return Entry(length, copy_of=directory.varint())
+    if kind != OWN:
+        raise CorruptFileError(f"unknown kind of column {kind}")
+    recipe, directory.at = Recipe.from_bytes(directory.data, directory.at)
+    dtype = recipe.dtype
+    if recipe.kind != "exact":
+        itemsize = directory.byte()
+        if itemsize not in (1, 2, 4, 8):
+            raise CorruptFileError(f"symbols of {itemsize} bytes")
+        dtype = np.dtype(f"u{itemsize}")
+    count = directory.varint()
+    if count > length:
+        raise CorruptFileError(f"{count} outliers among {length} values")
+    deltas = np.frombuffer(directory.take(count * _POSITION.itemsize), dtype=_POSITION)
+    outliers = np.frombuffer(directory.take(count * recipe.dtype.itemsize), dtype=recipe.dtype)
+    positions = np.cumsum(deltas, dtype=np.int64)
+    return Entry(length, None, recipe, SymbolSpec(dtype, length, shape), positions, outliers)

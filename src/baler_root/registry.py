@@ -1,0 +1,44 @@
+"""Codecs by id: the built-in ones and those of installed packages (entry-point group `baler_root.codecs`)."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+
+from baler_root.codecs.base import Codec
+from baler_root.errors import ConfigError, UnknownCodecError, nearest
+
+GROUP = "baler_root.codecs"
+
+
+def _found() -> dict[str, EntryPoint]:
+    """Entry points by codec id; two packages that claim one id are an error naming both."""
+    out: dict[str, EntryPoint] = {}
+    for point in entry_points(group=GROUP):
+        other = out.setdefault(point.name, point)
+        if other.value != point.value:
+            raise ConfigError(
+                f"codec id {point.name!r} is claimed by {other.value} and by {point.value}; uninstall one of them"
+            )
+    return out
+
+
+def codec_ids() -> list[str]:
+    """The ids of all installed codecs, sorted."""
+    return sorted(_found())
+
+
+@cache
+def get_codec(codec_id: str) -> Codec:
+    """The codec of this id; raises UnknownCodecError naming the nearest installed one."""
+    points = _found()
+    if codec_id not in points:
+        hint = nearest(codec_id, points)
+        raise UnknownCodecError(
+            f"no installed package provides the codec {codec_id!r}; installed: {', '.join(sorted(points))}"
+            + (f" (did you mean {hint[0]!r}?)" if hint else "")
+        )
+    codec = points[codec_id].load()()
+    if not isinstance(codec, Codec):
+        raise ConfigError(f"{points[codec_id].value} is not a codec: it lacks id, encode or decode")
+    return codec

@@ -1,0 +1,61 @@
+"""Unsigned LEB128 integers, the only variable-width number of the format (formats/pages.md#varint)."""
+
+from __future__ import annotations
+
+from baler_root.errors import CorruptFileError, TruncatedFileError
+
+
+def pack_varint(value: int) -> bytes:
+    """`value` (0 <= value < 2**64) in 1 to 10 bytes."""
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+class Cursor:
+    """Reads bytes from the front of a buffer; refuses to run past its end."""
+
+    __slots__ = ("at", "data")
+
+    def __init__(self, data: bytes | memoryview, at: int = 0) -> None:
+        self.data = memoryview(data)
+        self.at = at
+
+    def take(self, size: int) -> memoryview:
+        """The next `size` bytes."""
+        if size > len(self.data) - self.at:
+            raise TruncatedFileError(f"{size} bytes expected, {len(self.data) - self.at} left")
+        part = self.data[self.at : self.at + size]
+        self.at += size
+        return part
+
+    def byte(self) -> int:
+        """The next byte."""
+        return self.take(1)[0]
+
+    def varint(self) -> int:
+        """The next varint."""
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                break
+            shift += 7
+            if shift > 63:
+                raise CorruptFileError("a varint is longer than ten bytes")
+        if value >> 64:
+            raise CorruptFileError("a varint exceeds 64 bits")
+        return value
+
+    def rest(self) -> memoryview:
+        """All that is left."""
+        return self.take(len(self.data) - self.at)
+
+    def finish(self, what: str) -> None:
+        """Raise CorruptFileError unless everything has been read."""
+        if self.at != len(self.data):
+            raise CorruptFileError(f"{len(self.data) - self.at} bytes left over after {what}")
