@@ -35,12 +35,20 @@ class Cell:
     shape: tuple[int, ...] = ()
 
 
-def pack_page(codec: Codec, cells: Sequence[Cell]) -> bytes:
-    """The payload of the page holding these columns."""
-    directory = b"".join(_pack_entry(cell) for cell in cells)
+def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
+    """The payload of the page holding these columns, and each column's share of its bytes."""
+    entries = [_pack_entry(cell) for cell in cells]
+    directory = pack_bytes(b"".join(entries))
     own = [(cell.quantised.symbols, cell) for cell in cells if cell.quantised is not None]
     specs = [SymbolSpec(symbols.dtype, cell.length, cell.shape) for symbols, cell in own]
-    return pack_bytes(directory) + codec.encode([symbols for symbols, _ in own], specs)
+    payload, shares = codec.encode([symbols for symbols, _ in own], specs)
+    per_byte = len(directory) / max(1, sum(map(len, entries)))
+    coded = iter(shares)
+    sizes = [
+        len(entry) * per_byte + (0.0 if cell.quantised is None else next(coded))
+        for entry, cell in zip(entries, cells, strict=True)
+    ]
+    return directory + payload, sizes
 
 
 def _pack_entry(cell: Cell) -> bytes:

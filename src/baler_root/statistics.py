@@ -23,12 +23,13 @@ RECORD = np.dtype(
         ("nan_count", "<u4"),
         ("outliers", "<u4"),
         ("length", "<u4"),
+        ("size", "<u4"),
     ]
 )
 """One record per column and cluster (formats/pages.md#statistics). Range and largest error are rounded outward."""
 
 
-def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int) -> tuple[float, ...]:
+def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float) -> tuple[float, ...]:
     """The fields of `RECORD` for one column of one cluster."""
     nans = 0
     low = high = float("nan")
@@ -49,6 +50,7 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int) -> tuple[fl
         nans,
         outliers,
         len(decoded),
+        round(size),
     )
 
 

@@ -31,8 +31,12 @@ class Codec(Protocol):
 
     id: str
 
-    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> bytes:
-        """The bytes from which `decode` gives back these flat columns, bit for bit; the same bytes each time."""
+    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+        """The bytes from which `decode` gives back these flat columns, bit for bit, and each column's share of them.
+
+        The same columns give the same bytes each time. Where columns share bytes, the shares are an estimate;
+        they add up to the size.
+        """
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None

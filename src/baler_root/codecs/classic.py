@@ -54,13 +54,16 @@ class Classic:
 
     id = "classic"
 
-    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> bytes:
-        """Directory and pool packed together, then the pco streams in column order."""
+    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+        """Directory and pool packed together, then the pco streams in column order; see `Codec.encode`."""
         coded = [encode_column(column, spec) for column, spec in zip(columns, specs, strict=True)]
         directory = b"".join(stream.entry for stream in coded)
         pool = b"".join(stream.pooled for stream in coded)
         packed = pack_bytes(pack_varint(len(directory)) + directory + pool)
-        return packed + b"".join(stream.separate for stream in coded)
+        weights = [len(stream.entry) + (stream.cost if stream.pooled else 0) for stream in coded]
+        per_weight = len(packed) / max(1, sum(weights))
+        shares = [len(s.separate) + weight * per_weight for s, weight in zip(coded, weights, strict=True)]
+        return packed + b"".join(stream.separate for stream in coded), shares
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None

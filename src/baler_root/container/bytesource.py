@@ -20,6 +20,8 @@ class ByteSource(Protocol):
 
     name: str
     size: int
+    local: bool
+    """Whether one more small read costs next to nothing."""
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
         """The bytes of each (offset, size), in order."""
@@ -30,6 +32,8 @@ class ByteSource(Protocol):
 
 class LocalFile:
     """A path on this machine, read with `pread` (safe from several threads)."""
+
+    local = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
@@ -67,6 +71,8 @@ class LocalFile:
 class FileObject:
     """An open binary file; one lock, since it has one position."""
 
+    local = True
+
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lock = threading.Lock()
@@ -90,6 +96,8 @@ class FileObject:
 
 class RemoteFile:
     """Any fsspec URL; the ranges of one call are fetched together."""
+
+    local = False
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
         import fsspec

@@ -26,7 +26,7 @@ BLOCK = struct.Struct("<4sBBHIIIQQ")
 PAGE_ENTRY = struct.Struct("<QQQQQ")
 
 # formats/container.md#footer
-SECTION = struct.Struct("<IIQQ")
+SECTION = struct.Struct("<IIQ")
 
 # formats/container.md#trailer
 TRAILER = struct.Struct("<QQQQQIIHHQ8s")

@@ -1,0 +1,202 @@
+"""Opens a container: trailer, footer, manifest; then blocks by name, each checked before it is believed."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.container.bytesource import ByteSource, open_bytes
+from baler_root.container.layout import (
+    HEAD,
+    PAGE_ENTRY,
+    SECTION,
+    TRAILER,
+    BlockHeader,
+    BlockKind,
+    SectionKind,
+    Trailer,
+    check_head,
+    open_block,
+)
+from baler_root.container.manifest import Manifest
+from baler_root.errors import CorruptFileError, TruncatedFileError
+from baler_root.varint import Cursor
+
+TAIL_SIZE = 1 << 16
+"""Bytes read from the end at once: trailer and, nearly always, the whole footer."""
+
+CACHE_SIZE = 1 << 26
+"""Bytes of page payloads kept, so that columns sharing a page are not fetched one by one."""
+
+PAGE_RECORD = np.dtype([("offset", "<u8"), ("size", "<u8"), ("length", "<u8"), ("xxh3", "<u8"), ("digest", "<u8")])
+
+
+class PageId(NamedTuple):
+    """Names a page: positions of tree, cluster and column group."""
+
+    tree: int
+    cluster: int
+    group: int
+
+
+class Container:
+    """An open `.baler` file at the level of blocks; knows nothing of what codecs mean."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.name = source.name
+        self.size = source.size
+        self._cache: OrderedDict[PageId, tuple[memoryview, int]] = OrderedDict()
+        self._cached = 0
+        if self.size < HEAD.size + TRAILER.size:
+            check_head(bytes(source.read([(0, min(self.size, HEAD.size))])[0]), self.name)
+            raise TruncatedFileError(f"{self.name}: {self.size} bytes are too few for a .baler file")
+        if source.local:
+            self.check_head()
+        tail_size = min(self.size, TAIL_SIZE)
+        tail = source.read([(self.size - tail_size, tail_size)])[0]
+        self.trailer = Trailer.unpack(tail[-TRAILER.size :], self.size, self.name)
+        start = self.trailer.footer_offset - (self.size - tail_size)
+        if start >= 0:
+            footer = tail[start : -TRAILER.size]
+        else:
+            footer = source.read([(self.trailer.footer_offset, self.trailer.footer_size)])[0]
+        self.manifest, self.pages = self._read_footer(footer)
+        self._first_page = self._number_pages()
+        self._check_tiling()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._source.close()
+
+    def _read_footer(self, block: memoryview) -> tuple[Manifest, NDArray[Any]]:
+        header, payload, digest = open_block(block, f"{self.name}: footer")
+        if header.kind is not BlockKind.FOOTER or digest != self.trailer.footer_digest:
+            raise CorruptFileError(f"{self.name}: the footer is not the one that the trailer names")
+        cursor = Cursor(payload)
+        sections: dict[int, memoryview] = {}
+        while cursor.at < len(payload):
+            kind, zero, size = SECTION.unpack(cursor.take(SECTION.size))
+            if zero or kind in sections:
+                raise CorruptFileError(f"{self.name}: section {kind} of the footer is not valid")
+            sections[kind] = cursor.take(size)
+        if not {SectionKind.MANIFEST, SectionKind.PAGE_TABLE} <= sections.keys():
+            raise CorruptFileError(f"{self.name}: the footer lacks manifest or page table")
+        table = sections[SectionKind.PAGE_TABLE]
+        if len(table) % PAGE_ENTRY.size:
+            raise CorruptFileError(f"{self.name}: a page table of {len(table)} bytes")
+        try:
+            manifest = Manifest.unpack(sections[SectionKind.MANIFEST])
+        except CorruptFileError as error:
+            raise CorruptFileError(f"{self.name}: {error}") from None
+        return manifest, np.frombuffer(table, dtype=PAGE_RECORD)
+
+    def _number_pages(self) -> list[int]:
+        """Position in the page table of each tree's first page; the table must have a row for every page."""
+        first, count = [], 0
+        for tree in self.manifest.trees:
+            first.append(count)
+            count += len(tree.clusters) * len(tree.groups)
+        if count != len(self.pages):
+            raise CorruptFileError(f"{self.name}: a page table of {len(self.pages)} rows, {count} are needed")
+        for position, tree in enumerate(self.manifest.trees):
+            same = tree.same_as
+            if same is not None and (same >= position or self.manifest.trees[same].same_as is not None):
+                raise CorruptFileError(f"{self.name}: tree {position} repeats tree {same}, which is not stored before")
+        return first
+
+    def _check_tiling(self) -> None:
+        """Raise CorruptFileError unless blocks cover the file without holes or overlaps."""
+        footer = (self.trailer.footer_offset, self.trailer.footer_size)
+        others = [block[2:] for block in self.manifest.blocks] + list(self.manifest.superseded) + [footer]
+        offsets = np.concatenate([self.pages["offset"], np.array([o for o, _ in others], dtype=np.uint64)])
+        sizes = np.concatenate([self.pages["size"], np.array([s for _, s in others], dtype=np.uint64)])
+        order = np.argsort(offsets, kind="stable")
+        starts, ends = offsets[order], (offsets + sizes)[order]
+        expected = np.concatenate([np.array([HEAD.size], dtype=np.uint64), ends[:-1]])
+        if not (starts == expected).all() or (sizes > self.size).any():
+            where = int(starts[np.argmax(starts != expected)])
+            raise CorruptFileError(f"{self.name}: blocks overlap or leave a hole at byte {where}")
+
+    def page_row(self, page: PageId) -> int:
+        """The page's row in the page table."""
+        groups = len(self.manifest.trees[page.tree].groups)
+        return self._first_page[page.tree] + page.cluster * groups + page.group
+
+    def describe(self, page: PageId) -> str:
+        """Where a page is, in words for messages."""
+        row = self.pages[self.page_row(page)]
+        path = self.manifest.trees[page.tree].schema.path
+        return (
+            f"{self.name}: page {page.group} of cluster {page.cluster} of tree {path!r} "
+            f"(bytes {row['offset']}-{int(row['offset']) + int(row['size'])})"
+        )
+
+    def read_pages(self, wanted: Sequence[PageId]) -> dict[PageId, tuple[memoryview, int]]:
+        """Payload and codec number of each page, checked against header, checksum and page table."""
+        out: dict[PageId, tuple[memoryview, int]] = {}
+        missing = []
+        for page in dict.fromkeys(wanted):
+            if page in self._cache:
+                self._cache.move_to_end(page)
+                out[page] = self._cache[page]
+            else:
+                missing.append(page)
+        rows = [self.pages[self.page_row(page)] for page in missing]
+        blocks = self._source.read([(int(row["offset"]), int(row["size"])) for row in rows])
+        for page, row, block in zip(missing, rows, blocks, strict=True):
+            where = self.describe(page)
+            header, payload, digest = open_block(block, where)
+            if header != BlockHeader(BlockKind.PAGE, *page, header.codec) or digest != int(row["xxh3"]):
+                raise CorruptFileError(f"{where}: holds another block than the page table says")
+            out[page] = (payload, header.codec)
+            self._remember(page, out[page])
+        return out
+
+    def _remember(self, page: PageId, item: tuple[memoryview, int]) -> None:
+        self._cache[page] = item
+        self._cached += len(item[0])
+        while self._cached > CACHE_SIZE and len(self._cache) > 1:
+            _, (old, _) = self._cache.popitem(last=False)
+            self._cached -= len(old)
+
+    def read_block(self, kind: BlockKind, tree: int = 0) -> memoryview | None:
+        """The payload of the last block of this kind and tree; None when there is none."""
+        for number, owner, offset, size in reversed(self.manifest.blocks):
+            if number == kind and owner == tree:
+                where = f"{self.name}: {kind.name.lower()} block (bytes {offset}-{offset + size})"
+                header, payload, _ = open_block(self._source.read([(offset, size)])[0], where)
+                if header != BlockHeader(kind, tree):
+                    raise CorruptFileError(f"{where}: is a {header.kind.name.lower()} block")
+                return payload
+        return None
+
+    def check_head(self) -> None:
+        """Raise FormatError unless the first bytes are as written."""
+        check_head(bytes(self._source.read([(0, HEAD.size)])[0]), self.name)
+
+
+def open_container(path: str | os.PathLike[str] | BinaryIO, **options: Any) -> Container:
+    """The container in a local path, file object or fsspec URL; `options` go to fsspec."""
+    source = open_bytes(path, options)
+    try:
+        return Container(source)
+    except BaseException:
+        source.close()
+        raise
+
+

@@ -1,0 +1,145 @@
+"""Writes a container in one pass: blocks one after another, then the footer; complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from baler_root.container.layout import (
+    PAGE_ENTRY,
+    SECTION,
+    BlockHeader,
+    BlockKind,
+    SectionKind,
+    Trailer,
+    pack_head,
+)
+from baler_root.container.manifest import Manifest
+from baler_root.errors import OutputError
+
+
+class AtomicFile:
+    """A file that gets its name only when it is whole: temporary sibling, fsync, rename."""
+
+    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self._overwrite = overwrite
+        check_output(self.path, overwrite)
+        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        try:
+            self.file: BinaryIO = self._temporary.open("xb")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    @property
+    def temporary(self) -> Path:
+        """Where the bytes are until the file is whole."""
+        return self._temporary
+
+    def commit(self) -> None:
+        """Make everything durable, then give the file its name."""
+        try:
+            if not self.file.closed:
+                self.file.flush()
+                os.fsync(self.file.fileno())
+                self.file.close()
+            check_output(self.path, self._overwrite)
+            self._temporary.replace(self.path)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError):
+            self.file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """Raise OutputError when `path` cannot become a new file."""
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where the system allows a folder to be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class ContainerWriter:
+    """Appends blocks, remembers where they are, and closes the file with a footer that says so."""
+
+    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        self._output = AtomicFile(path, overwrite)
+        self._offset = 0
+        self._pages: list[bytes] = []
+        self._blocks: list[tuple[int, int, int, int]] = []
+        self.page_size = 0
+        self._write(pack_head())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._output.discard()
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._offset
+
+    def write_page(
+        self, tree: int, cluster: int, group: int, codec: int, payload: bytes, length: int, digest: int
+    ) -> None:
+        """Append a page; `length` and `digest` are those of its decoded columns."""
+        block, block_digest = BlockHeader(BlockKind.PAGE, tree, cluster, group, codec).seal(payload)
+        self._pages.append(PAGE_ENTRY.pack(self._offset, len(block), length, block_digest, digest))
+        self.page_size += len(block)
+        self._write(block)
+
+    def write_block(self, kind: BlockKind, payload: bytes, tree: int = 0) -> None:
+        """Append a block that is not a page."""
+        block, _ = BlockHeader(kind, tree).seal(payload)
+        self._blocks.append((kind, tree, self._offset, len(block)))
+        self._write(block)
+
+    def finish(self, manifest: Callable[[tuple[tuple[int, int, int, int], ...]], Manifest]) -> dict[str, int]:
+        """Write the footer and give the file its name; returns the sizes of manifest and page table.
+
+        `manifest` is called with the blocks written, which the manifest lists.
+        """
+        packed = manifest(tuple(self._blocks)).pack()
+        table = b"".join(self._pages)
+        sections = [(SectionKind.MANIFEST, packed), (SectionKind.PAGE_TABLE, table)]
+        payload = b"".join(SECTION.pack(kind, 0, len(data)) + data for kind, data in sections)
+        block, digest = BlockHeader(BlockKind.FOOTER).seal(payload)
+        trailer = Trailer(self._offset, len(block), digest, 0)
+        size = self._offset + len(block) + len(trailer.pack())
+        self._write(block)
+        self._write(Trailer(trailer.footer_offset, len(block), digest, size).pack())
+        self._output.commit()
+        return {"manifest": len(packed), "page table": len(table)}
+
+    def _write(self, data: bytes) -> None:
+        try:
+            self._output.file.write(data)
+        except OSError as error:
+            raise OutputError(f"{self._output.path}: cannot be written ({error.strerror}); nothing is left") from None
+        self._offset += len(data)

@@ -1,0 +1,301 @@
+"""Reads trees from a container: only the pages asked for, decoded and put together as awkward arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.batch import Column, is_plain, offsets_dtypes, offsets_from, put_together
+from baler_root.container.layout import BlockKind
+from baler_root.container.manifest import StoredTree
+from baler_root.container.read import Container, PageId, open_container
+from baler_root.errors import CorruptFileError, FormatError
+from baler_root.pages import Page
+from baler_root.registry import get_codec
+from baler_root.schema import Tree
+from baler_root.statistics import unpack_statistics
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import awkward as ak
+
+Values = NDArray[Any]
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
+
+
+class CarriedObject(NamedTuple):
+    """A histogram or other object that is not a tree, carried along."""
+
+    path: str
+    cycle: int
+    classname: str
+    title: str
+
+
+class TreeReader:
+    """Reads the columns of one stored tree."""
+
+    def __init__(self, file: FileReader, position: int) -> None:
+        manifest = file.container.manifest
+        self._file = file
+        self._tree = position
+        stored = manifest.trees[position]
+        self.schema: Tree = stored.schema
+        self.bounds = stored.bounds
+        if stored.same_as is not None:
+            self._tree = stored.same_as
+            stored = manifest.trees[stored.same_as]
+        self.stored: StoredTree = stored
+        self.cluster_offsets: list[int] = [0, *np.cumsum(stored.clusters, dtype=np.int64).tolist()]
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """All columns, in order."""
+        return self.stored.columns
+
+    @cached_property
+    def _columns_of_branch(self) -> dict[int, list[int]]:
+        out: dict[int, list[int]] = {}
+        for number, column in enumerate(self.columns):
+            out.setdefault(column.branch, []).append(number)
+        return out
+
+    @cached_property
+    def _first_columns(self) -> list[int]:
+        """First column of each group, and one past the last."""
+        return [0, *np.cumsum(self.stored.groups, dtype=np.int64).tolist()]
+
+    @cached_property
+    def statistics(self) -> NDArray[Any]:
+        """The records of `statistics.RECORD`, (clusters, columns); one block is read."""
+        payload = self._file.container.read_block(BlockKind.STATISTICS, self._tree)
+        if payload is None:
+            raise CorruptFileError(f"{self._file.path}: no statistics of tree {self.schema.path!r}")
+        return unpack_statistics(payload, len(self.stored.clusters), len(self.columns))
+
+    def columns_of(self, branch: int) -> list[int]:
+        """Numbers of the columns of one branch."""
+        return self._columns_of_branch.get(branch, [])
+
+    def page_of(self, cluster: int, column: int) -> tuple[PageId, int]:
+        """The page that holds a column of a cluster, and the column's position in it."""
+        group = int(np.searchsorted(self._first_columns, column, side="right")) - 1
+        return PageId(self._tree, cluster, group), column - self._first_columns[group]
+
+    def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
+        """The pages with their directories read, and the id of each one's codec."""
+        codecs = self._file.container.manifest.codecs
+        out = {}
+        for page, (payload, codec) in self._file.container.read_pages(pages).items():
+            first, last = self._first_columns[page.group : page.group + 2]
+            if codec >= len(codecs):
+                raise CorruptFileError(f"{self._file.container.describe(page)}: unknown codec number {codec}")
+            with _named(self._file.container, page):
+                opened = Page(payload, [column.shape for column in self.columns[first:last]])
+                self._check_lengths(page, opened, self.columns[first:last])
+            out[page] = (opened, codecs[codec])
+        return out
+
+    def _check_lengths(self, page: PageId, opened: Page, columns: Sequence[Column]) -> None:
+        """Raise CorruptFileError when a column of the entries' table is not as long as the cluster."""
+        for entry, column in zip(opened.entries, columns, strict=True):
+            if column.table == 0:
+                rows = self.stored.clusters[page.cluster] * int(np.prod(column.shape, dtype=np.int64))
+                if entry.length != rows:
+                    raise CorruptFileError(f"a column of {entry.length} values where {rows} are due")
+
+    def read_columns(self, clusters: Sequence[int], columns: Sequence[int]) -> list[dict[int, Values]]:
+        """The values of the columns, by number, for each cluster; copies are resolved."""
+        pages = self.open_pages(sorted({self.page_of(c, column)[0] for c in clusters for column in columns}))
+        sources: dict[tuple[int, int], int] = {}
+        for cluster in clusters:
+            for column in columns:
+                page, position = self.page_of(cluster, column)
+                entry = pages[page][0].entries[position]
+                if entry.copy_of is not None:
+                    if entry.copy_of >= column:
+                        raise CorruptFileError(f"{self._file.container.describe(page)}: a copy of a later column")
+                    sources[cluster, column] = entry.copy_of
+        more = {self.page_of(cluster, source)[0] for (cluster, _), source in sources.items()} - pages.keys()
+        pages.update(self.open_pages(sorted(more)))
+        wanted: dict[PageId, set[int]] = {}
+        for cluster in clusters:
+            for column in columns:
+                page, position = self.page_of(cluster, sources.get((cluster, column), column))
+                wanted.setdefault(page, set()).add(position)
+
+        def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
+            page, positions = item
+            opened, codec = pages[page]
+            with _named(self._file.container, page):
+                return page, opened.decode(get_codec(codec), sorted(positions))
+
+        decoded = dict(self._file.map(decode, wanted.items()))
+        out: list[dict[int, Values]] = []
+        for cluster in clusters:
+            values = {}
+            for column in columns:
+                page, position = self.page_of(cluster, sources.get((cluster, column), column))
+                array = decoded[page][position]
+                dtype = self.columns[column].dtype
+                values[column] = array if array.dtype == dtype else array.astype(dtype)
+            out.append(values)
+        return out
+
+    def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
+        """Arrays of the stored branches at these positions, entries `start` to `stop`."""
+        offsets = self.cluster_offsets
+        first = max(0, int(np.searchsorted(offsets, start, side="right")) - 1)
+        last = int(np.searchsorted(offsets, stop, side="left"))
+        clusters = list(range(first, last)) if start < stop else []
+        columns = [column for branch in branches for column in self.columns_of(branch)]
+        parts = self.read_columns(clusters, columns) if clusters else []
+        lengths = [self.stored.clusters[cluster] for cluster in clusters]
+        shared: dict[tuple[int, ...], Values] = {}
+        out = {}
+        for branch in branches:
+            array = self._assemble(branch, parts, lengths, shared)
+            if clusters and (start > offsets[first] or stop < offsets[last]):
+                array = array[start - offsets[first] : stop - offsets[first]]
+            out[branch] = array
+        return out
+
+    def _assemble(
+        self,
+        branch: int,
+        parts: Sequence[dict[int, Values]],
+        lengths: Sequence[int],
+        shared: dict[tuple[int, ...], Values],
+    ) -> ak.Array:
+        """One branch's array from its columns in each cluster; equal counts give one offsets buffer."""
+        form = self.stored.schema.branches[branch].form
+        if form is None:
+            raise KeyError(f"branch {branch} holds no columns")
+        numbers = self.columns_of(branch)
+        columns = [self.columns[number] for number in numbers]
+        if len(parts) > 1 and not is_plain(form):
+            import awkward as ak
+
+            return ak.concatenate(
+                [self._assemble(branch, [part], [n], {}) for part, n in zip(parts, lengths, strict=True)]
+            )
+        dtypes = iter(offsets_dtypes(form))
+        buffers = []
+        for number, column in zip(numbers, columns, strict=True):
+            pieces = [part[number] for part in parts]
+            if column.role == "counts":
+                dtype = next(dtypes)
+                key = (dtype.num, *map(id, pieces))
+                if key not in shared:
+                    shared[key] = offsets_from(_join(pieces, column), dtype)
+                buffers.append(shared[key])
+            else:
+                buffers.append(_join(pieces, column))
+        return put_together(form, sum(lengths), columns, buffers)
+
+    def entry_size(self, branch: int) -> float:
+        """Mean bytes in memory per entry of one branch."""
+        entries = max(1, self.schema.num_entries)
+        total = 0
+        for number in self.columns_of(branch):
+            total += int(self.statistics["length"][:, number].sum()) * self.columns[number].dtype.itemsize
+        return total / entries
+
+
+def _join(pieces: Sequence[Values], column: Column) -> Values:
+    if len(pieces) == 1:
+        return pieces[0]
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype=column.dtype)
+
+
+class _named:
+    """Adds the page's name to a FormatError raised while it is decoded."""
+
+    def __init__(self, container: Container, page: PageId) -> None:
+        self._container, self._page = container, page
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, FormatError):
+            raise type(error)(f"{self._container.describe(self._page)}: {error}") from None
+
+
+class FileReader:
+    """An open `.baler` file: its trees, and what is carried beside them."""
+
+    def __init__(self, container: Container, executor: Executor | None = None) -> None:
+        self.container = container
+        self.path = container.name
+        self._executor = executor
+        manifest = container.manifest
+        self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
+        self.objects = [CarriedObject(*entry) for entry in manifest.objects]
+        self.directories = list(manifest.directories)
+        self.metadata = dict(manifest.provenance)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the file."""
+        self.container.close()
+
+    def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
+        """`map`, in the executor's threads where one was given."""
+        return iter(map(function, items) if self._executor is None else self._executor.map(function, items))
+
+    @cached_property
+    def objects_blob(self) -> bytes:
+        """The small ROOT file of carried objects; empty when there are none."""
+        payload = self.container.read_block(BlockKind.OBJECTS)
+        return b"" if payload is None else unpack_objects_block(payload)
+
+    def objects_directory(self) -> Any:
+        """The carried objects as an uproot directory."""
+        from baler_root.rootio.objects import unpack_objects
+
+        return unpack_objects(self.objects_blob)
+
+
+def unpack_objects_block(payload: memoryview) -> bytes:
+    """The ROOT file in an objects block."""
+    from baler_root.container.layout import MAX_PAGE_LENGTH
+    from baler_root.packing import unpack_bytes
+    from baler_root.varint import Cursor
+
+    cursor = Cursor(payload)
+    blob = bytes(unpack_bytes(cursor, MAX_PAGE_LENGTH))
+    cursor.finish("the carried objects")
+    return blob
+
+
+def open_file(
+    path: str | os.PathLike[str] | BinaryIO, *, executor: Executor | None = None, **options: Any
+) -> FileReader:
+    """The `.baler` file at a path, in a file object, or behind an fsspec URL; `options` go to fsspec.
+
+    Raises SourceError when it cannot be reached and FormatError when it is not whole.
+    """
+    container = open_container(path, **options)
+    try:
+        return FileReader(container, executor)
+    except BaseException:
+        container.close()
+        raise
