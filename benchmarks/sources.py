@@ -1,0 +1,78 @@
+"""The data that benchmarks run on, read with uproot alone."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import uproot
+
+DATA = Path(os.environ.get("BALER_ROOT_DATA", Path(__file__).parents[1].parent / "shared" / "data"))
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One tree in memory: `branches` are (path, array) in the order of the file."""
+
+    name: str
+    branches: list[tuple[str, ak.Array]]
+    unreadable: list[str]
+
+
+def files(*folders: str) -> list[Path]:
+    """Every ROOT file of these folders of the data, by name; folders that are absent give none."""
+    return sorted(path for folder in folders for path in (DATA / folder).glob("*.root"))
+
+
+def read(path: Path) -> list[Tree]:
+    """Every TTree and RNTuple of the file, each name once, in its highest cycle."""
+    with uproot.open(path) as file:
+        names = file.keys(cycle=False, filter_classname=["TTree", "TNtuple*", "ROOT::RNTuple"])
+        return [read_tree(name, file[name]) for name in dict.fromkeys(names)]
+
+
+def read_tree(name: str, source: Any) -> Tree:
+    """All branches of one tree that uproot reads."""
+    branches, unreadable = [], []
+    for path, branch in leaves(source):
+        try:
+            branches.append((path, ak.to_packed(branch.array(library="ak"))))
+        except Exception:  # noqa: BLE001  # uproot raises whatever its deserialisers meet
+            unreadable.append(path)
+    return Tree(name, branches, unreadable)
+
+
+def leaves(source: Any) -> Iterator[tuple[str, Any]]:
+    """The branches that hold values themselves (RNTuple: top-level fields), as (path, branch)."""
+    if isinstance(source, uproot.behaviors.RNTuple.HasFields):
+        for field in source.fields:
+            yield field.name, field
+        return
+    for branch in source.branches:
+        if isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
+            for path, leaf in leaves(branch):
+                yield f"{branch.name}/{path}", leaf
+        else:
+            yield branch.name, branch
+
+
+def flatten(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Array]]:
+    """Records taken apart, outermost first, also under one level of lists; other arrays as they are."""
+    layout = array.layout
+    if layout.is_record:
+        for field in array.fields:
+            yield from flatten(f"{name}.{field}", array[field])
+    elif layout.is_list and not is_text(array) and layout.content.is_record:
+        for field in layout.content.fields:
+            yield from flatten(f"{name}.{field}", array[field])
+    else:
+        yield name, array
+
+
+def is_text(array: ak.Array) -> bool:
+    """Whether the entries are strings."""
+    return array.layout.parameter("__array__") in ("string", "bytestring")
