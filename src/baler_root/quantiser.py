@@ -1,0 +1,188 @@
+"""The quantiser: values to symbols within an error bound, and back.
+
+Whatever the grids propose, `quantise` decodes its own symbols and stores each value that misses its bound as
+an outlier, so the result keeps the bound by construction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root import atoms as at
+from baler_root.atoms import SENTINELS
+from baler_root.bounds import ErrorBound, violations
+from baler_root.choice import grids
+from baler_root.errors import CorruptFileError
+from baler_root.grids import Grid, fold
+from baler_root.patterns import negatives
+from baler_root.recipe import DTYPES, Recipe
+
+__all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise"]
+
+MAX_OUTLIERS = 0.05
+"""Share of outliers above which a grid is given up."""
+TABLE = 1 << 16
+"""Symbols up to which (or a quarter of the values) decoding goes through a table."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantised:
+    """One column as symbols; `dequantise(symbols, recipe, positions, outliers)` gives values within the bound."""
+
+    symbols: NDArray[Any]
+    """One per value: the smallest unsigned dtype that holds the largest; for recipe `exact` the values."""
+    recipe: Recipe
+    positions: NDArray[np.int64]
+    """Positions of the outliers, increasing; their symbols are valid, but mean nothing."""
+    outliers: NDArray[Any]
+    """The exact values there."""
+
+
+def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float] = SENTINELS) -> Quantised:
+    """Symbols from which `values` come back within `bound`, NaN, Inf, zeros and `sentinels` exactly.
+
+    `values`: 1-d, bool, integer or float, native-endian; else ValueError. Values are stored exactly where the
+    bound leaves no room (an absolute bound below the spacing of the floats, say) or little would be gained.
+    """
+    if values.ndim != 1 or values.dtype not in DTYPES or not values.dtype.isnative:
+        raise ValueError(f"cannot quantise {values.dtype} values of shape {values.shape}")
+    values = np.ascontiguousarray(values)
+    if not values.size or values.dtype.kind == "b" or (bound.kind == "lossless" and values.dtype.kind != "f"):
+        return _exactly(values)
+    probe = at.sample(values)
+    wanted = at.candidates(values, probe, sentinels)
+    ordinary = np.ones(probe.size, np.bool_)
+    ordinary[at.locate(probe, wanted)[0]] = False
+    plans = grids(probe[ordinary], bound, probe.size / values.size)
+    if plans:
+        positions, which = at.locate(values, wanted)
+        for grid in plans:
+            quantised = _on_grid(values, bound, grid, wanted, positions, which)
+            if quantised is not None:
+                return quantised
+    return _exactly(values)
+
+
+def dequantise(
+    symbols: NDArray[Any], recipe: Recipe, positions: NDArray[np.int64], outliers: NDArray[Any]
+) -> NDArray[Any]:
+    """The values, 1-d of `recipe.dtype`; the same bits everywhere.
+
+    FormatError when symbols, positions or outliers do not fit the recipe or each other.
+    """
+    if recipe.kind == "exact":
+        if symbols.dtype != recipe.dtype:
+            raise CorruptFileError(f"exact values are {symbols.dtype}, not {recipe.dtype}")
+        values = symbols
+    else:
+        values = _look_up(symbols, recipe)
+    if positions.size != outliers.size:
+        raise CorruptFileError(f"{positions.size} outlier positions for {outliers.size} outliers")
+    if positions.size:
+        increasing = bool(np.all(positions[1:] > positions[:-1]))
+        if not increasing or positions[0] < 0 or positions[-1] >= values.size:
+            raise CorruptFileError(f"outlier positions do not increase from 0 to below {values.size}")
+        if outliers.dtype != recipe.dtype:
+            raise CorruptFileError(f"outliers are {outliers.dtype}, not {recipe.dtype}")
+        values = values.copy() if recipe.kind == "exact" else values
+        values[positions] = outliers
+    return values
+
+
+def _look_up(symbols: NDArray[Any], recipe: Recipe) -> NDArray[Any]:
+    """The values of symbols, through a table where that is cheaper."""
+    if symbols.dtype.kind != "u":
+        raise CorruptFileError(f"symbols are {symbols.dtype}, not unsigned integers")
+    if not symbols.size:
+        return np.zeros(0, recipe.dtype)
+    largest = int(symbols.max())
+    if largest >= recipe.span:
+        raise CorruptFileError(f"symbol {largest} where the recipe has {recipe.span}")
+    if recipe.span <= max(TABLE, symbols.size // 4) and recipe.span <= 4 * symbols.size:
+        table = recipe.values(np.arange(recipe.span, dtype=np.uint64))
+        return table[symbols]
+    return recipe.values(symbols.astype(np.uint64))
+
+
+def _exactly(values: NDArray[Any]) -> Quantised:
+    return Quantised(values, Recipe("exact", values.dtype), np.zeros(0, np.int64), values[:0])
+
+
+def _on_grid(
+    values: NDArray[Any],
+    bound: ErrorBound,
+    grid: Grid,
+    wanted: NDArray[Any],
+    positions: NDArray[np.int64],
+    which: NDArray[np.int64],
+) -> Quantised | None:
+    """`values` on `grid`, those at `positions` as the atoms `wanted[which]`; None if too many miss the bound."""
+    index, usable = grid.index(values)
+    usable[positions] = False
+    if values.size - positions.size - np.count_nonzero(usable) > MAX_OUTLIERS * values.size:
+        return None
+    everywhere = bool(usable.all())
+    floor = 0
+    if grid.folded:
+        floor = int((index if everywhere else index[usable]).min(initial=_NONE))
+        floor = 0 if floor == _NONE else floor
+        index = fold(np.maximum(index, floor, out=index), negatives(values), floor)
+    inside = index if everywhere else index[usable]
+    base = int(inside.min()) if inside.size else 0
+    cells = int(inside.max()) - base + 1 if inside.size else 0
+    recipe = Recipe(grid.kind, grid.dtype, grid.size, floor, base, cells)
+    present, which = np.unique(which, return_inverse=True)
+    places = _places(recipe, wanted[present])
+    order = at.order(wanted[present], places)
+    atom_symbols = places[order] + np.arange(order.size)
+    recipe = replace(
+        recipe,
+        atom_symbols=atom_symbols.astype(np.uint64),
+        atom_values=wanted[present][order] if order.size else None,
+    )
+    if not recipe.span:
+        return None
+    index -= base
+    symbols = _number(np.clip(index, 0, max(0, cells - 1), out=index), recipe, places[order])
+    if positions.size:
+        symbol_of = np.empty(order.size, symbols.dtype)
+        symbol_of[order] = atom_symbols
+        symbols[positions] = symbol_of[which]
+    missed = violations(values, _look_up(symbols, recipe), bound)
+    if missed.size > MAX_OUTLIERS * values.size:
+        return None
+    return Quantised(symbols, recipe, missed, values[missed])
+
+
+_NONE = int(np.iinfo(np.int64).max)
+
+
+def _places(recipe: Recipe, atoms: NDArray[Any]) -> NDArray[np.int64]:
+    """For each atom the number of cells with a smaller value; NaNs stand behind all."""
+    if not recipe.cells:
+        return np.zeros(atoms.size, np.int64)
+    index, _ = recipe.grid.index(atoms)
+    if recipe.grid.folded:
+        index = fold(np.maximum(index, recipe.floor), negatives(atoms), recipe.floor)
+    cell = np.clip(index, recipe.base, recipe.base + recipe.cells - 1) - recipe.base
+    cell += recipe.cell_values(cell) < atoms
+    if atoms.dtype.kind == "f":
+        cell[atoms == np.inf] = cell[np.isnan(atoms)] = recipe.cells
+        cell[atoms == -np.inf] = 0
+    return cell
+
+
+def _number(cells: NDArray[np.int64], recipe: Recipe, places: NDArray[np.int64]) -> NDArray[Any]:
+    """The symbols of cells: each is moved up by the atoms that stand before it."""
+    dtype = np.min_scalar_type(recipe.span - 1)
+    if not places.size or not recipe.cells:
+        return cells.astype(dtype)
+    if recipe.cells <= TABLE:
+        every = np.arange(recipe.cells)
+        return (every + np.searchsorted(places, every, side="right")).astype(dtype)[cells]
+    return (cells + np.searchsorted(places, cells, side="right")).astype(dtype)
