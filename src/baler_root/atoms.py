@@ -63,7 +63,7 @@ def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             values = np.array(sentinels, np.float64).astype(dtype)
-        return values[np.isfinite(values)]
+        return np.asarray(values[np.isfinite(values)])
     info = np.iinfo(dtype)
     whole = {int(s) for s in sentinels if float(s).is_integer()}
     return np.array(sorted(w for w in whole if info.min <= w <= info.max), dtype)
@@ -72,7 +72,7 @@ def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[
 def _payloads(values: NDArray[Any]) -> NDArray[Any]:
     """The distinct NaN patterns, at most `_MAX_PAYLOADS`."""
     rest = patterns(values[np.isnan(values)])
-    found = []
+    found: list[Any] = []
     while rest.size and len(found) < _MAX_PAYLOADS:
         found.append(rest[0])
         rest = rest[rest != rest[0]]
@@ -104,10 +104,10 @@ _MULTIPLIERS = {4: 0x9E3779B1, 8: 0x9E3779B97F4A7C15}
 def _hashes(bits: NDArray[Any]) -> NDArray[Any]:
     """`_HASH_BITS` bits that depend on all bits of a pattern."""
     if bits.dtype.itemsize < 4:
-        return bits & bits.dtype.type(min((1 << _HASH_BITS) - 1, int(np.iinfo(bits.dtype).max)))
+        return np.asarray(bits & bits.dtype.type(min((1 << _HASH_BITS) - 1, int(np.iinfo(bits.dtype).max))))
     width = bits.dtype.itemsize
     product = bits * bits.dtype.type(_MULTIPLIERS[width])
-    return product >> bits.dtype.type(8 * width - _HASH_BITS)
+    return np.asarray(product >> bits.dtype.type(8 * width - _HASH_BITS))
 
 
 def order(atoms: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError, nearest
 from baler_root.patterns import (
+    BLOCK,
     MANTISSA_BITS,
     magnitudes,
     non_finite,
@@ -22,8 +23,6 @@ from baler_root.patterns import (
 
 BoundKind = Literal["lossless", "abs", "rel", "bits"]
 MAX_BITS = 52
-BLOCK = 1 << 15
-"""Values compared at a time: small enough for the cache."""
 
 _EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
 
@@ -173,7 +172,7 @@ def _blocks(
 
 def _missed(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.bool_]:
     """True where `y` misses the bound."""
-    differ = patterns(x) != patterns(y)
+    differ = np.asarray(patterns(x) != patterns(y))
     if bound.kind == "lossless" or not differ.any():
         return differ
     held = _integers_hold(x, y, bound) if x.dtype.kind in "iu" else _floats_hold(x, y, bound)

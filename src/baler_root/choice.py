@@ -21,8 +21,10 @@ _PER_RANGE_BIT = 0.01
 def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[Grid]:
     """The grids that promise to beat storing the values as they are, the cheapest first.
 
-    `probe` holds finite, mostly distinct values of a column: a sample of `share` of it.
+    `probe` holds values of a column that are no atoms: a sample of `share` of it.
     """
+    if probe.dtype.kind == "f":
+        probe = probe[np.isfinite(probe)]
     lossy = _lossy(probe, bound)
     if not probe.size:
         return lossy

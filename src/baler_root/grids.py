@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.patterns import (
+    BLOCK,
     MANTISSA_BITS,
     drop_bits,
     magnitude_mask,
@@ -85,12 +86,15 @@ class Grid:
 
     def index(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """The index of a point near each value, and whether there is one."""
+        propose = {"linear": self._linear_index, "log": self._log_index, "shift": self._shift_index}[
+            self.kind
+        ]
+        index, usable = np.empty(values.size, np.int64), np.empty(values.size, np.bool_)
         with np.errstate(all="ignore"):
-            if self.kind == "linear":
-                return self._linear_index(values)
-            if self.kind == "log":
-                return self._log_index(values)
-            return self._shift_index(values)
+            for start in range(0, values.size, BLOCK):
+                block = slice(start, start + BLOCK)
+                index[block], usable[block] = propose(values[block])
+        return index, usable
 
     def _pattern_dtype(self) -> np.dtype[Any]:
         return self.dtype if self.dtype.kind == "f" else np.dtype(np.float64)
@@ -106,7 +110,7 @@ class Grid:
         octave = index // steps
         within = index - octave * steps
         mantissa = coarse[within >> 8] * fine[within & 255]
-        return mantissa * ((octave + 1023) << 52).view(np.float64)
+        return np.asarray(mantissa * ((octave + 1023) << 52).view(np.float64))
 
     def _linear_index(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         low, high = self.limits()

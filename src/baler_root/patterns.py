@@ -11,6 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+BLOCK = 1 << 15
+"""Values worked on at a time where several passes are needed: small enough for the cache."""
+
 MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
 """Explicit mantissa bits of the float dtypes, by item size in bytes."""
 
@@ -68,7 +71,7 @@ def round_mantissa(values: NDArray[Any], mantissa: int) -> NDArray[Any]:
     bits = patterns(values)
     sign = bits.dtype.type(magnitude_mask(bits.dtype.itemsize) + 1)
     magnitude = drop_bits(bits & ~sign, drop) << bits.dtype.type(drop)
-    return (magnitude | (bits & sign)).view(values.dtype)
+    return np.asarray(magnitude | (bits & sign)).view(values.dtype)
 
 
 def magnitudes(values: NDArray[Any]) -> NDArray[np.uint64]:

@@ -19,7 +19,7 @@ from baler_root.bounds import ErrorBound, violations
 from baler_root.choice import grids
 from baler_root.errors import CorruptFileError
 from baler_root.grids import Grid, fold
-from baler_root.patterns import negatives
+from baler_root.patterns import BLOCK, negatives
 from baler_root.recipe import DTYPES, Recipe
 
 __all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise"]
@@ -104,9 +104,12 @@ def _look_up(symbols: NDArray[Any], recipe: Recipe) -> NDArray[Any]:
     if largest >= recipe.span:
         raise CorruptFileError(f"symbol {largest} where the recipe has {recipe.span}")
     if recipe.span <= max(TABLE, symbols.size // 4) and recipe.span <= 4 * symbols.size:
-        table = recipe.values(np.arange(recipe.span, dtype=np.uint64))
-        return table[symbols]
-    return recipe.values(symbols.astype(np.uint64))
+        return np.asarray(recipe.values(np.arange(recipe.span, dtype=np.uint64))[symbols])
+    values = np.empty(symbols.size, recipe.dtype)
+    for start in range(0, symbols.size, BLOCK):
+        block = slice(start, start + BLOCK)
+        values[block] = recipe.values(symbols[block].astype(np.uint64))
+    return values
 
 
 def _exactly(values: NDArray[Any]) -> Quantised:

@@ -20,7 +20,9 @@ from baler_root.patterns import MANTISSA_BITS, patterns
 
 RecipeKind = Literal["exact", "shift", "linear", "log"]
 KINDS: tuple[RecipeKind, ...] = ("exact", "shift", "linear", "log")
-DTYPES = tuple(np.dtype(code) for code in "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8".split())
+DTYPES = tuple(
+    np.dtype(code) for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+)
 _NO_ATOM_SYMBOLS = np.zeros(0, np.uint64)
 
 
