@@ -81,7 +81,12 @@ def plan(tree: Tree) -> Plan:
         lengths = counts(next(iter(members.values())))
         for name, array in out.flat.items():
             values = np.asarray(array) if array.layout.is_numpy else None
-            if values is not None and values.ndim == 1 and values.dtype.kind in "iu" and np.array_equal(values, lengths):
+            if (
+                values is not None
+                and values.ndim == 1
+                and values.dtype.kind in "iu"
+                and np.array_equal(values, lengths)
+            ):
                 del out.flat[name]
                 break
     return out
@@ -214,10 +219,14 @@ def packed_size(values: NDArray[Any], compression: Any) -> int:
     return sum(min(len(chunk), len(uproot.compression.compress(chunk, compression))) for chunk in chunks)
 
 
-def size(trees: list[Tree], rival: str, folder: Path | None = None) -> int:
-    """Bytes of the file that `rival` makes of these trees."""
-    with tempfile.TemporaryDirectory(dir=folder) as where:
-        path = Path(where) / "rival.root"
-        if rival in TTREE:
-            return write_ttrees(trees, TTREE[rival](), path)
-        return write_rntuples(trees, RNTUPLE[rival](), path)
+def write(trees: list[Tree], rival: str, path: Path) -> int:
+    """Bytes of the file that `rival` makes of these trees, as ROOT would have written it."""
+    if rival in TTREE:
+        return write_ttrees(trees, TTREE[rival](), path)
+    return write_rntuples(trees, RNTUPLE[rival](), path)
+
+
+def size(trees: list[Tree], rival: str) -> int:
+    """The same without keeping the file."""
+    with tempfile.TemporaryDirectory() as where:
+        return write(trees, rival, Path(where) / "rival.root")

@@ -36,28 +36,26 @@ def read(path: Path) -> list[Tree]:
 
 
 def read_tree(name: str, source: Any) -> Tree:
-    """All branches of one tree that uproot reads."""
-    branches, unreadable = [], []
-    for path, branch in leaves(source):
-        try:
-            branches.append((path, ak.to_packed(branch.array(library="ak"))))
-        except Exception:  # noqa: BLE001  # uproot raises whatever its deserialisers meet
-            unreadable.append(path)
+    """All branches of one tree that uproot reads; where it fails on a branch, the branches inside are tried."""
+    branches: list[tuple[str, ak.Array]] = []
+    unreadable: list[str] = []
+
+    def visit(owner: Any, prefix: str) -> None:
+        ntuple = isinstance(owner, uproot.behaviors.RNTuple.HasFields)
+        for branch in owner.fields if ntuple else owner.branches:
+            path = prefix + branch.name
+            if not ntuple and isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
+                visit(branch, f"{path}/")
+                continue
+            try:
+                branches.append((path, ak.to_packed(branch.array(library="ak"))))
+            except Exception:  # noqa: BLE001  # uproot raises whatever its deserialisers meet
+                unreadable.append(path)
+                if not ntuple:
+                    visit(branch, f"{path}/")
+
+    visit(source, "")
     return Tree(name, branches, unreadable)
-
-
-def leaves(source: Any) -> Iterator[tuple[str, Any]]:
-    """The branches that hold values themselves (RNTuple: top-level fields), as (path, branch)."""
-    if isinstance(source, uproot.behaviors.RNTuple.HasFields):
-        for field in source.fields:
-            yield field.name, field
-        return
-    for branch in source.branches:
-        if isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
-            for path, leaf in leaves(branch):
-                yield f"{branch.name}/{path}", leaf
-        else:
-            yield branch.name, branch
 
 
 def flatten(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Array]]:

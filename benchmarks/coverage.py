@@ -1,0 +1,160 @@
+"""Which branches of real files come back: read by uproot, through `.baler`, through `decompress`.
+
+`python -m benchmarks.coverage` runs every file of `coverage/` and `real/` in a process of its own; with a file
+as argument it runs that one, and prints a row of JSON per branch.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import uproot
+
+import baler_root
+from benchmarks import results, sources
+from benchmarks.same import difference
+
+MEMORY = 8 << 30
+"""Bytes of address space one file may take."""
+SECONDS = 600
+
+
+def branches(tree: Any) -> Iterator[tuple[str, Any]]:
+    """(path, branch) of everything that holds values: TTree branches that are no groups, top-level fields."""
+    if isinstance(tree, uproot.behaviors.RNTuple.HasFields):
+        yield from ((field.name, field) for field in tree.fields)
+        return
+    for path, branch in tree.iteritems(recursive=True, full_paths=True):
+        if not isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
+            yield path, branch
+
+
+def read(branch: Any) -> tuple[ak.Array | None, str]:
+    """The array, or why there is none."""
+    try:
+        return branch.array(library="ak"), ""
+    except Exception as error:  # noqa: BLE001  # whatever uproot's deserialisers meet
+        return None, cause(error)
+
+
+def cause(error: Exception) -> str:
+    """Kind and first line of an error, paths and numbers left out."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {re.sub(r'[0-9]+', 'N', re.sub(r'/[^ ]+', '…', text))}"[:100]
+
+
+def find(file: Any, tree: str, path: str) -> Any:
+    """The branch of this path, or of its last part where the parents could not be written."""
+    owner = file[tree]
+    for name in (path, path.replace("/", "."), path.rsplit("/", maxsplit=1)[-1]):
+        if name in owner:
+            return owner[name]
+    raise KeyError(path)
+
+
+def compare(original: ak.Array, file: Any, tree: str, path: str) -> str:
+    """`same`, or what is wrong with the branch of another file."""
+    if file is None:
+        return "no file"
+    try:
+        again = find(file, tree, path).array(library="ak")
+    except Exception as error:  # noqa: BLE001  # the table wants the cause, whatever it is
+        return cause(error)
+    return difference(original, again) or "same"
+
+
+def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
+    """What the action returns, and why it failed."""
+    try:
+        return action(*arguments, **options), ""
+    except Exception as error:  # noqa: BLE001
+        return None, cause(error)
+
+
+def cover(path: Path) -> Iterator[dict[str, str]]:
+    """A row per branch of the file."""
+    with tempfile.TemporaryDirectory() as where, uproot.open(path) as source:
+        packed, back = Path(where) / "out.baler", Path(where) / "back.root"
+        _, failed = attempt(
+            baler_root.compress, str(path), str(packed), bound="lossless", skip_unsupported=True
+        )
+        if not failed:
+            _, back_failed = attempt(baler_root.decompress, str(packed), str(back))
+        baler, _ = (None, "") if failed else attempt(baler_root.open, str(packed))
+        root, _ = (None, "") if failed or back_failed else attempt(uproot.open, back)
+        names = source.keys(filter_classname=["TTree", "TNtuple*", "ROOT::*RNTuple"], cycle=False)
+        for name in dict.fromkeys(names):
+            for key, branch in branches(source[name]):
+                array, unread = read(branch)
+                row = {"file": path.stem, "tree": name, "branch": key, "uproot": unread or "same"}
+                row["baler"] = row["decompress"] = ""
+                if array is not None:
+                    row["baler"] = failed or compare(array, baler, name, key)
+                    row["decompress"] = failed or back_failed or compare(array, root, name, key)
+                yield row
+
+
+def cover_apart(path: Path) -> list[dict[str, str]]:
+    """The rows of `cover`, from a process with limits of time and memory."""
+    command = [sys.executable, "-m", "benchmarks.coverage", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        output, end = done.stdout, f"exit {done.returncode}" if done.returncode else ""
+    except subprocess.TimeoutExpired as late:
+        output, end = (late.stdout or b"").decode(), f"over {SECONDS} s"
+    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    if end:
+        rows.append(
+            {"file": path.stem, "tree": "", "branch": "", "uproot": end, "baler": "", "decompress": ""}
+        )
+    return rows
+
+
+def causes(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """The table by cause."""
+    out: list[dict[str, Any]] = []
+    for stage in ("uproot", "baler", "decompress"):
+        found = collections.Counter(row[stage] for row in rows if row[stage])
+        example = {row[stage]: f"{row['file']}: {row['tree']}/{row['branch']}" for row in rows}
+        for why, number in found.most_common():
+            out.append({"stage": stage, "cause": why, "branches": number, "example": example[why][:80]})
+    return out
+
+
+def main() -> None:
+    """One file, or all."""
+    warnings.simplefilter("ignore")
+    if len(sys.argv) > 1:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        for row in cover(Path(sys.argv[1])):
+            print(json.dumps(row), flush=True)
+        return
+    rows: list[dict[str, str]] = []
+    for path in sources.files("coverage", "real"):
+        rows += cover_apart(path)
+        print(f"{path.stem}: {len(rows)} branches so far", file=sys.stderr, flush=True)
+    readable = [row for row in rows if row["uproot"] == "same"]
+    share = {stage: sum(row[stage] == "same" for row in readable) for stage in ("baler", "decompress")}
+    summary = {
+        "branches": len(rows),
+        "read by uproot": len(readable),
+        **{f"same through {k}": f"{n} ({n / max(1, len(readable)):.2%})" for k, n in share.items()},
+    }
+    table = causes(rows)
+    results.store("coverage", table, summary)
+    results.show("Coverage", [{**row, "example": row["example"][:40]} for row in table], summary)
+
+
+if __name__ == "__main__":
+    main()

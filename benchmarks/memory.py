@@ -1,0 +1,60 @@
+"""Peak memory of compress, decompress and reading step by step, at 1, 4 and 16 times the same data."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import uproot
+
+from benchmarks import results, sources, subject
+
+TIMES = (1, 4, 16)
+
+
+def main() -> None:
+    """Measure, print and store."""
+    path = sources.DATA / "generated" / "pythia_jets_365k.root"
+    rows: list[dict[str, Any]] = []
+    peaks: dict[str, dict[int, float]] = {}
+    with tempfile.TemporaryDirectory() as where:
+        for times in TIMES:
+            source, packed, back = (Path(where) / name for name in ("in.root", "out.baler", "back.root"))
+            repeat(path, source, times)
+            for job, arguments in (
+                ("compress", (source, packed, "rel=1e-3")),
+                ("decompress", (packed, back)),
+                ("iterate", (packed,)),
+            ):
+                measured = subject.run(job, *arguments)
+                rows.append(
+                    {
+                        "job": job,
+                        "times": times,
+                        "source_mib": round(source.stat().st_size / 2**20, 1),
+                        "peak_mib": round(measured["peak_mib"]),
+                        "seconds": round(measured["seconds"], 1),
+                    }
+                )
+                print(rows[-1], flush=True)
+    peaks = {
+        job: {row["times"]: row["peak_mib"] for row in rows if row["job"] == job} for job in job_names(rows)
+    }
+    summary = {f"{job}: peak at 16x over 1x": round(peak[16] / peak[1], 2) for job, peak in peaks.items()}
+    results.show("Peak memory", rows, summary)
+    results.store("memory", rows, summary)
+
+
+def repeat(path: Path, target: Path, times: int) -> None:
+    """Write a ROOT file with the trees of `path`, their entries `times` times over."""
+    with uproot.open(path) as source, uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
+        for name in source.keys(cycle=False, filter_classname="TTree"):
+            arrays = source[name].arrays(library="np")
+            file.mktree(name, {key: values.dtype for key, values in arrays.items()})
+            for _ in range(times):
+                file[name].extend(arrays)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Seconds to compress and to read, beside uproot on the same data, medians of several runs.
+
+Everything works on local files already in the page cache. uproot writes trees that are in memory; compressing
+also reads the ROOT file and checks every value.
+"""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import uproot
+
+import baler_root
+from benchmarks import results, rivals, rounding, sources, subject
+
+FILES = (
+    ("generated", "pythia_jets_365k"),
+    ("generated", "gamgam"),
+    ("real", "agc_muons_100k"),
+    ("real", "cms_aod2nano_10000"),
+    ("real", "lhcb_upgrade_tracks_33k"),
+)
+RUNS = 3
+BOUND = "rel=1e-3"
+
+
+def median(action: Callable[[], Any], runs: int = RUNS) -> float:
+    """Median of the seconds that `action` takes."""
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        action()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def read_all(opener: Callable[[Path], Any], path: Path) -> None:
+    """Every branch of every tree into awkward arrays."""
+    with opener(path) as file:
+        for name, kind in file.classnames(cycle=False).items():
+            if kind.startswith(("TTree", "TNtuple", "ROOT::RNTuple")):
+                file[name].arrays()
+
+
+def read_one(opener: Callable[[Path], Any], path: Path) -> None:
+    """The first floating-point branch of the largest tree into an awkward array."""
+    with opener(path) as file:
+        names = [n for n, kind in file.classnames(cycle=False).items() if "Tree" in kind or "NTuple" in kind]
+        tree = max((file[name] for name in dict.fromkeys(names)), key=lambda tree: tree.num_entries)
+        chosen = next(k for k, t in tree.typenames().items() if "float" in t or "double" in t)
+        tree[chosen].array()
+
+
+def compare(source: Path, where: Path) -> list[dict[str, Any]]:
+    """Rows of (file, job, what, seconds) for one file."""
+    rows: list[dict[str, Any]] = []
+
+    def note(job: str, what: str, seconds: float) -> None:
+        rows.append({"file": source.stem, "job": job, "what": what, "seconds": round(seconds, 3)})
+        print(rows[-1], flush=True)
+
+    packed = where / "out.baler"
+    for jobs in (1, 2):
+        compress = partial(
+            baler_root.compress, str(source), str(packed), bound=BOUND, jobs=jobs, overwrite=True
+        )
+        note("compress", f"baler jobs={jobs}", median(compress))
+    trees = [tree for tree in sources.read(source) if tree.branches]
+    bits = rounding.bits_for(BOUND)
+    trees = [
+        sources.Tree(t.name, [(path, rounding.rounded(array, bits)) for path, array in t.branches], [])
+        for t in trees
+    ]
+    files = {rival: where / f"{rival}.root" for rival in rivals.NAMES}
+    for rival, path in files.items():
+        runs = 1 if rival == "ttree-lzma9" else RUNS
+        note("compress", f"uproot {rival}", median(partial(rivals.write, trees, rival, path), runs))
+    for job, read in (("read all", read_all), ("read one", read_one)):
+        note(job, "baler", median(partial(read, baler_root.open, packed)))
+        for rival, path in files.items():
+            note(job, f"uproot {rival}", median(partial(read, uproot.open, path)))
+    return rows
+
+
+def import_ratio() -> float:
+    """Time of `import baler_root` over that of `import uproot`, medians of fresh processes."""
+    ours, theirs = (
+        statistics.median(subject.run("import", module)["seconds"] for _ in range(7))
+        for module in ("baler_root", "uproot")
+    )
+    return ours / theirs
+
+
+def main() -> None:
+    """Measure, print and store."""
+    rows: list[dict[str, Any]] = []
+    for folder, name in FILES:
+        path = sources.DATA / folder / f"{name}.root"
+        if path.exists():
+            with tempfile.TemporaryDirectory() as where:
+                rows += compare(path, Path(where))
+    summary: dict[str, Any] = {"import baler_root over import uproot": round(import_ratio(), 3)}
+    for job, ours, theirs in (
+        ("compress", "baler jobs=1", "uproot ttree-lzma9"),
+        ("compress", "baler jobs=1", "baler jobs=2"),
+        ("read all", "baler", "uproot ttree-lzma9"),
+        ("read all", "baler", "uproot ttree-zstd5"),
+        ("read one", "baler", "uproot ttree-zstd5"),
+    ):
+        by_file: dict[str, dict[str, float]] = {}
+        for row in rows:
+            if row["job"] == job:
+                by_file.setdefault(row["file"], {})[row["what"]] = row["seconds"]
+        ratios = {file: round(times[ours] / times[theirs], 2) for file, times in by_file.items()}
+        summary[f"{job}: {ours} over {theirs}"] = ratios
+    results.show("Speed", rows, summary)
+    results.store("speed", rows, summary)
+
+
+if __name__ == "__main__":
+    main()
