@@ -7,7 +7,7 @@ and can be cut anywhere. `formats/pages.md#columns` has the rules in words.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -120,8 +120,8 @@ def plain_form(array: ak.Array) -> Form:
     """The form of an array once packed, as a plain dictionary without buffer names."""
     import awkward as ak
 
-    form: Form = ak.to_packed(array).layout.form.to_dict(verbose=False)
-    return _normalise(form)
+    form: Form = _normalise(ak.to_packed(array).layout.form.to_dict(verbose=False))
+    return form
 
 
 def _normalise(form: Any) -> Any:
@@ -146,11 +146,16 @@ def _normalise(form: Any) -> Any:
     return out
 
 
-def take_apart(array: ak.Array, columns: Sequence[Column]) -> list[NDArray[Any]]:
-    """The buffers of one branch, in the order of its `columns`, offsets as counts."""
+def take_apart(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[NDArray[Any]]:
+    """The buffers of one branch, in the order of its `columns`, offsets as counts.
+
+    Raises SourceError when the array has another form than the branch was declared to have.
+    """
     import awkward as ak
 
-    _, _, buffers = ak.to_buffers(ak.to_packed(array), form_key="{id}", byteorder="<")
+    found, _, buffers = ak.to_buffers(ak.to_packed(array), form_key="{id}", byteorder="<")
+    if (plain := _normalise(found.to_dict(verbose=False))) != form:
+        raise SourceError(f"the type changes along the entries: {plain} after {form}")
     out = []
     for column in columns:
         raw = np.asarray(buffers[column.key])
@@ -159,9 +164,6 @@ def take_apart(array: ak.Array, columns: Sequence[Column]) -> list[NDArray[Any]]
         flat = np.ascontiguousarray(raw).reshape(-1)
         out.append(flat if flat.dtype == column.dtype else flat.view(column.dtype))
     return out
-
-
-Buffers = Mapping[str, NDArray[Any]]
 
 
 def put_together(form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]) -> ak.Array:

@@ -1,0 +1,198 @@
+"""Encodes one cluster: arrays in, page payloads out, every value decoded again and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from baler_root.batch import Column, columns_of, take_apart
+from baler_root.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.codecs.base import Codec
+from baler_root.container.layout import MAX_COLUMN_LENGTH
+from baler_root.errors import ErrorBoundViolated, SourceError
+from baler_root.pages import Cell, Page, pack_page
+from baler_root.quantiser import quantise
+from baler_root.registry import get_codec
+from baler_root.schema import Tree
+from baler_root.statistics import RECORD, record
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+Values = NDArray[Any]
+
+SOLO_SIZE = 1 << 16
+"""Bytes in memory per cluster from which a column has a page to itself."""
+
+GROUP_SIZE = 1 << 18
+"""Bytes in memory per cluster at which a page of small columns is closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All that is decided about a tree before its first cluster is encoded."""
+
+    schema: Tree
+    bounds: dict[int, ErrorBound]
+    """Bound of each stored branch."""
+    groups: tuple[int, ...]
+    """Columns of each page."""
+    codec: str = "classic"
+    sentinels: tuple[float, ...] = ()
+    """Values that survive exactly besides the well-known ones."""
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns of the tree."""
+        return columns_of([(i, form) for i in self.schema.stored() if (form := self.schema.branches[i].form)])
+
+
+@dataclass(slots=True)
+class EncodedPage:
+    """A page ready to be written."""
+
+    payload: bytes
+    length: int
+    digest: int
+
+
+@dataclass(slots=True)
+class EncodedCluster:
+    """A cluster ready to be written."""
+
+    entries: int
+    pages: list[EncodedPage] = field(default_factory=list)
+    records: Values = field(default_factory=lambda: np.zeros(0, dtype=RECORD))
+    lists: list[int] = field(default_factory=list)
+    """Digest of each counts column: lists of equal structure have equal digests."""
+
+
+def plan_groups(columns: Sequence[Column], sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
+    """How many columns go into each page, from a sample of `entries` and the entries of a cluster.
+
+    Large columns stand alone, so that reading one touches nothing else. A column that repeats an earlier one
+    or never changes costs a few bytes and stays with the next.
+    """
+    groups: list[int] = []
+    seen: set[tuple[int, int]] = set()
+    count = size = 0
+    for values in sample:
+        key = equality_key(values)
+        trivial = len(values) == 0 or key in seen or _is_constant(values)
+        seen.add(key)
+        expected = 0.0 if trivial else values.nbytes * cluster / max(1, entries)
+        if count and size and size + expected > (SOLO_SIZE if expected >= SOLO_SIZE else GROUP_SIZE):
+            groups.append(count)
+            count = size = 0
+        count += 1
+        size += round(expected)
+    return (*groups, count) if count else tuple(groups)
+
+
+def equality_key(values: Values) -> tuple[int, int]:
+    """Equal for columns of equal values; integers and booleans compare across widths."""
+    if values.dtype.kind in "bui" and (values.dtype != np.uint64 or not len(values) or values.max() < 1 << 63):
+        return len(values), xxhash.xxh3_64_intdigest(values.astype(np.int64).data)
+    return len(values), xxhash.xxh3_64_intdigest(values.data, seed=values.dtype.num)
+
+
+def _is_constant(values: Values) -> bool:
+    bits = values.view(f"u{values.dtype.itemsize}")
+    return bool((bits == bits[0]).all())
+
+
+def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> EncodedCluster:
+    """The pages of one cluster.
+
+    Raises ErrorBoundViolated when a decoded value misses its bound, which is a bug and never written.
+    """
+    columns, codec = plan.columns, get_codec(plan.codec)
+    originals = flatten(plan, columns, arrays)
+    cells, bounds = _cells(plan, columns, originals)
+    out = EncodedCluster(entries, records=np.zeros(len(columns), dtype=RECORD))
+    decoded: dict[int, Values] = {}
+    first = 0
+    for count in plan.groups:
+        members = range(first, first + count)
+        payload, sizes = pack_page(codec, [cells[i] for i in members])
+        values = _decode(codec, payload, [columns[i] for i in members], first, decoded)
+        digest = xxhash.xxh3_64()
+        for i, size in zip(members, sizes, strict=True):
+            digest.update(values[i].data)
+            errors = measure(originals[i], values[i], bounds[i])
+            if errors.violations or values[i].dtype != originals[i].dtype:
+                where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(columns[i].branch)!r}"
+                raise ErrorBoundViolated(
+                    f"{where}: {errors.violations} of {len(originals[i])} decoded values miss the bound {bounds[i]}; "
+                    "nothing was written. This is a bug in baler_root: please report it with the branch"
+                )
+            quantised = cells[i].quantised
+            outliers = 0 if quantised is None else len(quantised.positions)
+            out.records[i] = record(values[i], errors, outliers, size)
+        length = sum(values[i].nbytes for i in members)
+        out.pages.append(EncodedPage(payload, length, digest.intdigest()))
+        first += count
+    out.lists = [equality_key(v)[1] for v, c in zip(originals, columns, strict=True) if c.role == "counts"]
+    return out
+
+
+def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) -> list[Values]:
+    """The buffers of all columns; raises SourceError where an array does not have the planned form."""
+    by_branch: dict[int, list[Column]] = {}
+    for column in columns:
+        by_branch.setdefault(column.branch, []).append(column)
+    out: list[Values] = []
+    for branch in plan.schema.stored():
+        form = plan.schema.branches[branch].form
+        where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(branch)!r}"
+        if form is None:
+            continue
+        try:
+            out += take_apart(arrays[branch], form, by_branch.get(branch, []))
+        except SourceError as error:
+            raise SourceError(f"{where}: {error}") from None
+        if out and max(len(values) for values in out) > MAX_COLUMN_LENGTH:
+            raise SourceError(f"{where}: too many values in one cluster; use a smaller --cluster-size")
+    return out
+
+
+def column_bound(column: Column, bound: ErrorBound) -> ErrorBound:
+    """The bound of one column of a branch: structure is always exact."""
+    return bound if column.role == "data" and column.dtype.kind in "fiu" else LOSSLESS
+
+
+def _cells(
+    plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
+) -> tuple[list[Cell], list[ErrorBound]]:
+    """Each column quantised, or pointed at an earlier column of the same values and bound."""
+    seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
+    cells, bounds = [], []
+    for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
+        bound = column_bound(column, plan.bounds[column.branch])
+        bounds.append(bound)
+        if len(values) and not _is_constant(values):
+            source = seen.setdefault((equality_key(values), bound), number)
+            if source != number:
+                cells.append(Cell(len(values), copy_of=source))
+                continue
+        cells.append(Cell(len(values), quantise(values, bound, plan.sentinels), shape=column.shape))
+    return cells, bounds
+
+
+def _decode(
+    codec: Codec, payload: bytes, columns: Sequence[Column], first: int, decoded: dict[int, Values]
+) -> dict[int, Values]:
+    """The values of a page just packed, read back from its bytes; `decoded` collects what copies may need."""
+    page = Page(memoryview(payload), [column.shape for column in columns])
+    values = {first + position: array for position, array in page.decode(codec).items()}
+    for position, entry in enumerate(page.entries):
+        if entry.copy_of is not None:
+            source = values[entry.copy_of] if entry.copy_of in values else decoded[entry.copy_of]
+            values[first + position] = source.astype(columns[position].dtype, copy=False)
+    decoded.update(values)
+    return values

@@ -1,0 +1,311 @@
+"""Reads ROOT files through uproot: the schema of every tree, and its branches cluster by cluster."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from baler_root.batch import Form, columns_of, plain_form
+from baler_root.errors import KeyInFileError, SourceError
+from baler_root.schema import Branch, Tree
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+SAMPLE_ENTRIES = 1000
+"""Entries read first, to learn each branch's form and size."""
+
+_TREES = ("TTree", "TNtuple", "TNtupleD", "TChain")
+_RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
+
+
+@dataclass(slots=True)
+class SourceTree:
+    """A tree of an open ROOT file."""
+
+    schema: Tree
+    handles: dict[int, Any] = field(default_factory=dict)
+    """uproot branch or field of each stored branch."""
+    sample: dict[int, ak.Array] = field(default_factory=dict)
+    """The first entries of each stored branch."""
+    same_as: int | None = None
+    entry_size: float = 0.0
+    """Estimated bytes in memory per entry."""
+    offsets: Sequence[int] = ()
+    """Entry numbers at which every branch starts a basket or cluster."""
+
+    def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
+        """Arrays of the branches at these positions; raises SourceError naming the branch that fails."""
+        return {branch: self._read(branch, start, stop) for branch in branches}
+
+    def _read(self, branch: int, start: int, stop: int) -> ak.Array:
+        if branch in self.sample and (start, stop) == (0, len(self.sample[branch])):
+            return self.sample[branch]
+        try:
+            return read_array(self.handles[branch], start, stop)
+        except Exception as error:
+            raise UnreadableBranchError(self.schema.path, self.schema.path_of(branch), cause(error)) from error
+
+
+class UnreadableBranchError(SourceError):
+    """A branch that could be read at its start fails further on."""
+
+    def __init__(self, tree: str, branch: str, why: str) -> None:
+        super().__init__(
+            f"tree {tree!r}, branch {branch!r} cannot be read to its end ({why}); "
+            "--skip-unsupported (skip_unsupported=True) leaves such branches out"
+        )
+        self.tree, self.branch, self.why = tree, branch, why
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.tree, self.branch, self.why)
+
+
+def read_array(handle: Any, start: int, stop: int) -> ak.Array:
+    """Entries of an uproot branch or field as an awkward array; nothing is cached."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+
+
+def cause(error: BaseException) -> str:
+    """One line that says why uproot could not read something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:200]
+
+
+class RootSource:
+    """An open ROOT file: its trees, and the directory that holds everything else."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        import uproot
+
+        self.path = os.fspath(path)
+        if "://" not in self.path:
+            if not Path(self.path).exists():
+                raise SourceError(f"{self.path}: no such file")
+            if Path(self.path).is_dir():
+                raise SourceError(f"{self.path}: is a folder, not a ROOT file")
+        try:
+            self.directory = uproot.open(self.path, array_cache=None, object_cache=None)
+            self.classnames: dict[str, str] = self.directory.classnames()
+        except Exception as error:
+            raise SourceError(
+                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated, or of another kind"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.directory.close()
+
+    @property
+    def size(self) -> int:
+        """Size of the file in bytes."""
+        return Path(self.path).stat().st_size if "://" not in self.path else int(self.directory.file.fEND)
+
+    @property
+    def uuid(self) -> str:
+        """The file's UUID, as ROOT wrote it."""
+        return str(self.directory.file.uuid)
+
+    def tree_keys(self, wanted: Sequence[str] | None = None) -> list[str]:
+        """Keys (with cycle) of the trees, all or those named; raises SourceError or KeyInFileError."""
+        keys = [key for key, name in self.classnames.items() if name in (*_TREES, *_RNTUPLES)]
+        if not keys:
+            raise SourceError(f"{self.path}: holds no TTree and no RNTuple; there is nothing to compress")
+        if not wanted:
+            return keys
+        chosen = []
+        for name in wanted:
+            matching = [key for key in keys if name in (key, key.partition(";")[0])]
+            if not matching:
+                raise KeyInFileError(name, [key.partition(";")[0] for key in keys], self.path)
+            chosen += matching
+        return [key for key in keys if key in chosen]
+
+    def open_tree(self, key: str, skip: Sequence[str] = ()) -> SourceTree:
+        """The tree behind a key, its schema read and a sample of every branch; branches in `skip` are left out."""
+        path, _, cycle = key.rpartition(";")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                handle = self.directory[key]
+                if self.classnames[key] in _RNTUPLES:
+                    return _open_rntuple(handle, path, int(cycle), skip)
+                return _open_ttree(handle, path, int(cycle), skip)
+        except SourceError:
+            raise
+        except Exception as error:
+            raise SourceError(f"{self.path}: tree {key!r} cannot be read ({cause(error)})") from error
+
+    def open_handles(self, key: str, schema: Tree) -> SourceTree:
+        """The tree behind a key once more, without reading a sample: its schema is known."""
+        tree = self.directory[key]
+        handles: dict[int, Any] = {}
+        position = 0
+
+        def visit(owner: Any) -> None:
+            nonlocal position
+            for item in owner.branches if schema.kind == "TTree" else owner.fields:
+                if schema.branches[position].form is not None:
+                    handles[position] = item
+                position += 1
+                visit(item)
+
+        visit(tree)
+        return SourceTree(schema, handles)
+
+
+def _open_ttree(tree: Any, path: str, cycle: int, skip: Sequence[str]) -> SourceTree:
+    import uproot
+
+    branches: list[Branch] = []
+    handles: dict[int, Any] = {}
+
+    def visit(owner: Any, parent: int | None) -> None:
+        for branch in owner.branches:
+            position = len(branches)
+            interpretation = branch.interpretation
+            counter = branch.count_branch
+            branches.append(
+                Branch(
+                    name=branch.name,
+                    parent=parent,
+                    typename=_text(branch, "typename"),
+                    title=branch.title or "",
+                    interpretation=repr(interpretation) if not _is_grouped(interpretation) else "AsGrouped",
+                    counter="" if counter is None else counter.name,
+                )
+            )
+            if isinstance(interpretation, uproot.interpretation.identify.UnknownInterpretation):
+                branches[position] = replace(branches[position], missing=f"uproot: {interpretation.reason}")
+            elif not _is_grouped(interpretation):
+                handles[position] = branch
+            visit(branch, position)
+
+    visit(tree, None)
+    schema = Tree(
+        path=path,
+        cycle=cycle,
+        kind="TTree",
+        title=tree.title or "",
+        num_entries=int(tree.num_entries),
+        branches=tuple(branches),
+        aliases=dict(tree.aliases),
+        compression=_ttree_compression(tree),
+    )
+    source = _sampled(SourceTree(schema, handles), skip)
+    stored = float(tree.uncompressed_bytes) / max(1, schema.num_entries)
+    source.entry_size = max(source.entry_size, stored)
+    offsets = [handle.entry_offsets for handle in source.handles.values()]
+    common = set(offsets[0]).intersection(*offsets[1:]) if offsets else set()
+    source.offsets = sorted(common)
+    return source
+
+
+def _is_grouped(interpretation: Any) -> bool:
+    return type(interpretation).__name__ == "AsGrouped"
+
+
+def _text(branch: Any, name: str) -> str:
+    """An attribute that uproot works out, or what kept it from doing so."""
+    try:
+        return str(getattr(branch, name))
+    except Exception as error:
+        return f"unknown ({cause(error)})"
+
+
+def _ttree_compression(tree: Any) -> str:
+    found = {str(branch.compression) for branch in tree.branches if branch.compression is not None}
+    return ", ".join(sorted(found))
+
+
+def _open_rntuple(ntuple: Any, path: str, cycle: int, skip: Sequence[str]) -> SourceTree:
+    branches: list[Branch] = []
+    handles: dict[int, Any] = {}
+
+    def visit(owner: Any, parent: int | None) -> None:
+        for item in owner.fields:
+            position = len(branches)
+            title = item.description or ""
+            branches.append(Branch(name=item.name, parent=parent, typename=_text(item, "typename"), title=title))
+            if parent is None:
+                handles[position] = item
+            visit(item, position)
+
+    visit(ntuple, None)
+    schema = Tree(
+        path=path,
+        cycle=cycle,
+        kind="RNTuple",
+        title=str(getattr(ntuple, "description", "") or ""),
+        num_entries=int(ntuple.num_entries),
+        branches=tuple(branches),
+    )
+    return _sampled(SourceTree(schema, handles), skip)
+
+
+def _sampled(source: SourceTree, skip: Sequence[str]) -> SourceTree:
+    """The same tree with the first entries of each branch read, forms filled in, failures noted."""
+    schema = source.schema
+    branches = list(schema.branches)
+    entries = min(schema.num_entries, SAMPLE_ENTRIES)
+    size = 0
+    for position, handle in list(source.handles.items()):
+        try:
+            if schema.path_of(position) in skip:
+                raise SourceError("left out after it could not be read to the end")
+            array = read_array(handle, 0, entries)
+            form: Form = plain_form(array)
+            columns_of([(position, form)])
+            branches[position] = replace(branches[position], form=form)
+            source.sample[position] = array
+            size += array.nbytes
+        except Exception as error:
+            branches[position] = replace(branches[position], missing=cause(error))
+            del source.handles[position]
+    source.schema = replace(schema, branches=tuple(branches))
+    source.entry_size = size / max(1, entries)
+    return source
+
+
+def same_baskets(one: SourceTree, other: SourceTree) -> bool:
+    """Whether two cycles of a TTree are the same entries in the same baskets of the file."""
+    if one.schema.kind != "TTree" or one.schema.path != other.schema.path:
+        return False
+    if replace(one.schema, cycle=0) != replace(other.schema, cycle=0) or not one.handles:
+        return False
+    return all(
+        not handle.embedded_baskets
+        and not other.handles[position].embedded_baskets
+        and handle.num_baskets == other.handles[position].num_baskets
+        and list(handle.member("fBasketSeek")[: handle.num_baskets])
+        == list(other.handles[position].member("fBasketSeek")[: handle.num_baskets])
+        for position, handle in one.handles.items()
+    )
+
+
+def cluster_lengths(tree: SourceTree, target: int) -> list[int]:
+    """Entries of each cluster of about `target` entries, cut where baskets end when that is near."""
+    total = tree.schema.num_entries
+    cuts, at = [], 0
+    while at < total:
+        end = min(total, at + target)
+        if total - end < target // 4:
+            end = total
+        else:
+            near = [offset for offset in tree.offsets if at + target // 2 < offset <= at + target * 5 // 4]
+            if near:
+                end = min(near, key=lambda offset: abs(offset - at - target))
+        cuts.append(end - at)
+        at = end
+    return cuts

@@ -1,0 +1,38 @@
+"""Tables: columns that share one length. Lists of equal structure, found by content, form one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+from baler_root.batch import Column
+from baler_root.schema import Tree
+
+ENTRIES = "entries"
+
+
+def find_tables(
+    schema: Tree, columns: Sequence[Column], lists: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The table of each counts column, and the name of every table (0: the entries).
+
+    `lists` has, for each counts column, the digests of its counts in all clusters.
+    """
+    counts = [column for column in columns if column.role == "counts"]
+    tables: dict[tuple[int, ...], int] = {}
+    members: list[list[str]] = [[]]
+    out = []
+    for column, key in zip(counts, lists, strict=True):
+        table = tables.setdefault(key, len(members))
+        if table == len(members):
+            members.append([])
+        members[table].append(schema.branches[column.branch].name)
+        out.append(table)
+    return tuple(out), (ENTRIES, *(_common_name(names) for names in members[1:]))
+
+
+def _common_name(names: Sequence[str]) -> str:
+    """What the names of a collection's branches begin with (`Muon` of `Muon_pt` and `Muon_eta`)."""
+    if len(set(names)) == 1:
+        return names[0]
+    return os.path.commonprefix(list(names)).rstrip("_.:/") or names[0]
