@@ -38,9 +38,7 @@ def main() -> None:
                     }
                 )
                 print(rows[-1], flush=True)
-    peaks = {
-        job: {row["times"]: row["peak_mib"] for row in rows if row["job"] == job} for job in job_names(rows)
-    }
+                peaks.setdefault(job, {})[times] = measured["peak_mib"]
     summary = {f"{job}: peak at 16x over 1x": round(peak[16] / peak[1], 2) for job, peak in peaks.items()}
     results.show("Peak memory", rows, summary)
     results.store("memory", rows, summary)
