@@ -26,7 +26,7 @@ def size(trees: list[Tree], bound_of: Callable[[str, str], str]) -> int:
         for path, array in tree.branches:
             bound = ErrorBound.parse(bound_of(tree.name, path))
             form = plain_form(array)
-                columns = columns_of([(0, form)])
+            columns = columns_of([(0, form)])
             for column, buffer in zip(columns, take_apart(array, form, columns), strict=True):
                 if column.role == "counts":
                     digest = hashlib.sha256(buffer.tobytes()).digest()
