@@ -1,0 +1,171 @@
+"""Rules: which error bound each branch gets, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from baler_root.bounds import LOSSLESS, ErrorBound
+from baler_root.errors import ConfigError, nearest
+from baler_root.names import exact_by_name
+
+if TYPE_CHECKING:
+    from baler_root.schema import Branch, Tree
+
+DEFAULT = ErrorBound("rel", 1e-3)
+"""Bound of floating-point branches that no rule names."""
+
+_INTEGERS = re.compile(
+    r"(std|ROOT|VecOps|vector|RVec|array|deque|list|set|const|unsigned|signed|int|short|long|char|byte"
+    r"|u?int\d+_t|U?(Int|Char|Short|Long|Long64)_t|\d+|[:<>,\[\]\s])+"
+)
+"""Type names of integers and of lists and arrays of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One bound for the branches whose path or name fits `pattern`, in trees that fit `tree`.
+
+    Patterns are globs, with regard to case. One without wildcards also fits everything below the branch it names.
+    """
+
+    pattern: str
+    bound: ErrorBound
+    tree: str | None = None
+    preset: str | None = None
+    """The preset it comes from; such a rule may match nothing."""
+
+    def __str__(self) -> str:
+        return f"preset {self.preset} {self.pattern!r}" if self.preset else f"rule {self.pattern!r}"
+
+    def matches(self, tree_path: str, path: str, name: str) -> bool:
+        """True if the rule names this branch."""
+        if self.tree is not None and not _fits_tree(self.tree, tree_path):
+            return False
+        below = path.startswith((f"{self.pattern}/", f"{self.pattern}.", f"{self.pattern}:"))
+        return below or any(self.pattern == word or fnmatchcase(word, self.pattern) for word in (path, name))
+
+    def applies(self, path: str, name: str, dtype: np.dtype[Any], typename: str) -> bool:
+        """True if the rule also says what to do with a branch of this kind, given that it matches.
+
+        A glob reaches floating-point values, and identifiers and weights only if it says so itself
+        (`'LHE*Weight'`): `'Jet_*=rel=1e-2'` does not ruin a bit mask. A branch spelled out is held to the bound
+        whatever it is; ConfigError if that cannot be.
+        """
+        spelled_out = self.pattern in (path, name)
+        if self.bound == LOSSLESS:
+            return True
+        if dtype.kind == "f":
+            return spelled_out or not exact_by_name(path) or bool(exact_by_name(self.pattern))
+        if not spelled_out:
+            return False
+        if dtype.kind in "iu" and _INTEGERS.fullmatch(typename):
+            return True
+        raise ConfigError(
+            f"{self}: branch {path!r} is of type {typename}, which has no error to bound; "
+            f"drop the rule, or write '{self.pattern}=lossless'"
+        )
+
+
+def _fits_tree(pattern: str, tree_path: str) -> bool:
+    return pattern == tree_path or fnmatchcase(tree_path, pattern)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The default for floating-point branches, then rules of which the last that applies wins."""
+
+    default: ErrorBound = DEFAULT
+    rules: tuple[Rule, ...] = ()
+    sentinels: tuple[float, ...] = ()
+    """Values that stay exact in every branch, besides the usual ones."""
+    preset: str | None = None
+
+    def bound_for(
+        self, tree_path: str, branch_path: str, branch_name: str, dtype: np.dtype[Any], typename: str
+    ) -> tuple[ErrorBound, str]:
+        """The bound of a branch and the reason; ConfigError if a rule asks what its type cannot give.
+
+        `dtype` is that of its values, bool where it has none.
+        """
+        for rule in reversed(self.rules):
+            if rule.matches(tree_path, branch_path, branch_name) and rule.applies(
+                branch_path, branch_name, dtype, typename
+            ):
+                return rule.bound, str(rule)
+        if dtype.kind != "f":
+            return LOSSLESS, _kind(dtype, typename)
+        by_name = exact_by_name(branch_path)
+        return (LOSSLESS, by_name) if by_name else (self.default, "default")
+
+    def unused(self, branches: Iterable[tuple[str, str, str]]) -> list[Rule]:
+        """The rules, other than a preset's, that match none of the branches (tree path, branch path, name)."""
+        left = [rule for rule in self.rules if rule.preset is None]
+        for branch in branches:
+            if not left:
+                break
+            left = [rule for rule in left if not rule.matches(*branch)]
+        return left
+
+    def check_used(self, trees: Iterable[Tree]) -> None:
+        """Raise ConfigError for a rule that matches no branch of the trees, or only such as it cannot bind."""
+        columns = [(tree.path, *column) for tree in trees for column in _columns(tree)]
+        for rule in self.unused(column[:3] for column in columns):
+            raise ConfigError(_no_match(rule, columns))
+        for rule in self.rules:
+            if rule.preset is None:
+                found = [column for column in columns if rule.matches(*column[:3])]
+                if not any(rule.applies(*column[1:]) for column in found):
+                    kinds = ", ".join(sorted({exact_by_name(c[1]) or _kind(*c[3:]) for c in found}))
+                    raise ConfigError(
+                        f"{rule} would change nothing: what it matches is kept exact ({kinds}), and a pattern with "
+                        f"wildcards leaves that alone; name one branch to bind it all the same, such as {found[0][1]!r}"
+                    )
+
+    def to_json(self) -> dict[str, Any]:
+        """The same in plain values, for the provenance."""
+        return {
+            "default": str(self.default),
+            "preset": self.preset,
+            "rules": [[rule.pattern, str(rule.bound), rule.tree] for rule in self.rules],
+            "sentinels": list(self.sentinels),
+        }
+
+
+def _columns(tree: Tree) -> list[tuple[str, str, np.dtype[Any], str]]:
+    """(path, name, dtype, typename) of the branches that hold columns."""
+    return [(tree.path_of(i), (b := tree.branches[i]).name, _dtype(b), b.typename) for i in tree.stored()]
+
+
+def _dtype(branch: Branch) -> np.dtype[Any]:
+    """Of the branch's values; bool where it has none."""
+    from baler_root.batch import columns_of
+
+    columns = columns_of([(0, branch.form)] if branch.form is not None else [])
+    return next((c.dtype for c in columns if c.role == "data"), np.dtype(bool))
+
+
+def _kind(dtype: np.dtype[Any], typename: str) -> str:
+    """What a branch that is not floating-point is called in the summary."""
+    if re.search(r"string|char\s*\*|TString", typename, re.IGNORECASE):
+        return "string"
+    return {"b": "boolean", "i": "integer", "u": "integer"}.get(dtype.kind, "not floating-point")
+
+
+def _no_match(rule: Rule, columns: Sequence[tuple[str, str, str, Any, str]]) -> str:
+    """The error for a rule that matches no branch."""
+    trees = list(dict.fromkeys(column[0] for column in columns))
+    if rule.tree is not None and not any(_fits_tree(rule.tree, tree) for tree in trees):
+        near = nearest(rule.tree, trees)
+        return f"{rule}: there is no tree {rule.tree!r}{_nearest_words(near)}"
+    known = [word for column in columns for word in column[1:3] if rule.tree in (None, column[0])]
+    return f"{rule} matches no branch{_nearest_words(nearest(rule.pattern, known))}"
+
+
+def _nearest_words(near: Sequence[str]) -> str:
+    return f"; nearest: {', '.join(map(repr, near))}" if near else "; `--help` explains patterns"
