@@ -43,9 +43,9 @@ def block() -> str:
     out += [
         "",
         f"Over all {summary['files']} files at `rel=1e-3` the median size is "
-        f"{summary['median over LZMA-9 at rel=1e-3']} × LZMA-9; of {len(rows)} file-and-bound pairs "
-        f"{summary['rows where .baler is not the smallest']} are smaller with some rival. Everything, with machine, "
-        "versions and commands, is in",
+        + f"{summary['median over LZMA-9 at rel=1e-3']} × LZMA-9; of {len(rows)} pairs of file and bound "
+        + f"{summary['rows where .baler is not the smallest']} are smaller with some rival.",
+        "Everything, with machine, versions and commands, is in",
         "[benchmarks/results/](benchmarks/results/) (`nox -s bench`; also `-- speed`, `-- memory`, `-- coverage`).",
         END,
     ]
