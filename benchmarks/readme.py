@@ -40,11 +40,14 @@ def block() -> str:
         cells = (exact["original"], best[0], exact["baler"], near["ttree-lzma9"], best[1], near["baler"])
         out.append(f"| {words} | " + " | ".join(f"{int(cell) / 1000:,.0f}" for cell in cells) + " |")
     summary = about["summary"]
+    ratio, larger = (
+        summary["median over LZMA-9 at rel=1e-3"],
+        summary["rows where .baler is not the smallest"],
+    )
     out += [
         "",
-        f"Over all {summary['files']} files at `rel=1e-3` the median size is "
-        + f"{summary['median over LZMA-9 at rel=1e-3']} × LZMA-9; of {len(rows)} pairs of file and bound "
-        + f"{summary['rows where .baler is not the smallest']} are smaller with some rival.",
+        f"Over all {summary['files']} files at `rel=1e-3` the median size is {ratio} × LZMA-9. Of {len(rows)} pairs of",
+        f"file and bound, {larger} are smaller with some rival.",
         "Everything, with machine, versions and commands, is in",
         "[benchmarks/results/](benchmarks/results/) (`nox -s bench`; also `-- speed`, `-- memory`, `-- coverage`).",
         END,

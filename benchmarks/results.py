@@ -61,7 +61,7 @@ def load(name: str) -> tuple[list[dict[str, str]], dict[str, Any]]:
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
     """Print the rows as a table, then the summary."""
-    console = Console()
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     table = Table(title=title)
     for index, column in enumerate(rows[0]):
         table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
