@@ -15,6 +15,7 @@ from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.codecs.base import Codec
 from baler_root.container.layout import MAX_COLUMN_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError
+from baler_root.lattice import Lattice
 from baler_root.pages import Cell, Page, pack_page
 from baler_root.quantiser import quantise
 from baler_root.registry import get_codec
@@ -171,6 +172,7 @@ def _cells(
 ) -> tuple[list[Cell], list[ErrorBound]]:
     """Each column quantised, or pointed at an earlier column of the same values and bound."""
     seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
+    lattices = {branch: Lattice.of(plan.schema.branches[branch].interpretation) for branch in plan.bounds}
     cells, bounds = [], []
     for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
         bound = column_bound(column, plan.bounds[column.branch])
@@ -180,15 +182,29 @@ def _cells(
             if source != number:
                 cells.append(Cell(len(values), copy_of=source))
                 continue
-        cells.append(Cell(len(values), quantise(values, bound, plan.sentinels), shape=column.shape))
+        lattice = lattices[column.branch] if bound == LOSSLESS and column.role == "data" else None
+        integers = None if lattice is None else lattice.integers(values)
+        if integers is None:
+            lattice, integers = None, narrowed(values)
+        cells.append(Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice))
     return cells, bounds
+
+
+def narrowed(values: Values) -> Values:
+    """Doubles that are all exact in single precision (`Double32_t` comes so) as floats, others unchanged."""
+    if values.dtype != np.float64 or not len(values):
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        singles = values.astype(np.float32)
+        same = singles.astype(np.float64).view(np.uint64) == values.view(np.uint64)
+    return singles if same.all() else values
 
 
 def _decode(
     codec: Codec, payload: bytes, columns: Sequence[Column], first: int, decoded: dict[int, Values]
 ) -> dict[int, Values]:
     """The values of a page just packed, read back from its bytes; `decoded` collects what copies may need."""
-    page = Page(memoryview(payload), [column.shape for column in columns])
+    page = Page(memoryview(payload), columns)
     values = {first + position: array for position, array in page.decode(codec).items()}
     for position, entry in enumerate(page.entries):
         if entry.copy_of is not None:

@@ -6,6 +6,7 @@ column". The symbols themselves are the codec's. The page is the unit of reading
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,16 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.batch import Column
 from baler_root.codecs.base import Codec, SymbolSpec
 from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
 from baler_root.errors import CorruptFileError
+from baler_root.lattice import Lattice
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.quantiser import Quantised, Recipe, dequantise
 from baler_root.varint import Cursor, pack_varint
 
-OWN, COPY = 0, 1
+OWN, COPY, LATTICE = 0, 1, 2
 
 _POSITION = np.dtype("<u4")
+_LATTICE = struct.Struct("<dd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ class Cell:
     quantised: Quantised | None = None
     copy_of: int = 0
     shape: tuple[int, ...] = ()
+    lattice: Lattice | None = None
+    """Set when the symbols are the integers of a lattice."""
 
 
 def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
@@ -59,8 +65,9 @@ def _pack_entry(cell: Cell) -> bytes:
     deltas = np.diff(quantised.positions, prepend=0).astype(_POSITION)
     return b"".join(
         (
-            bytes([OWN]),
+            bytes([OWN if cell.lattice is None else LATTICE]),
             pack_varint(cell.length),
+            b"" if cell.lattice is None else _LATTICE.pack(cell.lattice.step, cell.lattice.low),
             quantised.recipe.to_bytes(),
             b"" if exact else bytes([quantised.symbols.dtype.itemsize]),
             pack_varint(len(deltas)),
@@ -80,15 +87,17 @@ class Entry:
     spec: SymbolSpec | None = None
     positions: NDArray[np.int64] | None = None
     outliers: NDArray[Any] | None = None
+    lattice: Lattice | None = None
 
 
 class Page:
     """A page's payload opened: its directory is read, its columns are decoded when asked for."""
 
-    def __init__(self, payload: memoryview, shapes: Sequence[tuple[int, ...]]) -> None:
+    def __init__(self, payload: memoryview, columns: Sequence[Column]) -> None:
         cursor = Cursor(payload)
         directory = Cursor(unpack_bytes(cursor, MAX_PAGE_LENGTH))
-        self.entries = [_read_entry(directory, shape) for shape in shapes]
+        self.entries = [_read_entry(directory, column.shape) for column in columns]
+        self._dtypes = [column.dtype for column in columns]
         directory.finish("the page directory")
         if sum(e.length * e.spec.dtype.itemsize for e in self.entries if e.spec) > MAX_PAGE_LENGTH:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
@@ -105,7 +114,11 @@ class Page:
             entry = self.entries[own[number]]
             if entry.recipe is None or entry.positions is None or entry.outliers is None:
                 raise CorruptFileError("a column has neither a recipe nor a source")
-            out[own[number]] = dequantise(values, entry.recipe, entry.positions, entry.outliers)
+            decoded = dequantise(values, entry.recipe, entry.positions, entry.outliers)
+            dtype = self._dtypes[own[number]]
+            if entry.lattice is not None:
+                decoded = entry.lattice.values(decoded, dtype)
+            out[own[number]] = decoded.astype(dtype, copy=False)
         return out
 
 
@@ -116,8 +129,9 @@ def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
         raise CorruptFileError(f"a column of {length} values in one cluster; at most {MAX_COLUMN_LENGTH} are allowed")
     if kind == COPY:
         return Entry(length, copy_of=directory.varint())
-    if kind != OWN:
+    if kind not in (OWN, LATTICE):
         raise CorruptFileError(f"unknown kind of column {kind}")
+    lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
     recipe, directory.at = Recipe.from_bytes(directory.data, directory.at)
     dtype = recipe.dtype
     if recipe.kind != "exact":
@@ -131,4 +145,4 @@ def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
     deltas = np.frombuffer(directory.take(count * _POSITION.itemsize), dtype=_POSITION)
     outliers = np.frombuffer(directory.take(count * recipe.dtype.itemsize), dtype=recipe.dtype)
     positions = np.cumsum(deltas, dtype=np.int64)
-    return Entry(length, None, recipe, SymbolSpec(dtype, length, shape), positions, outliers)
+    return Entry(length, None, recipe, SymbolSpec(dtype, length, shape), positions, outliers, lattice)

@@ -99,7 +99,7 @@ class TreeReader:
             if codec >= len(codecs):
                 raise CorruptFileError(f"{self._file.container.describe(page)}: unknown codec number {codec}")
             with _named(self._file.container, page):
-                opened = Page(payload, [column.shape for column in self.columns[first:last]])
+                opened = Page(payload, self.columns[first:last])
                 self._check_lengths(page, opened, self.columns[first:last])
             out[page] = (opened, codecs[codec])
         return out

@@ -282,7 +282,7 @@ def same_baskets(one: SourceTree, other: SourceTree) -> bool:
     """Whether two cycles of a TTree are the same entries in the same baskets of the file."""
     if one.schema.kind != "TTree" or one.schema.path != other.schema.path:
         return False
-    if replace(one.schema, cycle=0) != replace(other.schema, cycle=0) or not one.handles:
+    if _anonymous(one.schema) != _anonymous(other.schema) or not one.handles:
         return False
     return all(
         not handle.embedded_baskets
@@ -292,6 +292,12 @@ def same_baskets(one: SourceTree, other: SourceTree) -> bool:
         == list(other.handles[position].member("fBasketSeek")[: handle.num_baskets])
         for position, handle in one.handles.items()
     )
+
+
+def _anonymous(schema: Tree) -> Tree:
+    """The schema without what names the cycle."""
+    branches = tuple(replace(branch, missing="yes" if branch.missing else "") for branch in schema.branches)
+    return replace(schema, cycle=0, branches=branches)
 
 
 def cluster_lengths(tree: SourceTree, target: int) -> list[int]:
