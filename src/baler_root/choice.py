@@ -14,12 +14,16 @@ from baler_root.patterns import MANTISSA_BITS, magnitude_mask, negatives, patter
 
 _INDIFFERENT = 0.05
 """Bits per value for which a column is rather kept exact than within its bound."""
+_AS_INTEGERS = 0.1
+"""Bits per value that integers code better than floats of the same entropy, with delta and small dtypes."""
 _PER_RANGE_BIT = 0.01
 """Bits per value charged for each bit of the range of the symbols: narrow ones are handled faster."""
 
 
-def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[Grid]:
-    """The grids that promise to beat storing the values as they are, the cheapest first.
+def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[tuple[float, Grid]]:
+    """The grids that promise to beat storing the values as they are, the best first, with their savings.
+
+    The savings are rough, in bits per value.
 
     `probe` holds values of a column that are no atoms: a sample of `share` of it.
     """
@@ -27,18 +31,18 @@ def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[Grid]:
         probe = probe[np.isfinite(probe)]
     lossy = _lossy(probe, bound)
     if not probe.size:
-        return lossy
+        return [(_AS_INTEGERS, grid) for grid in lossy]
     negative = negatives(probe)
-    allowed = _cost(_ordered(probe), share)
-    costs: list[tuple[float, Grid]] = []
+    stored = _cost(_ordered(probe), share) + (_AS_INTEGERS if probe.dtype.kind == "f" else 0.0)
+    found: list[tuple[float, Grid]] = []
     exact = _exact(probe, bound)
     for grid in exact + lossy:
         index, usable = grid.index(probe)
         keys = fold(index, negative, int(index[usable].min(initial=2**62))) if grid.folded else index
-        cost = _cost(keys[usable], share) + (0.0 if grid in exact else _INDIFFERENT)
-        if cost < allowed and 2 * np.count_nonzero(usable) > probe.size:
-            costs.append((cost, grid))
-    return [grid for _, grid in sorted(costs, key=lambda entry: entry[0])]
+        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _INDIFFERENT)
+        if saving > 0 and 2 * np.count_nonzero(usable) > probe.size:
+            found.append((saving, grid))
+    return sorted(found, key=lambda entry: -entry[0])
 
 
 def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
@@ -81,7 +85,9 @@ def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
     if not bits:
         return []
     drop = min((bits & -bits).bit_length() - 1, MANTISSA_BITS[probe.dtype.itemsize])
-    found = [Grid("shift", probe.dtype, drop)] if drop else []
+    if not drop:
+        return []
+    found = [Grid("shift", probe.dtype, drop)]
     mantissa, exponent = np.frexp(probe[probe != 0].astype(np.float64))
     whole = np.ldexp(np.abs(mantissa), 53).astype(np.int64)
     last = int(np.min(exponent + np.frexp((whole & -whole).astype(np.float64))[1])) - 54

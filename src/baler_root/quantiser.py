@@ -19,7 +19,7 @@ from baler_root.bounds import ErrorBound, violations
 from baler_root.choice import grids
 from baler_root.errors import CorruptFileError
 from baler_root.grids import Grid, fold
-from baler_root.patterns import BLOCK, negatives
+from baler_root.patterns import BLOCK, negatives, patterns
 from baler_root.recipe import DTYPES, Recipe
 
 __all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise"]
@@ -61,9 +61,9 @@ def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float]
     plans = grids(probe[ordinary], bound, probe.size / values.size)
     if plans:
         positions, which = at.locate(values, wanted)
-        for grid in plans:
+        for saving, grid in plans:
             quantised = _on_grid(values, bound, grid, wanted, positions, which)
-            if quantised is not None:
+            if quantised is not None and saving * values.size > 8 * _extra_size(quantised):
                 return quantised
     return _exactly(values)
 
@@ -112,6 +112,11 @@ def _look_up(symbols: NDArray[Any], recipe: Recipe) -> NDArray[Any]:
     return values
 
 
+def _extra_size(quantised: Quantised) -> int:
+    """About how many bytes are written besides the symbols."""
+    return len(quantised.recipe.to_bytes()) + (quantised.outliers.itemsize + 2) * quantised.outliers.size
+
+
 def _exactly(values: NDArray[Any]) -> Quantised:
     return Quantised(values, Recipe("exact", values.dtype), np.zeros(0, np.int64), values[:0])
 
@@ -124,7 +129,10 @@ def _on_grid(
     positions: NDArray[np.int64],
     which: NDArray[np.int64],
 ) -> Quantised | None:
-    """`values` on `grid`, those at `positions` as the atoms `wanted[which]`; None if too many miss the bound."""
+    """`values` on `grid`, those at `positions` as the atoms `wanted[which]`; None if too many miss the bound.
+
+    Atoms that are exactly a cell within the range of the other values need no symbol of their own.
+    """
     index, usable = grid.index(values)
     usable[positions] = False
     if values.size - positions.size - np.count_nonzero(usable) > MAX_OUTLIERS * values.size:
@@ -140,22 +148,22 @@ def _on_grid(
     cells = int(inside.max()) - base + 1 if inside.size else 0
     recipe = Recipe(grid.kind, grid.dtype, grid.size, floor, base, cells)
     present, which = np.unique(which, return_inverse=True)
-    places = _places(recipe, wanted[present])
-    order = at.order(wanted[present], places)
-    atom_symbols = places[order] + np.arange(order.size)
-    recipe = replace(
-        recipe,
-        atom_symbols=atom_symbols.astype(np.uint64),
-        atom_values=wanted[present][order] if order.size else None,
-    )
+    atoms = wanted[present]
+    places, needed = _places(recipe, atoms)
+    chosen = at.order(atoms, places)
+    chosen = chosen[needed[chosen]]
+    atom_symbols = places[chosen] + np.arange(chosen.size)
+    if chosen.size:
+        recipe = replace(recipe, atom_symbols=atom_symbols.astype(np.uint64), atom_values=atoms[chosen])
     if not recipe.span:
         return None
     index -= base
-    symbols = _number(np.clip(index, 0, max(0, cells - 1), out=index), recipe, places[order])
-    if positions.size:
-        symbol_of = np.empty(order.size, symbols.dtype)
-        symbol_of[order] = atom_symbols
-        symbols[positions] = symbol_of[which]
+    symbols = _number(np.clip(index, 0, max(0, cells - 1), out=index), recipe, places[chosen])
+    if chosen.size:
+        symbol_of = np.zeros(atoms.size, symbols.dtype)
+        symbol_of[chosen] = atom_symbols
+        own = needed[which]
+        symbols[positions[own]] = symbol_of[which[own]]
     missed = violations(values, _look_up(symbols, recipe), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
@@ -165,19 +173,22 @@ def _on_grid(
 _NONE = int(np.iinfo(np.int64).max)
 
 
-def _places(recipe: Recipe, atoms: NDArray[Any]) -> NDArray[np.int64]:
-    """For each atom the number of cells with a smaller value; NaNs stand behind all."""
+def _places(recipe: Recipe, atoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """For each atom the number of cells with a smaller value (NaN: all), and whether it is no cell itself."""
     if not recipe.cells:
-        return np.zeros(atoms.size, np.int64)
-    index, _ = recipe.grid.index(atoms)
+        return np.zeros(atoms.size, np.int64), np.ones(atoms.size, np.bool_)
+    index, usable = recipe.grid.index(atoms)
     if recipe.grid.folded:
+        usable &= index >= recipe.floor
         index = fold(np.maximum(index, recipe.floor), negatives(atoms), recipe.floor)
     cell = np.clip(index, recipe.base, recipe.base + recipe.cells - 1) - recipe.base
-    cell += recipe.cell_values(cell) < atoms
+    near = recipe.cell_values(cell)
+    needed = ~usable | (cell + recipe.base != index) | (patterns(near) != patterns(atoms))
+    cell += near < atoms
     if atoms.dtype.kind == "f":
         cell[atoms == np.inf] = cell[np.isnan(atoms)] = recipe.cells
         cell[atoms == -np.inf] = 0
-    return cell
+    return cell, needed
 
 
 def _number(cells: NDArray[np.int64], recipe: Recipe, places: NDArray[np.int64]) -> NDArray[Any]:
