@@ -8,7 +8,7 @@ and can be cut anywhere. `formats/pages.md#columns` has the rules in words.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -19,7 +19,8 @@ from baler_root.errors import CorruptFileError, SourceError
 if TYPE_CHECKING:
     import awkward as ak
 
-Role = Literal["data", "counts", "index", "tags", "mask"]
+Role = Literal["data", "text", "counts", "index", "tags", "mask"]
+"""`data` are numbers and may have an error bound; all else is always exact."""
 Form = dict[str, Any]
 
 _INDEX = {"i8": "int8", "u8": "uint8", "i32": "int32", "u32": "uint32", "i64": "int64"}
@@ -40,6 +41,15 @@ class Column:
     """Which length it shares: 0 for one row per entry, others by list node."""
     shape: tuple[int, ...] = ()
     """Values per row, for fixed-size arrays."""
+    field: str = ""
+    """Names of the record fields that lead to it, with dots."""
+    opens: int = 0
+    """Of counts: the table whose length they add up to."""
+
+    @property
+    def has_values(self) -> bool:
+        """Whether it holds what the user stored, rather than structure."""
+        return self.role in ("data", "text")
 
 
 def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
@@ -47,15 +57,14 @@ def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
     columns: list[Column] = []
     tables = 1
     for branch, form in forms:
-        for key, role, dtype, nested, shape in _walk(form, tables - 1):
-            table = nested
-            tables = max(tables, table + 1)
-            columns.append(Column(branch, key, role, dtype, table, shape))
+        for column in _walk(branch, form, tables - 1):
+            tables = max(tables, column.table + 1)
+            columns.append(column)
     return columns
 
 
-def _walk(form: Form, last_table: int) -> Iterator[tuple[str, Role, np.dtype[Any], int, tuple[int, ...]]]:
-    """(key, role, dtype, table, shape) of every buffer, depth first; new tables count up from `last_table`."""
+def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
+    """A column for every buffer, depth first; new tables count up from `last_table`."""
     nodes = 0
     tables = last_table
 
@@ -64,44 +73,52 @@ def _walk(form: Form, last_table: int) -> Iterator[tuple[str, Role, np.dtype[Any
         tables += 1
         return tables
 
-    def visit(node: Any, table: int, shape: tuple[int, ...]) -> Iterator[
-        tuple[str, Role, np.dtype[Any], int, tuple[int, ...]]
-    ]:
+    def visit(node: Form, table: int, shape: tuple[int, ...], field: str, text: bool = False) -> Iterator[Column]:
         nonlocal nodes
         number = nodes
         nodes += 1
         name = node["class"]
+
+        def column(attribute: str, role: Role, index: str) -> Column:
+            return Column(branch, f"{number}-{attribute}", role, np.dtype(_INDEX[index]), table, shape, field)
+
         if name == "NumpyArray":
             dtype, extra = storage_dtype(node["primitive"])
-            yield f"{number}-data", "data", dtype, table, (*shape, *node.get("inner_shape", ()), *extra)
+            inner = (*shape, *node.get("inner_shape", ()), *extra)
+            yield Column(branch, f"{number}-data", "text" if text else "data", dtype, table, inner, field)
         elif name in _LISTS:
-            yield f"{number}-offsets", "counts", np.dtype("u4"), table, shape
-            yield from visit(node["content"], new_table(), ())
+            opened = new_table()
+            yield replace(column("offsets", "counts", "u32"), opens=opened)
+            text = node.get("parameters", {}).get("__array__") in ("string", "bytestring")
+            yield from visit(node["content"], opened, (), field, text)
         elif name == "RegularArray":
-            yield from visit(node["content"], table, (*shape, node["size"]))
+            yield from visit(node["content"], table, (*shape, node["size"]), field)
         elif name == "RecordArray":
-            for content in node["contents"]:
-                yield from visit(content, table, shape)
+            fields = node.get("fields") or map(str, range(len(node["contents"])))
+            for inner_name, content in zip(fields, node["contents"], strict=True):
+                yield from visit(content, table, shape, f"{field}.{inner_name}" if field else inner_name)
         elif name in ("IndexedArray", "IndexedOptionArray"):
-            yield f"{number}-index", "index", np.dtype(_INDEX[node["index"]]), table, shape
-            yield from visit(node["content"], new_table(), ())
+            yield column("index", "index", node["index"])
+            yield from visit(node["content"], new_table(), (), field)
         elif name == "ByteMaskedArray":
-            yield f"{number}-mask", "mask", np.dtype(_INDEX[node["mask"]]), table, shape
-            yield from visit(node["content"], table, shape)
+            yield column("mask", "mask", node["mask"])
+            yield from visit(node["content"], table, shape, field)
         elif name == "BitMaskedArray":
-            yield f"{number}-mask", "mask", np.dtype(_INDEX[node["mask"]]), new_table(), ()
-            yield from visit(node["content"], table, shape)
+            inside = table
+            table, shape_of_content, shape = new_table(), shape, ()
+            yield column("mask", "mask", node["mask"])
+            yield from visit(node["content"], inside, shape_of_content, field)
         elif name == "UnmaskedArray":
-            yield from visit(node["content"], table, shape)
+            yield from visit(node["content"], table, shape, field)
         elif name == "UnionArray":
-            yield f"{number}-tags", "tags", np.dtype(_INDEX[node["tags"]]), table, shape
-            yield f"{number}-index", "index", np.dtype(_INDEX[node["index"]]), table, shape
+            yield column("tags", "tags", node["tags"])
+            yield column("index", "index", node["index"])
             for content in node["contents"]:
-                yield from visit(content, new_table(), ())
+                yield from visit(content, new_table(), (), field)
         elif name != "EmptyArray":
             raise SourceError(f"awkward form class {name!r} cannot be stored")
 
-    yield from visit(form, 0, ())
+    yield from visit(form, 0, (), "")
 
 
 def storage_dtype(primitive: str) -> tuple[np.dtype[Any], tuple[int, ...]]:

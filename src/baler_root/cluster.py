@@ -39,8 +39,8 @@ class Plan:
     """All that is decided about a tree before its first cluster is encoded."""
 
     schema: Tree
-    bounds: dict[int, ErrorBound]
-    """Bound of each stored branch."""
+    bounds: tuple[ErrorBound, ...]
+    """Bound of each column that has values, in order."""
     groups: tuple[int, ...]
     """Columns of each page."""
     codec: str = "classic"
@@ -162,27 +162,22 @@ def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) 
     return out
 
 
-def column_bound(column: Column, bound: ErrorBound) -> ErrorBound:
-    """The bound of one column of a branch: structure is always exact."""
-    return bound if column.role == "data" and column.dtype.kind in "fiu" else LOSSLESS
-
-
 def _cells(
     plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
 ) -> tuple[list[Cell], list[ErrorBound]]:
     """Each column quantised, or pointed at an earlier column of the same values and bound."""
     seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
-    lattices = {branch: Lattice.of(plan.schema.branches[branch].interpretation) for branch in plan.bounds}
+    asked = iter(plan.bounds)
     cells, bounds = [], []
     for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
-        bound = column_bound(column, plan.bounds[column.branch])
+        bound = next(asked) if column.has_values else LOSSLESS
         bounds.append(bound)
         if len(values) and not _is_constant(values):
             source = seen.setdefault((equality_key(values), bound), number)
             if source != number:
                 cells.append(Cell(len(values), copy_of=source))
                 continue
-        lattice = lattices[column.branch] if bound == LOSSLESS and column.role == "data" else None
+        lattice = Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
         integers = None if lattice is None else lattice.integers(values)
         if integers is None:
             lattice, integers = None, narrowed(values)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.batch import Progress
+from baler_root.batch import Column, Progress
 from baler_root.bounds import ErrorBound
 from baler_root.cluster import EncodedCluster, Plan, encode_cluster, flatten, plan_groups
 from baler_root.config import Rules, build_rules
@@ -29,7 +29,8 @@ from baler_root.packing import pack_bytes
 from baler_root.quantiser import SENTINELS
 from baler_root.registry import get_codec
 from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError, cluster_lengths, same_baskets
-from baler_root.statistics import pack_statistics
+from baler_root.schema import Tree
+from baler_root.statistics import RECORD, pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
 from baler_root.tables import find_tables
 
@@ -63,8 +64,6 @@ class _TreeJob:
 
     def stacked_records(self) -> NDArray[Any]:
         """The records of all clusters, (clusters, columns)."""
-        from baler_root.statistics import RECORD
-
         if not self.records:
             return np.zeros((0, len(self.plan.columns)), dtype=RECORD)
         return np.stack(self.records)
@@ -193,22 +192,28 @@ def _plan_tree(
     """All decisions about one tree."""
     tree = root.open_tree(key, list(skip))
     schema = tree.schema
-    bounds: dict[int, ErrorBound] = {}
-    reasons = []
-    draft = Plan(schema, bounds, ())
+    draft = Plan(schema, (), ())
     columns = draft.columns
-    for branch in schema.stored():
-        dtype = next((c.dtype for c in columns if c.branch == branch and c.role == "data"), np.dtype(bool))
-        item = schema.branches[branch]
-        bounds[branch], reason = rules.bound_for(schema.path, schema.path_of(branch), item.name, dtype, item.typename)
-        reasons.append((str(bounds[branch]), reason))
+    asked = [_bound(rules, schema, column) for column in columns if column.has_values]
+    reasons = tuple((str(bound), reason) for bound, reason in asked)
     sample = flatten(draft, columns, tree.sample)
     sampled = min(schema.num_entries, max((len(array) for array in tree.sample.values()), default=0))
     target = _cluster_entries(cluster_size, tree.entry_size)
     lengths = cluster_lengths(tree, target)
     groups = plan_groups(columns, sample, sampled, max(lengths, default=1))
+    bounds = tuple(bound for bound, _ in asked)
     plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels))
-    return _TreeJob(key, tree, plan, tuple(reasons), lengths)
+    return _TreeJob(key, tree, plan, reasons, lengths)
+
+
+def _bound(rules: Rules, schema: Tree, column: Column) -> tuple[ErrorBound, str]:
+    """The bound of a column and why; a field of a record is named like a branch under its branch."""
+    branch = schema.branches[column.branch]
+    path, name = schema.path_of(column.branch), branch.name
+    if column.field:
+        path, name = f"{path}.{column.field}", column.field.rpartition(".")[2]
+    dtype = column.dtype if column.role == "data" else np.dtype(bool)
+    return rules.bound_for(schema.path, path, name, dtype, branch.typename)
 
 
 def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:

@@ -44,14 +44,16 @@ class TreeReader:
     """Reads the columns of one stored tree."""
 
     def __init__(self, file: FileReader, position: int) -> None:
+        self.container = file.container
         manifest = file.container.manifest
         self._file = file
-        self._tree = position
+        self.position = position
+        """Position of the tree whose pages hold the data."""
         stored = manifest.trees[position]
         self.schema: Tree = stored.schema
         self.bounds = stored.bounds
         if stored.same_as is not None:
-            self._tree = stored.same_as
+            self.position = stored.same_as
             stored = manifest.trees[stored.same_as]
         self.stored: StoredTree = stored
         self.cluster_offsets: list[int] = [0, *np.cumsum(stored.clusters, dtype=np.int64).tolist()]
@@ -76,7 +78,7 @@ class TreeReader:
     @cached_property
     def statistics(self) -> NDArray[Any]:
         """The records of `statistics.RECORD`, (clusters, columns); one block is read."""
-        payload = self._file.container.read_block(BlockKind.STATISTICS, self._tree)
+        payload = self.container.read_block(BlockKind.STATISTICS, self.position)
         if payload is None:
             raise CorruptFileError(f"{self._file.path}: no statistics of tree {self.schema.path!r}")
         return unpack_statistics(payload, len(self.stored.clusters), len(self.columns))
@@ -88,17 +90,17 @@ class TreeReader:
     def page_of(self, cluster: int, column: int) -> tuple[PageId, int]:
         """The page that holds a column of a cluster, and the column's position in it."""
         group = int(np.searchsorted(self._first_columns, column, side="right")) - 1
-        return PageId(self._tree, cluster, group), column - self._first_columns[group]
+        return PageId(self.position, cluster, group), column - self._first_columns[group]
 
     def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
         """The pages with their directories read, and the id of each one's codec."""
-        codecs = self._file.container.manifest.codecs
+        codecs = self.container.manifest.codecs
         out = {}
-        for page, (payload, codec) in self._file.container.read_pages(pages).items():
+        for page, (payload, codec) in self.container.read_pages(pages).items():
             first, last = self._first_columns[page.group : page.group + 2]
             if codec >= len(codecs):
-                raise CorruptFileError(f"{self._file.container.describe(page)}: unknown codec number {codec}")
-            with _named(self._file.container, page):
+                raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
+            with _named(self.container, page):
                 opened = Page(payload, self.columns[first:last])
                 self._check_lengths(page, opened, self.columns[first:last])
             out[page] = (opened, codecs[codec])
@@ -122,7 +124,7 @@ class TreeReader:
                 entry = pages[page][0].entries[position]
                 if entry.copy_of is not None:
                     if entry.copy_of >= column:
-                        raise CorruptFileError(f"{self._file.container.describe(page)}: a copy of a later column")
+                        raise CorruptFileError(f"{self.container.describe(page)}: a copy of a later column")
                     sources[cluster, column] = entry.copy_of
         more = {self.page_of(cluster, source)[0] for (cluster, _), source in sources.items()} - pages.keys()
         pages.update(self.open_pages(sorted(more)))
@@ -135,7 +137,7 @@ class TreeReader:
         def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
             opened, codec = pages[page]
-            with _named(self._file.container, page):
+            with _named(self.container, page):
                 return page, opened.decode(get_codec(codec), sorted(positions))
 
         decoded = dict(self._file.map(decode, wanted.items()))

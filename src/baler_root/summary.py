@@ -16,7 +16,7 @@ from baler_root.statistics import merge_errors
 
 @dataclass(frozen=True, slots=True)
 class BranchSummary:
-    """One stored branch; sizes in bytes."""
+    """One stored branch; sizes in bytes. Several bounds (of a record's fields) are joined with ` + `."""
 
     path: str
     typename: str
@@ -70,12 +70,17 @@ def summarise_branches(
 ) -> tuple[BranchSummary, ...]:
     """The summary of each stored branch, from the records (clusters, columns)."""
     by_branch: dict[int, list[int]] = {}
+    asked: dict[int, dict[tuple[str, str], None]] = {}
+    remaining = iter(bounds)
     for number, column in enumerate(columns):
         by_branch.setdefault(column.branch, []).append(number)
+        if column.has_values:
+            asked.setdefault(column.branch, {})[next(remaining)] = None
     out = []
-    for branch, (bound, reason) in zip(schema.stored(), bounds, strict=True):
+    for branch in schema.stored():
         numbers = by_branch.get(branch, [])
         data = [number for number in numbers if columns[number].role == "data"]
+        pairs = asked.get(branch, {("lossless", "structure"): None})
         largest, rms, mean, outliers = merge_errors(records, data)
         itemsizes = np.array([columns[number].dtype.itemsize for number in numbers], dtype=np.int64)
         part = records[:, numbers]
@@ -83,8 +88,8 @@ def summarise_branches(
             BranchSummary(
                 path=schema.path_of(branch),
                 typename=schema.branches[branch].typename,
-                bound=bound,
-                reason=reason,
+                bound=" + ".join(dict.fromkeys(bound for bound, _ in pairs)),
+                reason=" + ".join(dict.fromkeys(reason for _, reason in pairs)),
                 raw_size=int((part["length"].astype(np.int64) * itemsizes).sum()),
                 size=int(part["size"].astype(np.int64).sum()),
                 max_error=largest,

@@ -30,7 +30,7 @@ class StoredTree:
     groups: tuple[int, ...] = ()
     """Columns of each page of a cluster, in column order."""
     bounds: tuple[tuple[str, str], ...] = ()
-    """(bound, reason) of each stored branch."""
+    """(bound, reason) of each column that has values, in order."""
     lists: tuple[int, ...] = ()
     """Table of each counts column: lists of equal structure share one."""
     tables: tuple[str, ...] = ()
@@ -186,8 +186,8 @@ def _check(tree: StoredTree) -> None:
             raise CorruptFileError(f"{where}: the number of lists is wrong")
         if any(table >= len(tree.tables) for table in tree.lists):
             raise CorruptFileError(f"{where}: a list of an unknown table")
-    if len(tree.bounds) != len(tree.schema.stored()):
-        raise CorruptFileError(f"{where}: {len(tree.bounds)} bounds for {len(tree.schema.stored())} branches")
+    if len(tree.bounds) != sum(column.has_values for column in columns):
+        raise CorruptFileError(f"{where}: the number of bounds is wrong")
 
 
 def _intern(items: Sequence[Item]) -> Json:

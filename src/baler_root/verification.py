@@ -1,0 +1,166 @@
+"""Checks a whole file: every byte against its checksum, every value against its digest, and against the source."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import xxhash
+
+from baler_root.batch import Progress
+from baler_root.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.cluster import Plan, flatten
+from baler_root.container.layout import BlockKind
+from baler_root.container.read import PageId
+from baler_root.errors import FormatError, SourceError, UnknownCodecError
+from baler_root.reader import FileReader, TreeReader, open_file
+
+
+@dataclass(slots=True)
+class Verification:
+    """What was checked and what was found."""
+
+    path: str
+    pages: int = 0
+    """Pages whose bytes and values were checked."""
+    values: int = 0
+    """Values compared with the source (0 without `against`)."""
+    worst: dict[str, tuple[str, float]] = field(default_factory=dict)
+    """Bound and largest error found, by `tree: branch` (with `against`)."""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+def verify(
+    path: str | os.PathLike[str] | BinaryIO,
+    against: str | os.PathLike[str] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> Verification:
+    """Check every checksum and digest of a `.baler` file; with `against`, every bound on every value again.
+
+    Damage is reported in `problems`, page by page; only what keeps the file from being opened at all raises
+    FormatError. Raises SourceError when `against` cannot be read.
+    """
+    with open_file(path) as file:
+        result = Verification(file.path)
+        file.container.check_head()
+        result.problems += _check_blocks(file)
+        total = sum(tree.cluster_offsets[-1] for tree in _owners(file))
+        done = 0
+        for tree in _owners(file):
+            for cluster in range(len(tree.stored.clusters)):
+                _check_cluster(tree, cluster, result)
+                done += tree.stored.clusters[cluster]
+                if progress is not None:
+                    progress(done, total)
+        if against is not None:
+            _check_against(file, os.fspath(against), result)
+    return result
+
+
+def _owners(file: FileReader) -> Iterator[TreeReader]:
+    """The trees that have pages of their own."""
+    for tree, stored in zip(file.trees, file.container.manifest.trees, strict=True):
+        if stored.same_as is None:
+            yield tree
+
+
+def _check_blocks(file: FileReader) -> list[str]:
+    """Problems in blocks that are not pages."""
+    problems = []
+    for kind, tree, _, _ in file.container.manifest.blocks:
+        try:
+            file.container.read_block(BlockKind(kind), tree)
+            if kind == BlockKind.STATISTICS:
+                _ = file.trees[tree].statistics
+        except (FormatError, ValueError, IndexError) as error:
+            problems.append(str(error))
+    return problems
+
+
+def _check_cluster(tree: TreeReader, cluster: int, result: Verification) -> None:
+    """Check the pages of one cluster: checksums first, then the decoded values."""
+    container, columns = tree.container, tree.columns
+    damaged = False
+    pages = [PageId(tree.position, cluster, group) for group in range(len(tree.stored.groups))]
+    for page in pages:
+        try:
+            container.read_pages([page])
+        except FormatError as error:
+            result.problems.append(str(error))
+            damaged = True
+    if damaged:
+        return
+    try:
+        values = tree.read_columns([cluster], range(len(columns)))[0]
+    except (FormatError, UnknownCodecError) as error:
+        result.problems.append(str(error))
+        return
+    first = 0
+    for page, count in zip(pages, tree.stored.groups, strict=True):
+        row = container.pages[container.page_row(page)]
+        state = xxhash.xxh3_64()
+        for column in range(first, first + count):
+            state.update(values[column].data)
+        length = sum(values[column].nbytes for column in range(first, first + count))
+        if state.intdigest() != int(row["digest"]) or length != int(row["length"]):
+            result.problems.append(
+                f"{container.describe(page)}: the decoded values differ from those that were written; "
+                "the bytes are whole, so this decoder or its libraries compute something else"
+            )
+        first += count
+        result.pages += 1
+
+
+def _check_against(file: FileReader, source: str, result: Verification) -> None:
+    """Compare every value with the source under its bound."""
+    from baler_root.rootio.read import RootSource
+
+    with RootSource(source) as root:
+        for tree in file.trees:
+            key = f"{tree.schema.path};{tree.schema.cycle}"
+            if key not in root.classnames:
+                result.problems.append(f"{source}: has no tree {key!r}")
+                continue
+            handles = root.open_handles(key, tree.schema)
+            plan = Plan(tree.schema, tuple(ErrorBound.parse(bound) for bound, _ in tree.bounds), ())
+            for cluster, (start, stop) in enumerate(zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)):
+                try:
+                    originals = flatten(plan, tree.columns, handles.read(tree.schema.stored(), start, stop))
+                except SourceError as error:
+                    result.problems.append(f"{source}: {error}")
+                    break
+                try:
+                    decoded = tree.read_columns([cluster], range(len(originals)))[0]
+                except FormatError:
+                    continue
+                _compare(tree, plan, originals, decoded, result)
+
+
+def _compare(
+    tree: TreeReader, plan: Plan, originals: list[Any], decoded: dict[int, Any], result: Verification
+) -> None:
+    """Hold each column of one cluster to its bound."""
+    asked = iter(plan.bounds)
+    for number, column in enumerate(tree.columns):
+        bound = next(asked) if column.has_values else LOSSLESS
+        name = f"{tree.schema.path}: {tree.schema.path_of(column.branch)}"
+        if len(originals[number]) != len(decoded[number]):
+            result.problems.append(f"{name}: {len(decoded[number])} values, the source has {len(originals[number])}")
+            continue
+        errors = measure(originals[number], decoded[number], bound)
+        result.values += len(originals[number])
+        if errors.violations:
+            result.problems.append(f"{name}: {errors.violations} values miss the bound {bound}")
+        if column.has_values:
+            _, before = result.worst.get(name, ("", 0.0))
+            result.worst[name] = (str(bound), max(before, errors.max))
+
+
