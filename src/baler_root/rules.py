@@ -15,16 +15,13 @@ from baler_root.errors import ConfigError, nearest
 from baler_root.names import exact_by_name
 
 if TYPE_CHECKING:
-    from baler_root.schema import Branch, Tree
+    from baler_root.schema import Tree
 
 DEFAULT = ErrorBound("rel", 1e-3)
 """Bound of floating-point branches that no rule names."""
 
-_INTEGERS = re.compile(
-    r"(std|ROOT|VecOps|vector|RVec|array|deque|list|set|const|unsigned|signed|int|short|long|char|byte"
-    r"|u?int\d+_t|U?(Int|Char|Short|Long|Long64)_t|\d+|[:<>,\[\]\s])+"
-)
-"""Type names of integers and of lists and arrays of them."""
+Value = tuple[str, str, str, np.dtype[Any], str]
+"""What rules look at: tree path, branch path, name, dtype of the values (bool where they are no numbers), type name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class Rule:
             return spelled_out or not exact_by_name(path) or bool(exact_by_name(self.pattern))
         if not spelled_out:
             return False
-        if dtype.kind in "iu" and _INTEGERS.fullmatch(typename):
+        if dtype.kind in "iu":
             return True
         raise ConfigError(
             f"{self}: branch {path!r} is of type {typename}, which has no error to bound; "
@@ -89,9 +86,9 @@ class Rules:
     def bound_for(
         self, tree_path: str, branch_path: str, branch_name: str, dtype: np.dtype[Any], typename: str
     ) -> tuple[ErrorBound, str]:
-        """The bound of a branch and the reason; ConfigError if a rule asks what its type cannot give.
+        """The bound of a branch, or field of one, and the reason; ConfigError if a rule asks what cannot be.
 
-        `dtype` is that of its values, bool where it has none.
+        `dtype` is that of its values, bool where they are no numbers.
         """
         for rule in reversed(self.rules):
             if rule.matches(tree_path, branch_path, branch_name) and rule.applies(
@@ -114,14 +111,14 @@ class Rules:
 
     def check_used(self, trees: Iterable[Tree]) -> None:
         """Raise ConfigError for a rule that matches no branch of the trees, or only such as it cannot bind."""
-        columns = [(tree.path, *column) for tree in trees for column in _columns(tree)]
-        for rule in self.unused(column[:3] for column in columns):
-            raise ConfigError(_no_match(rule, columns))
+        values = [value for tree in trees for value in values_of(tree)]
+        for rule in self.unused(value[:3] for value in values):
+            raise ConfigError(_no_match(rule, values))
         for rule in self.rules:
             if rule.preset is None:
-                found = [column for column in columns if rule.matches(*column[:3])]
-                if not any(rule.applies(*column[1:]) for column in found):
-                    kinds = ", ".join(sorted({exact_by_name(c[1]) or _kind(*c[3:]) for c in found}))
+                found = [value for value in values if rule.matches(*value[:3])]
+                if not any(rule.applies(*value[1:]) for value in found):
+                    kinds = ", ".join(sorted({exact_by_name(v[1]) or _kind(*v[3:]) for v in found}))
                     raise ConfigError(
                         f"{rule} would change nothing: what it matches is kept exact ({kinds}), and a pattern with "
                         f"wildcards leaves that alone; name one branch to bind it all the same, such as {found[0][1]!r}"
@@ -137,17 +134,23 @@ class Rules:
         }
 
 
-def _columns(tree: Tree) -> list[tuple[str, str, np.dtype[Any], str]]:
-    """(path, name, dtype, typename) of the branches that hold columns."""
-    return [(tree.path_of(i), (b := tree.branches[i]).name, _dtype(b), b.typename) for i in tree.stored()]
-
-
-def _dtype(branch: Branch) -> np.dtype[Any]:
-    """Of the branch's values; bool where it has none."""
+def values_of(tree: Tree) -> list[Value]:
+    """What rules look at, for all that is stored of a tree; a field of a record is named like a branch below it."""
     from baler_root.batch import columns_of
 
-    columns = columns_of([(0, branch.form)] if branch.form is not None else [])
-    return next((c.dtype for c in columns if c.role == "data"), np.dtype(bool))
+    out = []
+    for position in tree.stored():
+        branch, path = tree.branches[position], tree.path_of(position)
+        for column in columns_of([(position, branch.form or {})]):
+            if column.has_values:
+                dtype = column.dtype if column.role == "data" else np.dtype(bool)
+                names = (
+                    (f"{path}.{column.field}", column.field.rpartition(".")[2])
+                    if column.field
+                    else (path, branch.name)
+                )
+                out.append((tree.path, *names, dtype, branch.typename))
+    return out
 
 
 def _kind(dtype: np.dtype[Any], typename: str) -> str:
@@ -157,15 +160,19 @@ def _kind(dtype: np.dtype[Any], typename: str) -> str:
     return {"b": "boolean", "i": "integer", "u": "integer"}.get(dtype.kind, "not floating-point")
 
 
-def _no_match(rule: Rule, columns: Sequence[tuple[str, str, str, Any, str]]) -> str:
+def _no_match(rule: Rule, values: Sequence[Value]) -> str:
     """The error for a rule that matches no branch."""
-    trees = list(dict.fromkeys(column[0] for column in columns))
+    trees = list(dict.fromkeys(value[0] for value in values))
     if rule.tree is not None and not any(_fits_tree(rule.tree, tree) for tree in trees):
-        near = nearest(rule.tree, trees)
-        return f"{rule}: there is no tree {rule.tree!r}{_nearest_words(near)}"
-    known = [word for column in columns for word in column[1:3] if rule.tree in (None, column[0])]
+        return f"{rule}: there is no tree {rule.tree!r}{_nearest_words(nearest(rule.tree, trees))}"
+    known = [
+        word
+        for value in values
+        for word in value[1:3]
+        if rule.tree is None or _fits_tree(rule.tree, value[0])
+    ]
     return f"{rule} matches no branch{_nearest_words(nearest(rule.pattern, known))}"
 
 
 def _nearest_words(near: Sequence[str]) -> str:
-    return f"; nearest: {', '.join(map(repr, near))}" if near else "; `--help` explains patterns"
+    return f"; nearest: {', '.join(map(repr, near))}" if near else "; 'Muon_*' would match all that starts so"

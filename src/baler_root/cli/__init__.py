@@ -1,0 +1,62 @@
+"""The command line: thin verbs around the library. Asking for help imports no ROOT or array library."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from baler_root import __version__
+from baler_root.cli.compress import compress
+from baler_root.cli.decompress import decompress
+from baler_root.cli.demo import demo
+from baler_root.cli.inspect import inspect
+from baler_root.cli.presets import presets
+from baler_root.cli.verify import verify
+
+app = typer.Typer(
+    name="baler-root",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
+)
+for verb in (compress, decompress, inspect, verify, demo, presets):
+    app.command()(verb)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"baler-root {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def overview(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Make ROOT files several times smaller, with a guaranteed bound on the error of every value.
+
+    Start here:
+
+    \b
+      baler-root demo
+      baler-root compress events.root events.baler
+      baler-root verify events.baler --against events.root
+      baler-root inspect events.baler
+      baler-root decompress events.baler back.root
+
+    In Python, baler_root.open("events.baler") reads like uproot.open("events.root").
+    """
+
+
+def main() -> None:
+    """Run the command line; exits with 0 (done), 1 (failed) or 2 (wrong use)."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

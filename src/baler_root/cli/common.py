@@ -1,0 +1,117 @@
+"""What the verbs share: errors as one line, progress, JSON, sizes in words."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from baler_root.errors import BalerError, ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead, for machines.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
+
+
+@contextlib.contextmanager
+def user_errors(*usage: type[BalerError]) -> Iterator[None]:
+    """Ends the command with one line on stderr: 2 for wrong use (ConfigError and `usage`), 1 for other failures."""
+    if os.environ.get("BALER_ROOT_DEBUG"):
+        yield
+        return
+    try:
+        yield
+    except (ConfigError, *usage) as error:
+        complain(error)
+        raise typer.Exit(2) from None
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - the exit flushes it
+        raise typer.Exit(1) from None
+    except (BalerError, OSError, MemoryError) as error:
+        complain(error)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        typer.secho("interrupted; nothing unfinished is left behind", err=True)
+        raise typer.Exit(130) from None
+
+
+def complain(error: BaseException) -> None:
+    """Print the error as `error: ...`."""
+    text = str(error)
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, BalerError):
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError):
+        text = "not enough memory; a smaller --cluster-size needs less"
+    typer.secho("error: ", err=True, nl=False, fg="red", bold=True)
+    typer.echo(text, err=True)
+
+
+@contextlib.contextmanager
+def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A callback (done, total) that draws a bar on stderr; None where nobody looks."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def console() -> Console:
+    """Where reports for people go: stdout, wide enough for a table when it is no terminal."""
+    from rich.console import Console
+
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 118)
+
+
+def print_json(value: object) -> None:
+    """One line of JSON; numbers that JSON lacks become null."""
+    typer.echo(json.dumps(_plain(value), allow_nan=False, ensure_ascii=False))
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def size_text(size: float) -> str:
+    """`17.5 MB`: three figures, decimal units.
+
+    >>> size_text(999), size_text(17_541_818)
+    ('999 B', '17.5 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:.3g} TB"
+
+
+def count_text(count: int, noun: str, plural: str = "") -> str:
+    """`1 entry`, `63 195 entries`.
+
+    >>> count_text(63195, "entry", "entries")
+    '63 195 entries'
+    """
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}".replace(",", " ")

@@ -1,0 +1,194 @@
+"""`baler-root compress`."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from baler_root.cli.common import (
+    Json,
+    Overwrite,
+    Quiet,
+    complain,
+    console,
+    print_json,
+    progress_bar,
+    user_errors,
+)
+from baler_root.errors import BalerError, ConfigError, OutputError, SourceError, UnknownCodecError
+
+if TYPE_CHECKING:
+    from baler_root.summary import Summary
+
+
+def compress(
+    paths: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN... OUT",
+            show_default=False,
+            help="ROOT files (globs and URLs too), then the .baler file, or a folder for one .baler file each.",
+        ),
+    ],
+    bound: Annotated[
+        str | None,
+        typer.Option(
+            help="Bound of floating-point branches: rel=1e-3, abs=1e-4, bits=10 (mantissa bits) or lossless.",
+            show_default="rel=1e-3",
+        ),
+    ] = None,
+    branch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="lossless, nanoaod, physlite or atlas-opendata; see `baler-root presets`."
+        ),
+    ] = None,
+    tree: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
+    ] = None,
+    codec: Annotated[str, typer.Option(help="How columns are coded.")] = "classic",
+    cluster_size: Annotated[
+        str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
+    ] = "64 MB",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that share the work.")] = 1,
+    overwrite: Overwrite = False,
+    skip_unsupported: Annotated[
+        bool, typer.Option("--skip-unsupported", help="Leave out, and list, what cannot be carried.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compress ROOT files; every value is decoded and checked before the output gets its name.
+
+    Unless told otherwise, floating-point branches are kept within a relative error of 1e-3, and everything else is
+    exact: integers, booleans, strings, list structure, and by their names identifiers (run, event, ...) and weights.
+    NaN, infinities and sentinels such as -999 are always exact.
+
+    \b
+      baler-root compress events.root events.baler
+      baler-root compress 'data/*.root' compressed/ --jobs 4
+      baler-root compress in.root out.baler --bound bits=10 --branch 'Muon_*=bits=12' --branch 'gen*=lossless'
+      baler-root compress nano.root nano.baler --preset nanoaod
+      baler-root compress in.root out.baler --config rules.toml
+
+    PATTERN is a name or path, or a glob of them ('Muon_*'). A glob reaches floating-point branches, and identifiers
+    and weights only if it says so itself ('LHE*Weight=rel=1e-4'); a branch spelled out is bounded whatever it is.
+
+    \b
+      # rules.toml
+      preset = "nanoaod"        # to start from; optional, like everything here
+      default = "rel=1e-3"
+      sentinels = [-99.5]       # stay exact, besides the usual ones
+      \\[[rules]]                 # any number; the last match wins
+      branch = "Muon_*"
+      bound = "bits=12"
+      tree = "Events"
+    """
+    from baler_root.compressor import compress as run
+    from baler_root.config import build_rules
+
+    with user_errors(UnknownCodecError):
+        rules = build_rules(bound=bound, branch=branch or (), config=config, preset=preset)
+        jobs_to_do = plan_files(paths)
+        failed = 0
+        done: list[Summary] = []
+        for source, target in jobs_to_do:
+            try:
+                with progress_bar(os.path.basename(source), quiet) as progress:
+                    summary = run(
+                        source,
+                        target,
+                        rules=rules,
+                        trees=tree or None,
+                        codec=codec,
+                        cluster_size=cluster_size,
+                        jobs=jobs,
+                        overwrite=overwrite,
+                        skip_unsupported=skip_unsupported,
+                        progress=progress,
+                    )
+            except (BalerError, OSError) as error:
+                if len(jobs_to_do) == 1 or isinstance(error, ConfigError | UnknownCodecError):
+                    raise
+                complain(error)
+                failed += 1
+                continue
+            done.append(summary)
+            _report(summary, as_json, quiet)
+        if len(jobs_to_do) > 1 and not as_json and not quiet:
+            _report_all(done, failed)
+        if failed:
+            raise typer.Exit(1)
+
+
+def plan_files(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is done."""
+    if len(paths) < 2:
+        raise ConfigError("give at least one input and the output: baler-root compress in.root out.baler")
+    *inputs, output = paths
+    sources = [source for text in inputs for source in _expand(text)]
+    folder = Path(output)
+    if len(sources) == 1 and not folder.is_dir() and not output.endswith(("/", os.sep)):
+        targets = [output]
+    else:
+        if not folder.is_dir():
+            raise OutputError(
+                f"{output}: no such folder; {'several inputs need one' if len(sources) > 1 else 'create it first'}"
+            )
+        targets = [
+            str(folder / (PurePosixPath(source.replace(os.sep, "/")).stem + ".baler")) for source in sources
+        ]
+    for number, (source, target) in enumerate(zip(sources, targets, strict=True)):
+        if target in targets[:number]:
+            first = sources[targets.index(target)]
+            raise ConfigError(
+                f"{first} and {source} would both become {target}; compress them into different folders"
+            )
+        if Path(source).exists() and Path(target).exists() and os.path.samefile(source, target):
+            raise ConfigError(f"{source}: input and output are the same file; the input is never changed")
+    return list(zip(sources, targets, strict=True))
+
+
+def _expand(text: str) -> list[str]:
+    """The files a glob names, or the text itself where it is none."""
+    if "://" in text or not glob.has_magic(text) or Path(text).exists():
+        return [text]
+    found = sorted(glob.glob(text, recursive=True))
+    if not found:
+        raise SourceError(f"{text}: no file matches")
+    return found
+
+
+def _report(summary: Summary, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        print_json(summary)
+    elif not quiet:
+        from baler_root.cli.report import compression
+
+        out = console()
+        for part in compression(summary):
+            out.print(part)
+
+
+def _report_all(done: Sequence[Summary], failed: int) -> None:
+    from baler_root.cli.common import count_text, size_text
+
+    before, after = (sum(getattr(summary, name) for summary in done) for name in ("source_size", "size"))
+    share = f", {after / before:.1%} of the input" if before else ""
+    lost = f"; {failed} failed" if failed else ""
+    typer.echo(f"{count_text(len(done), 'file')}: {size_text(before)} → {size_text(after)}{share}{lost}")

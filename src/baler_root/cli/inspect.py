@@ -1,0 +1,133 @@
+"""`baler-root inspect`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from baler_root.cli.common import Json, console, count_text, print_json, size_text, user_errors
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+
+def inspect(
+    file: Annotated[str, typer.Argument(metavar="FILE", show_default=False, help="A .baler file or URL.")],
+    by_size: Annotated[
+        bool, typer.Option("--by-size", help="Largest branches first, not in their order.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what is in a file without reading a page: schema, bounds, errors made, and where the bytes are.
+
+    \b
+      baler-root inspect events.baler
+      baler-root inspect events.baler --by-size | head -40
+      baler-root inspect events.baler --json | jq '.trees[0].branches[] | select(.outliers > 0)'
+    """
+    from baler_root.inspection import inspect as run
+
+    with user_errors():
+        found = run(file)
+        if as_json:
+            print_json(found)
+            return
+        out = console()
+        for part in _report(found, by_size):
+            out.print(part)
+
+
+def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    yield Text(found["path"], style="bold")
+    parts = sorted(found["parts"].items(), key=lambda part: -part[1])
+    yield Text(
+        f"  {size_text(found['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
+    )
+    codecs = ", ".join(found["codecs"])
+    yield Text(
+        f"  format {found['format']}, codecs: {codecs}, models: {', '.join(found['models']) or 'none'}"
+    )
+    for line in _origin(found["provenance"]):
+        yield Text(f"  {line}")
+    for entry in found["objects"]:
+        title = f"  {entry['title']!r}" if entry["title"] else ""
+        yield Text(f"  object {entry['path']};{entry['cycle']}: {entry['classname']}{title}")
+    for tree in found["trees"]:
+        yield Text("")
+        yield from _tree(tree, found["size"], by_size)
+
+
+def _origin(provenance: dict[str, Any]) -> Iterator[str]:
+    """Where the data came from, how it was made."""
+    source = provenance.get("source", {})
+    if source:
+        size = source.get("size")
+        yield (
+            f"from {source.get('name')}"
+            + (f" ({size_text(size)})" if isinstance(size, int) else "")
+            + (f", {source['digest'][:23]}…" if source.get("digest") else "")
+        )
+    if "rules" in provenance:
+        yield f"rules {json.dumps(provenance['rules'], ensure_ascii=False)}"
+    if provenance.get("versions"):
+        yield "made with " + ", ".join(
+            f"{name} {version}" for name, version in provenance["versions"].items()
+        )
+    for name, cause in provenance.get("skipped", []):
+        yield f"left out: {name}: {cause}"
+
+
+def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[RenderableType]:
+    from rich.text import Text
+
+    title = f" {tree['title']!r}" if tree["title"] else ""
+    clusters = count_text(len(tree["clusters"]), "cluster")
+    entries = count_text(tree["num_entries"], "entry", "entries")
+    head = f"{tree['kind']} {tree['path']};{tree['cycle']}"
+    yield Text.assemble(
+        (head, "bold"), f"{title}: {entries} in {clusters} of {tree['pages_per_cluster']} pages"
+    )
+    tables = ", ".join(
+        f"{table['name']} ({count_text(table['columns'], 'column')})" for table in tree["tables"]
+    )
+    yield Text(f"  tables: {tables}")
+    for name, expression in tree["aliases"].items():
+        yield Text(f"  alias {name} = {expression}")
+    yield _branches(tree["branches"], total, by_size)
+
+
+def _branches(branches: list[dict[str, Any]], total: int, by_size: bool) -> Table:
+    from rich.text import Text
+
+    from baler_root.cli.report import plain_table, short_type
+
+    table = plain_table()
+    for name in ("branch", "type", "bound", "reason"):
+        table.add_column(name, overflow="fold" if name == "branch" else "ellipsis", no_wrap=name != "branch")
+    for name in ("size", "of file", "of memory", "largest error", "outliers"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for branch in sorted(branches, key=lambda b: -b.get("size", 0)) if by_size else branches:
+        cells = [Text(branch["path"]), Text(short_type(branch["typename"]))]
+        if "missing" in branch:
+            table.add_row(*cells, "left out", Text(branch["missing"]))
+        elif "bound" not in branch:
+            table.add_row(*cells)
+        else:
+            exact = branch["bound"] == "lossless"
+            table.add_row(
+                *cells,
+                branch["bound"],
+                Text(branch["reason"]),
+                size_text(branch["size"]),
+                f"{branch['size'] / total:.1%}",
+                f"{branch['size'] / branch['raw_size']:.1%}" if branch["raw_size"] else "",
+                "0" if exact else f"{branch['max_error']:.2e}",
+                "" if exact else str(branch["outliers"]),
+            )
+    return table

@@ -1,0 +1,152 @@
+"""What people read after compressing: what was kept exact, what was bounded, and where the bytes are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from baler_root.bounds import ErrorBound
+from baler_root.cli.common import count_text, size_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from baler_root.summary import BranchSummary, Summary, TreeSummary
+
+LARGEST = 10
+"""Branches listed."""
+
+
+def compression(summary: Summary) -> Iterator[RenderableType]:
+    """The report of one compressed file, piece by piece."""
+    yield Text(f"{summary.source} → {summary.target}", style="bold")
+    if summary.source_size:
+        share = summary.size / summary.source_size
+        factor = f", {1 / share:.3g} times smaller" if share < 1 else ""
+        sizes = f"{size_text(summary.source_size)} → {size_text(summary.size)}"
+        yield _line("size", f"{sizes}: {share:.1%} of the input{factor}")
+    for tree in summary.trees:
+        yield _line("tree", _tree_text(tree, summary))
+    branches = [branch for tree in summary.trees if tree.same_as is None for branch in tree.branches]
+    yield from _kept(branches)
+    yield _line("parts", " · ".join(f"{name} {size_text(size)}" for name, size in _by_size(summary.parts)))
+    speed = summary.raw_size / summary.seconds / 1e6 if summary.seconds > 0 else 0.0
+    yield _line(
+        "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s of {size_text(summary.raw_size)} in memory"
+    )
+    for name, cause in summary.skipped:
+        yield _line("left out", f"{name}: {cause}")
+    if branches:
+        yield largest(branches, summary.size)
+
+
+def _line(label: str, text: str) -> Text:
+    return Text.assemble((f"  {label:<9}", "dim"), text)
+
+
+def _tree_text(tree: TreeSummary, summary: Summary) -> str:
+    if tree.same_as is not None:
+        return f"{tree.path};{tree.cycle}: the same data as {summary.trees[tree.same_as].path}, stored once"
+    entries = count_text(tree.num_entries, "entry", "entries")
+    branches = count_text(len(tree.branches), "branch", "branches")
+    return f"{tree.path}: {entries}, {branches}, {count_text(tree.clusters, 'cluster')}"
+
+
+def _by_size(parts: dict[str, int]) -> list[tuple[str, int]]:
+    return sorted(parts.items(), key=lambda item: -item[1])
+
+
+def _kept(branches: Iterable[BranchSummary]) -> Iterator[Text]:
+    """How many branches are exact and why, how many are bounded and how near the worst error is."""
+    exact = [branch for branch in branches if branch.bound == "lossless"]
+    bounded = [branch for branch in branches if branch.bound != "lossless"]
+    if exact:
+        reasons = Counter(branch.reason for branch in exact).most_common()
+        text = ", ".join(f"{number} {_reason(reason)}" for reason, number in reasons)
+        yield _line("exact", f"{count_text(len(exact), 'branch', 'branches')}: {text}")
+    if not bounded:
+        yield _line("bounded", "none: every value is exact, bit for bit")
+        return
+    reasons = Counter(f"{branch.bound} ({_reason(branch.reason)})" for branch in bounded).most_common()
+    text = ", ".join(f"{number} × {reason}" for reason, number in reasons)
+    yield _line("bounded", f"{count_text(len(bounded), 'branch', 'branches')}: {text}")
+    worst = max(bounded, key=used)
+    yield _line(
+        "checked",
+        f"every value, after decoding; largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} "
+        f"is allowed ({worst.path}, {worst.bound})",
+    )
+
+
+def _reason(reason: str) -> str:
+    """Reasons of bounds, in the plural where they are nouns."""
+    return {
+        "integer": "integer",
+        "boolean": "boolean",
+        "string": "string",
+        "weight": "by name (weights, cross-sections)",
+        "identifier": "by name (identifiers)",
+    }.get(reason, reason)
+
+
+def limit(bound: str) -> float:
+    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise."""
+    return max(_limit(ErrorBound.parse(part)) for part in bound.split(" + "))
+
+
+def _limit(bound: ErrorBound) -> float:
+    return 2.0 ** -(bound.value + 1) if bound.kind == "bits" else bound.value
+
+
+def used(branch: BranchSummary) -> float:
+    """Share of the allowed error that was made."""
+    allowed = limit(branch.bound)
+    return branch.max_error / allowed if allowed else 0.0
+
+
+def largest(branches: Iterable[BranchSummary], total: int) -> Table:
+    """The branches that take most of the file."""
+    ordered = sorted(branches, key=lambda branch: -branch.size)
+    shown = ordered[:LARGEST]
+    title = (
+        f"largest {len(shown)} of {count_text(len(ordered), 'branch', 'branches')}"
+        if len(ordered) > 1
+        else None
+    )
+    table = plain_table(title)
+    for name in ("branch", "type", "bound"):
+        table.add_column(name, overflow="fold" if name == "branch" else "ellipsis", no_wrap=name != "branch")
+    for name in ("size", "of file", "of memory", "largest error", "mean error", "outliers"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for branch in shown:
+        exact = branch.bound == "lossless"
+        table.add_row(
+            Text(branch.path),
+            Text(short_type(branch.typename)),
+            branch.bound,
+            size_text(branch.size),
+            f"{branch.size / total:.1%}" if total else "",
+            f"{branch.size / branch.raw_size:.1%}" if branch.raw_size else "",
+            "0" if exact else f"{branch.max_error:.2e}",
+            "0" if exact else f"{branch.mean_error:+.1e}",
+            "" if exact else str(branch.outliers),
+        )
+    return table
+
+
+def plain_table(title: str | None = None) -> Table:
+    """A table without boxes."""
+    return Table(
+        title=title, title_justify="left", title_style="dim", box=None, pad_edge=True, padding=(0, 2, 0, 0)
+    )
+
+
+def short_type(name: str) -> str:
+    """A C++ type name, at most 24 characters, the usual prefixes dropped."""
+    name = re.sub(r"\b(std|ROOT::VecOps)::", "", name)
+    return name if len(name) <= 24 else f"{name[:23]}…"

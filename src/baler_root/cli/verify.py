@@ -1,0 +1,98 @@
+"""`baler-root verify`."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from baler_root.cli.common import Json, Quiet, count_text, print_json, progress_bar, user_errors
+from baler_root.errors import ConfigError, FormatError
+
+if TYPE_CHECKING:
+    from baler_root.verification import Verification
+
+SHOWN = 20
+"""Problems printed per file."""
+
+
+def verify(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False, help=".baler files.")],
+    against: Annotated[
+        str | None,
+        typer.Option(metavar="ROOT", help="The source: hold every value of the file to its bound again."),
+    ] = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check every checksum and every decoded value; with --against, every error bound too.
+
+    \b
+      baler-root verify events.baler
+      baler-root verify events.baler --against events.root
+      baler-root verify compressed/*.baler --quiet || echo damaged
+
+    Exit code 1 if anything is wrong; what is damaged is named, and so is what stays readable.
+    """
+    from baler_root.verification import verify as run
+
+    with user_errors():
+        if against is not None and len(files) > 1:
+            raise ConfigError("--against compares one file with its source; give one file")
+        sound = True
+        for path in files:
+            with progress_bar(os.path.basename(path), quiet or as_json) as progress:
+                try:
+                    result = run(path, against, progress=progress)
+                except FormatError as error:
+                    if len(files) == 1 and not as_json:
+                        raise
+                    from baler_root.verification import Verification
+
+                    result = Verification(path, problems=[str(error)])
+            sound = sound and result.ok
+            if as_json:
+                print_json(_as_json(result))
+            elif not result.ok:
+                _print_problems(path, result)
+            elif not quiet:
+                typer.echo(_sound(path, result))
+        if not sound:
+            raise typer.Exit(1)
+
+
+def _as_json(result: Verification) -> dict[str, object]:
+    worst = {name: {"bound": bound, "max_error": error} for name, (bound, error) in result.worst.items()}
+    return {
+        "path": result.path,
+        "ok": result.ok,
+        "pages": result.pages,
+        "values": result.values,
+        "problems": result.problems,
+        "branches": worst,
+    }
+
+
+def _print_problems(path: str, result: Verification) -> None:
+    typer.echo(f"{path}: {count_text(len(result.problems), 'problem')}", err=True)
+    for problem in result.problems[:SHOWN]:
+        typer.echo(f"  {problem}", err=True)
+    if len(result.problems) > SHOWN:
+        typer.echo(f"  ... and {len(result.problems) - SHOWN} more; --json lists them all", err=True)
+
+
+def _sound(path: str, result: Verification) -> str:
+    """One line, or two where values were compared with a source."""
+    text = f"{path}: OK, all checksums and decoded values agree ({count_text(result.pages, 'page')})"
+    if result.worst:
+        from baler_root.cli.report import limit
+
+        bounded = {name: pair for name, pair in result.worst.items() if pair[0] != "lossless"}
+        text += f"\n  all {count_text(result.values, 'value')} are within their bounds; {len(result.worst) - len(bounded)} "
+        text += f"of {count_text(len(result.worst), 'branch', 'branches')} are identical by rule"
+        if bounded:
+            name = max(bounded, key=lambda key: bounded[key][1] / limit(bounded[key][0]))
+            bound, error = bounded[name]
+            text += f"; largest error {error:.3g} where {limit(bound):.3g} is allowed ({name}, {bound})"
+    return text
