@@ -93,7 +93,7 @@ def test_text_comes_back(value: float) -> None:
 @pytest.mark.parametrize("bound", BOUNDS)
 @pytest.mark.parametrize("code", FLOATS + INTEGERS + ["?"])
 def test_measure_agrees_with_exact_arithmetic(code: str, bound: str) -> None:
-    @settings(max_examples=20)
+    @settings(max_examples=40)
     @given(pairs(np.dtype(code)))
     def check(pair: tuple[NDArray[Any], NDArray[Any]]) -> None:
         x, y = pair
@@ -108,7 +108,7 @@ def test_measure_agrees_with_exact_arithmetic(code: str, bound: str) -> None:
 
 
 def pairs(dtype: np.dtype[Any]) -> st.SearchStrategy[tuple[NDArray[Any], NDArray[Any]]]:
-    """Two arrays of the same length that are equal, or near each other, or neither."""
+    """Two arrays of the same length: equal, near each other, just within or beyond one of `BOUNDS`, or unrelated."""
     arrays = hnp.arrays(dtype, st.shared(st.integers(0, 8), key="length"))
 
     def near(x: NDArray[Any], steps: NDArray[np.int8]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -116,8 +116,21 @@ def pairs(dtype: np.dtype[Any]) -> st.SearchStrategy[tuple[NDArray[Any], NDArray
             return x, x ^ (steps > 0)
         return x, (x.view(f"u{dtype.itemsize}") + steps.astype(f"u{dtype.itemsize}")).view(dtype)
 
+    def beside(x: NDArray[Any], factor: float, offset: float) -> tuple[NDArray[Any], NDArray[Any]]:
+        low = 0 if dtype.kind == "u" else -90
+        x = np.nan_to_num(x.astype(np.float64)).clip(low, 90).astype(dtype)
+        y = x.astype(np.float64) * (1 + factor) + offset
+        return x, (y if dtype.kind == "f" else np.rint(y).clip(low, 127)).astype(dtype)
+
     steps = hnp.arrays(np.int8, st.shared(st.integers(0, 8), key="length"))
-    return st.one_of(st.tuples(arrays, arrays), st.builds(near, arrays, steps))
+    factors = st.sampled_from([0.0, 0.00098, -0.00098, 0.00102, -0.00102, 0.29, -0.29, 0.31, -0.31])
+    offsets = st.sampled_from([0.0, 0.29, -0.29, 0.31, -0.31, 2.4, -2.4, 2.6, -2.6])
+    either = st.tuples(factors, st.just(0.0)) | st.tuples(st.just(0.0), offsets)
+    return st.one_of(
+        st.tuples(arrays, arrays),
+        st.builds(near, arrays, steps),
+        st.builds(lambda x, move: beside(x, *move), arrays, either),
+    )
 
 
 def holds(x: Any, y: Any, bound: ErrorBound) -> bool:

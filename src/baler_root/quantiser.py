@@ -177,13 +177,12 @@ def _places(recipe: Recipe, atoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDA
     """For each atom the number of cells with a smaller value (NaN: all), and whether it is no cell itself."""
     if not recipe.cells:
         return np.zeros(atoms.size, np.int64), np.ones(atoms.size, np.bool_)
-    index, usable = recipe.grid.index(atoms)
+    index, _ = recipe.grid.index(atoms)
     if recipe.grid.folded:
-        usable &= index >= recipe.floor
         index = fold(np.maximum(index, recipe.floor), negatives(atoms), recipe.floor)
     cell = np.clip(index, recipe.base, recipe.base + recipe.cells - 1) - recipe.base
     near = recipe.cell_values(cell)
-    needed = ~usable | (cell + recipe.base != index) | (patterns(near) != patterns(atoms))
+    needed = np.asarray(patterns(near) != patterns(atoms))
     cell += near < atoms
     if atoms.dtype.kind == "f":
         cell[atoms == np.inf] = cell[np.isnan(atoms)] = recipe.cells
