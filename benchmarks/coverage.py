@@ -30,16 +30,6 @@ MEMORY = 8 << 30
 SECONDS = 600
 
 
-def branches(tree: Any) -> Iterator[tuple[str, Any]]:
-    """(path, branch) of everything that holds values: TTree branches that are no groups, top-level fields."""
-    if isinstance(tree, uproot.behaviors.RNTuple.HasFields):
-        yield from ((field.name, field) for field in tree.fields)
-        return
-    for path, branch in tree.iteritems(recursive=True, full_paths=True):
-        if not isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
-            yield path, branch
-
-
 def read(branch: Any) -> tuple[ak.Array | None, str]:
     """The array, or why there is none."""
     try:
@@ -95,7 +85,7 @@ def cover(path: Path) -> Iterator[dict[str, str]]:
         root, _ = (None, "") if failed or back_failed else attempt(uproot.open, back)
         names = source.keys(filter_classname=["TTree", "TNtuple*", "ROOT::*RNTuple"], cycle=False)
         for name in dict.fromkeys(names):
-            for key, branch in branches(source[name]):
+            for key, branch in sources.leaves(source[name]):
                 array, unread = read(branch)
                 row = {"file": path.stem, "tree": name, "branch": key, "uproot": unread or "same"}
                 row["baler"] = row["decompress"] = ""

@@ -36,26 +36,25 @@ def read(path: Path) -> list[Tree]:
 
 
 def read_tree(name: str, source: Any) -> Tree:
-    """All branches of one tree that uproot reads; where it fails on a branch, the branches inside are tried."""
+    """All branches of one tree that uproot reads, those inside other branches too."""
     branches: list[tuple[str, ak.Array]] = []
     unreadable: list[str] = []
-
-    def visit(owner: Any, prefix: str) -> None:
-        ntuple = isinstance(owner, uproot.behaviors.RNTuple.HasFields)
-        for branch in owner.fields if ntuple else owner.branches:
-            path = prefix + branch.name
-            if not ntuple and isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
-                visit(branch, f"{path}/")
-                continue
-            try:
-                branches.append((path, ak.to_packed(branch.array(library="ak"))))
-            except Exception:  # noqa: BLE001  # uproot raises whatever its deserialisers meet
-                unreadable.append(path)
-                if not ntuple:
-                    visit(branch, f"{path}/")
-
-    visit(source, "")
+    for path, branch in leaves(source):
+        try:
+            branches.append((path, ak.to_packed(branch.array(library="ak"))))
+        except Exception:  # noqa: BLE001  # uproot raises whatever its deserialisers meet
+            unreadable.append(path)
     return Tree(name, branches, unreadable)
+
+
+def leaves(source: Any) -> Iterator[tuple[str, Any]]:
+    """(path, branch) of everything that holds values: TTree branches that are no groups, top-level fields."""
+    if isinstance(source, uproot.behaviors.RNTuple.HasFields):
+        yield from ((field.name, field) for field in source.fields)
+        return
+    for path, branch in source.iteritems(recursive=True, full_paths=True):
+        if not isinstance(branch.interpretation, uproot.interpretation.grouped.AsGrouped):
+            yield path, branch
 
 
 def flatten(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Array]]:
