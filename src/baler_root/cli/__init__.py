@@ -17,6 +17,7 @@ from baler_root.cli.verify import verify
 app = typer.Typer(
     name="baler-root",
     no_args_is_help=True,
+    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,16 +41,13 @@ def overview(
 ) -> None:
     """Make ROOT files several times smaller, with a guaranteed bound on the error of every value.
 
-    Start here:
+    baler-root demo
+    baler-root compress events.root events.baler
+    baler-root verify events.baler --against events.root
+    baler-root inspect events.baler
+    baler-root decompress events.baler back.root
 
-    \b
-      baler-root demo
-      baler-root compress events.root events.baler
-      baler-root verify events.baler --against events.root
-      baler-root inspect events.baler
-      baler-root decompress events.baler back.root
-
-    In Python, baler_root.open("events.baler") reads like uproot.open("events.root").
+    In Python, baler_root.open("events.baler") reads as uproot.open does.
     """
 
 

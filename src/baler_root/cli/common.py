@@ -29,9 +29,10 @@ def user_errors(*usage: type[BalerError]) -> Iterator[None]:
     if os.environ.get("BALER_ROOT_DEBUG"):
         yield
         return
+    wrong_use: tuple[type[BalerError], ...] = (ConfigError, *usage)
     try:
         yield
-    except (ConfigError, *usage) as error:
+    except wrong_use as error:
         complain(error)
         raise typer.Exit(2) from None
     except BrokenPipeError:

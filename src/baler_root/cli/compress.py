@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
 
 def compress(
-    paths: Annotated[
-        list[str],
+    sources: Annotated[
+        list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files; globs and URLs too.")
+    ],
+    output: Annotated[
+        str,
         typer.Argument(
-            metavar="IN... OUT",
+            metavar="OUT",
             show_default=False,
-            help="ROOT files (globs and URLs too), then the .baler file, or a folder for one .baler file each.",
+            help="The .baler file, or a folder for one .baler file per input.",
         ),
     ],
     bound: Annotated[
@@ -75,41 +78,44 @@ def compress(
 ) -> None:
     """Compress ROOT files; every value is decoded and checked before the output gets its name.
 
-    Unless told otherwise, floating-point branches are kept within a relative error of 1e-3, and everything else is
-    exact: integers, booleans, strings, list structure, and by their names identifiers (run, event, ...) and weights.
-    NaN, infinities and sentinels such as -999 are always exact.
+    baler-root compress events.root events.baler
+    baler-root compress 'data/*.root' compressed/ --jobs 4
+    baler-root compress in.root out.baler --bound bits=10 \\
+        --branch 'Muon_*=bits=12' --branch 'gen*=lossless'
+    baler-root compress nano.root nano.baler --preset nanoaod
+    baler-root compress in.root out.baler --config rules.toml
 
-    \b
-      baler-root compress events.root events.baler
-      baler-root compress 'data/*.root' compressed/ --jobs 4
-      baler-root compress in.root out.baler --bound bits=10 --branch 'Muon_*=bits=12' --branch 'gen*=lossless'
-      baler-root compress nano.root nano.baler --preset nanoaod
-      baler-root compress in.root out.baler --config rules.toml
+    Unless told otherwise, floating-point branches are kept within a relative
+    error of 1e-3. All else is exact: integers, booleans, strings, list
+    structure and, known by their names, identifiers (run, event, ...) and
+    weights. NaN, infinities and sentinels such as -999 are always exact.
 
-    PATTERN is a name or path, or a glob of them ('Muon_*'). A glob reaches floating-point branches, and identifiers
-    and weights only if it says so itself ('LHE*Weight=rel=1e-4'); a branch spelled out is bounded whatever it is.
+    A PATTERN is the name or path of a branch, or a glob of them ('Muon_*').
+    A glob reaches floating-point branches, but identifiers and weights only
+    if it says so itself ('LHE*Weight=rel=1e-4'). A branch spelled out in
+    full is bounded whatever it is, integers too.
 
-    \b
-      # rules.toml
-      preset = "nanoaod"        # to start from; optional, like everything here
-      default = "rel=1e-3"
-      sentinels = [-99.5]       # stay exact, besides the usual ones
-      \\[[rules]]                 # any number; the last match wins
-      branch = "Muon_*"
-      bound = "bits=12"
-      tree = "Events"
+    A rules file is TOML; everything in it is optional:
+
+    preset = "nanoaod"       # to start from
+    default = "rel=1e-3"     # of floating-point branches
+    sentinels = \\[-99.5]      # stay exact, besides the usual ones
+    \\[\\[rules]]                # any number; the last match wins
+    branch = "Muon_*"
+    bound = "bits=12"
+    tree = "Events"
     """
     from baler_root.compressor import compress as run
     from baler_root.config import build_rules
 
     with user_errors(UnknownCodecError):
         rules = build_rules(bound=bound, branch=branch or (), config=config, preset=preset)
-        jobs_to_do = plan_files(paths)
+        jobs_to_do = plan_files(sources, output)
         failed = 0
         done: list[Summary] = []
         for source, target in jobs_to_do:
             try:
-                with progress_bar(os.path.basename(source), quiet) as progress:
+                with progress_bar(Path(source).name, quiet) as progress:
                     summary = run(
                         source,
                         target,
@@ -136,11 +142,8 @@ def compress(
             raise typer.Exit(1)
 
 
-def plan_files(paths: Sequence[str]) -> list[tuple[str, str]]:
+def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
     """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is done."""
-    if len(paths) < 2:
-        raise ConfigError("give at least one input and the output: baler-root compress in.root out.baler")
-    *inputs, output = paths
     sources = [source for text in inputs for source in _expand(text)]
     folder = Path(output)
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(("/", os.sep)):
@@ -159,7 +162,7 @@ def plan_files(paths: Sequence[str]) -> list[tuple[str, str]]:
             raise ConfigError(
                 f"{first} and {source} would both become {target}; compress them into different folders"
             )
-        if Path(source).exists() and Path(target).exists() and os.path.samefile(source, target):
+        if Path(source).exists() and Path(target).exists() and Path(source).samefile(target):
             raise ConfigError(f"{source}: input and output are the same file; the input is never changed")
     return list(zip(sources, targets, strict=True))
 
@@ -168,7 +171,7 @@ def _expand(text: str) -> list[str]:
     """The files a glob names, or the text itself where it is none."""
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]
-    found = sorted(glob.glob(text, recursive=True))
+    found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - it may be absolute
     if not found:
         raise SourceError(f"{text}: no file matches")
     return found

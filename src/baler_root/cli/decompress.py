@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,16 +27,15 @@ def decompress(
 ) -> None:
     """Write a ROOT file again: names, order, titles and types as in the source, other objects included.
 
-    \b
-      baler-root decompress events.baler events.root
-      baler-root decompress events.baler events.root --kind rntuple --compression lzma-9
+    baler-root decompress events.baler events.root
+    baler-root decompress events.baler events.root --kind rntuple
 
     What a TTree cannot hold (lists of lists, lists of strings) is written as an RNTuple.
     """
     from baler_root.decompressor import decompress as run
 
     with user_errors():
-        with progress_bar(os.path.basename(source), quiet or as_json) as progress:
+        with progress_bar(Path(source).name, quiet or as_json) as progress:
             report = run(
                 source, target, kind=kind, compression=compression, overwrite=overwrite, progress=progress
             )

@@ -33,9 +33,8 @@ def demo(
 
     The events look like CMS NanoAOD: muons, jets, missing momentum, trigger bits, weights. Nothing is downloaded.
 
-    \b
-      baler-root demo
-      baler-root demo --output files --entries 200000
+    baler-root demo
+    baler-root demo --output files --entries 200000
     """
     with user_errors():
         from baler_root.demo import run_demo

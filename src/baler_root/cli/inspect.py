@@ -24,10 +24,9 @@ def inspect(
 ) -> None:
     """Show what is in a file without reading a page: schema, bounds, errors made, and where the bytes are.
 
-    \b
-      baler-root inspect events.baler
-      baler-root inspect events.baler --by-size | head -40
-      baler-root inspect events.baler --json | jq '.trees[0].branches[] | select(.outliers > 0)'
+    baler-root inspect events.baler
+    baler-root inspect events.baler --by-size | head -40
+    baler-root inspect events.baler --json | jq '.trees[].branches[].path'
     """
     from baler_root.inspection import inspect as run
 

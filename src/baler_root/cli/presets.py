@@ -17,10 +17,9 @@ def presets(
 ) -> None:
     """Show the presets: their bounds, the reasons, and the public sources.
 
-    \b
-      baler-root presets
-      baler-root presets nanoaod
-      baler-root compress nano.root nano.baler --preset nanoaod --branch 'Muon_*=lossless'
+    baler-root presets
+    baler-root presets nanoaod
+    baler-root compress nano.root nano.baler --preset nanoaod --branch 'Muon_*=lossless'
     """
     with user_errors():
         if name is not None and name not in PRESETS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +18,9 @@ SHOWN = 20
 
 
 def verify(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", show_default=False, help=".baler files.")],
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILE", show_default=False, help=".baler files or URLs.")
+    ],
     against: Annotated[
         str | None,
         typer.Option(metavar="ROOT", help="The source: hold every value of the file to its bound again."),
@@ -28,10 +30,9 @@ def verify(
 ) -> None:
     """Check every checksum and every decoded value; with --against, every error bound too.
 
-    \b
-      baler-root verify events.baler
-      baler-root verify events.baler --against events.root
-      baler-root verify compressed/*.baler --quiet || echo damaged
+    baler-root verify events.baler
+    baler-root verify events.baler --against events.root
+    baler-root verify compressed/*.baler --quiet || echo damaged
 
     Exit code 1 if anything is wrong; what is damaged is named, and so is what stays readable.
     """
@@ -42,7 +43,7 @@ def verify(
             raise ConfigError("--against compares one file with its source; give one file")
         sound = True
         for path in files:
-            with progress_bar(os.path.basename(path), quiet or as_json) as progress:
+            with progress_bar(Path(path).name, quiet or as_json) as progress:
                 try:
                     result = run(path, against, progress=progress)
                 except FormatError as error:
