@@ -1,0 +1,139 @@
+"""Names and formulas: which branches they need, and their values; uproot's language does the arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from baler_root.dataset.request import Request
+from baler_root.errors import ConfigError
+
+if TYPE_CHECKING:
+    from baler_root.dataset.node import Node
+    from baler_root.dataset.tree import Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A name or formula, and the branches whose arrays it needs."""
+
+    name: str
+    branches: list[Branch]
+    is_branch: bool
+    is_primary: bool
+    """Asked for by the user, not only needed by another."""
+    is_cut: bool
+    is_jagged: bool
+
+    @property
+    def is_result(self) -> bool:
+        """Whether its value is part of the result."""
+        return self.is_primary and not self.is_cut
+
+
+class Symbol(NamedTuple):
+    """A branch under one of the names that formulas may use, as uproot's language wants to see it."""
+
+    name: str
+    cache_key: str
+    parent: Node
+
+
+class Formulas:
+    """The expressions and the cut of one request, resolved below a tree or branch."""
+
+    def __init__(self, node: Node, request: Request) -> None:
+        self._node = node
+        self._language = request.language
+        self._aliases = {**node.aliases, **(request.aliases or {})}
+        self.terms: list[Term] = []
+
+    @property
+    def positions(self) -> list[int]:
+        """Stored branches that are needed, in order; raises SourceError when one was not carried."""
+        return sorted({position for branch in self.branches for position in branch.needed()})
+
+    @property
+    def branches(self) -> Iterator[Branch]:
+        """Every branch whose array is needed, once."""
+        return iter({branch.position: branch for term in self.terms for branch in term.branches}.values())
+
+    def add_branch(self, name: str, branch: Branch, *, is_primary: bool = True, is_cut: bool = False) -> None:
+        """Ask for a branch under a name."""
+        self.terms.append(Term(name, [branch], True, is_primary, is_cut, branch.is_jagged))
+
+    def add(self, expression: str, *, is_cut: bool = False, path: tuple[str, ...] = ()) -> None:
+        """Ask for a branch by name, or for a formula and what it needs.
+
+        Raises KeyInFileError for a name that nothing has, ConfigError for aliases that go round in a circle, and
+        SyntaxError for what is no formula.
+        """
+        branch = self._node.get(expression)
+        if branch is not None:
+            self.add_branch(expression, branch, is_primary=not path, is_cut=is_cut)
+            return
+        first = len(self.terms)
+        for symbol in self._symbols(self._aliases.get(expression, expression)):
+            if symbol in path:
+                circle = " -> ".join((*path[path.index(symbol) :], symbol))
+                raise ConfigError(f"alias {symbol!r} is defined by itself: {circle}")
+            self.add(symbol, is_cut=is_cut, path=(*path, symbol))
+        below = self.terms[first:]
+        branches = [branch for term in below for branch in term.branches]
+        is_jagged = any(term.is_jagged for term in below)
+        self.terms.append(Term(expression, branches, False, not path, is_cut, is_jagged))
+
+    def compute(self, arrays: Mapping[int, Any]) -> dict[str, Any]:
+        """Value of each term of the result by name, the cut applied; `arrays` by position of the branch."""
+        if all(term.is_branch and not term.is_cut for term in self.terms):
+            return {term.name: arrays[term.branches[0].position] for term in self.terms}
+        from uproot import KeyInFileError
+
+        context = [
+            (
+                term.name,
+                {
+                    "is_primary": term.is_primary,
+                    "is_cut": term.is_cut,
+                    "branches": [symbol for branch in term.branches for symbol in self._symbols_of(branch)],
+                },
+            )
+            for term in self.terms
+        ]
+        keyed = {str(position): array for position, array in arrays.items()}
+        try:
+            out: dict[str, Any] = self._evaluator().compute_expressions(
+                self._node, keyed, context, self._node.deep_keys, self._aliases, *self._where()
+            )
+        except KeyInFileError as error:
+            raise self._node.not_found(error.key) from None
+        return out
+
+    def _symbols_of(self, branch: Branch) -> list[Symbol]:
+        return [
+            Symbol(name, str(branch.position), self._node)
+            for name in dict.fromkeys((branch.name, branch.path_below(self._node)))
+        ]
+
+    def _symbols(self, expression: str) -> list[str]:
+        """Names in a formula; raises KeyInFileError for one that nothing has."""
+        from uproot import KeyInFileError
+
+        try:
+            found: list[str] = self._evaluator().free_symbols(
+                expression, self._node.deep_keys, self._aliases, *self._where()
+            )
+        except KeyInFileError as error:
+            raise self._node.not_found(error.key) from None
+        return list(dict.fromkeys(found))
+
+    def _evaluator(self) -> Any:
+        if self._language is None:
+            from uproot.language.python import python_language
+
+            self._language = python_language
+        return self._language
+
+    def _where(self) -> tuple[str, str]:
+        return self._node.tree.file.file_path, self._node.object_path

@@ -1,0 +1,281 @@
+"""What trees and branches share: sub-branches, found and listed by name."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TextIO, Unpack
+
+from baler_root.dataset.filters import FilterOptions, Filters
+from baler_root.dataset.views import html_of_branches, show_fields, show_table
+from baler_root.errors import KeyInFileError
+
+if TYPE_CHECKING:
+    from baler_root.dataset.tree import Branch, Tree
+
+
+class Node:
+    """A tree or branch, as a collection of the branches directly below it.
+
+    Iterating yields these branches and `len` counts them, as in uproot; `keys` and its kin walk all the way
+    down unless `recursive=False`.
+    """
+
+    def __init__(self, tree: Tree, position: int | None) -> None:
+        self._tree = tree
+        self._position = position
+
+    @property
+    def name(self) -> str:
+        """Own name, without path."""
+        raise NotImplementedError
+
+    @property
+    def title(self) -> str:
+        """ROOT title; the description, in an RNTuple."""
+        raise NotImplementedError
+
+    @property
+    def object_path(self) -> str:
+        """Path in the file, with cycle."""
+        raise NotImplementedError
+
+    @property
+    def typename(self) -> str:
+        """C++ type."""
+        raise NotImplementedError
+
+    @property
+    def interpretation(self) -> str:
+        """How uproot understood the stored bytes, as it prints that; empty in an RNTuple."""
+        return ""
+
+    @property
+    def description(self) -> str:
+        """The title, by its name for RNTuples."""
+        return self.title
+
+    @property
+    def as_branch(self) -> Branch | None:
+        """This, when it is a branch and not the tree."""
+        raise NotImplementedError
+
+    @property
+    def tree(self) -> Tree:
+        """The tree that this is, or belongs to."""
+        return self._tree
+
+    @property
+    def kind(self) -> str:
+        """`"TTree"` or `"RNTuple"`."""
+        return self._tree.schema.kind
+
+    @property
+    def num_entries(self) -> int:
+        """Number of entries (events)."""
+        return self._tree.schema.num_entries
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Expressions that the tree gives names to."""
+        return dict(self._tree.schema.aliases)
+
+    @property
+    def branches(self) -> list[Branch]:
+        """Branches directly below."""
+        return self._tree.branches_below(self._position)
+
+    @property
+    def fields(self) -> list[Branch]:
+        """The branches, by their name for RNTuples."""
+        return self.branches
+
+    def __len__(self) -> int:
+        return len(self.branches)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[Branch]:
+        return iter(self.branches)
+
+    def __contains__(self, where: object) -> bool:
+        return isinstance(where, str) and self._find_path(where) is not None
+
+    def get(self, where: str | int, default: Any = None) -> Any:
+        """The branch of this name, or `default`."""
+        try:
+            return self[where]
+        except KeyError:
+            return default
+
+    def __getitem__(self, where: str | int) -> Branch:
+        """The branch at a position, of a name, or at a path.
+
+        A name is looked for below, level by level, then in each sub-branch; a leading separator restricts it to
+        the first level. Raises KeyInFileError, with the nearest names.
+        """
+        if not isinstance(where, str):
+            return self.branches[where]
+        found = self._find_path(where)
+        if found is None:
+            raise self.not_found(where)
+        return found
+
+    def not_found(self, name: str) -> KeyInFileError:
+        """The error that says that nothing of this name is below, and what is."""
+        names = [name for path, branch in self._walk() for name in (path, branch.name)]
+        return KeyInFileError(
+            name, [*names, *self.aliases], f"{self.kind} {self.object_path!r} of {self._tree.file.file_path}"
+        )
+
+    def _find_path(self, where: str) -> Branch | None:
+        separator = self._tree.separator
+        path = where.replace("/", ".").replace("\\", ".") if separator == "." else where
+        deep = not path.startswith(separator)
+        path = path.removeprefix(separator)
+        found = self._names.get(path)
+        if found is None and separator in path:
+            at: Node = self
+            for piece in filter(None, path.split(separator)):
+                found = at._find_deep(piece)
+                if found is None:
+                    return None
+                at = found
+        elif found is None and deep:
+            found = self._find_deep(path)
+        return found
+
+    def _find_deep(self, name: str) -> Branch | None:
+        found = self._names.get(name)
+        if found is not None:
+            return found
+        for branch in self.branches:
+            found = branch._find_deep(name)
+            if found is not None:
+                return found
+        return None
+
+    @cached_property
+    def _names(self) -> dict[str, Branch]:
+        """Branches directly below by name; of equal names the first."""
+        return {branch.name: branch for branch in reversed(self.branches)}
+
+    @cached_property
+    def deep_keys(self) -> set[str]:
+        """Everything a formula may call a branch: its name, its path, and its path with a leading separator."""
+        separator = self._tree.separator
+        return {key for path, branch in self._walk() for key in (branch.name, path, separator + path)}
+
+    def _walk(self) -> Iterator[tuple[str, Branch]]:
+        """(path below this node, branch), depth first."""
+        for branch in self.branches:
+            if not branch.in_variant:
+                yield branch.name, branch
+            for path, below in branch._walk():
+                yield f"{branch.name}{self._tree.separator}{path}", below
+
+    def selected(self, filters: Filters, *, recursive: bool = True) -> Iterator[tuple[str, Branch]]:
+        """(path below this node, branch) of the branches that pass the filters."""
+        below = ((branch.name, branch) for branch in self.branches if not branch.in_variant)
+        walk = self._walk() if recursive else below
+        for path, branch in walk:
+            if filters.passes(branch, path, self._tree.separator):
+                yield path, branch
+
+    def iteritems(
+        self,
+        *,
+        recursive: bool = True,
+        full_paths: bool = True,
+        ignore_duplicates: bool = False,
+        **filters: Unpack[FilterOptions],
+    ) -> Iterator[tuple[str, Branch]]:
+        """(name, branch) pairs; the name is a path below this node where `full_paths`."""
+        seen: set[str] = set()
+        for path, branch in self.selected(Filters.of(**filters), recursive=recursive):
+            key = path if full_paths else branch.name
+            if not (ignore_duplicates and key in seen):
+                seen.add(key)
+                yield key, branch
+
+    def iterkeys(
+        self,
+        *,
+        recursive: bool = True,
+        full_paths: bool = True,
+        ignore_duplicates: bool = False,
+        **filters: Unpack[FilterOptions],
+    ) -> Iterator[str]:
+        """Names, in order."""
+        options = {"recursive": recursive, "full_paths": full_paths, "ignore_duplicates": ignore_duplicates}
+        return (key for key, _ in self.iteritems(**options, **filters))
+
+    def itervalues(self, *, recursive: bool = True, **filters: Unpack[FilterOptions]) -> Iterator[Branch]:
+        """Branches, in order."""
+        return (branch for _, branch in self.iteritems(recursive=recursive, **filters))
+
+    def itertypenames(
+        self, *, recursive: bool = True, full_paths: bool = True, **filters: Unpack[FilterOptions]
+    ) -> Iterator[tuple[str, str]]:
+        """(name, type) pairs."""
+        items = self.iteritems(recursive=recursive, full_paths=full_paths, **filters)
+        return ((key, branch.typename) for key, branch in items)
+
+    def keys(
+        self,
+        *,
+        recursive: bool = True,
+        full_paths: bool = True,
+        ignore_duplicates: bool = False,
+        **filters: Unpack[FilterOptions],
+    ) -> list[str]:
+        """Names, in order."""
+        options = {"recursive": recursive, "full_paths": full_paths, "ignore_duplicates": ignore_duplicates}
+        return list(self.iterkeys(**options, **filters))
+
+    def values(self, *, recursive: bool = True, **filters: Unpack[FilterOptions]) -> list[Branch]:
+        """Branches, in order."""
+        return list(self.itervalues(recursive=recursive, **filters))
+
+    def items(
+        self, *, recursive: bool = True, full_paths: bool = True, **filters: Unpack[FilterOptions]
+    ) -> list[tuple[str, Branch]]:
+        """(name, branch) pairs, in order."""
+        return list(self.iteritems(recursive=recursive, full_paths=full_paths, **filters))
+
+    def typenames(
+        self, *, recursive: bool = True, full_paths: bool = True, **filters: Unpack[FilterOptions]
+    ) -> dict[str, str]:
+        """Type of each branch, by name."""
+        return dict(self.itertypenames(recursive=recursive, full_paths=full_paths, **filters))
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.keys()
+
+    def show(
+        self,
+        *,
+        recursive: bool = True,
+        full_paths: bool = True,
+        name_width: int = 20,
+        typename_width: int = 24,
+        interpretation_width: int = 30,
+        max_width: int = 80,
+        stream: TextIO | None = None,
+        **filters: Unpack[FilterOptions],
+    ) -> None:
+        """Print the branches to `stream` (standard output): a table for a TTree, a drawn tree for an RNTuple.
+
+        The widths of columns apply to TTrees and `max_width` to RNTuples.
+        """
+        out = sys.stdout if stream is None else stream
+        if self.kind == "RNTuple":
+            show_fields(self, Filters.of(**filters), recursive, max_width, out)
+        else:
+            rows = self.iteritems(recursive=recursive, full_paths=full_paths, **filters)
+            show_table(self, rows, (name_width, typename_width, interpretation_width), out)
+
+    def _repr_html_(self) -> str:
+        return html_of_branches(self, self._walk())

@@ -1,0 +1,210 @@
+"""Which fields of an RNTuple an `arrays` call means, and how its result is made of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from baler_root.dataset.expressions import Formulas
+from baler_root.dataset.filters import Filters, string_test
+from baler_root.dataset.libraries import group, library_name, numpy_of_field
+from baler_root.dataset.request import Request
+from baler_root.errors import ConfigError
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from baler_root.dataset.node import Node
+    from baler_root.dataset.tree import Branch
+
+
+class RNTuplePlan:
+    """The answer to a request about an RNTuple, or about a field of one.
+
+    The result keeps the shape of the data: top-level fields, with those members that are wanted. Expressions
+    are names or filters, as uproot has it; beyond uproot, formulas, aliases and the cut work as for a TTree, and
+    a name that nothing has raises KeyInFileError.
+    """
+
+    def __init__(self, node: Node, request: Request) -> None:
+        self._node = node
+        self._request = request
+        self._formulas = Formulas(node, request)
+        names = request.names()
+        filters = request.filters
+        formulas: list[str] = []
+        if names is not None:
+            if filters.name is not None:
+                raise ConfigError("an RNTuple takes expressions or filter_name, not both")
+            patterns = [name for name in names if self._matches(name)]
+            formulas = [name for name in names if name not in patterns]
+            filters = replace(filters, name=string_test(patterns))
+        self._keep = self._kept(filters)
+        for formula in [*formulas, *([] if request.cut is None else [request.cut])]:
+            self._formulas.add(formula)
+        self._asked = formulas
+        self._tops = [top for top in node.tree.branches if top.position in self._keep and top.is_stored]
+        self.branches = sorted({top.position for top in self._tops} | set(self._formulas.positions))
+
+    def _matches(self, name: str) -> bool:
+        """Whether an expression is a name or filter that finds something, or can only be a filter."""
+        if any(self._node.selected(Filters(string_test(name)))):
+            return True
+        try:
+            ast.parse(name, mode="eval")
+        except SyntaxError:
+            return any(letter in name for letter in "*?[") or name.startswith("/")
+        return False
+
+    def _kept(self, filters: Filters) -> set[int]:
+        """Positions of the fields wanted, with all that is below and above them."""
+        keep: set[int] = set()
+        for _, branch in self._node.selected(filters):
+            keep.add(branch.position)
+            keep.update(below.position for below in branch.all_below())
+            keep.update(above.position for above in branch.ancestors())
+        own = self._node.as_branch
+        if own is not None:
+            keep.add(own.position)
+            keep.update(above.position for above in own.ancestors())
+        return keep
+
+    def build(self, arrays: Mapping[int, ak.Array], start: int, stop: int) -> Any:
+        """The result, of arrays that hold entries `start` to `stop`."""
+        import awkward as ak
+
+        own = self._node.as_branch
+        if own is None:
+            contents = [self._pruned(arrays[top.position], top) for top in self._tops]
+            names = [top.name for top in self._tops]
+            layout = ak.contents.RecordArray(
+                contents, names, length=stop - start, parameters=_doc(self._node, self._request.ak_add_doc)
+            )
+            record = ak.Array(layout)
+        else:
+            record = _inner(self._pruned(arrays[own.top.position], own.top), own)
+        if self._formulas.terms:
+            record = self._computed(record, arrays)
+        return self._grouped(record, start)
+
+    def _computed(self, record: ak.Array, arrays: Mapping[int, ak.Array]) -> ak.Array:
+        """The record with the formulas as further fields, the cut applied to each field."""
+        import awkward as ak
+
+        made = {
+            branch.position: _project(arrays[branch.top.position], branch)
+            for branch in self._formulas.branches
+        }
+        values = self._formulas.compute(made)
+        cut = self._request.cut
+        fields = {name: record[name] for name in record.fields}
+        fields |= {name: values[name] for name in self._asked}
+        if cut is not None:
+            mask = values[cut] != 0
+            fields = {name: array[mask] for name, array in fields.items()}
+        return ak.Array(fields) if fields else record
+
+    def _pruned(self, array: ak.Array, top: Branch) -> ak.contents.Content:
+        return _prune(array.layout, top, self._keep, self._request.ak_add_doc)
+
+    def _grouped(self, record: ak.Array, start: int) -> Any:
+        """The record in the library asked, grouped as asked."""
+        library = library_name(self._request.library)
+        how = self._request.how
+        result: Any = record
+        if library != "ak":
+            result = {name: numpy_of_field(record[name]) for name in record.fields}
+        if library == "pd":
+            import uproot
+
+            pandas = uproot.extras.pandas()
+            result = pandas.DataFrame(result, index=pandas.RangeIndex(start, start + len(record)))
+        if how is None:
+            return result
+        context = [(name, {"is_jagged": record[name].ndim > 1}) for name in record.fields]
+        return group({name: result[name] for name in record.fields}, context, how, library)
+
+
+def _prune(
+    layout: ak.contents.Content,
+    owner: Branch,
+    keep: set[int],
+    ak_add_doc: bool | Mapping[str, str],
+    *,
+    outer: bool = True,
+) -> ak.contents.Content:
+    """The layout of a field without the members that are not in `keep`; descriptions among its parameters if asked."""
+    parameters = {**layout.parameters, **(_doc(owner, ak_add_doc) if outer else {})}
+    if not ak_add_doc and all(below.position in keep for below in owner.all_below()):
+        return layout
+    if layout.is_record:
+        import awkward as ak
+
+        members = {member.name: member for member in owner.branches}
+        names = [name for name in layout.fields if name not in members or members[name].position in keep]
+        contents = [
+            _prune(layout.content(name), members[name], keep, ak_add_doc)
+            if name in members
+            else layout.content(name)
+            for name in names
+        ]
+        fields = None if layout.is_tuple else names
+        return ak.contents.RecordArray(contents, fields, length=len(layout), parameters=parameters)
+    if owner.branches and (layout.is_list or layout.is_option or layout.is_indexed):
+        content = _prune(layout.content, owner, keep, ak_add_doc, outer=False)
+        return layout.copy(content=content, parameters=parameters)
+    return layout.copy(parameters=parameters)
+
+
+def _doc(node: Node, ak_add_doc: bool | Mapping[str, str]) -> dict[str, Any]:
+    """The parameters that `ak_add_doc` adds to a field."""
+    if isinstance(ak_add_doc, Mapping):
+        return {
+            key: getattr(node, attribute)
+            for key, attribute in ak_add_doc.items()
+            if node.as_branch is not None
+        }
+    return {"__doc__": node.title} if ak_add_doc and node.title else {}
+
+
+def _inner(layout: ak.contents.Content, own: Branch) -> ak.Array:
+    """A field below the top as a record of it alone, inside the lists that it is in."""
+    import awkward as ak
+
+    path = [*reversed([above.name for above in own.ancestors()]), own.name]
+    at = 0
+    while at < len(path) - 1 and layout.is_record:
+        at += 1
+        layout = layout.content(path[at] if path[at] in layout.fields else layout.fields[0])
+    out = ak.Array(ak.contents.RecordArray([layout], [path[at]]))
+    for name in path[at:-1]:
+        out = out[name]
+    return out
+
+
+def _project(array: ak.Array, branch: Branch) -> ak.Array:
+    """The array of a field below the top, out of the top field's."""
+    for name in [*reversed([above.name for above in branch.ancestors()]), branch.name][1:]:
+        array = array[name]
+    return array
+
+
+def array_of_field(
+    branch: Branch, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
+) -> Any:
+    """The array of a field in the library asked."""
+    keep = {b.position for b in (branch, *branch.all_below(), *branch.ancestors())}
+    record = _inner(_prune(arrays[branch.top.position].layout, branch.top, keep, request.ak_add_doc), branch)
+    array = record[record.fields[0]]
+    library = library_name(request.library)
+    if library == "ak":
+        return array
+    values = numpy_of_field(array)
+    if library == "np":
+        return values
+    import uproot
+
+    pandas = uproot.extras.pandas()
+    return pandas.Series(values, index=pandas.RangeIndex(start, stop))

@@ -1,0 +1,79 @@
+"""What this package needs of an open file: the schema of each tree, and arrays by branch and entry range."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from baler_root.schema import Tree
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+
+class TreeSource(Protocol):
+    """One tree: what it looks like, and its arrays."""
+
+    @property
+    def schema(self) -> Tree:
+        """Branches in order."""
+
+    @property
+    def cluster_offsets(self) -> Sequence[int]:
+        """Entry numbers at which clusters start: `[0, n1, ..., num_entries]`."""
+
+    def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
+        """Entries `start` to `stop` of stored branches, by position; touches only the pages they need."""
+
+    def entry_size(self, branch: int) -> float:
+        """Mean bytes in memory per entry of one stored branch."""
+
+
+class ObjectEntry(Protocol):
+    """An object carried along that is not a tree."""
+
+    @property
+    def path(self) -> str:
+        """Path in the file, without cycle."""
+
+    @property
+    def cycle(self) -> int:
+        """ROOT's cycle number."""
+
+    @property
+    def classname(self) -> str:
+        """C++ class (`TH1F`)."""
+
+    @property
+    def title(self) -> str:
+        """ROOT title."""
+
+
+class FileSource(Protocol):
+    """One open file."""
+
+    @property
+    def path(self) -> str:
+        """Where it was opened from."""
+
+    @property
+    def trees(self) -> Sequence[TreeSource]:
+        """Trees, every cycle."""
+
+    @property
+    def objects(self) -> Sequence[ObjectEntry]:
+        """Everything that is not a tree."""
+
+    @property
+    def directories(self) -> Sequence[str]:
+        """Paths of the directories."""
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """Where the data came from, and how it was compressed."""
+
+    def objects_directory(self) -> Any:
+        """uproot's directory of the carried objects."""
+
+    def close(self) -> None:
+        """Release the file."""

@@ -1,0 +1,110 @@
+"""Which branches of a TTree an `arrays` call means, and how its result is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from baler_root.dataset.expressions import Formulas
+from baler_root.dataset.libraries import Context, convert, group, library_name
+from baler_root.dataset.request import Request
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from baler_root.dataset.node import Node
+    from baler_root.dataset.tree import Branch
+
+
+class TTreePlan:
+    """The answer to a request about a TTree, or about a branch of one.
+
+    Without expressions these are the branches that hold data, one field each by its own name; a group of which
+    the filters pass only a part of the members counts as one field, with all of them.
+    """
+
+    def __init__(self, node: Node, request: Request) -> None:
+        self._node = node
+        self._request = request
+        self._library = library_name(request.library)
+        self._formulas = Formulas(node, request)
+        names = request.names()
+        if names is None:
+            for branch in _wanted(node, request):
+                self._formulas.add_branch(branch.name, branch)
+        else:
+            for name in names:
+                self._formulas.add(name)
+        if request.cut is not None:
+            self._formulas.add(request.cut, is_cut=True)
+        self.branches = self._formulas.positions
+
+    def build(self, arrays: Mapping[int, ak.Array], start: int, stop: int) -> Any:
+        """The result, of arrays that hold entries `start` to `stop`."""
+        made = {
+            branch.position: array_of_branch(branch, arrays, start, stop, self._request)
+            for branch in self._formulas.branches
+        }
+        output = self._formulas.compute(made)
+        context: Context = [
+            (term.name, {"is_jagged": term.is_jagged}) for term in self._formulas.terms if term.is_result
+        ]
+        result = group(output, context, self._request.how, self._library)
+        return _documented(result, self._node, self._request.ak_add_doc)
+
+
+def array_of_branch(
+    branch: Branch, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
+) -> Any:
+    """The array of a branch in the library asked; of a group, its members' arrays grouped."""
+    library = library_name(request.library)
+    if branch.is_group:
+        members = {member.name: member for member in branch.branches if not member.missing}
+        made = {
+            name: array_of_branch(member, arrays, start, stop, request) for name, member in members.items()
+        }
+        context: Context = [(name, {"is_jagged": member.is_jagged}) for name, member in members.items()]
+        return _documented(group(made, context, request.how, library), branch, request.ak_add_doc)
+    array = arrays[branch.position]
+    if request.ak_add_doc and library == "ak":
+        import awkward as ak
+
+        array = ak.with_parameter(array, "__doc__", branch.title)
+    return convert(array, branch.interpretation, library, start, stop)
+
+
+def _documented(result: Any, node: Node, ak_add_doc: bool | Mapping[str, str]) -> Any:
+    """The same array with its title, or the attributes named, among its parameters."""
+    import awkward as ak
+
+    if ak_add_doc and isinstance(result, ak.Array):
+        wanted = ak_add_doc if isinstance(ak_add_doc, Mapping) else {"__doc__": "title"}
+        for key, attribute in wanted.items():
+            result = ak.with_parameter(result, key, getattr(node, attribute))
+    return result
+
+
+def _wanted(node: Node, request: Request) -> Iterator[Branch]:
+    """What a request without expressions selects; of equal names the first."""
+    own = node.as_branch
+    if own is not None and not len(own):
+        if request.filters.passes(own, own.name, "/"):
+            yield own
+        return
+    found = [branch for _, branch in node.selected(request.filters)]
+    data = {branch.position for branch in found if branch.is_stored}
+    groups: dict[int, Branch] = {}
+    hidden: set[int] = set()
+    for branch in found:
+        if not branch.is_group or any(member.missing for member in branch.branches):
+            continue
+        members = set(branch.stored_below())
+        if not members or not members <= data:
+            hidden |= members & data
+            groups[branch.position] = branch
+    outer = [b for b in groups.values() if not any(a.position in groups for a in b.ancestors())]
+    seen: set[str] = set()
+    for branch in [*(b for b in found if b.is_stored and b.position not in hidden), *outer]:
+        if branch.name not in seen:
+            seen.add(branch.name)
+            yield branch
