@@ -17,18 +17,22 @@ _HOMES = {
     "decompress": "baler_root.decompressor",
     "inspect": "baler_root.inspection",
     "iterate": "baler_root.dataset",
+    "merge": "baler_root.merging",
     "open": "baler_root.dataset",
+    "recover": "baler_root.recovery",
     "verify": "baler_root.verification",
 }
 """Where each public name lives; modules are imported when first used, so that `import baler_root` is quick."""
 
-__all__ = ["__version__", "compress", "concatenate", "decompress", "inspect", "iterate", "open", "verify"]
+__all__ = ["__version__", "compress", "concatenate", "decompress", "inspect", "iterate", "merge", "open", "recover", "verify"]
 
 if TYPE_CHECKING:
     from baler_root.compressor import compress
     from baler_root.dataset import concatenate, iterate, open
     from baler_root.decompressor import decompress
     from baler_root.inspection import inspect
+    from baler_root.merging import merge
+    from baler_root.recovery import recover
     from baler_root.verification import verify
 
 

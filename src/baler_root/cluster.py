@@ -20,7 +20,7 @@ from baler_root.pages import Cell, Page, pack_page
 from baler_root.quantiser import quantise
 from baler_root.registry import get_codec
 from baler_root.schema import Tree
-from baler_root.statistics import RECORD, record
+from baler_root.statistics import RECORD, digest_of, record
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -122,9 +122,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
         members = range(first, first + count)
         payload, sizes = pack_page(codec, [cells[i] for i in members])
         values = _decode(codec, payload, [columns[i] for i in members], first, decoded)
-        digest = xxhash.xxh3_64()
         for i, size in zip(members, sizes, strict=True):
-            digest.update(values[i].data)
             errors = measure(originals[i], values[i], bounds[i])
             if errors.violations or values[i].dtype != originals[i].dtype:
                 where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(columns[i].branch)!r}"
@@ -136,7 +134,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
             outliers = 0 if quantised is None else len(quantised.positions)
             out.records[i] = record(values[i], errors, outliers, size)
         length = sum(values[i].nbytes for i in members)
-        out.pages.append(EncodedPage(payload, length, digest.intdigest()))
+        out.pages.append(EncodedPage(payload, length, digest_of([values[i] for i in members])))
         first += count
     out.lists = [equality_key(v)[1] for v, c in zip(originals, columns, strict=True) if c.role == "counts"]
     return out

@@ -22,7 +22,7 @@ from baler_root.bounds import ErrorBound
 from baler_root.cluster import EncodedCluster, Plan, encode_cluster, flatten, plan_groups
 from baler_root.config import Rules, build_rules
 from baler_root.container.layout import BlockKind
-from baler_root.container.manifest import Json, Manifest, StoredTree
+from baler_root.container.manifest import Block, Json, Manifest, StoredTree
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
 from baler_root.packing import pack_bytes
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 CLUSTER_SIZE = "64 MB"
 """Of arrays in memory: large enough that per-page costs vanish, small enough that many fit in memory."""
+
+SCHEMA_SHARE = 200
+"""A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
 
 MAX_CLUSTER_SIZE = 1 << 28
 """Bytes in memory; a page may not decode to more."""
@@ -73,12 +76,16 @@ class _TreeJob:
         if self.same_as is not None:
             return StoredTree(self.plan.schema, bounds=self.reasons, same_as=self.same_as)
         columns = self.plan.columns
-        lists, tables = find_tables(self.plan.schema, columns, list(zip(*self.lists, strict=True)))
-        if not self.lists:
-            lists = tuple(1 for column in columns if column.role == "counts")
-            tables = ("entries", "lists") if lists else ("entries",)
+        digests = zip(*self.lists, strict=True) if self.lists else ((i,) for i, _ in enumerate(columns))
+        lists, tables = find_tables(self.plan.schema, columns, list(digests))
         return StoredTree(
-            self.plan.schema, tuple(self.lengths), self.plan.groups, self.reasons, lists, tables
+            schema=self.plan.schema,
+            clusters=tuple(self.lengths),
+            layouts=(self.plan.groups,),
+            layout=(0,) * len(self.lengths),
+            bounds=self.reasons,
+            lists=lists,
+            tables=tables,
         )
 
 
@@ -149,12 +156,16 @@ def _compress(
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
-        done = 0
+        done, copied = 0, False
+        schema = Manifest(tuple(job.stored().emptied() for job in work), (codec,)).pack()
         for tree, cluster, encoded in _encode_all(source, work, jobs):
             for group, page in enumerate(encoded.pages):
                 writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
             work[tree].records.append(encoded.records)
             work[tree].lists.append(encoded.lists)
+            if not copied and writer.size > SCHEMA_SHARE * len(schema):
+                writer.write_block(BlockKind.SCHEMA, schema)
+                copied = True
             done += encoded.entries
             if progress is not None:
                 progress(done, total)
@@ -168,13 +179,14 @@ def _compress(
         objects_size = writer.size - before - statistics
         provenance = _provenance(root, rules, trees, codec, cluster_size, skipped)
 
-        def manifest(blocks: tuple[tuple[int, int, int, int], ...]) -> Manifest:
+        def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
                 trees=tuple(job.stored() for job in work),
                 codecs=(codec,),
                 directories=tuple(_directories(root)),
                 objects=tuple((o.path, o.cycle, o.classname, o.title) for o in objects),
-                blocks=blocks,
+                blocks=tuple(blocks),
+                superseded=tuple(superseded),
                 provenance=provenance,
             )
 

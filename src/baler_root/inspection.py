@@ -50,7 +50,7 @@ def _tree(tree: TreeReader) -> dict[str, Any]:
         "title": schema.title,
         "num_entries": schema.num_entries,
         "clusters": list(stored.clusters),
-        "pages_per_cluster": len(stored.groups),
+        "pages": sum(len(stored.groups(cluster)) for cluster in range(len(stored.clusters))),
         "tables": _tables(tree.columns, stored.lists, stored.tables),
         "aliases": schema.aliases,
         "branches": [

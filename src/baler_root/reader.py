@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from types import TracebackType
@@ -71,9 +72,9 @@ class TreeReader:
         return out
 
     @cached_property
-    def _first_columns(self) -> list[int]:
-        """First column of each group, and one past the last."""
-        return [0, *np.cumsum(self.stored.groups, dtype=np.int64).tolist()]
+    def _first_columns(self) -> list[list[int]]:
+        """First column of each page, and one past the last, for each layout."""
+        return [[0, *np.cumsum(layout, dtype=np.int64).tolist()] for layout in self.stored.layouts]
 
     @cached_property
     def statistics(self) -> NDArray[Any]:
@@ -89,15 +90,16 @@ class TreeReader:
 
     def page_of(self, cluster: int, column: int) -> tuple[PageId, int]:
         """The page that holds a column of a cluster, and the column's position in it."""
-        group = int(np.searchsorted(self._first_columns, column, side="right")) - 1
-        return PageId(self.position, cluster, group), column - self._first_columns[group]
+        first = self._first_columns[self.stored.layout[cluster]]
+        group = bisect_right(first, column) - 1
+        return PageId(self.position, cluster, group), column - first[group]
 
     def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
         """The pages with their directories read, and the id of each one's codec."""
         codecs = self.container.manifest.codecs
         out = {}
         for page, (payload, codec) in self.container.read_pages(pages).items():
-            first, last = self._first_columns[page.group : page.group + 2]
+            first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
             if codec >= len(codecs):
                 raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
             with _named(self.container, page):

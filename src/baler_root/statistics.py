@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
 from baler_root.bounds import ErrorStats
@@ -52,6 +53,19 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float
         len(decoded),
         round(size),
     )
+
+
+def unknown_record(decoded: NDArray[Any]) -> tuple[float, ...]:
+    """The record of a column whose original is gone: the errors made are NaN."""
+    return record(decoded, ErrorStats(np.nan, np.nan, np.nan, 0, None), 0, 0.0)
+
+
+def digest_of(columns: Sequence[NDArray[Any]]) -> int:
+    """XXH3-64 of the decoded values of a page's columns, one after another, little-endian."""
+    state = xxhash.xxh3_64()
+    for values in columns:
+        state.update(values.data)
+    return state.intdigest()
 
 
 def _outward(value: float, toward: float) -> float:

@@ -16,13 +16,13 @@ def find_tables(
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The table of each counts column, and the name of every table (0: the entries).
 
-    `lists` has, for each counts column, the digests of its counts in all clusters.
+    `lists` has, for each counts column, what identifies its counts: their digests in all clusters.
     """
     counts = [column for column in columns if column.role == "counts"]
     tables: dict[tuple[int, ...], int] = {}
     members: list[list[str]] = [[]]
     out = []
-    for column, key in zip(counts, lists, strict=True):
+    for column, key in zip(counts, lists, strict=False):
         table = tables.setdefault(key, len(members))
         if table == len(members):
             members.append([])

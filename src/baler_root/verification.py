@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-import xxhash
-
 from baler_root.batch import Progress
 from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.cluster import Plan, flatten
@@ -16,6 +14,7 @@ from baler_root.container.layout import BlockKind
 from baler_root.container.read import PageId
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
 from baler_root.reader import FileReader, TreeReader, open_file
+from baler_root.statistics import digest_of
 
 
 @dataclass(slots=True)
@@ -89,7 +88,7 @@ def _check_cluster(tree: TreeReader, cluster: int, result: Verification) -> None
     """Check the pages of one cluster: checksums first, then the decoded values."""
     container, columns = tree.container, tree.columns
     damaged = False
-    pages = [PageId(tree.position, cluster, group) for group in range(len(tree.stored.groups))]
+    pages = [PageId(tree.position, cluster, group) for group in range(len(tree.stored.groups(cluster)))]
     for page in pages:
         try:
             container.read_pages([page])
@@ -104,13 +103,10 @@ def _check_cluster(tree: TreeReader, cluster: int, result: Verification) -> None
         result.problems.append(str(error))
         return
     first = 0
-    for page, count in zip(pages, tree.stored.groups, strict=True):
+    for page, count in zip(pages, tree.stored.groups(cluster), strict=True):
         row = container.pages[container.page_row(page)]
-        state = xxhash.xxh3_64()
-        for column in range(first, first + count):
-            state.update(values[column].data)
-        length = sum(values[column].nbytes for column in range(first, first + count))
-        if state.intdigest() != int(row["digest"]) or length != int(row["length"]):
+        part = [values[column] for column in range(first, first + count)]
+        if digest_of(part) != int(row["digest"]) or sum(v.nbytes for v in part) != int(row["length"]):
             result.problems.append(
                 f"{container.describe(page)}: the decoded values differ from those that were written; "
                 "the bytes are whole, so this decoder or its libraries compute something else"

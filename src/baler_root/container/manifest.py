@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import groupby
 from typing import Any, TypeVar
 
 from baler_root.batch import Column, columns_of
@@ -16,6 +17,8 @@ from baler_root.varint import Cursor
 
 Item = TypeVar("Item", bound=Hashable)
 Json = dict[str, Any]
+Block = tuple[int, int, int, int]
+"""A block that is not a page: kind, tree, offset, size."""
 
 _BRANCH_TEXTS = ("typename", "interpretation", "counter", "missing")
 
@@ -27,8 +30,10 @@ class StoredTree:
     schema: Tree
     clusters: tuple[int, ...] = ()
     """Entries of each cluster."""
-    groups: tuple[int, ...] = ()
-    """Columns of each page of a cluster, in column order."""
+    layouts: tuple[tuple[int, ...], ...] = ()
+    """Ways in which a cluster's columns lie in pages: the columns of each page, in column order."""
+    layout: tuple[int, ...] = ()
+    """Which of the layouts each cluster has."""
     bounds: tuple[tuple[str, str], ...] = ()
     """(bound, reason) of each column that has values, in order."""
     lists: tuple[int, ...] = ()
@@ -37,6 +42,14 @@ class StoredTree:
     """Name of each table; 0 is the entries."""
     same_as: int | None = None
     """Position of the tree whose pages hold this one's data too (another cycle of it)."""
+
+    def groups(self, cluster: int) -> tuple[int, ...]:
+        """Columns of each page of a cluster."""
+        return self.layouts[self.layout[cluster]]
+
+    def emptied(self) -> StoredTree:
+        """The same tree without entries: its schema."""
+        return replace(self, schema=replace(self.schema, num_entries=0), clusters=(), layout=())
 
     @property
     def columns(self) -> list[Column]:
@@ -54,8 +67,7 @@ class Manifest:
     directories: tuple[str, ...] = ()
     objects: tuple[tuple[str, int, str, str], ...] = ()
     """Carried objects: path, cycle, class name, title."""
-    blocks: tuple[tuple[int, int, int, int], ...] = ()
-    """Blocks that are not pages: kind, tree, offset, size."""
+    blocks: tuple[Block, ...] = ()
     superseded: tuple[tuple[int, int], ...] = ()
     """Footers of earlier generations: offset, size (trailer included)."""
     provenance: Json = field(default_factory=dict)
@@ -115,7 +127,8 @@ def _tree_to_json(tree: StoredTree) -> Json:
         "cycle": schema.cycle,
         "entries": schema.num_entries,
         "forms": _intern([None if b.form is None else canonical_json(b.form).decode() for b in schema.branches]),
-        "groups": list(tree.groups),
+        "layout": _run_lengths(tree.layout),
+        "layouts": [list(layout) for layout in tree.layouts],
         "kind": schema.kind,
         "lists": list(tree.lists),
         "names": [branch.name for branch in schema.branches],
@@ -161,7 +174,8 @@ def _tree_from_json(document: Json) -> StoredTree:
     tree = StoredTree(
         schema=schema,
         clusters=tuple(map(_count, document["clusters"])),
-        groups=tuple(map(_count, document["groups"])),
+        layouts=tuple(tuple(map(_count, layout)) for layout in document["layouts"]),
+        layout=_from_run_lengths(document["layout"], len(document["clusters"])),
         bounds=tuple((_text(b), _text(r)) for b, r in _extern(document["bounds"])),
         lists=tuple(map(_count, document["lists"])),
         tables=tuple(map(_text, document["tables"])),
@@ -180,8 +194,10 @@ def _check(tree: StoredTree) -> None:
             raise CorruptFileError(f"{where}: clusters of {sum(tree.clusters)} entries, not {tree.schema.num_entries}")
         if any(not 1 <= entries <= MAX_COLUMN_LENGTH for entries in tree.clusters):
             raise CorruptFileError(f"{where}: a cluster must have 1 to {MAX_COLUMN_LENGTH} entries")
-        if sum(tree.groups) != len(columns) or 0 in tree.groups:
-            raise CorruptFileError(f"{where}: pages for {sum(tree.groups)} of {len(columns)} columns")
+        if any(sum(layout) != len(columns) or 0 in layout for layout in tree.layouts):
+            raise CorruptFileError(f"{where}: a layout does not have the {len(columns)} columns")
+        if len(tree.layout) != len(tree.clusters) or any(i >= len(tree.layouts) for i in tree.layout):
+            raise CorruptFileError(f"{where}: a cluster has no layout")
         if len(tree.lists) != sum(column.role == "counts" for column in columns):
             raise CorruptFileError(f"{where}: the number of lists is wrong")
         if any(table >= len(tree.tables) for table in tree.lists):
@@ -199,6 +215,18 @@ def _intern(items: Sequence[Item]) -> Json:
 def _extern(table: Json) -> list[Any]:
     """The items that `_intern` interned."""
     return [table["of"][_count(position)] for position in table["at"]]
+
+
+def _run_lengths(items: Sequence[int]) -> list[list[int]]:
+    """[item, how often in a row] for each run."""
+    return [[item, len(list(run))] for item, run in groupby(items)]
+
+
+def _from_run_lengths(runs: Sequence[Sequence[Any]], length: int) -> tuple[int, ...]:
+    """The items that `_run_lengths` counted, which must be `length` in all."""
+    if sum(_count(n) for _, n in runs) != length:
+        raise CorruptFileError(f"layouts of a number of clusters other than {length}")
+    return tuple(_count(item) for item, n in runs for _ in range(n))
 
 
 def _text(value: Any) -> str:

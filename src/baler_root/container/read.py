@@ -105,12 +105,14 @@ class Container:
             raise CorruptFileError(f"{self.name}: {error}") from None
         return manifest, np.frombuffer(table, dtype=PAGE_RECORD)
 
-    def _number_pages(self) -> list[int]:
-        """Position in the page table of each tree's first page; the table must have a row for every page."""
+    def _number_pages(self) -> list[list[int]]:
+        """Row in the page table of each tree's and cluster's first page; every page must have a row."""
         first, count = [], 0
         for tree in self.manifest.trees:
-            first.append(count)
-            count += len(tree.clusters) * len(tree.groups)
+            first.append([])
+            for cluster in range(len(tree.clusters)):
+                first[-1].append(count)
+                count += len(tree.groups(cluster))
         if count != len(self.pages):
             raise CorruptFileError(f"{self.name}: a page table of {len(self.pages)} rows, {count} are needed")
         for position, tree in enumerate(self.manifest.trees):
@@ -134,8 +136,20 @@ class Container:
 
     def page_row(self, page: PageId) -> int:
         """The page's row in the page table."""
-        groups = len(self.manifest.trees[page.tree].groups)
-        return self._first_page[page.tree] + page.cluster * groups + page.group
+        return self._first_page[page.tree][page.cluster] + page.group
+
+    def page_ids(self) -> list[PageId]:
+        """All pages, in the order of the page table."""
+        return [
+            PageId(number, cluster, group)
+            for number, tree in enumerate(self.manifest.trees)
+            for cluster in range(len(tree.clusters))
+            for group in range(len(tree.groups(cluster)))
+        ]
+
+    def read_raw(self, offset: int, size: int) -> memoryview:
+        """Bytes of the file, unchecked."""
+        return self._source.read([(offset, size)])[0]
 
     def describe(self, page: PageId) -> str:
         """Where a page is, in words for messages."""

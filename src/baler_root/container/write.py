@@ -13,14 +13,19 @@ from typing import BinaryIO, Self
 from baler_root.container.layout import (
     PAGE_ENTRY,
     SECTION,
+    TRAILER,
     BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,
     pack_head,
 )
-from baler_root.container.manifest import Manifest
+from baler_root.container.manifest import Block, Manifest
+from baler_root.container.read import Container, PageId
 from baler_root.errors import OutputError
+
+COPY_SIZE = 1 << 22
+"""Bytes copied at a time."""
 
 
 class AtomicFile:
@@ -84,13 +89,31 @@ def _sync_folder(folder: Path) -> None:
 class ContainerWriter:
     """Appends blocks, remembers where they are, and closes the file with a footer that says so."""
 
-    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], overwrite: bool = False, base: Container | None = None
+    ) -> None:
+        """Start a file; with `base`, as a copy of it to which blocks and a new footer are added."""
         self._output = AtomicFile(path, overwrite)
         self._offset = 0
-        self._pages: list[bytes] = []
-        self._blocks: list[tuple[int, int, int, int]] = []
+        self._pages: dict[PageId, bytes] = {}
+        self._blocks: list[Block] = []
+        self._superseded: list[tuple[int, int]] = []
+        self._previous = 0
         self.page_size = 0
-        self._write(pack_head())
+        if base is None:
+            self._write(pack_head())
+        else:
+            self._continue(base)
+
+    def _continue(self, base: Container) -> None:
+        """Copy `base` whole, and take over what its footer says."""
+        for start in range(0, base.size, COPY_SIZE):
+            self._write(base.read_raw(start, min(COPY_SIZE, base.size - start)))
+        self._pages = {page: base.pages[base.page_row(page)].tobytes() for page in base.page_ids()}
+        self._blocks = list(base.manifest.blocks)
+        footer = (base.trailer.footer_offset, base.size - base.trailer.footer_offset)
+        self._superseded = [*base.manifest.superseded, footer]
+        self._previous = base.size
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +133,8 @@ class ContainerWriter:
     ) -> None:
         """Append a page; `length` and `digest` are those of its decoded columns."""
         block, block_digest = BlockHeader(BlockKind.PAGE, tree, cluster, group, codec).seal(payload)
-        self._pages.append(PAGE_ENTRY.pack(self._offset, len(block), length, block_digest, digest))
+        row = PAGE_ENTRY.pack(self._offset, len(block), length, block_digest, digest)
+        self._pages[PageId(tree, cluster, group)] = row
         self.page_size += len(block)
         self._write(block)
 
@@ -120,24 +144,23 @@ class ContainerWriter:
         self._blocks.append((kind, tree, self._offset, len(block)))
         self._write(block)
 
-    def finish(self, manifest: Callable[[tuple[tuple[int, int, int, int], ...]], Manifest]) -> dict[str, int]:
+    def finish(self, manifest: Callable[[list[Block], list[tuple[int, int]]], Manifest]) -> dict[str, int]:
         """Write the footer and give the file its name; returns the sizes of manifest and page table.
 
-        `manifest` is called with the blocks written, which the manifest lists.
+        `manifest` is called with the blocks written and the footers superseded, which the manifest lists.
         """
-        packed = manifest(tuple(self._blocks)).pack()
-        table = b"".join(self._pages)
+        packed = manifest(self._blocks, self._superseded).pack()
+        table = b"".join(self._pages[page] for page in sorted(self._pages))
         sections = [(SectionKind.MANIFEST, packed), (SectionKind.PAGE_TABLE, table)]
         payload = b"".join(SECTION.pack(kind, 0, len(data)) + data for kind, data in sections)
         block, digest = BlockHeader(BlockKind.FOOTER).seal(payload)
-        trailer = Trailer(self._offset, len(block), digest, 0)
-        size = self._offset + len(block) + len(trailer.pack())
+        offset, size = self._offset, self._offset + len(block) + TRAILER.size
         self._write(block)
-        self._write(Trailer(trailer.footer_offset, len(block), digest, size).pack())
+        self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
         self._output.commit()
         return {"manifest": len(packed), "page table": len(table)}
 
-    def _write(self, data: bytes) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         try:
             self._output.file.write(data)
         except OSError as error:

@@ -1,0 +1,215 @@
+"""Saves what is whole in a damaged or truncated file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.container.bytesource import LocalFile
+from baler_root.container.layout import (
+    BLOCK,
+    BLOCK_MAGIC,
+    SECTION,
+    BlockHeader,
+    BlockKind,
+    SectionKind,
+    open_block,
+)
+from baler_root.container.manifest import Block, Manifest, StoredTree
+from baler_root.container.read import PageId, open_container
+from baler_root.container.write import ContainerWriter
+from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
+from baler_root.pages import Page
+from baler_root.registry import get_codec
+from baler_root.statistics import RECORD, digest_of, pack_statistics, unknown_record
+from baler_root.tables import find_tables
+from baler_root.varint import Cursor
+
+SCAN_SIZE = 1 << 24
+"""Bytes searched at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What was saved."""
+
+    target: Path
+    clusters: dict[str, int]
+    """Clusters saved, by tree."""
+    entries: dict[str, int]
+    """Entries saved, by tree."""
+
+
+def recover(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    like: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+) -> Recovery:
+    """Write the clusters of `source` that are whole into the new file `target`; returns what was saved.
+
+    The schema comes from a footer or schema block found in `source`, else from `like`, a whole file of the same
+    trees. The errors made are unknown afterwards (NaN in the statistics); the bounds asked still hold.
+    Raises CorruptFileError when nothing can be saved.
+    """
+    blocks = _scan(LocalFile(source))
+    schema = _schema(blocks, like, os.fspath(source))
+    found = {PageId(h.tree, h.cluster, h.group): (h, payload) for h, payload in blocks if h.kind is BlockKind.PAGE}
+    clusters: dict[str, int] = {}
+    entries: dict[str, int] = {}
+    with ContainerWriter(target, overwrite) as writer:
+        trees = []
+        for number, tree in enumerate(schema.trees):
+            saved = _save_tree(writer, number, tree, found, schema.codecs)
+            trees.append(saved)
+            clusters[tree.schema.path] = len(saved.clusters)
+            entries[tree.schema.path] = saved.schema.num_entries
+        if not any(clusters.values()):
+            raise CorruptFileError(f"{os.fspath(source)}: no cluster is whole; nothing can be saved")
+
+        def manifest(written: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
+            provenance = {**schema.provenance, "recovered": True}
+            return Manifest(
+                tuple(trees), schema.codecs, blocks=tuple(written), superseded=tuple(superseded), provenance=provenance
+            )
+
+        writer.finish(manifest)
+    return Recovery(Path(target), clusters, entries)
+
+
+def _scan(file: LocalFile) -> list[tuple[BlockHeader, memoryview]]:
+    """All blocks whose checksum is right, in the order of the file."""
+    out = []
+    at = 0
+    try:
+        while at + BLOCK.size <= file.size:
+            window = bytes(file.read([(at, min(SCAN_SIZE, file.size - at))])[0])
+            hit = window.find(BLOCK_MAGIC)
+            if hit < 0:
+                at += len(window) - len(BLOCK_MAGIC) + 1
+                continue
+            start = at + hit
+            at = start + 1
+            if start + BLOCK.size > file.size:
+                break
+            size = int(BLOCK.unpack(file.read([(start, BLOCK.size)])[0])[7])
+            if start + BLOCK.size + size > file.size:
+                continue
+            block = file.read([(start, BLOCK.size + size)])[0]
+            try:
+                header, payload, _ = open_block(block, file.name)
+            except FormatError:
+                continue
+            out.append((header, payload))
+            at = start + BLOCK.size + size
+    finally:
+        file.close()
+    return out
+
+
+def _schema(
+    blocks: list[tuple[BlockHeader, memoryview]], like: str | os.PathLike[str] | None, where: str
+) -> Manifest:
+    """The newest manifest found, else the schema copy, else that of the file `like`."""
+    for kind in (BlockKind.FOOTER, BlockKind.SCHEMA):
+        for header, payload in reversed(blocks):
+            if header.kind is kind:
+                try:
+                    return Manifest.unpack(_manifest_section(payload) if kind is BlockKind.FOOTER else payload)
+                except FormatError:
+                    continue
+    if like is None:
+        raise CorruptFileError(
+            f"{where}: neither footer nor schema is left; name a whole file of the same trees with --like"
+        )
+    with open_container(like) as container:
+        return container.manifest
+
+
+def _manifest_section(payload: memoryview) -> memoryview:
+    """The manifest in a footer."""
+    cursor = Cursor(payload)
+    while True:
+        kind, _, size = SECTION.unpack(cursor.take(SECTION.size))
+        section = cursor.take(size)
+        if kind == SectionKind.MANIFEST:
+            return section
+
+
+def _save_tree(
+    writer: ContainerWriter,
+    number: int,
+    tree: StoredTree,
+    found: dict[PageId, tuple[BlockHeader, memoryview]],
+    codecs: tuple[str, ...],
+) -> StoredTree:
+    """Write the whole clusters of one tree; returns its entry in the manifest."""
+    if tree.same_as is not None:
+        return tree
+    lengths, records, layouts = [], [], []
+    columns = tree.columns
+    for cluster in sorted({page.cluster for page in found if page.tree == number}):
+        for position, layout in enumerate(tree.layouts):
+            pages = [PageId(number, cluster, group) for group in range(len(layout))]
+            extra = PageId(number, cluster, len(layout))
+            if extra in found or not all(page in found for page in pages):
+                continue
+            try:
+                values = _decode(tree, layout, [found[page] for page in pages], codecs)
+            except (FormatError, UnknownCodecError):
+                continue
+            first = 0
+            for page, count in zip(pages, layout, strict=True):
+                header, payload = found[page]
+                part = [values[i] for i in range(first, first + count)]
+                length, digest = sum(v.nbytes for v in part), digest_of(part)
+                new = len(lengths)
+                writer.write_page(number, new, page.group, header.codec, bytes(payload), length, digest)
+                first += count
+            lengths.append(_entries(tree, values))
+            records.append(np.array([unknown_record(values[i]) for i in range(len(columns))], dtype=RECORD))
+            layouts.append(position)
+            break
+    stacked = np.stack(records) if records else np.zeros((0, len(columns)), dtype=RECORD)
+    writer.write_block(BlockKind.STATISTICS, pack_statistics(stacked), number)
+    lists, tables = find_tables(tree.schema, columns, [(table,) for table in tree.lists])
+    schema = replace(tree.schema, num_entries=sum(lengths))
+    return replace(
+        tree, schema=schema, clusters=tuple(lengths), layout=tuple(layouts), lists=lists, tables=tables
+    )
+
+
+def _decode(
+    tree: StoredTree,
+    layout: tuple[int, ...],
+    blocks: list[tuple[BlockHeader, memoryview]],
+    codecs: tuple[str, ...],
+) -> dict[int, NDArray[np.generic]]:
+    """All columns of one cluster."""
+    columns = tree.columns
+    values: dict[int, NDArray[np.generic]] = {}
+    first = 0
+    for (header, payload), count in zip(blocks, layout, strict=True):
+        page = Page(payload, columns[first : first + count])
+        values.update({first + i: array for i, array in page.decode(get_codec(codecs[header.codec])).items()})
+        for position, entry in enumerate(page.entries):
+            if entry.copy_of is not None:
+                if entry.copy_of not in values:
+                    raise CorruptFileError("a copy of a column that is not there")
+                dtype = columns[first + position].dtype
+                values[first + position] = values[entry.copy_of].astype(dtype, copy=False)
+        first += count
+    return values
+
+
+def _entries(tree: StoredTree, values: dict[int, NDArray[np.generic]]) -> int:
+    """Entries of a cluster, from a column with one row per entry."""
+    for number, column in enumerate(tree.columns):
+        if column.table == 0:
+            return len(values[number]) // max(1, int(np.prod(column.shape, dtype=np.int64)))
+    raise CorruptFileError("no column has one row per entry")
