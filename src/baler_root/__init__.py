@@ -24,11 +24,22 @@ _HOMES = {
 }
 """Where each public name lives; modules are imported when first used, so that `import baler_root` is quick."""
 
-__all__ = ["__version__", "compress", "concatenate", "decompress", "inspect", "iterate", "merge", "open", "recover", "verify"]
+__all__ = [
+    "__version__",
+    "compress",
+    "concatenate",
+    "decompress",
+    "inspect",
+    "iterate",
+    "merge",
+    "open",
+    "recover",
+    "verify",
+]
 
 if TYPE_CHECKING:
     from baler_root.compressor import compress
-    from baler_root.dataset import concatenate, iterate, open
+    from baler_root.dataset import concatenate, iterate, open  # noqa: A004 - as in uproot
     from baler_root.decompressor import decompress
     from baler_root.inspection import inspect
     from baler_root.merging import merge

@@ -73,7 +73,9 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
         tables += 1
         return tables
 
-    def visit(node: Form, table: int, shape: tuple[int, ...], field: str, text: bool = False) -> Iterator[Column]:
+    def visit(
+        node: Form, table: int, shape: tuple[int, ...], field: str, text: bool = False
+    ) -> Iterator[Column]:
         nonlocal nodes
         number = nodes
         nodes += 1
@@ -183,7 +185,9 @@ def take_apart(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
     return out
 
 
-def put_together(form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]) -> ak.Array:
+def put_together(
+    form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]
+) -> ak.Array:
     """The array of `length` entries that `take_apart` took apart.
 
     `buffers` are in the order of `columns`; counts columns may be given as offsets already (int64, one longer).
@@ -233,7 +237,7 @@ def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
     def visit(node: Form) -> None:
         if node["class"] in _LISTS:
             out.append(np.dtype(_INDEX[node["offsets"]]))
-        for content in ([node["content"]] if "content" in node else node.get("contents", ())):
+        for content in [node["content"]] if "content" in node else node.get("contents", ()):
             visit(content)
 
     visit(form)

@@ -73,8 +73,8 @@ class EncodedCluster:
     """Digest of each counts column: lists of equal structure have equal digests."""
 
 
-def plan_groups(columns: Sequence[Column], sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
-    """How many columns go into each page, from a sample of `entries` and the entries of a cluster.
+def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
+    """How many columns go into each page, from the columns of `entries` and the entries of a cluster.
 
     Large columns stand alone, so that reading one touches nothing else. A column that repeats an earlier one
     or never changes costs a few bytes and stays with the next.
@@ -97,7 +97,9 @@ def plan_groups(columns: Sequence[Column], sample: Sequence[Values], entries: in
 
 def equality_key(values: Values) -> tuple[int, int]:
     """Equal for columns of equal values; integers and booleans compare across widths."""
-    if values.dtype.kind in "bui" and (values.dtype != np.uint64 or not len(values) or values.max() < 1 << 63):
+    if values.dtype.kind in "bui" and (
+        values.dtype != np.uint64 or not len(values) or values.max() < 1 << 63
+    ):
         return len(values), xxhash.xxh3_64_intdigest(values.astype(np.int64).data)
     return len(values), xxhash.xxh3_64_intdigest(values.data, seed=values.dtype.num)
 
@@ -175,11 +177,15 @@ def _cells(
             if source != number:
                 cells.append(Cell(len(values), copy_of=source))
                 continue
-        lattice = Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
+        lattice = (
+            Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
+        )
         integers = None if lattice is None else lattice.integers(values)
         if integers is None:
             lattice, integers = None, narrowed(values)
-        cells.append(Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice))
+        cells.append(
+            Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice)
+        )
     return cells, bounds
 
 

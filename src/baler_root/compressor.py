@@ -28,7 +28,13 @@ from baler_root.errors import ConfigError, SourceError
 from baler_root.packing import pack_bytes
 from baler_root.quantiser import SENTINELS
 from baler_root.registry import get_codec
-from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError, cluster_lengths, same_baskets
+from baler_root.rootio.read import (
+    RootSource,
+    SourceTree,
+    UnreadableBranchError,
+    cluster_lengths,
+    same_baskets,
+)
 from baler_root.schema import Tree
 from baler_root.statistics import RECORD, pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
@@ -148,11 +154,13 @@ def _compress(
     started = time.perf_counter()
     with RootSource(source) as root, ContainerWriter(target, overwrite) as writer:
         work = [_plan_tree(root, key, rules, codec, cluster_size, skip) for key in root.tree_keys(trees)]
-        rules.check_used((job.plan.schema for job in work))
+        rules.check_used(job.plan.schema for job in work)
         for position, job in enumerate(work):
             job.same_as = next((i for i in range(position) if same_baskets(job.source, work[i].source)), None)
         blob, objects, left_out = pack_objects(root.directory)
-        skipped = [(f"{j.plan.schema.path}: {name}", why) for j in work for name, why in _missing(j)] + left_out
+        skipped = [
+            (f"{j.plan.schema.path}: {name}", why) for j in work for name, why in _missing(j)
+        ] + left_out
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
@@ -212,7 +220,7 @@ def _plan_tree(
     sampled = min(schema.num_entries, max((len(array) for array in tree.sample.values()), default=0))
     target = _cluster_entries(cluster_size, tree.entry_size)
     lengths = cluster_lengths(tree, target)
-    groups = plan_groups(columns, sample, sampled, max(lengths, default=1))
+    groups = plan_groups(sample, sampled, max(lengths, default=1))
     bounds = tuple(bound for bound, _ in asked)
     plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels))
     return _TreeJob(key, tree, plan, reasons, lengths)
@@ -237,7 +245,9 @@ def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:
         return min(entries, max(1, int(MAX_CLUSTER_SIZE / 2 / max(entry_size, 1e-9))))
     parts = re.fullmatch(r"\s*([0-9.]+)\s*([kMG]i?B|B)\s*", cluster_size)
     if parts is None:
-        raise ConfigError(f"cluster size {cluster_size!r}: write a number of entries, or a size such as '64 MB'")
+        raise ConfigError(
+            f"cluster size {cluster_size!r}: write a number of entries, or a size such as '64 MB'"
+        )
     number, unit = parts.groups()
     size = float(number) * (1024 if "i" in unit else 1000) ** " kMG".index(unit[0].replace("B", " "))
     if not 1 <= size <= MAX_CLUSTER_SIZE:
@@ -260,7 +270,9 @@ def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
     return "\n".join([head, *shown, *more, tail])
 
 
-def _encode_all(source: str, work: Sequence[_TreeJob], jobs: int) -> Iterator[tuple[int, int, EncodedCluster]]:
+def _encode_all(
+    source: str, work: Sequence[_TreeJob], jobs: int
+) -> Iterator[tuple[int, int, EncodedCluster]]:
     """(tree, cluster, encoded) of all clusters, in the order of the file."""
     todo = [
         (tree, cluster, start, stop)
@@ -343,7 +355,12 @@ def _provenance(
         "cluster_size": str(cluster_size),
         "rules": rules.to_json(),
         "skipped": [list(item) for item in skipped],
-        "source": {"digest": _digest(root.path), "name": Path(root.path).name, "size": root.size, "uuid": root.uuid},
+        "source": {
+            "digest": _digest(root.path),
+            "name": Path(root.path).name,
+            "size": root.size,
+            "uuid": root.uuid,
+        },
         "trees": None if trees is None else list(trees),
         "versions": {"baler_root": __version__, **_versions("awkward", "numpy", "pcodec", "uproot")},
     }
@@ -379,14 +396,14 @@ def _summarise(
     trees = []
     for job in work:
         owner = job if job.same_as is None else work[job.same_as]
-        branches = summarise_branches(job.plan.schema, owner.plan.columns, job.reasons, owner.stacked_records())
+        branches = summarise_branches(
+            job.plan.schema, owner.plan.columns, job.reasons, owner.stacked_records()
+        )
         schema = job.plan.schema
         trees.append(
-            TreeSummary(schema.path, schema.cycle, schema.num_entries, len(owner.lengths), branches, job.same_as)
+            TreeSummary(
+                schema.path, schema.cycle, schema.num_entries, len(owner.lengths), branches, job.same_as
+            )
         )
     raw = sum(branch.raw_size for tree in trees if tree.same_as is None for branch in tree.branches)
-    return Summary(
-        source, str(target), source_size, size, raw, seconds, parts, tuple(trees), tuple(skipped)
-    )
-
-
+    return Summary(source, str(target), source_size, size, raw, seconds, parts, tuple(trees), tuple(skipped))

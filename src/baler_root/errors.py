@@ -37,7 +37,7 @@ class SourceError(BalerError):
     """The ROOT input cannot be read, or holds something that cannot be carried."""
 
 
-class ErrorBoundViolated(BalerError):
+class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened
     """A decoded value misses its bound: a bug in a codec, never shipped silently."""
 
 

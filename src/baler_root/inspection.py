@@ -59,7 +59,11 @@ def _tree(tree: TreeReader) -> dict[str, Any]:
                 "typename": schema.branches[position].typename,
                 "title": schema.branches[position].title,
                 **({} if path not in by_path else _numbers(by_path[path])),
-                **({"missing": schema.branches[position].missing} if schema.branches[position].missing else {}),
+                **(
+                    {"missing": schema.branches[position].missing}
+                    if schema.branches[position].missing
+                    else {}
+                ),
             }
             for position, path in enumerate(map(schema.path_of, range(len(schema.branches))))
         ],

@@ -59,7 +59,9 @@ def merge(
     return Path(target)
 
 
-def _add_pages(writer: ContainerWriter, files: Sequence[FileReader], number: int, codecs: Sequence[str]) -> None:
+def _add_pages(
+    writer: ContainerWriter, files: Sequence[FileReader], number: int, codecs: Sequence[str]
+) -> None:
     """Append one tree's pages of all files but the first."""
     cluster = len(files[0].trees[number].stored.clusters)
     for file in files[1:]:

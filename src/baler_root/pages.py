@@ -126,7 +126,9 @@ def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
     kind = directory.byte()
     length = directory.varint()
     if length > MAX_COLUMN_LENGTH:
-        raise CorruptFileError(f"a column of {length} values in one cluster; at most {MAX_COLUMN_LENGTH} are allowed")
+        raise CorruptFileError(
+            f"a column of {length} values in one cluster; at most {MAX_COLUMN_LENGTH} are allowed"
+        )
     if kind == COPY:
         return Entry(length, copy_of=directory.varint())
     if kind not in (OWN, LATTICE):

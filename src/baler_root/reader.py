@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar
@@ -220,20 +221,13 @@ def _join(pieces: Sequence[Values], column: Column) -> Values:
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=column.dtype)
 
 
-class _named:
+@contextmanager
+def _named(container: Container, page: PageId) -> Iterator[None]:
     """Adds the page's name to a FormatError raised while it is decoded."""
-
-    def __init__(self, container: Container, page: PageId) -> None:
-        self._container, self._page = container, page
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if isinstance(error, FormatError):
-            raise type(error)(f"{self._container.describe(self._page)}: {error}") from None
+    try:
+        yield
+    except FormatError as error:
+        raise type(error)(f"{container.describe(page)}: {error}") from None
 
 
 class FileReader:

@@ -14,9 +14,10 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.errors import CorruptFileError, TruncatedFileError
+from baler_root.errors import CorruptFileError
 from baler_root.grids import MAX_STEPS, Grid, GridKind, unfold
 from baler_root.patterns import MANTISSA_BITS, patterns
+from baler_root.varint import Cursor, pack_varint
 
 RecipeKind = Literal["exact", "shift", "linear", "log"]
 KINDS: tuple[RecipeKind, ...] = ("exact", "shift", "linear", "log")
@@ -85,12 +86,12 @@ class Recipe:
         if self.kind == "linear":
             out += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
         else:
-            out += _varint(int(self.size)) + _varint(_zigzag(self.floor))
-        out += _varint(_zigzag(self.base)) + _varint(self.cells) + _varint(self.atom_symbols.size)
+            out += pack_varint(int(self.size)) + pack_varint(_zigzag(self.floor))
+        out += pack_varint(_zigzag(self.base)) + pack_varint(self.cells) + pack_varint(self.atom_symbols.size)
         if self.atom_values is not None:
             previous = -1
             for symbol in self.atom_symbols.tolist():
-                out += _varint(symbol - previous - 1)
+                out += pack_varint(symbol - previous - 1)
                 previous = symbol
             bits = patterns(self.atom_values)
             out += bits.astype(bits.dtype.newbyteorder("<")).tobytes()
@@ -99,7 +100,7 @@ class Recipe:
     @classmethod
     def from_bytes(cls, data: bytes | memoryview, offset: int = 0) -> tuple[Recipe, int]:
         """The recipe at `offset` and the offset after it; FormatError when it makes no sense."""
-        reader = _Reader(data, offset)
+        reader = Cursor(data, offset)
         code, dtype_code = reader.take(2)
         if code >= len(KINDS):
             raise CorruptFileError(f"recipe at byte {offset}: unknown kind {code}")
@@ -184,45 +185,3 @@ def _zigzag(value: int) -> int:
 
 def _unzigzag(value: int) -> int:
     return -(value + 1) // 2 if value & 1 else value // 2
-
-
-def _varint(value: int) -> bytes:
-    """LEB128: seven bits a byte, low first, the top bit set on all but the last."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-class _Reader:
-    """Takes bytes off the front of a buffer; TruncatedFileError past its end."""
-
-    def __init__(self, data: bytes | memoryview, at: int) -> None:
-        self.data = memoryview(data)
-        self.at = at
-
-    def need(self, size: int) -> None:
-        if size > len(self.data) - self.at:
-            left = max(0, len(self.data) - self.at)
-            raise TruncatedFileError(f"recipe ends early: {size} bytes needed at byte {self.at}, {left} left")
-
-    def take(self, size: int) -> bytes:
-        self.need(size)
-        self.at += size
-        return bytes(self.data[self.at - size : self.at])
-
-    def varint(self) -> int:
-        value = shift = 0
-        while True:
-            byte = self.take(1)[0]
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                break
-            if shift > 63:
-                raise CorruptFileError(f"recipe: number of more than 64 bits at byte {self.at}")
-        if value >> 64:
-            raise CorruptFileError(f"recipe: number of more than 64 bits at byte {self.at}")
-        return value

@@ -59,7 +59,9 @@ def recover(
     """
     blocks = _scan(LocalFile(source))
     schema = _schema(blocks, like, os.fspath(source))
-    found = {PageId(h.tree, h.cluster, h.group): (h, payload) for h, payload in blocks if h.kind is BlockKind.PAGE}
+    found = {
+        PageId(h.tree, h.cluster, h.group): (h, payload) for h, payload in blocks if h.kind is BlockKind.PAGE
+    }
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
     with ContainerWriter(target, overwrite) as writer:
@@ -75,7 +77,11 @@ def recover(
         def manifest(written: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             provenance = {**schema.provenance, "recovered": True}
             return Manifest(
-                tuple(trees), schema.codecs, blocks=tuple(written), superseded=tuple(superseded), provenance=provenance
+                tuple(trees),
+                schema.codecs,
+                blocks=tuple(written),
+                superseded=tuple(superseded),
+                provenance=provenance,
             )
 
         writer.finish(manifest)
@@ -120,7 +126,9 @@ def _schema(
         for header, payload in reversed(blocks):
             if header.kind is kind:
                 try:
-                    return Manifest.unpack(_manifest_section(payload) if kind is BlockKind.FOOTER else payload)
+                    return Manifest.unpack(
+                        _manifest_section(payload) if kind is BlockKind.FOOTER else payload
+                    )
                 except FormatError:
                     continue
     if like is None:
@@ -151,7 +159,9 @@ def _save_tree(
     """Write the whole clusters of one tree; returns its entry in the manifest."""
     if tree.same_as is not None:
         return tree
-    lengths, records, layouts = [], [], []
+    lengths: list[int] = []
+    records: list[NDArray[np.void]] = []
+    layouts: list[int] = []
     columns = tree.columns
     for cluster in sorted({page.cluster for page in found if page.tree == number}):
         for position, layout in enumerate(tree.layouts):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -36,7 +37,7 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float
     low = high = float("nan")
     if len(decoded):
         low, high = float(decoded.min()), float(decoded.max())
-        if low != low:
+        if isnan(low):
             missing = np.isnan(decoded)
             nans = int(missing.sum())
             kept = decoded[~missing]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from baler_root.batch import Column
@@ -35,4 +34,6 @@ def _common_name(names: Sequence[str]) -> str:
     """What the names of a collection's branches begin with (`Muon` of `Muon_pt` and `Muon_eta`)."""
     if len(set(names)) == 1:
         return names[0]
-    return os.path.commonprefix(list(names)).rstrip("_.:/") or names[0]
+    first, last = min(names), max(names)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same].rstrip("_.:/") or names[0]

@@ -24,10 +24,16 @@ class Cursor:
         self.data = memoryview(data)
         self.at = at
 
+    def need(self, size: int) -> None:
+        """Raise TruncatedFileError unless `size` more bytes are there."""
+        if size > len(self.data) - self.at:
+            raise TruncatedFileError(
+                f"data ends early: {size} bytes needed, {max(0, len(self.data) - self.at)} left"
+            )
+
     def take(self, size: int) -> memoryview:
         """The next `size` bytes."""
-        if size > len(self.data) - self.at:
-            raise TruncatedFileError(f"{size} bytes expected, {len(self.data) - self.at} left")
+        self.need(size)
         part = self.data[self.at : self.at + size]
         self.at += size
         return part

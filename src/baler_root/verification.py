@@ -127,7 +127,9 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
                 continue
             handles = root.open_handles(key, tree.schema)
             plan = Plan(tree.schema, tuple(ErrorBound.parse(bound) for bound, _ in tree.bounds), ())
-            for cluster, (start, stop) in enumerate(zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)):
+            for cluster, (start, stop) in enumerate(
+                zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)
+            ):
                 try:
                     originals = flatten(plan, tree.columns, handles.read(tree.schema.stored(), start, stop))
                 except SourceError as error:
@@ -149,7 +151,9 @@ def _compare(
         bound = next(asked) if column.has_values else LOSSLESS
         name = f"{tree.schema.path}: {tree.schema.path_of(column.branch)}"
         if len(originals[number]) != len(decoded[number]):
-            result.problems.append(f"{name}: {len(decoded[number])} values, the source has {len(originals[number])}")
+            result.problems.append(
+                f"{name}: {len(decoded[number])} values, the source has {len(originals[number])}"
+            )
             continue
         errors = measure(originals[number], decoded[number], bound)
         result.values += len(originals[number])
@@ -158,5 +162,3 @@ def _compare(
         if column.has_values:
             _, before = result.worst.get(name, ("", 0.0))
             result.worst[name] = (str(bound), max(before, errors.max))
-
-

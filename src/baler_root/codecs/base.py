@@ -31,7 +31,9 @@ class Codec(Protocol):
 
     id: str
 
-    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+    def encode(
+        self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
+    ) -> tuple[bytes, list[float]]:
         """The bytes from which `decode` gives back these flat columns, bit for bit, and each column's share of them.
 
         The same columns give the same bytes each time. Where columns share bytes, the shares are an estimate;

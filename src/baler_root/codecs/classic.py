@@ -54,7 +54,9 @@ class Classic:
 
     id = "classic"
 
-    def encode(self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+    def encode(
+        self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
+    ) -> tuple[bytes, list[float]]:
         """Directory and pool packed together, then the pco streams in column order; see `Codec.encode`."""
         coded = [encode_column(column, spec) for column, spec in zip(columns, specs, strict=True)]
         directory = b"".join(stream.entry for stream in coded)
@@ -153,11 +155,15 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
     candidates += _dictionary(bits, values)
     if len(candidates) > 1 and len(values) > 4 * SAMPLE:
         candidates = _best_on_sample(candidates, spec)
-    tried = [stream for transform, symbols, extra in candidates for stream in _codings(transform, symbols, extra)]
+    tried = [
+        stream for transform, symbols, extra in candidates for stream in _codings(transform, symbols, extra)
+    ]
     return min(tried, key=lambda stream: stream.cost)
 
 
-def _integer_transforms(values: NDArray[Any], spec: SymbolSpec) -> list[tuple[Transform, NDArray[Any], bytes]]:
+def _integer_transforms(
+    values: NDArray[Any], spec: SymbolSpec
+) -> list[tuple[Transform, NDArray[Any], bytes]]:
     """Differences along entries (for the pool: pco finds them itself) and along fixed-size axes."""
     out = []
     rows = int(np.prod(spec.shape)) if spec.shape else 1

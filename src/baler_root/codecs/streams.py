@@ -27,7 +27,6 @@ _PCO_HEADER = b"\x04\x01"
 """pco format 4.1: the header that a standalone pco file of this version would begin with."""
 
 
-
 class Coding(IntEnum):
     """How symbols lie in the payload."""
 
@@ -76,7 +75,9 @@ def pco_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArra
             done = 0
             while done < run:
                 page = min(PCO_PAGE, run - done)
-                progress, used = chunk.read_page_into(data[at:], page, out[start + done : start + done + page])
+                progress, used = chunk.read_page_into(
+                    data[at:], page, out[start + done : start + done + page]
+                )
                 at += used
                 done += page
                 if not progress.finished or progress.n_processed != page:
@@ -116,8 +117,10 @@ def bits_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArr
     raw = np.frombuffer(payload, dtype=np.uint8)
     if length % 8 and raw[-1] >> (length % 8):
         raise CorruptFileError("padding bits are not zero")
-    return np.unpackbits(raw, count=length, bitorder="little").view(dtype if dtype.itemsize == 1 else np.uint8).astype(
-        dtype, copy=False
+    return (
+        np.unpackbits(raw, count=length, bitorder="little")
+        .view(dtype if dtype.itemsize == 1 else np.uint8)
+        .astype(dtype, copy=False)
     )
 
 

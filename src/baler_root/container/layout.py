@@ -153,7 +153,9 @@ class Trailer:
 
         Raises TruncatedFileError, CorruptFileError, or UnsupportedFeatureError (future version or feature).
         """
-        (offset, size, digest, length, previous, critical, ancillary, major, minor, own, magic) = TRAILER.unpack(data)
+        (offset, size, digest, length, previous, critical, ancillary, major, minor, own, magic) = (
+            TRAILER.unpack(data)
+        )
         if magic != TAIL_MAGIC:
             raise TruncatedFileError(
                 f"{where}: no .baler trailer at the end; the file is truncated, still being written, "

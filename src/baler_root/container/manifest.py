@@ -100,8 +100,12 @@ class Manifest:
                 trees=tuple(_tree_from_json(tree) for tree in document["trees"]),
                 codecs=tuple(map(_text, document["codecs"])),
                 directories=tuple(map(_text, document["directories"])),
-                objects=tuple((_text(p), _count(c), _text(n), _text(t)) for p, c, n, t in document["objects"]),
-                blocks=tuple((_count(k), _count(t), _count(o), _count(s)) for k, t, o, s in document["blocks"]),
+                objects=tuple(
+                    (_text(p), _count(c), _text(n), _text(t)) for p, c, n, t in document["objects"]
+                ),
+                blocks=tuple(
+                    (_count(k), _count(t), _count(o), _count(s)) for k, t, o, s in document["blocks"]
+                ),
                 superseded=tuple((_count(o), _count(s)) for o, s in document["superseded"]),
                 provenance=dict(document["provenance"]),
             )
@@ -126,7 +130,9 @@ def _tree_to_json(tree: StoredTree) -> Json:
         "compression": schema.compression,
         "cycle": schema.cycle,
         "entries": schema.num_entries,
-        "forms": _intern([None if b.form is None else canonical_json(b.form).decode() for b in schema.branches]),
+        "forms": _intern(
+            [None if b.form is None else canonical_json(b.form).decode() for b in schema.branches]
+        ),
         "layout": _run_lengths(tree.layout),
         "layouts": [list(layout) for layout in tree.layouts],
         "kind": schema.kind,
@@ -191,7 +197,9 @@ def _check(tree: StoredTree) -> None:
     where = f"tree {tree.schema.path!r}"
     if tree.same_as is None:
         if sum(tree.clusters) != tree.schema.num_entries:
-            raise CorruptFileError(f"{where}: clusters of {sum(tree.clusters)} entries, not {tree.schema.num_entries}")
+            raise CorruptFileError(
+                f"{where}: clusters of {sum(tree.clusters)} entries, not {tree.schema.num_entries}"
+            )
         if any(not 1 <= entries <= MAX_COLUMN_LENGTH for entries in tree.clusters):
             raise CorruptFileError(f"{where}: a cluster must have 1 to {MAX_COLUMN_LENGTH} entries")
         if any(sum(layout) != len(columns) or 0 in layout for layout in tree.layouts):

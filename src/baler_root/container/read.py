@@ -34,7 +34,9 @@ TAIL_SIZE = 1 << 16
 CACHE_SIZE = 1 << 26
 """Bytes of page payloads kept, so that columns sharing a page are not fetched one by one."""
 
-PAGE_RECORD = np.dtype([("offset", "<u8"), ("size", "<u8"), ("length", "<u8"), ("xxh3", "<u8"), ("digest", "<u8")])
+PAGE_RECORD = np.dtype(
+    [("offset", "<u8"), ("size", "<u8"), ("length", "<u8"), ("xxh3", "<u8"), ("digest", "<u8")]
+)
 
 
 class PageId(NamedTuple):
@@ -107,7 +109,8 @@ class Container:
 
     def _number_pages(self) -> list[list[int]]:
         """Row in the page table of each tree's and cluster's first page; every page must have a row."""
-        first, count = [], 0
+        first: list[list[int]] = []
+        count = 0
         for tree in self.manifest.trees:
             first.append([])
             for cluster in range(len(tree.clusters)):
@@ -118,7 +121,9 @@ class Container:
         for position, tree in enumerate(self.manifest.trees):
             same = tree.same_as
             if same is not None and (same >= position or self.manifest.trees[same].same_as is not None):
-                raise CorruptFileError(f"{self.name}: tree {position} repeats tree {same}, which is not stored before")
+                raise CorruptFileError(
+                    f"{self.name}: tree {position} repeats tree {same}, which is not stored before"
+                )
         return first
 
     def _check_tiling(self) -> None:
@@ -212,5 +217,3 @@ def open_container(path: str | os.PathLike[str] | BinaryIO, **options: Any) -> C
     except BaseException:
         source.close()
         raise
-
-

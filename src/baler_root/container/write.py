@@ -164,5 +164,7 @@ class ContainerWriter:
         try:
             self._output.file.write(data)
         except OSError as error:
-            raise OutputError(f"{self._output.path}: cannot be written ({error.strerror}); nothing is left") from None
+            raise OutputError(
+                f"{self._output.path}: cannot be written ({error.strerror}); nothing is left"
+            ) from None
         self._offset += len(data)

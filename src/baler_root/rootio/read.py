@@ -49,7 +49,9 @@ class SourceTree:
         try:
             return read_array(self.handles[branch], start, stop)
         except Exception as error:
-            raise UnreadableBranchError(self.schema.path, self.schema.path_of(branch), cause(error)) from error
+            raise UnreadableBranchError(
+                self.schema.path, self.schema.path_of(branch), cause(error)
+            ) from error
 
 
 class UnreadableBranchError(SourceError):
@@ -220,7 +222,7 @@ def _text(branch: Any, name: str) -> str:
     """An attribute that uproot works out, or what kept it from doing so."""
     try:
         return str(getattr(branch, name))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
         return f"unknown ({cause(error)})"
 
 
@@ -237,7 +239,9 @@ def _open_rntuple(ntuple: Any, path: str, cycle: int, skip: Sequence[str]) -> So
         for item in owner.fields:
             position = len(branches)
             title = item.description or ""
-            branches.append(Branch(name=item.name, parent=parent, typename=_text(item, "typename"), title=title))
+            branches.append(
+                Branch(name=item.name, parent=parent, typename=_text(item, "typename"), title=title)
+            )
             if parent is None:
                 handles[position] = item
             visit(item, position)
@@ -262,20 +266,24 @@ def _sampled(source: SourceTree, skip: Sequence[str]) -> SourceTree:
     size = 0
     for position, handle in list(source.handles.items()):
         try:
-            if schema.path_of(position) in skip:
-                raise SourceError("left out after it could not be read to the end")
+            _refuse(schema.path_of(position), skip)
             array = read_array(handle, 0, entries)
             form: Form = plain_form(array)
             columns_of([(position, form)])
             branches[position] = replace(branches[position], form=form)
             source.sample[position] = array
             size += array.nbytes
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
             branches[position] = replace(branches[position], missing=cause(error))
             del source.handles[position]
     source.schema = replace(schema, branches=tuple(branches))
     source.entry_size = size / max(1, entries)
     return source
+
+
+def _refuse(path: str, skip: Sequence[str]) -> None:
+    if path in skip:
+        raise SourceError("could not be read to its end")
 
 
 def same_baskets(one: SourceTree, other: SourceTree) -> bool:
