@@ -1,0 +1,199 @@
+"""Writes RNTuples through uproot, after turning what its writer or ROOT refuses into the nearest thing they take."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from baler_root.errors import OutputError
+from baler_root.rootio.plan import branch_names
+from baler_root.schema import Tree
+
+_FORBIDDEN = re.compile(r"[./\\\s\x00-\x1f\x7f]")
+"""ROOT refuses field names with dots, slashes, spaces and control characters."""
+_PRIMITIVES = {"bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"}
+
+
+@dataclass(slots=True)
+class RNTuplePlan:
+    """The top-level fields of an RNTuple to be written, in order."""
+
+    fields: dict[int, str] = field(default_factory=dict)
+    """Field name of each stored branch."""
+    docs: dict[int, str] = field(default_factory=dict)
+    """Field description of each stored branch."""
+    notes: list[str] = field(default_factory=list)
+    """What differs from the source."""
+    causes: list[str] = field(default_factory=list)
+    """Why an RNTuple cannot hold this tree, branch by branch; empty when it can."""
+
+
+def plan_rntuple(tree: Tree) -> RNTuplePlan:
+    """Field names, descriptions and notes.
+
+    Forbidden characters become underscores, as ROOT's own importer has it, and a number is appended where names
+    meet; the description of such a field ends with `[source name]`, so that nothing is lost.
+    """
+    import awkward as ak
+
+    plan = RNTuplePlan()
+    names = branch_names(tree)
+    for position in tree.stored():
+        branch = tree.branches[position]
+        name = field_name(names[position], plan.fields.values())
+        plan.fields[position] = name
+        plan.docs[position] = branch.title
+        if name != branch.name:
+            plan.docs[position] = f"{branch.title} [{tree.path_of(position)}]".strip()
+            plan.notes.append(f"{tree.path_of(position)}: named {name!r}")
+        layout = ak.forms.from_dict(branch.form).length_zero_array(highlevel=False)
+        notes: set[str] = set()
+        try:
+            holdable(layout, notes)
+        except _NoFieldError as error:
+            plan.causes.append(f"{tree.path_of(position)} ({branch.typename}): {error}")
+        plan.notes += [f"{tree.path_of(position)}: {branch.typename}: {note}" for note in sorted(notes)]
+    return plan
+
+
+def field_name(name: str, taken: Iterable[str]) -> str:
+    """`name` as an RNTuple field may have it, different from all in `taken`."""
+    plain = _FORBIDDEN.sub("_", name) or "_"
+    used, out, number = set(taken), plain, 2
+    while out in used:
+        out, number = f"{plain}_{number}", number + 1
+    return out
+
+
+class RNTupleWriter:
+    """Writes one RNTuple into a directory of an open file, cluster by cluster."""
+
+    def __init__(self, directory: Any, name: str, tree: Tree, plan: RNTuplePlan) -> None:
+        import awkward as ak
+
+        self.plan = plan
+        self.path = tree.path
+        empty = {
+            position: ak.forms.from_dict(tree.branches[position].form).length_zero_array() for position in plan.fields
+        }
+        self._ntuple = directory.mkrntuple(name, self._record(empty, 0).layout.form, tree.title)
+        self.cycle: int = self._ntuple._cascading.key.cycle
+        self.num_entries = 0
+
+    def extend(self, arrays: Mapping[int, Any], length: int) -> None:
+        """Appends one cluster: awkward arrays of `length` entries by branch position.
+
+        Raises OutputError where an array is of another type than its branch was declared.
+        """
+        if length:
+            try:
+                self._ntuple.extend(self._record(arrays, length))
+            except ValueError as error:
+                raise OutputError(f"RNTuple {self.path!r}: cluster does not match its fields: {error}") from error
+            self.num_entries += length
+
+    def close(self) -> None:
+        """Nothing is left to do: every cluster leaves a readable file."""
+
+    def _record(self, arrays: Mapping[int, Any], length: int) -> Any:
+        import awkward as ak
+
+        contents = []
+        for position in self.plan.fields:
+            layout = holdable(ak.to_packed(arrays[position]).layout, set())
+            doc = self.plan.docs[position]
+            contents.append(layout.copy(parameters={**layout.parameters, "__doc__": doc} if doc else layout.parameters))
+        return ak.Array(ak.contents.RecordArray(contents, list(self.plan.fields.values()), length))
+
+
+class _NoFieldError(Exception):
+    """Why a type has no RNTuple field."""
+
+
+def holdable(layout: Any, notes: set[str]) -> Any:
+    """The same values in a layout that uproot writes and ROOT reads; adds to `notes` what is not the same type.
+
+    Class names and behaviours go, as RNTuple has no place for them. Raises _NoFieldError for what has no field type.
+    """
+    import awkward as ak
+
+    c = ak.contents
+    kind = layout.parameter("__array__")
+    if layout.parameter("__record__") is not None:
+        notes.add(f"{layout.parameter('__record__')} written as a record of its members")
+    if isinstance(layout, c.EmptyArray):
+        notes.add("values of unknown type written as double")
+        return c.NumpyArray(np.zeros(0))
+    if isinstance(layout, c.NumpyArray):
+        if str(layout.dtype) not in _PRIMITIVES:
+            raise _NoFieldError(f"{layout.dtype} has no field type")
+        plain = c.NumpyArray(layout.data, parameters={"__array__": "char"} if kind == "char" else None)
+        return plain.to_RegularArray()
+    if isinstance(layout, c.RegularArray | c.ListArray | c.ListOffsetArray):
+        return _list(layout, kind, notes)
+    if isinstance(layout, c.RecordArray):
+        return _record(layout, notes)
+    if isinstance(layout, c.UnionArray):
+        return _union(layout, notes)
+    if layout.is_option:
+        if isinstance(layout, c.UnmaskedArray):
+            layout = layout.to_IndexedOptionArray64()
+        packed = ak.to_packed(ak.Array(layout.to_IndexedOptionArray64())).layout.to_IndexedOptionArray64()
+        return c.IndexedOptionArray(packed.index, holdable(packed.content, notes))
+    if layout.is_indexed:
+        return holdable(layout.project(), notes)
+    raise _NoFieldError(f"{type(layout).__name__} has no field type")
+
+
+def _list(layout: Any, kind: str | None, notes: set[str]) -> Any:
+    import awkward as ak
+
+    c = ak.contents
+    if kind == "bytestring":
+        notes.add("bytes written as a list of unsigned 8-bit numbers")
+    elif kind not in (None, "string"):
+        notes.add(f"{kind} written as a list")
+    if isinstance(layout, c.RegularArray) and kind not in ("string", "bytestring") and layout.size > 0:
+        content = layout.content[: len(layout) * layout.size]
+        return c.RegularArray(holdable(content, notes), layout.size, len(layout))
+    layout = layout.to_ListOffsetArray64(True)
+    content = layout.content[: layout.offsets[-1]]
+    if kind in ("string", "bytestring"):
+        content = c.NumpyArray(
+            np.asarray(ak.to_packed(content, highlevel=False).data, np.uint8),
+            parameters={"__array__": "char"} if kind == "string" else None,
+        )
+        return c.ListOffsetArray(layout.offsets, content, parameters={"__array__": "string"} if kind == "string" else None)
+    return c.ListOffsetArray(layout.offsets, holdable(content, notes))
+
+
+def _record(layout: Any, notes: set[str]) -> Any:
+    import awkward as ak
+
+    contents = [holdable(content[: len(layout)], notes) for content in layout.contents]
+    if layout.is_tuple:
+        return ak.contents.RecordArray(contents, None, len(layout))
+    fields: list[str] = []
+    for name in layout.fields:
+        fields.append(field_name(name, fields))
+        if fields[-1] != name:
+            notes.add(f"member {name!r} named {fields[-1]!r}")
+    return ak.contents.RecordArray(contents, fields, len(layout))
+
+
+def _union(layout: Any, notes: set[str]) -> Any:
+    """A union without the leading empty content by which uproot reads a variant that holds nothing."""
+    import awkward as ak
+
+    c = ak.contents
+    tags, contents = np.asarray(layout.tags.data), list(layout.contents)
+    index = np.asarray(layout.index.data)[: len(tags)]
+    if contents and isinstance(contents[0], c.EmptyArray | c.IndexedOptionArray) and contents[0].is_unknown:
+        contents, tags = contents[1:], (tags - 1).astype(np.int8)
+    return c.UnionArray(
+        ak.index.Index8(tags), ak.index.Index64(index), [holdable(content, notes) for content in contents]
+    )

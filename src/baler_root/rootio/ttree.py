@@ -1,0 +1,367 @@
+"""Writes TTrees: flat, fixed-size, jagged and string branches and leaf lists, named and ordered as in the source.
+
+uproot finds the space in the file and keeps its directories; baskets and the tree's metadata are written here, once,
+when the last cluster is in. So counters are shared as in the source (`Muon_*` all counted by `nMuon`), titles and
+aliases survive, and two branches may have one name, none of which `uproot.mktree` offers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.rootio.tbuffer import TBuffer, string_bytes
+
+LETTERS = {
+    "?": "O", "i1": "B", "u1": "b", "i2": "S", "u2": "s", "i4": "I", "u4": "i", "i8": "L", "u8": "l", "f4": "F", "f8": "D",
+}  # fmt: skip
+"""ROOT's letter of each dtype that a leaf can have."""
+
+_LIMITS = {"O": "??", "B": "bb", "S": "hh", "I": "ii", "L": "qq", "F": "ff", "D": "dd", "C": "ii"}
+_KEY_HEAD = struct.Struct(">ihiIhhqq")
+_BASKET_HEAD = struct.Struct(">HiiiiB")
+_BIG_KEY = 1004
+"""Key version 4, with 64-bit positions."""
+_BASKET_LIMIT = 1 << 27
+"""Bytes after which a cluster is cut into several baskets; ROOT's own limit is 2^30."""
+_IO_FEATURES = bytes.fromhex("400000070000 1aa12f10 00")
+"""An empty TIOFeatures: byte count, version 0 with its checksum, no bit set."""
+
+
+class DoesNotFitError(Exception):
+    """Data that the planned TTree cannot hold, found while writing; the message is the cause."""
+
+
+@dataclass(slots=True, eq=False)
+class Leaf:
+    """One leaf: a number of a fixed shape, or a string."""
+
+    name: str
+    dtype: np.dtype[Any] | None
+    """None for strings."""
+    shape: tuple[int, ...] = ()
+    counter: Leaf | None = None
+    is_range: bool = False
+    maximum: int = 0
+    """Largest value of a counter; longest string, plus one."""
+    offset: int = 0
+    reference: int = 0
+
+    @property
+    def letter(self) -> str:
+        """ROOT's type letter, lower case for unsigned integers."""
+        return "C" if self.dtype is None else LETTERS[self.dtype.str[1:].replace("b1", "?")]
+
+    @property
+    def title(self) -> str:
+        """Name and dimensions, which is where ROOT and uproot find them."""
+        counter = f"[{self.counter.name}]" if self.counter else ""
+        return self.name + counter + "".join(f"[{n}]" for n in self.shape)
+
+
+@dataclass(slots=True, eq=False)
+class OutBranch:
+    """One branch to write, and where its baskets went."""
+
+    name: str
+    title: str
+    leaves: list[Leaf]
+    source: int | None
+    """Position of the branch its values come from; None for a counter made here."""
+    counts: int | None = None
+    """Position of the jagged branch whose list lengths a made counter holds."""
+    sizes: list[int] = field(default_factory=list)
+    entries: list[int] = field(default_factory=lambda: [0])
+    seeks: list[int] = field(default_factory=list)
+    tot_bytes: int = 0
+
+    @property
+    def is_jagged(self) -> bool:
+        """Whether entries have a variable number of values."""
+        return self.leaves[0].counter is not None
+
+    @property
+    def is_string(self) -> bool:
+        """Whether entries are strings."""
+        return self.leaves[0].dtype is None
+
+    @property
+    def leaf_list(self) -> str:
+        """The title ROOT gives a branch by default: `x/F:n/I`."""
+        return ":".join(f"{leaf.title}/{leaf.letter}" for leaf in self.leaves)
+
+
+class TTreeWriter:
+    """Writes one TTree into a directory of an open file, cluster by cluster; `close` makes it readable."""
+
+    def __init__(
+        self, directory: Any, name: str, title: str, branches: list[OutBranch], aliases: Mapping[str, str]
+    ) -> None:
+        self._directory = directory._cascading
+        self._sink = directory.file.sink
+        self._free = self._directory.freesegments
+        self._compression = directory.file.compression
+        self.name, self.title, self.branches, self.aliases = name, title, branches, aliases
+        self.num_entries = 0
+        self.cycle = 0
+        _add_streamers(directory.file)
+
+    def extend(self, arrays: Mapping[int, Any], length: int) -> None:
+        """Appends one cluster: awkward arrays of `length` entries by branch position.
+
+        Raises DoesNotFitError where list lengths and the counter that should hold them differ.
+        """
+        if length == 0:
+            return
+        counts: dict[Leaf, NDArray[Any]] = {}
+        lists: dict[int, tuple[NDArray[Any], NDArray[Any]]] = {}
+        for branch in self.branches:
+            if branch.is_jagged and branch.source is not None:
+                offsets, content = list_parts(arrays[branch.source])
+                lists[branch.source] = offsets, content
+                counter = branch.leaves[0].counter
+                assert counter is not None  # noqa: S101 - for the type checker
+                lengths = np.diff(offsets)
+                if not np.array_equal(counts.setdefault(counter, lengths), lengths):
+                    raise DoesNotFitError(f"lists of {branch.name!r} differ in length from others of {counter.name!r}")
+        for branch in self.branches:
+            if branch.source is None:
+                values = counts[branch.leaves[0]]
+                self._fill_flat(branch, values.astype(np.int32))
+            elif branch.is_jagged:
+                self._fill_jagged(branch, *lists.pop(branch.source))
+            elif branch.is_string:
+                self._fill_strings(branch, *list_parts(arrays[branch.source]))
+            else:
+                values = flat_values(arrays[branch.source], branch.leaves)
+                leaf = branch.leaves[0]
+                if leaf in counts and not np.array_equal(values, counts[leaf]):
+                    raise DoesNotFitError(f"counter {leaf.name!r} differs from the list lengths it should count")
+                self._fill_flat(branch, values)
+        self.num_entries += length
+
+    def close(self) -> None:
+        """Writes the tree's metadata and its key."""
+        raw = bytes(self._metadata())
+        stored = _compressed(raw, self._compression)
+        key = self._directory.add_object(self._sink, "TTree", self.name, self.title, stored, len(raw), big=True)
+        self.cycle = key.cycle
+
+    def _fill_flat(self, branch: OutBranch, values: NDArray[Any]) -> None:
+        leaf = branch.leaves[0]
+        if leaf.is_range and len(values):
+            leaf.maximum = max(leaf.maximum, int(values.max()))
+        if values.dtype.names is None and leaf.dtype is not None:
+            if values.dtype != leaf.dtype or values.shape[1:] != leaf.shape:
+                raise DoesNotFitError(
+                    f"branch {branch.name!r} changes type: {leaf.dtype}{leaf.shape} to {values.dtype}{values.shape[1:]}"
+                )
+            values = values.astype(leaf.dtype.newbyteorder(">"), copy=False)
+        size = values.nbytes // len(values)
+        step = max(1, _BASKET_LIMIT // max(1, size))
+        for start in range(0, len(values), step):
+            part = np.ascontiguousarray(values[start : start + step])
+            self._basket(branch, part.tobytes(), len(part), size)
+
+    def _fill_jagged(self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[Any]) -> None:
+        leaf = branch.leaves[0]
+        if content.dtype != leaf.dtype or content.shape[1:] != leaf.shape:
+            if len(content):
+                raise DoesNotFitError(f"branch {branch.name!r} changes type to {content.dtype}{content.shape[1:]}")
+            content = np.zeros((0, *leaf.shape), leaf.dtype)
+        assert leaf.dtype is not None  # noqa: S101 - for the type checker
+        size = leaf.dtype.itemsize * int(np.prod(leaf.shape))
+        self._fill_lists(branch, offsets, content.astype(leaf.dtype.newbyteorder(">"), copy=False), size)
+
+    def _fill_strings(self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> None:
+        leaf = branch.leaves[0]
+        lengths = np.diff(offsets)
+        leaf.maximum = max(leaf.maximum, int(lengths.max(initial=0)) + 1)
+        heads = np.where(lengths < 255, 1, 5)
+        starts = np.zeros(len(offsets), np.int64)
+        np.cumsum(lengths + heads, out=starts[1:])
+        out = np.zeros(int(starts[-1]), np.uint8)
+        out[starts[:-1]] = np.minimum(lengths, 255)
+        for i in np.flatnonzero(heads == 5):
+            out[starts[i] + 1 : starts[i] + 5] = np.frombuffer(struct.pack(">I", lengths[i]), np.uint8)
+        out[np.arange(int(offsets[-1])) + np.repeat(starts[:-1] + heads - offsets[:-1], lengths)] = content
+        self._fill_lists(branch, starts, out, 1)
+
+    def _fill_lists(self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[Any], size: int) -> None:
+        start, last = 0, len(offsets) - 1
+        while start < last:
+            limit = offsets[start] + _BASKET_LIMIT // size
+            stop = min(last, max(start + 1, int(np.searchsorted(offsets, limit, side="right")) - 1))
+            part = np.ascontiguousarray(content[offsets[start] : offsets[stop]]).tobytes()
+            inside = (offsets[start : stop + 1] - offsets[start]) * size
+            self._basket(branch, part, stop - start, stop - start + 2, inside)
+            start = stop
+
+    def _basket(
+        self, branch: OutBranch, data: bytes, entries: int, per_entry: int, offsets: NDArray[np.int64] | None = None
+    ) -> None:
+        strings = string_bytes("TBasket") + string_bytes(branch.name) + string_bytes(self.name)
+        head = _KEY_HEAD.size + len(strings) + _BASKET_HEAD.size
+        last = head + len(data)
+        if last >= 1 << 30:
+            raise DoesNotFitError(f"one entry of branch {branch.name!r} has {len(data):,} bytes, too many for a basket")
+        if offsets is not None:
+            places = (offsets + head).astype(">i4")
+            places[-1] = 0
+            data = b"".join((data, struct.pack(">i", len(places)), places.tobytes()))
+        stored = _compressed(data, self._compression)
+        size = head + len(stored)
+        seek = self._free.allocate(size)
+        key = _KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
+        basket = _BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
+        self._sink.write(seek, b"".join((key, strings, basket, stored)))
+        branch.sizes.append(size)
+        branch.entries.append(branch.entries[-1] + entries)
+        branch.seeks.append(seek)
+        branch.tot_bytes += head + len(data)
+
+    def _metadata(self) -> bytearray:
+        strings = string_bytes("TTree") + string_bytes(self.name) + string_bytes(self.title)
+        out = TBuffer(_KEY_HEAD.size + len(strings))
+        tot = sum(branch.tot_bytes for branch in self.branches)
+        zipped = sum(sum(branch.sizes) for branch in self.branches)
+        with out.versioned(20):
+            out.named(self.name, self.title)
+            with out.versioned(2):  # TAttLine: colour, style, width
+                out.pack("hhh", 602, 1, 1)
+            _fill_attributes(out)
+            with out.versioned(2):  # TAttMarker: colour, style, size
+                out.pack("hhf", 1, 1, 1.0)
+            out.pack("qqqqqd", self.num_entries, tot, zipped, 0, zipped, 1.0)
+            out.pack("iiiii", 0, 25, 0, 1000, 0)  # timer, scan field, update, entry offset length, cluster ranges
+            out.pack("qqqqqq", 10**12, 10**12, 0, -300_000_000, -30_000_000, 10**6)
+            out.pack("BB", 0, 0)  # cluster range ends and sizes: none
+            out.data += _IO_FEATURES
+            with out.object_array(len(self.branches)):
+                for branch in self.branches:
+                    self._write_branch(out, branch)
+            leaves = [leaf for branch in self.branches for leaf in branch.leaves]
+            with out.object_array(len(leaves)):
+                for leaf in leaves:
+                    out.refer(leaf.reference)
+            self._write_aliases(out)
+            out.pack("ii", 0, 0)  # index values, index
+            for _ in range(4):  # tree index, friends, user info, branch references
+                out.refer()
+        return out.data
+
+    def _write_aliases(self, out: TBuffer) -> None:
+        if not self.aliases:
+            out.refer()
+            return
+        with out.pointed_to("TList"), out.versioned(5):
+            out.tobject()
+            out.string("")
+            out.pack("i", len(self.aliases))
+            for name, expression in self.aliases.items():
+                with out.pointed_to("TNamed"):
+                    out.named(name, expression)
+                out.string("")  # the option under which it is listed
+
+    def _write_branch(self, out: TBuffer, branch: OutBranch) -> None:
+        baskets = len(branch.seeks)
+        room = max(10, baskets + 1)
+        variable = branch.is_jagged or branch.is_string
+        with out.pointed_to("TBranch"), out.versioned(13):
+            out.named(branch.name, branch.title, bits=1 << 22)  # kDoNotUseBufferMap
+            _fill_attributes(out)
+            # ROOT finds out from sizes whether a basket is compressed; a setting here makes it expect that all are.
+            out.pack("iiiiq", 0, 32000, 1000 if variable else 0, baskets, self.num_entries)
+            out.data += _IO_FEATURES
+            out.pack("iIiqqqq", 0, room, 0, self.num_entries, 0, branch.tot_bytes, sum(branch.sizes))
+            with out.object_array(0):
+                pass
+            with out.object_array(len(branch.leaves)):
+                for leaf in branch.leaves:
+                    _write_leaf(out, leaf)
+            with out.object_array(0):
+                pass
+            for values, fmt in ((branch.sizes, ">i4"), (branch.entries, ">i8"), (branch.seeks, ">i8")):
+                out.pack("B", 1)
+                padded = np.zeros(room, fmt)
+                padded[: len(values)] = values
+                out.data += padded.tobytes()
+            out.string("")
+
+
+def _write_leaf(out: TBuffer, leaf: Leaf) -> None:
+    """A leaf, or a reference where a jagged leaf before it has already brought its counter along."""
+    if leaf.reference:
+        out.refer(leaf.reference)
+        return
+    letter = leaf.letter
+    with out.pointed_to("TLeaf" + letter.upper()) as leaf.reference, out.versioned(1):
+        with out.versioned(2):
+            out.named(leaf.name, leaf.title)
+            count = leaf.maximum if leaf.dtype is None else int(np.prod(leaf.shape))
+            size = 1 if leaf.dtype is None else leaf.dtype.itemsize
+            out.pack("iii??", count, size, leaf.offset, leaf.is_range, letter.islower())
+            if leaf.counter is None:
+                out.refer()
+            else:
+                _write_leaf(out, leaf.counter)
+        limits = _LIMITS[letter.upper()]
+        out.pack(limits.upper() if letter.islower() else limits, 0, leaf.maximum)
+
+
+def _fill_attributes(out: TBuffer) -> None:
+    with out.versioned(2):  # TAttFill: colour, style
+        out.pack("hh", 0, 1001)
+
+
+def list_parts(array: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    """Offsets (int64, from 0) and content (NumPy, native order) of an array of lists or strings."""
+    import awkward as ak
+
+    layout = ak.to_packed(array).layout
+    while layout.is_indexed:
+        layout = layout.project()
+    layout = layout.to_ListOffsetArray64(True)
+    offsets = np.asarray(layout.offsets.data)
+    content = ak.to_numpy(ak.without_parameters(ak.Array(layout.content[: offsets[-1]])), allow_missing=False)
+    return offsets, content
+
+
+def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
+    """Values of a branch of one shape, native order; big-endian and structured for a list of several leaves."""
+    import awkward as ak
+
+    if array.layout.is_record:
+        packed = [(leaf.name, leaf.dtype.newbyteorder(">"), leaf.shape) for leaf in leaves if leaf.dtype is not None]
+        out = np.empty(len(array), np.dtype(packed))
+        for leaf in leaves:
+            out[leaf.name] = ak.to_numpy(array[leaf.name], allow_missing=False)
+        return out
+    values: NDArray[Any] = ak.to_numpy(array, allow_missing=False)
+    return values
+
+
+def _compressed(data: bytes, compression: Any) -> bytes:
+    """ROOT's compressed blocks, or the bytes themselves where those are no longer."""
+    import uproot.compression
+
+    out: bytes = uproot.compression.compress(data, compression)
+    return out if len(out) < len(data) else data
+
+
+def _add_streamers(file: Any) -> None:
+    """Declares the classes of a TTree in the file's list, as ROOT does."""
+    import uproot.models
+    from uproot.writing._cascade import RawStreamerInfo
+
+    leaves = [getattr(uproot.models.TLeaf, f"Model_TLeaf{letter}_v1") for letter in _LIMITS]
+    found = {}
+    for model in (*leaves, uproot.models.TBranch.Model_TBranch_v13, uproot.models.TTree.Model_TTree_v20):
+        for raw in model.class_rawstreamers:
+            found[raw[-2], raw[-1]] = RawStreamerInfo(*raw)
+    file._cascading.streamers.update_streamers(file.sink, list(found.values()))

@@ -1,0 +1,218 @@
+"""Writes trees and carried objects to a ROOT file, as TTree where one fits and as RNTuple otherwise."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from baler_root.errors import ConfigError, OutputError, SourceError
+from baler_root.rootio.objects import copy_objects, key_at
+from baler_root.rootio.plan import TTreePlan, plan_ttree
+from baler_root.rootio.rntuple import RNTuplePlan, RNTupleWriter, holdable, plan_rntuple
+from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
+from baler_root.schema import Tree, TreeKind
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+Clusters = Callable[[], Iterator[dict[int, "ak.Array"]]]
+"""Starts over at the first cluster of a tree: its stored branches by position, all of one length."""
+
+_LEVELS = {"zlib": 9, "lzma": 9, "lz4": 12, "zstd": 22}
+_CHECKED_ENTRIES = 1000
+"""Entries of each branch that are read back and compared once the file is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeWritten:
+    """What became of one tree."""
+
+    path: str
+    kind: TreeKind
+    notes: tuple[str, ...]
+    """What differs from the source, by branch and cause."""
+
+
+def write_root(
+    path: str | Path | IO[bytes],
+    trees: Sequence[tuple[Tree, Clusters]],
+    objects: bytes | None = None,
+    *,
+    kind: Literal["auto", "ttree", "rntuple"] = "auto",
+    compression: str = "zstd-5",
+    progress: Callable[[int], None] | None = None,
+) -> list[TreeWritten]:
+    """What was written of each tree, after it has been read back: names, lengths and the first entries.
+
+    `kind="auto"` gives a TTree where the source was one and every branch can be a TTree branch, else an RNTuple.
+    `compression` is "none" or algorithm and level, such as "zlib-1" or "zstd-5". `objects` comes from
+    `pack_objects`. `progress` is called with the number of entries after each cluster. One cluster is held at a time.
+
+    Raises SourceError where a tree does not fit the kind asked for, naming each branch and cause; ConfigError for an
+    unknown compression; OutputError where the file does not read back as written.
+    """
+    import uproot
+
+    checks: list[_Check] = []
+    with uproot.recreate(path, compression=compression_of(compression)) as file:
+        if objects:
+            copy_objects(objects, file)
+        for tree, clusters in trees:
+            checks.append(_write_tree(file, tree, clusters, kind, progress or (lambda _: None)))
+    _read_back(path, checks)
+    return [check.written for check in checks]
+
+
+def compression_of(setting: str) -> Any:
+    """uproot's compression object for "none", "zlib-1", "lzma-9" and so on; raises ConfigError for anything else."""
+    import uproot
+
+    if setting == "none":
+        return None
+    found = re.fullmatch(r"(zlib|lzma|lz4|zstd)-(\d{1,2})", setting)
+    if not found or not 1 <= int(found[2]) <= _LEVELS[found[1]]:
+        known = ", ".join(f"{name}-1 to {name}-{level}" for name, level in _LEVELS.items())
+        raise ConfigError(f"compression {setting!r} is not known; choose none, {known}")
+    return getattr(uproot, found[1].upper())(int(found[2]))
+
+
+@dataclass(slots=True)
+class _Check:
+    """What must be found when a tree is read back."""
+
+    tree: Tree
+    written: TreeWritten
+    names: list[str]
+    num_entries: int
+    cycle: int
+    first: list[Any]
+    """The first entries of each branch by place in `names`; None where there are none."""
+
+
+def _write_tree(
+    file: Any, tree: Tree, clusters: Clusters, kind: Literal["auto", "ttree", "rntuple"], progress: Callable[[int], None]
+) -> _Check:
+    head, _, name = tree.path.rpartition("/")
+    directory = file.mkdir(head) if head else file
+    causes: list[str] = []
+    if kind == "ttree" or (kind == "auto" and tree.kind == "TTree"):
+        for share in (True, False):
+            first = next(clusters(), {})
+            plan = plan_ttree(tree, first, share=share)
+            causes = plan.causes
+            if causes:
+                break
+            try:
+                return _fill_ttree(directory, name, tree, plan, clusters, progress)
+            except DoesNotFitError as error:
+                causes = [str(error)]
+        if kind == "ttree":
+            raise SourceError(_refusal(tree, "a TTree", causes, "write an RNTuple instead (--kind rntuple)"))
+    fields = plan_rntuple(tree)
+    if fields.causes:
+        raise SourceError(_refusal(tree, "an RNTuple", fields.causes, "leave those branches out"))
+    because = [f"written as RNTuple, since a TTree cannot hold {cause}" for cause in causes]
+    return _fill_rntuple(directory, name, tree, fields, because, clusters, progress)
+
+
+def _fill_ttree(
+    directory: Any, name: str, tree: Tree, plan: TTreePlan, clusters: Clusters, progress: Callable[[int], None]
+) -> _Check:
+    writer = TTreeWriter(directory, name, tree.title, plan.branches, tree.aliases)
+    first = _fill(writer, tree, clusters, progress)
+    writer.close()
+    expected = [None if branch.source is None else first.get(branch.source) for branch in plan.branches]
+    written = TreeWritten(tree.path, "TTree", tuple(plan.notes))
+    return _Check(tree, written, [branch.name for branch in plan.branches], writer.num_entries, writer.cycle, expected)
+
+
+def _fill_rntuple(
+    directory: Any,
+    name: str,
+    tree: Tree,
+    plan: RNTuplePlan,
+    because: list[str],
+    clusters: Clusters,
+    progress: Callable[[int], None],
+) -> _Check:
+    writer = RNTupleWriter(directory, name, tree, plan)
+    first = _fill(writer, tree, clusters, progress)
+    notes = (*because, *plan.notes, *(["aliases are not kept"] if tree.aliases else []))
+    written = TreeWritten(tree.path, "RNTuple", notes)
+    expected = [first.get(position) for position in plan.fields]
+    return _Check(tree, written, list(plan.fields.values()), writer.num_entries, writer.cycle, expected)
+
+
+def _fill(
+    writer: TTreeWriter | RNTupleWriter, tree: Tree, clusters: Clusters, progress: Callable[[int], None]
+) -> dict[int, Any]:
+    """Writes every cluster; the first entries of the first one, by branch position."""
+    first: dict[int, Any] = {}
+    stored = tree.stored()
+    for arrays in clusters():
+        lengths = {len(arrays[position]) for position in stored}
+        if len(lengths) > 1:
+            raise OutputError(f"tree {tree.path!r}: branches of one cluster differ in length: {sorted(lengths)}")
+        length = lengths.pop() if lengths else 0
+        if not first and length:
+            first = {position: arrays[position][:_CHECKED_ENTRIES] for position in stored}
+        writer.extend(arrays, length)
+        progress(length)
+    return first
+
+
+def _refusal(tree: Tree, what: str, causes: list[str], advice: str) -> str:
+    return f"tree {tree.path!r} does not fit {what}: " + "; ".join(causes) + f". To go on, {advice}."
+
+
+def _read_back(path: str | Path | IO[bytes], checks: list[_Check]) -> None:
+    """Opens the file again and compares; raises OutputError naming tree and branch."""
+    import uproot
+
+    if not isinstance(path, str | os.PathLike):
+        path.seek(0)
+    source = uproot.open(path, array_cache=None, object_cache=None)
+    try:
+        for check in checks:
+            _compare(source, check)
+    finally:
+        if isinstance(path, str | os.PathLike):
+            source.close()
+
+
+def _compare(source: Any, check: _Check) -> None:
+    try:
+        wrong = _difference(source, check)
+    except Exception as error:  # whatever uproot meets is a file that must not be handed out
+        wrong = f"{type(error).__name__}: {error}"
+        raise OutputError(f"tree {check.tree.path!r} does not read back: {wrong}") from error
+    if wrong:
+        raise OutputError(f"tree {check.tree.path!r} does not read back: {wrong}")
+
+
+def _difference(source: Any, check: _Check) -> str:
+    """What differs between the file and what should be in it; empty when nothing does."""
+    back = key_at(source, check.tree.path, check.cycle).get()
+    items = list(back.branches) if check.written.kind == "TTree" else list(back.fields)
+    if (found := [item.name for item in items]) != check.names:
+        return f"branches {found} instead of {check.names}"
+    if back.num_entries != check.num_entries:
+        return f"{back.num_entries} entries instead of {check.num_entries}"
+    for item, first in zip(items, check.first, strict=True):
+        stop = min(check.num_entries, _CHECKED_ENTRIES)
+        read = item.array(entry_start=0, entry_stop=stop, library="ak", array_cache=None)
+        if first is not None and not same_values(read[: len(first)], first):
+            return f"branch {item.name!r} has other values"
+    return ""
+
+
+def same_values(one: ak.Array, other: ak.Array) -> bool:
+    """Whether two arrays are the same once both are as an RNTuple would hold them: class names aside."""
+    import awkward as ak
+
+    plain = [ak.Array(holdable(ak.to_packed(array).layout, set())) for array in (one, other)]
+    return bool(ak.array_equal(*plain, equal_nan=True, dtype_exact=True))
