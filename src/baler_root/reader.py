@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from types import TracebackType
@@ -24,8 +25,6 @@ from baler_root.schema import Tree
 from baler_root.statistics import unpack_statistics
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     import awkward as ak
 
 Values = NDArray[Any]
@@ -233,10 +232,10 @@ def _named(container: Container, page: PageId) -> Iterator[None]:
 class FileReader:
     """An open `.baler` file: its trees, and what is carried beside them."""
 
-    def __init__(self, container: Container, executor: Executor | None = None) -> None:
+    def __init__(self, container: Container, num_workers: int = 1) -> None:
         self.container = container
         self.path = container.name
-        self._executor = executor
+        self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
         manifest = container.manifest
         self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
         self.objects = [CarriedObject(*entry) for entry in manifest.objects]
@@ -253,10 +252,12 @@ class FileReader:
 
     def close(self) -> None:
         """Release the file."""
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
         self.container.close()
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
-        """`map`, in the executor's threads where one was given."""
+        """`map`, in several threads where that was asked for."""
         return iter(map(function, items) if self._executor is None else self._executor.map(function, items))
 
     @cached_property
@@ -284,16 +285,14 @@ def unpack_objects_block(payload: memoryview) -> bytes:
     return blob
 
 
-def open_file(
-    path: str | os.PathLike[str] | BinaryIO, *, executor: Executor | None = None, **options: Any
-) -> FileReader:
+def open_file(path: str | os.PathLike[str] | BinaryIO, *, num_workers: int = 1, **options: Any) -> FileReader:
     """The `.baler` file at a path, in a file object, or behind an fsspec URL; `options` go to fsspec.
 
-    Raises SourceError when it cannot be reached and FormatError when it is not whole.
+    Pages are decoded by `num_workers` threads (as in `uproot.open`). Raises SourceError when it cannot be reached and FormatError when it is not whole.
     """
     container = open_container(path, **options)
     try:
-        return FileReader(container, executor)
+        return FileReader(container, num_workers)
     except BaseException:
         container.close()
         raise

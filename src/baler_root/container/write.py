@@ -51,8 +51,9 @@ class AtomicFile:
         try:
             if not self.file.closed:
                 self.file.flush()
-                os.fsync(self.file.fileno())
                 self.file.close()
+            with self._temporary.open("rb") as written:
+                os.fsync(written.fileno())
             check_output(self.path, self._overwrite)
             self._temporary.replace(self.path)
             _sync_folder(self.path.parent)
