@@ -9,49 +9,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from command import Cli
 
 import baler_root
-from baler_root.cli import app
+from baler_root.bounds import ErrorBound
 from baler_root.demo import compare, make_events, run_demo
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a command did."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """Standard output as one JSON document."""
-        return json.loads(self.out)
-
-
-Cli = Callable[..., Outcome]
 
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    """`cli("inspect", path)` runs the command in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stopped:
-            app([str(argument) for argument in arguments])
-        out, err = capsys.readouterr()
-        return Outcome(int(stopped.value.code or 0), out, err)
-
-    return run
+    return Cli(capsys)
 
 
 def test_version_and_usage(cli: Cli) -> None:
@@ -172,7 +145,7 @@ def test_inspect_shows_bounds_and_errors(cli: Cli, flat_root: Path, tmp_path: Pa
     cli("compress", flat_root, target)
     outcome = cli("inspect", target)
     assert outcome.code == 0, outcome.err
-    for word in ("TTree Events", "1 000 entries", "energy", "rel=0.001", "identifier", "pages", "flat.root"):
+    for word in ("TTree Events", "1 000 entries", "energy", "rel=0.001", "weight", "pages", "flat.root"):
         assert word in outcome.out
     found = cli("inspect", target, "--json").json
     assert found["size"] == target.stat().st_size
@@ -265,7 +238,7 @@ def test_demo_would_notice_a_missed_bound(tmp_path: Path) -> None:
     assert all(row.violations == 0 for row in run_demo(tmp_path, 100))
     with uproot.open(tmp_path / "sample-zlib1.root") as file:
         source = file["Events"].arrays()
-    bounds = {name: baler_root.bounds.ErrorBound("rel", 1e-3) for name in source.fields}
+    bounds = {name: ErrorBound("rel", 1e-3) for name in source.fields}
     worse = ak.with_field(source, source["MET_pt"] * np.float32(1.01), "MET_pt")
     largest, missed = compare(source, worse, bounds)
     assert missed > 0
@@ -278,7 +251,7 @@ def test_interrupt_leaves_nothing(make_root: Callable[..., Path], tmp_path: Path
     source = make_root("big.root", Events={f"x{i}": rng.normal(size=400_000) for i in range(20)})
     folder = tmp_path / "out"
     folder.mkdir()
-    command = [sys.executable, "-m", "baler_root.cli", "compress", str(source), str(folder / "big.baler")]
+    command = [sys.executable, "-m", "baler_root", "compress", str(source), str(folder / "big.baler")]
     with subprocess.Popen(
         [*command, "--cluster-size", "2000"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
@@ -298,7 +271,7 @@ def test_a_closed_pipe_is_no_error(flat_root: Path, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
-        [sys.executable, "-m", "baler_root.cli", "inspect", str(target)],
+        [sys.executable, "-m", "baler_root", "inspect", str(target)],
         stdout=writing, stderr=subprocess.PIPE, text=True, check=False,
     )  # fmt: skip
     os.close(writing)

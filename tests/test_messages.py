@@ -11,10 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uproot
-
-from test_cli import Cli, cli  # noqa: F401 - a fixture
+from command import Cli
 
 Root = Callable[..., Path]
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    return Cli(capsys)
 
 
 @pytest.fixture
@@ -35,13 +39,15 @@ def digest(path: Path) -> str:
 
 
 @pytest.fixture
-def refused(cli: Cli, tmp_path: Path) -> Callable[..., str]:  # noqa: F811
+def refused(cli: Cli, tmp_path: Path) -> Callable[..., str]:
     """`refused(code, source, *options)` compresses, expects this exit code and that nothing changed, and returns the
     message."""
 
-    def run(code: int, source: Path, *options: object, target: Path | None = None) -> str:
+    def run(code: int, *arguments: Path | str, target: Path | None = None) -> str:
+        sources = [argument for argument in arguments if isinstance(argument, Path)]
+        options = [argument for argument in arguments if isinstance(argument, str)]
         before = {path: digest(path) for path in tmp_path.rglob("*") if path.is_file()}
-        outcome = cli("compress", source, target or tmp_path / "out.baler", *options)
+        outcome = cli("compress", *sources, target or tmp_path / "out.baler", *options)
         assert outcome.code == code, outcome.err
         assert outcome.out == ""
         assert "Traceback" not in outcome.err
@@ -130,10 +136,10 @@ def test_bound_on_integers_by_glob(refused: Callable[..., str], source: Path) ->
 
 
 def test_rules_files(refused: Callable[..., str], source: Path, tmp_path: Path) -> None:
-    one_line(refused(2, source, "--config", tmp_path / "none.toml"), "none.toml", "No such file")
+    one_line(refused(2, source, "--config", str(tmp_path / "none.toml")), "none.toml", "No such file")
     path = tmp_path / "rules.toml"
     path.write_text("bound = 'rel=1e-3'")
-    one_line(refused(2, source, "--config", path), "rules.toml", "unknown key 'bound'")
+    one_line(refused(2, source, "--config", str(path)), "rules.toml", "unknown key 'bound'")
 
 
 def test_unknown_preset_and_codec(refused: Callable[..., str], source: Path) -> None:
@@ -156,7 +162,7 @@ def test_overwrite_replaces_only_when_all_went_well(
     refused: Callable[..., str],
     cli: Cli,
     source: Path,
-    tmp_path: Path,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     target = tmp_path / "out.baler"
     target.write_bytes(b"precious")
@@ -189,7 +195,7 @@ def test_output_cannot_be_written(refused: Callable[..., str], source: Path) -> 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_disk_full(cli: Cli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
+def test_disk_full(cli: Cli, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The temporary file is on a device that is always full."""
     real_open = Path.open
 
@@ -204,7 +210,7 @@ def test_disk_full(cli: Cli, source: Path, tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "out.baler").exists()
 
 
-def test_zero_entries_is_no_error(cli: Cli, make_root: Root, tmp_path: Path) -> None:  # noqa: F811
+def test_zero_entries_is_no_error(cli: Cli, make_root: Root, tmp_path: Path) -> None:
     path = make_root("empty.root", Events={"x": np.zeros(0, "f4"), "n": np.zeros(0, "i4")})
     assert cli("compress", path, tmp_path / "empty.baler").code == 0
     assert cli("verify", tmp_path / "empty.baler", "--against", path).code == 0
@@ -212,7 +218,7 @@ def test_zero_entries_is_no_error(cli: Cli, make_root: Root, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("verb", ["inspect", "verify", "decompress"])
-def test_reading_what_is_no_baler_file(cli: Cli, tmp_path: Path, verb: str) -> None:  # noqa: F811
+def test_reading_what_is_no_baler_file(cli: Cli, tmp_path: Path, verb: str) -> None:
     path = tmp_path / "x.baler"
     rest = [tmp_path / "back.root"] if verb == "decompress" else []
     missing = cli(verb, path, *rest)
@@ -228,7 +234,7 @@ def test_reading_what_is_no_baler_file(cli: Cli, tmp_path: Path, verb: str) -> N
 
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "baler_root.cli", "inspect", str(tmp_path / "none.baler")]
+    command = [sys.executable, "-m", "baler_root", "inspect", str(tmp_path / "none.baler")]
     plain = subprocess.run(command, capture_output=True, text=True, check=False)
     assert plain.returncode == 1
     assert plain.stderr.startswith("error: ")

@@ -54,7 +54,3 @@ def overview(
 def main() -> None:
     """Run the command line; exits with 0 (done), 1 (failed) or 2 (wrong use)."""
     app()
-
-
-if __name__ == "__main__":
-    main()

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,6 +43,7 @@ def user_errors(*usage: type[BalerError]) -> Iterator[None]:
         complain(error)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
+        warnings.simplefilter("ignore")  # reads given up half-way would warn when the interpreter ends
         typer.secho("interrupted; nothing unfinished is left behind", err=True)
         raise typer.Exit(130) from None
 

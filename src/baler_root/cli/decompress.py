@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, print_json, progress_bar, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, print_json, progress_bar, size_text, user_errors
+
+if TYPE_CHECKING:
+    from baler_root.decompressor import Decompression
+
+NOTES = 10
+"""Notes printed per tree."""
+
+
+class Kind(Enum):
+    """What trees are written as."""
+
+    AUTO = "auto"
+    TTREE = "ttree"
+    RNTUPLE = "rntuple"
 
 
 def decompress(
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A .baler file or URL.")],
     target: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="The ROOT file to write.")],
     kind: Annotated[
-        str,
-        typer.Option(metavar="auto|ttree|rntuple", help="auto: TTree where the source was one and it fits."),
-    ] = "auto",
+        Kind, typer.Option(help="auto: a TTree where the source was one and it fits.")
+    ] = Kind.AUTO,
     compression: Annotated[
         str,
         typer.Option(metavar="NAME-LEVEL", help="Of the ROOT file: zstd-5, zlib-1, lzma-9, lz4-4 or none."),
@@ -30,16 +44,32 @@ def decompress(
     baler-root decompress events.baler events.root
     baler-root decompress events.baler events.root --kind rntuple
 
-    What a TTree cannot hold (lists of lists, lists of strings) is written as an RNTuple.
+    What a TTree cannot hold (lists of lists, lists of strings) is written
+    as an RNTuple. What still differs from the source is listed.
     """
     from baler_root.decompressor import decompress as run
 
     with user_errors():
         with progress_bar(Path(source).name, quiet or as_json) as progress:
             report = run(
-                source, target, kind=kind, compression=compression, overwrite=overwrite, progress=progress
+                source,
+                target,
+                kind=kind.value,
+                compression=compression,
+                overwrite=overwrite,
+                progress=progress,
             )
         if as_json:
             print_json(report)
         elif not quiet:
-            typer.echo(str(report))
+            _report(report)
+
+
+def _report(report: Decompression) -> None:
+    typer.echo(f"{report.source} → {report.target}: {size_text(report.size)}")
+    for tree in report.trees:
+        typer.echo(f"  {tree.path}: {tree.kind}" + ("; differs from the source:" if tree.notes else ""))
+        for note in tree.notes[:NOTES]:
+            typer.echo(f"    {note}")
+        if len(tree.notes) > NOTES:
+            typer.echo(f"    ... and {len(tree.notes) - NOTES} more; --json lists them all")

@@ -90,7 +90,7 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
     entries = count_text(tree["num_entries"], "entry", "entries")
     head = f"{tree['kind']} {tree['path']};{tree['cycle']}"
     yield Text.assemble(
-        (head, "bold"), f"{title}: {entries} in {clusters} of {tree['pages_per_cluster']} pages"
+        (head, "bold"), f"{title}: {entries} in {clusters}, {count_text(tree['pages'], 'page')}"
     )
     tables = ", ".join(
         f"{table['name']} ({count_text(table['columns'], 'column')})" for table in tree["tables"]

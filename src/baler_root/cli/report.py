@@ -37,7 +37,7 @@ def compression(summary: Summary) -> Iterator[RenderableType]:
     yield _line("parts", " · ".join(f"{name} {size_text(size)}" for name, size in _by_size(summary.parts)))
     speed = summary.raw_size / summary.seconds / 1e6 if summary.seconds > 0 else 0.0
     yield _line(
-        "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s of {size_text(summary.raw_size)} in memory"
+        "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s ({size_text(summary.raw_size)} in memory)"
     )
     for name, cause in summary.skipped:
         yield _line("left out", f"{name}: {cause}")

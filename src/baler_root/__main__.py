@@ -1,0 +1,6 @@
+"""`python -m baler_root` is the command `baler-root`."""
+
+from baler_root.cli import main
+
+if __name__ == "__main__":
+    main()
