@@ -94,9 +94,24 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
             continue
         at = dest.mkdir("/".join(item.parents)) if item.parents else dest
         raw = uproot.compression.compress(item.payload, dest.file.compression)
-        at._cascading.add_object(
+        key = at._cascading.add_object(
             dest.file.sink, item.key.fClassName, item.name, item.title, raw, len(item.payload), big=item.is_big or None
         )
+        if key.cycle > 1:
+            list_newest_first(at)
+
+
+def list_newest_first(directory: uproot.WritableDirectory) -> None:
+    """Sorts a directory's keys so that of one name the highest cycle stands first.
+
+    Asked for a name without a cycle, ROOT takes the first it finds.
+    """
+    listed = directory._cascading.data
+    first = {key.name.string: at for at, key in reversed(list(enumerate(listed._keys)))}
+    listed._keys.sort(key=lambda key: (first[key.name.string], -key.cycle))
+    listed._file_dirty = True
+    directory._cascading.write(directory.file.sink)
+    directory.file.sink.flush()
 
 
 def key_at(directory: uproot.ReadOnlyDirectory, path: str, cycle: int) -> uproot.reading.ReadOnlyKey:

@@ -160,6 +160,8 @@ def _list(layout: Any, kind: str | None, notes: set[str]) -> Any:
     if isinstance(layout, c.RegularArray) and kind not in ("string", "bytestring") and layout.size > 0:
         content = layout.content[: len(layout) * layout.size]
         return c.RegularArray(holdable(content, notes), layout.size, len(layout))
+    elif isinstance(layout, c.RegularArray) and kind is None:
+        notes.add("arrays of no elements written as lists")
     layout = layout.to_ListOffsetArray64(True)
     content = layout.content[: layout.offsets[-1]]
     if kind in ("string", "bytestring"):
@@ -175,7 +177,7 @@ def _record(layout: Any, notes: set[str]) -> Any:
     import awkward as ak
 
     contents = [holdable(content[: len(layout)], notes) for content in layout.contents]
-    if layout.is_tuple:
+    if layout.is_tuple and contents:
         return ak.contents.RecordArray(contents, None, len(layout))
     fields: list[str] = []
     for name in layout.fields:
@@ -186,14 +188,20 @@ def _record(layout: Any, notes: set[str]) -> Any:
 
 
 def _union(layout: Any, notes: set[str]) -> Any:
-    """A union without the leading empty content by which uproot reads a variant that holds nothing."""
+    """A union without what uproot adds to it when it reads one: an empty first content for variants that hold
+    nothing, whose entries get the tag -1 instead, and option types that mask nothing."""
     import awkward as ak
 
     c = ak.contents
     tags, contents = np.asarray(layout.tags.data), list(layout.contents)
     index = np.asarray(layout.index.data)[: len(tags)]
-    if contents and isinstance(contents[0], c.EmptyArray | c.IndexedOptionArray) and contents[0].is_unknown:
+    if contents[0].is_option and contents[0].content.is_unknown:
         contents, tags = contents[1:], (tags - 1).astype(np.int8)
-    return c.UnionArray(
-        ak.index.Index8(tags), ak.index.Index64(index), [holdable(content, notes) for content in contents]
-    )
+    plain = [
+        content.to_IndexedOptionArray64().project()
+        if content.is_option and not np.any(content.mask_as_bool(valid_when=False))
+        else content
+        for content in contents
+    ]
+    held = [holdable(content, notes) for content in plain]
+    return c.UnionArray(ak.index.Index8(tags), ak.index.Index64(index), held)
