@@ -97,6 +97,13 @@ def test_truncated_root_file(
     assert "cut.root" in refused(1, path)
 
 
+def test_root_file_without_its_last_bytes(refused: Callable[..., str], source: Path, tmp_path: Path) -> None:
+    """All data is there, yet the file is not what was written."""
+    path = tmp_path / "cut.root"
+    path.write_bytes(source.read_bytes()[:-3])
+    one_line(refused(1, path), "cut.root", "truncated")
+
+
 def test_no_trees(refused: Callable[..., str], tmp_path: Path) -> None:
     path = tmp_path / "histogram.root"
     with uproot.recreate(path) as file:

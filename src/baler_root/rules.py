@@ -164,15 +164,19 @@ def _no_match(rule: Rule, values: Sequence[Value]) -> str:
     """The error for a rule that matches no branch."""
     trees = list(dict.fromkeys(value[0] for value in values))
     if rule.tree is not None and not any(_fits_tree(rule.tree, tree) for tree in trees):
-        return f"{rule}: there is no tree {rule.tree!r}{_nearest_words(nearest(rule.tree, trees))}"
+        return f"{rule}: there is no tree {rule.tree!r}{_hint(rule.tree, trees)}"
     known = [
         word
         for value in values
-        for word in value[1:3]
+        for word in dict.fromkeys(value[1:3])
         if rule.tree is None or _fits_tree(rule.tree, value[0])
     ]
-    return f"{rule} matches no branch{_nearest_words(nearest(rule.pattern, known))}"
+    return f"{rule} matches no branch{_hint(rule.pattern, known)}"
 
 
-def _nearest_words(near: Sequence[str]) -> str:
-    return f"; nearest: {', '.join(map(repr, near))}" if near else "; 'Muon_*' would match all that starts so"
+def _hint(word: str, known: Sequence[str]) -> str:
+    """What the user may have meant, or some of what there is."""
+    near = nearest(word, known)
+    if near:
+        return f"; nearest: {', '.join(map(repr, near))}"
+    return f"; there are {', '.join(map(repr, known[:5]))}{', ...' if len(known) > 5 else ''}"

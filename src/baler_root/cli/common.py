@@ -78,7 +78,7 @@ def console() -> Console:
     """Where reports for people go: stdout, wide enough for a table when it is no terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 118)
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
 
 
 def print_json(value: object) -> None:
@@ -101,12 +101,12 @@ def _plain(value: Any) -> Any:
 def size_text(size: float) -> str:
     """`17.5 MB`: three figures, decimal units.
 
-    >>> size_text(999), size_text(17_541_818)
-    ('999 B', '17.5 MB')
+    >>> size_text(999), size_text(3_800_000)
+    ('999 B', '3.80 MB')
     """
     for unit in ("B", "kB", "MB", "GB"):
         if size < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.3g} {unit}"
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:#.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
 

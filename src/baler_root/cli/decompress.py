@@ -50,7 +50,7 @@ def decompress(
     from baler_root.decompressor import decompress as run
 
     with user_errors():
-        with progress_bar(Path(source).name, quiet or as_json) as progress:
+        with progress_bar(Path(source).name, quiet) as progress:
             report = run(
                 source,
                 target,

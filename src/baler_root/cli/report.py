@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.table import Table
@@ -25,28 +25,32 @@ LARGEST = 10
 def compression(summary: Summary) -> Iterator[RenderableType]:
     """The report of one compressed file, piece by piece."""
     yield Text(f"{summary.source} → {summary.target}", style="bold")
-    if summary.source_size:
-        share = summary.size / summary.source_size
-        factor = f", {1 / share:.3g} times smaller" if share < 1 else ""
-        sizes = f"{size_text(summary.source_size)} → {size_text(summary.size)}"
-        yield _line("size", f"{sizes}: {share:.1%} of the input{factor}")
-    for tree in summary.trees:
-        yield _line("tree", _tree_text(tree, summary))
+    lines = Table.grid(padding=(0, 2))
+    lines.add_column(style="dim", no_wrap=True)
+    lines.add_column(overflow="fold")
     branches = [branch for tree in summary.trees if tree.same_as is None for branch in tree.branches]
-    yield from _kept(branches)
-    yield _line("parts", " · ".join(f"{name} {size_text(size)}" for name, size in _by_size(summary.parts)))
-    speed = summary.raw_size / summary.seconds / 1e6 if summary.seconds > 0 else 0.0
-    yield _line(
-        "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s ({size_text(summary.raw_size)} in memory)"
-    )
-    for name, cause in summary.skipped:
-        yield _line("left out", f"{name}: {cause}")
+    for label, text in _lines(summary, branches):
+        lines.add_row(f"  {label}", Text(text))
+    yield lines
     if branches:
         yield largest(branches, summary.size)
 
 
-def _line(label: str, text: str) -> Text:
-    return Text.assemble((f"  {label:<9}", "dim"), text)
+def _lines(summary: Summary, branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
+    """(label, text) of each fact about a compressed file."""
+    if summary.source_size:
+        share = summary.size / summary.source_size
+        factor = f", {1 / share:.3g} times smaller" if share < 1 else ""
+        sizes = f"{size_text(summary.source_size)} → {size_text(summary.size)}"
+        yield "size", f"{sizes}: {share:.1%} of the input{factor}"
+    for tree in summary.trees:
+        yield "tree", _tree_text(tree, summary)
+    yield from _kept(branches)
+    yield "parts", " · ".join(f"{name} {size_text(size)}" for name, size in _by_size(summary.parts))
+    speed = summary.raw_size / summary.seconds / 1e6 if summary.seconds > 0 else 0.0
+    yield "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s ({size_text(summary.raw_size)} in memory)"
+    for name, cause in summary.skipped:
+        yield "left out", f"{name}: {cause}"
 
 
 def _tree_text(tree: TreeSummary, summary: Summary) -> str:
@@ -61,37 +65,29 @@ def _by_size(parts: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(parts.items(), key=lambda item: -item[1])
 
 
-def _kept(branches: Iterable[BranchSummary]) -> Iterator[Text]:
-    """How many branches are exact and why, how many are bounded and how near the worst error is."""
+def _kept(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
+    """How many branches are exact and why, how many are bounded, and how near the worst error is to its bound."""
     exact = [branch for branch in branches if branch.bound == "lossless"]
     bounded = [branch for branch in branches if branch.bound != "lossless"]
     if exact:
-        reasons = Counter(branch.reason for branch in exact).most_common()
-        text = ", ".join(f"{number} {_reason(reason)}" for reason, number in reasons)
-        yield _line("exact", f"{count_text(len(exact), 'branch', 'branches')}: {text}")
+        reasons = Counter(_reason(branch.reason) for branch in exact).most_common()
+        text = ", ".join(f"{number} {reason}" for reason, number in reasons)
+        yield "exact", f"{count_text(len(exact), 'branch', 'branches')}: {text}"
     if not bounded:
-        yield _line("bounded", "none: every value is exact, bit for bit")
+        yield "bounded", "none: every value is exact, bit for bit"
         return
     reasons = Counter(f"{branch.bound} ({_reason(branch.reason)})" for branch in bounded).most_common()
     text = ", ".join(f"{number} × {reason}" for reason, number in reasons)
-    yield _line("bounded", f"{count_text(len(bounded), 'branch', 'branches')}: {text}")
+    yield "bounded", f"{count_text(len(bounded), 'branch', 'branches')}: {text}"
     worst = max(bounded, key=used)
-    yield _line(
-        "checked",
-        f"every value, after decoding; largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} "
-        f"is allowed ({worst.path}, {worst.bound})",
-    )
+    made = f"largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} is allowed"
+    yield "checked", f"every value, after decoding; {made} ({worst.path}, {worst.bound})"
 
 
 def _reason(reason: str) -> str:
-    """Reasons of bounds, in the plural where they are nouns."""
-    return {
-        "integer": "integer",
-        "boolean": "boolean",
-        "string": "string",
-        "weight": "by name (weights, cross-sections)",
-        "identifier": "by name (identifiers)",
-    }.get(reason, reason)
+    """Why a branch has its bound, in words that group well."""
+    words = {"weight": "by name (weights, cross-sections)", "identifier": "by name (identifiers)"}
+    return words.get(reason, reason.partition(" '")[0] if reason.startswith("preset ") else reason)
 
 
 def limit(bound: str) -> float:

@@ -43,7 +43,7 @@ def verify(
             raise ConfigError("--against compares one file with its source; give one file")
         sound = True
         for path in files:
-            with progress_bar(Path(path).name, quiet or as_json) as progress:
+            with progress_bar(Path(path).name, quiet) as progress:
                 try:
                     result = run(path, against, progress=progress)
                 except FormatError as error:
