@@ -245,7 +245,10 @@ def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
 
 
 def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Offsets (one longer, starting at 0) of lists with these counts."""
+    """Offsets (one longer, starting at 0) of lists with these counts; CorruptFileError if they would wrap around."""
+    total = int(counts.sum(dtype=np.uint64))
+    if total > np.iinfo(dtype).max:
+        raise CorruptFileError(f"lists of {total} items in all, more than {dtype} offsets can reach")
     offsets = np.zeros(len(counts) + 1, dtype=dtype)
     np.cumsum(counts, out=offsets[1:], dtype=dtype)
     return offsets

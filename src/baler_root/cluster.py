@@ -154,11 +154,12 @@ def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) 
         if form is None:
             continue
         try:
-            out += take_apart(arrays[branch], form, by_branch.get(branch, []))
+            buffers = take_apart(arrays[branch], form, by_branch.get(branch, []))
         except SourceError as error:
             raise SourceError(f"{where}: {error}") from None
-        if out and max(len(values) for values in out) > MAX_COLUMN_LENGTH:
+        if any(len(values) > MAX_COLUMN_LENGTH for values in buffers):
             raise SourceError(f"{where}: too many values in one cluster; use a smaller --cluster-size")
+        out += buffers
     return out
 
 
@@ -171,8 +172,11 @@ def _cells(
     cells, bounds = [], []
     for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
         bound = next(asked) if column.has_values else LOSSLESS
+        varies = len(values) > 0 and not _is_constant(values)
+        if not varies:
+            bound = LOSSLESS  # a constant is free
         bounds.append(bound)
-        if len(values) and not _is_constant(values):
+        if varies:
             source = seen.setdefault((equality_key(values), bound), number)
             if source != number:
                 cells.append(Cell(len(values), copy_of=source))

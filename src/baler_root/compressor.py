@@ -177,14 +177,11 @@ def _compress(
             done += encoded.entries
             if progress is not None:
                 progress(done, total)
-        before = writer.size
         for tree, job in enumerate(work):
             if job.same_as is None:
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(job.stacked_records()), tree)
-        statistics = writer.size - before
         if blob:
             writer.write_block(BlockKind.OBJECTS, pack_bytes(blob))
-        objects_size = writer.size - before - statistics
         provenance = _provenance(root, rules, trees, codec, cluster_size, skipped)
 
         def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
@@ -198,10 +195,8 @@ def _compress(
                 provenance=provenance,
             )
 
-        parts = {"pages": writer.page_size, "statistics": statistics, "objects": objects_size}
-        parts.update(writer.finish(manifest))
+        parts = writer.finish(manifest)
         size = target.stat().st_size
-        parts["frame"] = size - sum(parts.values())
         source_size = root.size
     return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped)
 

@@ -215,7 +215,7 @@ def _codings(transform: Transform, symbols: NDArray[Any], extra: bytes) -> list[
     out.append(Stream(transform, Coding.PCO, extra, separate=separate, cost=cost))
     planes = streams.planes_encode(symbols)
     pooled = len(zstd_frame(planes, 3)) - _FRAME_COST
-    if pooled < 1.3 * len(separate):
+    if pooled < (1.12 if len(planes) < 1 << 16 else 1.05) * len(separate):
         pooled = min(pooled, len(zstd_frame(planes)) - _FRAME_COST)
     out.append(Stream(transform, Coding.PLANES, extra, planes, cost=len(extra) + max(1, pooled)))
     return out

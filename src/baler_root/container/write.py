@@ -146,7 +146,7 @@ class ContainerWriter:
         self._write(block)
 
     def finish(self, manifest: Callable[[list[Block], list[tuple[int, int]]], Manifest]) -> dict[str, int]:
-        """Write the footer and give the file its name; returns the sizes of manifest and page table.
+        """Write the footer and give the file its name; returns its size by part.
 
         `manifest` is called with the blocks written and the footers superseded, which the manifest lists.
         """
@@ -159,7 +159,12 @@ class ContainerWriter:
         self._write(block)
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
         self._output.commit()
-        return {"manifest": len(packed), "page table": len(table)}
+        parts = {"pages": self.page_size}
+        for kind, _, _, stored in self._blocks:
+            name = BlockKind(kind).name.lower()
+            parts[name] = parts.get(name, 0) + stored
+        parts.update({"manifest": len(packed), "page table": len(table)})
+        return {**parts, "frame": self._offset - sum(parts.values())}
 
     def _write(self, data: bytes | memoryview) -> None:
         try:

@@ -94,7 +94,9 @@ class RootSource:
             if Path(self.path).is_dir():
                 raise SourceError(f"{self.path}: is a folder, not a ROOT file")
         try:
-            self.directory = uproot.open(self.path, array_cache=None, object_cache=None)
+            # uproot's default for local files goes through fsspec's event loop: twice as slow with 1 500 branches
+            handler = {} if "://" in self.path else {"handler": uproot.MemmapSource}
+            self.directory = uproot.open({self.path: None}, array_cache=None, object_cache=None, **handler)
             self.classnames: dict[str, str] = self.directory.classnames()
         except Exception as error:
             raise SourceError(
