@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import awkward as ak
@@ -11,9 +12,8 @@ import numpy as np
 import pytest
 import uproot
 from conftest import data_path
-from fake_source import FakeFile
 
-from baler_root.dataset import File
+import baler_root
 
 
 class Sample(NamedTuple):
@@ -51,15 +51,31 @@ class Pair(NamedTuple):
         return [b.name for b in branches if b.is_stored] if any(b.missing for b in branches) else None
 
 
-def open_ours(name: str, tree: str) -> File:
-    return File(FakeFile(data_path("real", f"{name}.root"), [tree]))
+@pytest.fixture(scope="session")
+def compressed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """`compressed(file, tree)` is the path of a `.baler` file of that tree, lossless, in several clusters."""
+    folder = tmp_path_factory.mktemp("compressed")
+
+    def make(file: str, tree: str) -> Path:
+        target = folder / f"{file}-{tree}.baler".replace("/", "-")
+        if not target.exists():
+            source = data_path(f"{file}.root")
+            with uproot.open(source) as root:
+                size = max(10, root[tree].num_entries // 3 + 1)
+            baler_root.compress(
+                source, target, bound="lossless", trees=[tree], cluster_size=size, skip_unsupported=True
+            )
+        return target
+
+    return make
 
 
 @pytest.fixture(scope="module", params=SAMPLES, ids=lambda sample: sample.file)
-def pair(request: pytest.FixtureRequest) -> Iterator[Pair]:
+def pair(request: pytest.FixtureRequest, compressed: Callable[[str, str], Path]) -> Iterator[Pair]:
     sample: Sample = request.param
     path = data_path("real", f"{sample.file}.root")
-    with uproot.open(path) as theirs, open_ours(sample.file, sample.tree) as ours:
+    ours_path = compressed(f"real/{sample.file}", sample.tree)
+    with uproot.open(path) as theirs, baler_root.open(ours_path) as ours:
         yield Pair(ours[sample.tree], theirs[sample.tree], sample)
 
 
@@ -72,7 +88,10 @@ def assert_same(ours: Any, theirs: Any) -> None:
     elif isinstance(theirs, np.ndarray):
         assert isinstance(ours, np.ndarray)
         assert (ours.dtype, ours.shape) == (theirs.dtype, theirs.shape)
-        if theirs.dtype == object:
+        if theirs.dtype.names:
+            for name in theirs.dtype.names:
+                assert_same(ours[name], theirs[name])
+        elif theirs.dtype == object:
             for one, other in zip(ours.flat, theirs.flat, strict=True):
                 assert_same(one, other)
         else:
@@ -91,8 +110,12 @@ def assert_same(ours: Any, theirs: Any) -> None:
             assert_same(one, other)
     elif hasattr(theirs, "index") and hasattr(theirs, "to_numpy"):
         assert type(ours) is type(theirs)
-        assert ours.equals(theirs)
         assert ours.index.equals(theirs.index)
+        assert list(getattr(ours, "columns", ())) == list(getattr(theirs, "columns", ()))
+        for name in getattr(theirs, "columns", ()):
+            assert_same(ours[name].to_numpy(), theirs[name].to_numpy())
+        if not hasattr(theirs, "columns"):
+            assert_same(ours.to_numpy(), theirs.to_numpy())
     else:
         assert type(ours) is type(theirs)
         assert ours == theirs
@@ -272,7 +295,7 @@ def test_reports(pair: Pair) -> None:
     def reports(tree: Any) -> list[Any]:
         pairs = tree.iterate([pair.sample.flat], step_size=30, entry_start=10, entry_stop=100, report=True)
         return [
-            (array, r.start, r.stop, r.tree_entry_start, r.global_entry_stop, r.file_path, r.tree.name)
+            (array, r.start, r.stop, r.tree_entry_start, r.global_entry_stop, r.tree.name)
             for array, r in pairs
         ]
 
@@ -316,27 +339,99 @@ def test_mistakes_raise_the_same_kind(pair: Pair) -> None:
     ("file", "tree"),
     [
         ("fcc_edm4hep_100", "events"),
-        ("emc_12k", "emc"),
-        ("atlas_analysisminitree_100", ""),
-        ("double32_demo_40k", ""),
-        ("cms_deepjet_ttbar_7k", ""),
+        pytest.param("emc_12k", "emc", marks=pytest.mark.slow),
+        ("atlas_analysisminitree_100", "AnalysisMiniTree"),
+        ("double32_demo_40k", "T"),
+        ("cms_deepjet_ttbar_7k", "deepntuplizer/tree"),
     ],
 )
-def test_objects_groups_and_stl(file: str, tree: str) -> None:
+def test_objects_groups_and_stl(file: str, tree: str, compressed: Callable[[str, str], Path]) -> None:
     """Groups in groups, vectors of vectors, objects: all branches, a few entries."""
     path = data_path("real", f"{file}.root")
-    with uproot.open(path) as theirs:
-        tree = tree or next(key for key, name in theirs.classnames(cycle=False).items() if name == "TTree")
-        with open_ours(file, tree) as ours:
-            pair = Pair(ours[tree], theirs[tree], Sample(file, tree, "", "", ""))
-            both(pair, lambda t: t.keys())
-            both(pair, lambda t: t.typenames())
-            readable = {branch.name for branch in pair.ours.values() if not branch.missing}
-            both(pair, lambda t: t.arrays(entry_stop=20, filter_branch=lambda b: b.name in readable))
-            for name, branch in pair.ours.items():
-                below = list(branch.all_below())
-                if branch.missing or any(b.missing or b.is_group for b in below):
-                    continue  # uproot fails here; on groups in groups since it looks for the wrong names
-                both(pair, lambda t, name=name: t[name].array(entry_stop=5))
-                if "Model" not in branch.interpretation and "Unknown" not in branch.interpretation:
-                    both(pair, lambda t, name=name: t[name].array(entry_stop=5, library="np"))
+    with uproot.open(path) as theirs, baler_root.open(compressed(f"real/{file}", tree)) as ours:
+        pair = Pair(ours[tree], theirs[tree], Sample(file, tree, "", "", ""))
+        both(pair, lambda t: t.keys())
+        both(pair, lambda t: t.typenames())
+        readable = {branch.name for branch in pair.ours.values() if not branch.missing}
+        both(pair, lambda t: t.arrays(entry_stop=20, filter_branch=lambda b: b.name in readable))
+        for name, branch in pair.ours.items():
+            if branch.missing or any(below.missing or below.is_group for below in branch.all_below()):
+                continue  # uproot fails here; on groups in groups since it looks for the wrong names
+            both(pair, lambda t, name=name: t[name].array(entry_stop=5))
+            if "Model" not in branch.interpretation:
+                both(pair, lambda t, name=name: t[name].array(entry_stop=5, library="np"))
+
+
+RNTUPLES = [
+    ("real/atlas_physlite_rntuple", "DataHeader"),
+    ("real/atlas_physlite_rntuple", "EventTag"),
+    pytest.param(("real/atlas_physlite_rntuple", "EventData"), marks=pytest.mark.slow),
+    ("coverage/Run2012BC_DoubleMuParked_Muons_1000evts_rntuple_v1-0-0-0", "Events"),
+    ("coverage/test_class_inheritance_rntuple_v1-0-0-1", "rntpl"),
+    ("coverage/test_emptystruct_invalidvar_rntuple_v1-0-0-0", "ntuple"),
+    ("coverage/rntviewer-testfile-multiple-rntuples-v1-0-0-0", "A"),
+    ("coverage/test_1jag_int_float_rntuple_v1-0-0-0", "ntuple"),
+]
+
+
+@pytest.fixture(scope="module", params=RNTUPLES, ids=str)
+def fields(request: pytest.FixtureRequest, compressed: Callable[[str, str], Path]) -> Iterator[Pair]:
+    file, tree = request.param
+    with uproot.open(data_path(f"{file}.root")) as theirs, baler_root.open(compressed(file, tree)) as ours:
+        yield Pair(ours[tree], theirs[tree], Sample(file, tree, "", "", ""))
+
+
+def test_fields(fields: Pair) -> None:
+    for call in (
+        lambda t: t.name,
+        lambda t: t.object_path,
+        lambda t: t.num_entries,
+        len,
+        lambda t: t.keys(),
+        lambda t: t.keys(full_paths=False),
+        lambda t: t.typenames(),
+        lambda t: t.keys(filter_name="/.*[a-m]t?.*/", filter_typename="*std::*"),
+        lambda t: t.keys(filter_field=lambda field: field.top_level),
+        lambda t: [(f.name, f.path, f.description, f.top_level, len(f)) for f in t.values()],
+    ):
+        both(fields, call)
+
+
+def test_show_fields(fields: Pair) -> None:
+    def shown(tree: Any) -> str:
+        stream = io.StringIO()
+        tree.show(stream=stream)
+        return stream.getvalue()
+
+    both(fields, shown)
+    both(fields, lambda t: shown(t[0]))
+
+
+def test_arrays_of_fields(fields: Pair) -> None:
+    for options in ({}, {"entry_start": -10, "how": dict}, {"entry_stop": 3, "how": tuple}):
+        both(fields, lambda t, options=options: t.arrays(**options))
+    for options in ({"filter_typename": "*float*"}, {"filter_name": "*a*"}, {"filter_name": "none of them"}):
+        both(fields, lambda t, options=options: t.arrays(entry_start=2, entry_stop=20, **options))
+    plain = [f.name for f in fields.ours.fields if "variant" not in f.typename]
+    both(fields, lambda t: t.arrays(filter_name=plain, library="np", entry_stop=5))
+
+
+def test_each_field(fields: Pair) -> None:
+    """Arrays of fields and of fields of fields, on their own, by name, by filter, by steps."""
+    keys = fields.theirs.keys()
+    for key in keys[:: len(keys) // 40 + 1]:
+        for call in (
+            lambda t, key=key: t[key].array(entry_start=1, entry_stop=20),
+            lambda t, key=key: t[key].array(entry_stop=2, ak_add_doc=True).layout.form,
+            lambda t, key=key: t[key].arrays(entry_stop=5),
+            lambda t, key=key: t.arrays(filter_name=key, entry_start=2, entry_stop=20),
+            lambda t, key=key: t.arrays([key], entry_stop=20),
+            lambda t, key=key: list(t.iterate([key], step_size=7, entry_stop=20)),
+        ):
+            both(fields, call)
+        if "variant" not in fields.theirs[key].typename:
+            both(fields, lambda t, key=key: t[key].array(library="np", entry_stop=5))
+
+
+def test_documentation_of_fields(fields: Pair) -> None:
+    both(fields, lambda t: t.arrays(entry_stop=1, ak_add_doc=True).layout.form)

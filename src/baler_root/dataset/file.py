@@ -287,7 +287,11 @@ def _all_keys(source: FileSource) -> list[Key]:
         )
         for tree in source.trees
     ]
-    keys += [Key(entry.path, entry.cycle, entry.classname, entry.title) for entry in source.objects]
+    keys += [
+        Key(entry.path, entry.cycle, entry.classname, entry.title)
+        for entry in source.objects
+        if entry.path not in source.directories
+    ]
     folders = [Key(path, 1, DIRECTORY) for path in source.directories]
     out = [key for key in keys if "/" not in key.path]
     for folder in folders:

@@ -135,13 +135,10 @@ def _objects(items: Sequence[Any]) -> NDArray[Any]:
 def numpy_of_field(array: ak.Array) -> NDArray[Any]:
     """A NumPy array of an RNTuple field; lists of equal lengths become further axes, as uproot has it."""
     try:
-        return np.asarray(array.to_numpy()) if not _has_options(array) else array.to_numpy()
+        values: NDArray[Any] = array.to_numpy()
     except (ValueError, TypeError):
         return _uneven(array)
-
-
-def _has_options(array: ak.Array) -> bool:
-    return "?" in str(array.type) or "option" in str(array.type)
+    return values
 
 
 def _uneven(array: Any) -> NDArray[Any]:
