@@ -57,6 +57,7 @@ class TreeReader:
             self.position = stored.same_as
             stored = manifest.trees[stored.same_as]
         self.stored: StoredTree = stored
+        self._last: tuple[int, dict[int, Values]] = (-1, {})
         self.cluster_offsets: list[int] = [0, *np.cumsum(stored.clusters, dtype=np.int64).tolist()]
 
     @cached_property
@@ -161,7 +162,7 @@ class TreeReader:
         last = int(np.searchsorted(offsets, stop, side="left"))
         clusters = list(range(first, last)) if start < stop else []
         columns = [column for branch in branches for column in self.columns_of(branch)]
-        parts = self.read_columns(clusters, columns) if clusters else []
+        parts = self._read_parts(clusters, columns)
         lengths = [self.stored.clusters[cluster] for cluster in clusters]
         shared: dict[tuple[int, ...], Values] = {}
         out = {}
@@ -171,6 +172,17 @@ class TreeReader:
                 array = array[start - offsets[first] : stop - offsets[first]]
             out[branch] = array
         return out
+
+    def _read_parts(self, clusters: list[int], columns: list[int]) -> list[dict[int, Values]]:
+        """`read_columns`, with the last cluster remembered: who iterates in small steps meets it again."""
+        if not clusters:
+            return []
+        number, kept = self._last
+        reuse = number == clusters[0] and kept.keys() >= set(columns)
+        parts = [kept] if reuse else []
+        parts += self.read_columns(clusters[1:] if reuse else clusters, columns)
+        self._last = (clusters[-1], parts[-1])
+        return parts
 
     def _assemble(
         self,
