@@ -198,11 +198,15 @@ def put_together(
     for column, buffer in zip(columns, buffers, strict=True):
         container[column.key] = buffer
     try:
-        return ak.from_buffers(
+        array = ak.from_buffers(
             _with_offsets(form), length, container, buffer_key="{form_key}-{attribute}", byteorder="<"
         )
+        problem = "" if is_plain(form) else ak.validity_error(array)
     except (ValueError, TypeError, AssertionError) as error:
-        raise CorruptFileError(f"columns do not fit together: {error}") from None
+        problem = str(error)
+    if problem:
+        raise CorruptFileError(f"columns do not fit together: {problem}")
+    return array
 
 
 _FORMS: dict[int, Any] = {}
