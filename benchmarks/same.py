@@ -12,7 +12,12 @@ def difference(one: ak.Array, other: ak.Array) -> str:
     """What differs first, in words; empty when type, structure and all bits agree."""
     if str(one.type) != str(other.type):
         return f"type: {one.type} became {other.type}"[:150]
-    return _layouts(ak.to_packed(one).layout, ak.to_packed(other).layout)
+    return _layouts(packed(one), packed(other))
+
+
+def packed(array: Any) -> Any:
+    """The layout, packed, of an array or layout."""
+    return ak.to_packed(array, highlevel=False)
 
 
 def _layouts(a: Any, b: Any) -> str:
@@ -41,7 +46,7 @@ def _layouts(a: Any, b: Any) -> str:
         if not np.array_equal(np.asarray(a.offsets), np.asarray(b.offsets)):
             return "list lengths"
         stop = int(a.offsets[-1])
-        return _layouts(ak.to_packed(a.content[:stop]), ak.to_packed(b.content[:stop]))
+        return _layouts(packed(a.content[:stop]), packed(b.content[:stop]))
     if a.is_numpy or b.is_numpy:  # fixed-size arrays have two spellings
         return _layouts(a.to_RegularArray() if a.is_numpy else a, b.to_RegularArray() if b.is_numpy else b)
     return f"{type(a).__name__} became {type(b).__name__}"
@@ -56,4 +61,4 @@ def _missing(layout: Any) -> Any:
 
 def _present(layout: Any) -> Any:
     """The values that are not missing."""
-    return ak.to_packed(layout.project() if layout.is_option else layout)
+    return packed(layout.project() if layout.is_option else layout)
