@@ -59,9 +59,9 @@ def compare(original: ak.Array, file: Any, tree: str, path: str) -> str:
         return "no file"
     try:
         again = find(file, tree, path).array(library="ak")
+        return difference(original, again) or "same"
     except Exception as error:  # noqa: BLE001  # the table wants the cause, whatever it is
         return cause(error)
-    return difference(original, again) or "same"
 
 
 def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
@@ -143,6 +143,8 @@ def main() -> None:
     }
     table = causes(rows)
     results.store("coverage", table, summary)
+    failed = [row for row in readable if row["baler"] != "same" or row["decompress"] != "same"]
+    results.store("coverage_failures", failed, summary)
     results.show("Coverage", [{**row, "example": row["example"][:40]} for row in table], summary)
 
 

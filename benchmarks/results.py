@@ -44,7 +44,7 @@ def store(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
     """Write `results/<name>.csv` and `.json`; all rows have the keys of the first."""
     FOLDER.mkdir(exist_ok=True)
     with (FOLDER / f"{name}.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     text = json.dumps({**machine(), "summary": summary}, indent=2)
