@@ -90,8 +90,10 @@ def _sound(path: str, result: Verification) -> str:
         from baler_root.cli.report import limit
 
         bounded = {name: pair for name, pair in result.worst.items() if pair[0] != "lossless"}
-        text += f"\n  all {count_text(result.values, 'value')} are within their bounds; {len(result.worst) - len(bounded)} "
-        text += f"of {count_text(len(result.worst), 'branch', 'branches')} are identical by rule"
+        text += (
+            f"\n  {count_text(result.values, 'value')} compared with the source: {len(bounded)} branches are "
+        )
+        text += f"within their bounds, {len(result.worst) - len(bounded)} identical"
         if bounded:
             name = max(bounded, key=lambda key: bounded[key][1] / limit(bounded[key][0]))
             bound, error = bounded[name]
