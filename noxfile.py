@@ -38,7 +38,7 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, doctests included."""
     session.install(*PINNED, "-e.", *group("test"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(default=False)
@@ -46,7 +46,7 @@ def slow(session: nox.Session) -> None:
     """Run the tests marked slow, and every property at length."""
     session.install(*PINNED, "-e.", *group("test"))
     env = {"HYPOTHESIS_PROFILE": "nightly"}
-    session.run("pytest", "-m", "slow or not slow", *session.posargs, env=env)
+    session.run("pytest", "-n", "auto", "-m", "slow or not slow", *session.posargs, env=env)
 
 
 @nox.session(default=False)
@@ -56,7 +56,7 @@ def minimums(session: nox.Session) -> None:
     bounds = [*PROJECT["project"]["dependencies"], *(bound for extra in extras for bound in extra)]
     lowest = [bound.replace(">=", "==") for bound in bounds]
     session.install("-e.", *lowest, *group("test"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(default=False)
