@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from baler_root.dataset.filters import BranchFilter, Filters, StringFilter
 from baler_root.dataset.node import Node
@@ -14,7 +15,15 @@ from baler_root.dataset.window import Window
 
 
 class Readable(Node):
-    """A tree or branch that can be read."""
+    """A tree or branch that can be read; as a context manager it closes the file."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._tree.file.close()
 
     def arrays(
         self,

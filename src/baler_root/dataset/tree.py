@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from baler_root.dataset.reading import Readable
 from baler_root.dataset.request import Request, entry_range
@@ -204,14 +203,6 @@ class Tree(Readable):
     def __repr__(self) -> str:
         below = "branches" if self.kind == "TTree" else "fields"
         return f"<{self.kind} {self.name!r} ({len(self)} {below}, {self.num_entries} entries)>"
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.file.close()
 
     @property
     def as_branch(self) -> None:
