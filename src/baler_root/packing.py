@@ -12,6 +12,9 @@ LEVEL = 19
 BIG = 1 << 20
 """From this size on a lower level is used: level 19 gains under 2 % there and takes ten times longer."""
 
+_PLAIN_FRAME = 0
+"""First byte (the frame header descriptor) of a magicless frame with neither content size, checksum nor dictionary."""
+
 
 def pack_bytes(data: bytes) -> bytes:
     """varint(stored size * 2 + is zstd), then the stored bytes; with zstd, varint(length) comes first."""
@@ -55,6 +58,8 @@ def zstd_frame(data: bytes | memoryview, level: int | None = None) -> bytes:
 
 def zstd_unframe(frame: bytes | memoryview, length: int) -> bytes:
     """The `length` bytes in a frame; raises CorruptFileError when there are more, fewer, or it is broken."""
+    if not len(frame) or frame[0] != _PLAIN_FRAME:  # zstd would allocate what a content size in the frame claims
+        raise CorruptFileError("a zstd frame has a content size, checksum or dictionary, which is not allowed")
     decompressor = zstandard.ZstdDecompressor(
         format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 27
     )

@@ -41,4 +41,6 @@ def get_codec(codec_id: str) -> Codec:
     codec = points[codec_id].load()()
     if not isinstance(codec, Codec):
         raise ConfigError(f"{points[codec_id].value} is not a codec: it lacks id, encode or decode")
+    if codec.id != codec_id:
+        raise ConfigError(f"{points[codec_id].value} calls itself {codec.id!r}, not {codec_id!r}; its package must agree")
     return codec

@@ -137,8 +137,8 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
                     break
                 try:
                     decoded = tree.read_columns([cluster], range(len(originals)))[0]
-                except FormatError:
-                    continue
+                except (FormatError, UnknownCodecError):
+                    continue  # reported already
                 _compare(tree, plan, originals, decoded, result)
 
 

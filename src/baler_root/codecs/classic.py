@@ -136,12 +136,17 @@ def decode_column(
         values = streams.bits_decode(data, dtype, spec.length)
     else:
         values = streams.pco_decode(data, streams.pco_dtype(dtype), spec.length).view(dtype)
+    if transform in (Transform.DELTA, Transform.LORENZO) and dtype.kind not in "ui":
+        raise CorruptFileError(f"differences of {dtype} values")
     if transform is Transform.DELTA:
         return streams.delta_decode(values)
     if transform is Transform.LORENZO:
+        row = int(np.prod(spec.shape, dtype=np.int64))
+        if row < 1 or spec.length % row:
+            raise CorruptFileError(f"{spec.length} values are no whole number of arrays of shape {spec.shape}")
         return streams.lorenzo_decode(values, spec.shape)
     if dictionary is not None:
-        if coding is not Coding.CONSTANT and int(values.max()) >= len(dictionary):
+        if int(values.max()) >= len(dictionary):
             raise CorruptFileError(f"symbol {values.max()} of a dictionary of {len(dictionary)}")
         return dictionary[values]
     return values
