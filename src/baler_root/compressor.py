@@ -5,10 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import re
+import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -123,6 +126,8 @@ def compress(
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
     get_codec(codec)
+    if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
+        raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
     skip: dict[str, str] = {}
     while True:
         try:
@@ -159,7 +164,10 @@ def _compress(
             job.same_as = next((i for i in range(position) if same_baskets(job.source, work[i].source)), None)
         blob, objects, left_out = pack_objects(root.directory)
         skipped = [
-            (f"{j.plan.schema.path}: {name}", why) for j in work for name, why in _missing(j)
+            (f"{j.plan.schema.path}: {name}", why)
+            for j in work
+            if j.same_as is None
+            for name, why in _missing(j)
         ] + left_out
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
@@ -289,6 +297,19 @@ def _encode_all(
         yield from _in_order(pool, todo, ahead=2 * jobs)
 
 
+@contextmanager
+def _interrupts_here() -> Iterator[None]:
+    """Processes started meanwhile leave Ctrl-C to this one, which then stops them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _in_order(
     pool: Executor, todo: Sequence[tuple[int, int, int, int]], ahead: int
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
@@ -297,7 +318,9 @@ def _in_order(
     items = iter(todo)
     try:
         for tree, cluster, start, stop in items:
-            waiting.append((tree, cluster, pool.submit(_work, tree, start, stop)))
+            with _interrupts_here():
+                future = pool.submit(_work, tree, start, stop)
+            waiting.append((tree, cluster, future))
             if len(waiting) >= ahead:
                 first = waiting.popleft()
                 yield first[0], first[1], first[2].result()

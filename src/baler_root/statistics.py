@@ -83,7 +83,7 @@ def pack_statistics(records: NDArray[Any]) -> bytes:
     planes = []
     for name in RECORD.names or ():
         field = np.ascontiguousarray(records[name]).reshape(-1)
-        planes.append(field.view(np.uint8).reshape(len(field), -1).T.tobytes())
+        planes.append(field.view(np.uint8).reshape(len(field), field.itemsize).T.tobytes())
     return pack_bytes(b"".join(planes))
 
 

@@ -103,6 +103,13 @@ class RootSource:
                 f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated, or of another kind"
             ) from error
 
+        if "://" not in self.path and Path(self.path).stat().st_size < self.directory.file.fEND:
+            self.directory.close()
+            raise SourceError(
+                f"{self.path}: truncated: {Path(self.path).stat().st_size} bytes of {self.directory.file.fEND}; "
+                "copy or download it again"
+            )
+
     def __enter__(self) -> Self:
         return self
 
