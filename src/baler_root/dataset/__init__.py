@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from baler_root.dataset.file import Directory, File, open  # noqa: A004  # uproot's name
+from baler_root.dataset.branch import Branch
+from baler_root.dataset.directory import Directory
+from baler_root.dataset.file import File, open  # noqa: A004  # uproot's name
 from baler_root.dataset.many import concatenate, iterate
-from baler_root.dataset.tree import Branch, Tree
+from baler_root.dataset.tree import Tree
 
 __all__ = ["Branch", "Directory", "File", "Tree", "concatenate", "iterate", "open"]

@@ -10,8 +10,8 @@ from baler_root.dataset.request import Request
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
+    from baler_root.dataset.branch import Branch
     from baler_root.dataset.node import Node
-    from baler_root.dataset.tree import Branch
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
-    from baler_root.dataset.tree import Branch
+    from baler_root.dataset.branch import Branch
 
 StringFilter: TypeAlias = "str | Callable[[str], bool] | Iterable[str | Callable[[str], bool]] | None"
 """A name, a glob (`Muon_*`), a regular expression (`/muon_.*/i`), a test, or several; None passes all."""

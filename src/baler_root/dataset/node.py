@@ -12,7 +12,8 @@ from baler_root.dataset.views import html_of_branches, show_fields, show_table
 from baler_root.errors import KeyInFileError
 
 if TYPE_CHECKING:
-    from baler_root.dataset.tree import Branch, Tree
+    from baler_root.dataset.branch import Branch
+    from baler_root.dataset.tree import Tree
 
 
 class Node:
@@ -105,10 +106,8 @@ class Node:
 
     def get(self, where: str | int, default: Any = None) -> Any:
         """The branch of this name, or `default`."""
-        try:
-            return self[where]
-        except KeyError:
-            return default
+        found = self._find_path(where) if isinstance(where, str) else self[where]
+        return default if found is None else found
 
     def __getitem__(self, where: str | int) -> Branch:
         """The branch at a position, of a name, or at a path.

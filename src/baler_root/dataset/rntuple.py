@@ -16,8 +16,8 @@ from baler_root.errors import ConfigError
 if TYPE_CHECKING:
     import awkward as ak
 
+    from baler_root.dataset.branch import Branch
     from baler_root.dataset.node import Node
-    from baler_root.dataset.tree import Branch
 
 
 class RNTuplePlan:

@@ -1,193 +1,20 @@
-"""Trees and branches."""
+"""Trees: TTrees and RNTuples."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from baler_root.dataset.branch import Branch
 from baler_root.dataset.reading import Readable
-from baler_root.dataset.request import Request, entry_range
-from baler_root.dataset.rntuple import array_of_field
 from baler_root.dataset.source import TreeSource
-from baler_root.dataset.ttree import array_of_branch
-from baler_root.errors import SourceError
-from baler_root.schema import Branch as BranchSchema
 from baler_root.schema import Tree as TreeSchema
 
 if TYPE_CHECKING:
     import awkward as ak
-    from numpy.typing import NDArray
 
     from baler_root.dataset.file import File
-
-
-class Branch(Readable):
-    """A branch of a TTree or field of an RNTuple, possibly with others below it."""
-
-    def __init__(self, tree: Tree, position: int) -> None:
-        super().__init__(tree, position)
-        self.position = position
-        """Position in `Tree.schema.branches`."""
-
-    def __repr__(self) -> str:
-        below = f" ({len(self)} below)" if len(self) else ""
-        return f"<Branch {self.name!r}{below} of {self.kind} {self.tree.name!r}>"
-
-    @property
-    def schema(self) -> BranchSchema:
-        """Name, type and form, as stored."""
-        return self._tree.schema.branches[self.position]
-
-    @property
-    def as_branch(self) -> Branch:
-        """This branch."""
-        return self
-
-    @property
-    def name(self) -> str:
-        """Own name, without the parents'."""
-        return self.schema.name
-
-    @property
-    def title(self) -> str:
-        """ROOT title, or description of an RNTuple field."""
-        return self.schema.title
-
-    @property
-    def typename(self) -> str:
-        """C++ type."""
-        return self.schema.typename
-
-    @property
-    def interpretation(self) -> str:
-        """How uproot understood the stored bytes, as it prints that; empty in an RNTuple."""
-        return self.schema.interpretation
-
-    @property
-    def parent(self) -> Branch | Tree:
-        """The branch above, or the tree."""
-        above = self.schema.parent
-        return self._tree if above is None else self._tree.all_branches[above]
-
-    @property
-    def top_level(self) -> bool:
-        """Whether it is directly below the tree."""
-        return self.schema.parent is None
-
-    @property
-    def top(self) -> Branch:
-        """The branch directly below the tree that this is, or is below."""
-        return [self, *self.ancestors()][-1]
-
-    @property
-    def index(self) -> int:
-        """Position among the branches of its parent."""
-        return self.parent.branches.index(self)
-
-    @property
-    def path(self) -> str:
-        """Path in the tree."""
-        return self.path_below(self._tree)
-
-    @property
-    def object_path(self) -> str:
-        """Path in the file, with cycle."""
-        return f"{self._tree.object_path}:{self.path}"
-
-    @property
-    def count_branch(self) -> Branch | None:
-        """The branch that counts the elements of a C-style array of variable length."""
-        return self._tree[self.schema.counter] if self.schema.counter else None
-
-    @property
-    def missing(self) -> str:
-        """Why the branch was not carried; empty when it was."""
-        return self.schema.missing
-
-    @property
-    def is_stored(self) -> bool:
-        """Whether it holds data of its own."""
-        return self.schema.form is not None
-
-    @property
-    def is_group(self) -> bool:
-        """Whether it only holds the branches below it (TTree)."""
-        return self.kind == "TTree" and self.schema.form is None and not self.schema.missing
-
-    @property
-    def is_jagged(self) -> bool:
-        """Whether an entry is a list of numbers of varying length."""
-        return self.schema.interpretation.startswith("AsJagged(")
-
-    @cached_property
-    def in_variant(self) -> bool:
-        """Whether it is an alternative of a `std::variant`, which has no name to be listed under."""
-        return any("std::variant<" in above.typename for above in self.ancestors())
-
-    def path_below(self, node: object) -> str:
-        """Path from a tree or branch above."""
-        names = [self.name]
-        for above in self.ancestors():
-            if above is node:
-                break
-            names.append(above.name)
-        return self._tree.separator.join(reversed(names))
-
-    def ancestors(self) -> Iterator[Branch]:
-        """The branches above, nearest first."""
-        above = self.schema.parent
-        while above is not None:
-            branch = self._tree.all_branches[above]
-            yield branch
-            above = branch.schema.parent
-
-    def all_below(self) -> Iterator[Branch]:
-        """Every branch below, depth first."""
-        for branch in self.branches:
-            yield branch
-            yield from branch.all_below()
-
-    def stored_below(self) -> list[int]:
-        """Positions of the branches whose data this one's array is made of."""
-        if self.kind == "RNTuple":
-            return [self.top.position]
-        if self.is_group:
-            return [branch.position for branch in self.all_below() if branch.is_stored]
-        return [self.position] if self.is_stored else []
-
-    def needed(self) -> list[int]:
-        """The same, for a branch that is asked for by name; raises SourceError when it was not carried."""
-        if self.top.missing or self.missing:
-            path = self._tree.file.file_path
-            raise SourceError(
-                f"branch {self.object_path!r} is not in {path}: {self.top.missing or self.missing}"
-            )
-        return self.stored_below()
-
-    def array(
-        self,
-        entry_start: int | None = None,
-        entry_stop: int | None = None,
-        *,
-        library: Any = "ak",
-        ak_add_doc: bool | Mapping[str, str] = False,
-    ) -> Any:
-        """The entries from `entry_start` to `entry_stop` (negative ones count from the end) of this branch.
-
-        `library` is `"ak"`, `"np"` or `"pd"`. A group gives a record array of what is below it.
-        Raises SourceError when the branch was not carried.
-        """
-        start, stop = entry_range(self.num_entries, entry_start, entry_stop)
-        request = Request(library=library, ak_add_doc=ak_add_doc)
-        arrays = self._tree.read(self.needed(), start, stop)
-        build = array_of_branch if self.kind == "TTree" else array_of_field
-        return build(self, arrays, start, stop, request)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
-        import numpy as np
-
-        return np.array(self.array(library="np"), dtype=dtype, copy=copy)
 
 
 class Tree(Readable):

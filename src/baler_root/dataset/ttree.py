@@ -12,8 +12,8 @@ from baler_root.dataset.request import Request
 if TYPE_CHECKING:
     import awkward as ak
 
+    from baler_root.dataset.branch import Branch
     from baler_root.dataset.node import Node
-    from baler_root.dataset.tree import Branch
 
 
 class TTreePlan:

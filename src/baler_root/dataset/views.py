@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TextIO
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
+    from baler_root.dataset.branch import Branch
     from baler_root.dataset.filters import Filters
     from baler_root.dataset.node import Node
-    from baler_root.dataset.tree import Branch
 
 HTML_ROWS = 200
 """Rows of an HTML table; a notebook with 2 000 branches in it is slow, and nobody reads it."""

@@ -1,0 +1,232 @@
+"""Directories: trees and other objects of a file by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from baler_root.dataset.filters import StringFilter, string_test
+from baler_root.dataset.source import TreeSource
+from baler_root.dataset.views import html_table
+from baler_root.errors import KeyInFileError
+
+if TYPE_CHECKING:
+    from baler_root.dataset.file import File
+
+
+DIRECTORY = "TDirectory"
+"""Class of the directories."""
+
+
+class Key(NamedTuple):
+    """One named thing in a file."""
+
+    path: str
+    """Without cycle."""
+    cycle: int
+    classname: str
+    title: str = ""
+    tree: TreeSource | None = None
+
+
+class Directory:
+    """A directory of a file, as a collection of what is in it and below it, by name.
+
+    `directory["name"]` is the highest cycle, `directory["name;1"]` that one; paths may go on into a tree.
+    """
+
+    def __init__(self, file: File, path: str) -> None:
+        self._file = file
+        self._prefix = f"{path}/" if path else ""
+
+    def __repr__(self) -> str:
+        return f"<Directory {self.object_path!r} of {self.file_path}>"
+
+    @property
+    def file(self) -> File:
+        """The file."""
+        return self._file
+
+    @property
+    def file_path(self) -> str:
+        """Where the file was opened from."""
+        return self._file.source.path
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Names of the directories from the top to this one."""
+        return tuple(filter(None, self._prefix.split("/")))
+
+    @property
+    def object_path(self) -> str:
+        """Path in the file, with slashes at both ends."""
+        return f"/{self._prefix}"
+
+    def close(self) -> None:
+        """Release the file; what has been read stays."""
+        self._file.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the file has been closed."""
+        return self._file.closed
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _keys(self) -> Iterator[Key]:
+        return (key for key in self._file.all_keys if key.path.startswith(self._prefix))
+
+    def _listed(
+        self, recursive: bool, cycle: bool, filter_name: StringFilter, filter_classname: StringFilter
+    ) -> Iterator[tuple[str, Key]]:
+        name_test, class_test = string_test(filter_name), string_test(filter_classname)
+        seen = set()
+        for key in self._keys():
+            path = key.path.removeprefix(self._prefix)
+            if ("/" in path and not recursive) or (name_test is not None and not name_test(path)):
+                continue
+            if class_test is not None and not class_test(key.classname):
+                continue
+            name = f"{path};{key.cycle}" if cycle else path
+            if name not in seen:
+                seen.add(name)
+                yield name, key
+
+    def keys(
+        self,
+        *,
+        recursive: bool = True,
+        cycle: bool = True,
+        filter_name: StringFilter = None,
+        filter_classname: StringFilter = None,
+    ) -> list[str]:
+        """Names of everything here and below."""
+        return [name for name, _ in self._listed(recursive, cycle, filter_name, filter_classname)]
+
+    def items(
+        self,
+        *,
+        recursive: bool = True,
+        cycle: bool = True,
+        filter_name: StringFilter = None,
+        filter_classname: StringFilter = None,
+    ) -> list[tuple[str, Any]]:
+        """(name, object) pairs."""
+        listed = self._listed(recursive, cycle, filter_name, filter_classname)
+        return [(name, self._file.object_of(key)) for name, key in listed]
+
+    def values(
+        self,
+        *,
+        recursive: bool = True,
+        filter_name: StringFilter = None,
+        filter_classname: StringFilter = None,
+    ) -> list[Any]:
+        """Objects, each in its highest cycle."""
+        names = self.keys(
+            recursive=recursive, cycle=False, filter_name=filter_name, filter_classname=filter_classname
+        )
+        return [self[name] for name in names]
+
+    def classnames(
+        self,
+        *,
+        recursive: bool = True,
+        cycle: bool = True,
+        filter_name: StringFilter = None,
+        filter_classname: StringFilter = None,
+    ) -> dict[str, str]:
+        """C++ class of everything here and below, by name."""
+        listed = self._listed(recursive, cycle, filter_name, filter_classname)
+        return {name: key.classname for name, key in listed}
+
+    def key(self, where: str) -> Key:
+        """What stands behind a name; raises KeyInFileError, with the nearest names."""
+        found = self._key(where)
+        if found is None:
+            has_cycle = where.rpartition(";")[2].isdecimal()
+            near = [name for key in self._keys() for name in _names(key, self._prefix, has_cycle)]
+            raise KeyInFileError(where, near, self.file_path)
+        return found
+
+    def _key(self, where: str) -> Key | None:
+        path, _, cycle = where.rpartition(";")
+        if not path or not cycle.isdecimal():
+            path, cycle = where, ""
+        path = self._prefix + "/".join(filter(None, path.split("/")))
+        found = [key for key in self._keys() if key.path == path and cycle in ("", str(key.cycle))]
+        return max(found, key=lambda key: key.cycle, default=None)
+
+    def classname_of(self, where: str) -> str:
+        """C++ class behind a name."""
+        return self.key(where).classname
+
+    def title_of(self, where: str) -> str:
+        """ROOT title behind a name."""
+        return self.key(where).title
+
+    def _within(self, where: str) -> tuple[Key, str] | None:
+        """The tree that a path goes through, and the path in that tree."""
+        where = where.strip("/")
+        for match in re.finditer("[/:]", where):
+            key = self._key(where[: match.start()])
+            if key is not None and key.tree is not None:
+                return key, where[match.end() :]
+        return None
+
+    def get(self, where: str, default: Any = None) -> Any:
+        """What stands behind a name or path, or `default`."""
+        key = self._key(where)
+        if key is not None:
+            return self._file.object_of(key)
+        within = self._within(where)
+        return default if within is None else self._file.object_of(within[0]).get(within[1], default)
+
+    def __getitem__(self, where: str) -> Any:
+        """The tree, branch, directory or other object at a path.
+
+        As in `dir/Events;1`, `Events/Muon_pt` or `Events:Muon_pt`. Raises KeyInFileError, with the nearest names.
+        """
+        within = None if self._key(where) is not None else self._within(where)
+        if within is not None:
+            return self._file.object_of(within[0])[within[1]]
+        return self._file.object_of(self.key(where))
+
+    def __contains__(self, where: object) -> bool:
+        return isinstance(where, str) and self.get(where) is not None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._keys())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _ipython_key_completions_(self) -> list[str]:
+        return self.keys()
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for name, key in self._listed(True, True, None, None):
+            tree = key.tree.schema if key.tree is not None else None
+            entries = "" if tree is None else f"{tree.num_entries:,} × {len(tree.branches):,}"
+            rows.append((name, key.classname, entries, key.title))
+        return html_table(
+            f"{self.file_path}{self.object_path}", ("name", "class", "entries × branches", "title"), rows
+        )
+
+
+def _names(key: Key, prefix: str, cycle: bool) -> tuple[str, str]:
+    """What one may call it: path and last part, with cycle or without."""
+    path = f"{key.path.removeprefix(prefix)};{key.cycle}" if cycle else key.path.removeprefix(prefix)
+    return path, path.rpartition("/")[2]
