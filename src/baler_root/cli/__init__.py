@@ -11,7 +11,9 @@ from baler_root.cli.compress import compress
 from baler_root.cli.decompress import decompress
 from baler_root.cli.demo import demo
 from baler_root.cli.inspect import inspect
+from baler_root.cli.merge import merge
 from baler_root.cli.presets import presets
+from baler_root.cli.recover import recover
 from baler_root.cli.verify import verify
 
 app = typer.Typer(
@@ -23,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
 )
-for verb in (compress, decompress, inspect, verify, demo, presets):
+for verb in (compress, decompress, inspect, verify, merge, recover, demo, presets):
     app.command()(verb)
 
 

@@ -1,0 +1,43 @@
+"""`baler-root merge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
+
+
+def merge(
+    files: Annotated[
+        list[str],
+        typer.Argument(metavar="IN... OUT", show_default=False, help=".baler files, the output last."),
+    ],
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Put files of the same trees and bounds together, without decoding a page.
+
+    baler-root merge run1.baler run2.baler all.baler
+    baler-root merge all.baler run3.baler all.baler --overwrite
+
+    Entries follow one another; histograms and other objects are those of the first file.
+    """
+    from baler_root.errors import ConfigError
+    from baler_root.merging import merge as run
+
+    with user_errors():
+        if len(files) < 2:
+            raise ConfigError(
+                "name the files to merge, then the output: baler-root merge a.baler b.baler all.baler"
+            )
+        *sources, target = files
+        run(sources, target, overwrite=overwrite)
+        size = Path(target).stat().st_size
+        if as_json:
+            print_json({"sources": sources, "target": target, "size": size})
+        elif not quiet:
+            typer.echo(f"{count_text(len(sources), 'file')} → {target}: {size_text(size)}")

@@ -1,0 +1,41 @@
+"""`baler-root recover`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, user_errors
+
+
+def recover(
+    source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A damaged .baler file.")],
+    target: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="The file to write.")],
+    like: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="A whole .baler file of the same trees, if the schema is lost too."
+        ),
+    ] = None,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Save the clusters that are whole from a damaged or truncated file.
+
+    baler-root recover broken.baler saved.baler
+    baler-root recover broken.baler saved.baler --like other-run.baler
+
+    Values saved obey the bounds that were asked for; which errors were made is not known any more.
+    """
+    from baler_root.recovery import recover as run
+
+    with user_errors():
+        saved = run(source, target, like=like, overwrite=overwrite)
+        if as_json:
+            print_json({"target": str(saved.target), "clusters": saved.clusters, "entries": saved.entries})
+        elif not quiet:
+            for tree, entries in saved.entries.items():
+                found = count_text(saved.clusters[tree], "cluster")
+                typer.echo(f"{tree}: {count_text(entries, 'entry', 'entries')} in {found} saved to {target}")
