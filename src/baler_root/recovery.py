@@ -57,11 +57,17 @@ def recover(
     trees. The errors made are unknown afterwards (NaN in the statistics); the bounds asked still hold.
     Raises CorruptFileError when nothing can be saved.
     """
-    blocks = _scan(LocalFile(source))
-    schema = _schema(blocks, like, os.fspath(source))
-    found = {
-        PageId(h.tree, h.cluster, h.group): (h, payload) for h, payload in blocks if h.kind is BlockKind.PAGE
-    }
+    file = LocalFile(source)
+    try:
+        return _recover(file, Path(target), like, overwrite)
+    finally:
+        file.close()
+
+
+def _recover(file: LocalFile, target: Path, like: str | os.PathLike[str] | None, overwrite: bool) -> Recovery:
+    blocks = _scan(file)
+    schema = _schema(blocks, like, file.name)
+    found = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
     with ContainerWriter(target, overwrite) as writer:
@@ -72,7 +78,7 @@ def recover(
             clusters[tree.schema.path] = len(saved.clusters)
             entries[tree.schema.path] = saved.schema.num_entries
         if not any(clusters.values()):
-            raise CorruptFileError(f"{os.fspath(source)}: no cluster is whole; nothing can be saved")
+            raise CorruptFileError(f"{file.name}: no cluster is whole; nothing can be saved")
 
         def manifest(written: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             provenance = {**schema.provenance, "recovered": True}
@@ -85,50 +91,61 @@ def recover(
             )
 
         writer.finish(manifest)
-    return Recovery(Path(target), clusters, entries)
+    return Recovery(target, clusters, entries)
 
 
-def _scan(file: LocalFile) -> list[tuple[BlockHeader, memoryview]]:
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """A whole block found in a file; its payload is read when needed, since a file may be larger than memory."""
+
+    file: LocalFile
+    header: BlockHeader
+    offset: int
+    size: int
+
+    @property
+    def is_page(self) -> bool:
+        return self.header.kind is BlockKind.PAGE
+
+    @property
+    def payload(self) -> memoryview:
+        return self.file.read([(self.offset, self.size)])[0][BLOCK.size :]
+
+
+def _scan(file: LocalFile) -> list[_Block]:
     """All blocks whose checksum is right, in the order of the file."""
     out = []
     at = 0
-    try:
-        while at + BLOCK.size <= file.size:
-            window = bytes(file.read([(at, min(SCAN_SIZE, file.size - at))])[0])
-            hit = window.find(BLOCK_MAGIC)
-            if hit < 0:
-                at += len(window) - len(BLOCK_MAGIC) + 1
-                continue
-            start = at + hit
-            at = start + 1
-            if start + BLOCK.size > file.size:
-                break
-            size = int(BLOCK.unpack(file.read([(start, BLOCK.size)])[0])[7])
-            if start + BLOCK.size + size > file.size:
-                continue
-            block = file.read([(start, BLOCK.size + size)])[0]
-            try:
-                header, payload, _ = open_block(block, file.name)
-            except FormatError:
-                continue
-            out.append((header, payload))
-            at = start + BLOCK.size + size
-    finally:
-        file.close()
+    while at + BLOCK.size <= file.size:
+        window = bytes(file.read([(at, min(SCAN_SIZE, file.size - at))])[0])
+        hit = window.find(BLOCK_MAGIC)
+        if hit < 0:
+            at += len(window) - len(BLOCK_MAGIC) + 1
+            continue
+        start = at + hit
+        at = start + 1
+        if start + BLOCK.size > file.size:
+            break
+        size = BLOCK.size + int(BLOCK.unpack(file.read([(start, BLOCK.size)])[0])[7])
+        if start + size > file.size:
+            continue
+        try:
+            header, _, _ = open_block(file.read([(start, size)])[0], file.name)
+        except FormatError:
+            continue
+        out.append(_Block(file, header, start, size))
+        at = start + size
     return out
 
 
-def _schema(
-    blocks: list[tuple[BlockHeader, memoryview]], like: str | os.PathLike[str] | None, where: str
-) -> Manifest:
+def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: str) -> Manifest:
     """The newest manifest found, else the schema copy, else that of the file `like`."""
     for kind in (BlockKind.FOOTER, BlockKind.SCHEMA):
-        for header, payload in reversed(blocks):
-            if header.kind is kind:
+        for block in reversed(blocks):
+            if block.header.kind is kind:
                 try:
-                    return Manifest.unpack(
-                        _manifest_section(payload) if kind is BlockKind.FOOTER else payload
-                    )
+                    footer = kind is BlockKind.FOOTER
+                    return Manifest.unpack(_manifest_section(block.payload) if footer else block.payload)
                 except FormatError:
                     continue
     if like is None:
@@ -153,7 +170,7 @@ def _save_tree(
     writer: ContainerWriter,
     number: int,
     tree: StoredTree,
-    found: dict[PageId, tuple[BlockHeader, memoryview]],
+    found: dict[PageId, _Block],
     codecs: tuple[str, ...],
 ) -> StoredTree:
     """Write the whole clusters of one tree; returns its entry in the manifest."""
@@ -175,11 +192,12 @@ def _save_tree(
                 continue
             first = 0
             for page, count in zip(pages, layout, strict=True):
-                header, payload = found[page]
+                block = found[page]
                 part = [values[i] for i in range(first, first + count)]
                 length, digest = sum(v.nbytes for v in part), digest_of(part)
                 new = len(lengths)
-                writer.write_page(number, new, page.group, header.codec, bytes(payload), length, digest)
+                payload = bytes(block.payload)
+                writer.write_page(number, new, page.group, block.header.codec, payload, length, digest)
                 first += count
             lengths.append(_entries(tree, values))
             records.append(np.array([unknown_record(values[i]) for i in range(len(columns))], dtype=RECORD))
@@ -197,16 +215,17 @@ def _save_tree(
 def _decode(
     tree: StoredTree,
     layout: tuple[int, ...],
-    blocks: list[tuple[BlockHeader, memoryview]],
+    blocks: list[_Block],
     codecs: tuple[str, ...],
 ) -> dict[int, NDArray[np.generic]]:
     """All columns of one cluster."""
     columns = tree.columns
     values: dict[int, NDArray[np.generic]] = {}
     first = 0
-    for (header, payload), count in zip(blocks, layout, strict=True):
-        page = Page(payload, columns[first : first + count])
-        values.update({first + i: array for i, array in page.decode(get_codec(codecs[header.codec])).items()})
+    for block, count in zip(blocks, layout, strict=True):
+        page = Page(block.payload, columns[first : first + count])
+        decoded = page.decode(get_codec(codecs[block.header.codec]))
+        values.update({first + i: array for i, array in decoded.items()})
         for position, entry in enumerate(page.entries):
             if entry.copy_of is not None:
                 if entry.copy_of not in values:
