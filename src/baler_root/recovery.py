@@ -223,6 +223,8 @@ def _decode(
     values: dict[int, NDArray[np.generic]] = {}
     first = 0
     for block, count in zip(blocks, layout, strict=True):
+        if block.header.codec >= len(codecs):
+            raise CorruptFileError(f"codec number {block.header.codec} of {len(codecs)}")
         page = Page(block.payload, columns[first : first + count])
         decoded = page.decode(get_codec(codecs[block.header.codec]))
         values.update({first + i: array for i, array in decoded.items()})
