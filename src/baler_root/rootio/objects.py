@@ -42,7 +42,9 @@ class CarriedObject:
     title: str
 
 
-def pack_objects(directory: uproot.ReadOnlyDirectory) -> tuple[bytes, list[CarriedObject], list[tuple[str, str]]]:
+def pack_objects(
+    directory: uproot.ReadOnlyDirectory,
+) -> tuple[bytes, list[CarriedObject], list[tuple[str, str]]]:
     """The objects of an open ROOT file as bytes (empty if there are none), their list, and what was left out.
 
     What was left out comes as (path, cause). All cycles are carried; trees are not objects.
@@ -95,7 +97,13 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
         at = dest.mkdir("/".join(item.parents)) if item.parents else dest
         raw = uproot.compression.compress(item.payload, dest.file.compression)
         key = at._cascading.add_object(
-            dest.file.sink, item.key.fClassName, item.name, item.title, raw, len(item.payload), big=item.is_big or None
+            dest.file.sink,
+            item.key.fClassName,
+            item.name,
+            item.title,
+            raw,
+            len(item.payload),
+            big=item.is_big or None,
         )
         if key.cycle > 1:
             list_newest_first(at)
@@ -159,14 +167,18 @@ class _Object:
         self.payload = chunk.get(cursor.index, cursor.index + self.key.fObjlen, cursor, {}).tobytes()
 
 
-def _objects_in(directory: Any, parents: tuple[str, ...], missing: list[tuple[str, str]]) -> Iterator[_Object]:
+def _objects_in(
+    directory: Any, parents: tuple[str, ...], missing: list[tuple[str, str]]
+) -> Iterator[_Object]:
     """All objects below, directory by directory, lower cycles before higher ones, and directories with no key."""
     keys = []
     for name in directory.keys(recursive=False, cycle=True):
         try:
             keys.append(directory.key(name))
         except KeyError:
-            missing.append(("/".join((*parents, name.rpartition(";")[0])), "uproot takes slashes in a name for folders"))
+            missing.append(
+                ("/".join((*parents, name.rpartition(";")[0])), "uproot takes slashes in a name for folders")
+            )
     order = {key.fName: at for at, key in reversed(list(enumerate(keys)))}
     for key in sorted(keys, key=lambda key: (order[key.fName], key.fCycle)):
         if key.fClassName in TREES:
@@ -242,7 +254,13 @@ class _MiniFile:
             else:
                 heads.append(
                     self._key(
-                        item.key.fClassName, item.name, item.title, item.payload, item.key.fCycle, parent_seek, big=item.is_big
+                        item.key.fClassName,
+                        item.name,
+                        item.title,
+                        item.payload,
+                        item.key.fCycle,
+                        parent_seek,
+                        big=item.is_big,
                     )
                 )
         for name, inside in below.items():
@@ -257,13 +275,30 @@ class _MiniFile:
         return start, len(self.data) - start
 
     def _key(
-        self, classname: str, name: str, title: str, payload: bytes, cycle: int, parent: int, *, big: bool = False
+        self,
+        classname: str,
+        name: str,
+        title: str,
+        payload: bytes,
+        cycle: int,
+        parent: int,
+        *,
+        big: bool = False,
     ) -> bytes:
         """Appends a key and what it stands for; the key's own bytes."""
         head = (_BIG if big else _SMALL).size
         size = self._key_size(classname, name, title) - _SMALL.size + head
         strings = string_bytes(classname) + string_bytes(name) + string_bytes(title)
-        fields = (size + len(payload), 1004 if big else 4, len(payload), 0, size, cycle, len(self.data), parent)
+        fields = (
+            size + len(payload),
+            1004 if big else 4,
+            len(payload),
+            0,
+            size,
+            cycle,
+            len(self.data),
+            parent,
+        )
         key = (_BIG if big else _SMALL).pack(*fields) + strings
         self.data += key + payload
         return key

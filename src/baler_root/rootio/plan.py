@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from baler_root.rootio.ttree import LETTERS, Leaf, OutBranch
+from baler_root.rootio.leaves import LETTERS, Leaf, OutBranch
 from baler_root.schema import Branch, Tree
 
 _NO_LEAF_NAME = re.compile(r"[\[\]/:]")
@@ -44,7 +44,8 @@ def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> T
 
     plan = TTreePlan()
     names = branch_names(tree)
-    flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if tree.children(i) and b.form is None]
+    parents = {branch.parent for branch in tree.branches}
+    flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and b.form is None]
     if flattened and tree.kind == "TTree":
         plan.notes.append(f"members of {_some(flattened)} are written as branches of the tree itself")
     leaves: dict[int, list[Leaf]] = {}
@@ -95,7 +96,9 @@ def natural_typename(leaf: Leaf, *, is_jagged: bool) -> str:
     return _TYPENAMES[leaf.letter] + "[]" * is_jagged + "".join(f"[{n}]" for n in leaf.shape)
 
 
-def _place(plan: TTreePlan, tree: Tree, position: int, name: str, leaves: list[Leaf], *, is_new: bool) -> None:
+def _place(
+    plan: TTreePlan, tree: Tree, position: int, name: str, leaves: list[Leaf], *, is_new: bool
+) -> None:
     branch = tree.branches[position]
     out = OutBranch(name, branch.title, leaves, position)
     if _is_leaf_list(branch, name):

@@ -15,7 +15,19 @@ from baler_root.schema import Tree
 
 _FORBIDDEN = re.compile(r"[./\\\s\x00-\x1f\x7f]")
 """ROOT refuses field names with dots, slashes, spaces and control characters."""
-_PRIMITIVES = {"bool", "int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "float32", "float64"}
+_PRIMITIVES = {
+    "bool",
+    "int8",
+    "uint8",
+    "int16",
+    "uint16",
+    "int32",
+    "uint32",
+    "int64",
+    "uint64",
+    "float32",
+    "float64",
+}
 
 
 @dataclass(slots=True)
@@ -78,7 +90,8 @@ class RNTupleWriter:
         self.plan = plan
         self.path = tree.path
         empty = {
-            position: ak.forms.from_dict(tree.branches[position].form).length_zero_array() for position in plan.fields
+            position: ak.forms.from_dict(tree.branches[position].form).length_zero_array()
+            for position in plan.fields
         }
         self._ntuple = directory.mkrntuple(name, self._record(empty, 0).layout.form, tree.title)
         self.cycle: int = self._ntuple._cascading.key.cycle
@@ -93,7 +106,9 @@ class RNTupleWriter:
             try:
                 self._ntuple.extend(self._record(arrays, length))
             except ValueError as error:
-                raise OutputError(f"RNTuple {self.path!r}: cluster does not match its fields: {error}") from error
+                raise OutputError(
+                    f"RNTuple {self.path!r}: cluster does not match its fields: {error}"
+                ) from error
             self.num_entries += length
 
     def close(self) -> None:
@@ -106,7 +121,9 @@ class RNTupleWriter:
         for position in self.plan.fields:
             layout = holdable(ak.to_packed(arrays[position]).layout, set())
             doc = self.plan.docs[position]
-            contents.append(layout.copy(parameters={**layout.parameters, "__doc__": doc} if doc else layout.parameters))
+            contents.append(
+                layout.copy(parameters={**layout.parameters, "__doc__": doc} if doc else layout.parameters)
+            )
         return ak.Array(ak.contents.RecordArray(contents, list(self.plan.fields.values()), length))
 
 
@@ -160,7 +177,7 @@ def _list(layout: Any, kind: str | None, notes: set[str]) -> Any:
     if isinstance(layout, c.RegularArray) and kind not in ("string", "bytestring") and layout.size > 0:
         content = layout.content[: len(layout) * layout.size]
         return c.RegularArray(holdable(content, notes), layout.size, len(layout))
-    elif isinstance(layout, c.RegularArray) and kind is None:
+    if isinstance(layout, c.RegularArray) and kind is None:
         notes.add("arrays of no elements written as lists")
     layout = layout.to_ListOffsetArray64(True)
     content = layout.content[: layout.offsets[-1]]
@@ -169,7 +186,9 @@ def _list(layout: Any, kind: str | None, notes: set[str]) -> Any:
             np.asarray(ak.to_packed(content, highlevel=False).data, np.uint8),
             parameters={"__array__": "char"} if kind == "string" else None,
         )
-        return c.ListOffsetArray(layout.offsets, content, parameters={"__array__": "string"} if kind == "string" else None)
+        return c.ListOffsetArray(
+            layout.offsets, content, parameters={"__array__": "string"} if kind == "string" else None
+        )
     return c.ListOffsetArray(layout.offsets, holdable(content, notes))
 
 

@@ -9,91 +9,24 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.rootio.leaves import IO_FEATURES, Leaf, OutBranch, fill_attributes, write_branch
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 
-LETTERS = {
-    "?": "O", "i1": "B", "u1": "b", "i2": "S", "u2": "s", "i4": "I", "u4": "i", "i8": "L", "u8": "l", "f4": "F", "f8": "D",
-}  # fmt: skip
-"""ROOT's letter of each dtype that a leaf can have."""
-
-_LIMITS = {"O": "??", "B": "bb", "S": "hh", "I": "ii", "L": "qq", "F": "ff", "D": "dd", "C": "ii"}
 _KEY_HEAD = struct.Struct(">ihiIhhqq")
 _BASKET_HEAD = struct.Struct(">HiiiiB")
 _BIG_KEY = 1004
 """Key version 4, with 64-bit positions."""
 _BASKET_LIMIT = 1 << 27
 """Bytes after which a cluster is cut into several baskets; ROOT's own limit is 2^30."""
-_IO_FEATURES = bytes.fromhex("400000070000 1aa12f10 00")
-"""An empty TIOFeatures: byte count, version 0 with its checksum, no bit set."""
 
 
 class DoesNotFitError(Exception):
     """Data that the planned TTree cannot hold, found while writing; the message is the cause."""
-
-
-@dataclass(slots=True, eq=False)
-class Leaf:
-    """One leaf: a number of a fixed shape, or a string."""
-
-    name: str
-    dtype: np.dtype[Any] | None
-    """None for strings."""
-    shape: tuple[int, ...] = ()
-    counter: Leaf | None = None
-    is_range: bool = False
-    maximum: int = 0
-    """Largest value of a counter; longest string, plus one."""
-    offset: int = 0
-    reference: int = 0
-
-    @property
-    def letter(self) -> str:
-        """ROOT's type letter, lower case for unsigned integers."""
-        return "C" if self.dtype is None else LETTERS[self.dtype.str[1:].replace("b1", "?")]
-
-    @property
-    def title(self) -> str:
-        """Name and dimensions, which is where ROOT and uproot find them."""
-        counter = f"[{self.counter.name}]" if self.counter else ""
-        return self.name + counter + "".join(f"[{n}]" for n in self.shape)
-
-
-@dataclass(slots=True, eq=False)
-class OutBranch:
-    """One branch to write, and where its baskets went."""
-
-    name: str
-    title: str
-    leaves: list[Leaf]
-    source: int | None
-    """Position of the branch its values come from; None for a counter made here."""
-    counts: int | None = None
-    """Position of the jagged branch whose list lengths a made counter holds."""
-    sizes: list[int] = field(default_factory=list)
-    entries: list[int] = field(default_factory=lambda: [0])
-    seeks: list[int] = field(default_factory=list)
-    tot_bytes: int = 0
-
-    @property
-    def is_jagged(self) -> bool:
-        """Whether entries have a variable number of values."""
-        return self.leaves[0].counter is not None
-
-    @property
-    def is_string(self) -> bool:
-        """Whether entries are strings."""
-        return self.leaves[0].dtype is None
-
-    @property
-    def leaf_list(self) -> str:
-        """The title ROOT gives a branch by default: `x/F:n/I`."""
-        return ":".join(f"{leaf.title}/{leaf.letter}" for leaf in self.leaves)
 
 
 class TTreeWriter:
@@ -128,7 +61,9 @@ class TTreeWriter:
                 assert counter is not None  # noqa: S101 - for the type checker
                 lengths = np.diff(offsets)
                 if not np.array_equal(counts.setdefault(counter, lengths), lengths):
-                    raise DoesNotFitError(f"lists of {branch.name!r} differ in length from others of {counter.name!r}")
+                    raise DoesNotFitError(
+                        f"lists of {branch.name!r} differ in length from others of {counter.name!r}"
+                    )
         for branch in self.branches:
             if branch.source is None:
                 values = counts[branch.leaves[0]]
@@ -141,7 +76,9 @@ class TTreeWriter:
                 values = flat_values(arrays[branch.source], branch.leaves)
                 leaf = branch.leaves[0]
                 if leaf in counts and not np.array_equal(values, counts[leaf]):
-                    raise DoesNotFitError(f"counter {leaf.name!r} differs from the list lengths it should count")
+                    raise DoesNotFitError(
+                        f"counter {leaf.name!r} differs from the list lengths it should count"
+                    )
                 self._fill_flat(branch, values)
         self.num_entries += length
 
@@ -149,8 +86,16 @@ class TTreeWriter:
         """Writes the tree's metadata and its key."""
         raw = bytes(self._metadata())
         stored = _compressed(raw, self._compression)
-        key = self._directory.add_object(self._sink, "TTree", self.name, self.title, stored, len(raw), big=True)
+        key = self._directory.add_object(
+            self._sink, "TTree", self.name, self.title, stored, len(raw), big=True
+        )
         self.cycle = key.cycle
+
+    def discard(self) -> None:
+        """Gives back the space of all baskets, when the tree will not be closed."""
+        for branch in self.branches:
+            for seek, size in zip(branch.seeks, branch.sizes, strict=True):
+                self._free.release(seek, seek + size)
 
     def _fill_flat(self, branch: OutBranch, values: NDArray[Any]) -> None:
         leaf = branch.leaves[0]
@@ -172,13 +117,17 @@ class TTreeWriter:
         leaf = branch.leaves[0]
         if content.dtype != leaf.dtype or content.shape[1:] != leaf.shape:
             if len(content):
-                raise DoesNotFitError(f"branch {branch.name!r} changes type to {content.dtype}{content.shape[1:]}")
+                raise DoesNotFitError(
+                    f"branch {branch.name!r} changes type to {content.dtype}{content.shape[1:]}"
+                )
             content = np.zeros((0, *leaf.shape), leaf.dtype)
         assert leaf.dtype is not None  # noqa: S101 - for the type checker
         size = leaf.dtype.itemsize * int(np.prod(leaf.shape))
         self._fill_lists(branch, offsets, content.astype(leaf.dtype.newbyteorder(">"), copy=False), size)
 
-    def _fill_strings(self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[np.uint8]) -> None:
+    def _fill_strings(
+        self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[np.uint8]
+    ) -> None:
         leaf = branch.leaves[0]
         lengths = np.diff(offsets)
         leaf.maximum = max(leaf.maximum, int(lengths.max(initial=0)) + 1)
@@ -192,7 +141,9 @@ class TTreeWriter:
         out[np.arange(int(offsets[-1])) + np.repeat(starts[:-1] + heads - offsets[:-1], lengths)] = content
         self._fill_lists(branch, starts, out, 1)
 
-    def _fill_lists(self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[Any], size: int) -> None:
+    def _fill_lists(
+        self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[Any], size: int
+    ) -> None:
         start, last = 0, len(offsets) - 1
         while start < last:
             limit = offsets[start] + _BASKET_LIMIT // size
@@ -203,13 +154,20 @@ class TTreeWriter:
             start = stop
 
     def _basket(
-        self, branch: OutBranch, data: bytes, entries: int, per_entry: int, offsets: NDArray[np.int64] | None = None
+        self,
+        branch: OutBranch,
+        data: bytes,
+        entries: int,
+        per_entry: int,
+        offsets: NDArray[np.int64] | None = None,
     ) -> None:
         strings = string_bytes("TBasket") + string_bytes(branch.name) + string_bytes(self.name)
         head = _KEY_HEAD.size + len(strings) + _BASKET_HEAD.size
         last = head + len(data)
         if last >= 1 << 30:
-            raise DoesNotFitError(f"one entry of branch {branch.name!r} has {len(data):,} bytes, too many for a basket")
+            raise DoesNotFitError(
+                f"one entry of branch {branch.name!r} has {len(data):,} bytes, too many for a basket"
+            )
         if offsets is not None:
             places = (offsets + head).astype(">i4")
             places[-1] = 0
@@ -234,17 +192,19 @@ class TTreeWriter:
             out.named(self.name, self.title)
             with out.versioned(2):  # TAttLine: colour, style, width
                 out.pack("hhh", 602, 1, 1)
-            _fill_attributes(out)
+            fill_attributes(out)
             with out.versioned(2):  # TAttMarker: colour, style, size
                 out.pack("hhf", 1, 1, 1.0)
             out.pack("qqqqqd", self.num_entries, tot, zipped, 0, zipped, 1.0)
-            out.pack("iiiii", 0, 25, 0, 1000, 0)  # timer, scan field, update, entry offset length, cluster ranges
+            out.pack(
+                "iiiii", 0, 25, 0, 1000, 0
+            )  # timer, scan field, update, entry offset length, cluster ranges
             out.pack("qqqqqq", 10**12, 10**12, 0, -300_000_000, -30_000_000, 10**6)
             out.pack("BB", 0, 0)  # cluster range ends and sizes: none
-            out.data += _IO_FEATURES
+            out.data += IO_FEATURES
             with out.object_array(len(self.branches)):
                 for branch in self.branches:
-                    self._write_branch(out, branch)
+                    write_branch(out, branch, self.num_entries)
             leaves = [leaf for branch in self.branches for leaf in branch.leaves]
             with out.object_array(len(leaves)):
                 for leaf in leaves:
@@ -268,56 +228,6 @@ class TTreeWriter:
                     out.named(name, expression)
                 out.string("")  # the option under which it is listed
 
-    def _write_branch(self, out: TBuffer, branch: OutBranch) -> None:
-        baskets = len(branch.seeks)
-        room = max(10, baskets + 1)
-        variable = branch.is_jagged or branch.is_string
-        with out.pointed_to("TBranch"), out.versioned(13):
-            out.named(branch.name, branch.title, bits=1 << 22)  # kDoNotUseBufferMap
-            _fill_attributes(out)
-            # ROOT finds out from sizes whether a basket is compressed; a setting here makes it expect that all are.
-            out.pack("iiiiq", 0, 32000, 1000 if variable else 0, baskets, self.num_entries)
-            out.data += _IO_FEATURES
-            out.pack("iIiqqqq", 0, room, 0, self.num_entries, 0, branch.tot_bytes, sum(branch.sizes))
-            with out.object_array(0):
-                pass
-            with out.object_array(len(branch.leaves)):
-                for leaf in branch.leaves:
-                    _write_leaf(out, leaf)
-            with out.object_array(0):
-                pass
-            for values, fmt in ((branch.sizes, ">i4"), (branch.entries, ">i8"), (branch.seeks, ">i8")):
-                out.pack("B", 1)
-                padded = np.zeros(room, fmt)
-                padded[: len(values)] = values
-                out.data += padded.tobytes()
-            out.string("")
-
-
-def _write_leaf(out: TBuffer, leaf: Leaf) -> None:
-    """A leaf, or a reference where a jagged leaf before it has already brought its counter along."""
-    if leaf.reference:
-        out.refer(leaf.reference)
-        return
-    letter = leaf.letter
-    with out.pointed_to("TLeaf" + letter.upper()) as leaf.reference, out.versioned(1):
-        with out.versioned(2):
-            out.named(leaf.name, leaf.title)
-            count = leaf.maximum if leaf.dtype is None else int(np.prod(leaf.shape))
-            size = 1 if leaf.dtype is None else leaf.dtype.itemsize
-            out.pack("iii??", count, size, leaf.offset, leaf.is_range, letter.islower())
-            if leaf.counter is None:
-                out.refer()
-            else:
-                _write_leaf(out, leaf.counter)
-        limits = _LIMITS[letter.upper()]
-        out.pack(limits.upper() if letter.islower() else limits, 0, leaf.maximum)
-
-
-def _fill_attributes(out: TBuffer) -> None:
-    with out.versioned(2):  # TAttFill: colour, style
-        out.pack("hh", 0, 1001)
-
 
 def list_parts(array: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Offsets (int64, from 0) and content (NumPy, native order) of an array of lists or strings."""
@@ -337,7 +247,9 @@ def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
     import awkward as ak
 
     if array.layout.is_record:
-        packed = [(leaf.name, leaf.dtype.newbyteorder(">"), leaf.shape) for leaf in leaves if leaf.dtype is not None]
+        packed = [
+            (leaf.name, leaf.dtype.newbyteorder(">"), leaf.shape) for leaf in leaves if leaf.dtype is not None
+        ]
         out = np.empty(len(array), np.dtype(packed))
         for leaf in leaves:
             out[leaf.name] = ak.to_numpy(array[leaf.name], allow_missing=False)
@@ -359,7 +271,7 @@ def _add_streamers(file: Any) -> None:
     import uproot.models
     from uproot.writing._cascade import RawStreamerInfo
 
-    leaves = [getattr(uproot.models.TLeaf, f"Model_TLeaf{letter}_v1") for letter in _LIMITS]
+    leaves = [getattr(uproot.models.TLeaf, f"Model_TLeaf{letter}_v1") for letter in "OBSILFDC"]
     found = {}
     for model in (*leaves, uproot.models.TBranch.Model_TBranch_v13, uproot.models.TTree.Model_TTree_v20):
         for raw in model.class_rawstreamers:
