@@ -33,7 +33,7 @@ class Zlib:
         self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
     ) -> tuple[bytes, list[float]]:
         payload = zlib.compress(b"".join(column.tobytes() for column in columns))
-        return payload, [len(payload) / max(1, len(columns))] * len(columns)
+        return payload, [len(payload) / max(1, len(specs))] * len(specs)
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -78,7 +78,9 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
 
     def add(*points: EntryPoint) -> None:
         registry.get_codec.cache_clear()
-        monkeypatch.setattr(registry, "entry_points", lambda group: [*installed, *points])
+        monkeypatch.setattr(
+            registry, "entry_points", lambda group: [p for p in (*installed, *points) if p.group == group]
+        )
 
     yield add
     registry.get_codec.cache_clear()

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, BinaryIO
 
 from baler_root.batch import Column
-from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, VERSION_MINOR, BlockKind
+from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
 from baler_root.reader import TreeReader, open_file
 from baler_root.summary import summarise_branches
 
@@ -28,7 +28,7 @@ def inspect(path: str | os.PathLike[str] | BinaryIO) -> dict[str, Any]:
         return {
             "path": file.path,
             "size": container.size,
-            "format": f"{VERSION_MAJOR}.{VERSION_MINOR}",
+            "format": f"{VERSION_MAJOR}.{container.trailer.minor}",
             "codecs": list(container.manifest.codecs),
             "models": [],
             "parts": parts,

@@ -6,6 +6,7 @@ The values were made as integer x step + low, and can be kept as those integers 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Any, Self
@@ -31,7 +32,13 @@ class Lattice:
             return None
         low, high, bits = float(match[1]), float(match[2]), int(match[3])
         step = (high - low) / (1 << bits) if bits <= 32 else 0.0
-        return cls(step, low) if high > low and step > 0 and np.isfinite([low, step]).all() else None
+        lattice = cls(step, low)
+        return lattice if high > low and lattice.is_sound else None
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the values of all integers are finite."""
+        return self.step > 0 and math.isfinite(self.low + self.step * (1 << 32))
 
     def integers(self, values: NDArray[Any]) -> NDArray[np.uint32] | None:
         """The integers behind the values; None unless every value comes back bit for bit."""
@@ -51,4 +58,5 @@ class Lattice:
         scaled = integers.astype(np.float64)
         scaled *= self.step
         scaled += self.low
-        return scaled.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):
+            return scaled.astype(dtype, copy=False)

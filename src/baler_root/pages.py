@@ -96,7 +96,7 @@ class Page:
     def __init__(self, payload: memoryview, columns: Sequence[Column]) -> None:
         cursor = Cursor(payload)
         directory = Cursor(unpack_bytes(cursor, MAX_PAGE_LENGTH))
-        self.entries = [_read_entry(directory, column.shape) for column in columns]
+        self.entries = [_read_entry(directory, column) for column in columns]
         self._dtypes = [column.dtype for column in columns]
         directory.finish("the page directory")
         if sum(e.length * e.spec.dtype.itemsize for e in self.entries if e.spec) > MAX_PAGE_LENGTH:
@@ -122,7 +122,7 @@ class Page:
         return out
 
 
-def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
+def _read_entry(directory: Cursor, column: Column) -> Entry:
     kind = directory.byte()
     length = directory.varint()
     if length > MAX_COLUMN_LENGTH:
@@ -135,6 +135,9 @@ def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
         raise CorruptFileError(f"unknown kind of column {kind}")
     lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
     recipe, directory.at = Recipe.from_bytes(directory.data, directory.at)
+    held = np.can_cast(recipe.dtype, column.dtype) if lattice is None else recipe.dtype.kind == "u"
+    if not held or (lattice is not None and (column.dtype.kind != "f" or not lattice.is_sound)):
+        raise CorruptFileError(f"{recipe.dtype} symbols cannot become a column of {column.dtype}")
     dtype = recipe.dtype
     if recipe.kind != "exact":
         itemsize = directory.byte()
@@ -147,4 +150,4 @@ def _read_entry(directory: Cursor, shape: tuple[int, ...]) -> Entry:
     deltas = np.frombuffer(directory.take(count * _POSITION.itemsize), dtype=_POSITION)
     outliers = np.frombuffer(directory.take(count * recipe.dtype.itemsize), dtype=recipe.dtype)
     positions = np.cumsum(deltas, dtype=np.int64)
-    return Entry(length, None, recipe, SymbolSpec(dtype, length, shape), positions, outliers, lattice)
+    return Entry(length, None, recipe, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice)

@@ -131,6 +131,11 @@ class TreeReader:
                     sources[cluster, column] = entry.copy_of
         more = {self.page_of(cluster, source)[0] for (cluster, _), source in sources.items()} - pages.keys()
         pages.update(self.open_pages(sorted(more)))
+        for (cluster, column), source in sources.items():
+            (page, position), (origin, place) = self.page_of(cluster, column), self.page_of(cluster, source)
+            copied, entry = pages[page][0].entries[position], pages[origin][0].entries[place]
+            if entry.copy_of is not None or entry.length != copied.length or not self._alike(column, source):
+                raise CorruptFileError(f"{self.container.describe(page)}: a copy of a column that is not like it")
         wanted: dict[PageId, set[int]] = {}
         for cluster in clusters:
             for column in columns:
@@ -154,6 +159,11 @@ class TreeReader:
                 values[column] = array if array.dtype == dtype else array.astype(dtype)
             out.append(values)
         return out
+
+    def _alike(self, one: int, other: int) -> bool:
+        """Whether a column can be kept as a copy of the other: the same type, or integers of any width."""
+        dtypes = {self.columns[one].dtype, self.columns[other].dtype}
+        return len(dtypes) == 1 or all(dtype.kind in "bui" for dtype in dtypes)
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of the stored branches at these positions, entries `start` to `stop`."""

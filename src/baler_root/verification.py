@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, BinaryIO
 
 from baler_root.batch import Progress
 from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.cluster import Plan, flatten
-from baler_root.container.layout import BlockKind
 from baler_root.container.read import PageId
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
 from baler_root.reader import FileReader, TreeReader, open_file
@@ -49,7 +49,6 @@ def verify(
     """
     with open_file(path) as file:
         result = Verification(file.path)
-        file.container.check_head()
         result.problems += _check_blocks(file)
         total = sum(tree.cluster_offsets[-1] for tree in _owners(file))
         done = 0
@@ -72,16 +71,20 @@ def _owners(file: FileReader) -> Iterator[TreeReader]:
 
 
 def _check_blocks(file: FileReader) -> list[str]:
-    """Problems in blocks that are not pages."""
+    """Problems in blocks that are not pages, those that later ones replace included."""
+    container = file.container
+    checks: list[Callable[[], object]] = [container.check_head]
+    checks += [partial(container.check_block, block) for block in container.manifest.blocks]
+    checks += [partial(container.check_superseded, *part) for part in container.manifest.superseded]
+    checks += [partial(getattr, tree, "statistics") for tree in _owners(file)]
+    checks.append(partial(getattr, file, "objects_blob"))
     problems = []
-    for kind, tree, _, _ in file.container.manifest.blocks:
+    for check in checks:
         try:
-            file.container.read_block(BlockKind(kind), tree)
-            if kind == BlockKind.STATISTICS:
-                _ = file.trees[tree].statistics
-        except (FormatError, ValueError, IndexError) as error:
+            check()
+        except FormatError as error:
             problems.append(str(error))
-    return problems
+    return list(dict.fromkeys(problems))
 
 
 def _check_cluster(tree: TreeReader, cluster: int, result: Verification) -> None:

@@ -128,6 +128,8 @@ class Trailer:
     """End of the previous generation's trailer (the file size then); 0 for the first."""
     critical: int = 0
     ancillary: int = 0
+    minor: int = VERSION_MINOR
+    """Minor format version of whoever wrote it."""
 
     def pack(self) -> bytes:
         """The trailer as written, its own XXH3-64 and the tail magic included."""
@@ -140,7 +142,7 @@ class Trailer:
             self.critical,
             self.ancillary,
             VERSION_MAJOR,
-            VERSION_MINOR,
+            self.minor,
             0,
             TAIL_MAGIC,
         )
@@ -179,7 +181,7 @@ class Trailer:
             raise TruncatedFileError(f"{where}: {file_size} bytes, but {length} were written")
         if not HEAD.size <= offset <= offset + size == length - TRAILER.size or previous > offset:
             raise CorruptFileError(f"{where}: the footer is said to lie at {offset}+{size}, outside the file")
-        return cls(offset, size, digest, length, previous, critical, ancillary)
+        return cls(offset, size, digest, length, previous, critical, ancillary, minor)
 
 
 def pack_head() -> bytes:
@@ -187,8 +189,8 @@ def pack_head() -> bytes:
     return HEAD.pack(HEAD_MAGIC, VERSION_MAJOR, VERSION_MINOR, 0)
 
 
-def check_head(data: bytes, where: str) -> None:
-    """Raise FormatError unless `data` starts as a .baler file of a version known here."""
+def check_head(data: bytes, where: str) -> int:
+    """The minor version at the start of a .baler file; raises FormatError unless it is one that can be read here."""
     if len(data) < HEAD.size or data[:4] != HEAD_MAGIC[:4]:
         raise CorruptFileError(f"{where}: not a .baler file (it does not start with the .baler magic)")
     magic, major, minor, zero = HEAD.unpack(data[: HEAD.size])
@@ -203,3 +205,4 @@ def check_head(data: bytes, where: str) -> None:
         )
     if (major, zero) != (VERSION_MAJOR, 0):
         raise CorruptFileError(f"{where}: the head of the file is damaged")
+    return int(minor)

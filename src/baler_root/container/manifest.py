@@ -118,7 +118,7 @@ class Manifest:
 def canonical_json(document: Json) -> bytes:
     """The one spelling of a JSON document: sorted keys, no spaces, UTF-8, no NaN."""
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode("utf-8", "surrogateescape")
+    return text.encode("utf-8", "backslashreplace")
 
 
 def _tree_to_json(tree: StoredTree) -> Json:
@@ -210,6 +210,8 @@ def _check(tree: StoredTree) -> None:
             raise CorruptFileError(f"{where}: the number of lists is wrong")
         if any(table >= len(tree.tables) for table in tree.lists):
             raise CorruptFileError(f"{where}: a list of an unknown table")
+    elif tree.clusters or tree.layouts or tree.layout or tree.lists:
+        raise CorruptFileError(f"{where}: repeats another tree, yet has clusters of its own")
     if len(tree.bounds) != sum(column.has_values for column in columns):
         raise CorruptFileError(f"{where}: the number of bounds is wrong")
 

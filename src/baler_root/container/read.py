@@ -24,7 +24,7 @@ from baler_root.container.layout import (
     check_head,
     open_block,
 )
-from baler_root.container.manifest import Manifest
+from baler_root.container.manifest import Block, Manifest
 from baler_root.errors import CorruptFileError, TruncatedFileError
 from baler_root.varint import Cursor
 
@@ -60,7 +60,7 @@ class Container:
             check_head(bytes(source.read([(0, min(self.size, HEAD.size))])[0]), self.name)
             raise TruncatedFileError(f"{self.name}: {self.size} bytes are too few for a .baler file")
         if source.local:
-            self.check_head()
+            check_head(bytes(self.read_raw(0, HEAD.size)), self.name)
         tail_size = min(self.size, TAIL_SIZE)
         tail = source.read([(self.size - tail_size, tail_size)])[0]
         self.trailer = Trailer.unpack(tail[-TRAILER.size :], self.size, self.name)
@@ -120,10 +120,17 @@ class Container:
             raise CorruptFileError(f"{self.name}: a page table of {len(self.pages)} rows, {count} are needed")
         for position, tree in enumerate(self.manifest.trees):
             same = tree.same_as
-            if same is not None and (same >= position or self.manifest.trees[same].same_as is not None):
+            if same is None:
+                continue
+            if same >= position or self.manifest.trees[same].same_as is not None:
                 raise CorruptFileError(
                     f"{self.name}: tree {position} repeats tree {same}, which is not stored before"
                 )
+            other = self.manifest.trees[same]
+            if [b.form for b in tree.schema.branches] != [b.form for b in other.schema.branches] or (
+                tree.schema.num_entries != other.schema.num_entries
+            ):
+                raise CorruptFileError(f"{self.name}: tree {position} repeats tree {same}, which is of another kind")
         return first
 
     def _check_tiling(self) -> None:
@@ -195,18 +202,33 @@ class Container:
 
     def read_block(self, kind: BlockKind, tree: int = 0) -> memoryview | None:
         """The payload of the last block of this kind and tree; None when there is none."""
-        for number, owner, offset, size in reversed(self.manifest.blocks):
-            if number == kind and owner == tree:
-                where = f"{self.name}: {kind.name.lower()} block (bytes {offset}-{offset + size})"
-                header, payload, _ = open_block(self._source.read([(offset, size)])[0], where)
-                if header != BlockHeader(kind, tree):
-                    raise CorruptFileError(f"{where}: is a {header.kind.name.lower()} block")
-                return payload
+        for block in reversed(self.manifest.blocks):
+            if block[:2] == (kind, tree):
+                return self.check_block(block)
         return None
+
+    def check_block(self, block: Block) -> memoryview:
+        """The payload of a block that is not a page; raises CorruptFileError unless it is whole and as named."""
+        kind, tree, offset, size = block
+        known = kind in BlockKind.__members__.values()
+        where = f"{self.name}: {BlockKind(kind).name.lower() if known else kind} block (bytes {offset}-{offset + size})"
+        header, payload, _ = open_block(self.read_raw(offset, size), where)
+        if header != BlockHeader(header.kind, tree) or header.kind != kind:
+            raise CorruptFileError(f"{where}: is a {header.kind.name.lower()} block of tree {header.tree}")
+        return payload
+
+    def check_superseded(self, offset: int, size: int) -> None:
+        """Raise FormatError unless a footer and trailer of an earlier generation are whole."""
+        where = f"{self.name}: earlier footer (bytes {offset}-{offset + size})"
+        data = self.read_raw(offset, size)
+        Trailer.unpack(data[-TRAILER.size :], offset + size, where)
+        open_block(data[: -TRAILER.size], where)
 
     def check_head(self) -> None:
         """Raise FormatError unless the first bytes are as written."""
-        check_head(bytes(self._source.read([(0, HEAD.size)])[0]), self.name)
+        minor = check_head(bytes(self.read_raw(0, HEAD.size)), self.name)
+        if minor > self.trailer.minor:
+            raise CorruptFileError(f"{self.name}: the head of the file is damaged (its version is not the trailer's)")
 
 
 def open_container(path: str | os.PathLike[str] | BinaryIO, **options: Any) -> Container:
