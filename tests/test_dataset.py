@@ -186,6 +186,16 @@ def test_fields_take_formulas_and_cuts(mixed: Paths) -> None:
         assert tree.arrays(["none_*"]).fields == []
 
 
+def test_steps_are_at_least_one_entry(mixed: Paths) -> None:
+    with baler_root.open(mixed[1]) as file:
+        assert len(list(file["Events"].iterate("x", step_size=np.int64(50)))) == 2
+        for size in (0, -5):
+            with pytest.raises(ConfigError, match="at least one entry"):
+                list(file["Events"].iterate("x", step_size=size))
+        with pytest.raises(TypeError):
+            list(file["Events"].iterate("x", step_size=2.5))
+
+
 def test_other_interpretations_are_refused(mixed: Paths) -> None:
     with baler_root.open(mixed[1]) as file, pytest.raises(ConfigError, match="no other interpretation"):
         file["Events"].arrays({"x": ">i8"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +14,12 @@ import numpy as np
 import pytest
 import uproot
 from conftest import data_path
+from fake_source import FakeFile
 from same import assert_same
 
 import baler_root
+from baler_root.dataset import File
+from baler_root.errors import SourceError
 
 
 class Sample(NamedTuple):
@@ -220,6 +225,22 @@ def test_pandas(pair: Pair) -> None:
     both(pair, lambda t: list(t.iterate([flat], library="pd", step_size=17, entry_stop=50)))
 
 
+def test_pandas_wants_awkward_pandas_for_lists(pair: Pair) -> None:
+    """Same error, or same result, as uproot."""
+    pytest.importorskip("pandas")
+    if not pair.sample.jagged:
+        return
+    call = lambda t: t.arrays([pair.sample.jagged], library="pd", entry_stop=20)
+    if importlib.util.find_spec("awkward_pandas") is None:
+        for tree in (pair.ours, pair.theirs):
+            with pytest.raises(ModuleNotFoundError, match="awkward-pandas"):
+                call(tree)
+    else:
+        assert [list(x) for x in call(pair.ours).iloc[:, 0]] == [
+            list(x) for x in call(pair.theirs).iloc[:, 0]
+        ]
+
+
 def test_iterate_by_entries(pair: Pair) -> None:
     names = [name for name in (pair.sample.flat, pair.sample.jagged) if name]
     stop = 1000
@@ -319,6 +340,35 @@ def test_objects_groups_and_stl(file: str, tree: str, compressed: Callable[[str,
             both(pair, lambda t, name=name: t[name].array(entry_stop=5))
             if "Model" not in branch.interpretation:
                 both(pair, lambda t, name=name: t[name].array(entry_stop=5, library="np"))
+
+
+@pytest.mark.slow
+def test_every_branch_of_the_coverage_files(data_dir: Path) -> None:
+    """Whatever uproot can read, in both libraries, but for objects that are classes there (`library="np"`)."""
+    compared = 0
+    for path in sorted((data_dir / "coverage").glob("uproot-*.root")):
+        with uproot.open(path) as theirs:
+            trees = [key for key, name in theirs.classnames().items() if name == "TTree"]
+            if not trees:
+                continue
+            with contextlib.ExitStack() as stack:
+                try:
+                    ours = stack.enter_context(File(FakeFile(path, trees[:1])))
+                except SourceError:  # no tree, or none that uproot can open
+                    continue
+                for name, branch in list(ours[trees[0]].items())[:150]:
+                    models = [
+                        b.interpretation for b in (branch, *branch.all_below()) if "Model" in b.interpretation
+                    ]
+                    for library in ("ak",) if models else ("ak", "np"):
+                        try:
+                            expected = theirs[trees[0]][name].array(entry_stop=3, library=library)
+                        except Exception:  # noqa: BLE001  # uproot cannot read it
+                            continue
+                        if not branch.missing:
+                            assert_same(branch.array(entry_stop=3, library=library), expected)
+                            compared += 1
+    assert compared > 5000
 
 
 RNTUPLES = [

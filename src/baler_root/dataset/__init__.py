@@ -1,4 +1,14 @@
-"""Files, trees and branches of `.baler` files, read with the names, defaults and results of uproot."""
+"""Files, trees and branches of `.baler` files, read with the names, defaults and results of uproot.
+
+Where the results differ from uproot's on the original file:
+
+- Arrays come as uproot interpreted the branches; another interpretation cannot be chosen.
+- `library="np"`: objects such as TLorentzVector are structured values, not instances of Python classes.
+- Groups in groups of branches can be read on their own.
+- RNTuples: formulas, aliases and cuts work; an expression that is no name of a field is an error.
+- `concatenate` of files without entries gives an empty array of the right type.
+- Caches, executors and virtual arrays are uproot's affair and no arguments here.
+"""
 
 from __future__ import annotations
 

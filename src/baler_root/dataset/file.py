@@ -96,7 +96,8 @@ def split_path(path: str) -> tuple[str, str | None]:
 def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **options: Any) -> Any:  # noqa: A001
     """The `.baler` file at a path, in a file object, or behind an fsspec URL, as a directory of trees.
 
-    `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. `options` go to fsspec.
+    `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. `options` go to fsspec,
+    but for `executor`: a thread pool in which pages are decoded.
     Raises SourceError when the file cannot be reached, FormatError when it is damaged.
     """
     from baler_root.reader import open_file

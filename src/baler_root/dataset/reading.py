@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from operator import index
 from types import TracebackType
 from typing import Any, Self
 
@@ -12,6 +13,7 @@ from baler_root.dataset.request import Expressions, How, Plan, Request, entry_ra
 from baler_root.dataset.rntuple import RNTuplePlan
 from baler_root.dataset.ttree import TTreePlan
 from baler_root.dataset.window import Window
+from baler_root.errors import ConfigError
 
 
 class Readable(Node):
@@ -103,7 +105,9 @@ class Readable(Node):
         plan = self._plan(request)
         if not plan.branches:
             return
-        step = step_size if isinstance(step_size, int) else self._entries_in(step_size, plan.branches)
+        step = self._entries_in(step_size, plan.branches) if isinstance(step_size, str) else index(step_size)
+        if step < 1:
+            raise ConfigError(f"step_size={step_size!r}: a step is at least one entry")
         window = Window(self._tree.read, plan.branches, self._tree.source.cluster_offsets)
         for first in range(start, stop, step):
             last = min(first + step, stop)
