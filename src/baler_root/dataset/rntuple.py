@@ -38,6 +38,8 @@ class RNTuplePlan:
         if names is not None:
             if filters.name is not None:
                 raise ConfigError("an RNTuple takes expressions or filter_name, not both")
+            for name in names:
+                self._check_carried(name)
             patterns = [name for name in names if self._matches(name)]
             formulas = [name for name in names if name not in patterns]
             filters = replace(filters, name=string_test(patterns))
@@ -47,6 +49,12 @@ class RNTuplePlan:
         self._asked = formulas
         self._tops = [top for top in node.tree.branches if top.position in self._keep and top.is_stored]
         self.branches = sorted({top.position for top in self._tops} | set(self._formulas.positions))
+
+    def _check_carried(self, name: str) -> None:
+        """Raise SourceError when this is a field that was not carried."""
+        branch = self._node.get(name)
+        if branch is not None:
+            branch.needed()
 
     def _matches(self, name: str) -> bool:
         """Whether an expression is a name or filter that finds something, or can only be a filter."""
