@@ -50,6 +50,14 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def root(session: nox.Session) -> None:
+    """Let real ROOT read what is written back (a pre-release, some 700 MB)."""
+    session.install(*PINNED, "-e.", *group("test"))
+    session.install("--pre", "ROOT")
+    session.run("pytest", "tests/test_real_root.py", *session.posargs)
+
+
+@nox.session(default=False)
 def minimums(session: nox.Session) -> None:
     """Run the tests with the lowest versions the package says it works with."""
     extras = PROJECT["project"]["optional-dependencies"].values()

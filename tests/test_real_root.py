@@ -1,0 +1,64 @@
+"""Real ROOT reads what `decompress` writes (`nox -s root`; ROOT is a pre-release on PyPI of some 700 MB)."""
+
+from __future__ import annotations
+
+import importlib.util
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import baler_root
+
+if importlib.util.find_spec("ROOT") is None:
+    pytest.skip("ROOT is not installed (pip install --pre ROOT)", allow_module_level=True)
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    ROOT = importlib.import_module("ROOT")
+
+
+def sums(path: Path, tree: str) -> dict[str, float]:
+    """What RDataFrame adds up in each column of numbers or lists of numbers, and the number of entries."""
+    frame = ROOT.RDataFrame(tree, str(path))
+    wanted = {}
+    for name in map(str, frame.GetColumnNames()):
+        kind = str(frame.GetColumnType(name))
+        if kind.count("<") <= 1 and "string" not in kind and not kind.startswith("_"):
+            wanted[name] = frame.Sum(name)
+    found = {name: float(action.GetValue()) for name, action in wanted.items()}
+    return {**found, "entries": float(frame.Count().GetValue())}
+
+
+def expected(path: Path, tree: str) -> dict[str, float]:
+    """The same from the `.baler` file."""
+    with baler_root.open(path) as file:
+        arrays = file[tree].arrays()
+        found = {
+            name: float(ak.sum(ak.values_astype(ak.flatten(arrays[name], axis=None), np.float64)))
+            for name in arrays.fields
+        }
+    return {**found, "entries": float(len(arrays))}
+
+
+@pytest.mark.parametrize("kind", ["ttree", "rntuple"])
+@pytest.mark.parametrize(
+    ("name", "tree"),
+    [("agc_muons_100k", "Events"), ("cms_hep_tutorial_zz", "events"), ("atlas_4lep_data_A", "mini")],
+)
+def test_sums_are_the_same(
+    tmp_path: Path, data_file: Callable[..., Path], name: str, tree: str, kind: Any
+) -> None:
+    packed, back = tmp_path / "a.baler", tmp_path / "back.root"
+    baler_root.compress(data_file("real", f"{name}.root"), packed)
+    baler_root.decompress(packed, back, kind=kind)
+    found, wanted = sums(back, tree), expected(packed, tree)
+    common = found.keys() & wanted.keys()
+    assert "entries" in common
+    assert len(common) >= 6
+    for column in sorted(common):
+        assert found[column] == pytest.approx(wanted[column], rel=1e-4, abs=1e-3, nan_ok=True), column
