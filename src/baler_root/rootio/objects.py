@@ -69,9 +69,10 @@ def pack_objects(
 
 
 def unpack_objects(blob: bytes) -> uproot.ReadOnlyDirectory:
-    """The packed objects as an open directory; uproot reads them as it would read the source file."""
+    """The packed objects (none for no bytes) as an open directory, read by uproot as it would read the source."""
     import uproot
 
+    blob = blob or _MiniFile().build([], [])
     return uproot.open(io.BytesIO(blob), array_cache=None, object_cache=None)
 
 

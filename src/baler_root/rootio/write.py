@@ -123,10 +123,10 @@ def _write_tree(
             except DoesNotFitError as error:
                 causes = [str(error)]
         if kind == "ttree":
-            raise SourceError(_refusal(tree, "a TTree", causes, "write an RNTuple instead (--kind rntuple)"))
+            raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
     fields = plan_rntuple(tree)
     if fields.causes:
-        raise SourceError(_refusal(tree, "an RNTuple", fields.causes, "leave those branches out"))
+        raise SourceError(_refusal(tree, "an RNTuple", fields.causes, "No ROOT file can hold these; baler_root.open reads them."))
     because = [f"written as RNTuple, since a TTree cannot hold {cause}" for cause in causes]
     return _fill_rntuple(directory, name, tree, fields, because, clusters, progress)
 
@@ -200,7 +200,7 @@ def _absent(tree: Tree) -> list[str]:
 
 
 def _refusal(tree: Tree, what: str, causes: list[str], advice: str) -> str:
-    return f"tree {tree.path!r} does not fit {what}: " + "; ".join(causes) + f". To go on, {advice}."
+    return f"tree {tree.path!r} does not fit {what}: " + "; ".join(causes) + f". {advice}"
 
 
 def _read_back(path: str | Path | IO[bytes], checks: list[_Check]) -> None:
