@@ -45,6 +45,8 @@ def payload(key: Any) -> bytes:
 
 def members(value: Any, depth: int = 8) -> Any:
     """What uproot reads of an object, in a form that can be compared; NaN equals NaN."""
+    if isinstance(value, str):  # uproot's strings are models too, with an address in what they print
+        return "".join(value)
     if depth and isinstance(value, uproot.model.Model):
         own = {name: members(inner, depth - 1) for name, inner in value.members.items()}
         inside = [members(inner, depth - 1) for inner in value] if isinstance(value, Sequence) else []
