@@ -137,10 +137,22 @@ def storage_dtype(primitive: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 def plain_form(array: ak.Array) -> Form:
     """The form of an array once packed, as a plain dictionary without buffer names."""
+    form: Form = _normalise(_packed(array).layout.form.to_dict(verbose=False))
+    return form
+
+
+def _packed(array: ak.Array) -> ak.Array:
+    """The array in one contiguous piece; options of which none is missing by index, as they are when some are."""
     import awkward as ak
 
-    form: Form = _normalise(ak.to_packed(array).layout.form.to_dict(verbose=False))
-    return form
+    def by_index(layout: Any, **_: Any) -> Any:
+        unmasked = isinstance(layout, ak.contents.UnmaskedArray)
+        return layout.to_IndexedOptionArray64() if unmasked else None
+
+    packed = ak.to_packed(array)
+    if "UnmaskedArray" not in str(packed.layout.form):
+        return packed
+    return ak.to_packed(ak.transform(by_index, packed))
 
 
 def _normalise(form: Any) -> Any:
@@ -172,7 +184,7 @@ def take_apart(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
     """
     import awkward as ak
 
-    found, _, buffers = ak.to_buffers(ak.to_packed(array), form_key="{id}", byteorder="<")
+    found, _, buffers = ak.to_buffers(_packed(array), form_key="{id}", byteorder="<")
     if (plain := _normalise(found.to_dict(verbose=False))) != form:
         raise SourceError(f"the type changes along the entries: {plain} after {form}")
     out = []
@@ -201,12 +213,38 @@ def put_together(
         array = ak.from_buffers(
             _with_offsets(form), length, container, buffer_key="{form_key}-{attribute}", byteorder="<"
         )
-        problem = "" if is_plain(form) else ak.validity_error(array)
+        problem = "" if is_plain(form) else _wild_index(array.layout)
     except (ValueError, TypeError, AssertionError) as error:
         problem = str(error)
     if problem:
         raise CorruptFileError(f"columns do not fit together: {problem}")
     return array
+
+
+def _wild_index(layout: Any) -> str:
+    """Which index or tag points outside what it picks from; empty when none does."""
+    contents = (
+        layout.contents
+        if hasattr(layout, "contents")
+        else [layout.content]
+        if hasattr(layout, "content")
+        else []
+    )
+    if layout.is_union:
+        tags, index = np.asarray(layout.tags), np.asarray(layout.index)[: len(layout.tags)]
+        if len(tags) and not 0 <= tags.min() <= tags.max() < len(contents):
+            return f"tags from {tags.min()} to {tags.max()} for {len(contents)} types"
+        for tag, content in enumerate(contents):
+            own = index[tags == tag]
+            if len(own) and not 0 <= own.min() <= own.max() < len(content):
+                return f"union index from {own.min()} to {own.max()} for {len(content)} values"
+    elif layout.is_indexed:
+        index = np.asarray(layout.index)
+        if len(index) and not (-1 if layout.is_option else 0) <= index.min() <= index.max() < len(
+            layout.content
+        ):
+            return f"index from {index.min()} to {index.max()} for {len(layout.content)} values"
+    return next((problem for content in contents if (problem := _wild_index(content))), "")
 
 
 _FORMS: dict[int, Any] = {}
