@@ -261,6 +261,17 @@ def test_field_names_are_those_that_root_takes() -> None:
     assert len(trees[0].notes) == 5
 
 
+def test_the_anchor_is_described_as_root_does_it() -> None:
+    _, file = written(tree_of({"x": np.arange(3)}, kind="RNTuple"))
+    info = file.file.streamers["ROOT::RNTuple"][2]
+    with uproot.open(data_path("coverage", "ntpl001_staff_rntuple_v1-0-0-0.root")) as by_root:
+        expected = by_root.file.streamers["ROOT::RNTuple"][2]
+        assert info.member("fCheckSum") == expected.member("fCheckSum")
+        for one, other in zip(info.elements, expected.elements, strict=True):
+            for member in ("fName", "fType", "fSize", "fTypeName", "fArrayLength"):
+                assert one.member(member) == other.member(member)
+
+
 @pytest.mark.parametrize("kind", ["ttree", "rntuple"])
 def test_trees_without_entries(kind: Any) -> None:
     columns = {"x": ak.Array([[1.5]])[:0], "s": ak.Array(["a"])[:0], "n": np.zeros(0, "i2")}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from baler_root.errors import OutputError
+from baler_root.rootio.anchor import declare_anchor
 from baler_root.rootio.plan import branch_names
 from baler_root.schema import Tree
 
@@ -93,6 +94,7 @@ class RNTupleWriter:
             position: ak.forms.from_dict(tree.branches[position].form).length_zero_array()
             for position in plan.fields
         }
+        declare_anchor(directory.file)
         self._ntuple = directory.mkrntuple(name, self._record(empty, 0).layout.form, tree.title)
         self.cycle: int = self._ntuple._cascading.key.cycle
         self.num_entries = 0
