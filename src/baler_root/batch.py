@@ -145,14 +145,19 @@ def _packed(array: ak.Array) -> ak.Array:
     """The array in one contiguous piece; options of which none is missing by index, as they are when some are."""
     import awkward as ak
 
-    def by_index(layout: Any, **_: Any) -> Any:
-        unmasked = isinstance(layout, ak.contents.UnmaskedArray)
-        return layout.to_IndexedOptionArray64() if unmasked else None
-
     packed = ak.to_packed(array)
     if "UnmaskedArray" not in str(packed.layout.form):
         return packed
-    return ak.to_packed(ak.transform(by_index, packed))
+    return ak.Array(_options_by_index(packed.layout))
+
+
+def _options_by_index(layout: Any) -> Any:
+    """The same layout without UnmaskedArray; `ak.transform` would simplify unions on the way."""
+    if hasattr(layout, "contents"):
+        layout = layout.copy(contents=[_options_by_index(content) for content in layout.contents])
+    elif hasattr(layout, "content"):
+        layout = layout.copy(content=_options_by_index(layout.content))
+    return layout.to_IndexedOptionArray64() if type(layout).__name__ == "UnmaskedArray" else layout
 
 
 def _normalise(form: Any) -> Any:
