@@ -182,6 +182,12 @@ def test_counters_order_titles_and_aliases_are_those_of_the_source() -> None:
     assert back.arrays(["twice"])["twice"].to_list() == [[3.0, 5.0], [], [7.0]]
 
 
+def test_an_rntuple_as_a_ttree_gets_the_titles_that_root_gives() -> None:
+    columns = {"x": np.zeros((3, 2, 2), "f4"), "v": ak.Array([[1], [], [2]]), "s": ak.Array(["a", "b", "c"])}
+    _, file = written(tree_of(columns, kind="RNTuple"), kind="ttree")
+    assert [b.title for b in file["t"].branches] == ["x[2][2]/F", "nv/I", "v[nv]/L", "s/C"]
+
+
 def test_vectors_of_the_same_lengths_share_a_counter() -> None:
     columns = {
         "jet_pt": ak.Array([[1.5], [], [2.5, 3.5]]),

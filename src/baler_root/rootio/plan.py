@@ -101,7 +101,7 @@ def _place(
 ) -> None:
     branch = tree.branches[position]
     out = OutBranch(name, branch.title, leaves, position)
-    if _is_leaf_list(branch, name):
+    if _is_leaf_list(branch, name) or (tree.kind == "RNTuple" and not branch.title):
         out.title = out.leaf_list
     plan.branches.append(out)
     if len(leaves) == 1:
@@ -118,7 +118,7 @@ def _place(
 def _is_leaf_list(branch: Branch, name: str) -> bool:
     """Whether the title only repeats what ROOT derives from the leaves, and must follow them."""
     title = branch.title
-    return title in ("", name, branch.name) or bool(_LEAF_LIST.fullmatch(title) and re.search("[/[]", title))
+    return title in (name, branch.name) or bool(_LEAF_LIST.fullmatch(title) and re.search("[/[]", title))
 
 
 class _NoLeafError(Exception):
