@@ -171,7 +171,7 @@ def test_counters_order_titles_and_aliases_are_those_of_the_source() -> None:
     assert [b.name for b in back.branches] == list(columns)
     assert [b.title for b in back.branches] == [
         "Muon_pt of all muons",
-        "nMuon/i",
+        "",
         "Muon_q of all muons",
         "met/D",
     ]
