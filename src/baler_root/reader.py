@@ -135,7 +135,9 @@ class TreeReader:
             (page, position), (origin, place) = self.page_of(cluster, column), self.page_of(cluster, source)
             copied, entry = pages[page][0].entries[position], pages[origin][0].entries[place]
             if entry.copy_of is not None or entry.length != copied.length or not self._alike(column, source):
-                raise CorruptFileError(f"{self.container.describe(page)}: a copy of a column that is not like it")
+                raise CorruptFileError(
+                    f"{self.container.describe(page)}: a copy of a column that is not like it"
+                )
         wanted: dict[PageId, set[int]] = {}
         for cluster in clusters:
             for column in columns:
@@ -175,13 +177,14 @@ class TreeReader:
         parts = self._read_parts(clusters, columns)
         lengths = [self.stored.clusters[cluster] for cluster in clusters]
         shared: dict[tuple[int, ...], Values] = {}
-        out = {}
-        for branch in branches:
+
+        def assemble(branch: int) -> ak.Array:
             array = self._assemble(branch, parts, lengths, shared)
             if clusters and (start > offsets[first] or stop < offsets[last]):
-                array = array[start - offsets[first] : stop - offsets[first]]
-            out[branch] = array
-        return out
+                return array[start - offsets[first] : stop - offsets[first]]
+            return array
+
+        return dict(zip(branches, self._file.map(assemble, branches), strict=True))
 
     def _read_parts(self, clusters: list[int], columns: list[int]) -> list[dict[int, Values]]:
         """`read_columns`, with the last cluster remembered: who iterates in small steps meets it again."""
