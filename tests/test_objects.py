@@ -40,7 +40,7 @@ FILES = [
 def payload(key: Any) -> bytes:
     """The uncompressed bytes behind a key."""
     chunk, cursor = key.get_uncompressed_chunk_cursor()
-    return chunk.get(cursor.index, cursor.index + key.fObjlen, cursor, {}).tobytes()
+    return bytes(chunk.get(cursor.index, cursor.index + key.fObjlen, cursor, {}))
 
 
 def members(value: Any, depth: int = 8) -> Any:

@@ -338,6 +338,15 @@ def test_branches_that_were_not_carried_are_named() -> None:
     assert file["t"].keys() == ["x"]
 
 
+@pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
+def test_a_tree_none_of_whose_branches_was_carried(kind: Any) -> None:
+    tree = Tree("t", 1, kind, "", 3, (Branch("y", None, "TH1D", missing="no interpretation"),))
+    trees, file = written((tree, lambda: iter([{}])))
+    assert file["t"].keys() == []
+    assert file["t"].num_entries == (3 if kind == "TTree" else 0)
+    assert trees[0].kind == kind
+
+
 def test_no_cluster_is_held_longer_than_needed() -> None:
     alive: list[int] = []
 

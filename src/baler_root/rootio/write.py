@@ -188,6 +188,8 @@ def _fill(
             first = {position: arrays[position][:_CHECKED_ENTRIES] for position in stored}
         writer.extend(arrays, length)
         progress(length)
+    if not stored and isinstance(writer, TTreeWriter):
+        writer.num_entries = tree.num_entries
     if stored and writer.num_entries != tree.num_entries:
         raise OutputError(
             f"tree {tree.path!r}: its clusters have {writer.num_entries} entries instead of {tree.num_entries}"
