@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import collections
 import json
+import os
 import re
 import resource
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -44,22 +46,23 @@ def cause(error: Exception) -> str:
     return f"{type(error).__name__}: {re.sub(r'[0-9]+', 'N', re.sub(r'/[^ ]+', '…', text))}"[:100]
 
 
-def find(file: Any, tree: str, path: str) -> Any:
-    """The branch of this path, or of its last part where the parents could not be written."""
-    owner = file[tree]
-    for name in (path, path.replace("/", "."), path.rsplit("/", maxsplit=1)[-1]):
-        if name in owner:
-            return owner[name]
-    raise KeyError(path)
+def branches_of(file: Any, tree: str) -> dict[str, Any]:
+    """The branches of a tree of another file by path, by path with dots, and by their own names."""
+    if file is None or tree not in file:
+        return {}
+    found = list(file[tree].iteritems(recursive=True, full_paths=True))
+    out = {path.rpartition("/")[2]: branch for path, branch in reversed(found)}
+    return out | {path.replace("/", "."): branch for path, branch in found} | dict(found)
 
 
-def compare(original: ak.Array, file: Any, tree: str, path: str) -> str:
-    """`same`, or what is wrong with the branch of another file."""
-    if file is None:
-        return "no file"
+def compare(original: ak.Array, others: dict[str, Any], path: str) -> str:
+    """`same`, or what is wrong with the branch in another file."""
+    names = (path, path.replace("/", "."), path.rpartition("/")[2])
+    branch = next((others[name] for name in names if name in others), None)
+    if branch is None:
+        return "missing"
     try:
-        again = find(file, tree, path).array(library="ak")
-        return difference(original, again) or "same"
+        return difference(original, branch.array(library="ak")) or "same"
     except Exception as error:  # noqa: BLE001  # the table wants the cause, whatever it is
         return cause(error)
 
@@ -85,13 +88,14 @@ def cover(path: Path) -> Iterator[dict[str, str]]:
         root, _ = (None, "") if failed or back_failed else attempt(uproot.open, back)
         names = source.keys(filter_classname=["TTree", "TNtuple*", "ROOT::*RNTuple"], cycle=False)
         for name in dict.fromkeys(names):
+            in_baler, in_root = branches_of(baler, name), branches_of(root, name)
             for key, branch in sources.leaves(source[name]):
                 array, unread = read(branch)
                 row = {"file": path.stem, "tree": name, "branch": key, "uproot": unread or "same"}
                 row["baler"] = row["decompress"] = ""
                 if array is not None:
-                    row["baler"] = failed or compare(array, baler, name, key)
-                    row["decompress"] = failed or back_failed or compare(array, root, name, key)
+                    row["baler"] = failed or compare(array, in_baler, key)
+                    row["decompress"] = failed or back_failed or compare(array, in_root, key)
                 yield row
 
 
@@ -131,9 +135,11 @@ def main() -> None:
             print(json.dumps(row), flush=True)
         return
     rows: list[dict[str, str]] = []
-    for path in sources.files("coverage", "real"):
-        rows += cover_apart(path)
-        print(f"{path.stem}: {len(rows)} branches so far", file=sys.stderr, flush=True)
+    files = sources.files("coverage", "real")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, found in zip(files, pool.map(cover_apart, files), strict=True):
+            rows += found
+            print(f"{path.stem}: {len(rows)} branches so far", file=sys.stderr, flush=True)
     readable = [row for row in rows if row["uproot"] == "same"]
     share = {stage: sum(row[stage] == "same" for row in readable) for stage in ("baler", "decompress")}
     summary = {
