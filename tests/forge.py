@@ -43,18 +43,22 @@ class Forger:
                 for kind, tree, offset, size in container.manifest.blocks
             ]
 
-    def write(
+    def write(self, target: Path, **parts: Any) -> Path:
+        """The file that `build` builds, as `target`."""
+        target.write_bytes(self.build(**parts))
+        return target
+
+    def build(
         self,
-        target: Path,
         *,
-        manifest: Callable[[Json], None] = lambda document: None,
-        page: Callable[[PageId, bytes], bytes] = lambda page, payload: payload,
+        manifest: Callable[[Json], None] = lambda _: None,
+        page: Callable[[PageId, bytes], bytes] = lambda _, payload: payload,
         table: Callable[[bytes], bytes] = lambda table: table,
         text: Callable[[bytes], bytes] = lambda text: text,
         packed: Callable[[bytes], bytes] = lambda packed: packed,
-        trailer: Callable[[bytearray], None] = lambda trailer: None,
-    ) -> Path:
-        """The file as `target`, after each part went through its function.
+        trailer: Callable[[bytearray], None] = lambda _: None,
+    ) -> bytes:
+        """The file's bytes, after each part went through its function.
 
         `manifest` changes the document in place, `text` the JSON, `packed` its packed bytes; `trailer` may change
         anything but the digest, which is made right afterwards.
@@ -81,5 +85,4 @@ class Forger:
         tail = bytearray(Trailer(len(out), len(block), digest, len(out) + len(block) + TRAILER.size).pack())
         trailer(tail)
         tail[-16:-8] = struct.pack("<Q", xxhash.xxh3_64_intdigest(bytes(tail[:-16])))
-        target.write_bytes(out + block + tail)
-        return target
+        return bytes(out + block + tail)

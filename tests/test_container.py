@@ -177,7 +177,7 @@ def test_other_files_are_refused(data: bytes, tmp_path: Path) -> None:
 
 
 def test_root_files_are_refused_by_name(jagged_root: Path) -> None:
-    with pytest.raises(CorruptFileError, match="not a .baler file"):
+    with pytest.raises(CorruptFileError, match=r"not a \.baler file"):
         baler_root.open(jagged_root)
 
 

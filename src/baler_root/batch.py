@@ -7,6 +7,8 @@ and can be cut anywhere. `formats/pages.md#columns` has the rules in words.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +27,12 @@ Form = dict[str, Any]
 
 _INDEX = {"i8": "int8", "u8": "uint8", "i32": "int32", "u32": "uint32", "i64": "int64"}
 _LISTS = ("ListOffsetArray", "ListArray")
+_PRIMITIVE = re.compile(
+    r"bool|u?int(8|16|32|64)|float(16|32|64)|complex(64|128)|(datetime|timedelta)64(\[\d*[a-zA-Zμ]+\])?"
+)
+
+MAX_ROW = 1 << 28
+"""Values that a fixed-size array may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +94,21 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
 
         if name == "NumpyArray":
             dtype, extra = storage_dtype(node["primitive"])
-            inner = (*shape, *node.get("inner_shape", ()), *extra)
+            inner = (*shape, *_sizes(node.get("inner_shape", ())), *extra)
             yield Column(branch, f"{number}-data", "text" if text else "data", dtype, table, inner, field)
         elif name in _LISTS:
             opened = new_table()
+            if node["offsets"] not in _INDEX:
+                raise SourceError(f"lists with offsets of type {node['offsets']!r:.40} cannot be stored")
             yield replace(column("offsets", "counts", "u32"), opens=opened)
             text = node.get("parameters", {}).get("__array__") in ("string", "bytestring")
             yield from visit(node["content"], opened, (), field, text)
         elif name == "RegularArray":
-            yield from visit(node["content"], table, (*shape, node["size"]), field)
+            yield from visit(node["content"], table, (*shape, *_sizes([node["size"]])), field)
         elif name == "RecordArray":
-            fields = node.get("fields") or map(str, range(len(node["contents"])))
+            fields = node.get("fields") or list(map(str, range(len(node["contents"]))))
+            if not all(isinstance(inner_name, str) for inner_name in fields):
+                raise SourceError(f"record fields {fields!r:.40} cannot be stored: names are text")
             for inner_name, content in zip(fields, node["contents"], strict=True):
                 yield from visit(content, table, shape, f"{field}.{inner_name}" if field else inner_name)
         elif name in ("IndexedArray", "IndexedOptionArray"):
@@ -123,16 +135,22 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
     yield from visit(form, 0, (), "")
 
 
+def _sizes(sizes: Sequence[Any]) -> tuple[int, ...]:
+    """The lengths of fixed-size axes, once they are known to be lengths."""
+    if not all(type(size) is int and 0 <= size <= MAX_ROW for size in sizes) or math.prod(sizes) > MAX_ROW:
+        raise SourceError(f"fixed-size arrays of shape {sizes!r:.40} cannot be stored")
+    return tuple(sizes)
+
+
 def storage_dtype(primitive: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """How a primitive is held: dtype and inner shape (complex numbers as pairs, times as int64)."""
+    if not _PRIMITIVE.fullmatch(primitive):
+        raise SourceError(f"values of type {primitive:.40} cannot be stored")
     if primitive.startswith("complex"):
         return np.dtype(f"float{int(primitive[7:]) // 2}"), (2,)
     if primitive.startswith(("datetime64", "timedelta64")):
         return np.dtype("int64"), ()
-    dtype = np.dtype(primitive)
-    if dtype.kind not in "biuf" or dtype.itemsize > 8:
-        raise SourceError(f"values of type {primitive} cannot be stored")
-    return dtype, ()
+    return np.dtype(primitive), ()
 
 
 def plain_form(array: ak.Array) -> Form:
@@ -219,8 +237,8 @@ def put_together(
             _with_offsets(form), length, container, buffer_key="{form_key}-{attribute}", byteorder="<"
         )
         problem = "" if is_plain(form) else _wild_index(array.layout)
-    except (ValueError, TypeError, AssertionError) as error:
-        problem = str(error)
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        problem = f"{type(error).__name__}: {error}"
     if problem:
         raise CorruptFileError(f"columns do not fit together: {problem}")
     return array

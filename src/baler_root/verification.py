@@ -71,13 +71,14 @@ def _owners(file: FileReader) -> Iterator[TreeReader]:
 
 
 def _check_blocks(file: FileReader) -> list[str]:
-    """Problems in blocks that are not pages, those that later ones replace included."""
+    """Problems in blocks that are not pages, those that later ones replace included, and in the branches' types."""
     container = file.container
     checks: list[Callable[[], object]] = [container.check_head]
     checks += [partial(container.check_block, block) for block in container.manifest.blocks]
     checks += [partial(container.check_superseded, *part) for part in container.manifest.superseded]
     checks += [partial(getattr, tree, "statistics") for tree in _owners(file)]
     checks.append(partial(getattr, file, "objects_blob"))
+    checks += [partial(tree.read, [branch], 0, 0) for tree in file.trees for branch in tree.schema.stored()]
     problems = []
     for check in checks:
         try:
