@@ -107,25 +107,34 @@ class RemoteFile:
             self._fs, self._path = fsspec.core.url_to_fs(url, **options)
             size = self._fs.size(self._path)
         except FileNotFoundError:
-            raise SourceError(f"{url}: no such file") from None
-        except (ImportError, ValueError, OSError) as error:
-            raise SourceError(f"{url}: cannot be opened ({error})") from None
+            raise SourceError(f"{url}: no such file, or the server does not give it") from None
+        except Exception as error:  # whatever the file system's own library raises
+            raise SourceError(f"{url}: cannot be opened ({_cause(error)})") from error
         if size is None:
             raise SourceError(f"{url}: the server does not tell the size of the file; download it first")
         self.size = int(size)
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
         merged = coalesce(ranges)
-        parts = self._fs.cat_ranges(
-            [self._path] * len(merged), [a for a, _ in merged], [a + n for a, n in merged], on_error="raise"
-        )
+        starts, stops = [a for a, _ in merged], [a + n for a, n in merged]
+        try:
+            parts = self._fs.cat_ranges([self._path] * len(merged), starts, stops, on_error="raise")
+        except Exception as error:
+            raise SourceError(f"{self.name}: cannot be read ({_cause(error)})") from error
         for (offset, size), part in zip(merged, parts, strict=True):
             if len(part) != size:
-                raise TruncatedFileError(f"{self.name}: {len(part)} bytes at {offset}, {size} were expected")
+                raise TruncatedFileError(
+                    f"{self.name}: {len(part)} bytes at {offset}, {size} were expected; either the file has changed, "
+                    "or the server cannot send ranges: download the file first then"
+                )
         return split(ranges, merged, [memoryview(part) for part in parts])
 
     def close(self) -> None:
         """fsspec file systems are shared and cached by fsspec: nothing to release."""
+
+
+def _cause(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def coalesce(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
