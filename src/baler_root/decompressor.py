@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 
 from baler_root.batch import Progress
 from baler_root.container.write import AtomicFile
-from baler_root.errors import ConfigError
+from baler_root.errors import BalerError, ConfigError, OutputError
 from baler_root.reader import TreeReader, open_file
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ def decompress(
                 progress=None if progress is None else _counter(progress, total),
             )
             output.commit()
+        except BalerError:
+            raise
+        except OSError as error:
+            reason = error.strerror or error
+            raise OutputError(f"{target}: cannot be written ({reason}); nothing is left") from error
         finally:
             output.discard()
     return Decompression(os.fspath(source), os.fspath(target), Path(target).stat().st_size, tuple(written))
