@@ -89,7 +89,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     words = sys.argv[1:]
     rows: list[dict[str, Any]] = []
-    for path in sources.files("real", "generated"):
+    for path in sorted(sources.files("real", "generated"), key=lambda path: path.stat().st_size):
         if words and not any(word in path.stem for word in words):
             continue
         trees = [tree for tree in sources.read(path) if tree.branches]
@@ -101,8 +101,6 @@ def main() -> None:
     summary = summarise(rows)
     shown = ("file", "bound", "baler", "best rival", "over best", "over lzma9", "over bare", "seconds")
     results.show("File sizes [bytes]", [{key: row[key] for key in shown} for row in rows], summary)
-    if not words:
-        results.store("scoreboard", rows, summary)
 
 
 if __name__ == "__main__":
