@@ -95,9 +95,10 @@ def main() -> None:
         trees = [tree for tree in sources.read(path) if tree.branches]
         for bound in BOUNDS:
             rows.append(compare(path, trees, bound))
-            print(
-                f"{path.stem} {bound}: {rows[-1]['over best']} of {rows[-1]['best rival']}", file=sys.stderr
-            )
+            ratio, best = rows[-1]["over best"], rows[-1]["best rival"]
+            print(f"{path.stem} {bound}: {ratio} of {best}", file=sys.stderr)
+        if not words:
+            results.store("scoreboard", rows, summarise(rows))
     summary = summarise(rows)
     shown = ("file", "bound", "baler", "best rival", "over best", "over lzma9", "over bare", "seconds")
     results.show("File sizes [bytes]", [{key: row[key] for key in shown} for row in rows], summary)
