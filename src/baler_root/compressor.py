@@ -128,7 +128,7 @@ def compress(
     get_codec(codec)
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
-    skip: dict[str, str] = {}
+    skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             return _compress(
@@ -136,9 +136,9 @@ def compress(
                 skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
-            if not skip_unsupported or error.branch in skip:
+            if not skip_unsupported or (error.tree, error.branch) in skip:
                 raise
-            skip[error.branch] = error.why
+            skip[error.tree, error.branch] = error.why
 
 
 def _compress(
@@ -151,7 +151,7 @@ def _compress(
     jobs: int,
     overwrite: bool,
     skip_unsupported: bool,
-    skip: dict[str, str],
+    skip: dict[tuple[str, str], str],
     progress: Progress | None,
 ) -> Summary:
     from baler_root.rootio.objects import pack_objects
@@ -210,10 +210,16 @@ def _compress(
 
 
 def _plan_tree(
-    root: RootSource, key: str, rules: Rules, codec: str, cluster_size: int | str, skip: dict[str, str]
+    root: RootSource,
+    key: str,
+    rules: Rules,
+    codec: str,
+    cluster_size: int | str,
+    skip: dict[tuple[str, str], str],
 ) -> _TreeJob:
     """All decisions about one tree."""
-    tree = root.open_tree(key, list(skip))
+    path = key.rpartition(";")[0]
+    tree = root.open_tree(key, [branch for owner, branch in skip if owner == path])
     schema = tree.schema
     draft = Plan(schema, (), ())
     columns = draft.columns
@@ -241,12 +247,12 @@ def _bound(rules: Rules, schema: Tree, column: Column) -> tuple[ErrorBound, str]
 
 def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:
     """Entries of a cluster of this many entries, or of this size in memory."""
-    if isinstance(cluster_size, int) or cluster_size.strip().isdigit():
+    if isinstance(cluster_size, int) or cluster_size.strip().isdecimal():
         entries = int(cluster_size)
         if entries < 1:
             raise ConfigError(f"cluster size {cluster_size}: at least one entry is needed")
         return min(entries, max(1, int(MAX_CLUSTER_SIZE / 2 / max(entry_size, 1e-9))))
-    parts = re.fullmatch(r"\s*([0-9.]+)\s*([kMG]i?B|B)\s*", cluster_size)
+    parts = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([kMG]i?B|B)\s*", cluster_size)
     if parts is None:
         raise ConfigError(
             f"cluster size {cluster_size!r}: write a number of entries, or a size such as '64 MB'"
@@ -254,7 +260,7 @@ def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:
     number, unit = parts.groups()
     size = float(number) * (1024 if "i" in unit else 1000) ** " kMG".index(unit[0].replace("B", " "))
     if not 1 <= size <= MAX_CLUSTER_SIZE:
-        raise ConfigError(f"cluster size {cluster_size!r}: at most {MAX_CLUSTER_SIZE >> 20} MB are allowed")
+        raise ConfigError(f"cluster size {cluster_size!r}: from 1 B to {MAX_CLUSTER_SIZE >> 20} MiB are allowed")
     return max(1, int(size / max(entry_size, 1e-9)))
 
 

@@ -106,4 +106,4 @@ def _kind(tree: StoredTree) -> tuple[Any, ...]:
     """What two trees must have in common to be joined."""
     schema = tree.schema
     branches = [(b.name, b.parent, b.typename, b.form) for b in schema.branches]
-    return schema.path, schema.kind, branches, tree.bounds, tree.same_as
+    return schema.path, schema.kind, branches, [bound for bound, _ in tree.bounds], tree.same_as

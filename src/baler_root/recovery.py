@@ -71,23 +71,33 @@ def _recover(file: LocalFile, target: Path, like: str | os.PathLike[str] | None,
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
     with ContainerWriter(target, overwrite) as writer:
-        trees = []
+        trees: list[StoredTree] = []
         for number, tree in enumerate(schema.trees):
             saved = _save_tree(writer, number, tree, found, schema.codecs)
+            if saved.same_as is not None:
+                entry_count = trees[saved.same_as].schema.num_entries
+                saved = replace(saved, schema=replace(saved.schema, num_entries=entry_count))
+            else:
+                path = tree.schema.path
+                clusters[path] = clusters.get(path, 0) + len(saved.clusters)
+                entries[path] = entries.get(path, 0) + saved.schema.num_entries
             trees.append(saved)
-            clusters[tree.schema.path] = len(saved.clusters)
-            entries[tree.schema.path] = saved.schema.num_entries
         if not any(clusters.values()):
             raise CorruptFileError(f"{file.name}: no cluster is whole; nothing can be saved")
 
+        carried = next((b for b in reversed(blocks) if b.header.kind is BlockKind.OBJECTS), None)
+        if carried is not None and schema.objects:
+            writer.write_block(BlockKind.OBJECTS, bytes(carried.payload))
+
         def manifest(written: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
-            provenance = {**schema.provenance, "recovered": True}
             return Manifest(
                 tuple(trees),
                 schema.codecs,
+                directories=schema.directories,
+                objects=schema.objects if carried is not None else (),
                 blocks=tuple(written),
                 superseded=tuple(superseded),
-                provenance=provenance,
+                provenance={**schema.provenance, "recovered": True},
             )
 
         writer.finish(manifest)
@@ -153,7 +163,7 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: st
             f"{where}: neither footer nor schema is left; name a whole file of the same trees with --like"
         )
     with open_container(like) as container:
-        return container.manifest
+        return replace(container.manifest, objects=())
 
 
 def _manifest_section(payload: memoryview) -> memoryview:
@@ -188,7 +198,7 @@ def _save_tree(
                 continue
             try:
                 values = _decode(tree, layout, [found[page] for page in pages], codecs)
-            except (FormatError, UnknownCodecError):
+            except (FormatError, UnknownCodecError, IndexError):
                 continue
             first = 0
             for page, count in zip(pages, layout, strict=True):

@@ -36,17 +36,17 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float
     nans = 0
     low = high = float("nan")
     if len(decoded):
-        low, high = float(decoded.min()), float(decoded.max())
+        low, high = decoded.min().item(), decoded.max().item()
         if isnan(low):
             missing = np.isnan(decoded)
             nans = int(missing.sum())
             kept = decoded[~missing]
             if len(kept):
-                low, high = float(kept.min()), float(kept.max())
+                low, high = kept.min().item(), kept.max().item()
     return (
         _outward(errors.max, np.inf),
-        errors.rms,
-        errors.mean,
+        _single(errors.rms),
+        _single(errors.mean),
         _outward(low, -np.inf),
         _outward(high, np.inf),
         nans,
@@ -71,11 +71,16 @@ def digest_of(columns: Sequence[NDArray[Any]]) -> int:
 
 def _outward(value: float, toward: float) -> float:
     """`value` as float32, moved one step `toward` if rounding went the other way."""
+    rounded = _single(value)  # compared as Python numbers, of any size: NumPy would round `value` first
+    if (toward > 0 and rounded < value) or (toward < 0 and rounded > value):
+        return float(np.nextafter(np.float32(rounded), np.float32(toward)))
+    return rounded
+
+
+def _single(value: float) -> float:
+    """`value` rounded to float32; infinite where it is too large."""
     with np.errstate(over="ignore", invalid="ignore"):
-        rounded = np.float32(value)
-        if (toward > 0 and rounded < value) or (toward < 0 and rounded > value):
-            rounded = np.nextafter(rounded, np.float32(toward))
-    return float(rounded)
+        return float(np.float32(value))
 
 
 def pack_statistics(records: NDArray[Any]) -> bytes:

@@ -129,7 +129,11 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
             if key not in root.classnames:
                 result.problems.append(f"{source}: has no tree {key!r}")
                 continue
-            handles = root.open_handles(key, tree.schema)
+            try:
+                handles = root.open_handles(key, tree.schema)
+            except SourceError as error:
+                result.problems.append(f"{source}: {error}")
+                continue
             plan = Plan(tree.schema, tuple(ErrorBound.parse(bound) for bound, _ in tree.bounds), ())
             for cluster, (start, stop) in enumerate(
                 zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)

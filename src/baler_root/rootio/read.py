@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -159,21 +159,26 @@ class RootSource:
             raise SourceError(f"{self.path}: tree {key!r} cannot be read ({cause(error)})") from error
 
     def open_handles(self, key: str, schema: Tree) -> SourceTree:
-        """The tree behind a key once more, without reading a sample: its schema is known."""
+        """The tree behind a key once more, without reading a sample: its schema is known.
+
+        Raises SourceError when the tree has other branches or entries than the schema.
+        """
         tree = self.directory[key]
-        handles: dict[int, Any] = {}
-        position = 0
 
-        def visit(owner: Any) -> None:
-            nonlocal position
+        def visit(owner: Any) -> Iterator[Any]:
             for item in owner.branches if schema.kind == "TTree" else owner.fields:
-                if schema.branches[position].form is not None:
-                    handles[position] = item
-                position += 1
-                visit(item)
+                yield item
+                yield from visit(item)
 
-        visit(tree)
-        return SourceTree(schema, handles)
+        items = list(visit(tree))
+        names, known = [item.name for item in items], [branch.name for branch in schema.branches]
+        if names != known:
+            odd = next((f"{a!r} for {b!r}" for a, b in zip(names, known, strict=False) if a != b), "some are missing")
+            raise SourceError(f"tree {key!r} has {len(names)} branches, not the {len(known)} of the schema ({odd})")
+        if int(tree.num_entries) != schema.num_entries:
+            raise SourceError(f"tree {key!r} has {tree.num_entries} entries, not {schema.num_entries}")
+        stored = schema.stored()
+        return SourceTree(schema, {position: items[position] for position in stored})
 
 
 def _open_ttree(tree: Any, path: str, cycle: int, skip: Sequence[str]) -> SourceTree:
