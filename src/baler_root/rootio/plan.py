@@ -31,8 +31,8 @@ class TTreePlan:
     branches: list[OutBranch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """What differs from the source."""
-    causes: list[str] = field(default_factory=list)
-    """Why a TTree cannot hold this tree, branch by branch; empty when it can."""
+    causes: list[tuple[str, str]] = field(default_factory=list)
+    """Why a TTree cannot hold this tree, (branch, cause); empty when it can."""
 
 
 def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreePlan:
@@ -47,7 +47,7 @@ def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> T
     parents = {branch.parent for branch in tree.branches}
     flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and b.form is None]
     if flattened and tree.kind == "TTree":
-        plan.notes.append(f"members of {_some(flattened)} are written as branches of the tree itself")
+        plan.notes.append(f"members of {some(flattened)} are written as branches of the tree itself")
     leaves: dict[int, list[Leaf]] = {}
     jagged: list[int] = []
     for position in tree.stored():
@@ -63,7 +63,7 @@ def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> T
             else:
                 jagged += [position] if is_list else []
         if found is not None:
-            plan.causes.append(f"{tree.path_of(position)} ({branch.typename}): {found}")
+            plan.causes.append((f"{tree.path_of(position)} ({branch.typename})", found))
     if plan.causes:
         return plan
     made = _assign_counters(tree, first, leaves, jagged, names, share=share)
@@ -230,6 +230,7 @@ def _counter_name(names: list[str]) -> str:
     return "n" + (common or names[0])
 
 
-def _some(names: list[str], most: int = 5) -> str:
+def some(names: list[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

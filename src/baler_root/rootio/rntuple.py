@@ -41,8 +41,8 @@ class RNTuplePlan:
     """Field description of each stored branch."""
     notes: list[str] = field(default_factory=list)
     """What differs from the source."""
-    causes: list[str] = field(default_factory=list)
-    """Why an RNTuple cannot hold this tree, branch by branch; empty when it can."""
+    causes: list[tuple[str, str]] = field(default_factory=list)
+    """Why an RNTuple cannot hold this tree, (branch, cause); empty when it can."""
 
 
 def plan_rntuple(tree: Tree) -> RNTuplePlan:
@@ -68,7 +68,7 @@ def plan_rntuple(tree: Tree) -> RNTuplePlan:
         try:
             holdable(layout, notes)
         except _NoFieldError as error:
-            plan.causes.append(f"{tree.path_of(position)} ({branch.typename}): {error}")
+            plan.causes.append((f"{tree.path_of(position)} ({branch.typename})", str(error)))
         plan.notes += [f"{tree.path_of(position)}: {branch.typename}: {note}" for note in sorted(notes)]
     return plan
 

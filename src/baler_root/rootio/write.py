@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first
-from baler_root.rootio.plan import TTreePlan, plan_ttree
+from baler_root.rootio.plan import TTreePlan, plan_ttree, some
 from baler_root.rootio.rntuple import RNTuplePlan, RNTupleWriter, holdable, plan_rntuple
 from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
 from baler_root.schema import Tree, TreeKind
@@ -110,7 +110,7 @@ def _write_tree(
     progress: Callable[[int], None],
 ) -> _Check:
     name = tree.path.rpartition("/")[2]
-    causes: list[str] = []
+    causes: list[tuple[str, str]] = []
     if kind == "ttree" or (kind == "auto" and tree.kind == "TTree"):
         for share in (True, False):
             first = next(clusters(), {})
@@ -121,13 +121,20 @@ def _write_tree(
             try:
                 return _fill_ttree(directory, name, tree, plan, clusters, progress)
             except DoesNotFitError as error:
-                causes = [str(error)]
+                causes = [("its data", str(error))]
         if kind == "ttree":
             raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
     fields = plan_rntuple(tree)
     if fields.causes:
-        raise SourceError(_refusal(tree, "an RNTuple", fields.causes, "No ROOT file can hold these; baler_root.open reads them."))
-    because = [f"written as RNTuple, since a TTree cannot hold {cause}" for cause in causes]
+        raise SourceError(
+            _refusal(
+                tree, "an RNTuple", fields.causes, "No ROOT file can hold these; baler_root.open reads them."
+            )
+        )
+    branches: dict[str, list[str]] = {}
+    for branch, cause in causes:
+        branches.setdefault(cause, []).append(branch)
+    because = [f"written as RNTuple, since {cause}: {some(names)}" for cause, names in branches.items()]
     return _fill_rntuple(directory, name, tree, fields, because, clusters, progress)
 
 
@@ -201,8 +208,9 @@ def _absent(tree: Tree) -> list[str]:
     return [f"{tree.path_of(i)}: not carried ({b.missing})" for i, b in enumerate(tree.branches) if b.missing]
 
 
-def _refusal(tree: Tree, what: str, causes: list[str], advice: str) -> str:
-    return f"tree {tree.path!r} does not fit {what}: " + "; ".join(causes) + f". {advice}"
+def _refusal(tree: Tree, what: str, causes: list[tuple[str, str]], advice: str) -> str:
+    listed = "; ".join(f"{branch}: {cause}" for branch, cause in causes)
+    return f"tree {tree.path!r} does not fit {what}: {listed}. {advice}"
 
 
 def _read_back(path: str | Path | IO[bytes], checks: list[_Check]) -> None:
