@@ -1,0 +1,300 @@
+"""A second reader of `.baler` files, written from the texts in `formats/` alone; it shares no code with the package.
+
+Short, not fast. What breaks a rule of the format raises `Refused` (or what a library raises).
+"""
+
+from __future__ import annotations
+
+import decimal
+import json
+import math
+import struct
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import xxhash
+import zstandard
+from pcodec import wrapped
+
+Form = dict[str, Any]
+Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
+TYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]  # numpy counts bytes
+BIG = 1 << 28
+
+
+class Refused(Exception):  # noqa: N818
+    """The file breaks a rule of the format, or needs what this reader lacks."""
+
+
+def need(condition: object, message: str) -> None:
+    if not condition:
+        raise Refused(message)
+
+
+class Bytes:
+    """Reads from the front of some bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, size: int) -> bytes:
+        need(size <= len(self.data) - self.at, "bytes end too early")
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def unpack(self, layout: str) -> tuple[Any, ...]:
+        return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)))
+
+    def array(self, dtype: Any, count: int) -> Any:
+        return np.frombuffer(self.take(count * np.dtype(dtype).itemsize), dtype)
+
+    def varint(self) -> int:
+        value, size, byte = 0, 0, 128
+        while byte > 127:
+            byte = self.take(1)[0]
+            value |= (byte & 127) << 7 * size
+            size += 1
+        need(size <= 10 and value < 1 << 64, "varint over 64 bits")
+        return value
+
+    def zigzag(self) -> int:
+        value = self.varint()
+        return -(value + 1) // 2 if value & 1 else value // 2
+
+    def packed(self) -> Bytes:
+        head = self.varint()
+        inner = Bytes(self.take(head >> 1))
+        if not head & 1:
+            return inner
+        length = inner.varint()
+        frame = inner.data[inner.at :]
+        need(length <= min(BIG, len(inner.data) << 16) and frame[:1] == b"\0", "packed bytes claim too much")
+        unzip = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 27)
+        data = unzip.decompress(frame, max(1, length), allow_extra_data=False)
+        need(len(data) == length, "packed bytes hold more or less than they say")
+        return Bytes(data)
+
+
+def primitive(name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    if name.startswith("complex"):
+        return np.dtype(f"float{int(name[7:]) // 2}"), (2,)
+    return np.dtype("int64" if name.startswith(("datetime64", "timedelta64")) else name), ()
+
+
+def columns_of(node: Form, shape: tuple[int, ...] = ()) -> Iterator[Spec]:
+    """The columns of a form, in order."""
+    name = node["class"]
+    if name == "NumpyArray":
+        dtype, axis = primitive(node["primitive"])
+        yield dtype, (*shape, *node.get("inner_shape", ()), *axis)
+    elif name == "ListOffsetArray":
+        yield np.dtype("uint32"), shape
+    for key in ("tags", "index", "mask"):
+        if key in node:
+            dtype = np.dtype(node[key][0] + str(int(node[key][1:]) // 8))
+            yield dtype, () if name == "BitMaskedArray" else shape
+    if name not in ("RecordArray", "ByteMaskedArray", "BitMaskedArray", "UnmaskedArray"):
+        shape = (*shape, node["size"]) if name == "RegularArray" else ()
+    for content in node.get("contents", [node["content"]] if "content" in node else []):
+        yield from columns_of(content, shape)
+
+
+class Recipe:
+    """How symbols become values."""
+
+    def __init__(self, data: Bytes) -> None:
+        self.kind, code = data.unpack("BB")
+        need(self.kind < 4 and code < 12, "unknown recipe")
+        self.dtype, self.symbols = np.dtype(TYPES[code]), np.dtype(TYPES[code])
+        if self.kind:
+            self.size = (
+                data.unpack("d" if self.dtype.kind == "f" else "Q")[0] if self.kind == 2 else data.varint()
+            )
+            need(self.size > 0 and math.isfinite(self.size), "size of a grid")
+            self.floor = 0 if self.kind == 2 else data.zigzag()
+            self.base, self.cells, count = data.zigzag(), data.varint(), data.varint()
+            need(count <= len(data.data), "more atoms than bytes")
+            self.atoms = np.cumsum([data.varint() + 1 for _ in range(count)], dtype=np.uint64) - np.uint64(1)
+            self.exact = data.array(self.dtype, count)
+            self.symbols = np.dtype(f"u{data.unpack('B')[0]}")
+
+    def values(self, symbols: Any) -> Any:
+        if self.kind == 0:
+            return symbols.copy()
+        need(not len(symbols) or int(symbols.max()) < self.cells + len(self.atoms), "symbol out of range")
+        symbols = symbols.astype(np.uint64)
+        before, atom = np.searchsorted(self.atoms, symbols), np.isin(symbols, self.atoms)
+        cells = np.where(atom, 0, symbols - before.astype(np.uint64)).astype(np.int64)
+        out = self.grid(cells + self.base) if self.cells else np.zeros(len(symbols), self.dtype)
+        out[atom] = self.exact[before[atom]]
+        return out
+
+    def grid(self, keys: Any) -> Any:
+        with np.errstate(over="ignore"):
+            if self.kind == 2:
+                return np.array([key * self.size for key in keys.tolist()], object).astype(self.dtype)
+            index = self.floor + np.where(keys >= 0, keys, -1 - keys)
+            if self.kind == 1:
+                dtype = self.dtype if self.dtype.kind == "f" else np.dtype("f8")
+                unsigned = np.dtype(f"u{dtype.itemsize}")
+                size = (index.astype(unsigned) << unsigned.type(self.size)).view(dtype)
+            else:
+                octave, within = index // self.size, index % self.size
+                power = ((octave + 1023) << 52).view(np.float64)
+                size = powers(self.size, 256)[within // 256] * powers(self.size, 1)[within % 256] * power
+            return np.where(keys < 0, -size, size).astype(self.dtype)
+
+
+def powers(steps: int, stride: int) -> Any:
+    """The doubles nearest to 2**(stride i / steps): tables A (stride 256) and B (stride 1) of the log recipe."""
+    with decimal.localcontext(decimal.Context(prec=40)):
+        unit = decimal.Decimal(2).ln() * stride / steps
+        count = -(-steps // 256) if stride > 1 else min(steps, 256)
+        return np.array([float((unit * i).exp()) for i in range(count)])
+
+
+def classic(data: Bytes, columns: Sequence[tuple[np.dtype[Any], int, tuple[int, ...]]]) -> list[Any]:
+    """The symbols of columns of these (type, length, row shape)."""
+    head, out = data.packed(), []
+    entries = Bytes(head.take(head.varint()))
+    for dtype, length, shape in columns:
+        code, dictionary, coded = entries.unpack("B")[0], None, dtype
+        need(code >> 4 < 4 and code & 15 < 4, "unknown transform or coding")
+        if code >> 4 == 3:
+            dictionary, coded = entries.array(dtype, entries.varint()), np.dtype("uint8")
+        values = np.zeros(length, coded)
+        if length and code & 15 == 0:
+            values[:] = entries.array(coded, 1)
+        elif length and code & 15 == 1:
+            planes = head.array("u1", length * coded.itemsize).reshape(-1, length)
+            values = planes.T.copy().view(coded)
+        elif length and code & 15 == 2:
+            bits = np.unpackbits(head.array("u1", -(-length // 8)), bitorder="little")
+            need(coded.itemsize == 1 and not bits[length:].any(), "bits left over")
+            values = bits[:length].view(coded)
+        elif length:
+            unpco(data.take(entries.varint()), values.view("u1" if coded == "bool" else coded))
+        if dictionary is not None:
+            need(not length or int(values.max()) < len(dictionary), "dictionary position out of range")
+            values = dictionary[values]
+        elif code >> 4:
+            need(coded.kind in "iu" and length % math.prod(shape) == 0, "sums of no integers")
+            values = values.reshape((-1, *shape) if code >> 4 == 2 else -1)
+            for axis in range(code >> 4 == 2, values.ndim):
+                values = np.cumsum(values, axis=axis, dtype=coded)
+        out.append(values.reshape(-1))
+    need(all(part.at == len(part.data) for part in (entries, head, data)), "bytes left over")
+    return out
+
+
+def unpco(stream: bytes, out: Any) -> None:
+    pco, at = wrapped.FileDecompressor.new(b"\x04\x01")[0], 0
+    for start in range(0, len(out), 1 << 22):
+        chunk, used = pco.chunk_decompressor(stream[at:], f"{out.dtype.kind}{8 * out.dtype.itemsize}")
+        at += used
+        for first in range(start, min(len(out), start + (1 << 22)), 1 << 18):
+            part = out[first : min(first + (1 << 18), start + (1 << 22))]
+            progress, used = chunk.read_page_into(stream[at:], len(part), part)
+            at += used
+            need(progress.finished, "pco page ends too early")
+    need(at == len(stream), "bytes left over after pco")
+
+
+def unique(pairs: Any) -> dict[str, Any]:
+    """A JSON object from its pairs; no NaN, which comes as text."""
+    need(not isinstance(pairs, str) and len(dict(pairs)) == len(pairs), "a key twice, or NaN")
+    return dict(pairs)
+
+
+class Reader:
+    """One file, checked and opened."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        need(len(data) >= 84 and data[:8] == b"\x89BLR\r\n\x1a\n", "no .baler file")
+        fields = struct.unpack("<QQQQQIIHHQ8s", data[-68:])
+        offset, size, xxh3, length, previous, critical, _, major, _, check, magic = fields
+        need(magic == b"\n\x1a\r\nRLB\x98", "no trailer: truncated?")
+        need(xxhash.xxh3_64_intdigest(data[-68:-16]) == check, "checksum of the trailer")
+        head, _, zero = struct.unpack_from("<HHI", data, 8)
+        need((head, zero, major, critical) == (1, 0, 1, 0), "needs a newer reader")
+        need(length == len(data) and offset + size == length - 68 and previous <= offset, "size of the file")
+        footer, sections = Bytes(self.block(offset, size, xxh3, (4, 0, 0, 0))[1]), {}
+        while footer.at < len(footer.data):
+            kind, zero, section = footer.unpack("IIQ")
+            need(zero == 0 and kind not in sections, "section of the footer")
+            sections[kind] = Bytes(footer.take(section))
+        text = sections[1].packed().data.decode()
+        self.manifest = json.loads(text, object_pairs_hook=unique, parse_constant=unique)
+        self.table = [sections[2].unpack("QQQQQ") for _ in range(len(sections[2].data) // 40)]
+        blocks = [row[:2] for row in self.table] + [tuple(block[2:]) for block in self.manifest["blocks"]]
+        at = 16
+        for start, part in [*sorted([*blocks, *map(tuple, self.manifest["superseded"])]), (offset, 0)]:
+            need(start == at, f"hole or overlap at {at}")
+            at += part
+
+    def block(self, offset: int, size: int, digest: int | None, place: tuple[int, ...]) -> tuple[int, bytes]:
+        """Codec number and payload of the block that must be there."""
+        block = self.data[offset : offset + size]
+        magic, kind, codec, zero, *found, length, xxh3 = struct.unpack_from("<4sBBHIIIQQ", block)
+        need(magic == b"BLK\x1a" and zero == 0 and length == len(block) - 36 == size - 36, "block header")
+        need(xxhash.xxh3_64_intdigest(block[:28] + block[36:]) == xxh3, "checksum of a block")
+        need((kind, *found) == place and digest in (None, xxh3), "another block than expected")
+        return codec, block[36:]
+
+    def other(self, kind: int, tree: int = 0) -> bytes:
+        """What is packed in the last block of a kind that is not a page; empty if there is none."""
+        found = [block[2:] for block in self.manifest["blocks"] if block[:2] == [kind, tree]]
+        return Bytes(self.block(*found[-1], None, (kind, tree, 0, 0))[1]).packed().data if found else b""
+
+    def clusters(self, number: int) -> Iterator[list[Any]]:
+        """The values of all columns of a tree, cluster by cluster."""
+        row = 0
+        for position, tree in enumerate(self.manifest["trees"]):
+            forms = [tree["forms"]["of"][i] for i in tree["forms"]["at"]]
+            columns = [column for form in forms if form for column in columns_of(form)]
+            for cluster, layout in enumerate(tree["layouts"][i] for i, n in tree["layout"] for _ in range(n)):
+                values: list[Any] = []
+                for group, count in enumerate(layout if position == number else ()):
+                    offset, size, length, xxh3, digest = self.table[row + group]
+                    codec, payload = self.block(offset, size, xxh3, (1, number, cluster, group))
+                    need(self.manifest["codecs"][codec] == "classic", "unknown codec")
+                    first = len(values)
+                    page(Bytes(payload), columns[first : first + count], values)
+                    raw = b"".join(column.tobytes() for column in values[first:])
+                    need((len(raw), xxhash.xxh3_64_intdigest(raw)) == (length, digest), "digest of a page")
+                row += len(layout)
+                if position == number:
+                    yield values
+        need(row == len(self.table), "rows of the page table")
+
+
+def page(data: Bytes, columns: Sequence[Spec], values: list[Any]) -> None:
+    """Append the values of a page's columns."""
+    directory, entries = data.packed(), []
+    for _, shape in columns:
+        kind, length = directory.unpack("B")[0], directory.varint()
+        need(kind < 3 and length <= BIG, "entry of a page directory")
+        if kind == 1:
+            entries.append((length, directory.varint()))
+        else:
+            lattice = directory.unpack("dd") if kind == 2 else None
+            recipe, count = Recipe(directory), directory.varint()
+            where = np.cumsum(directory.array("u4", count), dtype=np.int64)
+            entries.append((length, lattice, recipe, where, directory.array(recipe.dtype, count), shape))
+    need(directory.at == len(directory.data), "bytes left over")
+    own = [(entry[2].symbols, entry[0], entry[5]) for entry in entries if len(entry) > 2]
+    need(sum(dtype.itemsize * length for dtype, length, _ in own) <= BIG, "a page of too many bytes")
+    coded = iter(classic(data, own))
+    for (dtype, _), entry in zip(columns, entries, strict=True):
+        if len(entry) == 2:
+            need(entry[1] < len(values) and len(values[entry[1]]) == entry[0], "a copy of a later column")
+            decoded = values[entry[1]]
+        else:
+            _, lattice, recipe, where, outliers, _ = entry
+            decoded = recipe.values(next(coded))
+            decoded[where] = outliers
+            if lattice:
+                decoded = decoded.astype(np.float64) * lattice[0] + lattice[1]
+        values.append(decoded.astype(dtype))
