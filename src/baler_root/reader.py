@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from baler_root.statistics import unpack_statistics
 
 if TYPE_CHECKING:
     import awkward as ak
+
+CACHE_SIZE = 1 << 26
+"""Bytes of page payloads kept."""
 
 Values = NDArray[Any]
 Argument = TypeVar("Argument")
@@ -96,10 +100,11 @@ class TreeReader:
         return PageId(self.position, cluster, group), column - first[group]
 
     def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
-        """The pages with their directories read, and the id of each one's codec."""
+        """The pages with their directories read, and the id of each one's codec; those used lately are kept."""
         codecs = self.container.manifest.codecs
-        out = {}
-        for page, (payload, codec) in self.container.read_pages(pages).items():
+        out = {page: self._file.kept[page] for page in pages if page in self._file.kept}
+        missing = [page for page in pages if page not in out]
+        for page, (payload, codec) in self.container.read_pages(missing).items():
             first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
             if codec >= len(codecs):
                 raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
@@ -107,6 +112,7 @@ class TreeReader:
                 opened = Page(payload, self.columns[first:last])
                 self._check_lengths(page, opened, self.columns[first:last])
             out[page] = (opened, codecs[codec])
+            self._file.keep(page, out[page], len(payload))
         return out
 
     def _check_lengths(self, page: PageId, opened: Page, columns: Sequence[Column]) -> None:
@@ -261,6 +267,9 @@ class FileReader:
         self.container = container
         self.path = container.name
         self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
+        self.kept: OrderedDict[PageId, tuple[Page, str]] = OrderedDict()
+        self._kept_sizes: dict[PageId, int] = {}
+        self._kept_size = 0
         manifest = container.manifest
         self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
         self.objects = [CarriedObject(*entry) for entry in manifest.objects]
@@ -280,6 +289,15 @@ class FileReader:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
         self.container.close()
+
+    def keep(self, page: PageId, opened: tuple[Page, str], size: int) -> None:
+        """Remember an opened page, so that columns sharing it are not fetched one by one."""
+        self.kept[page] = opened
+        self._kept_sizes[page] = size
+        self._kept_size += size
+        while self._kept_size > CACHE_SIZE and len(self.kept) > 1:
+            old, _ = self.kept.popitem(last=False)
+            self._kept_size -= self._kept_sizes.pop(old)
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
         """`map`, in several threads where that was asked for."""

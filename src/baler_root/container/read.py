@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self
@@ -31,9 +30,6 @@ from baler_root.varint import Cursor
 TAIL_SIZE = 1 << 16
 """Bytes read from the end at once: trailer and, nearly always, the whole footer."""
 
-CACHE_SIZE = 1 << 26
-"""Bytes of page payloads kept, so that columns sharing a page are not fetched one by one."""
-
 PAGE_RECORD = np.dtype(
     [("offset", "<u8"), ("size", "<u8"), ("length", "<u8"), ("xxh3", "<u8"), ("digest", "<u8")]
 )
@@ -54,8 +50,6 @@ class Container:
         self._source = source
         self.name = source.name
         self.size = source.size
-        self._cache: OrderedDict[PageId, tuple[memoryview, int]] = OrderedDict()
-        self._cached = 0
         if self.size < HEAD.size + TRAILER.size:
             check_head(bytes(source.read([(0, min(self.size, HEAD.size))])[0]), self.name)
             raise TruncatedFileError(f"{self.name}: {self.size} bytes are too few for a .baler file")
@@ -130,7 +124,9 @@ class Container:
             if [b.form for b in tree.schema.branches] != [b.form for b in other.schema.branches] or (
                 tree.schema.num_entries != other.schema.num_entries
             ):
-                raise CorruptFileError(f"{self.name}: tree {position} repeats tree {same}, which is of another kind")
+                raise CorruptFileError(
+                    f"{self.name}: tree {position} repeats tree {same}, which is of another kind"
+                )
         return first
 
     def _check_tiling(self) -> None:
@@ -174,31 +170,17 @@ class Container:
 
     def read_pages(self, wanted: Sequence[PageId]) -> dict[PageId, tuple[memoryview, int]]:
         """Payload and codec number of each page, checked against header, checksum and page table."""
-        out: dict[PageId, tuple[memoryview, int]] = {}
-        missing = []
-        for page in dict.fromkeys(wanted):
-            if page in self._cache:
-                self._cache.move_to_end(page)
-                out[page] = self._cache[page]
-            else:
-                missing.append(page)
-        rows = [self.pages[self.page_row(page)] for page in missing]
+        pages = list(dict.fromkeys(wanted))
+        rows = [self.pages[self.page_row(page)] for page in pages]
         blocks = self._source.read([(int(row["offset"]), int(row["size"])) for row in rows])
-        for page, row, block in zip(missing, rows, blocks, strict=True):
+        out = {}
+        for page, row, block in zip(pages, rows, blocks, strict=True):
             where = self.describe(page)
             header, payload, digest = open_block(block, where)
             if header != BlockHeader(BlockKind.PAGE, *page, header.codec) or digest != int(row["xxh3"]):
                 raise CorruptFileError(f"{where}: holds another block than the page table says")
             out[page] = (payload, header.codec)
-            self._remember(page, out[page])
         return out
-
-    def _remember(self, page: PageId, item: tuple[memoryview, int]) -> None:
-        self._cache[page] = item
-        self._cached += len(item[0])
-        while self._cached > CACHE_SIZE and len(self._cache) > 1:
-            _, (old, _) = self._cache.popitem(last=False)
-            self._cached -= len(old)
 
     def read_block(self, kind: BlockKind, tree: int = 0) -> memoryview | None:
         """The payload of the last block of this kind and tree; None when there is none."""
@@ -228,7 +210,9 @@ class Container:
         """Raise FormatError unless the first bytes are as written."""
         minor = check_head(bytes(self.read_raw(0, HEAD.size)), self.name)
         if minor > self.trailer.minor:
-            raise CorruptFileError(f"{self.name}: the head of the file is damaged (its version is not the trailer's)")
+            raise CorruptFileError(
+                f"{self.name}: the head of the file is damaged (its version is not the trailer's)"
+            )
 
 
 def open_container(path: str | os.PathLike[str] | BinaryIO, **options: Any) -> Container:
