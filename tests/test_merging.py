@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from conftest import flat_columns, jagged_columns, nested_columns
 
 import baler_root
 from baler_root.container.read import open_container
-from baler_root.errors import ConfigError, CorruptFileError, OutputError
+from baler_root.errors import ConfigError, CorruptFileError, FormatError, OutputError
 from baler_root.pages import Page
 
 Make = Callable[..., Path]
@@ -116,10 +117,8 @@ def test_every_flip_in_a_merged_file_is_found(make_root: Make, tmp_path: Path) -
         broken.write_bytes(
             data[:position] + bytes([data[position] ^ 1 << position % 8]) + data[position + 1 :]
         )
-        try:
+        with contextlib.suppress(FormatError):
             assert not baler_root.verify(broken).ok, position
-        except ValueError as error:
-            assert isinstance(error, baler_root.errors.FormatError)
 
 
 def test_empty_trees_and_single_files(make_root: Make, tmp_path: Path) -> None:
