@@ -8,7 +8,7 @@ from typing import Any
 
 import uproot
 
-from benchmarks import results, sources, subject
+from benchmarks import results, rivals, sources, subject
 
 TIMES = (1, 4, 16)
 
@@ -46,12 +46,12 @@ def main() -> None:
 
 def repeat(path: Path, target: Path, times: int) -> None:
     """Write a ROOT file with the trees of `path`, their entries `times` times over."""
-    with uproot.open(path) as source, uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
-        for name in source.keys(cycle=False, filter_classname="TTree"):
-            arrays = source[name].arrays(library="np")
-            file.mktree(name, {key: values.dtype for key, values in arrays.items()})
+    with uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
+        for tree in sources.read(path):
+            types, data = rivals.ttree_of(rivals.plan(tree))
+            file.mktree(tree.name, types, field_name=rivals.inner_name)
             for _ in range(times):
-                file[name].extend(arrays)
+                file[tree.name].extend(data)
 
 
 if __name__ == "__main__":

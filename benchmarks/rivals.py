@@ -106,23 +106,29 @@ def is_regular_numbers(layout: Any) -> bool:
     return False
 
 
+def ttree_of(parts: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `mktree` wants to know, and what `extend` wants to have, of the branches that a TTree holds."""
+    types: dict[str, Any] = {}
+    data: dict[str, Any] = {}
+    for name, array in parts.flat.items():
+        if is_text(array):
+            data[name], types[name] = array, "string"
+        else:
+            values = np.asarray(array)
+            data[name], types[name] = values, np.dtype((values.dtype, values.shape[1:]))
+    for group, members in parts.jagged.items():
+        data[group] = ak.zip(members, depth_limit=2)
+        types[group] = ak.type(data[group]).content
+    return types, data
+
+
 def write_ttrees(trees: list[Tree], compression: Any, path: Path) -> int:
     """Bytes of the ROOT file with these trees, one basket per branch, as ROOT would have written it."""
     saving = 0
     with uproot.recreate(path, compression=compression) as file:
         for number, tree in enumerate(trees):
             parts = plan(tree)
-            data: dict[str, Any] = {}
-            types: dict[str, Any] = {}
-            for name, array in parts.flat.items():
-                if is_text(array):
-                    data[name], types[name] = array, "string"
-                else:
-                    values = np.asarray(array)
-                    data[name], types[name] = values, np.dtype((values.dtype, values.shape[1:]))
-            for group, members in parts.jagged.items():
-                data[group] = ak.zip(members, depth_limit=2)
-                types[group] = ak.type(data[group]).content
+            types, data = ttree_of(parts)
             if types:
                 out = file.mktree(f"t{number}", types, initial_basket_capacity=1, field_name=inner_name)
                 out.extend(data)
