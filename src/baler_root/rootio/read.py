@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from baler_root.batch import Form, columns_of, plain_form
 from baler_root.errors import KeyInFileError, SourceError
+from baler_root.rootio.objects import key_at
 from baler_root.schema import Branch, Tree
 
 if TYPE_CHECKING:
@@ -72,7 +73,10 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     """Entries of an uproot branch or field as an awkward array; nothing is cached."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+        array = handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+    if len(array) != stop - start:
+        raise SourceError(f"{len(array)} entries come back where {stop - start} were asked for")
+    return array
 
 
 def cause(error: BaseException) -> str:
@@ -149,7 +153,7 @@ class RootSource:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                handle = self.directory[key]
+                handle = key_at(self.directory, path, int(cycle)).get()
                 if self.classnames[key] in _RNTUPLES:
                     return _open_rntuple(handle, path, int(cycle), skip)
                 return _open_ttree(handle, path, int(cycle), skip)
@@ -173,8 +177,12 @@ class RootSource:
         items = list(visit(tree))
         names, known = [item.name for item in items], [branch.name for branch in schema.branches]
         if names != known:
-            odd = next((f"{a!r} for {b!r}" for a, b in zip(names, known, strict=False) if a != b), "some are missing")
-            raise SourceError(f"tree {key!r} has {len(names)} branches, not the {len(known)} of the schema ({odd})")
+            odd = next(
+                (f"{a!r} for {b!r}" for a, b in zip(names, known, strict=False) if a != b), "some are missing"
+            )
+            raise SourceError(
+                f"tree {key!r} has {len(names)} branches, not the {len(known)} of the schema ({odd})"
+            )
         if int(tree.num_entries) != schema.num_entries:
             raise SourceError(f"tree {key!r} has {tree.num_entries} entries, not {schema.num_entries}")
         stored = schema.stored()
@@ -191,7 +199,6 @@ def _open_ttree(tree: Any, path: str, cycle: int, skip: Sequence[str]) -> Source
         for branch in owner.branches:
             position = len(branches)
             interpretation = branch.interpretation
-            counter = branch.count_branch
             branches.append(
                 Branch(
                     name=branch.name,
@@ -199,7 +206,7 @@ def _open_ttree(tree: Any, path: str, cycle: int, skip: Sequence[str]) -> Source
                     typename=_text(branch, "typename"),
                     title=branch.title or "",
                     interpretation=repr(interpretation) if not _is_grouped(interpretation) else "AsGrouped",
-                    counter="" if counter is None else counter.name,
+                    counter=_counter(branch),
                 )
             )
             if isinstance(interpretation, uproot.interpretation.identify.UnknownInterpretation):
@@ -228,6 +235,15 @@ def _open_ttree(tree: Any, path: str, cycle: int, skip: Sequence[str]) -> Source
     return source
 
 
+def _counter(branch: Any) -> str:
+    """Name of the branch that counts a variable-length array; of its leaf where ROOT streamed that with its user."""
+    if branch.count_leaf is None:
+        return ""
+    leaf = branch.count_leaf.member("fName")
+    named = any(other.name == leaf for other in branch.tree.branches)
+    return str(leaf if named or branch.count_branch is None else branch.count_branch.name)
+
+
 def _is_grouped(interpretation: Any) -> bool:
     return type(interpretation).__name__ == "AsGrouped"
 
@@ -241,8 +257,8 @@ def _text(branch: Any, name: str) -> str:
 
 
 def _ttree_compression(tree: Any) -> str:
-    found = {str(branch.compression) for branch in tree.branches if branch.compression is not None}
-    return ", ".join(sorted(found))
+    found = {_text(branch, "compression") for branch in tree.branches}
+    return ", ".join(sorted(found - {"None"}))
 
 
 def _open_rntuple(ntuple: Any, path: str, cycle: int, skip: Sequence[str]) -> SourceTree:
