@@ -219,7 +219,7 @@ def _plan_tree(
 ) -> _TreeJob:
     """All decisions about one tree."""
     path = key.rpartition(";")[0]
-    tree = root.open_tree(key, [branch for owner, branch in skip if owner == path])
+    tree = root.open_tree(key, {branch: why for (owner, branch), why in skip.items() if owner == path})
     schema = tree.schema
     draft = Plan(schema, (), ())
     columns = draft.columns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
@@ -147,16 +147,19 @@ class RootSource:
             chosen += matching
         return [key for key in keys if key in chosen]
 
-    def open_tree(self, key: str, skip: Sequence[str] = ()) -> SourceTree:
-        """The tree behind a key, its schema read and a sample of every branch; branches in `skip` are left out."""
+    def open_tree(self, key: str, skip: Mapping[str, str] | None = None) -> SourceTree:
+        """The tree behind a key, its schema read and a sample of every branch.
+
+        The branches in `skip` are left out, for the cause given there.
+        """
         path, _, cycle = key.rpartition(";")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 handle = key_at(self.directory, path, int(cycle)).get()
                 if self.classnames[key] in _RNTUPLES:
-                    return _open_rntuple(handle, path, int(cycle), skip)
-                return _open_ttree(handle, path, int(cycle), skip)
+                    return _open_rntuple(handle, path, int(cycle), skip or {})
+                return _open_ttree(handle, path, int(cycle), skip or {})
         except SourceError:
             raise
         except Exception as error:
@@ -189,7 +192,7 @@ class RootSource:
         return SourceTree(schema, {position: items[position] for position in stored})
 
 
-def _open_ttree(tree: Any, path: str, cycle: int, skip: Sequence[str]) -> SourceTree:
+def _open_ttree(tree: Any, path: str, cycle: int, skip: Mapping[str, str]) -> SourceTree:
     import uproot
 
     branches: list[Branch] = []
@@ -261,7 +264,7 @@ def _ttree_compression(tree: Any) -> str:
     return ", ".join(sorted(found - {"None"}))
 
 
-def _open_rntuple(ntuple: Any, path: str, cycle: int, skip: Sequence[str]) -> SourceTree:
+def _open_rntuple(ntuple: Any, path: str, cycle: int, skip: Mapping[str, str]) -> SourceTree:
     branches: list[Branch] = []
     handles: dict[int, Any] = {}
 
@@ -288,32 +291,30 @@ def _open_rntuple(ntuple: Any, path: str, cycle: int, skip: Sequence[str]) -> So
     return _sampled(SourceTree(schema, handles), skip)
 
 
-def _sampled(source: SourceTree, skip: Sequence[str]) -> SourceTree:
+def _sampled(source: SourceTree, skip: Mapping[str, str]) -> SourceTree:
     """The same tree with the first entries of each branch read, forms filled in, failures noted."""
     schema = source.schema
     branches = list(schema.branches)
     entries = min(schema.num_entries, SAMPLE_ENTRIES)
     size = 0
     for position, handle in list(source.handles.items()):
-        try:
-            _refuse(schema.path_of(position), skip)
-            array = read_array(handle, 0, entries)
-            form: Form = plain_form(array)
-            columns_of([(position, form)])
-            branches[position] = replace(branches[position], form=form)
-            source.sample[position] = array
-            size += array.nbytes
-        except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
-            branches[position] = replace(branches[position], missing=cause(error))
-            del source.handles[position]
+        why = skip.get(schema.path_of(position), "")
+        if not why:
+            try:
+                array = read_array(handle, 0, entries)
+                form: Form = plain_form(array)
+                columns_of([(position, form)])
+                branches[position] = replace(branches[position], form=form)
+                source.sample[position] = array
+                size += array.nbytes
+                continue
+            except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
+                why = cause(error)
+        branches[position] = replace(branches[position], missing=why)
+        del source.handles[position]
     source.schema = replace(schema, branches=tuple(branches))
     source.entry_size = size / max(1, entries)
     return source
-
-
-def _refuse(path: str, skip: Sequence[str]) -> None:
-    if path in skip:
-        raise SourceError("could not be read to its end")
 
 
 def same_baskets(one: SourceTree, other: SourceTree) -> bool:
