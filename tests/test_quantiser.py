@@ -315,7 +315,7 @@ def test_random_bytes_are_refused_or_make_sense(data: bytes) -> None:
         (b"\x02\x01" + struct.pack("<Q", 3) + b"\x00\x64\x00", "outside -42 to 42"),
         (b"\x01\x01\x32\x00\x00\xff\x3f\x00", "values outside int8"),
         (b"\x01\x0a\x00\x00\x00\x00\xff\xff\xff\xff\x7f", "ends early"),
-        (b"\x01\x0a" + b"\xff" * 12, "more than 64 bits"),
+        (b"\x01\x0a" + b"\xff" * 12, "longer than ten bytes"),
         (b"\x01\x0a\x01\x00\x00\x01\x01\x02\x00\x00\x00\x00", "atom symbol 2 of 2"),
     ],
 )
