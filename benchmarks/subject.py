@@ -6,6 +6,7 @@ import json
 import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -53,22 +54,44 @@ JOBS: dict[str, Callable[..., None]] = {
 
 
 def main() -> None:
-    """Run the job, and print seconds and the peak of resident memory [MiB]."""
+    """Run the job, and print seconds and the peak of memory [MiB]."""
     job, *arguments = sys.argv[1:]
+    watch = Watch()
+    watch.start()
     start = time.perf_counter()
     JOBS[job](*arguments)
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "peak_mib": peak_memory() / 2**20}))
+    print(json.dumps({"seconds": seconds, "peak_mib": watch.stop() / 2**20}))
 
 
-def peak_memory() -> int:
-    """Largest resident memory of this process so far, in bytes."""
-    status = Path("/proc/self/status")
-    if status.exists():  # ru_maxrss on Linux starts from that of the process which started this one
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) * 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+class Watch(threading.Thread):
+    """Looks every few milliseconds how much memory this process has of its own.
+
+    Pages of mapped files are left out: the system takes them back when it needs them. Off Linux the peak is
+    that of all resident memory.
+    """
+
+    STATUS = Path("/proc/self/status")
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak = 0
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        while self.STATUS.exists():
+            line = next(row for row in self.STATUS.read_text().splitlines() if row.startswith("RssAnon"))
+            self.peak = max(self.peak, int(line.split()[1]) * 1024)
+            if self.done.wait(0.005):
+                return
+
+    def stop(self) -> int:
+        """The peak in bytes."""
+        self.done.set()
+        self.join()
+        largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return self.peak or (largest if sys.platform == "darwin" else largest * 1024)
 
 
 def run(job: str, *arguments: Any, timeout: float = 3600.0) -> dict[str, float]:
