@@ -118,6 +118,7 @@ class CodecSuite:
         assert sorted(out) == list(range(len(columns)))
         for number, column in enumerate(columns):
             assert_same(out[number], column, specs[number])
+            assert out[number].flags.writeable
         return payload
 
     def test_id_is_a_short_word(self) -> None:

@@ -278,7 +278,7 @@ def test_disk_full(untouched: Callable[..., None], monkeypatch: pytest.MonkeyPat
 
     def full(self: write.AtomicFile, *args: Any, **kwargs: Any) -> None:
         start(self, *args, **kwargs)
-        self.file = Full(self.file)  # type: ignore[assignment]
+        vars(self)["file"] = Full(self.file)
 
     monkeypatch.setattr(write.AtomicFile, "__init__", full)
     untouched(OutputError, "No space left on device")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
+from threading import Lock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar
 
@@ -102,7 +103,7 @@ class TreeReader:
     def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
         """The pages with their directories read, and the id of each one's codec; those used lately are kept."""
         codecs = self.container.manifest.codecs
-        out = {page: self._file.kept[page] for page in pages if page in self._file.kept}
+        out = self._file.kept(pages)
         missing = [page for page in pages if page not in out]
         for page, (payload, codec) in self.container.read_pages(missing).items():
             first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
@@ -157,6 +158,7 @@ class TreeReader:
                 return page, opened.decode(get_codec(codec), sorted(positions))
 
         decoded = dict(self._file.map(decode, wanted.items()))
+        counts: dict[tuple[PageId, int], Values] = {}
         out: list[dict[int, Values]] = []
         for cluster in clusters:
             values = {}
@@ -164,7 +166,12 @@ class TreeReader:
                 page, position = self.page_of(cluster, sources.get((cluster, column), column))
                 array = decoded[page][position]
                 dtype = self.columns[column].dtype
-                values[column] = array if array.dtype == dtype else array.astype(dtype)
+                if self.columns[column].role == "counts":  # one array for all, so that lists share their offsets
+                    if (page, position) not in counts:
+                        counts[page, position] = array.astype(dtype, copy=False)
+                    values[column] = counts[page, position]
+                else:  # a copy of its own, for its owner may write into it
+                    values[column] = array.astype(dtype, copy=(cluster, column) in sources)
             out.append(values)
         return out
 
@@ -180,7 +187,7 @@ class TreeReader:
         last = int(np.searchsorted(offsets, stop, side="left"))
         clusters = list(range(first, last)) if start < stop else []
         columns = [column for branch in branches for column in self.columns_of(branch)]
-        parts = self._read_parts(clusters, columns)
+        parts = self._read_parts(clusters, columns, whole=stop >= offsets[last])
         lengths = [self.stored.clusters[cluster] for cluster in clusters]
         shared: dict[tuple[int, ...], Values] = {}
 
@@ -192,15 +199,19 @@ class TreeReader:
 
         return dict(zip(branches, self._file.map(assemble, branches), strict=True))
 
-    def _read_parts(self, clusters: list[int], columns: list[int]) -> list[dict[int, Values]]:
-        """`read_columns`, with the last cluster remembered: who iterates in small steps meets it again."""
+    def _read_parts(self, clusters: list[int], columns: list[int], whole: bool) -> list[dict[int, Values]]:
+        """`read_columns`, with the last cluster remembered unless all of it was asked for: who iterates in small
+        steps meets it again. What is given away is a copy, for its owner may write into it."""
         if not clusters:
             return []
         number, kept = self._last
         reuse = number == clusters[0] and kept.keys() >= set(columns)
-        parts = [kept] if reuse else []
+        parts = [_copies(kept, columns)] if reuse else []
         parts += self.read_columns(clusters[1:] if reuse else clusters, columns)
-        self._last = (clusters[-1], parts[-1])
+        if whole:
+            self._last = (-1, {})
+        elif not reuse or len(clusters) > 1:
+            self._last = (clusters[-1], _copies(parts[-1], columns))
         return parts
 
     def _assemble(
@@ -245,6 +256,12 @@ class TreeReader:
         return total / entries
 
 
+def _copies(values: dict[int, Values], columns: Sequence[int]) -> dict[int, Values]:
+    """Copies of these columns; what was one array stays one."""
+    copies = {id(values[column]): values[column].copy() for column in columns}
+    return {column: copies[id(values[column])] for column in columns}
+
+
 def _join(pieces: Sequence[Values], column: Column) -> Values:
     if len(pieces) == 1:
         return pieces[0]
@@ -267,9 +284,9 @@ class FileReader:
         self.container = container
         self.path = container.name
         self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
-        self.kept: OrderedDict[PageId, tuple[Page, str]] = OrderedDict()
-        self._kept_sizes: dict[PageId, int] = {}
+        self._kept: OrderedDict[PageId, tuple[tuple[Page, str], int]] = OrderedDict()
         self._kept_size = 0
+        self._lock = Lock()
         manifest = container.manifest
         self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
         self.objects = [CarriedObject(*entry) for entry in manifest.objects]
@@ -290,14 +307,20 @@ class FileReader:
             self._executor.shutdown(cancel_futures=True)
         self.container.close()
 
+    def kept(self, pages: Iterable[PageId]) -> dict[PageId, tuple[Page, str]]:
+        """Those of the pages that are remembered."""
+        with self._lock:
+            return {page: self._kept[page][0] for page in pages if page in self._kept}
+
     def keep(self, page: PageId, opened: tuple[Page, str], size: int) -> None:
         """Remember an opened page, so that columns sharing it are not fetched one by one."""
-        self.kept[page] = opened
-        self._kept_sizes[page] = size
-        self._kept_size += size
-        while self._kept_size > CACHE_SIZE and len(self.kept) > 1:
-            old, _ = self.kept.popitem(last=False)
-            self._kept_size -= self._kept_sizes.pop(old)
+        with self._lock:
+            if page in self._kept:
+                return
+            self._kept[page] = (opened, size)
+            self._kept_size += size
+            while self._kept_size > CACHE_SIZE and len(self._kept) > 1:
+                self._kept_size -= self._kept.popitem(last=False)[1][1]
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
         """`map`, in several threads where that was asked for."""

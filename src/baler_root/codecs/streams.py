@@ -104,7 +104,7 @@ def planes_encode(values: NDArray[Any]) -> bytes:
 def planes_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
     """The values whose bytes `planes_encode` sorted."""
     raw = np.frombuffer(payload, dtype=np.uint8).reshape(dtype.itemsize, length)
-    return np.ascontiguousarray(raw.T).reshape(-1).view(dtype)
+    return raw.T.copy(order="C").reshape(-1).view(dtype)
 
 
 def bits_encode(values: NDArray[Any]) -> bytes:
