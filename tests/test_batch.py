@@ -340,3 +340,9 @@ def test_plain_forms_are_those_that_can_be_put_end_to_end() -> None:
     assert is_plain(plain_form(NAMED["lists of strings"]))
     for name in ("options", "union", "categorical", "bit masked"):
         assert not is_plain(plain_form(NAMED[name])), name
+
+
+def test_lists_of_nothing_open_a_table_each() -> None:
+    """Found by hypothesis: two branches of the type `var * unknown`."""
+    form = plain_form(ak.Array([[], []]))
+    assert [column.opens for column in columns_of([(0, form), (1, form)])] == [1, 2]

@@ -66,7 +66,7 @@ def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
     tables = 1
     for branch, form in forms:
         for column in _walk(branch, form, tables - 1):
-            tables = max(tables, column.table + 1)
+            tables = max(tables, column.table + 1, column.opens + 1)
             columns.append(column)
     return columns
 
@@ -160,22 +160,25 @@ def plain_form(array: ak.Array) -> Form:
 
 
 def _packed(array: ak.Array) -> ak.Array:
-    """The array in one contiguous piece; options of which none is missing by index, as they are when some are."""
+    """The array in one contiguous piece; options in unions by index, since their kind depends on the values."""
     import awkward as ak
 
     packed = ak.to_packed(array)
-    if "UnmaskedArray" not in str(packed.layout.form):
+    form = str(packed.layout.form)
+    if "UnmaskedArray" not in form or "UnionArray" not in form:
         return packed
     return ak.Array(_options_by_index(packed.layout))
 
 
-def _options_by_index(layout: Any) -> Any:
-    """The same layout without UnmaskedArray; `ak.transform` would simplify unions on the way."""
+def _options_by_index(layout: Any, in_union: bool = False) -> Any:
+    """The same layout without UnmaskedArray in unions; `ak.transform` would simplify the unions on the way."""
     if hasattr(layout, "contents"):
-        layout = layout.copy(contents=[_options_by_index(content) for content in layout.contents])
+        contents = [_options_by_index(content, layout.is_union) for content in layout.contents]
+        layout = layout.copy(contents=contents)
     elif hasattr(layout, "content"):
         layout = layout.copy(content=_options_by_index(layout.content))
-    return layout.to_IndexedOptionArray64() if type(layout).__name__ == "UnmaskedArray" else layout
+    unmasked = type(layout).__name__ == "UnmaskedArray"
+    return layout.to_IndexedOptionArray64() if unmasked and in_union else layout
 
 
 def _normalise(form: Any) -> Any:
