@@ -24,7 +24,7 @@ import awkward as ak
 import uproot
 
 import baler_root
-from benchmarks import results, sources
+from benchmarks import results, rivals, sources
 from benchmarks.same import difference
 
 MEMORY = 8 << 30
@@ -47,22 +47,28 @@ def cause(error: Exception) -> str:
 
 
 def branches_of(file: Any, tree: str) -> dict[str, Any]:
-    """The branches of a tree of another file by path, by path with dots, and by their own names."""
+    """The branches of a tree of another file, by path."""
     if file is None or tree not in file:
         return {}
-    found = list(file[tree].iteritems(recursive=True, full_paths=True))
-    out = {path.rpartition("/")[2]: branch for path, branch in reversed(found)}
-    return out | {path.replace("/", "."): branch for path, branch in found} | dict(found)
+    return dict(file[tree].iteritems(recursive=True, full_paths=True))
 
 
-def compare(original: ak.Array, others: dict[str, Any], path: str) -> str:
-    """`same`, or what is wrong with the branch in another file."""
-    names = (path, path.replace("/", "."), path.rpartition("/")[2])
-    branch = next((others[name] for name in names if name in others), None)
+def compare(original: ak.Array, others: dict[str, Any], path: str, *, names: bool = True) -> str:
+    """`same`, or what is wrong with the branch in another file.
+
+    Where parents could not be written, the branch is found under its path with dots or its own name, where
+    RNTuple allows no dots with underscores. `names=False` leaves the class names of objects out.
+    """
+    dotted, own = path.replace("/", "."), path.rpartition("/")[2]
+    candidates = (path, dotted, rivals.safe(dotted), own, rivals.safe(own))
+    branch = next((others[name] for name in candidates if name in others), None)
     if branch is None:
         return "missing"
     try:
-        return difference(original, branch.array(library="ak")) or "same"
+        again = branch.array(library="ak")
+        if not names:
+            original, again = ak.without_parameters(original), ak.without_parameters(again)
+        return difference(original, again) or "same"
     except Exception as error:  # noqa: BLE001  # the table wants the cause, whatever it is
         return cause(error)
 
@@ -95,7 +101,7 @@ def cover(path: Path) -> Iterator[dict[str, str]]:
                 row["baler"] = row["decompress"] = ""
                 if array is not None:
                     row["baler"] = failed or compare(array, in_baler, key)
-                    row["decompress"] = failed or back_failed or compare(array, in_root, key)
+                    row["decompress"] = failed or back_failed or compare(array, in_root, key, names=False)
                 yield row
 
 

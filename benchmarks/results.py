@@ -64,7 +64,7 @@ def show(title: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
     console = Console() if sys.stdout.isatty() else Console(width=160)
     table = Table(title=title)
     for index, column in enumerate(rows[0]):
-        table.add_column(column, justify="left" if index == 0 else "right", no_wrap=True)
+        table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
         table.add_row(*("" if value is None else str(value) for value in row.values()))
     console.print(table)

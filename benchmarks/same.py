@@ -11,7 +11,7 @@ import numpy as np
 def difference(one: ak.Array, other: ak.Array) -> str:
     """What differs first, in words; empty when type, structure and all bits agree."""
     if str(one.type) != str(other.type):
-        return f"type: {one.type} became {other.type}"[:150]
+        return f"type: {str(one.type)[:60]} became {str(other.type)[:60]}"
     return _layouts(packed(one), packed(other))
 
 
