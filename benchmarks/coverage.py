@@ -47,20 +47,21 @@ def cause(error: Exception) -> str:
 
 
 def branches_of(file: Any, tree: str) -> dict[str, Any]:
-    """The branches of a tree of another file, by path."""
+    """The branches of a tree of another file, by path, and by path in letters, digits and underscores."""
     if file is None or tree not in file:
         return {}
-    return dict(file[tree].iteritems(recursive=True, full_paths=True))
+    found = dict(file[tree].iteritems(recursive=True, full_paths=True))
+    return {rivals.safe(path): branch for path, branch in found.items()} | found
 
 
 def compare(original: ak.Array, others: dict[str, Any], path: str, *, names: bool = True) -> str:
     """`same`, or what is wrong with the branch in another file.
 
-    Where parents could not be written, the branch is found under its path with dots or its own name, where
-    RNTuple allows no dots with underscores. `names=False` leaves the class names of objects out.
+    Where parents could not be written, the branch is found under its path with dots or its own name, and under
+    either with what RNTuple does not allow replaced. `names=False` leaves the class names of objects out.
     """
     dotted, own = path.replace("/", "."), path.rpartition("/")[2]
-    candidates = (path, dotted, rivals.safe(dotted), own, rivals.safe(own))
+    candidates = (path, dotted, rivals.safe(path), own, rivals.safe(own))
     branch = next((others[name] for name in candidates if name in others), None)
     if branch is None:
         return "missing"
