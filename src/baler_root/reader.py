@@ -29,7 +29,7 @@ from baler_root.statistics import unpack_statistics
 if TYPE_CHECKING:
     import awkward as ak
 
-CACHE_SIZE = 1 << 26
+CACHE_SIZE = 1 << 24
 """Bytes of page payloads kept."""
 
 Values = NDArray[Any]
