@@ -11,6 +11,7 @@ BEGIN, END = "<!-- begin numbers", "<!-- end numbers -->"
 FILES = {
     "agc_muons_100k": "CMS Open Data muons, NanoAOD slice, 100 000 events",
     "cms_aod2nano_10000": "CMS 2012 data, NanoAOD-like, 10 000 events",
+    "cms_nano_2015_ttbar_200": "CMS NanoAOD simulation, 947 branches, 200 events",
     "cms_nano_v5_1000": "CMS NanoAOD simulation, 1 479 branches, 1 000 events",
     "atlas_physlite_example_100": "ATLAS PHYSLITE, 100 events",
     "cms_htt_DY_35k": "CMS H→ττ ntuple, flat, 35 000 events",
