@@ -322,6 +322,25 @@ def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return offsets
 
 
+def rows_between(
+    columns: Sequence[Column], buffers: Sequence[NDArray[Any]], start: int, stop: int
+) -> list[tuple[int, int]]:
+    """Which values of each column (from, to) belong to the entries `start` to `stop` of a plain branch.
+
+    `buffers` has the counts columns as counts.
+    """
+    rows = {0: (start, stop)}
+    out = []
+    for column, buffer in zip(columns, buffers, strict=True):
+        width = int(np.prod(column.shape, dtype=np.int64))
+        first, last = (row * width for row in rows[column.table])
+        out.append((first, last))
+        if column.role == "counts":
+            begin = int(buffer[:first].sum(dtype=np.int64))
+            rows[column.opens] = (begin, begin + int(buffer[first:last].sum(dtype=np.int64)))
+    return out
+
+
 def is_plain(form: Form) -> bool:
     """Whether columns of several clusters can simply be put end to end (no index, mask or tags)."""
     if form["class"] not in ("NumpyArray", "EmptyArray", "RegularArray", "RecordArray", *_LISTS):

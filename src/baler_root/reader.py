@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.batch import Column, is_plain, offsets_dtypes, offsets_from, put_together
+from baler_root.batch import (
+    Column,
+    Form,
+    is_plain,
+    offsets_dtypes,
+    offsets_from,
+    put_together,
+    rows_between,
+)
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId, open_container
@@ -166,7 +174,9 @@ class TreeReader:
                 page, position = self.page_of(cluster, sources.get((cluster, column), column))
                 array = decoded[page][position]
                 dtype = self.columns[column].dtype
-                if self.columns[column].role == "counts":  # one array for all, so that lists share their offsets
+                if (
+                    self.columns[column].role == "counts"
+                ):  # one array for all, so that lists share their offsets
                     if (page, position) not in counts:
                         counts[page, position] = array.astype(dtype, copy=False)
                     values[column] = counts[page, position]
@@ -188,64 +198,107 @@ class TreeReader:
         clusters = list(range(first, last)) if start < stop else []
         columns = [column for branch in branches for column in self.columns_of(branch)]
         parts = self._read_parts(clusters, columns, whole=stop >= offsets[last])
-        lengths = [self.stored.clusters[cluster] for cluster in clusters]
-        shared: dict[tuple[int, ...], Values] = {}
+        ranges = [
+            (max(start, offsets[c]) - offsets[c], min(stop, offsets[c + 1]) - offsets[c]) for c in clusters
+        ]
+        shared: dict[tuple[Any, ...], Values] = {}
 
         def assemble(branch: int) -> ak.Array:
-            array = self._assemble(branch, parts, lengths, shared)
-            if clusters and (start > offsets[first] or stop < offsets[last]):
-                return array[start - offsets[first] : stop - offsets[first]]
-            return array
+            form = self.stored.schema.branches[branch].form
+            if form is None:
+                raise KeyError(f"branch {branch} holds no columns")
+            make = self._join_plain if is_plain(form) else self._join_any
+            return make(branch, form, parts, ranges, shared)
 
         return dict(zip(branches, self._file.map(assemble, branches), strict=True))
 
     def _read_parts(self, clusters: list[int], columns: list[int], whole: bool) -> list[dict[int, Values]]:
         """`read_columns`, with the last cluster remembered unless all of it was asked for: who iterates in small
-        steps meets it again. What is given away is a copy, for its owner may write into it."""
+        steps meets it again."""
         if not clusters:
             return []
         number, kept = self._last
         reuse = number == clusters[0] and kept.keys() >= set(columns)
-        parts = [_copies(kept, columns)] if reuse else []
+        parts = [kept] if reuse else []
         parts += self.read_columns(clusters[1:] if reuse else clusters, columns)
-        if whole:
-            self._last = (-1, {})
-        elif not reuse or len(clusters) > 1:
-            self._last = (clusters[-1], _copies(parts[-1], columns))
+        self._last = (-1, {}) if whole else (clusters[-1], parts[-1])
         return parts
 
-    def _assemble(
+    def _join_plain(
         self,
         branch: int,
+        form: Form,
         parts: Sequence[dict[int, Values]],
-        lengths: Sequence[int],
-        shared: dict[tuple[int, ...], Values],
+        ranges: Sequence[tuple[int, int]],
+        shared: dict[tuple[Any, ...], Values],
     ) -> ak.Array:
-        """One branch's array from its columns in each cluster; equal counts give one offsets buffer."""
-        form = self.stored.schema.branches[branch].form
-        if form is None:
-            raise KeyError(f"branch {branch} holds no columns")
+        """One branch's array from the entry `ranges` of its columns in each cluster.
+
+        Equal counts give one offsets buffer. Other buffers are never those of `parts`, which may be remembered
+        while the owner of the array writes into it.
+        """
         numbers = self.columns_of(branch)
         columns = [self.columns[number] for number in numbers]
-        if len(parts) > 1 and not is_plain(form):
-            import awkward as ak
-
-            return ak.concatenate(
-                [self._assemble(branch, [part], [n], {}) for part, n in zip(parts, lengths, strict=True)]
-            )
+        rows = [
+            rows_between(columns, [part[number] for number in numbers], start, stop)
+            for part, (start, stop) in zip(parts, ranges, strict=True)
+        ]
+        own = self._is_remembered(parts)
         dtypes = iter(offsets_dtypes(form))
         buffers = []
-        for number, column in zip(numbers, columns, strict=True):
-            pieces = [part[number] for part in parts]
+        for position, (number, column) in enumerate(zip(numbers, columns, strict=True)):
+            cuts = [(part[number], *row[position]) for part, row in zip(parts, rows, strict=True)]
+            pieces = [values[first:last] for values, first, last in cuts]
             if column.role == "counts":
                 dtype = next(dtypes)
-                key = (dtype.num, *map(id, pieces))
+                key = (dtype.num, *((id(values), first, last) for values, first, last in cuts))
                 if key not in shared:
-                    shared[key] = offsets_from(_join(pieces, column), dtype)
+                    shared[key] = offsets_from(_join(pieces, column, own), dtype)
                 buffers.append(shared[key])
             else:
-                buffers.append(_join(pieces, column))
-        return put_together(form, sum(lengths), columns, buffers)
+                buffers.append(_join(pieces, column, own))
+        return put_together(form, sum(stop - start for start, stop in ranges), columns, buffers)
+
+    def _join_any(
+        self,
+        branch: int,
+        form: Form,
+        parts: Sequence[dict[int, Values]],
+        ranges: Sequence[tuple[int, int]],
+        shared: dict[tuple[Any, ...], Values],
+    ) -> ak.Array:
+        """The same for a branch with options or unions, whose columns cannot be cut and joined one by one."""
+        import awkward as ak
+
+        del shared
+        numbers = self.columns_of(branch)
+        columns = [self.columns[number] for number in numbers]
+        arrays = []
+        for part, (start, stop) in zip(parts, ranges, strict=True):
+            entries = next(
+                len(part[number]) // max(1, int(np.prod(column.shape, dtype=np.int64)))
+                for number, column in zip(numbers, columns, strict=True)
+                if column.table == 0
+            )
+            dtypes = iter(offsets_dtypes(form))
+            buffers = [
+                offsets_from(part[number], next(dtypes)) if column.role == "counts" else part[number]
+                for number, column in zip(numbers, columns, strict=True)
+            ]
+            arrays.append(put_together(form, entries, columns, buffers)[start:stop])
+        if not arrays:
+            dtypes = iter(offsets_dtypes(form))
+            buffers = [
+                np.zeros(1, next(dtypes)) if column.role == "counts" else np.zeros(0, column.dtype)
+                for column in columns
+            ]
+            return put_together(form, 0, columns, buffers)
+        joined = ak.concatenate(arrays) if len(arrays) > 1 else ak.to_packed(arrays[0])
+        return ak.copy(joined) if self._is_remembered(parts) else joined
+
+    def _is_remembered(self, parts: Sequence[dict[int, Values]]) -> bool:
+        """Whether the last of the parts will be used again."""
+        return bool(parts) and self._last[1] is parts[-1]
 
     def entry_size(self, branch: int) -> float:
         """Mean bytes in memory per entry of one branch."""
@@ -256,16 +309,11 @@ class TreeReader:
         return total / entries
 
 
-def _copies(values: dict[int, Values], columns: Sequence[int]) -> dict[int, Values]:
-    """Copies of these columns; what was one array stays one."""
-    copies = {id(values[column]): values[column].copy() for column in columns}
-    return {column: copies[id(values[column])] for column in columns}
-
-
-def _join(pieces: Sequence[Values], column: Column) -> Values:
-    if len(pieces) == 1:
-        return pieces[0]
-    return np.concatenate(pieces) if pieces else np.empty(0, dtype=column.dtype)
+def _join(pieces: Sequence[Values], column: Column, own: bool) -> Values:
+    """The pieces end to end; with `own`, never one of them itself."""
+    if not pieces:
+        return np.empty(0, dtype=column.dtype)
+    return pieces[0] if len(pieces) == 1 and not own else np.concatenate(pieces)
 
 
 @contextmanager
