@@ -18,6 +18,7 @@ import uproot
 
 import baler_root
 from benchmarks import results, rivals, rounding, sources, subject
+from benchmarks.memory import repeat
 
 FILES = (
     ("generated", "pythia_jets_365k"),
@@ -88,6 +89,21 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def scaling(source: Path, where: Path, times: int = 8) -> list[dict[str, Any]]:
+    """Rows of compressing the same data `times` times over, with one process and with two."""
+    large, packed = where / f"{source.stem}_x{times}.root", where / "out.baler"
+    repeat(source, large, times)
+    rows: list[dict[str, Any]] = []
+    for jobs in (1, 2):
+        compress = partial(
+            baler_root.compress, str(large), str(packed), bound=BOUND, jobs=jobs, overwrite=True
+        )
+        seconds = round(median(compress), 3)
+        rows.append({"file": large.stem, "job": "compress", "what": f"baler jobs={jobs}", "seconds": seconds})
+        print(rows[-1], flush=True)
+    return rows
+
+
 def import_ratio() -> float:
     """Time of `import baler_root` over that of `import uproot`, medians of fresh processes."""
     ours, theirs = (
@@ -105,6 +121,8 @@ def main() -> None:
         if path.exists():
             with tempfile.TemporaryDirectory() as where:
                 rows += compare(path, Path(where))
+                if name == FILES[0][1]:
+                    rows += scaling(path, Path(where))
     summary: dict[str, Any] = {"import baler_root over import uproot": round(import_ratio(), 3)}
     for job, ours, theirs in (
         ("compress", "baler jobs=1", "uproot ttree-lzma9"),
@@ -117,7 +135,9 @@ def main() -> None:
         for row in rows:
             if row["job"] == job:
                 by_file.setdefault(row["file"], {})[row["what"]] = row["seconds"]
-        ratios = {file: round(times[ours] / times[theirs], 2) for file, times in by_file.items()}
+        ratios = {
+            file: round(times[ours] / times[theirs], 2) for file, times in by_file.items() if theirs in times
+        }
         summary[f"{job}: {ours} over {theirs}"] = ratios
     results.show("Speed", rows, summary)
     results.store("speed", rows, summary)
