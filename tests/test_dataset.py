@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 
 import awkward as ak
@@ -23,7 +23,6 @@ import baler_root
 from baler_root.dataset import Directory, File
 from baler_root.dataset.request import entry_range
 from baler_root.dataset.views import HTML_ROWS, html_table
-from baler_root.dataset.window import Window
 from baler_root.errors import ConfigError, KeyInFileError, SourceError
 
 Paths = tuple[Path, Path]
@@ -338,30 +337,6 @@ def test_one_branch_of_one_range_takes_few_bytes(make_root: Callable[..., Path],
     assert got.to_list() == columns["x2"][41_000:41_100].tolist()
     page = target.stat().st_size / 20
     assert file.count - opened < 1.5 * page
-
-
-@given(
-    st.lists(st.integers(1, 40), min_size=1, max_size=8),
-    st.integers(1, 50),
-    st.integers(0, 30),
-    st.integers(0, 300),
-)
-def test_steps_read_each_cluster_once(clusters: list[int], step: int, start: int, length: int) -> None:
-    offsets = [0, *np.cumsum(clusters).tolist()]
-    stop = min(offsets[-1], start + length)
-    data = ak.Array(np.arange(offsets[-1]))
-    reads: list[tuple[int, int]] = []
-
-    def read(branches: object, first: int, last: int) -> dict[int, ak.Array]:
-        reads.append((first, last))
-        return {7: data[first:last]}
-
-    window = Window(read, [7], offsets)
-    for first in range(start, stop, step):
-        last = min(first + step, stop)
-        assert window.read(first, last)[7].to_list() == list(range(first, last))
-    assert all(before[1] <= after[0] for before, after in pairwise(reads))
-    assert {edge for pair in reads for edge in pair} <= set(offsets)
 
 
 @given(st.integers(0, 50), st.none() | st.integers(-99, 99), st.none() | st.integers(-99, 99))

@@ -213,3 +213,25 @@ def test_copies_of_copies_and_of_later_columns_are_refused(make_root: Make, tmp_
         path = forger.write(tmp_path / "lie.baler", page=lambda *_, lie=lie: lie)
         with open_file(path) as file, pytest.raises(CorruptFileError, match=said):
             file.trees[0].read([0, 1, 2], 0, 10)
+
+
+@pytest.mark.parametrize("step", [7, 50, 90])
+def test_steps_decode_each_cluster_once_and_hold_no_more(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """Iterating costs one pass, and what is given out is as small as the step."""
+    decoded: list[int] = []
+    read_columns = reading.TreeReader.read_columns
+
+    def counting(self: reading.TreeReader, clusters: list[int], columns: list[int]) -> Any:
+        decoded.extend(clusters)
+        return read_columns(self, clusters, columns)
+
+    monkeypatch.setattr(reading.TreeReader, "read_columns", counting)
+    with open_file(mixed) as file:
+        tree = file.trees[0]
+        branch = next(i for i in tree.schema.stored() if tree.schema.branches[i].name == "energy")
+        for start in range(0, N, step):
+            stop = min(N, start + step)
+            assert tree.read([branch], start, stop)[branch].nbytes == 4 * (stop - start)
+    assert decoded == list(range(5))

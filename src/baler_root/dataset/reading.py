@@ -12,7 +12,6 @@ from baler_root.dataset.node import Node
 from baler_root.dataset.request import Expressions, How, Plan, Request, entry_range
 from baler_root.dataset.rntuple import RNTuplePlan
 from baler_root.dataset.ttree import TTreePlan
-from baler_root.dataset.window import Window
 from baler_root.errors import ConfigError
 
 
@@ -108,10 +107,9 @@ class Readable(Node):
         step = self._entries_in(step_size, plan.branches) if isinstance(step_size, str) else index(step_size)
         if step < 1:
             raise ConfigError(f"step_size={step_size!r}: a step is at least one entry")
-        window = Window(self._tree.read, plan.branches, self._tree.source.cluster_offsets)
         for first in range(start, stop, step):
             last = min(first + step, stop)
-            result = plan.build(window.read(first, last), first, last)
+            result = plan.build(self._tree.read(plan.branches, first, last), first, last)
             if report:
                 from uproot.behaviors.TBranch import Report
 
