@@ -68,21 +68,35 @@ def same(found: ak.Array, expected: ak.Array) -> bool:
 
 
 def compare(file: FileReader, source: Path) -> tuple[int, list[str]]:
-    """(branches compared, those that differ)."""
+    """(branches compared, those that differ, or were left out although uproot reads them)."""
     count, wrong = 0, []
-    with uproot.open(source, array_cache=None, object_cache=None) as root, warnings.catch_warnings():
+    with (
+        uproot.open(source, handler=uproot.MemmapSource, array_cache=None, object_cache=None) as root,
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")  # uproot warns of classes it had to guess
         for tree in file.trees:
             original = root[f"{tree.schema.path};{tree.schema.cycle}"]
             fields = tree.schema.kind == "RNTuple"
             handles = list(_walk(original, fields))
-            for branch in tree.schema.stored():
-                expected = handles[branch].array(library="ak")
-                found = tree.read([branch], 0, tree.schema.num_entries)[branch]
-                count += 1
-                if not same(found, expected):
-                    wrong.append(f"{tree.schema.path}: {tree.schema.path_of(branch)}")
+            for branch, stored in enumerate(tree.schema.branches):
+                path = f"{tree.schema.path}: {tree.schema.path_of(branch)}"
+                if stored.missing and _readable(handles[branch]):
+                    wrong.append(path)
+                if stored.form is not None:
+                    expected = handles[branch].array(library="ak")
+                    found = tree.read([branch], 0, tree.schema.num_entries)[branch]
+                    count += 1
+                    if not same(found, expected):
+                        wrong.append(path)
     return count, wrong
+
+
+def _readable(branch: Any) -> bool:
+    try:
+        return branch.array(library="ak") is not None
+    except Exception:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
+        return False
 
 
 def _walk(owner: Any, fields: bool) -> Iterator[Any]:
@@ -98,12 +112,11 @@ def test_every_real_file_is_listed_here(data_file: DataFile) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_lossless_is_what_uproot_reads(name: str, data_file: DataFile, tmp_path: Path) -> None:
     source, target = data_file("real", f"{name}.root"), tmp_path / "out.baler"
-    summary = baler_root.compress(source, target, bound="lossless", skip_unsupported=True)
+    baler_root.compress(source, target, bound="lossless", skip_unsupported=True)
     with open_file(target) as file:
         count, wrong = compare(file, source)
     assert count > 0
     assert wrong == []
-    assert len(summary.skipped) <= 0.005 * count + 10
     assert baler_root.verify(target).ok
 
 
