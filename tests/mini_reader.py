@@ -111,7 +111,7 @@ class Recipe:
             self.size = (
                 data.unpack("d" if self.dtype.kind == "f" else "Q")[0] if self.kind == 2 else data.varint()
             )
-            need(self.size > 0 and math.isfinite(self.size), "size of a grid")
+            need(0 < self.size < [64, math.inf, 1 + (1 << 22)][self.kind - 1], "size of a grid")
             self.floor = 0 if self.kind == 2 else data.zigzag()
             self.base, self.cells, count = data.zigzag(), data.varint(), data.varint()
             need(count <= len(data.data), "more atoms than bytes")
@@ -214,12 +214,11 @@ class Reader:
         self.data = data
         need(len(data) >= 84 and data[:8] == b"\x89BLR\r\n\x1a\n", "no .baler file")
         fields = struct.unpack("<QQQQQIIHHQ8s", data[-68:])
-        offset, size, xxh3, length, previous, critical, _, major, _, check, magic = fields
+        offset, size, xxh3, length, _, critical, _, major, _, check, magic = fields
         need(magic == b"\n\x1a\r\nRLB\x98", "no trailer: truncated?")
         need(xxhash.xxh3_64_intdigest(data[-68:-16]) == check, "checksum of the trailer")
-        head, _, zero = struct.unpack_from("<HHI", data, 8)
-        need((head, zero, major, critical) == (1, 0, 1, 0), "needs a newer reader")
-        need(length == len(data) and offset + size == length - 68 and previous <= offset, "size of the file")
+        need((data[8:10], data[12:16], major, critical) == (b"\1\0", bytes(4), 1, 0), "needs a newer reader")
+        need(length == len(data) and offset + size == length - 68, "size of the file")
         footer, sections = Bytes(self.block(offset, size, xxh3, (4, 0, 0, 0))[1]), {}
         while footer.at < len(footer.data):
             kind, zero, section = footer.unpack("IIQ")

@@ -1,0 +1,510 @@
+"""Files that must be refused, with the error each must give; written by `vectors.py` as `bad/NAME`.
+
+Each starts from one good file. Where the point is what stands behind a checksum, every checksum is right.
+"""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+from forge import Forger
+
+from baler_root.container.layout import HEAD, TRAILER
+from baler_root.packing import pack_bytes, zstd_frame
+from baler_root.varint import pack_varint
+
+ENTRIES = 8
+"""Of the good file: tree `Events`, columns i (int32), x (float64) and l (counts, int16), one page each of 1, 1 and 2."""
+
+CORRUPT, TRUNCATED, UNSUPPORTED, UNKNOWN = (
+    "CorruptFileError", "TruncatedFileError", "UnsupportedFeatureError", "UnknownCodecError",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A file, what is wrong with it, and what must be said."""
+
+    about: str
+    error: str
+    message: str
+    build: Callable[[], bytes]
+
+
+BAD: dict[str, Bad] = {}
+
+
+def bad(name: str, about: str, message: str, build: Callable[[], bytes], error: str = CORRUPT) -> None:
+    """Add one file."""
+    BAD[f"bad/{name}"] = Bad(about, error, message, build)
+
+
+def good() -> bytes:
+    """The file that the others are made from."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _good(Path(folder)).read_bytes()
+
+
+def _good(folder: Path) -> Path:
+    from vectors import Source, flat, write_trees
+
+    lists = ak.unflatten(np.arange(6, dtype="i2"), [1, 0, 2, 0, 0, 3, 0, 0])
+    x = np.random.default_rng(0).normal(size=ENTRIES)
+    arrays = {"i": flat(np.arange(ENTRIES) ** 3 - 99, "i4"), "x": ak.Array(x), "l": lists}
+    write_trees(folder / "good.baler", Source("Events", arrays, groups=(1, 1, 2)))
+    return folder / "good.baler"
+
+
+def forged(**changes: Any) -> Callable[[], bytes]:
+    """The good file with some parts changed and all checksums right."""
+
+    def build() -> bytes:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            return Forger(_good(folder)).write(folder / "bad.baler", **changes).read_bytes()
+
+    return build
+
+
+def edited(change: Callable[[bytearray], Any]) -> Callable[[], bytes]:
+    """The good file with bytes changed in place."""
+
+    def build() -> bytes:
+        data = bytearray(good())
+        out = change(data)
+        return bytes(data if out is None else out)
+
+    return build
+
+
+def flipped(position: int) -> Callable[[], bytes]:
+    """The good file with one bit flipped at a byte (negative: from the end)."""
+
+    def change(data: bytearray) -> None:
+        data[position] ^= 4
+
+    return edited(change)
+
+
+def tree(key: str, value: Any) -> Callable[[], bytes]:
+    """The good file with another value in its tree's entry of the manifest."""
+    return forged(manifest=lambda document: document["trees"][0].update({key: value}))
+
+
+def page(group: int, payload: bytes) -> Callable[[], bytes]:
+    """The good file with another payload of one page."""
+    return forged(page=lambda place, old: payload if place.group == group else old)
+
+
+# ---- damage
+
+
+def _footer(data: bytes | bytearray) -> int:
+    """Where the footer begins."""
+    return int(struct.unpack_from("<Q", data, len(data) - TRAILER.size)[0])
+
+
+bad("truncated-empty", "no bytes at all", "not a .baler file", lambda: b"")
+bad("truncated-head", "ends inside the head", "not a .baler file", lambda: good()[:10])
+bad("truncated-after-head", "only the head is left", "too few", lambda: good()[: HEAD.size], TRUNCATED)
+bad("truncated-pages", "ends inside the pages", "truncated", lambda: good()[:200], TRUNCATED)
+bad(
+    "truncated-footer",
+    "ends inside the footer",
+    "truncated",
+    lambda: good()[: _footer(good()) + 50],
+    TRUNCATED,
+)
+bad("truncated-last-byte", "the last byte is missing", "truncated", lambda: good()[:-1], TRUNCATED)
+bad(
+    "lengthened",
+    "a trailer behind a file that is too long for it",
+    "were written",
+    lambda: good()[:100] + good()[99:],
+    TRUNCATED,
+)
+bad("flip-head-version", "a bit of the head's major version", "newer", flipped(8), UNSUPPORTED)
+bad("flip-head-zero", "a bit of the head's zero field", "head of the file is damaged", flipped(13))
+bad(
+    "flip-page-header",
+    "a bit in the header of the first block",
+    "no valid block header",
+    flipped(HEAD.size + 6),
+)
+bad("flip-page-payload", "a bit in the first page", "checksum", flipped(HEAD.size + 40))
+bad(
+    "flip-footer",
+    "a bit in the footer",
+    "checksum",
+    edited(lambda data: data.__setitem__(_footer(data) + 60, data[_footer(data) + 60] ^ 4)),
+)
+bad("flip-trailer", "a bit in the trailer", "trailer's checksum", flipped(-60))
+bad("flip-tail-magic", "a bit in the last magic", "no .baler trailer", flipped(-3), TRUNCATED)
+bad("text-mode", "line endings converted", "mangled", lambda: good().replace(b"\r\n", b"\n"))
+bad("other-format", "another kind of file", "not a .baler file", lambda: b"root" + bytes(200))
+
+# ---- files from the future
+
+
+def _trailer(offset: int, layout: str, value: int) -> Callable[[], bytes]:
+    return forged(trailer=lambda trailer: struct.pack_into(layout, trailer, offset, value))
+
+
+bad(
+    "future-version",
+    "major version 2 in the trailer",
+    "format version 2.0 is newer",
+    _trailer(48, "<H", 2),
+    UNSUPPORTED,
+)
+bad(
+    "critical-feature",
+    "critical feature bit 3",
+    "critical feature bit(s) 3",
+    _trailer(40, "<I", 8),
+    UNSUPPORTED,
+)
+bad(
+    "unknown-codec",
+    "pages of a codec that nobody has",
+    "nonesuch",
+    forged(manifest=lambda d: d.update(codecs=["nonesuch"])),
+    UNKNOWN,
+)
+bad(
+    "unknown-codec-number",
+    "no codec in the manifest",
+    "unknown codec number 0",
+    forged(manifest=lambda d: d.update(codecs=[])),
+)
+
+# ---- container
+
+
+def _table(row: int, field: int, change: Callable[[int], int]) -> Callable[[], bytes]:
+    def edit(table: bytes) -> bytes:
+        rows = np.frombuffer(table, "<u8").reshape(-1, 5).copy()
+        rows[row, field] = change(int(rows[row, field]))
+        return rows.tobytes()
+
+    return forged(table=edit)
+
+
+def _claiming(length: int, frame: bytes) -> bytes:
+    """Packed bytes that say that a frame holds this many."""
+    body = pack_varint(length) + frame
+    return pack_varint(len(body) << 1 | 1) + body
+
+
+def _swap(table: bytes) -> bytes:
+    return table[40:80] + table[:40] + table[80:]
+
+
+bad("footer-outside", "a footer before the file", "outside the file", _trailer(0, "<Q", 1))
+bad("overlap", "two pages share bytes", "overlap or leave a hole", _table(1, 0, lambda offset: offset - 8))
+bad("hole", "bytes that belong to no block", "overlap or leave a hole", _table(0, 1, lambda size: size - 8))
+bad("page-size", "a page of 2^60 bytes", "overlap or leave a hole", _table(2, 1, lambda _: 1 << 60))
+bad("swapped-pages", "rows of the page table swapped", "another block", forged(table=_swap))
+bad("missing-row", "one row of the page table is missing", "rows", forged(table=lambda table: table[40:]))
+bad("odd-table", "a page table of no whole rows", "page table of", forged(table=lambda table: table[:-8]))
+
+# ---- manifest
+
+bad(
+    "duplicate-key",
+    "a key twice in the JSON",
+    "twice",
+    forged(text=lambda t: t.replace(b'"codecs":', b'"blocks":[],"codecs":')),
+)
+bad("nan", "NaN in the JSON", "not allowed", forged(text=lambda t: t.replace(b'"cycle":1', b'"cycle":NaN')))
+bad("no-json", "text that is no JSON", "manifest is not valid", forged(text=lambda t: t[:-1]))
+bad(
+    "no-utf8",
+    "text that is no UTF-8",
+    "manifest is not valid",
+    forged(text=lambda t: t.replace(b"Events", b"Ev\xffnts")),
+)
+bad("missing-key", "no list of trees", "manifest is not valid", forged(manifest=lambda d: d.pop("trees")))
+bad("float-count", "1.5 entries", "count expected", tree("entries", 1.5))
+bad(
+    "entries-2-60",
+    "2^60 entries in one cluster",
+    "1 to 268435456 entries",
+    forged(manifest=lambda d: d["trees"][0].update(entries=1 << 60, clusters=[1 << 60])),
+)
+bad("clusters-sum", "clusters that do not add up", "clusters of", tree("clusters", [ENTRIES - 1]))
+bad("layout-columns", "a layout with too many columns", "layout does not have", tree("layouts", [[1, 1, 3]]))
+bad("layout-unknown", "a cluster of a layout that is not there", "no layout", tree("layout", [[1, 1]]))
+bad("parent-later", "a branch before its parent", "before its parent", tree("parents", [1, -1, -1]))
+bad(
+    "unknown-form",
+    "a form of an unknown class",
+    "HyperArray",
+    forged(manifest=lambda d: d["trees"][0]["forms"].update(of=[{"class": "HyperArray"}] * 3)),
+)
+bad(
+    "same-as-itself",
+    "a tree that repeats itself",
+    "repeats tree 0",
+    forged(
+        manifest=lambda d: d["trees"][0].update(
+            same_as=0, clusters=[], layouts=[], layout=[], lists=[], tables=[]
+        ),
+        table=lambda _: b"",
+    ),
+)
+bad(
+    "manifest-bomb",
+    "2^40 bytes of JSON in a few bytes",
+    "claim to hold",
+    forged(
+        packed=lambda _: _claiming(1 << 40, zstd_frame(b"{}")),
+    ),
+)
+bad(
+    "manifest-left-over",
+    "bytes behind the manifest",
+    "left over",
+    forged(packed=lambda packed: packed + b"\0"),
+)
+
+# ---- pages
+
+
+def exact(dtype: int, values: bytes, count: int, outliers: bytes = b"\0") -> bytes:
+    """A page of one exact column, held as constant bytes in the stream directory or as planes."""
+    return _paged(b"\0" + pack_varint(count) + bytes([0, dtype]) + outliers, _planes(values))
+
+
+def _paged(directory: bytes, symbols: bytes) -> bytes:
+    return pack_bytes(directory) + symbols
+
+
+def _classic(entries: bytes, pool: bytes = b"", streams: bytes = b"") -> bytes:
+    return pack_bytes(pack_varint(len(entries)) + entries + pool) + streams
+
+
+def _planes(pool: bytes) -> bytes:
+    return _classic(b"\x01", pool)
+
+
+INT32, UINT32, FLOAT64 = 3, 7, 11
+N = pack_varint(ENTRIES)
+ZEROS = bytes(4 * ENTRIES)
+OWN = b"\0" + N
+
+
+def recipe(kind: int, dtype: int, rest: bytes, symbols: bytes = bytes(ENTRIES)) -> bytes:
+    """A page of one column with a recipe and symbols of one byte."""
+    return _paged(OWN + bytes([kind, dtype]) + rest + b"\x01\0", _planes(symbols))
+
+
+def f64(value: float) -> bytes:
+    return struct.pack("<d", value)
+
+
+HALF = pack_varint(1 << 27)
+bad(
+    "zstd-bomb",
+    "a frame of 16 MB where 40 bytes are due",
+    "zstd frame",
+    page(0, _claiming(40, zstd_frame(bytes(1 << 24)))),
+)
+bad(
+    "zstd-broken",
+    "a frame that is none",
+    "zstd frame",
+    page(0, pack_varint(7 << 1 | 1) + pack_varint(40) + b"\0\xff\xff\xff\xff\xff"),
+)
+bad("varint-endless", "a varint of eleven bytes", "varint", page(0, b"\xff" * 11))
+bad("page-empty", "a page without bytes", "0 left", page(0, b""), TRUNCATED)
+bad(
+    "column-2-60",
+    "a column of 2^60 values",
+    "at most 268435456",
+    page(0, _paged(b"\0" + pack_varint(1 << 60) + b"\0\x03\0", b"")),
+)
+bad("column-length", "a column longer than its cluster", "8 are due", page(0, exact(INT32, bytes(36), 9)))
+bad("column-kind", "an unknown kind of column", "kind of column", page(0, _paged(b"\x09" + N, b"")))
+bad(
+    "page-too-large",
+    "1 GB of symbols in a page",
+    "more than 268435456",
+    page(2, _paged(b"\0" + HALF + b"\0\x07\0\0" + HALF + b"\0\x02\0", b"")),
+)
+bad(
+    "directory-left-over",
+    "bytes behind the page directory",
+    "left over",
+    page(0, _paged(OWN + b"\0\x03\0\0", _planes(ZEROS))),
+)
+bad(
+    "type-mismatch",
+    "a column of floats held as strings of bits of another type",
+    "cannot become",
+    page(0, exact(FLOAT64, bytes(64), ENTRIES)),
+)
+bad(
+    "copy-forward",
+    "a copy of a later column",
+    "later column",
+    page(0, _paged(b"\x01" + N + b"\x01", _classic(b""))),
+)
+bad("copy-itself", "a copy of itself", "later column", page(0, _paged(b"\x01" + N + b"\0", _classic(b""))))
+bad(
+    "copy-of-floats",
+    "integers copied from floats",
+    "not like it",
+    page(2, _paged(b"\x01" + N + b"\x01" + b"\0\x06\0\x02\0", _classic(b"\0\0\0"))),
+)
+bad(
+    "copy-of-another-length",
+    "a copy longer than its source",
+    "not like it",
+    page(2, _paged(OWN + b"\0\x07\0" + b"\x01" + pack_varint(6) + b"\0", _classic(b"\0\1\0\0\0"))),
+)
+bad(
+    "copy-of-a-copy",
+    "a copy of a copy",
+    "not like it",
+    page(2, _paged(b"\x01" + N + b"\0" + b"\x01" + N + b"\x02", _classic(b""))),
+)
+bad("recipe-kind", "an unknown recipe", "unknown kind", page(0, recipe(9, INT32, b"")))
+bad("recipe-type", "an unknown type", "unknown dtype", page(0, recipe(0, 99, b"")))
+bad(
+    "recipe-nan",
+    "a step that is NaN",
+    "positive number",
+    page(1, recipe(2, FLOAT64, f64(float("nan")) + b"\0\x01\0")),
+)
+bad(
+    "recipe-range",
+    "multiples beyond 2^53",
+    "outside",
+    page(1, recipe(2, FLOAT64, f64(1.0) + pack_varint(1 << 60) + b"\x01\0")),
+)
+bad(
+    "recipe-steps",
+    "2^40 steps per octave",
+    "steps per octave",
+    page(1, recipe(3, FLOAT64, pack_varint(1 << 40) + b"\0\0\x01\0")),
+)
+bad(
+    "recipe-shift",
+    "53 bits dropped of 52",
+    "bits dropped",
+    page(1, recipe(1, FLOAT64, pack_varint(53) + b"\0\0\x01\0")),
+)
+bad(
+    "recipe-integers",
+    "multiples that do not fit an int32",
+    "outside",
+    page(0, recipe(2, INT32, struct.pack("<Q", 1 << 30) + b"\0\x09\0")),
+)
+bad(
+    "atoms-2-40",
+    "2^40 atoms",
+    "2 left",
+    page(1, recipe(2, FLOAT64, f64(1.0) + b"\0\x01" + pack_varint(1 << 40))),
+    TRUNCATED,
+)
+bad(
+    "atom-symbol",
+    "an atom's symbol out of range",
+    "atom symbol",
+    page(1, recipe(2, FLOAT64, f64(1.0) + b"\0\x01\x01\x05" + f64(0.5))),
+)
+bad(
+    "symbol",
+    "a symbol out of range",
+    "symbol 200",
+    page(1, recipe(2, FLOAT64, f64(1.0) + b"\0\x05\0", b"\0" * 7 + b"\xc8")),
+)
+bad(
+    "symbol-width",
+    "symbols of three bytes",
+    "symbols of 3 bytes",
+    page(1, _paged(OWN + b"\x02\x0b" + f64(1.0) + b"\0\x01\0\x03\0", _planes(bytes(8)))),
+)
+bad(
+    "outliers-many",
+    "more outliers than values",
+    "outliers among",
+    page(0, exact(INT32, ZEROS, ENTRIES, b"\x09")),
+)
+bad(
+    "outliers-position",
+    "an outlier behind the end",
+    "positions",
+    page(0, exact(INT32, ZEROS, ENTRIES, b"\x01" + struct.pack("<Ii", 8, 5))),
+)
+bad(
+    "outliers-order",
+    "two outliers at one position",
+    "positions",
+    page(0, exact(INT32, ZEROS, ENTRIES, b"\x02" + struct.pack("<IIii", 3, 0, 5, 6))),
+)
+bad(
+    "lattice-nan",
+    "a lattice with a NaN step",
+    "cannot become",
+    page(1, _paged(b"\x02" + N + f64(float("nan")) + f64(0.0) + b"\0\x07\0", _planes(ZEROS))),
+)
+
+# ---- the codec `classic`
+
+
+def stream(
+    entries: bytes, pool: bytes = b"", streams: bytes = b"", dtype: int = INT32
+) -> Callable[[], bytes]:
+    """The good file whose first page (or second, of floats) has this payload of the codec."""
+    return page(
+        0 if dtype == INT32 else 1, _paged(OWN + bytes([0, dtype, 0]), _classic(entries, pool, streams))
+    )
+
+
+bad("stream-code", "an unknown coding", "unknown stream code", stream(b"\x0f"))
+bad("stream-transform", "an unknown transform", "unknown stream code", stream(b"\x90"))
+bad("pool-short", "a pool that ends too early", "31 left", stream(b"\x01", bytes(31)), TRUNCATED)
+bad("pool-left-over", "a pool with bytes left over", "left over", stream(b"\x01", bytes(33)))
+bad("streams-left-over", "bytes behind the streams", "left over", stream(b"\x01", ZEROS, b"\0"))
+bad(
+    "dictionary-position",
+    "a position beyond the dictionary",
+    "dictionary of 1",
+    stream(b"\x31\x01" + bytes(4), bytes(7) + b"\x01"),
+)
+bad(
+    "dictionary-constant",
+    "a constant position beyond the dictionary",
+    "dictionary of 1",
+    stream(b"\x30\x01" + bytes(4) + b"\x07"),
+)
+bad("dictionary-empty", "a dictionary without values", "dictionary of 0", stream(b"\x31\0", bytes(8)))
+bad(
+    "bits-padding",
+    "one bit too many",
+    "padding",
+    page(2, _paged(OWN + b"\0\x07\0" + b"\0\x06\0\x05\0", _classic(b"\0\1\0\0\0\x02", b"\xc0"))),
+)
+bad(
+    "delta-floats",
+    "running sums of floats",
+    "differences of float64",
+    stream(b"\x11", bytes(64), dtype=FLOAT64),
+)
+bad("pco-broken", "a pco stream that is none", "pco", stream(b"\x03\x06", b"", b"\xff" * 6))
+bad("pco-empty", "a pco stream without bytes", "pco", stream(b"\x03\0"))
+bad(
+    "counts-wrong",
+    "counts that add up to more items than there are",
+    "do not fit",
+    page(2, _paged(OWN + b"\0\x07\0" + b"\0\x06\0\x02\0", _classic(b"\0\2\0\0\0\0\0\0"))),
+)

@@ -1,0 +1,619 @@
+"""Golden files of `formats/vectors`: `python tests/vectors.py write NAME ...` (or `all`), `list`.
+
+A file that exists is never written again: what it holds is a promise to readers. What was put into a file is
+recorded beside it from the source, not from any reader. Names that begin with `bad/` are in `bad_vectors.py`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import uproot
+
+from baler_root.batch import plain_form
+from baler_root.bounds import ErrorBound
+from baler_root.cluster import Plan, encode_cluster
+from baler_root.codecs.classic import _read_entry
+from baler_root.codecs.streams import Coding, Transform
+from baler_root.compressor import compress
+from baler_root.container.layout import BlockKind
+from baler_root.container.manifest import Manifest, StoredTree
+from baler_root.container.write import ContainerWriter
+from baler_root.merging import merge
+from baler_root.packing import unpack_bytes
+from baler_root.pages import Page
+from baler_root.reader import open_file
+from baler_root.schema import Branch, Tree
+from baler_root.statistics import pack_statistics
+from baler_root.tables import find_tables
+from baler_root.varint import Cursor
+
+FOLDER = Path(__file__).parents[1] / "formats" / "vectors"
+LONG = 100
+"""Values of a lossless flat branch above which the sidecar has a digest and the first few instead of all."""
+
+
+@dataclass
+class Source:
+    """One tree as it goes in."""
+
+    path: str
+    arrays: dict[str, ak.Array]
+    bounds: dict[str, str] = field(default_factory=dict)
+    """By branch; others are lossless."""
+    cycle: int = 1
+    cuts: tuple[int, ...] = ()
+    """Entries of each cluster; default: one cluster."""
+    groups: tuple[int, ...] = ()
+    """Columns of each page; default: one page."""
+    storage: dict[str, str] = field(default_factory=dict)
+    """uproot's interpretation, by branch."""
+    aliases: dict[str, str] = field(default_factory=dict)
+    same_as: int | None = None
+
+    @property
+    def entries(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def plan(self) -> Plan:
+        """What the compressor would decide, decided here."""
+        branches = tuple(
+            Branch(name, None, "vector", f"title of {name}", self.storage.get(name, ""), plain_form(array))
+            for name, array in self.arrays.items()
+        )
+        schema = Tree(self.path, self.cycle, "TTree", "title", self.entries, branches, self.aliases)
+        columns = Plan(schema, (), ()).columns
+        bounds = tuple(
+            ErrorBound.parse(
+                self.bounds.get(branches[c.branch].name, "lossless") if c.role == "data" else "lossless"
+            )
+            for c in columns
+            if c.has_values
+        )
+        return Plan(schema, bounds, self.groups or (len(columns),))
+
+
+@dataclass
+class Made:
+    """What was put into a file."""
+
+    trees: list[Source]
+    objects: dict[str, Any] = field(default_factory=dict)
+
+
+def flat(values: Any, dtype: str) -> ak.Array:
+    """A branch of numbers, or of fixed-size arrays of them."""
+    return ak.Array(np.asarray(values).astype(dtype))
+
+
+def bits(values: Sequence[int], dtype: str) -> ak.Array:
+    """Floats by their bit patterns."""
+    return ak.Array(np.array(values, f"u{np.dtype(dtype).itemsize}").view(dtype))
+
+
+def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
+    """Write trees straight from arrays, through no ROOT file."""
+    stored: list[StoredTree] = []
+    with ContainerWriter(target) as writer:
+        if schema:
+            writer.write_block(BlockKind.SCHEMA, Manifest(tuple(_stored(t, (), []) for t in trees)).pack())
+        for number, tree in enumerate(trees):
+            plan, records, lists, start = tree.plan(), [], [], 0
+            cuts = () if tree.same_as is not None else tree.cuts or (tree.entries,)
+            for cluster, entries in enumerate(cuts):
+                whole = entries == tree.entries  # a slice changes the form of bit masks
+                arrays = {
+                    i: array if whole else array[start : start + entries]
+                    for i, array in enumerate(tree.arrays.values())
+                }
+                encoded = encode_cluster(plan, arrays, entries)
+                for group, page in enumerate(encoded.pages):
+                    writer.write_page(number, cluster, group, 0, page.payload, page.length, page.digest)
+                records.append(encoded.records)
+                lists.append(encoded.lists)
+                start += entries
+            if cuts:
+                writer.write_block(BlockKind.STATISTICS, pack_statistics(np.stack(records)), number)
+            stored.append(_stored(tree, cuts, lists))
+        writer.finish(
+            lambda blocks, superseded: Manifest(
+                tuple(stored),
+                blocks=tuple(blocks),
+                superseded=tuple(superseded),
+                provenance={"made": "golden file"},
+            )
+        )
+    return Made(list(trees))
+
+
+def _stored(tree: Source, cuts: tuple[int, ...], lists: list[list[int]]) -> StoredTree:
+    """What the manifest says of a tree."""
+    plan = tree.plan()
+    bounds = tuple((str(bound), "chosen") for bound in plan.bounds)
+    if tree.same_as is not None:
+        return StoredTree(plan.schema, bounds=bounds, same_as=tree.same_as)
+    keys = list(zip(*lists, strict=True)) if lists else [(i,) for i in range(len(plan.columns))]
+    found, tables = find_tables(plan.schema, plan.columns, keys)
+    out = StoredTree(plan.schema, cuts, (plan.groups,), (0,) * len(cuts), bounds, found, tables)
+    return out if cuts else out.emptied()
+
+
+# ---- the files
+
+
+def integers(target: Path) -> Made:
+    """Flat integers and booleans, lossless."""
+    rng = np.random.default_rng(1)
+    arrays = {
+        f"{kind}{size}": rng.integers(0, 100, 200) for kind in ("int", "uint") for size in (8, 16, 32, 64)
+    }
+    branches = {name: flat(values - (50 if name[0] == "i" else 0), name) for name, values in arrays.items()}
+    branches["run"] = flat(np.full(200, 362204), "uint32")
+    branches["event"] = flat(10**12 + np.cumsum(rng.integers(1, 9, 200)), "uint64")
+    branches["extremes"] = flat([2**63 - 1, -(2**63)] * 100, "int64")
+    branches["passed"] = flat(rng.random(200) < 0.2, "bool")
+    branches["always"] = flat(np.ones(200), "bool")
+    return write_trees(target, Source("Events", branches, aliases={"twice": "2*run"}))
+
+
+def floats(target: Path) -> Made:
+    """Flat floats, lossless, with NaN payloads, infinities, zeros of both signs and subnormals."""
+    special = {
+        "float16": [0x7C00, 0xFC00, 0x7E00, 0x7D01, 0xFE55, 0x8000, 0x0001, 0x3C00],
+        "float32": [0x7F800000, 0xFF800000, 0x7FC00000, 0x7F800001, 0xFFC12345, 0x80000000, 1, 0x3F800000],
+        "float64": [
+            0x7FF << 52,
+            0xFFF << 52,
+            0x7FF8 << 48,
+            (0x7FF << 52) + 1,
+            (0xFFF8 << 48) + 99,
+            1 << 63,
+            1,
+            0x3FF << 52,
+        ],
+    }
+    arrays = {f"special_{dtype}": ak.concatenate([bits(v, dtype)] * 5) for dtype, v in special.items()}
+    normal = np.random.default_rng(2).normal(size=40)
+    arrays |= {dtype: flat(normal, dtype) for dtype in special}
+    arrays["float_in_double"] = flat(normal.astype("f4"), "f8")
+    return write_trees(target, Source("Events", arrays))
+
+
+def relative(target: Path) -> Made:
+    """`rel` bounds: log recipes with few and many steps, atoms, outliers."""
+    rng = np.random.default_rng(3)
+    pt = rng.exponential(30, 300) + 3
+    pt[::40], pt[5], pt[7], pt[8], pt[9] = -999.0, np.nan, np.inf, -0.0, 1e-30
+    arrays = {"half": flat(np.clip(pt, -999, 6e4), "f2"), "single": flat(pt, "f4"), "double": flat(pt, "f8")}
+    arrays["signed"] = flat(rng.normal(0, 10, 300), "f4")
+    bounds = {"half": "rel=0.01", "single": "rel=0.001", "double": "rel=1e-05", "signed": "rel=0.05"}
+    return write_trees(target, Source("Events", arrays, bounds))
+
+
+def absolute(target: Path) -> Made:
+    """`abs` bounds: linear recipes of floats and integers."""
+    rng = np.random.default_rng(4)
+    phi = rng.uniform(-3.14, 3.14, 300)
+    phi[::50], phi[3] = -999.0, np.nan
+    arrays = {
+        "half": flat(rng.uniform(-3, 3, 300), "f2"),
+        "single": flat(phi, "f4"),
+        "double": flat(phi, "f8"),
+    }
+    arrays["adc"] = flat(rng.normal(2000, 100, 300), "i4")
+    arrays["wide"] = flat(rng.normal(0, 1e15, 300), "i8")
+    arrays["unsigned"] = ak.Array(np.uint64(1 << 63) + rng.integers(0, 10**12, 300).astype("u8"))
+    bounds = {"half": "abs=0.1", "single": "abs=0.001", "double": "abs=1e-06"}
+    bounds |= {"adc": "abs=10", "wide": "abs=1000000", "unsigned": "abs=5"}
+    return write_trees(target, Source("Events", arrays, bounds))
+
+
+def mantissa(target: Path) -> Made:
+    """`bits` bounds and mantissas that are short already: shift recipes."""
+    rng = np.random.default_rng(5)
+    energy = rng.normal(0, 1, 300) * np.exp(rng.normal(3, 2, 300))
+    energy[::60] = -1.0
+    truncated = (flat(energy, "f4").to_numpy().view("u4") & np.uint32(0xFFFFE000)).view("f4")
+    arrays = {
+        "half": flat(np.clip(energy, -6e4, 6e4), "f2"),
+        "single": flat(energy, "f4"),
+        "double": flat(energy, "f8"),
+    }
+    arrays |= {"truncated": ak.Array(truncated), "large": flat(rng.normal(0, 1e12, 300), "i8")}
+    bounds = {"half": "bits=5", "single": "bits=10", "double": "bits=16", "large": "bits=12"}
+    return write_trees(target, Source("Events", arrays, bounds))
+
+
+def jagged(target: Path) -> Made:
+    """Lists with shared counts (copies), nested lists, strings, an empty column."""
+    rng = np.random.default_rng(6)
+    counts = rng.poisson(1.5, 80)
+    total = int(counts.sum())
+    arrays = {
+        f"Muon_{name}": ak.unflatten(rng.normal(20, 5, total).astype("f4"), counts) for name in ("pt", "eta")
+    }
+    arrays["Muon_charge"] = ak.unflatten(rng.choice(np.array([-1, 1], "i4"), total), counts)
+    arrays["nMuon"] = flat(counts, "i4")
+    inner = rng.poisson(1, total)
+    arrays["nested"] = ak.unflatten(ak.unflatten(np.arange(inner.sum(), dtype="i2"), inner), counts)
+    words = ["", "µ", "HLT_IsoMu24", "a longer text"]
+    arrays["word"] = ak.Array([words[i % 4] for i in range(80)])
+    arrays["words"] = ak.Array([words[: i % 4] for i in range(80)])
+    arrays["none"] = ak.unflatten(np.zeros(0, "f4"), np.zeros(80, "i8"))
+    return write_trees(target, Source("Events", arrays, {"Muon_pt": "rel=0.001"}, groups=(2, 4, 11)))
+
+
+def fixed(target: Path) -> Made:
+    """Fixed-size arrays: smooth grids that need Lorenzo sums, lists of arrays, complex numbers."""
+    rng = np.random.default_rng(7)
+    x = np.arange(12)
+    grid = (x[:, None] ** 2 + 3 * x[None, :] ** 2)[None] * rng.integers(1, 90, (20, 1, 1)) + rng.integers(
+        0, 2, (20, 12, 12)
+    )
+    arrays = {"grid": flat(grid, "i4"), "vector": flat(rng.normal(size=(20, 3)), "f4")}
+    smooth = np.sin(x[:, None] / 9 + x[None, :] / 9)[None] * rng.uniform(1, 2, (20, 1, 1))
+    arrays["smooth"] = flat(smooth, "f8")
+    arrays["pairs"] = ak.unflatten(ak.Array(rng.integers(0, 9, (30, 2)).astype("i2")), [3] * 10 + [0] * 10)
+    arrays["wave"] = flat(np.exp(1j * np.arange(20)), "c8")
+    return write_trees(target, Source("Events", arrays, {"smooth": "abs=0.001"}))
+
+
+def transforms(target: Path) -> Made:
+    """Columns for which each transform and coding is the smallest: dictionary, delta, bits, planes, constant."""
+    rng = np.random.default_rng(8)
+    arrays = {"dictionary": flat(rng.choice([1.5, -2.25e-3, 7e20, np.pi], 400), "f8")}
+    arrays["delta"] = flat(np.cumsum(rng.choice([1, 1, 1, 1, 2], 400)) * 3 + 70000, "u4")
+    arrays |= {f"trigger{i}": flat(rng.random(400) < 0.02 * i, "bool") for i in range(12)}
+    arrays["constant"] = flat(np.full(400, -7), "i2")
+    arrays["planes"] = flat(np.tile(rng.integers(0, 2**31, 20), 20), "i4")
+    arrays["noise"] = flat(rng.normal(0, 300, 400), "i2")
+    return write_trees(target, Source("Events", arrays))
+
+
+def pco(target: Path) -> Made:
+    """A pco stream of two chunks, the first of many pages."""
+    return write_trees(target, Source("Events", {"event": flat(np.arange((1 << 22) + (1 << 18) + 5), "u4")}))
+
+
+def records(target: Path) -> Made:
+    """Records, tuples, options and unions as awkward has them."""
+    rng = np.random.default_rng(9)
+    maybe = ak.Array([None if i % 3 == 0 else i * 0.5 for i in range(30)])
+    lists = ak.Array([None if i % 7 == 0 else [i] * (i % 4) for i in range(30)])
+    point = ak.zip({"x": rng.normal(size=30).astype("f4"), "n": np.arange(30, dtype="i4")})
+    pairs = ak.zip((np.arange(30, dtype="i2"), np.arange(30, dtype="u1")))
+    mask = np.arange(30) % 4 == 1
+    numbers = ak.contents.NumpyArray(np.arange(30, dtype="i4"))
+    byte_masked = ak.Array(
+        ak.contents.ByteMaskedArray(ak.index.Index8(mask.astype("i1")), numbers, valid_when=False)
+    )
+    unmasked = ak.Array(ak.contents.UnmaskedArray(numbers))
+    packed = np.packbits(mask, bitorder="little")
+    bit_masked = ak.contents.BitMaskedArray(
+        ak.index.IndexU8(packed), numbers, valid_when=False, length=30, lsb_order=True
+    )
+    union = ak.Array([i if i % 2 else [i * 1.5] for i in range(30)])
+    words = ak.Array(["a", "b", "unused"]).layout
+    positions = ak.index.Index64(np.arange(30) % 2)
+    category = ak.Array(ak.contents.IndexedArray(positions, words, parameters={"__array__": "categorical"}))
+    arrays = {"maybe": maybe, "lists": lists, "point": point, "pairs": pairs, "byte_masked": byte_masked}
+    arrays |= {"bit_masked": ak.Array(bit_masked), "nothing": ak.Array([[]] * 30)}
+    arrays |= {"unmasked": unmasked, "union": union, "category": category}
+    arrays["deep"] = ak.zip(
+        {"a": ak.unflatten(point, [3] * 10), "b": ak.unflatten(maybe, [3] * 10)}, depth_limit=1
+    )[np.arange(30) % 10]
+    return write_trees(target, Source("Events", arrays, {"point": "abs=0.01"}))
+
+
+def lattice(target: Path) -> Made:
+    """`Double32_t` and `Float16_t` with a range, kept as integers."""
+    rng = np.random.default_rng(10)
+    integers = rng.integers(0, 1 << 12, 100).astype("u4")
+    double = integers.astype("f8") * (20.0 / 4096) + -10.0
+    single = (integers.astype("f8") * (6.5 / 4096) + -3.25).astype("f4")
+    storage = {"double": "AsDouble32(-10.0, 10.0, 12)", "single": "AsFloat16(-3.25, 3.25, 12)"}
+    return write_trees(
+        target, Source("Events", {"double": ak.Array(double), "single": ak.Array(single)}, storage=storage)
+    )
+
+
+def clusters(target: Path) -> Made:
+    """Several clusters and several pages in each; lists, bits and options cut between clusters."""
+    rng = np.random.default_rng(11)
+    counts = rng.poisson(2, 100)
+    arrays = {
+        "x": flat(rng.normal(size=100), "f4"),
+        "list": ak.unflatten(np.arange(counts.sum(), dtype="u2"), counts),
+    }
+    arrays["maybe"] = ak.Array([None if i % 5 == 0 else i for i in range(100)])
+    arrays["passed"] = flat(rng.random(100) < 0.5, "bool")
+    return write_trees(
+        target, Source("Events", arrays, {"x": "rel=0.001"}, cuts=(40, 1, 50, 9), groups=(1, 3, 2))
+    )
+
+
+def trees(target: Path) -> Made:
+    """Several trees, one of them twice (two cycles of the same data), and one without branches' data in common."""
+    first = {"x": flat(np.arange(50) * 1.5, "f4"), "n": flat(np.arange(50), "i4")}
+    other = {"y": flat(np.arange(7) ** 3, "i8")}
+    return write_trees(
+        target,
+        Source("Events", first, cycle=2, cuts=(30, 20)),
+        Source("dir/Runs", other),
+        Source("Events", first, cycle=1, same_as=0),
+    )
+
+
+def schema(target: Path) -> Made:
+    """An early copy of the schema."""
+    return write_trees(target, Source("Events", {"x": flat(np.arange(99), "f4")}, cuts=(33, 66)), schema=True)
+
+
+def empty(target: Path) -> Made:
+    """A ROOT tree without entries."""
+    arrays = {"x": np.zeros(0, "f4"), "n": np.zeros(0, "i4")}
+    return from_root(target, {"Events": arrays}, {})
+
+
+def ttree(target: Path) -> Made:
+    """A TTree from a ROOT file, in a directory, with a histogram and a string beside it."""
+    rng = np.random.default_rng(12)
+    arrays = {
+        "run": np.full(60, 1, "u4"),
+        "pt": rng.exponential(30, 60).astype("f4"),
+        "Jet_e": ak.Array([[i * 0.5] * (i % 3) for i in range(60)]),
+    }
+    objects = {"dir/h": np.histogram(rng.normal(size=100), bins=10, range=(-3, 3)), "note": "carried along"}
+    return from_root(target, {"dir/Events": arrays}, {"pt": "rel=0.001"}, objects)
+
+
+def rntuple(target: Path) -> Made:
+    """An RNTuple from a ROOT file: nested lists and strings."""
+    arrays = {
+        "x": np.arange(40, dtype="f4"),
+        "name": ak.Array([f"n{i}" for i in range(40)]),
+        "deep": ak.Array([[[i] * (i % 3), []] for i in range(40)]),
+    }
+    return from_root(target, {"Events": arrays}, {"x": "abs=0.1"}, kind="rntuple")
+
+
+def merged(target: Path) -> Made:
+    """Two files merged: a second generation, with appended pages and a superseded footer."""
+    parts = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, n in enumerate((30, 20)):
+            part = Path(folder) / f"{i}.baler"
+            arrays = {
+                "x": flat(np.arange(n) * 0.25 + i, "f4"),
+                "l": ak.Array([[j] * (j % 3) for j in range(n)]),
+            }
+            parts.append(write_trees(part, Source("Events", arrays, {"x": "rel=0.01"})).trees[0])
+        merge([Path(folder) / "0.baler", Path(folder) / "1.baler"], target)
+    joined = {name: ak.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    return Made([Source("Events", joined, parts[0].bounds)])
+
+
+def from_root(
+    target: Path,
+    trees: dict[str, dict[str, Any]],
+    bounds: dict[str, str],
+    objects: dict[str, Any] | None = None,
+    kind: str = "ttree",
+) -> Made:
+    """Write a ROOT file and compress it."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source.root"
+        with uproot.recreate(source, uuid_function=lambda: uuid.UUID(int=1)) as file:
+            for name, value in (objects or {}).items():
+                file[name] = value
+            for name, arrays in trees.items():
+                if kind == "rntuple":
+                    file.mkrntuple(name, arrays)
+                else:
+                    file.mktree(
+                        name, {k: v.dtype if isinstance(v, np.ndarray) else v.type for k, v in arrays.items()}
+                    )
+                    if len(next(iter(arrays.values()))):
+                        file[name].extend(arrays)
+        compress(
+            source,
+            target,
+            bound="lossless",
+            branch_bounds=[f"{name}={bound}" for name, bound in bounds.items()],
+        )
+    counted = {name: dict(arrays) for name, arrays in trees.items()}
+    for arrays in counted.values():
+        for name, array in list(arrays.items()):
+            if kind == "ttree" and isinstance(array, ak.Array):
+                arrays[f"n{name}"] = ak.num(array)
+    sources = [
+        Source(n, {k: ak.Array(v) for k, v in arrays.items()}, bounds) for n, arrays in counted.items()
+    ]
+    return Made(
+        sources, {name: "" if isinstance(v, str) else v[0].tolist() for name, v in (objects or {}).items()}
+    )
+
+
+GOOD: dict[str, Callable[[Path], Made]] = {
+    f.__name__: f
+    for f in (
+        integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
+        trees, schema, empty, ttree, rntuple, merged,
+    )
+}  # fmt: skip
+
+
+# ---- what goes beside them
+
+
+def plain(value: Any) -> Any:
+    """Nested values as JSON can hold them: floats without a number as their bits, bytes and complex as text."""
+    if isinstance(value, ak.Array) and value.ndim == 1 and isinstance(value.layout, ak.contents.NumpyArray):
+        value = np.asarray(value)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            patterns = value.view(f"u{value.dtype.itemsize}").tolist()
+            return [x if np.isfinite(x) else hex(p) for x, p in zip(value.tolist(), patterns, strict=True)]
+    if isinstance(value, ak.Array | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return repr(value) if isinstance(value, bytes | complex) else value
+
+
+def features(path: Path) -> list[str]:
+    """Which parts of the format a file uses."""
+    found: set[str] = set()
+    with open_file(path) as file:
+        container = file.container
+        found |= {f"block {BlockKind(kind).name.lower()}" for kind, *_ in container.manifest.blocks}
+        found |= {"superseded" for _ in container.manifest.superseded}
+        for tree in file.trees:
+            found |= {f"form {name}" for branch in tree.schema.branches for name in _classes(branch.form)}
+            if tree.schema != tree.stored.schema:
+                found.add("same_as")
+        for page in container.page_ids():
+            tree, layout = file.trees[page.tree], container.manifest.trees[page.tree].groups(page.cluster)
+            first = sum(layout[: page.group])
+            columns = tree.columns[first : first + layout[page.group]]
+            payload = container.read_pages([page])[page][0]
+            found |= _features(Page(payload, columns))
+    return sorted(found)
+
+
+def _classes(form: Any) -> set[str]:
+    if form is None:
+        return set()
+    inner = [form["content"]] if "content" in form else form.get("contents", [])
+    return {form["class"]}.union(*map(_classes, inner))
+
+
+def _features(page: Page) -> set[str]:
+    found = set()
+    specs = []
+    for entry in page.entries:
+        if entry.recipe is None or entry.spec is None or entry.outliers is None:
+            found.add("copy")
+            continue
+        specs.append(entry.spec)
+        dtype = entry.recipe.dtype
+        found.add(f"recipe {entry.recipe.kind}" + ("" if entry.recipe.kind == "exact" else f" {dtype}"))
+        found |= {
+            name
+            for name, there in (
+                ("lattice", entry.lattice),
+                ("outliers", len(entry.outliers)),
+                ("atoms", entry.recipe.atom_values is not None),
+            )
+            if there
+        }
+    cursor = Cursor(page._symbols)
+    packed = Cursor(unpack_bytes(cursor, 1 << 28))
+    directory = Cursor(packed.take(packed.varint()))
+    for spec in specs:
+        transform, coding, *_ = _read_entry(directory, packed, cursor, spec)
+        if spec.length:
+            found |= {
+                f"transform {Transform(transform).name.lower()}",
+                f"coding {Coding(coding).name.lower()}",
+            }
+    return found
+
+
+def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[str, Any]:
+    """What a reader must find."""
+    out: dict[str, Any] = {"about": (function.__doc__ or "").strip(), "shows": features(path), "trees": []}
+    for tree in made.trees:
+        branches = {}
+        for name, array in tree.arrays.items():
+            about: dict[str, Any] = {"bound": tree.bounds.get(name, "lossless")}
+            raw = np.asarray(array) if isinstance(array.layout, ak.contents.NumpyArray) else np.zeros(0)
+            if about["bound"] != "lossless" and raw.size:
+                about["dtype"] = str(raw.dtype)
+            if about["bound"] == "lossless" and raw.size > LONG:
+                about |= {
+                    "sha256": hashlib.sha256(raw.tobytes()).hexdigest(),
+                    "dtype": str(raw.dtype),
+                    "first": raw.reshape(-1)[:5].tolist(),
+                }
+            else:
+                about["values"] = plain(array)
+            branches[name] = about
+        out["trees"].append(
+            {"path": tree.path, "cycle": tree.cycle, "entries": tree.entries, "branches": branches}
+        )
+    if made.objects:
+        out["objects"] = made.objects
+    return out
+
+
+def write(name: str, folder: Path) -> Path:
+    """Write one golden file and its sidecar; FileExistsError if either is there."""
+    target = folder / f"{name}.baler"
+    beside = target.with_suffix(".json")
+    for path in (target, beside):
+        if path.exists():
+            raise FileExistsError(f"{path} exists; golden files are never overwritten")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if name in GOOD:
+        made = GOOD[name](target)
+        document = sidecar(GOOD[name], made, target)
+    else:
+        from bad_vectors import BAD
+
+        bad = BAD[name]
+        target.write_bytes(bad.build())
+        document = {"about": bad.about, "error": bad.error, "message": bad.message}
+    lines = json.dumps(document, ensure_ascii=False, allow_nan=False)
+    beside.write_text(lines + "\n", encoding="utf-8")
+    return target
+
+
+def names() -> list[str]:
+    """Names of all golden files."""
+    from bad_vectors import BAD
+
+    return [*GOOD, *BAD]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; the exit code."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="names of all golden files")
+    commands.add_parser("write", help="write golden files").add_argument("name", nargs="+")
+    options = parser.parse_args(arguments)
+    if options.command == "list":
+        for name in names():
+            print(name, "" if (options.folder / f"{name}.baler").exists() else "(not written)")
+        return 0
+    wanted = names() if options.name == ["all"] else options.name
+    if unknown := set(wanted) - set(names()):
+        print(f"unknown: {', '.join(sorted(unknown))}", file=sys.stderr)
+        return 2
+    for name in wanted:
+        try:
+            print(write(name, options.folder))
+        except FileExistsError as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
