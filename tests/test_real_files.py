@@ -136,7 +136,10 @@ def test_bounds_hold(name: str, bound: str | None, data_file: DataFile, tmp_path
 
 
 @pytest.mark.parametrize("name", ["cms_hep_tutorial_zz", "atlas_4lep_data_A"])
-def test_several_clusters_and_jobs_make_no_difference(name: str, data_file: DataFile, tmp_path: Path) -> None:
+def test_several_clusters_and_jobs_make_no_difference(
+    name: str, data_file: DataFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baler_root.compressor.POOL_SIZE", 0)
     source = data_file("real", f"{name}.root")
     for number, jobs in enumerate((1, 2)):
         baler_root.compress(source, tmp_path / f"{number}.baler", cluster_size=500, jobs=jobs)

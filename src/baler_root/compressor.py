@@ -52,6 +52,9 @@ CLUSTER_SIZE = "64 MB"
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
 
+POOL_SIZE = 1 << 25
+"""Bytes of a source from which several processes are worth their start-up of about a second."""
+
 MAX_CLUSTER_SIZE = 1 << 28
 """Bytes in memory; a page may not decode to more."""
 
@@ -157,7 +160,11 @@ def _compress(
     from baler_root.rootio.objects import pack_objects
 
     started = time.perf_counter()
-    with RootSource(source) as root, ContainerWriter(target, overwrite) as writer:
+    with (
+        RootSource(source) as root,
+        ContainerWriter(target, overwrite) as writer,
+        _processes(source, jobs, root.size) as pool,
+    ):
         work = [_plan_tree(root, key, rules, codec, cluster_size, skip) for key in root.tree_keys(trees)]
         rules.check_used(job.plan.schema for job in work)
         for position, job in enumerate(work):
@@ -174,7 +181,7 @@ def _compress(
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
         done, copied = 0, False
         schema = Manifest(tuple(job.stored().emptied() for job in work), (codec,)).pack()
-        for tree, cluster, encoded in _encode_all(source, work, jobs):
+        for tree, cluster, encoded in _encode_all(work, pool, ahead=2 * jobs):
             for group, page in enumerate(encoded.pages):
                 writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
             work[tree].records.append(encoded.records)
@@ -260,7 +267,9 @@ def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:
     number, unit = parts.groups()
     size = float(number) * (1024 if "i" in unit else 1000) ** " kMG".index(unit[0].replace("B", " "))
     if not 1 <= size <= MAX_CLUSTER_SIZE:
-        raise ConfigError(f"cluster size {cluster_size!r}: from 1 B to {MAX_CLUSTER_SIZE >> 20} MiB are allowed")
+        raise ConfigError(
+            f"cluster size {cluster_size!r}: from 1 B to {MAX_CLUSTER_SIZE >> 20} MiB are allowed"
+        )
     return max(1, int(size / max(entry_size, 1e-9)))
 
 
@@ -280,27 +289,38 @@ def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
 
 
 def _encode_all(
-    source: str, work: Sequence[_TreeJob], jobs: int
+    work: Sequence[_TreeJob], pool: Executor | None, ahead: int
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
-    """(tree, cluster, encoded) of all clusters, in the order of the file."""
+    """(tree, cluster, encoded) of all clusters, in the order of the file; at most `ahead` wait in memory."""
     todo = [
         (tree, cluster, start, stop)
         for tree, job in enumerate(work)
         if job.same_as is None
         for cluster, (start, stop) in enumerate(job.ranges())
     ]
-    if jobs <= 1 or len(todo) <= 1:
-        for tree, cluster, start, stop in todo:
-            job = work[tree]
-            arrays = job.source.read(job.plan.schema.stored(), start, stop)
-            yield tree, cluster, encode_cluster(job.plan, arrays, stop - start)
-            if stop == job.plan.schema.num_entries:
-                job.source.sample.clear()
+    if pool is not None:
+        yield from _in_order(pool, work, todo, ahead)
         return
-    plans = {tree: (job.key, job.plan) for tree, job in enumerate(work) if job.same_as is None}
+    for tree, cluster, start, stop in todo:
+        job = work[tree]
+        arrays = job.source.read(job.plan.schema.stored(), start, stop)
+        yield tree, cluster, encode_cluster(job.plan, arrays, stop - start)
+        if stop == job.plan.schema.num_entries:
+            job.source.sample.clear()
+
+
+@contextmanager
+def _processes(source: str, jobs: int, size: int) -> Iterator[Executor | None]:
+    """Worker processes, already starting up; None where one process does it sooner."""
+    if jobs <= 1 or size < POOL_SIZE:
+        yield None
+        return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(source, plans)) as pool:
-        yield from _in_order(pool, todo, ahead=2 * jobs)
+    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(source,)) as pool:
+        with _interrupts_here():
+            for _ in range(jobs):
+                pool.submit(_start_up)
+        yield pool
 
 
 @contextmanager
@@ -317,15 +337,14 @@ def _interrupts_here() -> Iterator[None]:
 
 
 def _in_order(
-    pool: Executor, todo: Sequence[tuple[int, int, int, int]], ahead: int
+    pool: Executor, work: Sequence[_TreeJob], todo: Sequence[tuple[int, int, int, int]], ahead: int
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
     """The results in order, never more than `ahead` of them waiting in memory."""
     waiting: deque[tuple[int, int, Future[EncodedCluster]]] = deque()
-    items = iter(todo)
     try:
-        for tree, cluster, start, stop in items:
+        for tree, cluster, start, stop in todo:
             with _interrupts_here():
-                future = pool.submit(_work, tree, start, stop)
+                future = pool.submit(_work, work[tree].key, work[tree].plan, start, stop)
             waiting.append((tree, cluster, future))
             if len(waiting) >= ahead:
                 first = waiting.popleft()
@@ -338,23 +357,26 @@ def _in_order(
             future.cancel()
 
 
-_worker: dict[int, Callable[[int, int], EncodedCluster]] = {}
+_source: list[RootSource] = []
+"""In a worker process: the file it reads."""
+
+_trees: dict[str, SourceTree] = {}
+"""In a worker process: the trees it has opened, by key."""
 
 
-def _start_worker(source: str, plans: dict[int, tuple[str, Plan]]) -> None:
+def _start_worker(source: str) -> None:
     """Open the file once in each worker process."""
-    root = RootSource(source)
-    for tree, (key, plan) in plans.items():
-        handles = root.open_handles(key, plan.schema)
-
-        def encode(start: int, stop: int, handles: SourceTree = handles, plan: Plan = plan) -> EncodedCluster:
-            return encode_cluster(plan, handles.read(plan.schema.stored(), start, stop), stop - start)
-
-        _worker[tree] = encode
+    _source.append(RootSource(source))
 
 
-def _work(tree: int, start: int, stop: int) -> EncodedCluster:
-    return _worker[tree](start, stop)
+def _start_up() -> None:
+    """Does nothing, in a worker process that is started for it."""
+
+
+def _work(key: str, plan: Plan, start: int, stop: int) -> EncodedCluster:
+    if key not in _trees:
+        _trees[key] = _source[0].open_handles(key, plan.schema)
+    return encode_cluster(plan, _trees[key].read(plan.schema.stored(), start, stop), stop - start)
 
 
 def _directories(root: RootSource) -> list[str]:
