@@ -14,6 +14,7 @@ import vectors
 import xxhash
 
 from baler_root import __version__
+from baler_root.batch import MAX_ROW
 from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
@@ -102,6 +103,7 @@ def test_limits() -> None:
         "manifest": layout.MAX_MANIFEST_LENGTH,
         "page": layout.MAX_PAGE_LENGTH,
         "column": layout.MAX_COLUMN_LENGTH,
+        "row": MAX_ROW,
         "expansion": layout.MAX_EXPANSION,
         "codecs": layout.NO_CODEC,
         "window": 1 << 27,
