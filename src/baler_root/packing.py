@@ -58,8 +58,12 @@ def zstd_frame(data: bytes | memoryview, level: int | None = None) -> bytes:
 
 def zstd_unframe(frame: bytes | memoryview, length: int) -> bytes:
     """The `length` bytes in a frame; raises CorruptFileError when there are more, fewer, or it is broken."""
-    if not len(frame) or frame[0] != _PLAIN_FRAME:  # zstd would allocate what a content size in the frame claims
-        raise CorruptFileError("a zstd frame has a content size, checksum or dictionary, which is not allowed")
+    if (
+        not len(frame) or frame[0] != _PLAIN_FRAME
+    ):  # zstd would allocate what a content size in the frame claims
+        raise CorruptFileError(
+            "a zstd frame has a content size, checksum or dictionary, which is not allowed"
+        )
     decompressor = zstandard.ZstdDecompressor(
         format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 27
     )

@@ -42,5 +42,7 @@ def get_codec(codec_id: str) -> Codec:
     if not isinstance(codec, Codec):
         raise ConfigError(f"{points[codec_id].value} is not a codec: it lacks id, encode or decode")
     if codec.id != codec_id:
-        raise ConfigError(f"{points[codec_id].value} calls itself {codec.id!r}, not {codec_id!r}; its package must agree")
+        raise ConfigError(
+            f"{points[codec_id].value} calls itself {codec.id!r}, not {codec_id!r}; its package must agree"
+        )
     return codec

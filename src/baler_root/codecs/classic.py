@@ -143,7 +143,9 @@ def decode_column(
     if transform is Transform.LORENZO:
         row = int(np.prod(spec.shape, dtype=np.int64))
         if row < 1 or spec.length % row:
-            raise CorruptFileError(f"{spec.length} values are no whole number of arrays of shape {spec.shape}")
+            raise CorruptFileError(
+                f"{spec.length} values are no whole number of arrays of shape {spec.shape}"
+            )
         return streams.lorenzo_decode(values, spec.shape)
     if dictionary is not None:
         if int(values.max()) >= len(dictionary):
