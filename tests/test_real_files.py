@@ -54,6 +54,9 @@ SLOW = [
 ]
 FILES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW)]
 
+DOUBTFUL = 5
+"""Branches left out that are tried again with uproot, which may take minutes to fail."""
+
 DataFile = Callable[..., Path]
 
 
@@ -70,6 +73,7 @@ def same(found: ak.Array, expected: ak.Array) -> bool:
 def compare(file: FileReader, source: Path) -> tuple[int, list[str]]:
     """(branches compared, those that differ, or were left out although uproot reads them)."""
     count, wrong = 0, []
+    doubtful: list[tuple[str, Any]] = []
     with (
         uproot.open(source, handler=uproot.MemmapSource, array_cache=None, object_cache=None) as root,
         warnings.catch_warnings(),
@@ -81,14 +85,15 @@ def compare(file: FileReader, source: Path) -> tuple[int, list[str]]:
             handles = list(_walk(original, fields))
             for branch, stored in enumerate(tree.schema.branches):
                 path = f"{tree.schema.path}: {tree.schema.path_of(branch)}"
-                if stored.missing and _readable(handles[branch]):
-                    wrong.append(path)
+                if stored.missing and not stored.missing.startswith("uproot: "):
+                    doubtful.append((path, handles[branch]))
                 if stored.form is not None:
                     expected = handles[branch].array(library="ak")
                     found = tree.read([branch], 0, tree.schema.num_entries)[branch]
                     count += 1
                     if not same(found, expected):
                         wrong.append(path)
+        wrong += [path for path, branch in doubtful[:DOUBTFUL] if _readable(branch)]
     return count, wrong
 
 
