@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_root.batch import Column, columns_of, take_apart
 from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.codecs.base import Codec
-from baler_root.container.layout import MAX_COLUMN_LENGTH
+from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError
 from baler_root.lattice import Lattice
 from baler_root.pages import Cell, Page, pack_page
@@ -148,6 +148,7 @@ def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) 
     for column in columns:
         by_branch.setdefault(column.branch, []).append(column)
     out: list[Values] = []
+    size = 0
     for branch in plan.schema.stored():
         form = plan.schema.branches[branch].form
         where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(branch)!r}"
@@ -157,8 +158,11 @@ def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) 
             buffers = take_apart(arrays[branch], form, by_branch.get(branch, []))
         except SourceError as error:
             raise SourceError(f"{where}: {error}") from None
-        if any(len(values) > MAX_COLUMN_LENGTH for values in buffers):
-            raise SourceError(f"{where}: too many values in one cluster; use a smaller --cluster-size")
+        size += sum(values.nbytes for values in buffers)
+        if size > MAX_PAGE_LENGTH:
+            raise SourceError(
+                f"{where}: with it a cluster has more than {MAX_PAGE_LENGTH >> 20} MB; use a smaller --cluster-size"
+            )
         out += buffers
     return out
 

@@ -99,7 +99,11 @@ class Page:
         self.entries = [_read_entry(directory, column) for column in columns]
         self._dtypes = [column.dtype for column in columns]
         directory.finish("the page directory")
-        if sum(e.length * e.spec.dtype.itemsize for e in self.entries if e.spec) > MAX_PAGE_LENGTH:
+        length = sum(
+            entry.length * max(entry.spec.dtype.itemsize if entry.spec else 0, column.dtype.itemsize)
+            for entry, column in zip(self.entries, columns, strict=True)
+        )
+        if length > MAX_PAGE_LENGTH:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
         self._symbols = cursor.rest()
 

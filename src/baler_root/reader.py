@@ -28,7 +28,7 @@ from baler_root.batch import (
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId, open_container
-from baler_root.errors import CorruptFileError, FormatError
+from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
 from baler_root.pages import Page
 from baler_root.registry import get_codec
 from baler_root.schema import Tree
@@ -208,7 +208,11 @@ class TreeReader:
             if form is None:
                 raise KeyError(f"branch {branch} holds no columns")
             make = self._join_plain if is_plain(form) else self._join_any
-            return make(branch, form, parts, ranges, shared)
+            try:
+                return make(branch, form, parts, ranges, shared)
+            except CorruptFileError as error:
+                name = f"tree {self.schema.path!r}, branch {self.schema.path_of(branch)!r}"
+                raise CorruptFileError(f"{self.container.name}: {name}: {error}") from None
 
         return dict(zip(branches, self._file.map(assemble, branches), strict=True))
 
@@ -318,10 +322,10 @@ def _join(pieces: Sequence[Values], column: Column, own: bool) -> Values:
 
 @contextmanager
 def _named(container: Container, page: PageId) -> Iterator[None]:
-    """Adds the page's name to a FormatError raised while it is decoded."""
+    """Adds the page's name to an error raised while it is decoded."""
     try:
         yield
-    except FormatError as error:
+    except (FormatError, UnknownCodecError) as error:
         raise type(error)(f"{container.describe(page)}: {error}") from None
 
 

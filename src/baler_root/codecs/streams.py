@@ -113,15 +113,13 @@ def bits_encode(values: NDArray[Any]) -> bytes:
 
 
 def bits_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
-    """The 0/1 values behind `bits_encode`'s bytes; padding must be zero."""
+    """The 0/1 values, of one byte each, behind `bits_encode`'s bytes; padding must be zero."""
+    if dtype.itemsize != 1:
+        raise CorruptFileError(f"bits of the type {dtype}; only types of one byte are stored so")
     raw = np.frombuffer(payload, dtype=np.uint8)
     if length % 8 and raw[-1] >> (length % 8):
         raise CorruptFileError("padding bits are not zero")
-    return (
-        np.unpackbits(raw, count=length, bitorder="little")
-        .view(dtype if dtype.itemsize == 1 else np.uint8)
-        .astype(dtype, copy=False)
-    )
+    return np.unpackbits(raw, count=length, bitorder="little").view(dtype)
 
 
 def delta_encode(values: NDArray[Any]) -> NDArray[Any]:
