@@ -154,7 +154,7 @@ def test_same_input_same_bytes(rich_root: Path, tmp_path: Path) -> None:
 def test_same_bytes_whatever_the_number_of_jobs(
     rich_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compressor.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
     seen: list[tuple[int, int]] = []
     baler_root.compress(rich_root, tmp_path / "one.baler", cluster_size=200)
     baler_root.compress(
@@ -303,7 +303,7 @@ def test_disk_full_at_the_end(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_interrupted(jobs: int, untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baler_root.compressor.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
 
     def interrupt(done: int, total: int) -> None:
         if done * 2 > total:

@@ -144,7 +144,7 @@ def test_bounds_hold(name: str, bound: str | None, data_file: DataFile, tmp_path
 def test_several_clusters_and_jobs_make_no_difference(
     name: str, data_file: DataFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compressor.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
     source = data_file("real", f"{name}.root")
     for number, jobs in enumerate((1, 2)):
         baler_root.compress(source, tmp_path / f"{number}.baler", cluster_size=500, jobs=jobs)

@@ -1,0 +1,124 @@
+"""Decides how a tree is stored, from its schema, a sample of its entries, and the rules."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.batch import Column
+from baler_root.bounds import ErrorBound
+from baler_root.cluster import Plan, flatten, plan_groups
+from baler_root.container.manifest import StoredTree
+from baler_root.errors import ConfigError
+from baler_root.quantiser import SENTINELS
+from baler_root.rootio.read import RootSource, SourceTree, cluster_lengths
+from baler_root.rules import Rules
+from baler_root.schema import Tree
+from baler_root.statistics import RECORD
+from baler_root.tables import find_tables
+
+MAX_CLUSTER_SIZE = 1 << 28
+"""Bytes in memory; a page may not decode to more."""
+
+
+@dataclass(slots=True)
+class TreeJob:
+    """One tree on its way into the file."""
+
+    key: str
+    source: SourceTree
+    plan: Plan
+    reasons: tuple[tuple[str, str], ...]
+    lengths: list[int] = field(default_factory=list)
+    same_as: int | None = None
+    records: list[NDArray[Any]] = field(default_factory=list)
+    lists: list[list[int]] = field(default_factory=list)
+
+    def ranges(self) -> list[tuple[int, int]]:
+        """Entry range of each cluster."""
+        stops = np.cumsum(self.lengths, dtype=np.int64).tolist()
+        return [(stop - length, stop) for stop, length in zip(stops, self.lengths, strict=True)]
+
+    def stacked_records(self) -> NDArray[Any]:
+        """The records of all clusters, (clusters, columns)."""
+        if not self.records:
+            return np.zeros((0, len(self.plan.columns)), dtype=RECORD)
+        return np.stack(self.records)
+
+    def stored(self) -> StoredTree:
+        """What the manifest says of the tree."""
+        if self.same_as is not None:
+            return StoredTree(self.plan.schema, bounds=self.reasons, same_as=self.same_as)
+        columns = self.plan.columns
+        digests = zip(*self.lists, strict=True) if self.lists else ((i,) for i, _ in enumerate(columns))
+        lists, tables = find_tables(self.plan.schema, columns, list(digests))
+        return StoredTree(
+            schema=self.plan.schema,
+            clusters=tuple(self.lengths),
+            layouts=(self.plan.groups,),
+            layout=(0,) * len(self.lengths),
+            bounds=self.reasons,
+            lists=lists,
+            tables=tables,
+        )
+
+
+def plan_tree(
+    root: RootSource,
+    key: str,
+    rules: Rules,
+    codec: str,
+    cluster_size: int | str,
+    skip: dict[tuple[str, str], str],
+) -> TreeJob:
+    """All decisions about one tree."""
+    path = key.rpartition(";")[0]
+    tree = root.open_tree(key, {branch: why for (owner, branch), why in skip.items() if owner == path})
+    schema = tree.schema
+    draft = Plan(schema, (), ())
+    columns = draft.columns
+    asked = [_bound(rules, schema, column) for column in columns if column.has_values]
+    reasons = tuple((str(bound), reason) for bound, reason in asked)
+    sample = flatten(draft, columns, tree.sample)
+    sampled = min(schema.num_entries, max((len(array) for array in tree.sample.values()), default=0))
+    target = _cluster_entries(cluster_size, tree.entry_size)
+    lengths = cluster_lengths(tree, target)
+    groups = plan_groups(sample, sampled, max(lengths, default=1))
+    bounds = tuple(bound for bound, _ in asked)
+    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels))
+    return TreeJob(key, tree, plan, reasons, lengths)
+
+
+def _bound(rules: Rules, schema: Tree, column: Column) -> tuple[ErrorBound, str]:
+    """The bound of a column and why; a field of a record is named like a branch under its branch."""
+    branch = schema.branches[column.branch]
+    path, name = schema.path_of(column.branch), branch.name
+    if column.field:
+        path, name = f"{path}.{column.field}", column.field.rpartition(".")[2]
+    dtype = column.dtype if column.role == "data" else np.dtype(bool)
+    return rules.bound_for(schema.path, path, name, dtype, branch.typename)
+
+
+def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:
+    """Entries of a cluster of this many entries, or of this size in memory."""
+    if isinstance(cluster_size, int) or cluster_size.strip().isdecimal():
+        entries = int(cluster_size)
+        if entries < 1:
+            raise ConfigError(f"cluster size {cluster_size}: at least one entry is needed")
+        return min(entries, max(1, int(MAX_CLUSTER_SIZE / 2 / max(entry_size, 1e-9))))
+    parts = re.fullmatch(r"\s*(\d+\.?\d*|\.\d+)\s*([kMG]i?B|B)\s*", cluster_size)
+    if parts is None:
+        raise ConfigError(
+            f"cluster size {cluster_size!r}: write a number of entries, or a size such as '64 MB'"
+        )
+    number, unit = parts.groups()
+    size = float(number) * (1024 if "i" in unit else 1000) ** " kMG".index(unit[0].replace("B", " "))
+    if not 1 <= size <= MAX_CLUSTER_SIZE:
+        raise ConfigError(
+            f"cluster size {cluster_size!r}: from 1 B to {MAX_CLUSTER_SIZE >> 20} MiB are allowed"
+        )
+    return max(1, int(size / max(entry_size, 1e-9)))

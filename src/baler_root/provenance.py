@@ -1,0 +1,55 @@
+"""Where a file's data came from and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from baler_root.container.manifest import Json
+from baler_root.rootio.read import RootSource
+from baler_root.rules import Rules
+
+
+def provenance_of(
+    root: RootSource,
+    rules: Rules,
+    trees: Sequence[str] | None,
+    codec: str,
+    cluster_size: int | str,
+    skipped: Sequence[tuple[str, str]],
+) -> Json:
+    """Where the data came from and how the file was made; the same for the same input and configuration."""
+    from baler_root import __version__
+
+    return {
+        "codec": codec,
+        "cluster_size": str(cluster_size),
+        "rules": rules.to_json(),
+        "skipped": [list(item) for item in skipped],
+        "source": {
+            "digest": _digest(root.path),
+            "name": Path(root.path).name,
+            "size": root.size,
+            "uuid": root.uuid,
+        },
+        "trees": None if trees is None else list(trees),
+        "versions": {"baler_root": __version__, **_versions("awkward", "numpy", "pcodec", "uproot")},
+    }
+
+
+def _versions(*names: str) -> dict[str, str]:
+    from importlib.metadata import version
+
+    return {name: version(name) for name in names}
+
+
+def _digest(path: str) -> str:
+    """SHA-256 of a local file; empty for a remote one, which would have to be fetched again."""
+    if "://" in path:
+        return ""
+    state = sha256()
+    with Path(path).open("rb") as file:
+        while block := file.read(1 << 22):
+            state.update(block)
+    return f"sha256:{state.hexdigest()}"
