@@ -21,6 +21,7 @@ from baler_root import reader as reading
 from baler_root.errors import CorruptFileError
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.reader import FileReader, open_file
+from baler_root.tree_reader import TreeReader
 from baler_root.varint import Cursor
 
 Make = Callable[..., Path]
@@ -125,7 +126,7 @@ def test_lists_of_one_collection_share_their_offsets(mixed: Path) -> None:
         assert tree.stored.tables[lists.pop()] == "Muon"
 
 
-def _counts(tree: reading.TreeReader) -> list[Any]:
+def _counts(tree: TreeReader) -> list[Any]:
     return [column for column in tree.columns if column.role == "counts"]
 
 
@@ -221,13 +222,13 @@ def test_steps_decode_each_cluster_once_and_hold_no_more(
 ) -> None:
     """Iterating costs one pass, and what is given out is as small as the step."""
     decoded: list[int] = []
-    read_columns = reading.TreeReader.read_columns
+    read_columns = TreeReader.read_columns
 
-    def counting(self: reading.TreeReader, clusters: list[int], columns: list[int]) -> Any:
+    def counting(self: TreeReader, clusters: list[int], columns: list[int]) -> Any:
         decoded.extend(clusters)
         return read_columns(self, clusters, columns)
 
-    monkeypatch.setattr(reading.TreeReader, "read_columns", counting)
+    monkeypatch.setattr(TreeReader, "read_columns", counting)
     with open_file(mixed) as file:
         tree = file.trees[0]
         branch = next(i for i in tree.schema.stored() if tree.schema.branches[i].name == "energy")

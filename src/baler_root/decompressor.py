@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Literal
 from baler_root.batch import Progress
 from baler_root.container.write import AtomicFile
 from baler_root.errors import BalerError, ConfigError, OutputError
-from baler_root.reader import TreeReader, open_file
+from baler_root.reader import open_file
+from baler_root.tree_reader import TreeReader
 
 if TYPE_CHECKING:
     import awkward as ak

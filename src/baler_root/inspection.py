@@ -8,8 +8,9 @@ from typing import Any, BinaryIO
 
 from baler_root.batch import Column
 from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
-from baler_root.reader import TreeReader, open_file
+from baler_root.reader import open_file
 from baler_root.summary import summarise_branches
+from baler_root.tree_reader import TreeReader
 
 
 def inspect(path: str | os.PathLike[str] | BinaryIO) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.cluster import Plan, flatten
 from baler_root.container.read import PageId
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
-from baler_root.reader import FileReader, TreeReader, open_file
+from baler_root.reader import FileReader, open_file
 from baler_root.statistics import digest_of
+from baler_root.tree_reader import TreeReader
 
 
 @dataclass(slots=True)

@@ -1,0 +1,312 @@
+"""Reads the columns of one tree: only the pages asked for, decoded and put together as awkward arrays."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.batch import (
+    Column,
+    Form,
+    is_plain,
+    offsets_dtypes,
+    offsets_from,
+    put_together,
+    rows_between,
+)
+from baler_root.container.layout import BlockKind
+from baler_root.container.manifest import StoredTree
+from baler_root.container.read import Container, PageId
+from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
+from baler_root.pages import Page
+from baler_root.registry import get_codec
+from baler_root.schema import Tree
+from baler_root.statistics import unpack_statistics
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from baler_root.reader import FileReader
+
+Values = NDArray[Any]
+
+
+class TreeReader:
+    """Reads the columns of one stored tree."""
+
+    def __init__(self, file: FileReader, position: int) -> None:
+        self.container = file.container
+        manifest = file.container.manifest
+        self._file = file
+        self.position = position
+        """Position of the tree whose pages hold the data."""
+        stored = manifest.trees[position]
+        self.schema: Tree = stored.schema
+        self.bounds = stored.bounds
+        if stored.same_as is not None:
+            self.position = stored.same_as
+            stored = manifest.trees[stored.same_as]
+        self.stored: StoredTree = stored
+        self._last: tuple[int, dict[int, Values]] = (-1, {})
+        self.cluster_offsets: list[int] = [0, *np.cumsum(stored.clusters, dtype=np.int64).tolist()]
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """All columns, in order."""
+        return self.stored.columns
+
+    @cached_property
+    def _columns_of_branch(self) -> dict[int, list[int]]:
+        out: dict[int, list[int]] = {}
+        for number, column in enumerate(self.columns):
+            out.setdefault(column.branch, []).append(number)
+        return out
+
+    @cached_property
+    def _first_columns(self) -> list[list[int]]:
+        """First column of each page, and one past the last, for each layout."""
+        return [[0, *np.cumsum(layout, dtype=np.int64).tolist()] for layout in self.stored.layouts]
+
+    @cached_property
+    def statistics(self) -> NDArray[Any]:
+        """The records of `statistics.RECORD`, (clusters, columns); one block is read."""
+        payload = self.container.read_block(BlockKind.STATISTICS, self.position)
+        if payload is None:
+            raise CorruptFileError(f"{self._file.path}: no statistics of tree {self.schema.path!r}")
+        return unpack_statistics(payload, len(self.stored.clusters), len(self.columns))
+
+    def columns_of(self, branch: int) -> list[int]:
+        """Numbers of the columns of one branch."""
+        return self._columns_of_branch.get(branch, [])
+
+    def page_of(self, cluster: int, column: int) -> tuple[PageId, int]:
+        """The page that holds a column of a cluster, and the column's position in it."""
+        first = self._first_columns[self.stored.layout[cluster]]
+        group = bisect_right(first, column) - 1
+        return PageId(self.position, cluster, group), column - first[group]
+
+    def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
+        """The pages with their directories read, and the id of each one's codec; those used lately are kept."""
+        codecs = self.container.manifest.codecs
+        out = self._file.kept(pages)
+        missing = [page for page in pages if page not in out]
+        for page, (payload, codec) in self.container.read_pages(missing).items():
+            first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
+            if codec >= len(codecs):
+                raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
+            with _named(self.container, page):
+                opened = Page(payload, self.columns[first:last])
+                self._check_lengths(page, opened, self.columns[first:last])
+            out[page] = (opened, codecs[codec])
+            self._file.keep(page, out[page], len(payload))
+        return out
+
+    def _check_lengths(self, page: PageId, opened: Page, columns: Sequence[Column]) -> None:
+        """Raise CorruptFileError when a column of the entries' table is not as long as the cluster."""
+        for entry, column in zip(opened.entries, columns, strict=True):
+            if column.table == 0:
+                rows = self.stored.clusters[page.cluster] * int(np.prod(column.shape, dtype=np.int64))
+                if entry.length != rows:
+                    raise CorruptFileError(f"a column of {entry.length} values where {rows} are due")
+
+    def read_columns(self, clusters: Sequence[int], columns: Sequence[int]) -> list[dict[int, Values]]:
+        """The values of the columns, by number, for each cluster; copies are resolved."""
+        pages = self.open_pages(sorted({self.page_of(c, column)[0] for c in clusters for column in columns}))
+        sources: dict[tuple[int, int], int] = {}
+        for cluster in clusters:
+            for column in columns:
+                page, position = self.page_of(cluster, column)
+                entry = pages[page][0].entries[position]
+                if entry.copy_of is not None:
+                    if entry.copy_of >= column:
+                        raise CorruptFileError(f"{self.container.describe(page)}: a copy of a later column")
+                    sources[cluster, column] = entry.copy_of
+        more = {self.page_of(cluster, source)[0] for (cluster, _), source in sources.items()} - pages.keys()
+        pages.update(self.open_pages(sorted(more)))
+        for (cluster, column), source in sources.items():
+            (page, position), (origin, place) = self.page_of(cluster, column), self.page_of(cluster, source)
+            copied, entry = pages[page][0].entries[position], pages[origin][0].entries[place]
+            if entry.copy_of is not None or entry.length != copied.length or not self._alike(column, source):
+                raise CorruptFileError(
+                    f"{self.container.describe(page)}: a copy of a column that is not like it"
+                )
+        wanted: dict[PageId, set[int]] = {}
+        for cluster in clusters:
+            for column in columns:
+                page, position = self.page_of(cluster, sources.get((cluster, column), column))
+                wanted.setdefault(page, set()).add(position)
+
+        def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
+            page, positions = item
+            opened, codec = pages[page]
+            with _named(self.container, page):
+                return page, opened.decode(get_codec(codec), sorted(positions))
+
+        decoded = dict(self._file.map(decode, wanted.items()))
+        counts: dict[tuple[PageId, int], Values] = {}
+        out: list[dict[int, Values]] = []
+        for cluster in clusters:
+            values = {}
+            for column in columns:
+                page, position = self.page_of(cluster, sources.get((cluster, column), column))
+                array = decoded[page][position]
+                dtype = self.columns[column].dtype
+                if (
+                    self.columns[column].role == "counts"
+                ):  # one array for all, so that lists share their offsets
+                    if (page, position) not in counts:
+                        counts[page, position] = array.astype(dtype, copy=False)
+                    values[column] = counts[page, position]
+                else:  # a copy of its own, for its owner may write into it
+                    values[column] = array.astype(dtype, copy=(cluster, column) in sources)
+            out.append(values)
+        return out
+
+    def _alike(self, one: int, other: int) -> bool:
+        """Whether a column can be kept as a copy of the other: the same type, or integers of any width."""
+        dtypes = {self.columns[one].dtype, self.columns[other].dtype}
+        return len(dtypes) == 1 or all(dtype.kind in "bui" for dtype in dtypes)
+
+    def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
+        """Arrays of the stored branches at these positions, entries `start` to `stop`."""
+        offsets = self.cluster_offsets
+        first = max(0, int(np.searchsorted(offsets, start, side="right")) - 1)
+        last = int(np.searchsorted(offsets, stop, side="left"))
+        clusters = list(range(first, last)) if start < stop else []
+        columns = [column for branch in branches for column in self.columns_of(branch)]
+        parts = self._read_parts(clusters, columns, whole=stop >= offsets[last])
+        ranges = [
+            (max(start, offsets[c]) - offsets[c], min(stop, offsets[c + 1]) - offsets[c]) for c in clusters
+        ]
+        shared: dict[tuple[Any, ...], Values] = {}
+
+        def assemble(branch: int) -> ak.Array:
+            form = self.stored.schema.branches[branch].form
+            if form is None:
+                raise KeyError(f"branch {branch} holds no columns")
+            make = self._join_plain if is_plain(form) else self._join_any
+            try:
+                return make(branch, form, parts, ranges, shared)
+            except CorruptFileError as error:
+                name = f"tree {self.schema.path!r}, branch {self.schema.path_of(branch)!r}"
+                raise CorruptFileError(f"{self.container.name}: {name}: {error}") from None
+
+        return dict(zip(branches, self._file.map(assemble, branches), strict=True))
+
+    def _read_parts(self, clusters: list[int], columns: list[int], whole: bool) -> list[dict[int, Values]]:
+        """`read_columns`, with the last cluster remembered unless all of it was asked for: who iterates in small
+        steps meets it again."""
+        if not clusters:
+            return []
+        number, kept = self._last
+        reuse = number == clusters[0] and kept.keys() >= set(columns)
+        parts = [kept] if reuse else []
+        parts += self.read_columns(clusters[1:] if reuse else clusters, columns)
+        self._last = (-1, {}) if whole else (clusters[-1], parts[-1])
+        return parts
+
+    def _join_plain(
+        self,
+        branch: int,
+        form: Form,
+        parts: Sequence[dict[int, Values]],
+        ranges: Sequence[tuple[int, int]],
+        shared: dict[tuple[Any, ...], Values],
+    ) -> ak.Array:
+        """One branch's array from the entry `ranges` of its columns in each cluster.
+
+        Equal counts give one offsets buffer. Other buffers are never those of `parts`, which may be remembered
+        while the owner of the array writes into it.
+        """
+        numbers = self.columns_of(branch)
+        columns = [self.columns[number] for number in numbers]
+        rows = [
+            rows_between(columns, [part[number] for number in numbers], start, stop)
+            for part, (start, stop) in zip(parts, ranges, strict=True)
+        ]
+        own = self._is_remembered(parts)
+        dtypes = iter(offsets_dtypes(form))
+        buffers = []
+        for position, (number, column) in enumerate(zip(numbers, columns, strict=True)):
+            cuts = [(part[number], *row[position]) for part, row in zip(parts, rows, strict=True)]
+            pieces = [values[first:last] for values, first, last in cuts]
+            if column.role == "counts":
+                dtype = next(dtypes)
+                key = (dtype.num, *((id(values), first, last) for values, first, last in cuts))
+                if key not in shared:
+                    shared[key] = offsets_from(_join(pieces, column, own), dtype)
+                buffers.append(shared[key])
+            else:
+                buffers.append(_join(pieces, column, own))
+        return put_together(form, sum(stop - start for start, stop in ranges), columns, buffers)
+
+    def _join_any(
+        self,
+        branch: int,
+        form: Form,
+        parts: Sequence[dict[int, Values]],
+        ranges: Sequence[tuple[int, int]],
+        shared: dict[tuple[Any, ...], Values],
+    ) -> ak.Array:
+        """The same for a branch with options or unions, whose columns cannot be cut and joined one by one."""
+        import awkward as ak
+
+        del shared
+        numbers = self.columns_of(branch)
+        columns = [self.columns[number] for number in numbers]
+        arrays = []
+        for part, (start, stop) in zip(parts, ranges, strict=True):
+            entries = next(
+                len(part[number]) // max(1, int(np.prod(column.shape, dtype=np.int64)))
+                for number, column in zip(numbers, columns, strict=True)
+                if column.table == 0
+            )
+            dtypes = iter(offsets_dtypes(form))
+            buffers = [
+                offsets_from(part[number], next(dtypes)) if column.role == "counts" else part[number]
+                for number, column in zip(numbers, columns, strict=True)
+            ]
+            arrays.append(put_together(form, entries, columns, buffers)[start:stop])
+        if not arrays:
+            dtypes = iter(offsets_dtypes(form))
+            buffers = [
+                np.zeros(1, next(dtypes)) if column.role == "counts" else np.zeros(0, column.dtype)
+                for column in columns
+            ]
+            return put_together(form, 0, columns, buffers)
+        joined = ak.concatenate(arrays) if len(arrays) > 1 else ak.to_packed(arrays[0])
+        return ak.copy(joined) if self._is_remembered(parts) else joined
+
+    def _is_remembered(self, parts: Sequence[dict[int, Values]]) -> bool:
+        """Whether the last of the parts will be used again."""
+        return bool(parts) and self._last[1] is parts[-1]
+
+    def entry_size(self, branch: int) -> float:
+        """Mean bytes in memory per entry of one branch."""
+        entries = max(1, self.schema.num_entries)
+        total = 0
+        for number in self.columns_of(branch):
+            total += int(self.statistics["length"][:, number].sum()) * self.columns[number].dtype.itemsize
+        return total / entries
+
+
+def _join(pieces: Sequence[Values], column: Column, own: bool) -> Values:
+    """The pieces end to end; with `own`, never one of them itself."""
+    if not pieces:
+        return np.empty(0, dtype=column.dtype)
+    return pieces[0] if len(pieces) == 1 and not own else np.concatenate(pieces)
+
+
+@contextmanager
+def _named(container: Container, page: PageId) -> Iterator[None]:
+    """Adds the page's name to an error raised while it is decoded."""
+    try:
+        yield
+    except (FormatError, UnknownCodecError) as error:
+        raise type(error)(f"{container.describe(page)}: {error}") from None
