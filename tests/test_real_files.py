@@ -155,3 +155,15 @@ def test_several_clusters_and_jobs_make_no_difference(
         (key,) = {tree.partition(";")[0] for tree in file.keys(filter_classname="TTree")}
         assert file[key].keys() == root[key].keys()
         assert file[key].num_entries == root[key].num_entries
+
+
+def test_cycles_with_the_same_baskets_are_one(data_file: DataFile, tmp_path: Path) -> None:
+    """ROOT keeps the header that it last saved a growing tree with; a later one with new baskets is another tree."""
+    source, target = data_file("real", "delphes_z91_100.root"), tmp_path / "out.baler"
+    baler_root.compress(source, target, bound="lossless", skip_unsupported=True)
+    with open_file(target) as file, uproot.open(source) as root:
+        stored = {tree.schema.cycle: tree for tree in file.trees}
+        assert {cycle: tree.schema.num_entries for cycle, tree in stored.items()} == {
+            cycle: root[f"Delphes;{cycle}"].num_entries for cycle in (1, 2)
+        }
+        assert [tree.same_as for tree in file.container.manifest.trees] == [None, 0]

@@ -19,11 +19,7 @@ from baler_root.packing import pack_bytes
 from baler_root.planning import TreeJob, plan_tree
 from baler_root.provenance import provenance_of
 from baler_root.registry import get_codec
-from baler_root.rootio.read import (
-    RootSource,
-    UnreadableBranchError,
-    same_baskets,
-)
+from baler_root.rootio.read import RootSource, UnreadableBranchError
 from baler_root.statistics import pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
 from baler_root.workers import Task, in_order, processes
@@ -104,8 +100,9 @@ def _compress(
     ):
         work = [plan_tree(root, key, rules, codec, cluster_size, skip) for key in root.tree_keys(trees)]
         rules.check_used(job.plan.schema for job in work)
-        for position, job in enumerate(work):
-            job.same_as = next((i for i in range(position) if same_baskets(job.source, work[i].source)), None)
+        keys = [job.key for job in work]
+        for job in work:
+            job.same_as = keys.index(job.source.same_as) if job.source.same_as else None
         blob, objects, left_out = pack_objects(root.directory)
         skipped = [
             (f"{j.plan.schema.path}: {name}", why)

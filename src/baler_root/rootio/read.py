@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from baler_root.batch import Form, columns_of, plain_form
 from baler_root.errors import KeyInFileError, SourceError
+from baler_root.rootio.guard import earned_lengths
 from baler_root.rootio.objects import key_at
 from baler_root.schema import Branch, Tree
 
@@ -34,7 +35,8 @@ class SourceTree:
     """uproot branch or field of each stored branch."""
     sample: dict[int, ak.Array] = field(default_factory=dict)
     """The first entries of each stored branch."""
-    same_as: int | None = None
+    same_as: str = ""
+    """Key of the cycle before this one that is the same entries in the same baskets."""
     entry_size: float = 0.0
     """Estimated bytes in memory per entry."""
     offsets: Sequence[int] = ()
@@ -71,7 +73,7 @@ class UnreadableBranchError(SourceError):
 
 def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     """Entries of an uproot branch or field as an awkward array; nothing is cached."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), earned_lengths():
         warnings.simplefilter("ignore")
         array = handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
     if len(array) != stop - start:
@@ -92,6 +94,7 @@ class RootSource:
         import uproot
 
         self.path = os.fspath(path)
+        self._opened: list[tuple[str, Any, SourceTree]] = []
         if "://" not in self.path:
             if not Path(self.path).exists():
                 raise SourceError(f"{self.path}: no such file")
@@ -150,7 +153,8 @@ class RootSource:
     def open_tree(self, key: str, skip: Mapping[str, str] | None = None) -> SourceTree:
         """The tree behind a key, its schema read and a sample of every branch.
 
-        The branches in `skip` are left out, for the cause given there.
+        The branches in `skip` are left out, for the cause given there. A cycle with the baskets of one opened
+        before is that one under another number, and is not read again.
         """
         path, _, cycle = key.rpartition(";")
         try:
@@ -159,7 +163,15 @@ class RootSource:
                 handle = key_at(self.directory, path, int(cycle)).get()
                 if self.classnames[key] in _RNTUPLES:
                     return _open_rntuple(handle, path, int(cycle), skip or {})
-                return _open_ttree(handle, path, int(cycle), skip or {})
+                source = _open_ttree(handle, path, int(cycle))
+                baskets = _baskets(source)
+                for other, same, earlier in self._opened:
+                    if baskets is not None and same == baskets:
+                        schema = replace(earlier.schema, cycle=int(cycle))
+                        return replace(earlier, schema=schema, same_as=other)
+                source = _ttree_sampled(source, skip or {})
+                self._opened.append((key, baskets, source))
+                return source
         except SourceError:
             raise
         except Exception as error:
@@ -192,7 +204,7 @@ class RootSource:
         return SourceTree(schema, {position: items[position] for position in stored})
 
 
-def _open_ttree(tree: Any, path: str, cycle: int, skip: Mapping[str, str]) -> SourceTree:
+def _open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
     import uproot
 
     branches: list[Branch] = []
@@ -229,9 +241,26 @@ def _open_ttree(tree: Any, path: str, cycle: int, skip: Mapping[str, str]) -> So
         aliases=dict(tree.aliases),
         compression=_ttree_compression(tree),
     )
-    source = _sampled(SourceTree(schema, handles), skip)
     stored = float(tree.uncompressed_bytes) / max(1, schema.num_entries)
-    source.entry_size = max(source.entry_size, stored)
+    return SourceTree(schema, handles, entry_size=stored)
+
+
+def _baskets(tree: SourceTree) -> tuple[Tree, list[tuple[int, list[int]]]] | None:
+    """What two cycles have in common when they are the same entries in the same baskets of the file."""
+    handles = tree.handles
+    if not handles or any(handle.embedded_baskets for handle in handles.values()):
+        return None
+    seeks = [
+        (position, list(handle.member("fBasketSeek")[: handle.num_baskets]))
+        for position, handle in handles.items()
+    ]
+    return replace(tree.schema, cycle=0), seeks
+
+
+def _ttree_sampled(tree: SourceTree, skip: Mapping[str, str]) -> SourceTree:
+    """The same tree with its sample, and the entries at which all its branches start a basket."""
+    source = _sampled(tree, skip)
+    source.entry_size = max(source.entry_size, tree.entry_size)
     offsets = [handle.entry_offsets for handle in source.handles.values()]
     common = set(offsets[0]).intersection(*offsets[1:]) if offsets else set()
     source.offsets = sorted(common)
@@ -296,8 +325,9 @@ def _sampled(source: SourceTree, skip: Mapping[str, str]) -> SourceTree:
     schema = source.schema
     branches = list(schema.branches)
     entries = min(schema.num_entries, SAMPLE_ENTRIES)
+    sampled = SourceTree(schema)
     size = 0
-    for position, handle in list(source.handles.items()):
+    for position, handle in source.handles.items():
         why = skip.get(schema.path_of(position), "")
         if not why:
             try:
@@ -305,38 +335,16 @@ def _sampled(source: SourceTree, skip: Mapping[str, str]) -> SourceTree:
                 form: Form = plain_form(array)
                 columns_of([(position, form)])
                 branches[position] = replace(branches[position], form=form)
-                source.sample[position] = array
+                sampled.sample[position] = array
+                sampled.handles[position] = handle
                 size += array.nbytes
                 continue
             except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
                 why = cause(error)
         branches[position] = replace(branches[position], missing=why)
-        del source.handles[position]
-    source.schema = replace(schema, branches=tuple(branches))
-    source.entry_size = size / max(1, entries)
-    return source
-
-
-def same_baskets(one: SourceTree, other: SourceTree) -> bool:
-    """Whether two cycles of a TTree are the same entries in the same baskets of the file."""
-    if one.schema.kind != "TTree" or one.schema.path != other.schema.path:
-        return False
-    if _anonymous(one.schema) != _anonymous(other.schema) or not one.handles:
-        return False
-    return all(
-        not handle.embedded_baskets
-        and not other.handles[position].embedded_baskets
-        and handle.num_baskets == other.handles[position].num_baskets
-        and list(handle.member("fBasketSeek")[: handle.num_baskets])
-        == list(other.handles[position].member("fBasketSeek")[: handle.num_baskets])
-        for position, handle in one.handles.items()
-    )
-
-
-def _anonymous(schema: Tree) -> Tree:
-    """The schema without what names the cycle."""
-    branches = tuple(replace(branch, missing="yes" if branch.missing else "") for branch in schema.branches)
-    return replace(schema, cycle=0, branches=branches)
+    sampled.schema = replace(schema, branches=tuple(branches))
+    sampled.entry_size = size / max(1, entries)
+    return sampled
 
 
 def cluster_lengths(tree: SourceTree, target: int) -> list[int]:
