@@ -242,6 +242,7 @@ bad(
 bad("clusters-sum", "clusters that do not add up", "clusters of", tree("clusters", [ENTRIES - 1]))
 bad("layout-columns", "a layout with too many columns", "layout does not have", tree("layouts", [[1, 1, 3]]))
 bad("layout-unknown", "a cluster of a layout that is not there", "no layout", tree("layout", [[1, 1]]))
+bad("titles-missing", "fewer titles than branches", "manifest is not valid", tree("titles", [""]))
 bad("parent-later", "a branch before its parent", "before its parent", tree("parents", [1, -1, -1]))
 bad(
     "unknown-form",
@@ -295,7 +296,7 @@ def _planes(pool: bytes) -> bytes:
     return _classic(b"\x01", pool)
 
 
-INT32, UINT32, FLOAT64 = 3, 7, 11
+BOOL, INT32, UINT32, FLOAT64 = 0, 3, 7, 11
 N = pack_varint(ENTRIES)
 ZEROS = bytes(4 * ENTRIES)
 OWN = b"\0" + N
@@ -333,6 +334,12 @@ bad(
 )
 bad("column-length", "a column longer than its cluster", "8 are due", page(0, exact(INT32, bytes(36), 9)))
 bad("column-kind", "an unknown kind of column", "kind of column", page(0, _paged(b"\x09" + N, b"")))
+bad(
+    "boolean-2",
+    "a boolean of the byte 2",
+    "neither 0 nor 1",
+    page(0, exact(BOOL, b"\1\0\2" + bytes(ENTRIES - 3), ENTRIES)),
+)
 bad(
     "page-too-large",
     "1 GB of symbols in a page",

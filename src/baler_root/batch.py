@@ -219,6 +219,8 @@ def take_apart(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
         if column.role == "counts":
             raw = np.diff(raw).astype(np.uint32)
         flat = np.ascontiguousarray(raw).reshape(-1)
+        if flat.dtype == np.bool_:
+            flat = flat.view(np.uint8) != 0  # a ROOT file may hold any byte for "true"
         out.append(flat if flat.dtype == column.dtype else flat.view(column.dtype))
     return out
 

@@ -119,6 +119,8 @@ class Page:
             if entry.recipe is None or entry.positions is None or entry.outliers is None:
                 raise CorruptFileError("a column has neither a recipe nor a source")
             decoded = dequantise(values, entry.recipe, entry.positions, entry.outliers)
+            if decoded.dtype == np.bool_ and decoded.view(np.uint8).max(initial=0) > 1:
+                raise CorruptFileError("a boolean that is neither 0 nor 1")
             dtype = self._dtypes[own[number]]
             if entry.lattice is not None:
                 decoded = entry.lattice.values(decoded, dtype)

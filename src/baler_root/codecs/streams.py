@@ -64,19 +64,23 @@ def pco_encode(values: NDArray[Any]) -> bytes:
 def pco_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
     """The `length` values that `pco_encode` encoded; raises CorruptFileError."""
     out = np.empty(length, dtype=dtype)
-    data = bytes(payload)
     at = 0
+
+    def ahead(values: int) -> bytes:
+        """A copy (pco takes nothing else) of all that metadata or a page of so many values may be."""
+        return bytes(payload[at : at + 2 * values * dtype.itemsize + (1 << 16)])
+
     try:
         decompressor, _ = wrapped.FileDecompressor.new(_PCO_HEADER)
         for start in range(0, length, PCO_RUN):
             run = min(PCO_RUN, length - start)
-            chunk, used = decompressor.chunk_decompressor(data[at:], pco_name(dtype))
+            chunk, used = decompressor.chunk_decompressor(ahead(run), pco_name(dtype))
             at += used
             done = 0
             while done < run:
                 page = min(PCO_PAGE, run - done)
                 progress, used = chunk.read_page_into(
-                    data[at:], page, out[start + done : start + done + page]
+                    ahead(page), page, out[start + done : start + done + page]
                 )
                 at += used
                 done += page
@@ -84,8 +88,8 @@ def pco_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArra
                     raise CorruptFileError("a pco page ends before its values do")
     except (RuntimeError, ValueError, TypeError) as error:
         raise CorruptFileError(f"a pco stream cannot be decoded ({error})") from None
-    if at != len(data):
-        raise CorruptFileError(f"{len(data) - at} bytes left over after a pco stream")
+    if at != len(payload):
+        raise CorruptFileError(f"{len(payload) - at} bytes left over after a pco stream")
     return out
 
 

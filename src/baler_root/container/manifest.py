@@ -153,17 +153,25 @@ def _tree_to_json(tree: StoredTree) -> Json:
 
 def _tree_from_json(document: Json) -> StoredTree:
     names = [_text(name) for name in document["names"]]
-    texts = {name: [_text(t) for t in _extern(document[f"{name}s"])] for name in _BRANCH_TEXTS}
-    forms = _extern(document["forms"])
+    texts = [[_text(t) for t in _extern(document[f"{name}s"])] for name in _BRANCH_TEXTS]
     branches = tuple(
         Branch(
-            name=names[i],
-            parent=_parent(document["parents"][i], i),
-            title=_text(document["titles"][i]),
-            form=forms[i],
-            **{key: values[i] for key, values in texts.items()},
+            name=name,
+            parent=_parent(parent, i),
+            title=_text(title),
+            form=form,
+            **dict(zip(_BRANCH_TEXTS, others, strict=True)),
         )
-        for i in range(len(names))
+        for i, (name, parent, title, form, *others) in enumerate(
+            zip(
+                names,
+                document["parents"],
+                document["titles"],
+                _extern(document["forms"]),
+                *texts,
+                strict=True,
+            )
+        )
     )
     if document["kind"] not in ("TTree", "RNTuple"):
         raise CorruptFileError(f"a tree of kind {document['kind']!r}")
