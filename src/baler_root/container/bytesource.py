@@ -122,6 +122,8 @@ class RemoteFile:
         except Exception as error:
             raise SourceError(f"{self.name}: cannot be read ({_cause(error)})") from error
         for (offset, size), part in zip(merged, parts, strict=True):
+            if isinstance(part, Exception):  # some versions of fsspec return what others raise
+                raise SourceError(f"{self.name}: cannot be read ({_cause(part)})") from part
             if len(part) != size:
                 raise TruncatedFileError(
                     f"{self.name}: {len(part)} bytes at {offset}, {size} were expected; either the file has changed, "
