@@ -254,9 +254,14 @@ def test_interrupt_leaves_nothing(make_root: Callable[..., Path], tmp_path: Path
     folder = tmp_path / "out"
     folder.mkdir()
     command = [sys.executable, "-m", "baler_root", "compress", str(source), str(folder / "big.baler")]
-    with subprocess.Popen(
-        [*command, "--cluster-size", "200"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" lets children ignore it
+    try:
+        process = subprocess.Popen(
+            [*command, "--cluster-size", "200"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with process:
         deadline = time.monotonic() + 60
         while not any(folder.iterdir()) and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
