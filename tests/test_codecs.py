@@ -20,6 +20,7 @@ from baler_root import registry
 from baler_root.codecs import streams
 from baler_root.codecs.base import Codec, SymbolSpec
 from baler_root.codecs.classic import Classic, encode_column
+from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.codecs.streams import Coding, Transform
 from baler_root.errors import ConfigError, CorruptFileError, FormatError, UnknownCodecError
 
@@ -59,6 +60,12 @@ class NoCodec:
 
 class TestClassic(CodecSuite):
     codec = Classic()
+
+
+class TestConditional(CodecSuite):
+    """Without a model it is `classic` behind one byte; test_conditional.py has models."""
+
+    codec = ConditionalCodec()
 
 
 class TestThirdParty(CodecSuite):
@@ -106,7 +113,8 @@ def test_plugin_compresses_and_reads(
     with baler_root.open(target) as file:
         assert file["Events"].num_entries == 1000
         with pytest.raises(
-            UnknownCodecError, match="no installed package provides the codec 'zlib'; installed: classic"
+            UnknownCodecError,
+            match="no installed package provides the codec 'zlib'; installed: classic, conditional",
         ):
             file["Events"]["event"].array()
     result = baler_root.verify(target, jagged_root)

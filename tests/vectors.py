@@ -13,13 +13,14 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
 import uproot
+from models import learned
 
 from baler_root.batch import plain_form
 from baler_root.bounds import ErrorBound
@@ -61,6 +62,8 @@ class Source:
     """uproot's interpretation, by branch."""
     aliases: dict[str, str] = field(default_factory=dict)
     same_as: int | None = None
+    parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
+    """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
 
     @property
     def entries(self) -> int:
@@ -105,12 +108,20 @@ def bits(values: Sequence[int], dtype: str) -> ak.Array:
 def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
     """Write trees straight from arrays, through no ROOT file."""
     stored: list[StoredTree] = []
+    codecs = ("classic", "conditional") if any(tree.parents for tree in trees) else ("classic",)
     with ContainerWriter(target) as writer:
         if schema:
             writer.write_block(BlockKind.SCHEMA, Manifest(tuple(_stored(t, (), []) for t in trees)).pack())
         for number, tree in enumerate(trees):
             plan, records, lists, start = tree.plan(), [], [], 0
             cuts = () if tree.same_as is not None else tree.cuts or (tree.entries,)
+            if tree.parents:
+                flat_arrays = {
+                    i: ak.to_numpy(array[: cuts[0]]) for i, array in enumerate(tree.arrays.values())
+                }
+                model, data = learned(plan, flat_arrays, tree.parents)
+                writer.write_block(BlockKind.MODEL, data, number)
+                plan = replace(plan, codec="conditional", models=(model,))
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
                 arrays = {
@@ -119,7 +130,8 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
                 }
                 encoded = encode_cluster(plan, arrays, entries)
                 for group, page in enumerate(encoded.pages):
-                    writer.write_page(number, cluster, group, 0, page.payload, page.length, page.digest)
+                    codec = codecs.index(plan.codec)
+                    writer.write_page(number, cluster, group, codec, page.payload, page.length, page.digest)
                 records.append(encoded.records)
                 lists.append(encoded.lists)
                 start += entries
@@ -129,6 +141,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
         writer.finish(
             lambda blocks, superseded: Manifest(
                 tuple(stored),
+                codecs,
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance={"made": "golden file"},
@@ -404,6 +417,35 @@ def merged(target: Path) -> Made:
     return Made([Source("Events", joined, parts[0].bounds)])
 
 
+def conditional(target: Path) -> Made:
+    """Columns coded with a model, in two clusters: relative, absolute, integer, boolean; values that it has no symbols for."""
+    rng = np.random.default_rng(20)
+    n = rng.poisson(3, 400)
+    pt = rng.exponential(30, 400) + n
+    pt[::50], pt[7], pt[300], n[310], n[320] = -999.0, np.nan, 1e6, 99, -7
+    arrays = {
+        "n": flat(n, "i4"),
+        "pt": flat(pt, "f4"),
+        "weight": flat(rng.normal(size=400), "f8"),
+        "phi": flat(rng.uniform(-3, 3, 400), "f8"),
+        "passed": flat(pt > 20, "bool"),
+        "half": flat(np.minimum(pt, 999), "f2"),
+        "plain": flat(n * 2, "u2"),
+    }
+    bounds = {"pt": "rel=0.01", "phi": "abs=0.01", "half": "bits=4"}
+    # A parent without a network, one after a stretch of unknown columns, and a column that nothing tells of.
+    parents = {0: (), 1: (0,), 3: (0, 1), 4: (1,), 5: None, 6: (4, 0)}
+    return write_trees(target, Source("Events", arrays, bounds, cuts=(250, 150), parents=parents))
+
+
+def blocks(target: Path) -> Made:
+    """A stream of two blocks, the second short."""
+    rng = np.random.default_rng(21)
+    flags = rng.random(65_600) < 0.01
+    arrays = {"rare": flat(flags, "bool"), "same": flat(flags ^ (rng.random(65_600) < 0.002), "u1")}
+    return write_trees(target, Source("Events", arrays, parents={0: (), 1: (0,)}))
+
+
 def from_root(
     target: Path,
     trees: dict[str, dict[str, Any]],
@@ -449,7 +491,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks,
     )
 }  # fmt: skip
 
@@ -488,8 +530,8 @@ def features(path: Path) -> list[str]:
             tree, layout = file.trees[page.tree], container.manifest.trees[page.tree].groups(page.cluster)
             first = sum(layout[: page.group])
             columns = tree.columns[first : first + layout[page.group]]
-            payload = container.read_pages([page])[page][0]
-            found |= _features(Page(payload, columns))
+            payload, codec = container.read_pages([page])[page]
+            found |= _features(Page(payload, columns), container.manifest.codecs[codec])
     return sorted(found)
 
 
@@ -500,8 +542,8 @@ def _classes(form: Any) -> set[str]:
     return {form["class"]}.union(*map(_classes, inner))
 
 
-def _features(page: Page) -> set[str]:
-    found = set()
+def _features(page: Page, codec: str) -> set[str]:
+    found = {f"codec {codec}"} if codec != "classic" else set()
     specs = []
     for entry in page.entries:
         if entry.recipe is None or entry.spec is None or entry.outliers is None:
@@ -519,6 +561,8 @@ def _features(page: Page) -> set[str]:
             )
             if there
         }
+    if codec != "classic":
+        return found
     cursor = Cursor(page._symbols)
     packed = Cursor(unpack_bytes(cursor, 1 << 28))
     directory = Cursor(packed.take(packed.varint()))

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from baler_root.batch import Column, columns_of, take_apart
 from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.codecs.base import Codec
+from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.codecs.model import Model, ModelColumn
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError
 from baler_root.lattice import Lattice
 from baler_root.pages import Cell, Page, pack_page
-from baler_root.quantiser import quantise
+from baler_root.quantiser import MAX_OUTLIERS, Quantised, Recipe, quantise, quantise_as
 from baler_root.registry import get_codec
 from baler_root.schema import Tree
 from baler_root.statistics import RECORD, digest_of, record
@@ -34,6 +36,22 @@ GROUP_SIZE = 1 << 18
 """Bytes in memory per cluster at which a page of small columns is closed."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupModel:
+    """A model for the columns of one page."""
+
+    group: int
+    name: bytes
+    """SHA-256 of the model's bytes."""
+    model: Model
+    numbers: dict[int, int]
+    """The model's number of each of the tree's columns that it knows."""
+
+    def column(self, number: int) -> ModelColumn | None:
+        """What the model knows of a column of the tree."""
+        return self.model.columns[self.numbers[number]] if number in self.numbers else None
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All that is decided about a tree before its first cluster is encoded."""
@@ -46,6 +64,8 @@ class Plan:
     codec: str = "classic"
     sentinels: tuple[float, ...] = ()
     """Values that survive exactly besides the well-known ones."""
+    models: tuple[GroupModel, ...] = ()
+    """What was learned, for the pages that have it."""
 
     @property
     def columns(self) -> list[Column]:
@@ -114,14 +134,16 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
 
     Raises ErrorBoundViolated when a decoded value misses its bound, which is a bug and never written.
     """
-    columns, codec = plan.columns, get_codec(plan.codec)
+    columns = plan.columns
     originals = flatten(plan, columns, arrays)
-    cells, bounds = _cells(plan, columns, originals)
+    cells, bounds = make_cells(plan, columns, originals)
     out = EncodedCluster(entries, records=np.zeros(len(columns), dtype=RECORD))
     decoded: dict[int, Values] = {}
     first = 0
-    for count in plan.groups:
+    learned = {entry.group: entry for entry in plan.models}
+    for group, count in enumerate(plan.groups):
         members = range(first, first + count)
+        codec = _codec(plan, learned.get(group), members, cells)
         payload, sizes = pack_page(codec, [cells[i] for i in members])
         values = _decode(codec, payload, [columns[i] for i in members], first, decoded)
         for i, size in zip(members, sizes, strict=True):
@@ -167,7 +189,7 @@ def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) 
     return out
 
 
-def _cells(
+def make_cells(
     plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
 ) -> tuple[list[Cell], list[ErrorBound]]:
     """Each column quantised, or pointed at an earlier column of the same values and bound."""
@@ -185,6 +207,9 @@ def _cells(
             if source != number:
                 cells.append(Cell(len(values), copy_of=source))
                 continue
+        if (known := _as_learned(plan, number, values, bound)) is not None:
+            cells.append(Cell(len(values), known, shape=column.shape))
+            continue
         lattice = (
             Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
         )
@@ -195,6 +220,38 @@ def _cells(
             Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice)
         )
     return cells, bounds
+
+
+def _codec(plan: Plan, learned: GroupModel | None, members: range, cells: Sequence[Cell]) -> Codec:
+    """The codec for one page, told what its model knows of the columns that have symbols of their own."""
+    if learned is None:
+        return get_codec(plan.codec)
+    own = [(number, found) for number in members if (found := cells[number].quantised) is not None]
+    known = [
+        learned.numbers[number]
+        if (column := learned.column(number)) is not None and quantised.recipe.to_bytes() == column.recipe
+        else None
+        for number, quantised in own
+    ]
+    return ConditionalCodec({learned.name: learned.model}, learned.name, known)
+
+
+def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
+    """A column with the symbols that its model knows; None where there is no model, or the values do not fit it."""
+    column = next((found for entry in plan.models if (found := entry.column(number)) is not None), None)
+    if column is None:
+        return None
+    recipe, _ = Recipe.from_bytes(column.recipe)
+    quantised = quantise_as(values, bound, recipe)
+    if quantised is None or recipe.kind != "exact":
+        return quantised
+    low, high = column.axis.low, column.axis.low + column.axis.length - 1
+    outside = np.flatnonzero((values < low) | (values > high))
+    if outside.size > MAX_OUTLIERS * values.size:
+        return None
+    symbols = values.copy()
+    symbols[outside] = low
+    return Quantised(symbols, recipe, outside, values[outside])
 
 
 def narrowed(values: Values) -> Values:

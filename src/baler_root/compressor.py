@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from baler_root.batch import Progress
 from baler_root.cluster import EncodedCluster, encode_cluster
+from baler_root.codecs.base import ModelCodec
 from baler_root.config import Rules, build_rules
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
@@ -46,6 +47,7 @@ def compress(
     codec: str = "classic",
     cluster_size: int | str = CLUSTER_SIZE,
     jobs: int = 1,
+    seed: int = 0,
     overwrite: bool = False,
     skip_unsupported: bool = False,
     progress: Progress | None = None,
@@ -55,7 +57,8 @@ def compress(
     `bound` is the default for floating-point branches, `branch_bounds` are `'pattern=bound'` rules (last match
     wins); `rules` replaces both. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
     `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
-    `if __name__ == "__main__":` guard). Every value is decoded and checked before `target` gets its name.
+    `if __name__ == "__main__":` guard). The codec `conditional` trains models first, with this `seed` (it needs
+    torch: `pip install "baler-root[train]"`); they become part of the file. Every value is decoded and checked before `target` gets its name.
 
     Raises SourceError, ConfigError, OutputError, KeyInFileError or UnknownCodecError; nothing is left then.
     """
@@ -68,7 +71,7 @@ def compress(
     while True:
         try:
             return _compress(
-                os.fspath(source), Path(target), rules, trees, codec, cluster_size, jobs, overwrite,
+                os.fspath(source), Path(target), rules, trees, codec, cluster_size, jobs, seed, overwrite,
                 skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
@@ -85,6 +88,7 @@ def _compress(
     codec: str,
     cluster_size: int | str,
     jobs: int,
+    seed: int,
     overwrite: bool,
     skip_unsupported: bool,
     skip: dict[tuple[str, str], str],
@@ -113,6 +117,8 @@ def _compress(
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
+        if isinstance(get_codec(codec), ModelCodec):
+            _learn(work, writer, seed, progress)
         done, copied = 0, False
         schema = Manifest(tuple(job.stored().emptied() for job in work), (codec,)).pack()
         for tree, cluster, encoded in _encode_all(work, pool, ahead=2 * jobs):
@@ -148,6 +154,19 @@ def _compress(
         size = target.stat().st_size
         source_size = root.size
     return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped)
+
+
+def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> None:
+    """Train models for each tree, and write them before the pages that need them."""
+    from baler_root.learning import learn
+
+    number = 0
+    for job in work:
+        if job.same_as is None:
+            job.plan, models = learn(job.source, job.plan, job.lengths, seed, progress)
+            for model in models:
+                writer.write_block(BlockKind.MODEL, model, number)
+                number += 1
 
 
 def _missing(job: TreeJob) -> list[tuple[str, str]]:

@@ -7,7 +7,9 @@ from collections import Counter
 from typing import Any, BinaryIO
 
 from baler_root.batch import Column
+from baler_root.codecs.model import Model
 from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
+from baler_root.container.read import Container
 from baler_root.reader import open_file
 from baler_root.summary import summarise_branches
 from baler_root.tree_reader import TreeReader
@@ -31,13 +33,32 @@ def inspect(path: str | os.PathLike[str] | BinaryIO) -> dict[str, Any]:
             "size": container.size,
             "format": f"{VERSION_MAJOR}.{container.trailer.minor}",
             "codecs": list(container.manifest.codecs),
-            "models": [],
+            "models": _models(container),
             "parts": parts,
             "trees": [_tree(tree) for tree in file.trees],
             "objects": [entry._asdict() for entry in file.objects],
             "directories": file.directories,
             "provenance": file.metadata,
         }
+
+
+def _models(container: Container) -> list[dict[str, Any]]:
+    """What each model in the file is: its SHA-256, bytes, columns, weights and how it was trained."""
+    out = []
+    for digest, payload in container.read_models().items():
+        model = Model.from_bytes(payload)
+        nets = [column.conditional.net for column in model.columns if column.conditional]
+        out.append(
+            {
+                "sha256": digest.hex(),
+                "size": len(payload),
+                "columns": len(model.columns),
+                "networks": len(nets),
+                "weights": sum(layer.weight.size for net in nets for layer in net.layers),
+                **model.about,
+            }
+        )
+    return out
 
 
 def _tree(tree: TreeReader) -> dict[str, Any]:

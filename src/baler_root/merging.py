@@ -37,6 +37,12 @@ def merge(
         codecs = tuple(dict.fromkeys(codec for file in files for codec in file.container.manifest.codecs))
         trees = [_joined(files, number) for number in range(len(files[0].trees))]
         writer = stack.enter_context(ContainerWriter(target, overwrite, base=files[0].container))
+        models: dict[bytes, bytes] = {}
+        for file in files[1:]:
+            models.update(file.container.read_models())
+        known = files[0].container.read_models()
+        for number, digest in enumerate(models.keys() - known.keys(), start=len(known)):
+            writer.write_block(BlockKind.MODEL, models[digest], number)
         for number, tree in enumerate(files[0].container.manifest.trees):
             if tree.same_as is None:
                 _add_pages(writer, files, number, codecs)

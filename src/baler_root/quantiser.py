@@ -22,7 +22,7 @@ from baler_root.grids import Grid, fold
 from baler_root.patterns import BLOCK, negatives, patterns
 from baler_root.recipe import DTYPES, Recipe
 
-__all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise"]
+__all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise", "quantise_as"]
 
 MAX_OUTLIERS = 0.05
 """Share of outliers above which a grid is given up."""
@@ -66,6 +66,29 @@ def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float]
             if quantised is not None and saving * values.size > 8 * _extra_size(quantised):
                 return quantised
     return _exactly(values)
+
+
+def quantise_as(values: NDArray[Any], bound: ErrorBound, recipe: Recipe) -> Quantised | None:
+    """`values` with the symbols of a known recipe, those that it cannot express as outliers; None if they are many."""
+    if values.dtype != recipe.dtype or not values.size:
+        return None
+    if recipe.kind == "exact":
+        return _exactly(values)
+    index, _ = recipe.grid.index(values)
+    if recipe.grid.folded:
+        index = fold(np.maximum(index, recipe.floor, out=index), negatives(values), recipe.floor)
+    index -= recipe.base
+    atom_symbols = recipe.atom_symbols.astype(np.int64)
+    places = atom_symbols - np.arange(atom_symbols.size)
+    symbols = _number(np.clip(index, 0, max(0, recipe.cells - 1), out=index), recipe, places)
+    if recipe.atom_values is not None:
+        order = np.argsort(patterns(recipe.atom_values))
+        positions, which = at.locate(values, recipe.atom_values[order])
+        symbols[positions] = atom_symbols[order][which].astype(symbols.dtype)
+    missed = violations(values, _look_up(symbols, recipe), bound)
+    if missed.size > MAX_OUTLIERS * values.size:
+        return None
+    return Quantised(symbols, recipe, missed, values[missed])
 
 
 def dequantise(

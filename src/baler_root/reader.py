@@ -11,9 +11,11 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, Self, TypeVar
 
+from baler_root.codecs.base import Codec
 from baler_root.container.layout import BlockKind
 from baler_root.container.read import Container, PageId, open_container
 from baler_root.pages import Page
+from baler_root.registry import codec_with
 from baler_root.tree_reader import TreeReader
 
 CACHE_SIZE = 1 << 24
@@ -41,6 +43,7 @@ class FileReader:
         self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
         self._kept: OrderedDict[PageId, tuple[tuple[Page, str], int]] = OrderedDict()
         self._kept_size = 0
+        self._codecs: dict[str, Codec] = {}
         self._lock = Lock()
         manifest = container.manifest
         self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
@@ -76,6 +79,12 @@ class FileReader:
             self._kept_size += size
             while self._kept_size > CACHE_SIZE and len(self._kept) > 1:
                 self._kept_size -= self._kept.popitem(last=False)[1][1]
+
+    def codec(self, codec_id: str) -> Codec:
+        """The codec of this id, with the models of the file."""
+        if codec_id not in self._codecs:
+            self._codecs[codec_id] = codec_with(codec_id, self.container.read_models)
+        return self._codecs[codec_id]
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
         """`map`, in several threads where that was asked for."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from baler_root.container.read import PageId, open_container
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
 from baler_root.pages import Page
-from baler_root.registry import get_codec
+from baler_root.registry import codec_with
 from baler_root.statistics import RECORD, digest_of, pack_statistics, unknown_record
 from baler_root.tables import find_tables
 from baler_root.varint import Cursor
@@ -70,10 +72,15 @@ def _recover(file: LocalFile, target: Path, like: str | os.PathLike[str] | None,
     found = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
+    models = {
+        sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL
+    }
     with ContainerWriter(target, overwrite) as writer:
+        for number, model in enumerate(models.values()):
+            writer.write_block(BlockKind.MODEL, model, number)
         trees: list[StoredTree] = []
         for number, tree in enumerate(schema.trees):
-            saved = _save_tree(writer, number, tree, found, schema.codecs)
+            saved = _save_tree(writer, number, tree, found, schema.codecs, models)
             if saved.same_as is not None:
                 entry_count = trees[saved.same_as].schema.num_entries
                 saved = replace(saved, schema=replace(saved.schema, num_entries=entry_count))
@@ -182,6 +189,7 @@ def _save_tree(
     tree: StoredTree,
     found: dict[PageId, _Block],
     codecs: tuple[str, ...],
+    models: Mapping[bytes, bytes],
 ) -> StoredTree:
     """Write the whole clusters of one tree; returns its entry in the manifest."""
     if tree.same_as is not None:
@@ -197,7 +205,7 @@ def _save_tree(
             if extra in found or not all(page in found for page in pages):
                 continue
             try:
-                values = _decode(tree, layout, [found[page] for page in pages], codecs)
+                values = _decode(tree, layout, [found[page] for page in pages], codecs, models)
             except (FormatError, UnknownCodecError, IndexError):
                 continue
             first = 0
@@ -227,6 +235,7 @@ def _decode(
     layout: tuple[int, ...],
     blocks: list[_Block],
     codecs: tuple[str, ...],
+    models: Mapping[bytes, bytes],
 ) -> dict[int, NDArray[np.generic]]:
     """All columns of one cluster."""
     columns = tree.columns
@@ -236,7 +245,7 @@ def _decode(
         if block.header.codec >= len(codecs):
             raise CorruptFileError(f"codec number {block.header.codec} of {len(codecs)}")
         page = Page(block.payload, columns[first : first + count])
-        decoded = page.decode(get_codec(codecs[block.header.codec]))
+        decoded = page.decode(codec_with(codecs[block.header.codec], lambda: models))
         values.update({first + i: array for i, array in decoded.items()})
         for position, entry in enumerate(page.entries):
             if entry.copy_of is not None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
-from baler_root.codecs.base import Codec
+from baler_root.codecs.base import Codec, ModelCodec
 from baler_root.errors import ConfigError, UnknownCodecError, nearest
 
 GROUP = "baler_root.codecs"
@@ -46,3 +47,9 @@ def get_codec(codec_id: str) -> Codec:
             f"{points[codec_id].value} calls itself {codec.id!r}, not {codec_id!r}; its package must agree"
         )
     return codec
+
+
+def codec_with(codec_id: str, models: Callable[[], Mapping[bytes, bytes]]) -> Codec:
+    """The codec of this id, with the models that `models` reads if it is one that needs them."""
+    codec = get_codec(codec_id)
+    return codec.with_models(models()) if isinstance(codec, ModelCodec) else codec

@@ -25,7 +25,6 @@ from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId
 from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
 from baler_root.pages import Page
-from baler_root.registry import get_codec
 from baler_root.schema import Tree
 from baler_root.statistics import unpack_statistics
 
@@ -146,7 +145,7 @@ class TreeReader:
             page, positions = item
             opened, codec = pages[page]
             with _named(self.container, page):
-                return page, opened.decode(get_codec(codec), sorted(positions))
+                return page, opened.decode(self._file.codec(codec), sorted(positions))
 
         decoded = dict(self._file.map(decode, wanted.items()))
         counts: dict[tuple[PageId, int], Values] = {}

@@ -64,7 +64,13 @@ def compress(
     tree: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
     ] = None,
-    codec: Annotated[str, typer.Option(help="How columns are coded.")] = "classic",
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="How columns are coded: classic, or conditional, which learns from the data first (needs torch)."
+        ),
+    ] = "classic",
+    seed: Annotated[int, typer.Option(min=0, help="Of the training; same seed, same file.")] = 0,
     cluster_size: Annotated[
         str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
     ] = "64 MB",
@@ -84,6 +90,7 @@ def compress(
         --branch 'Muon_*=bits=12' --branch 'gen*=lossless'
     baler-root compress nano.root nano.baler --preset nanoaod
     baler-root compress in.root out.baler --config rules.toml
+    baler-root compress in.root out.baler --codec conditional
 
     Unless told otherwise, floating-point branches are kept within a relative
     error of 1e-3. All else is exact: integers, booleans, strings, list
@@ -124,6 +131,7 @@ def compress(
                         codec=codec,
                         cluster_size=cluster_size,
                         jobs=jobs,
+                        seed=seed,
                         overwrite=overwrite,
                         skip_unsupported=skip_unsupported,
                         progress=progress,

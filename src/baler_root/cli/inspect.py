@@ -48,10 +48,13 @@ def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
     yield Text(
         f"  {size_text(found['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
     )
-    codecs = ", ".join(found["codecs"])
-    yield Text(
-        f"  format {found['format']}, codecs: {codecs}, models: {', '.join(found['models']) or 'none'}"
-    )
+    yield Text(f"  format {found['format']}, codecs: {', '.join(found['codecs'])}")
+    for model in found["models"]:
+        yield Text(
+            f"  model {model['sha256'][:12]}…: {size_text(model['size'])}, {model['networks']} networks for "
+            f"{model['columns']} columns, {model['weights']} weights; {model.get('steps')} steps over "
+            f"{model.get('rows')} rows, seed {model.get('seed')}"
+        )
     for line in _origin(found["provenance"]):
         yield Text(f"  {line}")
     for entry in found["objects"]:

@@ -7,9 +7,9 @@ bytes: two classes may share one only if each reads what the other wrote.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,4 +46,15 @@ class Codec(Protocol):
         """The columns at the positions `wanted` (default all), each of its spec's dtype and length.
 
         Raises FormatError for a payload that does not fit the specs; allocates only what the specs say.
+        """
+
+
+@runtime_checkable
+class ModelCodec(Codec, Protocol):
+    """A codec that needs what was learned from data; the models travel in the file, or beside it."""
+
+    def with_models(self, models: Mapping[bytes, bytes]) -> Self:
+        """The same codec for a file with these models: their bytes by their SHA-256.
+
+        Raises FormatError for a model that is not valid.
         """

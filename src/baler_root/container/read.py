@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from types import TracebackType
@@ -188,6 +189,13 @@ class Container:
             if block[:2] == (kind, tree):
                 return self.check_block(block)
         return None
+
+    def read_models(self) -> dict[bytes, bytes]:
+        """The models in the file, by their SHA-256."""
+        payloads = [
+            bytes(self.check_block(block)) for block in self.manifest.blocks if block[0] == BlockKind.MODEL
+        ]
+        return {hashlib.sha256(payload).digest(): payload for payload in payloads}
 
     def check_block(self, block: Block) -> memoryview:
         """The payload of a block that is not a page; raises CorruptFileError unless it is whole and as named."""

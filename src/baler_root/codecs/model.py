@@ -1,0 +1,189 @@
+"""The model of one table: an axis for each column, and for some a network that tells where on it a value lies.
+
+A model is data: JSON that lists layers of one kind, and arrays of integers (formats/codecs.md#models). It is
+named by the SHA-256 of its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.codecs.axis import CODE_LIMIT, SHARE_BITS, Axis
+from baler_root.codecs.base import SymbolSpec
+from baler_root.codecs.classic import Classic
+from baler_root.codecs.fixedpoint import Dense, FixedPointNet
+from baler_root.errors import BalerError, CorruptFileError
+from baler_root.packing import pack_bytes, unpack_bytes
+from baler_root.varint import Cursor
+
+FORMAT = "baler-root conditional model 1"
+MAX_MODEL_LENGTH = 1 << 26
+MAX_COLUMNS = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditional:
+    """How a column depends on others: `net` gets the codes of the columns `parents`, in this order."""
+
+    parents: tuple[int, ...]
+    net: FixedPointNet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelColumn:
+    """A column as its model knows it."""
+
+    name: str
+    recipe: bytes
+    """How the values became symbols, for whoever compresses more of them; reading needs it not."""
+    axis: Axis
+    conditional: Conditional | None
+    """None for a column that only others depend on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """Columns in the order in which they are decoded: parents come before those that depend on them."""
+
+    columns: tuple[ModelColumn, ...]
+    about: dict[str, Any]
+    """How it was trained, for people."""
+
+    def to_bytes(self) -> bytes:
+        """The bytes that `from_bytes` reads; the same model gives the same bytes."""
+        arrays: list[NDArray[Any]] = []
+        for column in self.columns:
+            arrays += [
+                np.diff(column.axis.positions).astype(np.uint32),
+                np.diff(column.axis.shares).astype(np.uint32),
+            ]
+        nets = [column.conditional.net for column in self.columns if column.conditional]
+        arrays.append(_joined((layer.weight for net in nets for layer in net.layers), np.int8))
+        arrays.append(_joined((layer.bias for net in nets for layer in net.layers), np.int32))
+        document = {
+            "format": FORMAT,
+            "about": self.about,
+            "columns": [_column_to_json(column) for column in self.columns],
+            "lengths": [len(array) for array in arrays],
+        }
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        recipes = b"".join(column.recipe for column in self.columns)
+        payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
+        return pack_bytes(text) + pack_bytes(recipes) + payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview) -> Model:
+        """The model in these bytes; raises CorruptFileError for what is none."""
+        cursor = Cursor(memoryview(data))
+        try:
+            document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
+            recipes = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            if document["format"] != FORMAT:
+                raise CorruptFileError(f"a model of the format {document['format']!r}, not {FORMAT!r}")
+            return _model(document, recipes, cursor.rest())
+        except BalerError as error:
+            raise CorruptFileError(f"the model is not valid: {error}") from None
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+            raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
+
+
+def digest_of(data: bytes | memoryview) -> str:
+    """The name of a model: SHA-256 of its bytes."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1) for array in arrays)])
+
+
+def _column_to_json(column: ModelColumn) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
+    if column.conditional is not None:
+        out["parents"] = list(column.conditional.parents)
+        out["layers"] = [
+            [layer.weight.shape[0], layer.shift, layer.low, layer.high]
+            for layer in column.conditional.net.layers
+        ]
+    return out
+
+
+def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Model:
+    lengths = [_count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
+    described = document["columns"]
+    if (
+        len(lengths) != 2 * len(described) + 2
+        or sum(lengths) > MAX_MODEL_LENGTH
+        or len(described) > MAX_COLUMNS
+    ):
+        raise CorruptFileError("its arrays are too many, too few or too long")
+    dtypes: Sequence[Any] = [np.uint32] * (2 * len(described)) + [np.int8, np.int32]
+    specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
+    arrays = Classic().decode(payload, specs)
+    weights, biases = _Taker(arrays[len(lengths) - 2]), _Taker(arrays[len(lengths) - 1])
+    columns = []
+    for number, entry in enumerate(described):
+        axis = Axis(_integer(entry["low"]), _summed(arrays[2 * number]), _summed(arrays[2 * number + 1]))
+        conditional = None
+        if "parents" in entry:
+            parents = tuple(_count(parent, number - 1) for parent in entry["parents"])
+            conditional = Conditional(parents, _net(entry["layers"], len(parents), weights, biases))
+        recipe = bytes(recipes.take(_count(entry["recipe"], 1 << 24)))
+        columns.append(ModelColumn(str(entry["name"]), recipe, axis, conditional))
+    weights.finish()
+    biases.finish()
+    recipes.finish("the recipes")
+    return Model(tuple(columns), dict(document["about"]))
+
+
+def _net(layers: Sequence[Any], inputs: int, weights: _Taker, biases: _Taker) -> FixedPointNet:
+    out = []
+    for outputs, shift, low, high in layers:
+        shape = (_count(outputs, 1 << 12), inputs)
+        weight = weights.take(shape[0] * inputs).reshape(shape)
+        out.append(Dense(weight, biases.take(outputs), _count(shift, 64), _integer(low), _integer(high)))
+        inputs = outputs
+    if inputs % 3 or not out:
+        raise CorruptFileError(f"a network with {inputs} outputs says no mixture")
+    return FixedPointNet(out, -CODE_LIMIT, CODE_LIMIT - 1)
+
+
+class _Taker:
+    """Gives an array piece by piece."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array, self.at = array, 0
+
+    def take(self, count: int) -> NDArray[Any]:
+        if count > len(self.array) - self.at:
+            raise CorruptFileError("its arrays are too short")
+        self.at += count
+        return self.array[self.at - count : self.at]
+
+    def finish(self) -> None:
+        if self.at != len(self.array):
+            raise CorruptFileError("its arrays are too long")
+
+
+def _summed(steps: NDArray[Any]) -> NDArray[np.int64]:
+    if len(steps) > 1 << SHARE_BITS:
+        raise CorruptFileError("an axis of too many knots")
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(steps, dtype=np.int64)])
+
+
+def _integer(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
+        raise CorruptFileError(f"an integer expected, not {value!r}")
+    return value
+
+
+def _count(value: Any, below: int) -> int:
+    if not 0 <= _integer(value) <= below:
+        raise CorruptFileError(f"a count up to {below} expected, not {value}")
+    return int(value)

@@ -1,0 +1,159 @@
+"""Training: files get smaller and stay within their bounds; nothing in them needs torch to be read."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import baler_root
+from baler_root import learning
+from baler_root.errors import ConfigError
+from baler_root.learning import BUCKETS, _information, _parents
+from baler_root.train.axes import fit_axis
+from baler_root.train.fit import Training
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
+
+Maker = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short training."""
+    monkeypatch.setattr(learning, "TRAINING", Training(hidden=(8,), components=2, steps=300, batch=512))
+
+
+def jets(events: int = 6000, seed: int = 5) -> dict[str, ak.Array]:
+    """Events with jets whose columns depend on each other, and some that depend on nothing."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(3, events)
+    total = int(counts.sum())
+    pt = rng.exponential(30, total) + 20
+    mass = pt * np.exp(rng.normal(-2, 0.05, total))
+    tracks = rng.poisson(pt / 4)
+    mass[::400], pt[11] = -999.0, np.nan
+    flat = {"pt": pt, "mass": mass, "noise": rng.normal(size=total)}
+    out = {f"jet_{name}": ak.unflatten(values.astype("f4"), counts) for name, values in flat.items()}
+    out["jet_tracks"] = ak.unflatten(tracks.astype("i4"), counts)
+    out["jet_tagged"] = ak.unflatten(tracks > 9, counts)
+    met = rng.exponential(20, events)
+    return {
+        **out,
+        "met": met.astype("f4"),
+        "sumet": (met * 3 + rng.normal(size=events)).astype("f8"),
+        "run": np.full(events, 7),
+    }
+
+
+def test_smaller_within_bounds_and_the_same_each_time(make_root: Maker, tmp_path: Path) -> None:
+    source = make_root("jets.root", Events=jets(20_000))
+    classic = baler_root.compress(source, tmp_path / "classic.baler", cluster_size=8000)
+    sizes = []
+    for name in ("one.baler", "two.baler"):
+        summary = baler_root.compress(source, tmp_path / name, codec="conditional", cluster_size=8000)
+        sizes.append(summary.size)
+    assert sizes[0] < 0.97 * classic.size
+    assert (tmp_path / "one.baler").read_bytes() == (tmp_path / "two.baler").read_bytes()
+    result = baler_root.verify(tmp_path / "one.baler", source)
+    assert result.problems == []
+    described = baler_root.inspect(tmp_path / "one.baler")
+    assert {model["columns"] for model in described["models"]} <= {2, 3, 4, 5}
+    assert sum(model["size"] for model in described["models"]) < described["parts"]["model"]
+
+
+def test_torch_is_not_needed_to_read(make_root: Maker, tmp_path: Path) -> None:
+    source, target = make_root("jets.root", Events=jets()), tmp_path / "out.baler"
+    baler_root.compress(source, target, codec="conditional")
+    code = f"""
+import sys
+sys.modules["torch"] = None
+import baler_root
+with baler_root.open({str(target)!r}) as file:
+    assert len(file["Events"]["jet_mass"].array()) == 6000
+    file["Events"].arrays()
+assert baler_root.verify({str(target)!r}).ok
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_merged_and_recovered_files_keep_their_models(make_root: Maker, tmp_path: Path) -> None:
+    parts, arrays = [], []
+    for seed in (1, 2):
+        source = make_root(f"{seed}.root", Events=jets(4000, seed))
+        parts.append(tmp_path / f"{seed}.baler")
+        baler_root.compress(source, parts[-1], codec="conditional")
+        with baler_root.open(parts[-1]) as file:
+            arrays.append(file["Events"].arrays())
+    baler_root.merge(parts, tmp_path / "both.baler")
+    data = (tmp_path / "both.baler").read_bytes()
+    (tmp_path / "cut.baler").write_bytes(data[:-100])
+    baler_root.recover(tmp_path / "cut.baler", tmp_path / "saved.baler", like=tmp_path / "both.baler")
+    for name in ("both.baler", "saved.baler"):
+        with baler_root.open(tmp_path / name) as file:
+            found = file["Events"].arrays()
+        assert ak.array_equal(found, ak.concatenate(arrays), equal_nan=True)
+
+
+def test_several_processes_write_the_same(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    source = make_root("jets.root", Events=jets())
+    for jobs in (1, 2):
+        baler_root.compress(
+            source, tmp_path / f"{jobs}.baler", codec="conditional", cluster_size=2000, jobs=jobs
+        )
+    assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "2.baler").read_bytes()
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"x": np.full(5000, 3.0), "y": np.full(5000, np.nan)},
+        {"x": np.array([1.0]), "y": np.array([2])},
+        {"x": np.zeros(0), "y": np.zeros(0, "i4")},
+        {f"x{i}": np.arange(3) * i for i in range(200)},
+        {"x": np.where(np.arange(5000) % 2, np.nan, np.inf), "y": np.arange(5000) % 7},
+        {"x": np.random.default_rng(0).integers(-(2**62), 2**62, 5000), "y": np.arange(5000)},
+    ],
+    ids=["constant", "one row", "empty", "wide", "no numbers", "random integers"],
+)
+def test_columns_that_teach_nothing(arrays: dict[str, np.ndarray], make_root: Maker, tmp_path: Path) -> None:
+    source = make_root("odd.root", Events=arrays)
+    baler_root.compress(source, tmp_path / "out.baler", codec="conditional")
+    assert baler_root.verify(tmp_path / "out.baler", source).problems == []
+
+
+def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "find_spec", lambda _: None)
+    source = make_root("jets.root", Events=jets())
+    with pytest.raises(ConfigError, match=r"pip install 'baler-root\[train\]'"):
+        baler_root.compress(source, tmp_path / "out.baler", codec="conditional")
+    assert list(tmp_path.glob("*.baler")) == []
+
+
+def test_axis_gives_each_symbol_its_share() -> None:
+    rng = np.random.default_rng(1)
+    symbols = np.concatenate([rng.binomial(1000, 0.3, 50_000), np.full(20_000, 700)]) - 55
+    axis = fit_axis(symbols)
+    assert (axis.low, axis.length) == (int(symbols.min()), int(np.ptp(symbols)) + 1)
+    assert len(axis.positions) < 40
+    below = np.searchsorted(axis.edges / (1 << 20), 0.0)
+    assert abs(np.mean(symbols - axis.low < below) - 0.5) < 0.02
+
+
+def test_parents_are_those_that_tell() -> None:
+    rng = np.random.default_rng(2)
+    a, b = rng.logistic(size=(2, 20_000))
+    codes = [
+        np.clip(x * 256, -2048, 2047).astype(np.int16) for x in (a, b, a + 0.1 * b, rng.logistic(size=20_000))
+    ]
+    assert _parents(codes) == [[], [], [0], []]
+    same = rng.integers(0, BUCKETS, 10_000)
+    assert _information(same, same) == pytest.approx(np.log2(BUCKETS), abs=0.01)
