@@ -43,7 +43,6 @@ class FileReader:
         self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
         self._kept: OrderedDict[PageId, tuple[tuple[Page, str], int]] = OrderedDict()
         self._kept_size = 0
-        self._codecs: dict[str, Codec] = {}
         self._lock = Lock()
         manifest = container.manifest
         self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
@@ -81,10 +80,12 @@ class FileReader:
                 self._kept_size -= self._kept.popitem(last=False)[1][1]
 
     def codec(self, codec_id: str) -> Codec:
-        """The codec of this id, with the models of the file."""
-        if codec_id not in self._codecs:
-            self._codecs[codec_id] = codec_with(codec_id, self.container.read_models)
-        return self._codecs[codec_id]
+        """The codec of this id, with the models of the file if it is one that needs them."""
+        return codec_with(codec_id, lambda: self._models)
+
+    @cached_property
+    def _models(self) -> dict[bytes, bytes]:
+        return self.container.read_models()
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
         """`map`, in several threads where that was asked for."""

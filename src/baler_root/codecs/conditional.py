@@ -6,6 +6,7 @@ formats/codecs.md#conditional is the specification.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class ConditionalCodec:
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
-        return ConditionalCodec({digest: Model.from_bytes(data) for digest, data in models.items()})
+        return ConditionalCodec({digest: _opened(data) for digest, data in models.items()})
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
@@ -125,6 +126,12 @@ class ConditionalCodec:
             if digest.startswith(name):
                 return model.columns
         raise CorruptFileError(f"the model {name.hex()} is not in the file")
+
+
+@lru_cache(maxsize=16)
+def _opened(data: bytes) -> Model:
+    """The model in these bytes; its axes are worked out once."""
+    return Model.from_bytes(data)
 
 
 def _adding_up(shares: Sequence[float], size: int) -> list[float]:
