@@ -35,6 +35,7 @@ from baler_root.merging import merge
 from baler_root.packing import unpack_bytes
 from baler_root.pages import Page
 from baler_root.reader import open_file
+from baler_root.relations import Sum
 from baler_root.schema import Branch, Tree
 from baler_root.statistics import pack_statistics
 from baler_root.tables import find_tables
@@ -62,6 +63,8 @@ class Source:
     """uproot's interpretation, by branch."""
     aliases: dict[str, str] = field(default_factory=dict)
     same_as: int | None = None
+    sums: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """Columns that are sums of others: sign and column of each term."""
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
 
@@ -84,7 +87,8 @@ class Source:
             for c in columns
             if c.has_values
         )
-        return Plan(schema, bounds, self.groups or (len(columns),))
+        relations = {number: Sum(terms) for number, terms in self.sums.items()}
+        return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
 
 
 @dataclass
@@ -446,6 +450,24 @@ def blocks(target: Path) -> Made:
     return write_trees(target, Source("Events", arrays, parents={0: (), 1: (0,)}))
 
 
+def sums(target: Path) -> Made:
+    """Columns that are sums of others in this page and an earlier one, of floats and of integers, with outliers."""
+    rng = np.random.default_rng(22)
+    a, b = rng.exponential(9, (2, 200)).astype("f4")
+    n, k = rng.integers(0, 200, 200).astype("u1"), rng.integers(-5, 5, 200).astype("i4")
+    arrays = {"a": a, "b": b, "ab": a + b, "n": n, "k": k, "flag": n > 99}
+    arrays |= {
+        "wraps": (n.astype("i4") + k - (n > 99)).astype("u1"),
+        "double": a.astype("f8"),
+        "again": a + b,
+    }
+    arrays["ab"][[3, 7]] = [np.nan, 1e9]
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    terms = {2: ((1, 0), (1, 1)), 6: ((1, 3), (1, 4), (-1, 5)), 8: ((1, 0), (1, 1))}
+    bounds = dict.fromkeys(("a", "b", "ab", "double", "again"), "rel=0.01")
+    return write_trees(target, Source("Events", branches, bounds, groups=(2, 5, 2), sums=terms))
+
+
 def from_root(
     target: Path,
     trees: dict[str, dict[str, Any]],
@@ -491,7 +513,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged, conditional, blocks,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums,
     )
 }  # fmt: skip
 
@@ -547,7 +569,7 @@ def _features(page: Page, codec: str) -> set[str]:
     specs = []
     for entry in page.entries:
         if entry.recipe is None or entry.spec is None or entry.outliers is None:
-            found.add("copy")
+            found.add("copy" if entry.related is None else "sum")
             continue
         specs.append(entry.spec)
         dtype = entry.recipe.dtype

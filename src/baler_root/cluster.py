@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,17 @@ import xxhash
 from numpy.typing import NDArray
 
 from baler_root.batch import Column, columns_of, take_apart
-from baler_root.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.bounds import LOSSLESS, ErrorBound, measure, violations
 from baler_root.codecs.base import Codec
 from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.codecs.model import Model, ModelColumn
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError
 from baler_root.lattice import Lattice
-from baler_root.pages import Cell, Page, pack_page
-from baler_root.quantiser import MAX_OUTLIERS, Quantised, Recipe, quantise, quantise_as
+from baler_root.pages import Cell, Page, Related, pack_page
+from baler_root.quantiser import MAX_OUTLIERS, Quantised, Recipe, dequantise, quantise, quantise_as
 from baler_root.registry import get_codec
+from baler_root.relations import Sum
 from baler_root.schema import Tree
 from baler_root.statistics import RECORD, digest_of, record
 
@@ -64,6 +65,8 @@ class Plan:
     codec: str = "classic"
     sentinels: tuple[float, ...] = ()
     """Values that survive exactly besides the well-known ones."""
+    relations: Mapping[int, Sum] = field(default_factory=dict)
+    """Columns that are recomputed from others, by number."""
     models: tuple[GroupModel, ...] = ()
     """What was learned, for the pages that have it."""
 
@@ -155,7 +158,8 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
                     "nothing was written. This is a bug in baler_root: please report it with the branch"
                 )
             quantised = cells[i].quantised
-            outliers = 0 if quantised is None else len(quantised.positions)
+            exact = quantised or cells[i].related
+            outliers = 0 if exact is None else len(exact.positions)
             out.records[i] = record(values[i], errors, outliers, size)
         length = sum(values[i].nbytes for i in members)
         out.pages.append(EncodedPage(payload, length, digest_of([values[i] for i in members])))
@@ -195,7 +199,8 @@ def make_cells(
     """Each column quantised, or pointed at an earlier column of the same values and bound."""
     seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
     asked = iter(plan.bounds)
-    cells, bounds = [], []
+    cells: list[Cell] = []
+    bounds: list[ErrorBound] = []
     for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
         bound = next(asked) if column.has_values else LOSSLESS
         varies = len(values) > 0 and not _is_constant(values)
@@ -204,8 +209,14 @@ def make_cells(
         bounds.append(bound)
         if varies:
             source = seen.setdefault((equality_key(values), bound), number)
-            if source != number:
-                cells.append(Cell(len(values), copy_of=source))
+            related = cells[source].related if source != number else None
+            if source != number and (related is None or columns[source].dtype == column.dtype):
+                cells.append(Cell(len(values), copy_of=0 if related else source, related=related))
+                continue
+        if number in plan.relations:
+            related = _as_related(plan.relations[number], cells, columns, values, bound)
+            if related is not None:
+                cells.append(Cell(len(values), related=related))
                 continue
         if (known := _as_learned(plan, number, values, bound)) is not None:
             cells.append(Cell(len(values), known, shape=column.shape))
@@ -254,6 +265,24 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     return Quantised(symbols, recipe, outside, values[outside])
 
 
+def _as_related(
+    total: Sum, cells: Sequence[Cell], columns: Sequence[Column], values: Values, bound: ErrorBound
+) -> Related | None:
+    """A column as the sum that it is said to be; None where it is not, in this cluster."""
+    sources = []
+    for number in total.sources:
+        quantised, lattice = cells[number].quantised, cells[number].lattice
+        if quantised is None or cells[number].length != len(values):
+            return None
+        decoded = dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers)
+        dtype = columns[number].dtype
+        sources.append((decoded if lattice is None else lattice.values(decoded, dtype)).astype(dtype))
+    missed = violations(values, total.values(sources, values.dtype), bound)
+    if missed.size > MAX_OUTLIERS * len(values):
+        return None
+    return Related(total, missed, values[missed])
+
+
 def narrowed(values: Values) -> Values:
     """Doubles that are all exact in single precision (`Double32_t` comes so) as floats, others unchanged."""
     if values.dtype != np.float64 or not len(values):
@@ -271,8 +300,8 @@ def _decode(
     page = Page(memoryview(payload), columns)
     values = {first + position: array for position, array in page.decode(codec).items()}
     for position, entry in enumerate(page.entries):
-        if entry.copy_of is not None:
-            source = values[entry.copy_of] if entry.copy_of in values else decoded[entry.copy_of]
-            values[first + position] = source.astype(columns[position].dtype, copy=False)
+        if entry.sources:
+            sources = [values[i] if i in values else decoded[i] for i in entry.sources]
+            values[first + position] = entry.from_sources(sources, columns[position].dtype)
     decoded.update(values)
     return values

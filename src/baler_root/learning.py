@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Column
-from baler_root.cluster import GroupModel, Plan, equality_key, flatten, make_cells, plan_groups
+from baler_root.cluster import GroupModel, Plan, flatten, make_cells, plan_groups
 from baler_root.codecs.axis import CODE_BITS, CODE_LIMIT
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
@@ -22,6 +22,7 @@ from baler_root.errors import ConfigError
 from baler_root.pages import Cell
 from baler_root.quantiser import Quantised
 from baler_root.rootio.read import SourceTree
+from baler_root.tables import tables_of
 from baler_root.train.axes import fit_axis
 from baler_root.train.training import Training
 
@@ -117,13 +118,7 @@ def _sample(source: SourceTree, plan: Plan) -> Sample:
         parts.append(flatten(plan, columns, source.read(plan.schema.stored(), start, stop)))
     originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
     cells, _ = make_cells(plan, columns, originals)
-    opened: dict[int, int] = {0: 0}
-    seen: dict[Any, int] = {}
-    for column, values in zip(columns, originals, strict=True):
-        if column.role == "counts" and column.table == 0:
-            opened[column.opens] = seen.setdefault(equality_key(values), len(seen) + 1)
-    tables = [opened.get(column.table, -1) for column in columns]
-    return Sample(columns, originals, cells, min(entries, wanted), tables)
+    return Sample(columns, originals, cells, min(entries, wanted), tables_of(columns, originals))
 
 
 def _runs(sample: Sample) -> list[tuple[int, int, list[int]]]:

@@ -21,12 +21,31 @@ from baler_root.errors import CorruptFileError
 from baler_root.lattice import Lattice
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.quantiser import Quantised, Recipe, dequantise
+from baler_root.relations import MAX_TERMS, Sum
 from baler_root.varint import Cursor, pack_varint
 
-OWN, COPY, LATTICE = 0, 1, 2
+OWN, COPY, LATTICE, SUM = 0, 1, 2, 3
 
 _POSITION = np.dtype("<u4")
 _LATTICE = struct.Struct("<dd")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Related:
+    """A column of one cluster that is a sum of others, but for its outliers."""
+
+    total: Sum
+    positions: NDArray[np.int64]
+    outliers: NDArray[Any]
+
+    def values(self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The values, from those of the columns that `total` adds; raises CorruptFileError if they do not fit."""
+        values = self.total.values(sources, dtype)
+        if self.positions.size:
+            if not np.all(np.diff(self.positions) > 0) or self.positions[-1] >= len(values):
+                raise CorruptFileError(f"outlier positions do not increase from 0 to below {len(values)}")
+            values[self.positions] = self.outliers
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,8 @@ class Cell:
     shape: tuple[int, ...] = ()
     lattice: Lattice | None = None
     """Set when the symbols are the integers of a lattice."""
+    related: Related | None = None
+    """Set, instead of `quantised`, when the values are recomputed from others."""
 
 
 def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
@@ -58,11 +79,15 @@ def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
 
 
 def _pack_entry(cell: Cell) -> bytes:
+    if cell.related is not None:
+        terms = cell.related.total.terms
+        packed = b"".join(bytes([sign < 0]) + pack_varint(column) for sign, column in terms)
+        head = bytes([SUM]) + pack_varint(cell.length) + pack_varint(len(terms)) + packed
+        return head + _pack_outliers(cell.related.positions, cell.related.outliers)
     if cell.quantised is None:
         return bytes([COPY]) + pack_varint(cell.length) + pack_varint(cell.copy_of)
     quantised = cell.quantised
     exact = quantised.recipe.kind == "exact"
-    deltas = np.diff(quantised.positions, prepend=0).astype(_POSITION)
     return b"".join(
         (
             bytes([OWN if cell.lattice is None else LATTICE]),
@@ -70,11 +95,25 @@ def _pack_entry(cell: Cell) -> bytes:
             b"" if cell.lattice is None else _LATTICE.pack(cell.lattice.step, cell.lattice.low),
             quantised.recipe.to_bytes(),
             b"" if exact else bytes([quantised.symbols.dtype.itemsize]),
-            pack_varint(len(deltas)),
-            deltas.tobytes(),
-            quantised.outliers.tobytes(),
+            _pack_outliers(quantised.positions, quantised.outliers),
         )
     )
+
+
+def _pack_outliers(positions: NDArray[np.int64], outliers: NDArray[Any]) -> bytes:
+    deltas = np.diff(positions, prepend=0).astype(_POSITION)
+    return pack_varint(len(deltas)) + deltas.tobytes() + outliers.tobytes()
+
+
+def _read_outliers(
+    directory: Cursor, length: int, dtype: np.dtype[Any]
+) -> tuple[NDArray[np.int64], NDArray[Any]]:
+    count = directory.varint()
+    if count > length:
+        raise CorruptFileError(f"{count} outliers among {length} values")
+    deltas = np.frombuffer(directory.take(count * _POSITION.itemsize), dtype=_POSITION)
+    outliers = np.frombuffer(directory.take(count * dtype.itemsize), dtype=dtype)
+    return np.cumsum(deltas, dtype=np.int64), outliers
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +127,20 @@ class Entry:
     positions: NDArray[np.int64] | None = None
     outliers: NDArray[Any] | None = None
     lattice: Lattice | None = None
+    related: Related | None = None
+
+    @property
+    def sources(self) -> tuple[int, ...]:
+        """Columns of the tree that this one's values come from; none where it has symbols of its own."""
+        if self.related is not None:
+            return self.related.total.sources
+        return () if self.copy_of is None else (self.copy_of,)
+
+    def from_sources(self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
+        """The values of a column without symbols, from those of its `sources`."""
+        if self.related is not None:
+            return self.related.values(sources, dtype)
+        return sources[0].astype(dtype)  # an array of its own: whoever gets it may write into it
 
 
 class Page:
@@ -137,6 +190,19 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         )
     if kind == COPY:
         return Entry(length, copy_of=directory.varint())
+    if kind == SUM:
+        count = directory.varint()
+        if not 1 <= count <= MAX_TERMS:
+            raise CorruptFileError(f"a sum of {count} columns")
+        terms = []
+        for _ in range(count):
+            sign = directory.byte()
+            if sign > 1:
+                raise CorruptFileError(f"a sign of {sign}")
+            terms.append((1 - 2 * sign, directory.varint()))
+        return Entry(
+            length, related=Related(Sum(tuple(terms)), *_read_outliers(directory, length, column.dtype))
+        )
     if kind not in (OWN, LATTICE):
         raise CorruptFileError(f"unknown kind of column {kind}")
     lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
@@ -150,10 +216,5 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         if itemsize not in (1, 2, 4, 8):
             raise CorruptFileError(f"symbols of {itemsize} bytes")
         dtype = np.dtype(f"u{itemsize}")
-    count = directory.varint()
-    if count > length:
-        raise CorruptFileError(f"{count} outliers among {length} values")
-    deltas = np.frombuffer(directory.take(count * _POSITION.itemsize), dtype=_POSITION)
-    outliers = np.frombuffer(directory.take(count * recipe.dtype.itemsize), dtype=recipe.dtype)
-    positions = np.cumsum(deltas, dtype=np.int64)
+    positions, outliers = _read_outliers(directory, length, recipe.dtype)
     return Entry(length, None, recipe, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice)

@@ -10,16 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Column
-from baler_root.bounds import ErrorBound
+from baler_root.bounds import LOSSLESS, ErrorBound
 from baler_root.cluster import Plan, flatten, plan_groups
 from baler_root.container.manifest import StoredTree
 from baler_root.errors import ConfigError
 from baler_root.quantiser import SENTINELS
+from baler_root.relations import find_sums
 from baler_root.rootio.read import RootSource, SourceTree, cluster_lengths
 from baler_root.rules import Rules
 from baler_root.schema import Tree
 from baler_root.statistics import RECORD
-from baler_root.tables import find_tables
+from baler_root.tables import find_tables, tables_of
 
 MAX_CLUSTER_SIZE = 1 << 28
 """Bytes in memory; a page may not decode to more."""
@@ -89,7 +90,14 @@ def plan_tree(
     lengths = cluster_lengths(tree, target)
     groups = plan_groups(sample, sampled, max(lengths, default=1))
     bounds = tuple(bound for bound, _ in asked)
-    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels))
+    by_column = iter(bounds)
+    each = [next(by_column) if column.has_values else LOSSLESS for column in columns]
+    tables = [
+        table if column.role == "data" and not column.shape else -1
+        for column, table in zip(columns, tables_of(columns, sample), strict=True)
+    ]
+    relations = find_sums(sample, each, tables)
+    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), relations)
     return TreeJob(key, tree, plan, reasons, lengths)
 
 

@@ -248,11 +248,11 @@ def _decode(
         decoded = page.decode(codec_with(codecs[block.header.codec], lambda: models))
         values.update({first + i: array for i, array in decoded.items()})
         for position, entry in enumerate(page.entries):
-            if entry.copy_of is not None:
-                if entry.copy_of not in values:
-                    raise CorruptFileError("a copy of a column that is not there")
-                dtype = columns[first + position].dtype
-                values[first + position] = values[entry.copy_of].astype(dtype, copy=False)
+            if entry.sources:
+                if any(source not in values for source in entry.sources):
+                    raise CorruptFileError("a copy or a sum of columns that are not there")
+                sources = [values[source] for source in entry.sources]
+                values[first + position] = entry.from_sources(sources, columns[first + position].dtype)
         first += count
     return values
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
 
 from baler_root.batch import Column
 from baler_root.schema import Tree
@@ -28,6 +31,18 @@ def find_tables(
         members[table].append(schema.branches[column.branch].name)
         out.append(table)
     return tuple(out), (ENTRIES, *(_common_name(names) for names in members[1:]))
+
+
+def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list[int]:
+    """For each column what it shares its rows with, from the values of all: 0 are the entries, lists are compared by
+    their counts, and -1 is whatever is nested deeper or no list.
+    """
+    opened: dict[int, int] = {0: 0}
+    seen: dict[bytes, int] = {}
+    for column, counts in zip(columns, values, strict=True):
+        if column.role == "counts" and column.table == 0:
+            opened[column.opens] = seen.setdefault(counts.tobytes(), len(seen) + 1)
+    return [opened.get(column.table, -1) for column in columns]
 
 
 def _common_name(names: Sequence[str]) -> str:

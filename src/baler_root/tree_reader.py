@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -115,31 +115,30 @@ class TreeReader:
                     raise CorruptFileError(f"a column of {entry.length} values where {rows} are due")
 
     def read_columns(self, clusters: Sequence[int], columns: Sequence[int]) -> list[dict[int, Values]]:
-        """The values of the columns, by number, for each cluster; copies are resolved."""
+        """The values of the columns, by number, for each cluster; copies and sums are resolved."""
         pages = self.open_pages(sorted({self.page_of(c, column)[0] for c in clusters for column in columns}))
-        sources: dict[tuple[int, int], int] = {}
-        for cluster in clusters:
-            for column in columns:
-                page, position = self.page_of(cluster, column)
-                entry = pages[page][0].entries[position]
-                if entry.copy_of is not None:
-                    if entry.copy_of >= column:
-                        raise CorruptFileError(f"{self.container.describe(page)}: a copy of a later column")
-                    sources[cluster, column] = entry.copy_of
-        more = {self.page_of(cluster, source)[0] for (cluster, _), source in sources.items()} - pages.keys()
-        pages.update(self.open_pages(sorted(more)))
-        for (cluster, column), source in sources.items():
-            (page, position), (origin, place) = self.page_of(cluster, column), self.page_of(cluster, source)
-            copied, entry = pages[page][0].entries[position], pages[origin][0].entries[place]
-            if entry.copy_of is not None or entry.length != copied.length or not self._alike(column, source):
-                raise CorruptFileError(
-                    f"{self.container.describe(page)}: a copy of a column that is not like it"
-                )
+        sources = {
+            (cluster, column): pages[page][0].entries[position].sources
+            for cluster in clusters
+            for column in columns
+            for page, position in [self.page_of(cluster, column)]
+        }
+        for (cluster, column), found in sources.items():
+            if found and max(found) >= column:
+                page, _ = self.page_of(cluster, column)
+                raise CorruptFileError(f"{self.container.describe(page)}: a copy or sum of a later column")
+        more = {
+            self.page_of(cluster, number)[0] for (cluster, _), found in sources.items() for number in found
+        }
+        pages.update(self.open_pages(sorted(more - pages.keys())))
+        for (cluster, column), found in sources.items():
+            self._check_sources(pages, cluster, column, found)
         wanted: dict[PageId, set[int]] = {}
         for cluster in clusters:
             for column in columns:
-                page, position = self.page_of(cluster, sources.get((cluster, column), column))
-                wanted.setdefault(page, set()).add(position)
+                for number in sources[cluster, column] or (column,):
+                    page, position = self.page_of(cluster, number)
+                    wanted.setdefault(page, set()).add(position)
 
         def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
@@ -153,19 +152,34 @@ class TreeReader:
         for cluster in clusters:
             values = {}
             for column in columns:
-                page, position = self.page_of(cluster, sources.get((cluster, column), column))
-                array = decoded[page][position]
-                dtype = self.columns[column].dtype
-                if (
-                    self.columns[column].role == "counts"
-                ):  # one array for all, so that lists share their offsets
-                    if (page, position) not in counts:
-                        counts[page, position] = array.astype(dtype, copy=False)
-                    values[column] = counts[page, position]
-                else:  # a copy of its own, for its owner may write into it
-                    values[column] = array.astype(dtype, copy=(cluster, column) in sources)
+                found, dtype = sources[cluster, column], self.columns[column].dtype
+                places = [self.page_of(cluster, number) for number in found or (column,)]
+                arrays = [decoded[page][position] for page, position in places]
+                page, position = self.page_of(cluster, column)
+                if self.columns[column].role == "counts" and len(arrays) == 1:
+                    # one array for all, so that lists share their offsets
+                    values[column] = counts.setdefault(places[0], arrays[0].astype(dtype, copy=False))
+                elif found:
+                    with _named(self.container, page):
+                        values[column] = pages[page][0].entries[position].from_sources(arrays, dtype)
+                else:
+                    values[column] = arrays[0].astype(dtype, copy=False)
             out.append(values)
         return out
+
+    def _check_sources(
+        self, pages: Mapping[PageId, tuple[Page, str]], cluster: int, column: int, sources: Sequence[int]
+    ) -> None:
+        """Raise CorruptFileError where a copy or sum is of columns that are not like it, or have no symbols."""
+        page, position = self.page_of(cluster, column)
+        own = pages[page][0].entries[position]
+        for source in sources:
+            origin, place = self.page_of(cluster, source)
+            entry = pages[origin][0].entries[place]
+            if entry.sources or entry.length != own.length or not self._alike(column, source):
+                raise CorruptFileError(
+                    f"{self.container.describe(page)}: a copy or sum of a column that is not like it"
+                )
 
     def _alike(self, one: int, other: int) -> bool:
         """Whether a column can be kept as a copy of the other: the same type, or integers of any width."""
