@@ -68,6 +68,8 @@ def test_sums_stay_sums_in_a_file(bound: str, make_root: Maker, tmp_path: Path) 
     assert sizes["n"] < 0.02 * sizes["n0"]
     with baler_root.open(tmp_path / "out.baler") as file:
         found = file["Events"].arrays(library="np")
+    (tree,) = baler_root.inspect(tmp_path / "out.baler")["trees"]
+    assert "n = n0 + n1" in tree["relations"]
     if bound.startswith("rel"):
         assert sizes["ac"] < 0.02 * sizes["a"]
         # With one rounding to single precision; with two where the source itself added three.

@@ -19,7 +19,7 @@ from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
 from baler_root.grids import MAX_STEPS, octave_tables
-from baler_root.pages import COPY, LATTICE, OWN
+from baler_root.pages import COPY, LATTICE, OWN, SUM
 from baler_root.recipe import DTYPES, KINDS
 from baler_root.registry import codec_ids
 from baler_root.statistics import RECORD
@@ -122,7 +122,7 @@ def test_recipes() -> None:
 
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
-    assert (int(kinds["own"]), int(kinds["copy"]), int(kinds["lattice"])) == (OWN, COPY, LATTICE)
+    assert [int(kinds[name]) for name in ("own", "copy", "lattice", "sum")] == [OWN, COPY, LATTICE, SUM]
 
 
 def test_statistics() -> None:
@@ -173,8 +173,11 @@ def test_manifest_keys() -> None:
     schema = json.loads((FORMATS / "manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.Draft202012Validator.check_schema(schema)
     for anchor, part in (("manifest", schema), ("trees", schema["$defs"]["tree"])):
-        stated = {row["key"].strip("`") for row in tables(TEXTS["container.md"], anchor)[0]}
-        assert stated == set(part["properties"]) == set(part["required"])
+        rows = tables(TEXTS["container.md"], anchor)[0]
+        stated = {row["key"].strip("`") for row in rows}
+        optional = {row["key"].strip("`") for row in rows if row["content"].startswith("may be absent")}
+        assert stated == set(part["properties"])
+        assert stated - optional == set(part["required"])
     classes = {row["class"].strip("`") for row in tables(TEXTS["pages.md"], "columns")[0]}
     assert classes == set(schema["$defs"]["form"]["properties"]["class"]["enum"])
 

@@ -75,6 +75,7 @@ def _tree(tree: TreeReader) -> dict[str, Any]:
         "pages": sum(len(stored.groups(cluster)) for cluster in range(len(stored.clusters))),
         "tables": _tables(tree.columns, stored.lists, stored.tables),
         "aliases": schema.aliases,
+        "relations": list(stored.relations),
         "branches": [
             {
                 "path": path,

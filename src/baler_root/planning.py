@@ -65,7 +65,21 @@ class TreeJob:
             bounds=self.reasons,
             lists=lists,
             tables=tables,
+            relations=tuple(_told(self.plan, number) for number in self.plan.relations),
         )
+
+
+def _told(plan: Plan, number: int) -> str:
+    """A relation as people write it: `a = b + c`."""
+    columns = plan.columns
+
+    def name(column: int) -> str:
+        branch, field = columns[column].branch, columns[column].field
+        return plan.schema.path_of(branch) + (f".{field}" if field else "")
+
+    terms = plan.relations[number].terms
+    text = "".join(f" {'+' if sign > 0 else '-'} {name(column)}" for sign, column in terms)
+    return f"{name(number)} = {text.removeprefix(' + ').strip()}"
 
 
 def plan_tree(

@@ -99,6 +99,8 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
         f"{table['name']} ({count_text(table['columns'], 'column')})" for table in tree["tables"]
     )
     yield Text(f"  tables: {tables}")
+    for relation in tree["relations"]:
+        yield Text(f"  relation {relation}")
     for name, expression in tree["aliases"].items():
         yield Text(f"  alias {name} = {expression}")
     yield _branches(tree["branches"], total, by_size)

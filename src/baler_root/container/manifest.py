@@ -42,6 +42,8 @@ class StoredTree:
     """Name of each table; 0 is the entries."""
     same_as: int | None = None
     """Position of the tree whose pages hold this one's data too (another cycle of it)."""
+    relations: tuple[str, ...] = ()
+    """Relations between columns that most pages make use of, for people."""
 
     def groups(self, cluster: int) -> tuple[int, ...]:
         """Columns of each page of a cluster."""
@@ -145,6 +147,8 @@ def _tree_to_json(tree: StoredTree) -> Json:
         "title": schema.title,
         "titles": [branch.title for branch in schema.branches],
     }
+    if tree.relations:
+        out["relations"] = list(tree.relations)
     for name in _BRANCH_TEXTS:
         out[f"{name}s"] = _intern([getattr(branch, name) for branch in schema.branches])
     out["forms"]["of"] = [None if text is None else json.loads(text) for text in out["forms"]["of"]]
@@ -194,6 +198,7 @@ def _tree_from_json(document: Json) -> StoredTree:
         lists=tuple(map(_count, document["lists"])),
         tables=tuple(map(_text, document["tables"])),
         same_as=None if document["same_as"] is None else _count(document["same_as"]),
+        relations=tuple(map(_text, document.get("relations", ()))),
     )
     _check(tree)
     return tree
