@@ -5,6 +5,7 @@ Each starts from one good file. Where the point is what stands behind a checksum
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import tempfile
 from collections.abc import Callable
@@ -16,7 +17,7 @@ import awkward as ak
 import numpy as np
 from forge import Forger
 
-from baler_root.container.layout import HEAD, TRAILER
+from baler_root.container.layout import HEAD, TRAILER, BlockKind
 from baler_root.packing import pack_bytes, zstd_frame
 from baler_root.varint import pack_varint
 
@@ -514,4 +515,76 @@ bad(
     "counts that add up to more items than there are",
     "do not fit",
     page(2, _paged(OWN + b"\0\x07\0" + b"\0\x06\0\x02\0", _classic(b"\0\2\0\0\0\0\0\0"))),
+)
+
+# ---- sums
+
+
+def total(terms: bytes, outliers: bytes = b"\0") -> bytes:
+    """A page of one column that is a sum."""
+    return _paged(b"\x03" + N + terms + outliers, _classic(b""))
+
+
+bad("sum-empty", "a sum of no columns", "a sum of 0 columns", page(1, total(b"\0")))
+bad("sum-many", "a sum of 17 columns", "a sum of 17 columns", page(1, total(b"\x11" + bytes(34))))
+bad("sum-sign", "a sign that is none", "a sign of 2", page(1, total(b"\x01\x02\0")))
+bad("sum-later", "a sum of a later column", "later column", page(0, total(b"\x01\0\x01")))
+bad("sum-of-another-type", "floats as a sum of integers", "not like it", page(1, total(b"\x01\0\0")))
+bad(
+    "sum-outliers",
+    "more outliers than values",
+    "9 outliers among 8",
+    page(1, total(b"\x01\0\0", b"\x09")),
+)
+
+# ---- the codec `conditional`
+
+
+def modelled(change: Callable[[bytes, bytes], bytes]) -> Callable[[], bytes]:
+    """The golden file `conditional` whose first page is changed, given its payload and the model's name."""
+
+    def build() -> bytes:
+        from vectors import conditional
+
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "good.baler"
+            conditional(path)
+            forger = Forger(path)
+            model = next(payload for kind, _, payload in forger.blocks if kind == BlockKind.MODEL)
+            digest = hashlib.sha256(model).digest()[:8]
+            return forger.build(page=lambda place, old: change(old, digest) if place.cluster == 0 else old)
+
+    return build
+
+
+bad(
+    "model-unknown",
+    "a page whose model is not there",
+    "the model 0000000000000000 is not in the file",
+    modelled(lambda payload, name: payload.replace(name, bytes(8))),
+)
+bad(
+    "model-page-kind",
+    "a page that is neither with nor without a model",
+    "unknown kind 2",
+    modelled(lambda payload, name: payload.replace(b"\1" + name, b"\2" + name)),
+)
+bad(
+    "model-column",
+    "a column that the model does not have",
+    "of a model of 6",
+    modelled(lambda payload, name: payload.replace(name + b"\x02", name + b"\x7e")),
+)
+bad(
+    "model-stream-cut",
+    "a stream without its last byte",
+    "left",
+    modelled(lambda payload, _: payload[:-1]),
+    TRUNCATED,
+)
+bad(
+    "model-stream-word",
+    "a stream with another last word",
+    "stream of symbols",
+    modelled(lambda payload, _: payload[:-4] + bytes(4)),
 )

@@ -6,74 +6,22 @@ Short, not fast. What breaks a rule of the format raises `Refused` (or what a li
 from __future__ import annotations
 
 import decimal
+import hashlib
 import json
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import xxhash
-import zstandard
-from pcodec import wrapped
+from mini_bytes import BIG, Bytes, need
+from mini_codecs import Symbols, classic, conditional
 
 Form = dict[str, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
 TYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]  # numpy counts bytes
-BIG = 1 << 28
-
-
-class Refused(Exception):  # noqa: N818
-    """The file breaks a rule of the format, or needs what this reader lacks."""
-
-
-def need(condition: object, message: str) -> None:
-    if not condition:
-        raise Refused(message)
-
-
-class Bytes:
-    """Reads from the front of some bytes."""
-
-    def __init__(self, data: bytes) -> None:
-        self.data, self.at = data, 0
-
-    def take(self, size: int) -> bytes:
-        need(size <= len(self.data) - self.at, "bytes end too early")
-        self.at += size
-        return self.data[self.at - size : self.at]
-
-    def unpack(self, layout: str) -> tuple[Any, ...]:
-        return struct.unpack("<" + layout, self.take(struct.calcsize("<" + layout)))
-
-    def array(self, dtype: Any, count: int) -> Any:
-        return np.frombuffer(self.take(count * np.dtype(dtype).itemsize), dtype)
-
-    def varint(self) -> int:
-        value, size, byte = 0, 0, 128
-        while byte > 127:
-            byte = self.take(1)[0]
-            value |= (byte & 127) << 7 * size
-            size += 1
-        need(size <= 10 and value < 1 << 64, "varint over 64 bits")
-        return value
-
-    def zigzag(self) -> int:
-        value = self.varint()
-        return -(value + 1) // 2 if value & 1 else value // 2
-
-    def packed(self) -> Bytes:
-        head = self.varint()
-        inner = Bytes(self.take(head >> 1))
-        if not head & 1:
-            return inner
-        length = inner.varint()
-        frame = inner.data[inner.at :]
-        need(length <= min(BIG, len(inner.data) << 16) and frame[:1] == b"\0", "packed bytes claim too much")
-        unzip = zstandard.ZstdDecompressor(format=zstandard.FORMAT_ZSTD1_MAGICLESS, max_window_size=1 << 27)
-        data = unzip.decompress(frame, max(1, length), allow_extra_data=False)
-        need(len(data) == length, "packed bytes hold more or less than they say")
-        return Bytes(data)
 
 
 def primitive(name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
@@ -154,53 +102,6 @@ def powers(steps: int, stride: int) -> Any:
         return np.array([float((unit * i).exp()) for i in range(count)])
 
 
-def classic(data: Bytes, columns: Sequence[tuple[np.dtype[Any], int, tuple[int, ...]]]) -> list[Any]:
-    """The symbols of columns of these (type, length, row shape)."""
-    head, out = data.packed(), []
-    entries = Bytes(head.take(head.varint()))
-    for dtype, length, shape in columns:
-        code, dictionary, coded = entries.unpack("B")[0], None, dtype
-        need(code >> 4 < 4 and code & 15 < 4, "unknown transform or coding")
-        if code >> 4 == 3:
-            dictionary, coded = entries.array(dtype, entries.varint()), np.dtype("uint8")
-        values = np.zeros(length, coded)
-        if length and code & 15 == 0:
-            values[:] = entries.array(coded, 1)
-        elif length and code & 15 == 1:
-            planes = head.array("u1", length * coded.itemsize).reshape(-1, length)
-            values = planes.T.copy().view(coded)
-        elif length and code & 15 == 2:
-            bits = np.unpackbits(head.array("u1", -(-length // 8)), bitorder="little")
-            need(coded.itemsize == 1 and not bits[length:].any(), "bits left over")
-            values = bits[:length].view(coded)
-        elif length:
-            unpco(data.take(entries.varint()), values.view("u1" if coded == "bool" else coded))
-        if dictionary is not None:
-            need(not length or int(values.max()) < len(dictionary), "dictionary position out of range")
-            values = dictionary[values]
-        elif code >> 4:
-            need(coded.kind in "iu" and length % math.prod(shape) == 0, "sums of no integers")
-            values = values.reshape((-1, *shape) if code >> 4 == 2 else -1)
-            for axis in range(code >> 4 == 2, values.ndim):
-                values = np.cumsum(values, axis=axis, dtype=coded)
-        out.append(values.reshape(-1))
-    need(all(part.at == len(part.data) for part in (entries, head, data)), "bytes left over")
-    return out
-
-
-def unpco(stream: bytes, out: Any) -> None:
-    pco, at = wrapped.FileDecompressor.new(b"\x04\x01")[0], 0
-    for start in range(0, len(out), 1 << 22):
-        chunk, used = pco.chunk_decompressor(stream[at:], f"{out.dtype.kind}{8 * out.dtype.itemsize}")
-        at += used
-        for first in range(start, min(len(out), start + (1 << 22)), 1 << 18):
-            part = out[first : min(first + (1 << 18), start + (1 << 22))]
-            progress, used = chunk.read_page_into(stream[at:], len(part), part)
-            at += used
-            need(progress.finished, "pco page ends too early")
-    need(at == len(stream), "bytes left over after pco")
-
-
 def unique(pairs: Any) -> dict[str, Any]:
     """A JSON object from its pairs; no NaN, which comes as text."""
     need(not isinstance(pairs, str) and len(dict(pairs)) == len(pairs), "a key twice, or NaN")
@@ -247,6 +148,13 @@ class Reader:
         found = [block[2:] for block in self.manifest["blocks"] if block[:2] == [kind, tree]]
         return Bytes(self.block(*found[-1], None, (kind, tree, 0, 0))[1]).packed().data if found else b""
 
+    @cached_property
+    def models(self) -> dict[bytes, bytes]:
+        """The models, by the first bytes of their SHA-256."""
+        blocks = [block for block in self.manifest["blocks"] if block[0] == 3]
+        found = [self.block(*place, None, (kind, tree, 0, 0))[1] for kind, tree, *place in blocks]
+        return {hashlib.sha256(model).digest()[:8]: model for model in found}
+
     def clusters(self, number: int) -> Iterator[list[Any]]:
         """The values of all columns of a tree, cluster by cluster."""
         row = 0
@@ -258,9 +166,10 @@ class Reader:
                 for group, count in enumerate(layout if position == number else ()):
                     offset, size, length, xxh3, digest = self.table[row + group]
                     codec, payload = self.block(offset, size, xxh3, (1, number, cluster, group))
-                    need(self.manifest["codecs"][codec] == "classic", "unknown codec")
-                    first = len(values)
-                    page(Bytes(payload), columns[first : first + count], values)
+                    known = {"classic": classic, "conditional": partial(conditional, self.models)}
+                    need(self.manifest["codecs"][codec] in known, "unknown codec")
+                    first, decode = len(values), known[self.manifest["codecs"][codec]]
+                    page(Bytes(payload), columns[first : first + count], values, decode)
                     raw = b"".join(column.tobytes() for column in values[first:])
                     need((len(raw), xxhash.xxh3_64_intdigest(raw)) == (length, digest), "digest of a page")
                 row += len(layout)
@@ -269,31 +178,60 @@ class Reader:
         need(row == len(self.table), "rows of the page table")
 
 
-def page(data: Bytes, columns: Sequence[Spec], values: list[Any]) -> None:
+def page(
+    data: Bytes, columns: Sequence[Spec], values: list[Any], decode: Callable[[Bytes, list[Any]], Symbols]
+) -> None:
     """Append the values of a page's columns."""
     directory, entries = data.packed(), []
-    for _, shape in columns:
+
+    def outliers(dtype: Any, length: int) -> tuple[Any, Any]:
+        count = directory.varint()
+        where = np.cumsum(directory.array("u4", count), dtype=np.int64)
+        return where, directory.array(dtype, count)
+
+    for dtype, shape in columns:
         kind, length = directory.unpack("B")[0], directory.varint()
-        need(kind < 3 and length <= BIG, "entry of a page directory")
+        need(kind < 4 and length <= BIG, "entry of a page directory")
         if kind == 1:
-            entries.append((length, directory.varint()))
+            entries.append((length, [(0, directory.varint())], (np.zeros(0, "i8"), np.zeros(0, dtype))))
+        elif kind == 3:
+            count = directory.varint()
+            need(0 < count < 17, "terms of a sum")
+            terms = [(directory.unpack("B")[0], directory.varint()) for _ in range(count)]
+            need(dtype.kind in "iuf" and all(sign < 2 for sign, _ in terms), "a sum")
+            entries.append((length, terms, outliers(dtype, length)))
         else:
             lattice = directory.unpack("dd") if kind == 2 else None
-            recipe, count = Recipe(directory), directory.varint()
-            where = np.cumsum(directory.array("u4", count), dtype=np.int64)
-            entries.append((length, lattice, recipe, where, directory.array(recipe.dtype, count), shape))
+            recipe = Recipe(directory)
+            entries.append((length, lattice, recipe, outliers(recipe.dtype, length), shape))
     need(directory.at == len(directory.data), "bytes left over")
-    own = [(entry[2].symbols, entry[0], entry[5]) for entry in entries if len(entry) > 2]
+    own = [(entry[2].symbols, entry[0], entry[4]) for entry in entries if len(entry) == 5]
     need(sum(dtype.itemsize * length for dtype, length, _ in own) <= BIG, "a page of too many bytes")
-    coded = iter(classic(data, own))
+    coded, made = iter(decode(data, own)), {len(values) + i for i, e in enumerate(entries) if len(e) == 3}
     for (dtype, _), entry in zip(columns, entries, strict=True):
-        if len(entry) == 2:
-            need(entry[1] < len(values) and len(values[entry[1]]) == entry[0], "a copy of a later column")
-            decoded = values[entry[1]]
+        if len(entry) == 3:
+            length, terms, (where, exact) = entry
+            for _, source in terms:
+                need(source < len(values) and len(values[source]) == length, "of a later column")
+                need(source not in made, "of a copy or sum")
+            decoded = added(terms, values, dtype) if len(where) or len(terms) > 1 else values[terms[0][1]]
+            decoded = decoded.astype(dtype)
+            decoded[where] = exact
         else:
-            _, lattice, recipe, where, outliers, _ = entry
+            _, lattice, recipe, (where, exact), _ = entry
             decoded = recipe.values(next(coded))
-            decoded[where] = outliers
+            decoded[where] = exact
             if lattice:
                 decoded = decoded.astype(np.float64) * lattice[0] + lattice[1]
         values.append(decoded.astype(dtype))
+
+
+def added(terms: list[tuple[int, int]], values: list[Any], dtype: Any) -> Any:
+    """Columns added up."""
+    total = np.zeros(len(values[terms[0][1]]), "f8" if dtype.kind == "f" else "i8")
+    for sign, source in terms:
+        same = values[source].dtype == dtype or (dtype.kind != "f" and values[source].dtype.kind in "bui")
+        need(same, "a sum of another type")
+        term = values[source].astype(total.dtype)
+        total = total - term if sign else total + term
+    return total

@@ -1,0 +1,229 @@
+"""Codecs of the second reader of `.baler` files, from `formats/codecs.md` alone; see `mini_reader`."""
+
+from __future__ import annotations
+
+import decimal
+import json
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+from mini_bytes import Bytes, need
+from pcodec import wrapped
+
+Symbols = list[Any]
+Wanted = Sequence[tuple[np.dtype[Any], int, tuple[int, ...]]]  # type, length, row shape
+
+
+def classic(data: Bytes, columns: Wanted) -> Symbols:
+    """The symbols of columns of these (type, length, row shape)."""
+    head, out = data.packed(), []
+    entries = Bytes(head.take(head.varint()))
+    for dtype, length, shape in columns:
+        code, dictionary, coded = entries.unpack("B")[0], None, dtype
+        need(code >> 4 < 4 and code & 15 < 4, "unknown transform or coding")
+        if code >> 4 == 3:
+            dictionary, coded = entries.array(dtype, entries.varint()), np.dtype("uint8")
+        values = np.zeros(length, coded)
+        if length and code & 15 == 0:
+            values[:] = entries.array(coded, 1)
+        elif length and code & 15 == 1:
+            planes = head.array("u1", length * coded.itemsize).reshape(-1, length)
+            values = planes.T.copy().view(coded)
+        elif length and code & 15 == 2:
+            bits = np.unpackbits(head.array("u1", -(-length // 8)), bitorder="little")
+            need(coded.itemsize == 1 and not bits[length:].any(), "bits left over")
+            values = bits[:length].view(coded)
+        elif length:
+            unpco(data.take(entries.varint()), values.view("u1" if coded == "bool" else coded))
+        if dictionary is not None:
+            need(not length or int(values.max()) < len(dictionary), "dictionary position out of range")
+            values = dictionary[values]
+        elif code >> 4:
+            need(coded.kind in "iu" and length % math.prod(shape) == 0, "sums of no integers")
+            values = values.reshape((-1, *shape) if code >> 4 == 2 else -1)
+            for axis in range(code >> 4 == 2, values.ndim):
+                values = np.cumsum(values, axis=axis, dtype=coded)
+        out.append(values.reshape(-1))
+    need(all(part.at == len(part.data) for part in (entries, head, data)), "bytes left over")
+    return out
+
+
+def unpco(stream: bytes, out: Any) -> None:
+    pco, at = wrapped.FileDecompressor.new(b"\x04\x01")[0], 0
+    for start in range(0, len(out), 1 << 22):
+        chunk, used = pco.chunk_decompressor(stream[at:], f"{out.dtype.kind}{8 * out.dtype.itemsize}")
+        at += used
+        for first in range(start, min(len(out), start + (1 << 22)), 1 << 18):
+            part = out[first : min(first + (1 << 18), start + (1 << 22))]
+            progress, used = chunk.read_page_into(stream[at:], len(part), part)
+            at += used
+            need(progress.finished, "pco page ends too early")
+    need(at == len(stream), "bytes left over after pco")
+
+
+def conditional(models: dict[bytes, bytes], data: Bytes, columns: Wanted) -> Symbols:
+    """The symbols of columns coded with a model."""
+    kind = data.unpack("B")[0]
+    need(kind < 2, "kind of a page")
+    if not kind:
+        return classic(Bytes(data.take(len(data.data) - data.at)), columns)
+    name = data.take(8)
+    need(name in models, "a model that is not there")
+    model, numbers, sizes = Model(models[name]), {}, {}
+    for at in range(len(columns)):
+        code = data.varint()
+        if code:
+            need(
+                (code - 1) // 2 not in numbers and (code - 1) // 2 < len(model.columns), "column of the model"
+            )
+            numbers[(code - 1) // 2] = at
+            if code % 2 == 0:
+                sizes[at] = data.varint()
+    rest = Bytes(data.take(data.varint()))
+    streams = {at: Bytes(data.take(size)) for at, size in sorted(sizes.items())}
+    need(data.at == len(data.data), "bytes left over")
+    plain = iter(classic(rest, [column for at, column in enumerate(columns) if at not in streams]))
+    out: Symbols = [None if at in streams else next(plain) for at in range(len(columns))]
+    codes: dict[int, Any] = {}
+    for number, at in sorted(numbers.items()):
+        column, (dtype, length, _) = model.columns[number], columns[at]
+        if at in streams:
+            need(
+                "net" in column and all(len(codes.get(p, ())) == length for p in column["parents"]), "parents"
+            )
+            inputs = np.array([codes[p] for p in column["parents"]], np.int64).reshape(-1, length).T
+            places = np.zeros(length, np.int64)
+            for start in range(0, length, 1 << 16):
+                block = Bytes(streams[at].take(streams[at].varint()))
+                mixture = mixtures(network(column["net"], inputs[start : start + (1 << 16)]))
+                places[start : start + (1 << 16)] = unrans(block, mixture, column["edges"])
+            need(streams[at].at == len(streams[at].data), "bytes left over")
+            out[at] = (places + column["low"]).astype(dtype)
+            need(np.array_equal(out[at].astype(np.int64), places + column["low"]), "symbols of another type")
+        else:
+            places = np.clip(out[at].astype(np.int64) - column["low"], 0, len(column["codes"]) - 1)
+        codes[number] = column["codes"][places]
+    return out
+
+
+class Model:
+    """Axes and networks of the columns of a model."""
+
+    def __init__(self, data: bytes) -> None:
+        parts = Bytes(data)
+        document = json.loads(parts.packed().data)
+        parts.packed()  # recipes
+        need(document["format"] == "baler-root conditional model 1", "a model of another format")
+        self.columns, lengths = document["columns"], document["lengths"]
+        types = ["u4"] * 2 * len(self.columns) + ["i1", "i4"]
+        wanted = [(np.dtype(t), length, ()) for t, length in zip(types, lengths, strict=True)]
+        *knots, weights, biases = classic(Bytes(parts.take(len(data) - parts.at)), wanted)
+        for number, column in enumerate(self.columns):
+            p, s = (np.cumsum([0, *knots[2 * number + i].tolist()]) for i in range(2))
+            need(s[-1] == 1 << 24 and 0 < p[-1] <= 1 << 20 and np.all(np.diff(p) > 0), "knots of an axis")
+            k = np.searchsorted(p, np.arange(p[-1]), side="right") - 1
+            below = 16 * s[k] + (np.arange(p[-1]) - p[k]) * (s[k + 1] - s[k]) * 16 // (p[k + 1] - p[k])
+            below = np.append(below, 1 << 28)
+            column["edges"] = quantile(below)
+            middle = quantile((below[:-1] + below[1:]) >> 1)
+            column["codes"] = np.clip((middle + 2048) >> 12, -2048, 2047)
+            if "parents" in column:
+                need(all(0 <= parent < number for parent in column["parents"]), "a later parent")
+                column["net"], inputs = [], len(column["parents"])
+                for outputs, *rest in column["layers"]:
+                    need(len(weights) >= outputs * inputs and len(biases) >= outputs, "weights")
+                    column["net"].append(
+                        (weights[: outputs * inputs].reshape(outputs, inputs), biases[:outputs], *rest)
+                    )
+                    weights, biases, inputs = weights[outputs * inputs :], biases[outputs:], outputs
+        need(not len(weights) and not len(biases), "weights left over")
+
+
+def rounded(value: decimal.Decimal) -> int:
+    return int(value.to_integral_value(decimal.ROUND_HALF_UP))
+
+
+@cache
+def sigma() -> Any:
+    """2**28 times the logistic distribution, from -20 to 20 in steps of 1/128."""
+    with decimal.localcontext(decimal.Context(prec=40)):
+        up = [rounded((1 << 28) / (1 + (decimal.Decimal(-j) / 128).exp())) for j in range(2561)]
+    return np.array([(1 << 28) - value for value in up[:0:-1]] + up, np.int64)
+
+
+def power(exponent: decimal.Decimal) -> int:
+    """A power of two, rounded."""
+    with decimal.localcontext(decimal.Context(prec=40)):
+        return rounded(decimal.Decimal(2) ** exponent)
+
+
+def quantile(shares: Any) -> Any:
+    """Where the logistic distribution has these parts of 2**28 below it."""
+    table = sigma()
+    j = np.minimum(np.searchsorted(table, shares, side="right") - 1, 5119)
+    j = np.maximum(j, 0)
+    inside = (shares - table[j]) * 8192 // np.maximum(1, table[j + 1] - table[j])
+    return 8192 * j + np.clip(inside, 0, 8192) - (20 << 20)
+
+
+def network(layers: Any, values: Any) -> Any:
+    for weight, bias, shift, low, high in layers:
+        sums = values @ weight.T.astype(np.int64) + bias.astype(np.int64) + (1 << (shift - 1))
+        values = np.clip(sums >> shift, low, high)
+    return values
+
+
+def mixtures(outputs: Any) -> tuple[Any, Any, Any]:
+    """Weights, means and inverse scales, (rows, components) each."""
+    w, m, r = np.split(outputs, 3, axis=1)
+    powers = np.array([power(15 - decimal.Decimal(d) / 16) for d in range(256)])
+    inverses = np.array([power(8 - decimal.Decimal(t) / 16) for t in range(-192, 49)])
+    raw = powers[np.minimum(255, (w.max(axis=1, keepdims=True) - w) >> 6)]
+    weight = raw * ((1 << 15) - 128) // raw.sum(axis=1, keepdims=True)
+    one = np.ones((len(outputs), 1), np.int64)
+    weight = np.hstack([weight, (1 << 15) - weight.sum(axis=1, keepdims=True)])
+    return (
+        weight,
+        np.hstack([1024 * m, 0 * one]),
+        np.hstack([inverses[np.clip(r >> 6, -192, 48) + 192], 256 * one]),
+    )
+
+
+def unrans(data: Bytes, mixture: tuple[Any, Any, Any], edges: Any) -> Any:
+    """The places of a block."""
+    table, places = sigma().tolist(), len(edges) - 1
+    edge = edges.tolist()
+
+    def share(i: int, parts: list[tuple[int, int, int]]) -> int:
+        if i in (0, places):
+            return (1 << 30) * (i > 0)
+        total = 0
+        for weight, mean, inverse in parts:
+            x = min(max(((edge[i] - mean) * inverse >> 8) + (20 << 20), 0), (40 << 20) - 1)
+            j = x >> 13
+            total += weight * (table[j] + ((table[j + 1] - table[j]) * (x & 8191) >> 13))
+        return i + ((total >> 15) * ((1 << 30) - places) >> 28)
+
+    words = data.array("u4", len(data.data) // 4).tolist()
+    need(data.at == len(data.data) and len(words) > 1, "words of a stream")
+    x, at, out = words[0] + (words[1] << 32), 2, []
+    for row in zip(*(part.tolist() for part in mixture), strict=True):
+        parts, slot = list(zip(*row, strict=True)), x & ((1 << 30) - 1)
+        low, high, below, above = 0, places, 0, 1 << 30
+        while high - low > 1:
+            middle = (low + high) // 2
+            value = share(middle, parts)
+            if value <= slot:
+                low, below = middle, value
+            else:
+                high, above = middle, value
+        out.append(low)
+        x = (above - below) * (x >> 30) + slot - below
+        if x < 1 << 31:
+            need(at < len(words), "a stream ends too early")
+            x, at = (x << 32) + words[at], at + 1
+    need(x == 1 << 31 and at == len(words), "the end of a stream")
+    return np.array(out, np.int64)
