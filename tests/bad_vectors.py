@@ -573,7 +573,7 @@ bad(
     "model-column",
     "a column that the model does not have",
     "of a model of 6",
-    modelled(lambda payload, name: payload.replace(name + b"\x02", name + b"\x7e")),
+    modelled(lambda payload, name: payload.replace(name + b"\x06", name + b"\x7e")),
 )
 bad(
     "model-stream-cut",

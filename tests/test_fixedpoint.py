@@ -111,10 +111,10 @@ def test_torch_agrees() -> None:
         ([Dense(np.ones((3, 2), np.int8), np.zeros(3, np.int32), 4, 1, 1)], "1 to 1"),
         (
             [
-                Dense(np.ones((1, 1), np.int8), np.zeros(1, np.int32), 4, 0, 1 << 60),
-                Dense(np.ones((1, 1), np.int8), np.zeros(1, np.int32), 4, 0, 1),
+                Dense(np.ones((1, 1), np.int8), np.zeros(1, np.int32), 4, 0, (1 << 31) - 1),
+                Dense(np.full((1, 1), 99, np.int8), np.zeros(1, np.int32), 4, 0, 1 << 31),
             ],
-            "sums of up to",
+            "0 to 2147483648",
         ),
     ],
 )  # fmt: skip

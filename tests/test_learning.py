@@ -26,7 +26,7 @@ Maker = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short training."""
-    monkeypatch.setattr(learning, "TRAINING", Training(hidden=(8,), components=2, steps=300, batch=512))
+    monkeypatch.setattr(learning, "TRAINING", Training(width=8, components=2, steps=300, batch=512))
 
 
 def jets(events: int = 6000, seed: int = 5) -> dict[str, ak.Array]:

@@ -205,10 +205,10 @@ def test_copies_of_copies_and_of_later_columns_are_refused(make_root: Make, tmp_
     rest = bytes(cursor.rest())
     assert directory.endswith(bytes([1, 10, 0, 1, 10, 0]))  # copies, of 10 values, of column 0
     for copies, said in (
-        ([1, 10, 0, 1, 10, 1], "a copy of a column that is not like it"),
-        ([1, 10, 0, 1, 10, 2], "a copy of a later column"),
-        ([1, 10, 1, 1, 10, 0], "a copy of a later column"),
-        ([1, 10, 0, 1, 10, 99], "a copy of a later column"),
+        ([1, 10, 0, 1, 10, 1], "a copy or sum of a column that is not like it"),
+        ([1, 10, 0, 1, 10, 2], "a copy or sum of a later column"),
+        ([1, 10, 1, 1, 10, 0], "a copy or sum of a later column"),
+        ([1, 10, 0, 1, 10, 99], "a copy or sum of a later column"),
     ):
         lie = pack_bytes(directory[:-6] + bytes(copies)) + rest
         path = forger.write(tmp_path / "lie.baler", page=lambda *_, lie=lie: lie)

@@ -424,9 +424,13 @@ def merged(target: Path) -> Made:
 def conditional(target: Path) -> Made:
     """Columns coded with a model, in two clusters: relative, absolute, integer, boolean; values that it has no symbols for."""
     rng = np.random.default_rng(20)
-    n = rng.poisson(3, 400)
+    n = rng.poisson(3, 400) + 5
     pt = rng.exponential(30, 400) + n
     pt[::50], pt[7], pt[300], n[310], n[320] = -999.0, np.nan, 1e6, 99, -7
+    plain = n * 2
+    plain[350:370] += (
+        500  # too many for outliers of the model: coded without it, beyond the axis it is a parent on
+    )
     arrays = {
         "n": flat(n, "i4"),
         "pt": flat(pt, "f4"),
@@ -434,11 +438,11 @@ def conditional(target: Path) -> Made:
         "phi": flat(rng.uniform(-3, 3, 400), "f8"),
         "passed": flat(pt > 20, "bool"),
         "half": flat(np.minimum(pt, 999), "f2"),
-        "plain": flat(n * 2, "u2"),
+        "plain": flat(plain, "u2"),
     }
     bounds = {"pt": "rel=0.01", "phi": "abs=0.01", "half": "bits=4"}
-    # A parent without a network, one after a stretch of unknown columns, and a column that nothing tells of.
-    parents = {0: (), 1: (0,), 3: (0, 1), 4: (1,), 5: None, 6: (4, 0)}
+    # In the model's order: one parent comes later in the page, one has no network, and one column no parents.
+    parents = {6: (), 5: None, 0: (0,), 1: (1, 2), 3: (2, 3), 4: (3,)}
     return write_trees(target, Source("Events", arrays, bounds, cuts=(250, 150), parents=parents))
 
 
@@ -447,7 +451,10 @@ def blocks(target: Path) -> Made:
     rng = np.random.default_rng(21)
     flags = rng.random(65_600) < 0.01
     arrays = {"rare": flat(flags, "bool"), "same": flat(flags ^ (rng.random(65_600) < 0.002), "u1")}
-    return write_trees(target, Source("Events", arrays, parents={0: (), 1: (0,)}))
+    ends = np.ones(65_600)
+    ends[[9, 65_590]] = 0, 2  # so rare that their codes are the first and the last
+    arrays["ends"] = flat(ends, "u1")
+    return write_trees(target, Source("Events", arrays, parents={2: (), 0: (0,), 1: (0, 1)}))
 
 
 def sums(target: Path) -> Made:

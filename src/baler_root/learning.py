@@ -50,6 +50,15 @@ MIN_INFORMATION = 0.02
 
 BUCKETS = 16
 
+MAX_EPOCHS = 100
+"""How often a row of the sample is seen at most: small tables are learned sooner."""
+
+WIDTHS = ((20_000, 12), (60_000, 16))
+"""Rows of a table below which its networks are narrower: their bytes weigh more than what they would add."""
+
+MARGIN = 1.25
+"""A model must save this many times its own bytes: what it saves is an estimate."""
+
 WEIGHT_COST = 0.9
 """Bytes of a weight in a model (measured: 0.75-0.9), axis and biases included."""
 
@@ -94,8 +103,7 @@ def learn(
         if members:
             trained = _train(source, sample, members, entries / sample.entries, seed, progress)
             if trained is not None:
-                model, numbers = trained
-                data = model.to_bytes()
+                model, numbers, data = trained
                 models.append(GroupModel(len(groups), hashlib.sha256(data).digest(), model, numbers))
                 blobs.append(data)
                 groups.append(stop - start)
@@ -160,10 +168,10 @@ def _train(
     scale: float,
     seed: int,
     progress: Progress | None,
-) -> tuple[Model, dict[int, int]] | None:
-    """A model of these columns, and its number for each; without the networks that cost more than they save.
+) -> tuple[Model, dict[int, int], bytes] | None:
+    """A model of these columns, its number for each, and its bytes; without networks that cost more than they save.
 
-    None if no network is left.
+    None if nothing is saved.
     """
     from baler_root.train.fit import fit
 
@@ -173,15 +181,15 @@ def _train(
     places = [axis.places(column) for axis, column in zip(axes, symbols, strict=True)]
     codes = [axis.codes[at] for axis, at in zip(axes, places, strict=True)]
     parents = _parents(codes)
-    training = replace(TRAINING, seed=seed)
+    steps = min(TRAINING.steps, max(1, MAX_EPOCHS * rows // TRAINING.batch))
+    width = next((width for limit, width in WIDTHS if rows * scale < limit), TRAINING.width)
+    training = replace(TRAINING, width=width, steps=steps, seed=seed)
     order = np.random.default_rng(seed).permutation(rows)
     nets, bits = fit(axes, [at[order] for at in places], parents, training, progress)
     plain = [_classic_bits(column) for column in symbols]
-    keep = []
-    for number, net in enumerate(nets):
-        weights = sum(layer.weight.size + layer.bias.size for layer in net.layers)
-        saved = (plain[number] - float(bits[number])) * rows * scale / 8 - WEIGHT_COST * weights
-        keep.append(saved > 0)
+    gains = [(one - float(other)) * rows * scale / 8 for one, other in zip(plain, bits, strict=True)]
+    costs = [WEIGHT_COST * sum(layer.weight.size for layer in net.layers) for net in nets]
+    keep = [gain > cost for gain, cost in zip(gains, costs, strict=True)]
     needed = {p for number, kept in enumerate(keep) if kept for p in (number, *parents[number])}
     if not any(keep):
         return None
@@ -197,7 +205,11 @@ def _train(
         name = source.schema.path_of(branch)
         columns.append(ModelColumn(name, recipe, axes[number], conditional))
     about = {"rows": rows, "steps": training.steps, "seed": seed, "bits": round(float(bits[keep].sum()), 3)}
-    return Model(tuple(columns), about), {members[old]: new for old, new in renumbered.items()}
+    model = Model(tuple(columns), about)
+    data = model.to_bytes()
+    if sum(gain for gain, kept in zip(gains, keep, strict=True) if kept) < MARGIN * len(data):
+        return None
+    return model, {members[old]: new for old, new in renumbered.items()}, data
 
 
 def _parents(codes: Sequence[NDArray[np.int16]]) -> list[list[int]]:

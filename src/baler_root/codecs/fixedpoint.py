@@ -49,7 +49,8 @@ class FixedPointNet:
             before = self.layers[number - 1].weight.shape[0] if number else inputs
             if inputs != before or layer.bias.shape != (outputs,) or not 1 <= outputs <= MAX_WIDTH:
                 raise CorruptFileError(f"layer {number} does not fit the one before it")
-            if not 1 <= layer.shift <= 40 or layer.low >= layer.high or low >= high:
+            limits = -(1 << 31) <= layer.low < layer.high < 1 << 31
+            if not 1 <= layer.shift <= 40 or not limits or low >= high:
                 raise CorruptFileError(f"layer {number} shifts by {layer.shift}, {layer.low} to {layer.high}")
             largest = int(np.abs(layer.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * max(-low, high)
             largest += int(np.abs(layer.bias.astype(np.int64)).max(initial=0)) + (1 << layer.shift)

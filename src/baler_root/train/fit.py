@@ -94,7 +94,7 @@ class Stack(torch.nn.Module):
 
     def __init__(self, columns: int, inputs: int, training: Training) -> None:
         super().__init__()
-        sizes = (inputs, *training.hidden, 3 * training.components)
+        sizes = (inputs, training.width, training.width, 3 * training.components)
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         for number, (before, after) in enumerate(pairwise(sizes)):
             last = number == len(sizes) - 2

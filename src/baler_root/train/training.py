@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Training:
     """Sizes and effort."""
 
-    hidden: tuple[int, ...] = (32, 32)
+    width: int = 32
+    """Of the hidden layers, of which there are two."""
     components: int = 4
     steps: int = 1500
     batch: int = 1024
