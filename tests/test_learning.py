@@ -25,7 +25,9 @@ Maker = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short training."""
+    """A short training in one thread: tests share their processors, and threads that wait for each other do not."""
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
+    torch.set_num_threads(1)
     monkeypatch.setattr(learning, "TRAINING", Training(width=8, components=2, steps=300, batch=512))
 
 
@@ -128,6 +130,7 @@ def test_columns_that_teach_nothing(arrays: dict[str, np.ndarray], make_root: Ma
     source = make_root("odd.root", Events=arrays)
     baler_root.compress(source, tmp_path / "out.baler", codec="conditional")
     assert baler_root.verify(tmp_path / "out.baler", source).problems == []
+    assert baler_root.inspect(tmp_path / "out.baler")["codecs"] == ["classic"]
 
 
 def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,10 +118,13 @@ def _compress(
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
-        if isinstance(get_codec(codec), ModelCodec):
-            _learn(work, writer, seed, progress)
+        used = codec
+        if isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, seed, progress):
+            used = "classic"
+            for job in work:
+                job.plan = replace(job.plan, codec=used)
         done, copied = 0, False
-        schema = Manifest(tuple(job.stored().emptied() for job in work), (codec,)).pack()
+        schema = Manifest(tuple(job.stored().emptied() for job in work), (used,)).pack()
         for tree, cluster, encoded in _encode_all(work, pool, ahead=2 * jobs):
             for group, page in enumerate(encoded.pages):
                 writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
@@ -142,7 +146,7 @@ def _compress(
         def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
                 trees=tuple(job.stored() for job in work),
-                codecs=(codec,),
+                codecs=(used,),
                 directories=tuple(_directories(root)),
                 objects=tuple((o.path, o.cycle, o.classname, o.title) for o in objects),
                 blocks=tuple(blocks),
@@ -156,8 +160,8 @@ def _compress(
     return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped)
 
 
-def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> None:
-    """Train models for each tree, and write them before the pages that need them."""
+def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> int:
+    """Train models for each tree, and write them before the pages that need them; returns how many there are."""
     from baler_root.learning import learn
 
     number = 0
@@ -167,6 +171,7 @@ def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress
             for model in models:
                 writer.write_block(BlockKind.MODEL, model, number)
                 number += 1
+    return number
 
 
 def _missing(job: TreeJob) -> list[tuple[str, str]]:
