@@ -23,8 +23,8 @@ NEAR_COLUMNS = 64
 MIN_ROWS = 100
 """Rows from which a relation may be concluded."""
 
-MAX_ROWS = 4000
-"""Rows that are looked at."""
+MAX_ROWS = 400
+"""Rows from which coefficients are found; whether they hold is asked of all."""
 
 TOLERANCE = 1e-4
 """How near to 0, 1 or -1 a coefficient must come to be that."""
@@ -91,7 +91,7 @@ def find_sums(
 
 def _usable(values: Values) -> Values:
     """What coefficients are found from: finite numbers."""
-    wide = values[:MAX_ROWS].astype(np.float64)
+    wide = values[:: max(1, len(values) // MAX_ROWS)][:MAX_ROWS].astype(np.float64)
     return np.where(np.isfinite(wide) & (np.abs(wide) < 1e15), wide, 0.0)
 
 
@@ -100,7 +100,7 @@ def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -
     if not candidates or min(len(columns[number]), MAX_ROWS) < 2 * len(candidates):
         return None
     matrix = np.stack([_usable(columns[c]) for c in candidates], axis=1)
-    scale = np.sqrt((matrix**2).mean(axis=0))
+    scale = np.maximum(np.sqrt((matrix**2).mean(axis=0)), 1e-300)
     target = _usable(columns[number])
     coefficients = np.linalg.lstsq(matrix / scale, target, rcond=1e-9)[0] / scale
     whole = np.round(coefficients)
