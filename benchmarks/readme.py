@@ -49,11 +49,28 @@ def block() -> str:
         "",
         f"Over all {summary['files']} files at `rel=1e-3` the median size is {ratio} × LZMA-9. Of {len(rows)} pairs of",
         f"file and bound, {larger} are smaller with some rival.",
+        "",
+        *learning(),
+        "",
         "Everything, with machine, versions and commands, is in",
-        "[benchmarks/results/](benchmarks/results/) (`nox -s bench`; also `-- speed`, `-- memory`, `-- coverage`).",
+        "[benchmarks/results/](benchmarks/results/) (`nox -s bench`; also `-- learned`, `-- speed`, `-- memory`, `-- coverage`).",
         END,
     ]
     return "\n".join(out)
+
+
+def learning() -> list[str]:
+    """What `conditional` gains over `classic`."""
+    rows, about = results.load("learned")
+    by_file = {row["file"]: row for row in rows}
+    mean = next(key for key in about["summary"] if key.startswith("geometric mean"))
+    larger = len(about["summary"]["larger than classic"])
+    jets = by_file["pythia_jets_365k"]
+    sizes = [f"{int(jets[codec]) / 1000:,.0f}" for codec in ("conditional", "classic")]
+    return [
+        f"`--codec conditional` at `rel=1e-3`, models counted: {about['summary'][mean]} × `classic` as the {mean};",
+        f"the jets {sizes[0]} kB instead of {sizes[1]}. Of {len(rows)} files {larger} become larger.",
+    ]
 
 
 def main() -> None:
