@@ -59,7 +59,8 @@ def compress(
     wins); `rules` replaces both. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
     `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
     `if __name__ == "__main__":` guard). The codec `conditional` trains models first, with this `seed` (it needs
-    torch: `pip install "baler-root[train]"`); they become part of the file. Every value is decoded and checked before `target` gets its name.
+    torch: `pip install "baler-root[train]"`); they become part of the file. Every value is decoded and checked
+    before `target` gets its name.
 
     Raises SourceError, ConfigError, OutputError, KeyInFileError or UnknownCodecError; nothing is left then.
     """

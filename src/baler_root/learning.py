@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.batch import Column
+from baler_root.batch import Column, Progress
 from baler_root.cluster import GroupModel, Plan, flatten, make_cells, plan_groups
 from baler_root.codecs.axis import CODE_BITS, CODE_LIMIT
 from baler_root.codecs.base import SymbolSpec
@@ -25,8 +25,6 @@ from baler_root.rootio.read import SourceTree
 from baler_root.tables import tables_of
 from baler_root.train.axes import fit_axis
 from baler_root.train.training import Training
-
-Progress = Callable[[int, int], None]
 
 TRAINING = Training()
 

@@ -63,16 +63,6 @@ class FixedPointNet:
             )
             low, high = layer.low, layer.high
 
-    @property
-    def inputs(self) -> int:
-        """Codes in, per row."""
-        return int(self.layers[0].weight.shape[1])
-
-    @property
-    def outputs(self) -> int:
-        """Codes out, per row."""
-        return int(self.layers[-1].weight.shape[0])
-
     def __call__(self, codes: Ints) -> NDArray[np.int32]:
         """The codes of the last layer, (rows, outputs); codes beyond the input's bounds saturate."""
         values = np.clip(codes, self.low, self.high)

@@ -56,7 +56,6 @@ def _best_cut(below: NDArray[np.float64], start: int, stop: int) -> tuple[float,
     bits = (
         _saved(left, length) + _saved(right, stop - start - length) - _saved(np.array([total]), stop - start)
     )
-    # A spike needs two cuts: look at both at once, or neither seems worth it.
     place = int(np.argmax(bits))
     return float(bits[place]), start + 1 + place
 
