@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
+from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.errors import CorruptFileError
 from baler_root.varint import Cursor, pack_varint
@@ -113,7 +114,7 @@ class ConditionalCodec:
                     specs[known[p]].length != spec.length for p in conditional.parents
                 ):
                     raise CorruptFileError(f"column {column} of the model cannot be decoded here")
-                places = _decode(entry, conditional, codes, spec.length, streams[at])
+                places = _decode(entry, codes, spec.length, streams[at])
                 out[at] = _symbols(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
@@ -150,42 +151,48 @@ def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols]) -> dict[
         if column.conditional is None or any(parent not in codes for parent in column.conditional.parents):
             continue
         if np.array_equal(places[number] + column.axis.low, symbols):
-            out[number] = _encode(column, column.conditional, codes, places[number])
+            out[number] = _encode(column, codes, places[number])
     return out
 
 
-def _encode(column: ModelColumn, conditional: Conditional, codes: Codes, places: NDArray[np.int64]) -> bytes:
+def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> bytes:
     """The stream of one column, block after block, each behind its size."""
-    from baler_root.entropy import coder
+    from baler_root.entropy import coder, histograms
 
     out = bytearray()
     for start in range(0, len(places), ROWS):
         block = slice(start, min(len(places), start + ROWS))
-        outputs = _outputs(conditional, codes, block)
-        words = coder.encode(places[block], column.axis.edges, outputs)
+        if isinstance(column.conditional, Histograms):
+            contexts = column.conditional.contexts(codes, block)
+            words = histograms.encode(places[block], contexts, column.shares)
+        else:
+            words = coder.encode(places[block], column.axis.edges, _outputs(column.conditional, codes, block))
         out += pack_varint(len(words)) + words
     return bytes(out)
 
 
-def _decode(
-    column: ModelColumn, conditional: Conditional, codes: Codes, length: int, stream: memoryview
-) -> NDArray[np.int64]:
+def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) -> NDArray[np.int64]:
     """The places on its axis of one column's values."""
-    from baler_root.entropy import coder
+    from baler_root.entropy import coder, histograms
 
     cursor = Cursor(stream)
     out = np.empty(length, dtype=np.int64)
     for start in range(0, length, ROWS):
         block = slice(start, min(length, start + ROWS))
         words = cursor.take(cursor.varint())
-        outputs = _outputs(conditional, codes, block)
-        out[block] = coder.decode(words, block.stop - start, column.axis.edges, outputs)
+        if isinstance(column.conditional, Histograms):
+            out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.shares)
+        else:
+            outputs = _outputs(column.conditional, codes, block)
+            out[block] = coder.decode(words, block.stop - start, column.axis.edges, outputs)
     cursor.finish("the last block")
     return out
 
 
-def _outputs(conditional: Conditional, codes: Codes, block: slice) -> NDArray[np.int32]:
+def _outputs(conditional: Conditional | None, codes: Codes, block: slice) -> NDArray[np.int32]:
     """What the network of a column says of each row of a block."""
+    if conditional is None:
+        raise ValueError("a column without a network")
     inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
     for place, parent in enumerate(conditional.parents):
         inputs[:, place] = codes[parent][block]
@@ -206,7 +213,9 @@ def _needed(
         if at in streams:
             conditional = table[numbers[at]].conditional
             if conditional is None:
-                raise CorruptFileError(f"column {numbers[at]} of the model has no network")
+                raise CorruptFileError(
+                    f"column {numbers[at]} of the model has neither network nor histograms"
+                )
             for parent in conditional.parents:
                 if parent not in known:
                     raise CorruptFileError(
