@@ -14,7 +14,7 @@ import pytest
 import baler_root
 from baler_root import learning
 from baler_root.errors import ConfigError
-from baler_root.learning import BUCKETS, _information, _parents
+from baler_root.levels import LEVELS, Level
 from baler_root.train.axes import fit_axis
 from baler_root.train.fit import Training
 
@@ -28,7 +28,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short training in one thread: tests share their processors, and threads that wait for each other do not."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    monkeypatch.setattr(learning, "TRAINING", Training(width=8, components=2, steps=300, batch=512))
+    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    monkeypatch.setitem(LEVELS, "default", quick)
 
 
 def jets(events: int = 6000, seed: int = 5) -> dict[str, ak.Array]:
@@ -149,14 +150,3 @@ def test_axis_gives_each_symbol_its_share() -> None:
     assert len(axis.positions) < 40
     below = np.searchsorted(axis.edges / (1 << 20), 0.0)
     assert abs(np.mean(symbols - axis.low < below) - 0.5) < 0.02
-
-
-def test_parents_are_those_that_tell() -> None:
-    rng = np.random.default_rng(2)
-    a, b = rng.logistic(size=(2, 20_000))
-    codes = [
-        np.clip(x * 256, -2048, 2047).astype(np.int16) for x in (a, b, a + 0.1 * b, rng.logistic(size=20_000))
-    ]
-    assert _parents(codes) == [[], [], [0], []]
-    same = rng.integers(0, BUCKETS, 10_000)
-    assert _information(same, same) == pytest.approx(np.log2(BUCKETS), abs=0.01)

@@ -17,6 +17,7 @@ from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
+from baler_root.levels import get_level
 from baler_root.packing import pack_bytes
 from baler_root.planning import TreeJob, plan_tree
 from baler_root.provenance import provenance_of
@@ -46,6 +47,7 @@ def compress(
     preset: str | None = None,
     trees: Sequence[str] | None = None,
     codec: str = "classic",
+    level: str = "default",
     cluster_size: int | str = CLUSTER_SIZE,
     jobs: int = 1,
     seed: int = 0,
@@ -67,13 +69,14 @@ def compress(
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
     get_codec(codec)
+    get_level(level)
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
     skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             return _compress(
-                os.fspath(source), Path(target), rules, trees, codec, cluster_size, jobs, seed, overwrite,
+                os.fspath(source), Path(target), rules, trees, codec, level, cluster_size, jobs, seed, overwrite,
                 skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
@@ -88,6 +91,7 @@ def _compress(
     rules: Rules,
     trees: Sequence[str] | None,
     codec: str,
+    level: str,
     cluster_size: int | str,
     jobs: int,
     seed: int,
@@ -120,7 +124,7 @@ def _compress(
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
         used = codec
-        if isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, seed, progress):
+        if isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, level, seed, progress):
             used = "classic"
             for job in work:
                 job.plan = replace(job.plan, codec=used)
@@ -161,14 +165,16 @@ def _compress(
     return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped)
 
 
-def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> int:
+def _learn(
+    work: Sequence[TreeJob], writer: ContainerWriter, level: str, seed: int, progress: Progress | None
+) -> int:
     """Train models for each tree, and write them before the pages that need them; returns how many there are."""
     from baler_root.learning import learn
 
     number = 0
     for job in work:
         if job.same_as is None:
-            job.plan, models = learn(job.source, job.plan, job.lengths, seed, progress)
+            job.plan, models = learn(job.source, job.plan, job.lengths, seed, progress, level)
             for model in models:
                 writer.write_block(BlockKind.MODEL, model, number)
                 number += 1

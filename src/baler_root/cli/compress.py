@@ -70,6 +70,13 @@ def compress(
             help="How columns are coded: classic, or conditional, which learns from the data first (needs torch)."
         ),
     ] = "classic",
+    level: Annotated[
+        str,
+        typer.Option(
+            metavar="[fast|default|max]",
+            help="What is learned: fast counts for a second, default trains small networks, max larger ones.",
+        ),
+    ] = "default",
     seed: Annotated[int, typer.Option(min=0, help="Of the training; same seed, same file.")] = 0,
     cluster_size: Annotated[
         str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
@@ -129,6 +136,7 @@ def compress(
                         rules=rules,
                         trees=tree or None,
                         codec=codec,
+                        level=level,
                         cluster_size=cluster_size,
                         jobs=jobs,
                         seed=seed,
