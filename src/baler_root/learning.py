@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from baler_root.batch import Column, Progress
 from baler_root.cluster import GroupModel, Plan, flatten, make_cells, plan_groups
 from baler_root.entropy.tables import MAX_SYMBOLS
-from baler_root.errors import ConfigError
-from baler_root.levels import get_level
+from baler_root.levels import MIN_ROWS, Effort
 from baler_root.modelling import TableSample, find_model
 from baler_root.pages import Cell
 from baler_root.quantiser import Quantised
@@ -27,9 +26,6 @@ SAMPLE_SIZE = 1 << 26
 
 SAMPLE_RANGES = 4
 """Places of the tree from which they are taken."""
-
-MIN_ROWS = 2000
-"""Rows of a table below which no model pays for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,48 +47,73 @@ class Sample:
         return quantised
 
 
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned from a tree."""
+
+    plan: Plan
+    """With models where they pay."""
+    models: list[bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What people should know."""
+
+
 def learn(
     source: SourceTree,
     plan: Plan,
     lengths: Sequence[int],
-    seed: int,
+    effort: Effort,
     progress: Progress | None = None,
-    level: str = "default",
-) -> tuple[Plan, list[bytes]]:
+) -> Learned:
     """The plan with models where they pay, and the models' bytes.
 
     Raises ConfigError where torch is needed and not installed.
     """
-    effort = get_level(level)
     entries = source.schema.num_entries
     if entries < MIN_ROWS:
-        return plan, []
-    if effort.training is not None and find_spec("torch") is None:
-        raise ConfigError(
-            "training needs torch, which is not installed: pip install 'baler-root[train]'; "
-            "level fast needs nothing"
-        )
+        return Learned(plan)
+    effort.check()
     sample = _sample(source, plan)
     runs = _runs(sample)
     groups: list[int] = []
     models: list[GroupModel] = []
-    blobs: list[bytes] = []
+    out = Learned(plan)
+    clock = _Clock(effort.seconds, [len(members) for _, _, members in runs])
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
         if first < start:
             groups += plan_groups(sample.values[first:start], sample.entries, max(lengths))
         if members:
-            found = find_model(_table(source, sample, members), effort, seed, progress)
-            if found is not None:
-                model, used, data = found
-                numbers = {members[at]: number for number, at in enumerate(used)}
-                models.append(GroupModel(len(groups), hashlib.sha256(data).digest(), model, numbers))
-                blobs.append(data)
+            mine = replace(effort, seconds=clock.share())
+            found = find_model(_table(source, sample, members), mine, progress)
+            out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
+            if found.model is not None:
+                numbers = {members[at]: number for number, at in enumerate(found.used)}
+                name = hashlib.sha256(found.data).digest()
+                models.append(GroupModel(len(groups), name, found.model, numbers))
+                out.models.append(found.data)
                 groups.append(stop - start)
             else:
                 groups += plan_groups(sample.values[start:stop], sample.entries, max(lengths))
         first = stop
-    return replace(plan, groups=tuple(groups), models=tuple(models)), blobs
+    if not models:
+        return out
+    return replace(out, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
+
+
+class _Clock:
+    """Divides a time among the tables of a tree by their columns; what one leaves goes to the others."""
+
+    def __init__(self, seconds: float | None, columns: Sequence[int]) -> None:
+        self.stop = None if seconds is None else time.monotonic() + seconds
+        self.columns = list(columns)
+
+    def share(self) -> float | None:
+        """Seconds of the next table."""
+        if self.stop is None:
+            return None
+        mine, left = self.columns.pop(0), sum(self.columns)
+        return max(0.01, self.stop - time.monotonic()) * mine / (mine + left)
 
 
 def _sample(source: SourceTree, plan: Plan) -> Sample:

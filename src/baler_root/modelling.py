@@ -14,16 +14,20 @@ from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
-from baler_root.levels import Level
+from baler_root.levels import Effort
 from baler_root.train.axes import fit_axis
 from baler_root.train.histograms import HELD, Bucketed, fit_histograms
 from baler_root.train.parents import Ancestors, rank
+from baler_root.train.training import Trained
 
 MARGIN = 1.25
 """A model must save this many times its own bytes: what it saves is an estimate."""
 
 WEIGHT_COST = 0.9
 """Bytes of a weight in a model (measured: 0.75-0.9), axis and biases included."""
+
+DIVERGED = 1.05
+"""Networks that need so many times the bytes of `classic` are no good."""
 
 INDIFFERENT = 0.01
 """Share of a column for which histograms are rather taken than a network: they are decoded several times faster."""
@@ -60,26 +64,38 @@ class TableSample:
         return len(self.symbols[0])
 
 
-def find_model(
-    sample: TableSample, level: Level, seed: int, progress: Progress | None = None
-) -> tuple[Model, list[int], bytes] | None:
-    """A model, the sample's number of each of its columns, and its bytes; None where nothing is saved."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Modelled:
+    """What came of it; without a model where nothing is saved."""
+
+    model: Model | None
+    used: tuple[int, ...] = ()
+    """The sample's number of each of the model's columns."""
+    data: bytes = b""
+    notes: tuple[str, ...] = ()
+    """What people should know."""
+
+
+def find_model(sample: TableSample, effort: Effort, progress: Progress | None = None) -> Modelled:
+    """The model that makes these columns smallest, its own bytes counted."""
     columns = []
     for symbols in sample.symbols:
         axis = fit_axis(symbols, sample.weight)
         columns.append(Bucketed.of(axis, axis.places(symbols)))
     plain = [_classic_bits(symbols) for symbols in sample.symbols]
     ranked = rank([column.buckets for column in columns])
-    about: dict[str, Any] = {"level": level.name, "rows": sample.rows, "seed": seed}
-    histograms = _histograms(sample, columns, plain, ranked, seed)
+    about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
+    histograms = _histograms(sample, columns, plain, ranked, effort.seed)
     networks: list[Choice | None] = [None] * len(columns)
-    if level.training is not None:
-        networks, told = _networks(sample, columns, plain, ranked, level, seed, progress)
-        about.update(told)
+    notes: tuple[str, ...] = ()
+    if effort.level.training is not None:
+        networks, trained = _networks(sample, columns, plain, ranked, histograms, effort, progress)
+        about |= {"steps": trained.steps, "history": trained.history[:: max(1, len(trained.history) // 5)]}
+        notes = _notes(trained, plain)
     chosen = _choose(histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in plain])
     needed = sorted({n for number, one in chosen.items() for n in (number, *one.conditional.parents)})
     if not needed:
-        return None
+        return Modelled(None, notes=notes)
     number_of = {old: new for new, old in enumerate(needed)}
     parts = []
     for number in needed:
@@ -89,8 +105,9 @@ def find_model(
         parts.append(ModelColumn(sample.names[number], sample.recipes[number], columns[number].axis, told_by))
     data = Model(tuple(parts), about).to_bytes()
     if sum(one.saved for one in chosen.values()) < MARGIN * len(data):
-        return None
-    return Model.from_bytes(data), needed, data  # what a reader gets, so that pages are checked against that
+        return Modelled(None, notes=notes)
+    # What a reader gets, so that pages are checked against that.
+    return Modelled(Model.from_bytes(data), tuple(needed), data, notes)
 
 
 def _histograms(
@@ -123,30 +140,51 @@ def _networks(
     columns: Sequence[Bucketed],
     plain: Sequence[float],
     ranked: Sequence[Sequence[int]],
-    level: Level,
-    seed: int,
+    histograms: Sequence[Choice | None],
+    effort: Effort,
     progress: Progress | None,
-) -> tuple[list[Choice | None], dict[str, Any]]:
+) -> tuple[list[Choice | None], Trained]:
     """A network of each column, where it pays, and how they were trained."""
-    from baler_root.train.fit import fit
-
+    level = effort.level
     if level.training is None:
         raise ValueError(f"level {level.name} trains no networks")
     rows, values = sample.rows, sample.rows * sample.weight
     steps = min(level.training.steps, max(1, level.epochs * rows // level.training.batch))
     width = next((width for limit, width in level.widths if values < limit), level.training.width)
-    training = replace(level.training, width=width, steps=steps, seed=seed)
+    training = replace(level.training, width=width, steps=steps, seed=effort.seed, seconds=effort.seconds)
     ancestors = Ancestors()
-    parents = [ancestors.choose(number, some, level.parents) for number, some in enumerate(ranked)]
-    order = np.random.default_rng(seed).permutation(rows)
+    parents = {}
+    for number, some in enumerate(ranked):
+        chosen = ancestors.choose(number, some, level.parents)
+        # A network without inputs knows what the axis knows; one larger than all that is left saves nothing.
+        light = histograms[number]
+        left = plain[number] * values / 8 - (light.saved if light else 0.0)
+        if chosen and left > WEIGHT_COST * training.weights(len(chosen)):
+            parents[number] = chosen
+    if not parents:
+        return [None] * len(columns), Trained({}, {}, 0)
+    from baler_root.train.fit import fit
+
+    order = np.random.default_rng(effort.seed).permutation(rows)
     axes, places = [column.axis for column in columns], [column.places[order] for column in columns]
-    nets, bits = fit(axes, places, parents, training, progress)
-    out: list[Choice | None] = []
-    for number, net in enumerate(nets):
-        saved = (plain[number] - float(bits[number])) * values / 8
+    trained = fit(axes, places, parents, training, progress)
+    out: list[Choice | None] = [None] * len(columns)
+    for number, net in trained.nets.items():
+        saved = (plain[number] - trained.bits[number]) * values / 8
         size = WEIGHT_COST * sum(layer.weight.size for layer in net.layers)
-        out.append(Choice(Conditional(tuple(parents[number]), net), saved, size) if saved > size else None)
-    return out, {"steps": training.steps}
+        if saved > size:
+            out[number] = Choice(Conditional(tuple(parents[number]), net), saved, size)
+    return out, trained
+
+
+def _notes(trained: Trained, plain: Sequence[float]) -> tuple[str, ...]:
+    """What went wrong in training."""
+    before = sum(plain[number] for number in trained.bits)
+    after = sum(trained.bits.values())
+    if trained.diverged or after > DIVERGED * before:
+        count = len(trained.diverged) or len(trained.bits)
+        return (f"the training of {count} columns diverged; they are coded without networks",)
+    return ()
 
 
 def _choose(

@@ -26,6 +26,9 @@ Codes = dict[int, NDArray[np.int16]]
 NAME_SIZE = 8
 """Bytes of a model's SHA-256 by which a page names it."""
 
+STREAM_HEAD = 3
+"""Bytes that say where a stream is."""
+
 ROWS = 1 << 16
 """Rows of a block: they go through a network at once, so that memory does not grow with a cluster."""
 
@@ -40,9 +43,14 @@ class ConditionalCodec:
         models: Mapping[bytes, Model] | None = None,
         model: bytes = b"",
         known: Sequence[int | None] = (),
+        compare: bool = False,
     ) -> None:
-        """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns."""
+        """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
+
+        With `compare` columns that `classic` codes smaller are left to it.
+        """
         self.models, self.model, self.known = dict(models or {}), model, tuple(known)
+        self.compare = compare
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
@@ -55,6 +63,11 @@ class ConditionalCodec:
         table = self.models[self.model].columns if position else ()
         streams = _streams(table, {number: columns[at] for number, at in position.items()})
         streams = {position[number]: stream for number, stream in streams.items()}
+        if self.compare and streams:
+            whole, plain = Classic().encode(columns, specs)
+            streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
+            if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
+                return b"\0" + whole, _adding_up(plain, 1 + len(whole))
         others = [at for at in range(len(columns)) if at not in streams]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
