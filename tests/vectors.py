@@ -68,6 +68,8 @@ class Source:
     formulas: dict[int, Derived] = field(default_factory=dict)
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
+    histograms: tuple[int, ...] = ()
+    """Which of the model's columns have histograms and not networks."""
 
     @property
     def entries(self) -> int:
@@ -124,7 +126,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
                 flat_arrays = {
                     i: ak.to_numpy(array[: cuts[0]]) for i, array in enumerate(tree.arrays.values())
                 }
-                model, data = learned(plan, flat_arrays, tree.parents)
+                model, data = learned(plan, flat_arrays, tree.parents, tree.histograms)
                 writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec="conditional", models=(model,))
             for cluster, entries in enumerate(cuts):
@@ -458,6 +460,29 @@ def blocks(target: Path) -> Made:
     return write_trees(target, Source("Events", arrays, parents={2: (), 0: (0,), 1: (0, 1)}))
 
 
+def histograms(target: Path) -> Made:
+    """Columns coded with histograms: of none, one, two and three parents, a network among them."""
+    rng = np.random.default_rng(23)
+    rows = 401
+    level = rng.integers(0, 5, rows)
+    pt = rng.exponential(20, rows) + 5 * level
+    pt[::90], pt[77] = np.nan, 1e9
+    arrays = {
+        "level": flat(level, "i2"),
+        "pt": flat(pt, "f4"),
+        "fired": flat(level > 2, "bool"),
+        "more": flat(level * 7 + rng.integers(0, 9, rows), "u4"),
+        "other": flat(level * 3, "u1"),
+        "last": flat(rng.poisson(np.nan_to_num(pt.clip(0, 50))), "i8"),
+    }
+    parents = {0: (), 1: (0,), 2: (1,), 3: (2, 0), 4: (3,), 5: (1, 4, 3)}
+    bounds, known = {"pt": "rel=0.05"}, (0, 1, 2, 3, 5)
+    return write_trees(
+        target,
+        Source("Events", arrays, bounds, cuts=(rows - 1, 1), parents=parents, histograms=known),
+    )
+
+
 def sums(target: Path) -> Made:
     """Columns that are sums of others in this page and an earlier one, of floats and of integers, with outliers."""
     rng = np.random.default_rng(22)
@@ -569,7 +594,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms,
     )
 }  # fmt: skip
 

@@ -17,6 +17,7 @@ from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
+from baler_root.levels import Effort, get_level
 from baler_root.packing import pack_bytes
 from baler_root.planning import TreeJob, plan_tree
 from baler_root.provenance import provenance_of
@@ -46,7 +47,9 @@ def compress(
     preset: str | None = None,
     independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
-    codec: str = "classic",
+    codec: str | None = None,
+    level: str = "default",
+    train_seconds: float | None = None,
     cluster_size: int | str = CLUSTER_SIZE,
     jobs: int = 1,
     seed: int = 0,
@@ -57,24 +60,33 @@ def compress(
     """Compress the ROOT file `source` into the new file `target`; returns what it did.
 
     `bound` is the default for floating-point branches, `branch_bounds` are `'pattern=bound'` rules (last match
-    wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
-    `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
-    `if __name__ == "__main__":` guard). The codec `conditional` trains models first, with this `seed` (it needs
-    torch: `pip install "baler-root[train]"`); they become part of the file. Every value is decoded and checked
-    before `target` gets its name.
+    wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three.
+    `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With `jobs > 1` clusters are encoded by
+    that many processes (a script then needs the usual `if __name__ == "__main__":` guard). Every value is decoded and checked before `target` gets its name.
+
+    Without a `codec`, how columns depend on each other is learned first where that pays, and becomes part of the
+    file. `level` says how: `"fast"` counts, in about a second; `"default"` trains small networks besides, and `"max"`
+    larger ones; both need torch (`pip install "baler-root[train]"`), and without it nothing is learned, which the
+    summary's notes say. The codec `"conditional"` is the same, but an error without torch; `"classic"` learns nothing.
+    Training counts its steps, so that the same input and `seed` give the same bytes; with `train_seconds` it ends
+    after that time for each tree at the latest, and they may differ.
 
     Raises SourceError, ConfigError, OutputError, KeyInFileError or UnknownCodecError; nothing is left then.
     """
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
-    get_codec(codec)
+    if codec is not None:
+        get_codec(codec)
+    if train_seconds is not None and not train_seconds > 0:
+        raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
+    effort = Effort(get_level(level), seed, train_seconds)
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
     skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             return _compress(
-                os.fspath(source), Path(target), rules, trees, codec, cluster_size, jobs, seed, overwrite,
+                os.fspath(source), Path(target), rules, trees, codec, effort, cluster_size, jobs, overwrite,
                 skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
@@ -88,10 +100,10 @@ def _compress(
     target: Path,
     rules: Rules,
     trees: Sequence[str] | None,
-    codec: str,
+    codec: str | None,
+    effort: Effort,
     cluster_size: int | str,
     jobs: int,
-    seed: int,
     overwrite: bool,
     skip_unsupported: bool,
     skip: dict[tuple[str, str], str],
@@ -105,7 +117,8 @@ def _compress(
         ContainerWriter(target, overwrite) as writer,
         processes(source, jobs, root.size) as pool,
     ):
-        work = [plan_tree(root, key, rules, codec, cluster_size, skip) for key in root.tree_keys(trees)]
+        used = codec or effort.codec
+        work = [plan_tree(root, key, rules, used, cluster_size, skip) for key in root.tree_keys(trees)]
         rules.check_used(job.plan.schema for job in work)
         keys = [job.key for job in work]
         for job in work:
@@ -120,8 +133,8 @@ def _compress(
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
-        used = codec
-        if isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, seed, progress):
+        notes = [] if codec or effort.codec != "classic" else effort.missing(work)
+        if isinstance(get_codec(used), ModelCodec) and not _learn(work, writer, effort, notes, progress):
             used = "classic"
             for job in work:
                 job.plan = replace(job.plan, codec=used)
@@ -143,7 +156,9 @@ def _compress(
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(job.stacked_records()), tree)
         if blob:
             writer.write_block(BlockKind.OBJECTS, pack_bytes(blob))
-        provenance = provenance_of(root, rules, trees, codec, cluster_size, skipped)
+        provenance = provenance_of(root, rules, trees, used, cluster_size, skipped)
+        if used != "classic":
+            provenance |= effort.to_json()
 
         def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
@@ -159,18 +174,27 @@ def _compress(
         parts = writer.finish(manifest)
         size = target.stat().st_size
         source_size = root.size
-    return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped)
+    seconds = time.perf_counter() - started
+    return _summarise(source, target, source_size, size, seconds, parts, work, skipped, notes)
 
 
-def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> int:
-    """Train models for each tree, and write them before the pages that need them; returns how many there are."""
+def _learn(
+    work: Sequence[TreeJob],
+    writer: ContainerWriter,
+    effort: Effort,
+    notes: list[str],
+    progress: Progress | None,
+) -> int:
+    """Find models for each tree, and write them before the pages that need them; returns how many there are."""
     from baler_root.learning import learn
 
     number = 0
     for job in work:
         if job.same_as is None:
-            job.plan, models = learn(job.source, job.plan, job.lengths, seed, progress)
-            for model in models:
+            learned = learn(job.source, job.plan, job.lengths, effort, progress)
+            job.plan = learned.plan
+            notes += learned.notes
+            for model in learned.models:
                 writer.write_block(BlockKind.MODEL, model, number)
                 number += 1
     return number
@@ -227,6 +251,7 @@ def _summarise(
     parts: dict[str, int],
     work: Sequence[TreeJob],
     skipped: Sequence[tuple[str, str]],
+    notes: Sequence[str],
 ) -> Summary:
     trees = []
     for job in work:
@@ -241,4 +266,15 @@ def _summarise(
             )
         )
     raw = sum(branch.raw_size for tree in trees if tree.same_as is None for branch in tree.branches)
-    return Summary(source, str(target), source_size, size, raw, seconds, parts, tuple(trees), tuple(skipped))
+    return Summary(
+        source,
+        str(target),
+        source_size,
+        size,
+        raw,
+        seconds,
+        parts,
+        tuple(trees),
+        tuple(skipped),
+        tuple(notes),
+    )

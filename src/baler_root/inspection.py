@@ -7,7 +7,8 @@ from collections import Counter
 from typing import Any, BinaryIO
 
 from baler_root.batch import Column
-from baler_root.codecs.model import Model
+from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.model import Conditional, Model
 from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
 from baler_root.container.read import Container
 from baler_root.reader import open_file
@@ -47,13 +48,15 @@ def _models(container: Container) -> list[dict[str, Any]]:
     out = []
     for digest, payload in container.read_models().items():
         model = Model.from_bytes(payload)
-        nets = [column.conditional.net for column in model.columns if column.conditional]
+        told = [column.conditional for column in model.columns]
+        nets = [some.net for some in told if isinstance(some, Conditional)]
         out.append(
             {
                 "sha256": digest.hex(),
                 "size": len(payload),
                 "columns": len(model.columns),
                 "networks": len(nets),
+                "histograms": sum(isinstance(some, Histograms) for some in told),
                 "weights": sum(layer.weight.size for net in nets for layer in net.layers),
                 **model.about,
             }

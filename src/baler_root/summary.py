@@ -63,6 +63,8 @@ class Summary:
     trees: tuple[TreeSummary, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     """What was not carried: name and cause."""
+    notes: tuple[str, ...] = ()
+    """What people should know, a line each."""
 
 
 def summarise_branches(

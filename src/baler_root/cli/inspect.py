@@ -50,10 +50,16 @@ def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
     )
     yield Text(f"  format {found['format']}, codecs: {', '.join(found['codecs'])}")
     for model in found["models"]:
+        learned = f"{count_text(model['networks'], 'network')} of {model['weights']} weights"
+        if model["histograms"]:
+            learned = f"histograms of {model['histograms']}" + (
+                f" and {learned}" if model["networks"] else ""
+            )
         yield Text(
-            f"  model {model['sha256'][:12]}…: {size_text(model['size'])}, {model['networks']} networks for "
-            f"{model['columns']} columns, {model['weights']} weights; {model.get('steps')} steps over "
-            f"{model.get('rows')} rows, seed {model.get('seed')}"
+            f"  model {model['sha256'][:12]}…: {size_text(model['size'])}, {learned} for {model['columns']} columns; "
+            f"{model.get('rows')} rows, "
+            + (f"{model['steps']} steps, " if "steps" in model else "")
+            + f"seed {model.get('seed')}"
         )
     for line in _origin(found["provenance"]):
         yield Text(f"  {line}")
