@@ -121,6 +121,19 @@ def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> 
                 values if field["low"] < field["high"] else rounding.rounded_to(values, bound),
             )
             fields.append(field)
+    return without_counters(fields, folder)
+
+
+def without_counters(fields: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """The fields but for one column of numbers that each set of list lengths makes superfluous."""
+    for name in {field["counts"]: None for field in fields if field["counts"]}:
+        lengths = np.load(folder / name)
+        for field in fields:
+            if not field["counts"] and not field["width"] and field["type"][0] in "iu":
+                values = np.load(folder / f"original_{field['values']}")
+                if np.array_equal(values, lengths):
+                    fields = [other for other in fields if other is not field]
+                    break
     return fields
 
 

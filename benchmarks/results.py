@@ -7,7 +7,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -55,20 +55,23 @@ def store(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, An
     _write(name, rows, {**machine(), "summary": summary})
 
 
-def update(
-    name: str,
-    rows: Sequence[Mapping[str, Any]],
-    summarise: Callable[[list[dict[str, Any]]], Mapping[str, Any]],
-) -> None:
+def update(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
     """The same for rows that several runs measured piece by piece: the JSON lists those runs.
 
     A run of everything (no arguments) starts the list anew.
     """
-    path = FOLDER / f"{name}.json"
     run = machine()
-    before = json.loads(path.read_text()).get("runs", []) if path.exists() and len(sys.argv) > 1 else []
+    before = about(name).get("runs", []) if len(sys.argv) > 1 else []
     runs = [*(other for other in before if other != run), run]
-    _write(name, rows, {"runs": runs, "summary": summarise([dict(row) for row in rows])})
+    _write(name, rows, {"runs": runs, "summary": summary})
+
+
+def merged(name: str, new: Sequence[Mapping[str, Any]], *keys: str) -> list[dict[str, Any]]:
+    """The stored rows, those with the same `keys` as a new one replaced, and all with the new ones' columns."""
+    columns = list(new[0]) if new else []
+    mine = {tuple(row[key] for key in keys) for row in new}
+    kept = [row for row in rows(name) if tuple(row.get(key) for key in keys) not in mine]
+    return [{column: row.get(column) for column in columns} for row in (*kept, *new)]
 
 
 def _write(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:

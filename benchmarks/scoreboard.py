@@ -160,24 +160,29 @@ def main() -> None:
     wanted = asked.only or (*RIVALS, *variants.NAMES)
     if why := realroot.missing():
         print(f"{', '.join(realroot.NAMES)}: skipped, {why}", file=sys.stderr)
-    known = {(row["file"], row["bound"]): row for row in results.rows("scoreboard")}
     rows: list[dict[str, Any]] = []
-    for path in sorted(sources.files("real", "generated"), key=lambda path: path.stat().st_size):
-        if asked.names and not any(word in path.stem for word in asked.names):
-            continue
+    for path in sources.chosen(asked.names):
+        stored = {row["bound"]: row for row in results.rows("scoreboard") if row["file"] == path.stem}
         trees = [tree for tree in sources.read(path) if tree.branches]
+        new = []
         for bound in asked.bound or BOUNDS:
-            row = known.get((path.stem, bound), {}) if asked.only else {}
-            row = judged({**row, "file": path.stem, "bound": bound, **measure(path, trees, bound, wanted)})
-            rows.append(row)
-            known[path.stem, bound] = row
-            told = [f"{name} {row[f'{name} / best']}" for name in variants.NAMES]
-            print(f"{path.stem} {bound}: {', '.join(told)} of {row['best rival']}", file=sys.stderr)
-        results.update("scoreboard", [judged(row) for row in ordered(known.values())], summarise)
-    for names in (RIVALS, (*variants.NAMES, "best rival", *(f"{name} / best" for name in variants.NAMES))):
-        shown = ("file", "bound", *names)
-        results.show("File sizes [bytes]", [{key: row[key] for key in shown} for row in rows], {})
-    results.show("All rows", [], summarise([judged(row) for row in ordered(known.values())]))
+            before = stored.get(bound, {}) if asked.only else {}
+            measured = measure(path, trees, bound, wanted)
+            new.append(judged({**before, "file": path.stem, "bound": bound, **measured}))
+            told = [f"{name} {new[-1][f'{name} / best']}" for name in variants.NAMES]
+            print(f"{path.stem} {bound}: {', '.join(told)} of {new[-1]['best rival']}", file=sys.stderr)
+        table = ordered(results.merged("scoreboard", new, "file", "bound"))
+        results.update("scoreboard", table, summarise(table))
+        rows += new
+        show(path.stem, new)
+    results.show("", [], summarise(rows))
+
+
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """One file: a line for each way to store it, a column for each bound."""
+    names = (*RIVALS, *variants.NAMES, "best rival", *(f"{name} / best" for name in variants.NAMES))
+    table = [{"bytes": name, **{row["bound"]: row[name] for row in rows}} for name in names]
+    results.show(title, table, {})
 
 
 def ordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
