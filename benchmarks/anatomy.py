@@ -1,4 +1,4 @@
-"""Where the bytes of `.baler` files go: columns, models, metadata; and each branch of one file.
+"""Where the bytes of `.baler` files go: columns, models, other objects, metadata; and each branch of one file.
 
 `python -m benchmarks.anatomy [NAME…]` replaces the rows of the files whose name holds one of the words.
 """
@@ -35,10 +35,10 @@ def describe(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
 
 
 def parts(described: dict[str, Any]) -> dict[str, int]:
-    """Bytes of columns, models, and all else."""
+    """Bytes of columns, models, objects that are no trees, and all else."""
     size, of = described["size"], described["parts"]
-    columns, models = of["pages"], of.get("model", 0)
-    return {"columns": columns, "models": models, "metadata": size - columns - models, "file size": size}
+    out = {"columns": of["pages"], "models": of.get("model", 0), "other objects": of.get("objects", 0)}
+    return {**out, "metadata": size - sum(out.values()), "file size": size}
 
 
 def branches(described: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -49,12 +49,13 @@ WORDS = {
     "zfp": "zfp, fixed accuracy",
 }
 FIRST, LAST = variants.NAMES[0], variants.NAMES[-1]
+PARTS = ("columns", "models", "other objects", "metadata")
 NOT_YET = ["*Not measured yet.*"]
 
 
 def kb(size: Any) -> str:
     """Bytes in kB; a dash where there is no number."""
-    return f"{size / 1000:,.0f}" if size else "–"
+    return "–" if size is None else f"{size / 1000:,.0f}"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -113,8 +114,8 @@ def standing() -> list[str]:
         if mean := summary.get(f"{name}: geometric mean over {FIRST} at rel=1e-3"):
             larger = len(summary.get(f"{name}: files larger than {FIRST} at rel=1e-3", ()))
             out.append(
-                f"  Against `{FIRST}`: {mean['ratio']} as the geometric mean of {mean['files']} files with {mean['of at least']};"
-                f" {larger} files become larger."
+                f"  Against `{FIRST}`: {mean['ratio']} as the geometric mean of {mean['files']} files with at least"
+                f" {mean['of at least']}; files that become larger: {larger}."
             )
     return out
 
@@ -176,11 +177,12 @@ def parts() -> list[str]:
     if not rows:
         return NOT_YET
     rows.sort(key=lambda row: list(SHORT).index(row["file"]))
-    lines = [
-        [SHORT[row["file"]], *(kb(row[part]) for part in ("columns", "models", "metadata", "file size"))]
-        for row in rows
+    lines = [[SHORT[row["file"]], *(kb(row[part]) for part in PARTS), kb(row["file size"])] for row in rows]
+    return [
+        f"`{LAST}` at `rel=1e-3`, kB; other objects are histograms and the like.",
+        "",
+        *table(("", *PARTS, "file"), lines),
     ]
-    return [f"`{LAST}` at `rel=1e-3`, kB.", "", *table(("", "columns", "models", "metadata", "file"), lines)]
 
 
 def precision() -> list[str]:

@@ -14,7 +14,7 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
 from benchmarks import results, variants
-from benchmarks.pages import FIRST, LAST, SHORT, WORDS
+from benchmarks.pages import FIRST, LAST, PARTS, SHORT, WORDS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "plots"
 
@@ -108,14 +108,14 @@ def branches() -> Figure | None:
 
 
 def parts() -> Figure | None:
-    """Columns, models and metadata as shares of the file of the first variant."""
+    """Columns, models, other objects and metadata as shares of the file of the first variant."""
     rows = [row for row in results.rows("parts") if row["file"] in SHORT]
     if not rows:
         return None
     files = [file for file in SHORT if any(row["file"] == file for row in rows)]
     by_key = {(row["file"], row["variant"]): row for row in rows}
     figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
-    colours = {"columns": "#0072B2", "models": "#E69F00", "metadata": "#999999"}
+    colours = dict(zip(PARTS, ("#0072B2", "#E69F00", "#56B4E9", "#999999"), strict=True))
     width = 0.8 / len(variants.NAMES)
     for number, name in enumerate(variants.NAMES):
         for at, file in enumerate(files):
@@ -139,7 +139,7 @@ def parts() -> Figure | None:
     axes.set_xticks(range(len(files)), [SHORT[file] for file in files])
     axes.set_ylabel(f"% of the {FIRST} file")
     axes.set_ylim(0, 118)
-    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    figure.legend(loc="outside upper center", ncols=len(PARTS), frameon=False)
     return figure
 
 

@@ -2,8 +2,8 @@
 
 Rivals hold the branches that uproot reads, within the bound wherever `.baler` may change them, exact where it is
 exact: ROOT files (`rivals`) hold floats rounded to the mantissa bits that meet the bound, `peers` says what the
-others do. The original file counts as a rival at every bound. `.baler` also carries metadata, checksums,
-histograms and other objects: ROOT files pay for their own metadata, the other rivals for none.
+others do. The original file counts as a rival at every bound. `.baler` pays for metadata, checksums and what is no
+tree (histograms; the column `other objects` says how much), ROOT files for their own metadata, the others for none.
 
 `python -m benchmarks.scoreboard [NAME…] [--bound BOUND]… [--only COLUMN…]` measures files whose name holds one of
 the words, at these bounds, and replaces their rows in the results; `--only` keeps all other columns of a row that
@@ -47,7 +47,8 @@ def measure(path: Path, trees: list[sources.Tree], bound: str, wanted: Iterable[
     if wanted.isdisjoint(RIVALS[1:]):
         return out
     if bound_of is None:
-        _, bound_of = compress(path, bound, "classic", {"codec": "classic"})
+        measured, bound_of = compress(path, bound, "classic", {"codec": "classic"})
+        out["other objects"] = measured["other objects"]
     within = bounded(trees, bound_of)
     out |= {name: rivals.size(within, name) for name in rivals.NAMES if name in wanted}
     if not wanted.isdisjoint(realroot.NAMES):
@@ -67,6 +68,7 @@ def compress(path: Path, bound: str, name: str, keywords: dict[str, Any]) -> tup
         (tree.path, branch.path): loosest(branch.bound) for tree in summary.trees for branch in tree.branches
     }
     out: dict[str, Any] = {name: summary.size, f"{name} seconds": round(summary.seconds, 1)}
+    out["other objects"] = described["parts"].get("objects", 0)
     if described["models"]:
         out["rows"] = max(model.get("rows", 0) for model in described["models"])
         out["learned columns"] = sum(model["networks"] for model in described["models"])
@@ -101,7 +103,7 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
         out[f"{name} / best"] = ratio(row.get(name), sizes[best])
     for name in variants.NAMES:
         out[f"{name} seconds"] = row.get(f"{name} seconds")
-    return out | {name: row.get(name) for name in ("rows", "learned columns", "models")}
+    return out | {name: row.get(name) for name in ("rows", "learned columns", "models", "other objects")}
 
 
 def ratio(size: int | None, other: int | None) -> float | None:
