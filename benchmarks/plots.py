@@ -114,31 +114,33 @@ def parts() -> Figure | None:
         return None
     files = [file for file in SHORT if any(row["file"] == file for row in rows)]
     by_key = {(row["file"], row["variant"]): row for row in rows}
-    figure, axes = plt.subplots(figsize=(8, 4), layout="constrained")
     colours = dict(zip(PARTS, ("#0072B2", "#E69F00", "#56B4E9", "#999999"), strict=True))
-    width = 0.8 / len(variants.NAMES)
-    for number, name in enumerate(variants.NAMES):
-        for at, file in enumerate(files):
-            row, whole = by_key.get((file, name)), by_key[file, FIRST]["file size"]
+    names = variants.NAMES
+    step = len(names) + 1.2
+    figure, axes = plt.subplots(figsize=(7.5, 1 + 0.2 * step * len(files)), layout="constrained")
+    ticks: dict[float, str] = {}
+    for at, file in enumerate(files):
+        axes.text(0, at * step - 0.9, SHORT[file], weight="bold", va="center")
+        whole = by_key[file, FIRST]["file size"]
+        for number, name in enumerate(names):
+            row, place, left = by_key.get((file, name)), at * step + number, 0.0
             if row is None:
                 continue
-            place, height = at - 0.4 + (number + 0.5) * width, 0.0
+            ticks[place] = name
             for part, colour in colours.items():
                 share = 100 * row[part] / whole
-                label = part if at == number == 0 else None
-                axes.bar(place, share, width * 0.92, bottom=height, color=colour, label=label)
-                height += share
-            axes.text(
-                place,
-                height + 1,
-                f"{name}\n{row['file size'] / 1e6:.2f} MB",
-                ha="center",
-                va="bottom",
-                fontsize=7,
-            )
-    axes.set_xticks(range(len(files)), [SHORT[file] for file in files])
-    axes.set_ylabel(f"% of the {FIRST} file")
-    axes.set_ylim(0, 118)
+                axes.barh(
+                    place, share, 0.85, left, color=colour, label=None if ticks.keys() - {place} else part
+                )
+                left += share
+            axes.text(left + 0.7, place, f"{row['file size'] / 1e6:.2f} MB", va="center", fontsize=8)
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.tick_params(axis="y", length=0)
+    axes.set_ylim(len(files) * step - 1, -1.6)
+    axes.grid(visible=False, axis="y")
+    axes.grid(visible=True, axis="x")
+    axes.set_xlim(0)
+    axes.set_xlabel(f"% of the {FIRST} file, {results.about('parts')['summary']['bound']}")
     figure.legend(loc="outside upper center", ncols=len(PARTS), frameon=False)
     return figure
 
