@@ -7,7 +7,7 @@ tree (histograms; the column `other objects` says how much), ROOT files for thei
 
 `python -m benchmarks.scoreboard [NAME…] [--bound BOUND]… [--only COLUMN…]` measures files whose name holds one of
 the words, at these bounds, and replaces their rows in the results; `--only` keeps all other columns of a row that
-is stored already, so that new variants need not wait for old rivals.
+is stored already, so that new variants need not wait for old rivals (all `peers` are measured together).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import awkward as ak
 import numpy as np
 import pytest
 
@@ -11,8 +12,10 @@ pytest.importorskip("pysz", reason="pysz (SZ3) is not installed")
 pytest.importorskip("zfpy", reason="zfpy is not installed")
 peers = pytest.importorskip("benchmarks.peers", reason="benchmarks/ is not on the path")
 
+from benchmarks import realroot
 from benchmarks.columns import Column
 from benchmarks.packers import lossless
+from benchmarks.sources import Tree
 
 ROWS = 3000
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "rel=1e-6", "abs=1e-2", "abs=1e-5", "bits=10"]
@@ -76,3 +79,17 @@ def test_a_peer_without_means_has_no_size() -> None:
     assert found["sz3"] is None
     assert found["zfp"] is None
     assert found["round+xz"] is not None
+
+
+@pytest.mark.parametrize("bound", ["lossless", "rel=1e-3", "abs=1e-2"])
+def test_root_itself_keeps_the_bound(bound: str) -> None:
+    """`realroot.size` raises when what ROOT reads back misses it."""
+    if why := realroot.missing():
+        pytest.skip(why)
+    found = {name: ak.Array(values) for name, values in columns().items() if values.dtype != np.float16}
+    found = {name: array for name, array in found.items() if len(array) == ROWS}
+    lengths = np.arange(ROWS) % 3
+    found["jagged"] = ak.unflatten(np.linspace(1, 9, lengths.sum()).astype(np.float32), lengths)
+    size = realroot.size([Tree("t", list(found.items()), [])], lambda _tree, _branch: bound)
+    assert size is not None
+    assert size > 0
