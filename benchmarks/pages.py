@@ -101,6 +101,10 @@ def standing() -> list[str]:
     """The summary of the scoreboard in words."""
     summary = results.about("scoreboard").get("summary", {})
     out = []
+    if missing := summary.get("rows with ROOT files alone as rivals"):
+        out.append(
+            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT's rivals are measured so far."
+        )
     for name in variants.NAMES:
         over = [
             summary.get(f"{name}: median over {rival} at rel=1e-3", "–")

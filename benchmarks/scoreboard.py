@@ -114,6 +114,7 @@ def ratio(size: int | None, other: int | None) -> float | None:
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """What the project wants to reach, and where it stands, for each variant."""
     out: dict[str, Any] = {"files": len({row["file"] for row in rows}), "rows": len(rows)}
+    out["rows with ROOT files alone as rivals"] = sum(row[peers.NAMES[0]] is None for row in rows)
     middle = [row for row in rows if row["bound"] == "rel=1e-3"]
     first = variants.NAMES[0]
     for name in variants.NAMES:
