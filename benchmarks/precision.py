@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,7 +106,6 @@ def main() -> None:
     for arguments in captured(path):
         axes, _, _, training, *_ = arguments
         for name, way in WAYS:
-            started = time.perf_counter()
             with changed(**way):
                 _, bits = fit.fit(*arguments[:4])
             total = float(bits.sum())
@@ -116,7 +114,6 @@ def main() -> None:
                     "networks": name,
                     "bits per row": round(total, 2),
                     "more than as it is": round(total - rows[0]["bits per row"], 2) if rows else 0.0,
-                    "seconds": round(time.perf_counter() - started),
                 }
             )
             print(rows[-1], file=sys.stderr)
