@@ -15,8 +15,8 @@ import baler_root
 from baler_root import learning
 from baler_root.errors import ConfigError
 from baler_root.learning import BUCKETS, _information, _parents
-from baler_root.train.axes import fit_axis
-from baler_root.train.fit import Training
+from baler_root.training.axes import fit_axis
+from baler_root.training.fit import Training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 

@@ -23,8 +23,8 @@ from baler_root.pages import Cell
 from baler_root.quantiser import Quantised
 from baler_root.rootio.read import SourceTree
 from baler_root.tables import tables_of
-from baler_root.train.axes import fit_axis
-from baler_root.train.training import Training
+from baler_root.training.axes import fit_axis
+from baler_root.training.training import Training
 
 TRAINING = Training()
 
@@ -171,7 +171,7 @@ def _train(
 
     None if nothing is saved.
     """
-    from baler_root.train.fit import fit
+    from baler_root.training.fit import fit
 
     symbols = [sample.quantised(number).symbols for number in members]
     rows = len(symbols[0])
