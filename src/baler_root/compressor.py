@@ -15,12 +15,16 @@ from baler_root.codecs.base import ModelCodec
 from baler_root.config import Rules, build_rules
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
+from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
+from baler_root.model_file import ModelFile, read_model_file
+from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
 from baler_root.planning import TreeJob, plan_tree
 from baler_root.provenance import provenance_of
 from baler_root.registry import get_codec
+from baler_root.reuse import Reuse, reuse
 from baler_root.rootio.read import RootSource, UnreadableBranchError
 from baler_root.statistics import pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
@@ -46,6 +50,8 @@ def compress(
     preset: str | None = None,
     trees: Sequence[str] | None = None,
     codec: str = "classic",
+    model: str | os.PathLike[str] | None = None,
+    detach_model: bool = False,
     cluster_size: int | str = CLUSTER_SIZE,
     jobs: int = 1,
     seed: int = 0,
@@ -59,22 +65,32 @@ def compress(
     wins); `rules` replaces both. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
     `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
     `if __name__ == "__main__":` guard). The codec `conditional` trains models first, with this `seed` (it needs
-    torch: `pip install "baler-root[train]"`); they become part of the file. Every value is decoded and checked
-    before `target` gets its name.
+    torch: `pip install "baler-root[train]"`); they become part of the file.
 
-    Raises SourceError, ConfigError, OutputError, KeyInFileError or UnknownCodecError; nothing is left then.
+    `model` is a `.balermodel` file that `train` made from similar files: its models are used where they make the
+    file smaller, whatever `codec` says, and no torch is needed. They become part of the file too, or with
+    `detach_model` are referred to: `open` looks for them beside the file, where they are now, and in the folders of
+    the environment variable BALER_ROOT_MODELS. `notes` of the result say what was not used, and why.
+
+    Every value is decoded and checked before `target` gets its name.
+
+    Raises SourceError, ConfigError, OutputError, KeyInFileError, UnknownCodecError, or FormatError (of `model`);
+    nothing is left then.
     """
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
     get_codec(codec)
+    if detach_model and model is None:
+        raise ConfigError("--detach-model (detach_model=True) is for the models of a file: name it with --model")
+    models = None if model is None else read_model_file(model)
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
     skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             return _compress(
-                os.fspath(source), Path(target), rules, trees, codec, cluster_size, jobs, seed, overwrite,
-                skip_unsupported, skip, progress,
+                os.fspath(source), Path(target), rules, trees, codec, models, detach_model, cluster_size, jobs, seed,
+                overwrite, skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
             if not skip_unsupported or (error.tree, error.branch) in skip:
@@ -88,6 +104,8 @@ def _compress(
     rules: Rules,
     trees: Sequence[str] | None,
     codec: str,
+    models: ModelFile | None,
+    detach: bool,
     cluster_size: int | str,
     jobs: int,
     seed: int,
@@ -120,12 +138,23 @@ def _compress(
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
         used = codec
-        if isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, seed, progress):
+        detached: tuple[Detached, ...] = ()
+        reused = Reuse() if models is None else reuse(work, models, detach)
+        if models is not None:
+            used = "conditional" if reused.used else "classic"
+            if detach:
+                detached = reused.detached(hint_of(models.path, target))
+            else:
+                for number, stored in enumerate(reused.used.values()):
+                    writer.write_block(BlockKind.MODEL, stored.data, number)
+        elif isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, seed, progress):
             used = "classic"
-            for job in work:
-                job.plan = replace(job.plan, codec=used)
+        for job in work:
+            job.plan = replace(job.plan, codec=used)
         done, copied = 0, False
-        schema = Manifest(tuple(job.stored().emptied() for job in work), (used,)).pack()
+        schema = Manifest(
+            tuple(job.stored().emptied() for job in work), (used,), detached=detached
+        ).pack()
         for tree, cluster, encoded in _encode_all(work, pool, ahead=2 * jobs):
             for group, page in enumerate(encoded.pages):
                 writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
@@ -142,7 +171,9 @@ def _compress(
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(job.stacked_records()), tree)
         if blob:
             writer.write_block(BlockKind.OBJECTS, pack_bytes(blob))
-        provenance = provenance_of(root, rules, trees, codec, cluster_size, skipped)
+        provenance = provenance_of(root, rules, trees, used if models else codec, cluster_size, skipped)
+        if models is not None:
+            provenance["model"] = models.name
 
         def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
@@ -153,12 +184,13 @@ def _compress(
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance=provenance,
+                detached=detached,
             )
 
         parts = writer.finish(manifest)
         size = target.stat().st_size
         source_size = root.size
-    return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped)
+    return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped, reused.notes)
 
 
 def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> int:
@@ -226,6 +258,7 @@ def _summarise(
     parts: dict[str, int],
     work: Sequence[TreeJob],
     skipped: Sequence[tuple[str, str]],
+    notes: Sequence[str],
 ) -> Summary:
     trees = []
     for job in work:
@@ -240,4 +273,6 @@ def _summarise(
             )
         )
     raw = sum(branch.raw_size for tree in trees if tree.same_as is None for branch in tree.branches)
-    return Summary(source, str(target), source_size, size, raw, seconds, parts, tuple(trees), tuple(skipped))
+    return Summary(
+        source, str(target), source_size, size, raw, seconds, parts, tuple(trees), tuple(skipped), tuple(notes)
+    )

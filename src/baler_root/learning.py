@@ -87,9 +87,27 @@ def learn(
     entries = source.schema.num_entries
     if entries < MIN_ROWS:
         return plan, []
+    check_torch()
+    sample = take_sample([(source, plan)])
+    return learn_from(sample, source, plan, max(lengths), entries, seed, progress)
+
+
+def check_torch() -> None:
+    """Raise ConfigError, with the line that installs it, where torch is missing."""
     if find_spec("torch") is None:
         raise ConfigError("training needs torch, which is not installed: pip install 'baler-root[train]'")
-    sample = _sample(source, plan)
+
+
+def learn_from(
+    sample: Sample,
+    source: SourceTree,
+    plan: Plan,
+    cluster: int,
+    entries: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> tuple[Plan, list[bytes]]:
+    """The same from a sample of trees like `source`, which have so many `entries`, and `cluster` of them at a time."""
     runs = _runs(sample)
     groups: list[int] = []
     models: list[GroupModel] = []
@@ -97,7 +115,7 @@ def learn(
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
         if first < start:
-            groups += plan_groups(sample.values[first:start], sample.entries, max(lengths))
+            groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             trained = _train(source, sample, members, entries / sample.entries, seed, progress)
             if trained is not None:
@@ -106,25 +124,34 @@ def learn(
                 blobs.append(data)
                 groups.append(stop - start)
             else:
-                groups += plan_groups(sample.values[start:stop], sample.entries, max(lengths))
+                groups += plan_groups(sample.values[start:stop], sample.entries, cluster)
         first = stop
     return replace(plan, groups=tuple(groups), models=tuple(models)), blobs
 
 
-def _sample(source: SourceTree, plan: Plan) -> Sample:
-    """Symbols of all columns of some ranges of entries, as if they were one cluster."""
-    entries = source.schema.num_entries
-    wanted = max(1, min(entries, int(SAMPLE_SIZE / max(source.entry_size, 1e-9))))
-    count = 1 if wanted == entries else SAMPLE_RANGES
-    starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
-    columns = plan.columns
-    parts = []
-    for start in starts:
-        stop = min(entries, start + max(1, wanted // count))
-        parts.append(flatten(plan, columns, source.read(plan.schema.stored(), start, stop)))
+def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
+    """Symbols of all columns of some ranges of entries, as if they were one cluster.
+
+    Several trees have the same columns in the same order, and give in proportion to their entries.
+    """
+    plan = sources[0][1]
+    total = sum(source.schema.num_entries for source, _ in sources)
+    size = max(source.entry_size for source, _ in sources)
+    share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
+    parts, sampled = [], 0
+    for source, own in sources:
+        entries = source.schema.num_entries
+        wanted = min(entries, max(1, int(share * entries))) if entries else 0
+        count = 1 if wanted == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
+        starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
+        for start in starts if wanted else ():
+            stop = min(entries, start + max(1, wanted // count))
+            parts.append(flatten(own, own.columns, source.read(own.schema.stored(), start, stop)))
+        sampled += wanted
     originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    columns = plan.columns
     cells, _ = make_cells(plan, columns, originals)
-    return Sample(columns, originals, cells, min(entries, wanted), tables_of(columns, originals))
+    return Sample(columns, originals, cells, sampled, tables_of(columns, originals))
 
 
 def _runs(sample: Sample) -> list[tuple[int, int, list[int]]]:

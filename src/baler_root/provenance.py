@@ -38,6 +38,21 @@ def provenance_of(
     }
 
 
+def provenance_of_models(
+    roots: Sequence[RootSource], rules: Rules, trees: Sequence[str] | None, seed: int
+) -> Json:
+    """What models were trained on and how; the same for the same input and configuration."""
+    from baler_root import __version__
+
+    return {
+        "rules": rules.to_json(),
+        "seed": seed,
+        "sources": [{"name": Path(r.path).name, "size": r.size, "uuid": r.uuid} for r in roots],
+        "trees": None if trees is None else list(trees),
+        "versions": {"baler_root": __version__, **_versions("awkward", "numpy", "torch", "uproot")},
+    }
+
+
 def _versions(*names: str) -> dict[str, str]:
     from importlib.metadata import version
 

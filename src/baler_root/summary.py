@@ -63,6 +63,8 @@ class Summary:
     trees: tuple[TreeSummary, ...]
     skipped: tuple[tuple[str, str], ...] = ()
     """What was not carried: name and cause."""
+    notes: tuple[str, ...] = ()
+    """What else is worth knowing: models that were not used, and why."""
 
 
 def summarise_branches(

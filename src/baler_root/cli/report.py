@@ -51,6 +51,8 @@ def _lines(summary: Summary, branches: Sequence[BranchSummary]) -> Iterator[tupl
     yield "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s ({size_text(summary.raw_size)} in memory)"
     for name, cause in summary.skipped:
         yield "left out", f"{name}: {cause}"
+    for note in summary.notes:
+        yield "note", note
 
 
 def _tree_text(tree: TreeSummary, summary: Summary) -> str:
