@@ -81,7 +81,9 @@ def compress(
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
     get_codec(codec)
     if detach_model and model is None:
-        raise ConfigError("--detach-model (detach_model=True) is for the models of a file: name it with --model")
+        raise ConfigError(
+            "--detach-model (detach_model=True) is for the models of a file: name it with --model"
+        )
     models = None if model is None else read_model_file(model)
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
@@ -152,9 +154,7 @@ def _compress(
         for job in work:
             job.plan = replace(job.plan, codec=used)
         done, copied = 0, False
-        schema = Manifest(
-            tuple(job.stored().emptied() for job in work), (used,), detached=detached
-        ).pack()
+        schema = Manifest(tuple(job.stored().emptied() for job in work), (used,), detached=detached).pack()
         for tree, cluster, encoded in _encode_all(work, pool, ahead=2 * jobs):
             for group, page in enumerate(encoded.pages):
                 writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
@@ -190,7 +190,9 @@ def _compress(
         parts = writer.finish(manifest)
         size = target.stat().st_size
         source_size = root.size
-    return _summarise(source, target, source_size, size, time.perf_counter() - started, parts, work, skipped, reused.notes)
+    return _summarise(
+        source, target, source_size, size, time.perf_counter() - started, parts, work, skipped, reused.notes
+    )
 
 
 def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> int:
@@ -274,5 +276,14 @@ def _summarise(
         )
     raw = sum(branch.raw_size for tree in trees if tree.same_as is None for branch in tree.branches)
     return Summary(
-        source, str(target), source_size, size, raw, seconds, parts, tuple(trees), tuple(skipped), tuple(notes)
+        source,
+        str(target),
+        source_size,
+        size,
+        raw,
+        seconds,
+        parts,
+        tuple(trees),
+        tuple(skipped),
+        tuple(notes),
     )

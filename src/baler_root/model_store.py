@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from threading import Lock
 from typing import TypeAlias
@@ -113,6 +114,13 @@ def hint_of(model: str, target: Path) -> str:
     except ValueError:  # another drive
         return name
     return name if path.startswith("../..") or Path(path).is_absolute() else path
+
+
+def moved(model: Detached, source: str, target: Path) -> Detached:
+    """The same reference for the file `target`, as `source` has it."""
+    if "://" in source or source.startswith("<") or "\0" in model.file:
+        return model
+    return replace(model, file=hint_of(os.path.normpath(Path(source).parent / model.file), target))
 
 
 def _listed(places: Places) -> list[str]:

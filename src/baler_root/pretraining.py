@@ -95,11 +95,13 @@ def train(
         jobs = [plan_tree(roots[0], key, rules, "conditional", "64 MB", {}) for key in keys]
         rules.check_used(job.plan.schema for job in jobs)
         for job in jobs:
-            alike = _open_all(roots, job.source, job.plan, trees)
+            alike = _open_all(roots, job.source, job.plan)
             entries = sum(source.schema.num_entries for source, _ in alike)
             path = job.plan.schema.path
             if entries < MIN_ROWS:
-                notes.append(f"tree {path!r}: {entries} entries; at least {MIN_ROWS} are needed to learn from")
+                notes.append(
+                    f"tree {path!r}: {entries} entries; at least {MIN_ROWS} are needed to learn from"
+                )
                 continue
             sample = take_sample(alike)
             plan, blobs = learn_from(sample, job.source, job.plan, entries, entries, seed, progress)
@@ -119,7 +121,7 @@ def train(
         provenance = provenance_of_models(roots, rules, trees, seed)
     size = write_model_file(target, models, provenance, overwrite)
     return TrainingSummary(
-        tuple(map(os.fspath, paths)), os.fspath(target), size, learned_from, time.perf_counter() - started,
+        tuple(os.fspath(path) for path in paths), os.fspath(target), size, learned_from, time.perf_counter() - started,
         tuple(map(_told, models)), tuple(notes),
     )  # fmt: skip
 
@@ -134,9 +136,7 @@ def _newest_cycles(root: RootSource, trees: Sequence[str] | None) -> list[str]:
     return list(newest.values())
 
 
-def _open_all(
-    roots: Sequence[RootSource], first: SourceTree, plan: Plan, trees: Sequence[str] | None
-) -> list[tuple[SourceTree, Plan]]:
+def _open_all(roots: Sequence[RootSource], first: SourceTree, plan: Plan) -> list[tuple[SourceTree, Plan]]:
     """The same tree in all files; raises ConfigError naming what differs."""
     path = first.schema.path
     path = first.schema.path
@@ -213,4 +213,6 @@ def _told(stored: StoredModel) -> TrainedModel:
 
 
 def _listed(paths: Sequence[str | os.PathLike[str]]) -> str:
-    return ", ".join(map(os.fspath, paths[:3])) + (f" and {len(paths) - 3} more" if len(paths) > 3 else "")
+    return ", ".join(os.fspath(path) for path in paths[:3]) + (
+        f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    )

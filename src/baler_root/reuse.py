@@ -85,6 +85,9 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
     if not fits:
         raise ConfigError(f"{file.path}: no model fits: {'; '.join(problems)}")
     out.notes = [f"{file.name}: {note}" for note in [*problems, *out.notes]]
+    if out.used and detach:
+        names = ", ".join(f"{digest.hex()[:12]}…" for digest in out.used)
+        out.notes.append(f"{file.name} is needed to read the file: keep it (model {names})")
     return out
 
 
@@ -98,8 +101,9 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     """Which columns of the tree a model knows, and why others are left out."""
     plan = job.plan
     columns, bounds = plan.columns, bounds_of(plan)
-    places = {
-        (plan.schema.path_of(c.branch), c.field, c.role): number for number, c in reversed([*enumerate(columns)])
+    places: dict[tuple[str, str, str], int] = {
+        (plan.schema.path_of(c.branch), c.field, c.role): number
+        for number, c in reversed([*enumerate(columns)])
     }
     tables = tables_of(columns, flatten(plan, columns, job.source.sample))
     found: dict[int, int] = {}
@@ -154,7 +158,9 @@ def _streams(model: Model, numbers: Mapping[int, int]) -> list[int]:
     """The columns, by number in the model, whose network has all that it asks for."""
     there = set(numbers.values())
     return sorted(
-        at for at in there if (net := model.columns[at].conditional) is not None and there.issuperset(net.parents)
+        at
+        for at in there
+        if (net := model.columns[at].conditional) is not None and there.issuperset(net.parents)
     )
 
 
@@ -193,8 +199,9 @@ def _try_out(
             kept.append(replace(match, numbers=numbers))
         elif numbers and not detach:
             notes.append(
-                f"the {match.label} is not used: of about {plain[page].sum() * scale:.0f} bytes it would save "
-                f"{saved}, and take {cost} itself; kept outside (--detach-model) it would pay"
+                f"the {match.label} is not used: it would save about {saved / 1000:.3g} kB of "
+                f"{plain[page].sum() * scale / 1000:.3g}, and take {cost / 1000:.3g} kB itself; kept outside "
+                "(--detach-model) it would pay"
             )
         else:
             ratio = tried[page].sum() / max(1, plain[page].sum())

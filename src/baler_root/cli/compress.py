@@ -70,6 +70,19 @@ def compress(
             help="How columns are coded: classic, or conditional, which learns from the data first (needs torch)."
         ),
     ] = "classic",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Use the models of this .balermodel file (see `baler-root train`) instead of training; no torch needed.",
+        ),
+    ] = None,
+    detach_model: Annotated[
+        bool,
+        typer.Option(
+            "--detach-model", help="Leave the models in their file, which is needed to read the output then."
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the training; same seed, same file.")] = 0,
     cluster_size: Annotated[
         str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
@@ -91,6 +104,8 @@ def compress(
     baler-root compress nano.root nano.baler --preset nanoaod
     baler-root compress in.root out.baler --config rules.toml
     baler-root compress in.root out.baler --codec conditional
+    baler-root compress in.root out.baler --model higgs.balermodel
+    baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
     Unless told otherwise, floating-point branches are kept within a relative
     error of 1e-3. All else is exact: integers, booleans, strings, list
@@ -101,6 +116,10 @@ def compress(
     A glob reaches floating-point branches, but identifiers and weights only
     if it says so itself ('LHE*Weight=rel=1e-4'). A branch spelled out in
     full is bounded whatever it is, integers too.
+
+    Models (--model) are used where they make a file smaller; what is not
+    used is said, and why. They go into the output, so that it can be read
+    alone; with --detach-model many files share them where they lie.
 
     A rules file is TOML; everything in it is optional:
 
@@ -129,6 +148,8 @@ def compress(
                         rules=rules,
                         trees=tree or None,
                         codec=codec,
+                        model=model,
+                        detach_model=detach_model,
                         cluster_size=cluster_size,
                         jobs=jobs,
                         seed=seed,
@@ -152,7 +173,7 @@ def compress(
 
 def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
     """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is done."""
-    sources = [source for text in inputs for source in _expand(text)]
+    sources = [source for text in inputs for source in expand(text)]
     folder = Path(output)
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(("/", os.sep)):
         targets = [output]
@@ -175,7 +196,7 @@ def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
     return list(zip(sources, targets, strict=True))
 
 
-def _expand(text: str) -> list[str]:
+def expand(text: str) -> list[str]:
     """The files a glob names, or the text itself where it is none."""
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]
