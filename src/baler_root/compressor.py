@@ -85,6 +85,8 @@ def compress(
             "--detach-model (detach_model=True) is for the models of a file: name it with --model"
         )
     models = None if model is None else read_model_file(model)
+    if model is not None and Path(model).exists() and Path(model).resolve() == Path(target).resolve():
+        raise ConfigError(f"{os.fspath(target)}: is the model file; name another file as output")
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
     skip: dict[tuple[str, str], str] = {}

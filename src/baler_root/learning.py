@@ -210,7 +210,8 @@ def _train(
     width = next((width for limit, width in WIDTHS if rows * scale < limit), TRAINING.width)
     training = replace(TRAINING, width=width, steps=steps, seed=seed)
     order = np.random.default_rng(seed).permutation(rows)
-    nets, bits = fit(axes, [at[order] for at in places], parents, training, progress)
+    curve: list[int] = []
+    nets, bits = fit(axes, [at[order] for at in places], parents, training, progress, curve)
     plain = [_classic_bits(column) for column in symbols]
     gains = [(one - float(other)) * rows * scale / 8 for one, other in zip(plain, bits, strict=True)]
     costs = [WEIGHT_COST * sum(layer.weight.size for layer in net.layers) for net in nets]
@@ -229,7 +230,13 @@ def _train(
         recipe = sample.quantised(members[number]).recipe.to_bytes()
         name = source.schema.path_of(branch)
         columns.append(ModelColumn(name, recipe, axes[number], conditional))
-    about = {"rows": rows, "steps": training.steps, "seed": seed, "bits": round(float(bits[keep].sum()), 3)}
+    about: dict[str, Any] = {
+        "rows": rows,
+        "steps": training.steps,
+        "seed": seed,
+        "bits": round(float(bits[keep].sum()), 3),
+    }
+    about["curve"] = curve
     model = Model(tuple(columns), about)
     data = model.to_bytes()
     if sum(gain for gain, kept in zip(gains, keep, strict=True) if kept) < MARGIN * len(data):

@@ -58,6 +58,15 @@ class ModelStore(Mapping[bytes, bytes]):
                 self._found[digest] = self._search(self.detached[digest])
             return self._found[digest]
 
+    def references(self, target: Path) -> tuple[Detached, ...]:
+        """What the file `target` must say of the models that are in other files: where they were found, if they were."""
+        return tuple(
+            replace(model, file=hint_of(self._found[digest][0], target))
+            if digest in self._found
+            else moved(model, self._beside, target)
+            for digest, model in self.detached.items()
+        )
+
     def _search(self, wanted: Detached) -> tuple[str, bytes]:
         tried: list[str] = []
         for place in self._candidates(wanted):
@@ -86,7 +95,7 @@ class ModelStore(Mapping[bytes, bytes]):
         out: list[str] = []
         for place in self._places:
             out += sorted(map(str, Path(place).glob(f"*{SUFFIX}"))) if Path(place).is_dir() else [place]
-        hints = [hint for hint in (name, wanted.file) if hint and "\0" not in hint]
+        hints = [hint for hint in (name, wanted.file) if _is_near(hint)]
         if "://" in self._beside:
             out += [f"{self._beside.rpartition('/')[0]}/{name}"] if hints else []
         elif not self._beside.startswith("<"):
@@ -121,6 +130,12 @@ def moved(model: Detached, source: str, target: Path) -> Detached:
     if "://" in source or source.startswith("<") or "\0" in model.file:
         return model
     return replace(model, file=hint_of(os.path.normpath(Path(source).parent / model.file), target))
+
+
+def _is_near(hint: str) -> bool:
+    """Whether a hint is a path that a writer may give: a file must not send its readers anywhere else."""
+    parts = PurePosixPath(hint).parts
+    return bool(parts) and not set("\0\\:") & set(hint) and parts[0] != "/" and ".." not in parts[1:]
 
 
 def _listed(places: Places) -> list[str]:

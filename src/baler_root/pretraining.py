@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from baler_root.model_file import StoredModel, write_model_file
 from baler_root.planning import plan_tree
 from baler_root.provenance import provenance_of_models
 from baler_root.reuse import bounds_of
-from baler_root.rootio.read import RootSource, SourceTree
+from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError
 
 Key = tuple[str, str, str]
 """Branch path, field and role of a column."""
@@ -86,44 +86,76 @@ def train(
     if any(Path(path).exists() and Path(path).resolve() == Path(target).resolve() for path in paths):
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
     check_torch()
-    models: list[StoredModel] = []
-    notes: list[str] = []
-    learned_from = 0
-    with ExitStack() as stack:
-        roots = [stack.enter_context(RootSource(path)) for path in paths]
-        keys = _newest_cycles(roots[0], trees)
-        jobs = [plan_tree(roots[0], key, rules, "conditional", "64 MB", {}) for key in keys]
-        rules.check_used(job.plan.schema for job in jobs)
-        for job in jobs:
-            alike = _open_all(roots, job.source, job.plan)
-            entries = sum(source.schema.num_entries for source, _ in alike)
-            path = job.plan.schema.path
-            if entries < MIN_ROWS:
-                notes.append(
-                    f"tree {path!r}: {entries} entries; at least {MIN_ROWS} are needed to learn from"
-                )
-                continue
-            sample = take_sample(alike)
-            plan, blobs = learn_from(sample, job.source, job.plan, entries, entries, seed, progress)
-            if not blobs:
-                notes.append(
-                    f"tree {path!r}: nothing was found that would pay for its own bytes: the columns tell too little "
-                    "about each other, or their tables have too few rows; more files may help"
-                )
-                continue
-            learned_from += entries
-            models += [
-                StoredModel.of(path, _known_columns(plan, entry), data)
-                for entry, data in zip(plan.models, blobs, strict=True)
-            ]
-        if not models:
-            raise ConfigError(f"{_listed(paths)}: no model: " + "; ".join(notes))
-        provenance = provenance_of_models(roots, rules, trees, seed)
-    size = write_model_file(target, models, provenance, overwrite)
+    skip: dict[tuple[str, str], str] = {}
+    while True:
+        try:
+            with ExitStack() as stack:
+                roots = [stack.enter_context(RootSource(path)) for path in paths]
+                learned = _learn(roots, rules, trees, seed, skip, progress)
+                provenance = provenance_of_models(roots, rules, trees, seed)
+            break
+        except UnreadableBranchError as error:
+            if (error.tree, error.branch) in skip:
+                raise
+            skip[error.tree, error.branch] = error.why
+    if not learned.models:
+        raise ConfigError(f"{_listed(paths)}: no model: {'; '.join(learned.notes)}")
+    size = write_model_file(target, learned.models, provenance, overwrite)
+    notes = [f"{tree}: {branch} left out: {why}" for (tree, branch), why in skip.items()] + learned.notes
     return TrainingSummary(
-        tuple(os.fspath(path) for path in paths), os.fspath(target), size, learned_from, time.perf_counter() - started,
-        tuple(map(_told, models)), tuple(notes),
-    )  # fmt: skip
+        tuple(os.fspath(path) for path in paths),
+        os.fspath(target),
+        size,
+        learned.entries,
+        time.perf_counter() - started,
+        tuple(map(_told, learned.models)),
+        tuple(notes),
+    )
+
+
+@dataclass(slots=True)
+class _Learned:
+    models: list[StoredModel] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    entries: int = 0
+
+
+def _learn(
+    roots: Sequence[RootSource],
+    rules: Rules,
+    trees: Sequence[str] | None,
+    seed: int,
+    skip: dict[tuple[str, str], str],
+    progress: Progress | None,
+) -> _Learned:
+    """Models of each tree of the first file, from all files."""
+    out = _Learned()
+    keys = _newest_cycles(roots[0], trees)
+    jobs = [plan_tree(roots[0], key, rules, "conditional", "64 MB", skip) for key in keys]
+    rules.check_used(job.plan.schema for job in jobs)
+    for job in jobs:
+        alike = _open_all(roots, job.source, job.plan, skip)
+        entries = sum(source.schema.num_entries for source, _ in alike)
+        path = job.plan.schema.path
+        if entries < MIN_ROWS:
+            out.notes.append(
+                f"tree {path!r}: {entries} entries; at least {MIN_ROWS} are needed to learn from"
+            )
+            continue
+        sample = take_sample(alike)
+        plan, blobs = learn_from(sample, job.source, job.plan, entries, entries, seed, progress)
+        if not blobs:
+            out.notes.append(
+                f"tree {path!r}: nothing was found that would pay for its own bytes: the columns tell too little "
+                "about each other, or their tables have too few rows; more files may help"
+            )
+            continue
+        out.entries += entries
+        out.models += [
+            StoredModel.of(path, _known_columns(plan, entry), data)
+            for entry, data in zip(plan.models, blobs, strict=True)
+        ]
+    return out
 
 
 def _newest_cycles(root: RootSource, trees: Sequence[str] | None) -> list[str]:
@@ -136,9 +168,10 @@ def _newest_cycles(root: RootSource, trees: Sequence[str] | None) -> list[str]:
     return list(newest.values())
 
 
-def _open_all(roots: Sequence[RootSource], first: SourceTree, plan: Plan) -> list[tuple[SourceTree, Plan]]:
+def _open_all(
+    roots: Sequence[RootSource], first: SourceTree, plan: Plan, skip: dict[tuple[str, str], str]
+) -> list[tuple[SourceTree, Plan]]:
     """The same tree in all files; raises ConfigError naming what differs."""
-    path = first.schema.path
     path = first.schema.path
     out = [(first, plan)]
     wanted = _described(plan)
@@ -146,7 +179,7 @@ def _open_all(roots: Sequence[RootSource], first: SourceTree, plan: Plan) -> lis
         key = next((k for k in _newest_cycles(root, None) if k.rpartition(";")[0] == path), None)
         if key is None:
             raise ConfigError(f"{root.path}: has no tree {path!r}, which {roots[0].path} has; {_ALIKE}")
-        source = root.open_tree(key)
+        source = root.open_tree(key, {branch: why for (tree, branch), why in skip.items() if tree == path})
         source.sample.clear()
         own = replace(plan, schema=source.schema)
         found = _described(own)

@@ -25,7 +25,7 @@ from baler_root.container.manifest import Block, Manifest, StoredTree
 from baler_root.container.read import PageId, open_container
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import CorruptFileError, FormatError, MissingModelError, UnknownCodecError
-from baler_root.model_store import ModelStore, Places, moved
+from baler_root.model_store import ModelStore, Places
 from baler_root.pages import Page
 from baler_root.registry import codec_with
 from baler_root.statistics import RECORD, digest_of, pack_statistics, unknown_record
@@ -108,7 +108,7 @@ def _recover(
                 blocks=tuple(written),
                 superseded=tuple(superseded),
                 provenance={**schema.provenance, "recovered": True},
-                detached=tuple(moved(model, file.name, target) for model in models.detached.values()),
+                detached=models.references(target),
             )
 
         writer.finish(manifest)

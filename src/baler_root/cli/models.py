@@ -39,6 +39,9 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     told = [say(model[name]) for name, say in _HISTORY.items() if isinstance(model.get(name), int | float)]
     if told:
         yield Text(f"  trained on {', '.join(told)}")
+    curve = model.get("curve")
+    if isinstance(curve, list) and curve:
+        yield Text(f"  bits per row of all columns while it learned: {' → '.join(map(str, curve))}")
     yield _networks(model["architecture"])
 
 

@@ -23,6 +23,8 @@ OUTPUT_LIMIT = 1 << 15
 
 WEIGHT_LIMIT = 127
 
+CURVE_POINTS = 8
+
 
 def fit(
     axes: Sequence[Axis],
@@ -30,14 +32,16 @@ def fit(
     parents: Sequence[Sequence[int]],
     training: Training,
     progress: Callable[[int, int], None] | None = None,
+    curve: list[int] | None = None,
 ) -> tuple[list[FixedPointNet], NDArray[np.float64]]:
     """A network for each column, and the bits per value that it needs on rows it has not seen.
 
     `places`: positions on the axes, one array of equal length per column; `parents`: columns before each one.
+    `curve` gets a few points of the loss, in bits per row.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
-        return _fit(axes, places, parents, training, progress)
+        return _fit(axes, places, parents, training, progress, curve)
 
 
 def _fit(
@@ -46,6 +50,7 @@ def _fit(
     parents: Sequence[Sequence[int]],
     training: Training,
     progress: Callable[[int, int], None] | None,
+    curve: list[int] | None,
 ) -> tuple[list[FixedPointNet], NDArray[np.float64]]:
     rows = len(places[0])
     codes = torch.from_numpy(np.stack([axis.codes[at] for axis, at in zip(axes, places, strict=True)]))
@@ -68,6 +73,8 @@ def _fit(
         high = torch.stack([e[i + 1] for e, i in zip(edges, chosen, strict=True)]).float()
         return inputs.transpose(1, 2), low, high
 
+    points = max(1, training.steps // CURVE_POINTS)
+    since: list[float] = []
     for step in range(training.steps):
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 50)
@@ -79,6 +86,10 @@ def _fit(
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
+        since.append(float(loss.detach()))
+        if curve is not None and (step + 1) % points == 0:
+            curve.append(round(sum(since) / len(since)))
+            since.clear()
         if progress is not None:
             progress(step + 1, training.steps)
     with torch.no_grad():
