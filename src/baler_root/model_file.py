@@ -62,7 +62,9 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
             return _read(container)
     except FormatError as error:
         text = str(error).replace("not a .baler file", "not a .balermodel file")
-        raise type(error)(f"{text} (as a model; `baler-root train` makes model files)") from None
+        raise type(error)(
+            f"{text} (a model file: copy it again, or make one with `baler-root train`)"
+        ) from None
 
 
 def _read(container: Container) -> ModelFile:

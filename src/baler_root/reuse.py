@@ -50,6 +50,8 @@ class Match:
     """The model's number of each column of the tree."""
     problems: list[str]
     """What does not fit."""
+    other_bound: bool = False
+    """Whether most columns are asked for with another bound than in training."""
 
     @property
     def label(self) -> str:
@@ -60,11 +62,12 @@ class Match:
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
     """Give each job the models that make its tree smaller; with `detach` their own bytes count for nothing.
 
-    Raises ConfigError where no column of any tree fits any model.
+    Raises ConfigError where no column of any tree fits any model, or none is used and most bounds are others.
     """
     out = Reuse()
+    strangers: list[str] = []
     problems: list[str] = []
-    fits = False
+    fits = other_bound = False
     for job in jobs:
         path = job.plan.schema.path
         if job.same_as is not None:
@@ -72,18 +75,19 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
         known = [stored for stored in file.models if stored.trained.tree == path]
         if not known:
             trees = ", ".join(dict.fromkeys(repr(stored.trained.tree) for stored in file.models))
-            problems.append(f"tree {path!r} is none of those it was trained on ({trees})")
+            strangers.append(f"tree {path!r} is none of those it was trained on ({trees})")
             continue
         matches = [_match(job, stored) for stored in known]
         problems += [f"{path}: {problem}" for match in matches for problem in match.problems]
         fitting = [match for match in matches if _streams(match.stored.model, match.numbers)]
         fits = fits or bool(fitting)
+        other_bound = other_bound or any(match.other_bound for match in matches)
         if fitting and job.lengths:
             job.plan, kept, notes = _try_out(job, _apart(fitting, problems), detach)
             out.used.update({stored.trained.digest: stored for stored in kept})
             out.notes += notes
-    if not fits:
-        raise ConfigError(f"{file.path}: no model fits: {'; '.join(problems)}")
+    if not fits or (other_bound and not out.used):
+        raise ConfigError(f"{file.path}: no model fits: {'; '.join([*strangers, *problems, *out.notes])}")
     out.notes = [f"{file.name}: {note}" for note in [*problems, *out.notes]]
     if out.used and detach:
         names = ", ".join(f"{digest.hex()[:12]}…" for digest in out.used)
@@ -145,7 +149,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     ]
     if lost and problems:
         problems[-1] += f"; without these nothing is known of {_named(lost)}"
-    return Match(stored, found, problems)
+    return Match(stored, found, problems, sum(map(len, other_bound.values())) > len(found))
 
 
 def _named(columns: Sequence[KnownColumn]) -> str:
