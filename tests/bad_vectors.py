@@ -539,6 +539,55 @@ bad(
     page(1, total(b"\x01\0\0", b"\x09")),
 )
 
+# ---- formulas
+
+
+def formula(entry: bytes, symbols: bytes = _classic(b"")) -> bytes:
+    """A page of one column that is a formula."""
+    return _paged(b"\x04" + N + entry, symbols)
+
+
+PLAIN = struct.pack("<dd", 1.0, 0.0)
+
+bad(
+    "formula-unknown",
+    "a function that is none",
+    "unknown function 7",
+    page(1, formula(b"\7" + PLAIN + b"\1\0\0\0")),
+)
+bad(
+    "formula-few",
+    "energy of two columns",
+    "energy of 2 columns",
+    page(1, formula(b"\6" + PLAIN + b"\2\0\0\0\0")),
+)
+bad(
+    "formula-none",
+    "a formula of nothing",
+    "a formula of 0 columns",
+    page(1, formula(b"\0" + PLAIN + b"\0\0\0")),
+)
+bad(
+    "formula-infinite",
+    "an infinite scale",
+    "times inf",
+    page(1, formula(b"\0" + struct.pack("<dd", np.inf, 0.0) + b"\1\0\0\0")),
+)
+bad("formula-itself", "a formula of itself", "not like it", page(1, formula(b"\0" + PLAIN + b"\1\1\0\0")))
+bad("formula-beyond", "a formula of no column", "not there", page(1, formula(b"\0" + PLAIN + b"\1\x7f\0\0")))
+bad(
+    "formula-drop",
+    "more bits dropped than there are",
+    "bits dropped",
+    page(1, formula(b"\0" + PLAIN + b"\1\0\x63\1\0")),
+)
+bad(
+    "formula-steps",
+    "steps of three bytes",
+    "steps of 3 bytes",
+    page(1, formula(b"\0" + PLAIN + b"\1\0\1\3\0")),
+)
+
 # ---- the codec `conditional`
 
 

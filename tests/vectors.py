@@ -37,7 +37,7 @@ from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
 from baler_root.pages import Page
 from baler_root.reader import open_file
-from baler_root.relations import Sum
+from baler_root.relations import Derived, Formula, Sum
 from baler_root.schema import Branch, Tree
 from baler_root.statistics import pack_statistics
 from baler_root.tables import find_tables
@@ -67,6 +67,7 @@ class Source:
     same_as: int | None = None
     sums: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Columns that are sums of others: sign and column of each term."""
+    formulas: dict[int, Derived] = field(default_factory=dict)
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
 
@@ -89,7 +90,7 @@ class Source:
             for c in columns
             if c.has_values
         )
-        relations = {number: Sum(terms) for number, terms in self.sums.items()}
+        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.formulas
         return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
 
 
@@ -507,6 +508,54 @@ def sums(target: Path) -> Made:
     return write_trees(target, Source("Events", branches, bounds, groups=(2, 5, 2), sums=terms))
 
 
+def formulas(target: Path) -> Made:
+    """Columns that are formulas of earlier and later ones, every function, with and without residual, outliers."""
+    rng = np.random.default_rng(23)
+    rows = 150
+    pt, m = rng.exponential(30, (2, rows)) + 1
+    eta, phi = rng.uniform(-4, 4, rows), rng.uniform(-3.2, 3.2, rows)
+    pt, eta, phi, m = (x.astype("f4") for x in (pt, eta, phi, m))
+    wide = [x.astype("f8") for x in (pt, eta, phi, m)]
+    p = wide[0] * np.cosh(wide[1])
+    arrays = {
+        "E": np.sqrt(p**2 + wide[3] ** 2).astype("f4"),
+        "p": (1000 * p).astype("f4"),
+        "pt": pt,
+        "eta": eta,
+        "phi": phi,
+        "m": m,
+        "px": (wide[0] * np.cos(wide[2])).astype("f4"),
+        "py": wide[0] * np.sin(wide[2]),
+        "pz": (wide[0] * np.sinh(wide[1])).astype("f4"),
+        "pt2": np.sqrt(wide[0] ** 2 + wide[3] ** 2),
+        "n": rng.integers(-120, 120, rows).astype("i2"),
+        "far": np.zeros(rows, "i4"),
+        "small": np.zeros(rows, "u1"),
+        "on": np.zeros(rows, "?"),
+    }
+    arrays["far"] = (-3 * arrays["n"].astype("i4")) + 7
+    arrays["small"] = np.clip(arrays["n"] + 7, 0, 255).astype("u1")  # moved into the range of its type
+    arrays["on"] = arrays["n"] > 0
+    arrays["p"][[0, 9]] = np.nan, -1.0
+    arrays["px"][5] = -0.0
+    pt[7] = np.inf
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {
+        0: Derived(Formula("energy", (2, 3, 5)), 14),
+        1: Derived(Formula("cosh", (2, 3), 1000.0)),
+        6: Derived(Formula("cos", (2, 4)), 0),
+        7: Derived(Formula("sin", (2, 4)), 43),
+        8: Derived(Formula("sinh", (2, 3)), 14),
+        9: Derived(Formula("norm", (2, 5))),
+        11: Derived(Formula("linear", (10,), -3.0, 7.0)),
+        12: Derived(Formula("linear", (10,), 1.0, 7.0)),
+        13: Derived(Formula("linear", (10,), 0.5)),
+    }
+    bounds = {"E": "rel=1e-3", "p": "rel=1e-2", "py": "rel=1e-3", "pz": "bits=9", "pt2": "rel=1e-2"}
+    bounds |= dict.fromkeys(("pt", "eta"), "rel=1e-3")
+    return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), formulas=derived))
+
+
 def from_root(
     target: Path,
     trees: dict[str, dict[str, Any]],
@@ -552,7 +601,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, detached,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, detached,
     )
 }  # fmt: skip
 
@@ -608,10 +657,14 @@ def _features(page: Page, codec: str) -> set[str]:
     found = {f"codec {codec}"} if codec != "classic" else set()
     specs = []
     for entry in page.entries:
-        if entry.recipe is None or entry.spec is None or entry.outliers is None:
-            found.add("copy" if entry.related is None else "sum")
+        if isinstance(entry.relation, Formula):
+            found.add(f"formula {entry.relation.function}" + (" with residual" if entry.spec else ""))
+        elif entry.sources:
+            found.add("copy" if entry.relation is None else "sum")
+        if entry.spec is not None:
+            specs.append(entry.spec)
+        if entry.related is not None or entry.recipe is None or entry.outliers is None:
             continue
-        specs.append(entry.spec)
         dtype = entry.recipe.dtype
         found.add(f"recipe {entry.recipe.kind}" + ("" if entry.recipe.kind == "exact" else f" {dtype}"))
         found |= {

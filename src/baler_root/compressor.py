@@ -48,6 +48,7 @@ def compress(
     bound: str | None = None,
     branch_bounds: Sequence[str] = (),
     preset: str | None = None,
+    independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
     codec: str = "classic",
     model: str | os.PathLike[str] | None = None,
@@ -62,7 +63,7 @@ def compress(
     """Compress the ROOT file `source` into the new file `target`; returns what it did.
 
     `bound` is the default for floating-point branches, `branch_bounds` are `'pattern=bound'` rules (last match
-    wins); `rules` replaces both. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
+    wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
     `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
     `if __name__ == "__main__":` guard). The codec `conditional` trains models first, with this `seed` (it needs
     torch: `pip install "baler-root[train]"`); they become part of the file.
@@ -78,7 +79,7 @@ def compress(
     nothing is left then.
     """
     if rules is None:
-        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
+        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
     get_codec(codec)
     if detach_model and model is None:
         raise ConfigError(

@@ -51,6 +51,13 @@ def compress(
             metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
         ),
     ] = None,
+    independent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
+        ),
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
@@ -126,6 +133,8 @@ def compress(
     preset = "nanoaod"       # to start from
     default = "rel=1e-3"     # of floating-point branches
     sentinels = \\[-99.5]      # stay exact, besides the usual ones
+    independent = \\["E_*"]    # never recomputed from other branches
+    relations = \\["E = pt * cosh(eta)"]  # besides those that are found
     \\[\\[rules]]                # any number; the last match wins
     branch = "Muon_*"
     bound = "bits=12"
@@ -135,7 +144,9 @@ def compress(
     from baler_root.config import build_rules
 
     with user_errors(UnknownCodecError):
-        rules = build_rules(bound=bound, branch=branch or (), config=config, preset=preset)
+        rules = build_rules(
+            bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
+        )
         jobs_to_do = plan_files(sources, output)
         failed = 0
         done: list[Summary] = []
