@@ -710,7 +710,7 @@ bad_model("models-digest", "another model than is described", "as the manifest s
     _entry(lambda entry: entry.update(sha256="0" * 64)))  # fmt: skip
 bad_model("models-columns", "fewer columns named than the model knows", "2 columns, 1 are named",
     _entry(lambda entry: entry["columns"].pop()))  # fmt: skip
-bad_model("models-names", "a column named by a number", "5 texts expected",
+bad_model("models-names", "a column named by a number", "6 texts expected",
     _entry(lambda entry: entry["columns"][0].__setitem__(0, 7)))  # fmt: skip
 bad_model("models-format", "a model of another format", "of the format",
     _retold(lambda model: model.update(format="baler-root conditional model 0")))  # fmt: skip

@@ -168,7 +168,7 @@ class Reader:
         for about, (name, data) in zip(described, self.models.items(), strict=True):
             need(bytes.fromhex(about["sha256"])[:8] == name, "another model than described")
             need(len(Model(data).columns) == len(about["columns"]), "another number of columns")
-            need(all(list(map(type, names)) == [str] * 5 for names in about["columns"]), "names of a column")
+            need(all(list(map(type, names)) == [str] * 6 for names in about["columns"]), "names of a column")
 
     def clusters(self, number: int) -> Iterator[list[Any]]:
         """The values of all columns of a tree, cluster by cluster."""

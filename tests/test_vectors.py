@@ -156,9 +156,9 @@ def test_model_file_by_the_text() -> None:
     reader.check_models()
     (about,) = reader.manifest["models"]
     assert about["tree"] == "Events"
-    assert [column[:5] for column in about["columns"]] == [
-        ["pt", "", "data", "float32", "rel=0.01"],
-        ["tracks", "", "data", "int32", "lossless"],
+    assert about["columns"] == [
+        ["pt", "", "data", "float32", "rel=0.01", "rel=0.01"],
+        ["tracks", "", "data", "int32", "lossless", "lossless"],
     ]
     schema = json.loads((FORMATS / "manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(reader.manifest, schema)

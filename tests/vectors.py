@@ -168,10 +168,11 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
 def _known(tree: Source) -> list[KnownColumn]:
     """The columns that the model of a tree knows."""
     arrays = list(tree.arrays.items())
-    return [
-        KnownColumn(name, "", "data", str(ak.to_numpy(array).dtype), tree.bounds.get(name, "lossless"))
-        for name, array in (arrays[number] for number in tree.parents)
-    ]
+    out = []
+    for name, array in (arrays[number] for number in tree.parents):
+        bound = tree.bounds.get(name, "lossless")
+        out.append(KnownColumn(name, "", "data", str(ak.to_numpy(array).dtype), bound, bound))
+    return out
 
 
 def _stored(tree: Source, cuts: tuple[int, ...], lists: list[list[int]]) -> StoredTree:

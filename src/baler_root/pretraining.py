@@ -227,6 +227,7 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
             columns[number].role,
             str(columns[number].dtype),
             str(bounds[number]),
+            str(plan.tighter.get(number, bounds[number])),
         )
         for number in numbers
     ]

@@ -113,6 +113,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     found: dict[int, int] = {}
     missing: list[KnownColumn] = []
     other_type: list[KnownColumn] = []
+    too_loose: list[KnownColumn] = []
     other_bound: dict[tuple[str, str], list[KnownColumn]] = {}
     for at, known in enumerate(stored.trained.columns):
         number = places.get((known.branch, known.field, known.role))
@@ -122,6 +123,8 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             other_type.append(known)
         elif str(bounds[number]) != known.bound:
             other_bound.setdefault((known.bound, str(bounds[number])), []).append(known)
+        elif not _as_tight(ErrorBound.parse(known.held), plan.tighter.get(number, bounds[number])):
+            too_loose.append(known)
         else:
             found[number] = at
     rows = [tables[number] for number in found]
@@ -134,6 +137,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             (missing, "not in this file"),
             (other_type, "of another type here"),
             (stray, "in another list than the rest here"),
+            (too_loose, "kept tighter here than in training, since others are computed from it"),
         )
         if names
     ]
@@ -150,6 +154,11 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     if lost and problems:
         problems[-1] += f"; without these nothing is known of {_named(lost)}"
     return Match(stored, found, problems, sum(map(len, other_bound.values())) > len(found))
+
+
+def _as_tight(held: ErrorBound, needed: ErrorBound) -> bool:
+    """Whether what keeps one bound keeps the other."""
+    return held == needed or (held.kind == needed.kind in ("abs", "rel") and held.value <= needed.value)
 
 
 def _named(columns: Sequence[KnownColumn]) -> str:

@@ -47,7 +47,9 @@ class KnownColumn:
     role: str
     dtype: str
     bound: str
-    """In training."""
+    """Asked for in training."""
+    held: str
+    """The bound that its recipe keeps: tighter where others were computed from it."""
 
     @property
     def name(self) -> str:
@@ -85,7 +87,7 @@ class Trained:
         return cls(_digest(document["sha256"]), tree, columns, dict(document["history"]))
 
 
-def _texts(entry: Sequence[Any], count: int = 5) -> list[str]:
+def _texts(entry: Sequence[Any], count: int = 6) -> list[str]:
     if not isinstance(entry, list) or len(entry) != count or not all(isinstance(x, str) for x in entry):
         raise CorruptFileError(f"{count} texts expected, found {entry!r:.60}")
     return entry
