@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import decimal
+import itertools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -92,14 +93,20 @@ def conditional(models: dict[bytes, bytes], data: Bytes, columns: Wanted) -> Sym
         column, (dtype, length, _) = model.columns[number], columns[at]
         if at in streams:
             need(
-                "net" in column and all(len(codes.get(p, ())) == length for p in column["parents"]), "parents"
+                "parents" in column and all(len(codes.get(p, ())) == length for p in column["parents"]),
+                "parents",
             )
             inputs = np.array([codes[p] for p in column["parents"]], np.int64).reshape(-1, length).T
             places = np.zeros(length, np.int64)
             for start in range(0, length, 1 << 16):
                 block = Bytes(streams[at].take(streams[at].varint()))
-                mixture = mixtures(network(column["net"], inputs[start : start + (1 << 16)]))
-                places[start : start + (1 << 16)] = unrans(block, mixture, column["edges"])
+                rows = inputs[start : start + (1 << 16)]
+                if "cuts" in column:
+                    found = unrans(block, histogram_shares(column, rows), len(column["codes"]), 2)
+                else:
+                    mixture = mixtures(network(column["net"], rows))
+                    found = unrans(block, mixture_shares(mixture, column["edges"]), len(column["codes"]), 1)
+                places[start : start + (1 << 16)] = found
             need(streams[at].at == len(streams[at].data), "bytes left over")
             out[at] = (places + column["low"]).astype(dtype)
             need(np.array_equal(out[at].astype(np.int64), places + column["low"]), "symbols of another type")
@@ -110,7 +117,7 @@ def conditional(models: dict[bytes, bytes], data: Bytes, columns: Wanted) -> Sym
 
 
 class Model:
-    """Axes and networks of the columns of a model."""
+    """Axes, networks and histograms of the columns of a model."""
 
     def __init__(self, data: bytes) -> None:
         parts = Bytes(data)
@@ -119,8 +126,11 @@ class Model:
         need(document["format"] == "baler-root conditional model 1", "a model of another format")
         self.columns, lengths = document["columns"], document["lengths"]
         types = ["u4"] * 2 * len(self.columns) + ["i1", "i4"]
+        if any("cuts" in column for column in self.columns):
+            types += ["u4", "u1"]
         wanted = [(np.dtype(t), length, ()) for t, length in zip(types, lengths, strict=True)]
-        *knots, weights, biases = classic(Bytes(parts.take(len(data) - parts.at)), wanted)
+        arrays = classic(Bytes(parts.take(len(data) - parts.at)), wanted)
+        knots, (weights, biases, *more) = arrays[: 2 * len(self.columns)], arrays[2 * len(self.columns) :]
         for number, column in enumerate(self.columns):
             p, s = (np.cumsum([0, *knots[2 * number + i].tolist()]) for i in range(2))
             need(s[-1] == 1 << 24 and 0 < p[-1] <= 1 << 20 and np.all(np.diff(p) > 0), "knots of an axis")
@@ -132,6 +142,9 @@ class Model:
             column["codes"] = np.clip((middle + 2048) >> 12, -2048, 2047)
             if "parents" in column:
                 need(all(0 <= parent < number for parent in column["parents"]), "a later parent")
+            if "cuts" in column:
+                take_histograms(column, below, more)
+            elif "parents" in column:
                 column["net"], inputs = [], len(column["parents"])
                 for outputs, *rest in column["layers"]:
                     need(len(weights) >= outputs * inputs and len(biases) >= outputs, "weights")
@@ -139,7 +152,51 @@ class Model:
                         (weights[: outputs * inputs].reshape(outputs, inputs), biases[:outputs], *rest)
                     )
                     weights, biases, inputs = weights[outputs * inputs :], biases[outputs:], outputs
-        need(not len(weights) and not len(biases), "weights left over")
+        need(not any(map(len, (weights, biases, *more))), "weights or roots left over")
+
+
+def take_histograms(column: dict[str, Any], below: Any, arrays: list[Any]) -> None:
+    """Give a column its cells, and C of their first places and what is needed for the others, context by context."""
+    cuts, n = column["cuts"], column["cells"]
+    limits = [[-2048, *some, 2048] for some in cuts]
+    need(all(a < b for some in limits for a, b in itertools.pairwise(some)), "cuts")
+    contexts = math.prod(len(some) + 1 for some in cuts)
+    need(
+        len(cuts) == len(column["parents"]) and 1 <= n <= 256 and contexts * n <= 1 << 18,
+        "size of histograms",
+    )
+    need(len(arrays[0]) >= n - 1 and len(arrays[1]) >= contexts * n, "roots")
+    q = np.cumsum([0, *arrays[0][: n - 1].tolist()])
+    q = np.append(q, len(below) - 1)
+    need(np.all(np.diff(q) > 0), "cells")
+    weights = np.cumsum(np.square(arrays[1][: contexts * n].reshape(contexts, n).astype(np.int64)), axis=1)
+    weights = np.hstack([np.zeros((contexts, 1), np.int64), weights])
+    total = weights[:, -1:]
+    s = (below[q] + 255 * ((weights << 28) // np.maximum(1, total))) >> 8
+    column["q"], column["below"], column["s"] = (
+        q.tolist(),
+        below.tolist(),
+        np.where(total, s, below[q]).tolist(),
+    )
+    arrays[:] = [arrays[0][n - 1 :], arrays[1][contexts * n :]]
+
+
+def histogram_shares(column: dict[str, Any], rows: Any) -> Iterator[Callable[[int], int]]:
+    """For each row what lies below a place."""
+    q, below, places = column["q"], column["below"], len(column["codes"])
+    for row in rows.tolist():
+        context = 0
+        for code, cuts in zip(row, column["cuts"], strict=True):
+            context = (len(cuts) + 1) * context + sum(cut <= code for cut in cuts)
+
+        def share(i: int, s: Sequence[int] = column["s"][context]) -> int:
+            if i == places:
+                return 1 << 30
+            k = max(at for at, first in enumerate(q) if first <= i)
+            slope = ((s[k + 1] - s[k]) << 28) // max(1, below[q[k + 1]] - below[q[k]])
+            return i + ((s[k] + ((below[i] - below[q[k]]) * slope >> 28)) * ((1 << 30) - places) >> 28)
+
+        yield share
 
 
 def rounded(value: decimal.Decimal) -> int:
@@ -192,30 +249,37 @@ def mixtures(outputs: Any) -> tuple[Any, Any, Any]:
     )
 
 
-def unrans(data: Bytes, mixture: tuple[Any, Any, Any], edges: Any) -> Any:
-    """The places of a block."""
-    table, places = sigma().tolist(), len(edges) - 1
-    edge = edges.tolist()
-
-    def share(i: int, parts: list[tuple[int, int, int]]) -> int:
-        if i in (0, places):
-            return (1 << 30) * (i > 0)
-        total = 0
-        for weight, mean, inverse in parts:
-            x = min(max(((edge[i] - mean) * inverse >> 8) + (20 << 20), 0), (40 << 20) - 1)
-            j = x >> 13
-            total += weight * (table[j] + ((table[j + 1] - table[j]) * (x & 8191) >> 13))
-        return i + ((total >> 15) * ((1 << 30) - places) >> 28)
-
-    words = data.array("u4", len(data.data) // 4).tolist()
-    need(data.at == len(data.data) and len(words) > 1, "words of a stream")
-    x, at, out = words[0] + (words[1] << 32), 2, []
+def mixture_shares(mixture: tuple[Any, Any, Any], edges: Any) -> Iterator[Callable[[int], int]]:
+    """For each row what lies below a place."""
+    table, places, edge = sigma().tolist(), len(edges) - 1, edges.tolist()
     for row in zip(*(part.tolist() for part in mixture), strict=True):
-        parts, slot = list(zip(*row, strict=True)), x & ((1 << 30) - 1)
+        parts = list(zip(*row, strict=True))
+
+        def share(i: int, parts: Sequence[Any] = parts) -> int:
+            if i in (0, places):
+                return (1 << 30) * (i > 0)
+            total = 0
+            for weight, mean, inverse in parts:
+                x = min(max(((edge[i] - mean) * inverse >> 8) + (20 << 20), 0), (40 << 20) - 1)
+                j = x >> 13
+                total += weight * (table[j] + ((table[j + 1] - table[j]) * (x & 8191) >> 13))
+            return i + ((total >> 15) * ((1 << 30) - places) >> 28)
+
+        yield share
+
+
+def unrans(data: Bytes, shares: Iterator[Callable[[int], int]], places: int, lanes: int) -> Any:
+    """The places of a block, coded with states that take turns."""
+    words = data.array("u4", len(data.data) // 4).tolist()
+    need(data.at == len(data.data) and len(words) >= 2 * lanes, "words of a stream")
+    states, at, out = [words[2 * i] + (words[2 * i + 1] << 32) for i in range(lanes)], 2 * lanes, []
+    for row, share in enumerate(shares):
+        x = states[row % lanes]
+        slot = x & ((1 << 30) - 1)
         low, high, below, above = 0, places, 0, 1 << 30
         while high - low > 1:
             middle = (low + high) // 2
-            value = share(middle, parts)
+            value = share(middle)
             if value <= slot:
                 low, below = middle, value
             else:
@@ -225,5 +289,6 @@ def unrans(data: Bytes, mixture: tuple[Any, Any, Any], edges: Any) -> Any:
         if x < 1 << 31:
             need(at < len(words), "a stream ends too early")
             x, at = (x << 32) + words[at], at + 1
-    need(x == 1 << 31 and at == len(words), "the end of a stream")
+        states[row % lanes] = x
+    need(states == [1 << 31] * lanes and at == len(words), "the end of a stream")
     return np.array(out, np.int64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from baler_root.cluster import GroupModel, Plan
 from baler_root.codecs.axis import CODE_LIMIT, Axis
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
+from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.quantiser import quantise
 from baler_root.training.axes import fit_axis
@@ -35,30 +36,52 @@ def random_net(rng: np.random.Generator, inputs: int, outputs: int = 3 * COMPONE
     return FixedPointNet([hidden, last], -CODE_LIMIT, CODE_LIMIT - 1)
 
 
+def random_histograms(rng: np.random.Generator, parents: Sequence[int], axis: Axis) -> Histograms:
+    """Up to 5 buckets of each parent and 12 cells; some contexts have nothing in them, others one cell."""
+    cuts = [np.unique(rng.integers(1 - CODE_LIMIT, CODE_LIMIT, rng.integers(0, 5))).tolist() for _ in parents]
+    cells = np.unique(np.concatenate([[0, axis.length], rng.integers(0, axis.length + 1, 11)]))
+    contexts = int(np.prod([len(some) + 1 for some in cuts], initial=1))
+    roots = rng.integers(0, 256, (contexts, len(cells) - 1)) * (rng.random((contexts, len(cells) - 1)) < 0.7)
+    roots[rng.random(contexts) < 0.2] = 0
+    roots[rng.random(contexts) < 0.2, 1:] = 0
+    return Histograms(tuple(parents), tuple(map(tuple, cuts)), cells, roots.astype(np.uint8))
+
+
 def random_model(
-    columns: Sequence[tuple[str, bytes, NDArray[Any]]], parents: Sequence[Sequence[int] | None], seed: int = 0
+    columns: Sequence[tuple[str, bytes, NDArray[Any]]],
+    parents: Sequence[Sequence[int] | None],
+    seed: int = 0,
+    histograms: Container[int] = (),
 ) -> Model:
-    """A model of columns (name, recipe, symbols); None for parents gives a column no network."""
+    """A model of columns (name, recipe, symbols); None for parents: nothing tells of it; `histograms`: which have some."""
     rng = np.random.default_rng(seed)
     out = []
-    for (name, recipe, symbols), some in zip(columns, parents, strict=True):
-        conditional = None if some is None else Conditional(tuple(some), random_net(rng, len(some)))
-        out.append(ModelColumn(name, recipe, fit_axis(symbols), conditional))
+    for number, ((name, recipe, symbols), some) in enumerate(zip(columns, parents, strict=True)):
+        axis = fit_axis(symbols)
+        told: Conditional | Histograms | None = None
+        if some is not None and number in histograms:
+            told = random_histograms(rng, some, axis)
+        elif some is not None:
+            told = Conditional(tuple(some), random_net(rng, len(some)))
+        out.append(ModelColumn(name, recipe, axis, told))
     return Model(tuple(out), {"made": "of random numbers"})
 
 
 def learned(
-    plan: Plan, arrays: dict[int, NDArray[Any]], parents: dict[int, Sequence[int] | None]
+    plan: Plan,
+    arrays: dict[int, NDArray[Any]],
+    parents: dict[int, Sequence[int] | None],
+    histograms: Container[int] = (),
 ) -> tuple[GroupModel, bytes]:
     """A random model of some flat branches of a tree whose columns are all in page 0, and its bytes."""
     columns = []
     for number in parents:
         quantised = quantise(arrays[number], plan.bounds[number])
         columns.append((plan.schema.branches[number].name, quantised.recipe.to_bytes(), quantised.symbols))
-    model = random_model(columns, list(parents.values()))
+    model = random_model(columns, list(parents.values()), histograms=histograms)
     data = model.to_bytes()
     numbers = {number: at for at, number in enumerate(parents)}
-    return GroupModel(0, hashlib.sha256(data).digest(), model, numbers), data
+    return GroupModel(0, hashlib.sha256(data).digest(), model, numbers, compare=False), data
 
 
 def uniform_axis(places: int, low: int = 0) -> Axis:

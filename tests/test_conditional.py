@@ -42,13 +42,13 @@ def specs_of(columns: Columns) -> list[SymbolSpec]:
     return [SymbolSpec(column.dtype, len(column)) for column in columns]
 
 
-def table(rows: int = 300, seed: int = 0) -> tuple[Columns, Model]:
-    """Four columns, of which the model has three: 0, 1 given 0, and 3 given 1."""
+def table(rows: int = 300, seed: int = 0, histograms: Sequence[int] = ()) -> tuple[Columns, Model]:
+    """Four columns, of which the model has three: 0, 1 given 0, and 3 given 1; some with histograms."""
     rng = np.random.default_rng(seed)
     a = rng.poisson(5, rows).astype("u1")
     columns = [a, (a * 3 - 40 + rng.integers(0, 5, rows)).astype("i2"), rng.normal(size=rows), a > 4]
     names = [("a", b"", columns[0]), ("b", b"", columns[1]), ("d", b"", columns[3].view("u1"))]
-    return columns, random_model(names, [(), (0,), (1,)], seed)
+    return columns, random_model(names, [(), (0,), (1,)], seed, histograms)
 
 
 KNOWN = (0, 1, None, 2)
@@ -74,7 +74,8 @@ def tables(draw: st.DrawFn) -> tuple[Columns, Model, list[int | None]]:
     ]
     named = [(str(at), b"", c.view("u1") if c.dtype == bool else c) for at, c in enumerate(columns)]
     known: list[int | None] = [None if draw(st.integers(0, 5)) == 0 else at for at in range(count)]
-    return columns, random_model(named, parents), known
+    histograms = draw(st.sets(st.integers(0, count - 1)))
+    return columns, random_model(named, parents, draw(st.integers(0, 99)), histograms), known
 
 
 @given(tables())
@@ -90,9 +91,10 @@ def test_every_symbol_comes_back(case: tuple[Columns, Model, list[int | None]]) 
         assert np.array_equal(only, column)
 
 
-def test_blocks_of_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditional, "ROWS", 64)
-    columns, model = table()
+@pytest.mark.parametrize("histograms", [(), (0, 1, 2)], ids=["networks", "histograms"])
+def test_blocks_of_rows(histograms: Sequence[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conditional, "ROWS", 63)
+    columns, model = table(histograms=histograms)
     payload, _ = codec_of(model, KNOWN).encode(columns, specs_of(columns))
     found = reader_of(model).decode(memoryview(payload), specs_of(columns))
     assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))
@@ -130,7 +132,9 @@ def test_same_columns_same_bytes() -> None:
     payloads = {bytes(codec_of(model, KNOWN).encode(columns, specs_of(columns))[0]) for _ in range(2)}
     assert len(payloads) == 1
     assert table()[1].to_bytes() == model.to_bytes()
-    assert Model.from_bytes(model.to_bytes()).to_bytes() == model.to_bytes()
+    for histograms in ((), (0,), (0, 1, 2)):
+        data = table(histograms=histograms)[1].to_bytes()
+        assert Model.from_bytes(data).to_bytes() == data
 
 
 def test_a_file_without_the_model() -> None:
@@ -140,9 +144,10 @@ def test_a_file_without_the_model() -> None:
         ConditionalCodec().decode(memoryview(payload), specs_of(columns))
 
 
-def test_any_cut_and_any_flip_is_an_error_or_other_symbols() -> None:
+@pytest.mark.parametrize("histograms", [(), (0, 1, 2)], ids=["networks", "histograms"])
+def test_any_cut_and_any_flip_is_an_error_or_other_symbols(histograms: Sequence[int]) -> None:
     """Behind a page's checksum nothing crashes, hangs or allocates without end."""
-    columns, model = table(60)
+    columns, model = table(60, histograms=histograms)
     payload, _ = codec_of(model, KNOWN).encode(columns, specs_of(columns))
     reader = reader_of(model)
     for at in range(len(payload)):
@@ -157,8 +162,9 @@ def test_any_cut_and_any_flip_is_an_error_or_other_symbols() -> None:
         assert [(len(found[i]), found[i].dtype) for i in range(4)] == [(len(c), c.dtype) for c in columns]
 
 
-def test_a_damaged_model_is_refused() -> None:
-    data = table()[1].to_bytes()
+@pytest.mark.parametrize("histograms", [(), (0, 1, 2), (1,)], ids=["networks", "histograms", "both"])
+def test_a_damaged_model_is_refused(histograms: Sequence[int]) -> None:
+    data = table(histograms=histograms)[1].to_bytes()
     for at in range(len(data)):
         with pytest.raises(FormatError):
             Model.from_bytes(data[:at])

@@ -13,9 +13,9 @@ import pytest
 from jets import jets
 
 import baler_root
-from baler_root import learning
+from baler_root import levels
 from baler_root.errors import ConfigError
-from baler_root.learning import BUCKETS, _information, _parents
+from baler_root.levels import LEVELS, Level
 from baler_root.training.axes import fit_axis
 from baler_root.training.fit import Training
 
@@ -29,12 +29,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short training in one thread: tests share their processors, and threads that wait for each other do not."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    monkeypatch.setattr(learning, "TRAINING", Training(width=8, components=2, steps=300, batch=512))
+    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    monkeypatch.setitem(LEVELS, "default", quick)
 
 
 def test_smaller_within_bounds_and_the_same_each_time(make_root: Maker, tmp_path: Path) -> None:
     source = make_root("jets.root", Events=jets(20_000))
-    classic = baler_root.compress(source, tmp_path / "classic.baler", cluster_size=8000)
+    classic = baler_root.compress(source, tmp_path / "classic.baler", codec="classic", cluster_size=8000)
     sizes = []
     for name in ("one.baler", "two.baler"):
         summary = baler_root.compress(source, tmp_path / name, codec="conditional", cluster_size=8000)
@@ -113,9 +114,9 @@ def test_columns_that_teach_nothing(arrays: dict[str, np.ndarray], make_root: Ma
 
 
 def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learning, "find_spec", lambda _: None)
+    monkeypatch.setattr(levels, "find_spec", lambda _: None)
     source = make_root("jets.root", Events=jets())
-    with pytest.raises(ConfigError, match=r"pip install 'baler-root\[train\]'"):
+    with pytest.raises(ConfigError, match=r'pip install "baler-root\[train\]"; level fast does without'):
         baler_root.compress(source, tmp_path / "out.baler", codec="conditional")
     assert list(tmp_path.glob("*.baler")) == []
 
@@ -128,14 +129,3 @@ def test_axis_gives_each_symbol_its_share() -> None:
     assert len(axis.positions) < 40
     below = np.searchsorted(axis.edges / (1 << 20), 0.0)
     assert abs(np.mean(symbols - axis.low < below) - 0.5) < 0.02
-
-
-def test_parents_are_those_that_tell() -> None:
-    rng = np.random.default_rng(2)
-    a, b = rng.logistic(size=(2, 20_000))
-    codes = [
-        np.clip(x * 256, -2048, 2047).astype(np.int16) for x in (a, b, a + 0.1 * b, rng.logistic(size=20_000))
-    ]
-    assert _parents(codes) == [[], [], [0], []]
-    same = rng.integers(0, BUCKETS, 10_000)
-    assert _information(same, same) == pytest.approx(np.log2(BUCKETS), abs=0.01)

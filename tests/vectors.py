@@ -70,6 +70,8 @@ class Source:
     formulas: dict[int, Derived] = field(default_factory=dict)
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
+    histograms: tuple[int, ...] = ()
+    """Which of the model's columns have histograms and not networks."""
 
     @property
     def entries(self) -> int:
@@ -128,7 +130,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 flat_arrays = {
                     i: ak.to_numpy(array[: cuts[0]]) for i, array in enumerate(tree.arrays.values())
                 }
-                model, data = learned(plan, flat_arrays, tree.parents)
+                model, data = learned(plan, flat_arrays, tree.parents, tree.histograms)
                 if detach:
                     models.append(StoredModel.of(tree.path, _known(tree), data))
                 else:
@@ -478,6 +480,29 @@ def blocks(target: Path) -> Made:
     return write_trees(target, Source("Events", arrays, parents={2: (), 0: (0,), 1: (0, 1)}))
 
 
+def histograms(target: Path) -> Made:
+    """Columns coded with histograms: of none, one, two and three parents, a network among them."""
+    rng = np.random.default_rng(23)
+    rows = 401
+    level = rng.integers(0, 5, rows)
+    pt = rng.exponential(20, rows) + 5 * level
+    pt[::90], pt[77] = np.nan, 1e9
+    arrays = {
+        "level": flat(level, "i2"),
+        "pt": flat(pt, "f4"),
+        "fired": flat(level > 2, "bool"),
+        "more": flat(level * 7 + rng.integers(0, 9, rows), "u4"),
+        "other": flat(level * 3, "u1"),
+        "last": flat(rng.poisson(np.nan_to_num(pt.clip(0, 50))), "i8"),
+    }
+    parents = {0: (), 1: (0,), 2: (1,), 3: (2, 0), 4: (3,), 5: (1, 4, 3)}
+    bounds, known = {"pt": "rel=0.05"}, (0, 1, 2, 3, 5)
+    return write_trees(
+        target,
+        Source("Events", arrays, bounds, cuts=(rows - 1, 1), parents=parents, histograms=known),
+    )
+
+
 def detached(target: Path) -> Made:
     """Columns coded with a model that is in the `.balermodel` file beside it, and one that needs no model."""
     rng = np.random.default_rng(23)
@@ -602,7 +627,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, detached,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
     )
 }  # fmt: skip
 

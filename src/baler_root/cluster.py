@@ -51,6 +51,8 @@ class GroupModel:
     model: Model
     numbers: dict[int, int]
     """The model's number of each of the tree's columns that it knows."""
+    compare: bool = True
+    """Leave columns to `classic` where that is smaller."""
 
     def column(self, number: int) -> ModelColumn | None:
         """What the model knows of a column of the tree."""
@@ -292,7 +294,7 @@ def _codec(plan: Plan, learned: GroupModel | None, members: range, cells: Sequen
         else None
         for number, quantised in own
     ]
-    return ConditionalCodec({learned.name: learned.model}, learned.name, known)
+    return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare)
 
 
 def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:

@@ -18,13 +18,14 @@ from baler_root.container.manifest import Block, Manifest
 from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
+from baler_root.levels import Effort, get_level
 from baler_root.model_file import ModelFile, read_model_file
 from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
 from baler_root.planning import TreeJob, plan_tree
 from baler_root.provenance import provenance_of
 from baler_root.registry import get_codec
-from baler_root.reuse import Reuse, reuse
+from baler_root.reuse import reuse
 from baler_root.rootio.read import RootSource, UnreadableBranchError
 from baler_root.statistics import pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
@@ -50,7 +51,9 @@ def compress(
     preset: str | None = None,
     independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
-    codec: str = "classic",
+    codec: str | None = None,
+    level: str = "default",
+    train_seconds: float | None = None,
     model: str | os.PathLike[str] | None = None,
     detach_model: bool = False,
     cluster_size: int | str = CLUSTER_SIZE,
@@ -65,8 +68,14 @@ def compress(
     `bound` is the default for floating-point branches, `branch_bounds` are `'pattern=bound'` rules (last match
     wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
     `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
-    `if __name__ == "__main__":` guard). The codec `conditional` trains models first, with this `seed` (it needs
-    torch: `pip install "baler-root[train]"`); they become part of the file.
+    `if __name__ == "__main__":` guard).
+
+    Without a `codec`, how columns depend on each other is learned first where that pays, and becomes part of the
+    file. `level` says how: `"fast"` counts, in about a second; `"default"` trains small networks besides, and `"max"`
+    larger ones; both need torch (`pip install "baler-root[train]"`), and without it nothing is learned, which the
+    summary's notes say. The codec `"conditional"` is the same, but an error without torch; `"classic"` learns nothing.
+    Training counts its steps, so that the same input and `seed` give the same bytes; with `train_seconds` it ends
+    after that time for each tree at the latest, and they may differ.
 
     `model` is a `.balermodel` file that `train` made from similar files: its models are used where they make the
     file smaller, whatever `codec` says, and no torch is needed. They become part of the file too, or with
@@ -80,7 +89,11 @@ def compress(
     """
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
-    get_codec(codec)
+    if codec is not None:
+        get_codec(codec)
+    if train_seconds is not None and not train_seconds > 0:
+        raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
+    effort = Effort(get_level(level), seed, train_seconds)
     if detach_model and model is None:
         raise ConfigError(
             "--detach-model (detach_model=True) is for the models of a file: name it with --model"
@@ -94,7 +107,7 @@ def compress(
     while True:
         try:
             return _compress(
-                os.fspath(source), Path(target), rules, trees, codec, models, detach_model, cluster_size, jobs, seed,
+                os.fspath(source), Path(target), rules, trees, codec, effort, models, detach_model, cluster_size, jobs,
                 overwrite, skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
@@ -108,12 +121,12 @@ def _compress(
     target: Path,
     rules: Rules,
     trees: Sequence[str] | None,
-    codec: str,
+    codec: str | None,
+    effort: Effort,
     models: ModelFile | None,
     detach: bool,
     cluster_size: int | str,
     jobs: int,
-    seed: int,
     overwrite: bool,
     skip_unsupported: bool,
     skip: dict[tuple[str, str], str],
@@ -127,7 +140,8 @@ def _compress(
         ContainerWriter(target, overwrite) as writer,
         processes(source, jobs, root.size) as pool,
     ):
-        work = [plan_tree(root, key, rules, codec, cluster_size, skip) for key in root.tree_keys(trees)]
+        used = codec or effort.codec
+        work = [plan_tree(root, key, rules, used, cluster_size, skip) for key in root.tree_keys(trees)]
         rules.check_used(job.plan.schema for job in work)
         keys = [job.key for job in work]
         for job in work:
@@ -142,17 +156,13 @@ def _compress(
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
-        used = codec
         detached: tuple[Detached, ...] = ()
-        reused = Reuse() if models is None else reuse(work, models, detach)
+        notes = [] if models or codec or effort.codec != "classic" else effort.missing(work)
         if models is not None:
-            used = "conditional" if reused.used else "classic"
-            if detach:
-                detached = reused.detached(hint_of(models.path, target))
-            else:
-                for number, stored in enumerate(reused.used.values()):
-                    writer.write_block(BlockKind.MODEL, stored.data, number)
-        elif isinstance(get_codec(codec), ModelCodec) and not _learn(work, writer, seed, progress):
+            used, detached = _reuse(
+                work, writer, models, hint_of(models.path, target) if detach else None, notes
+            )
+        elif isinstance(get_codec(used), ModelCodec) and not _learn(work, writer, effort, notes, progress):
             used = "classic"
         for job in work:
             job.plan = replace(job.plan, codec=used)
@@ -174,9 +184,11 @@ def _compress(
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(job.stacked_records()), tree)
         if blob:
             writer.write_block(BlockKind.OBJECTS, pack_bytes(blob))
-        provenance = provenance_of(root, rules, trees, used if models else codec, cluster_size, skipped)
+        provenance = provenance_of(root, rules, trees, used, cluster_size, skipped)
         if models is not None:
             provenance["model"] = models.name
+        elif used != "classic":
+            provenance |= effort.to_json()
 
         def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
@@ -193,20 +205,39 @@ def _compress(
         parts = writer.finish(manifest)
         size = target.stat().st_size
         source_size = root.size
-    return _summarise(
-        source, target, source_size, size, time.perf_counter() - started, parts, work, skipped, reused.notes
-    )
+    seconds = time.perf_counter() - started
+    return _summarise(source, target, source_size, size, seconds, parts, work, skipped, notes)
 
 
-def _learn(work: Sequence[TreeJob], writer: ContainerWriter, seed: int, progress: Progress | None) -> int:
-    """Train models for each tree, and write them before the pages that need them; returns how many there are."""
+def _reuse(
+    work: Sequence[TreeJob], writer: ContainerWriter, models: ModelFile, hint: str | None, notes: list[str]
+) -> tuple[str, tuple[Detached, ...]]:
+    """Give each tree the models that pay, and write them, or with a `hint` say where they are; returns the codec."""
+    reused = reuse(work, models, hint is not None)
+    notes += reused.notes
+    if hint is None:
+        for number, stored in enumerate(reused.used.values()):
+            writer.write_block(BlockKind.MODEL, stored.data, number)
+    return "conditional" if reused.used else "classic", () if hint is None else reused.detached(hint)
+
+
+def _learn(
+    work: Sequence[TreeJob],
+    writer: ContainerWriter,
+    effort: Effort,
+    notes: list[str],
+    progress: Progress | None,
+) -> int:
+    """Find models for each tree, and write them before the pages that need them; returns how many there are."""
     from baler_root.learning import learn
 
     number = 0
     for job in work:
         if job.same_as is None:
-            job.plan, models = learn(job.source, job.plan, job.lengths, seed, progress)
-            for model in models:
+            learned = learn(job.source, job.plan, job.lengths, effort, progress)
+            job.plan = learned.plan
+            notes += learned.notes
+            for model in learned.models:
                 writer.write_block(BlockKind.MODEL, model, number)
                 number += 1
     return number

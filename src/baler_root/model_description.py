@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from baler_root.codecs.model import Model, ModelColumn
+from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.container.references import Trained
 from baler_root.errors import MissingModelError
 from baler_root.model_store import ModelStore
@@ -46,6 +47,7 @@ def describe_model(model: Model, size: int, trained: Trained | None = None) -> d
         **({} if trained is None else {"tree": trained.tree}),
         "columns": len(model.columns),
         "networks": sum(bool(network["layers"]) for network in networks),
+        "histograms": sum(network["histograms"] > 0 for network in networks),
         "weights": sum(network["weights"] for network in networks),
         **model.about,
         "architecture": networks,
@@ -55,14 +57,17 @@ def describe_model(model: Model, size: int, trained: Trained | None = None) -> d
 def _network(model: Model, number: int) -> dict[str, Any]:
     """What is known of a column: the places of its axis, the columns it depends on, the widths of its layers."""
     column: ModelColumn = model.columns[number]
-    net = column.conditional
-    layers = () if net is None else net.net.layers
+    told_by = column.conditional
+    layers = told_by.net.layers if isinstance(told_by, Conditional) else ()
     return {
         "column": column.name,
         "symbols": column.axis.length,
         "knots": len(column.axis.positions),
-        "parents": [] if net is None else [model.columns[parent].name for parent in net.parents],
-        "layers": [] if net is None else [len(net.parents), *(layer.weight.shape[0] for layer in layers)],
+        "parents": [] if told_by is None else [model.columns[parent].name for parent in told_by.parents],
+        "layers": [len(told_by.parents), *(layer.weight.shape[0] for layer in layers)]
+        if layers and told_by
+        else [],
         "weights": sum(layer.weight.size for layer in layers),
         "biases": sum(layer.bias.size for layer in layers),
+        "histograms": len(told_by.roots) if isinstance(told_by, Histograms) else 0,
     }

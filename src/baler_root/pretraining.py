@@ -12,11 +12,14 @@ from typing import Any
 
 from baler_root.batch import Progress
 from baler_root.cluster import GroupModel, Plan
+from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.model import Conditional
 from baler_root.config import Rules, build_rules
 from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
-from baler_root.learning import MIN_ROWS, check_torch, learn_from, take_sample
+from baler_root.learning import learn_from, take_sample
+from baler_root.levels import MIN_ROWS, Effort, get_level
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.planning import plan_tree
 from baler_root.provenance import provenance_of_models
@@ -34,6 +37,8 @@ class TrainedModel:
     tree: str
     columns: tuple[str, ...]
     networks: int
+    histograms: int
+    """Columns that have them."""
     weights: int
     size: int
     sha256: str
@@ -63,6 +68,8 @@ def train(
     branch_bounds: Sequence[str] = (),
     preset: str | None = None,
     trees: Sequence[str] | None = None,
+    level: str = "default",
+    train_seconds: float | None = None,
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -70,8 +77,9 @@ def train(
     """Learn from the ROOT files `sources`, which are alike, and write the models to the new file `target`.
 
     Bounds and `trees` are as in `compress`, and must be the same there when the models are used
-    (`compress(..., model=target)`). Entries are taken from all files. The same files and `seed` give the same bytes.
-    Needs torch: `pip install "baler-root[train]"`; using the models does not.
+    (`compress(..., model=target)`). Entries are taken from all files. `level` and `train_seconds` are as in
+    `compress`; without the latter the same files and `seed` give the same bytes. All levels but `"fast"` need torch
+    (`pip install "baler-root[train]"`); using the models does not.
 
     Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch), OutputError
     or KeyInFileError; nothing is left then.
@@ -85,14 +93,17 @@ def train(
     check_output(Path(target), overwrite)
     if any(Path(path).exists() and Path(path).resolve() == Path(target).resolve() for path in paths):
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
-    check_torch()
+    if train_seconds is not None and not train_seconds > 0:
+        raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
+    effort = Effort(get_level(level), seed, train_seconds)
+    effort.check()
     skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             with ExitStack() as stack:
                 roots = [stack.enter_context(RootSource(path)) for path in paths]
-                learned = _learn(roots, rules, trees, seed, skip, progress)
-                provenance = provenance_of_models(roots, rules, trees, seed)
+                learned = _learn(roots, rules, trees, effort, skip, progress)
+                provenance = provenance_of_models(roots, rules, trees) | effort.to_json()
             break
         except UnreadableBranchError as error:
             if (error.tree, error.branch) in skip:
@@ -124,7 +135,7 @@ def _learn(
     roots: Sequence[RootSource],
     rules: Rules,
     trees: Sequence[str] | None,
-    seed: int,
+    effort: Effort,
     skip: dict[tuple[str, str], str],
     progress: Progress | None,
 ) -> _Learned:
@@ -143,8 +154,9 @@ def _learn(
             )
             continue
         sample = take_sample(alike)
-        plan, blobs = learn_from(sample, job.source, job.plan, entries, entries, seed, progress)
-        if not blobs:
+        found = learn_from(sample, job.plan, entries, entries, effort, progress)
+        out.notes += found.notes
+        if not found.models:
             out.notes.append(
                 f"tree {path!r}: nothing was found that would pay for its own bytes: the columns tell too little "
                 "about each other, or their tables have too few rows; more files may help"
@@ -152,8 +164,8 @@ def _learn(
             continue
         out.entries += entries
         out.models += [
-            StoredModel.of(path, _known_columns(plan, entry), data)
-            for entry, data in zip(plan.models, blobs, strict=True)
+            StoredModel.of(path, _known_columns(found.plan, entry), data)
+            for entry, data in zip(found.plan.models, found.models, strict=True)
         ]
     return out
 
@@ -234,11 +246,13 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
 
 
 def _told(stored: StoredModel) -> TrainedModel:
-    nets = [column.conditional.net for column in stored.model.columns if column.conditional]
+    told = [column.conditional for column in stored.model.columns]
+    nets = [some.net for some in told if isinstance(some, Conditional)]
     return TrainedModel(
         stored.trained.tree,
         tuple(column.name for column in stored.trained.columns),
         len(nets),
+        sum(isinstance(some, Histograms) for some in told),
         sum(layer.weight.size for net in nets for layer in net.layers),
         len(stored.data),
         stored.trained.digest.hex(),

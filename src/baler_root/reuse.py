@@ -24,6 +24,9 @@ SAMPLE_ENTRIES = 1 << 14
 SAMPLE_SIZE = 1 << 23
 """Entries of a tree, and bytes in memory, on which models are tried out."""
 
+WORTHWHILE = 0.01
+"""Share of its columns' bytes that a detached model must save: a file should not depend on another for less."""
+
 NAMES = 6
 """Columns named in a message."""
 
@@ -50,8 +53,8 @@ class Match:
     """The model's number of each column of the tree."""
     problems: list[str]
     """What does not fit."""
-    other_bound: bool = False
-    """Whether most columns are asked for with another bound than in training."""
+    other_bound: int = 0
+    """Columns that are asked for with another bound than in training."""
 
     @property
     def label(self) -> str:
@@ -62,12 +65,12 @@ class Match:
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
     """Give each job the models that make its tree smaller; with `detach` their own bytes count for nothing.
 
-    Raises ConfigError where no column of any tree fits any model, or none is used and most bounds are others.
+    Raises ConfigError where no column of any tree fits any model, or most have another bound.
     """
     out = Reuse()
     strangers: list[str] = []
     problems: list[str] = []
-    fits = other_bound = False
+    found = other_bound = 0
     for job in jobs:
         path = job.plan.schema.path
         if job.same_as is not None:
@@ -80,13 +83,13 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
         matches = [_match(job, stored) for stored in known]
         problems += [f"{path}: {problem}" for match in matches for problem in match.problems]
         fitting = [match for match in matches if _streams(match.stored.model, match.numbers)]
-        fits = fits or bool(fitting)
-        other_bound = other_bound or any(match.other_bound for match in matches)
+        found += sum(len(match.numbers) for match in fitting)
+        other_bound += sum(match.other_bound for match in matches)
         if fitting and job.lengths:
             job.plan, kept, notes = _try_out(job, _apart(fitting, problems), detach)
             out.used.update({stored.trained.digest: stored for stored in kept})
             out.notes += notes
-    if not fits or (other_bound and not out.used):
+    if not found or other_bound > found:
         raise ConfigError(f"{file.path}: no model fits: {'; '.join([*strangers, *problems, *out.notes])}")
     out.notes = [f"{file.name}: {note}" for note in [*problems, *out.notes]]
     if out.used and detach:
@@ -153,7 +156,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     ]
     if lost and problems:
         problems[-1] += f"; without these nothing is known of {_named(lost)}"
-    return Match(stored, found, problems, sum(map(len, other_bound.values())) > len(found))
+    return Match(stored, found, problems, sum(map(len, other_bound.values())))
 
 
 def _as_tight(held: ErrorBound, needed: ErrorBound) -> bool:
@@ -207,20 +210,21 @@ def _try_out(
         page = slice(min(match.numbers), max(match.numbers) + 1)
         scale = entries / sampled
         saved = int((plain - tried)[sorted(numbers)].sum() * scale) if numbers else 0
-        cost = 0 if detach else len(match.stored.data)
+        least = WORTHWHILE * float(plain[page].sum()) * scale
+        cost = least if detach else len(match.stored.data)
         if numbers and saved > cost:
             kept.append(replace(match, numbers=numbers))
-        elif numbers and not detach:
+        elif numbers and not detach and saved > least:
             notes.append(
                 f"the {match.label} is not used: it would save about {saved / 1000:.3g} kB of "
                 f"{plain[page].sum() * scale / 1000:.3g}, and take {cost / 1000:.3g} kB itself; kept outside "
                 "(--detach-model) it would pay"
             )
         else:
-            ratio = tried[page].sum() / max(1, plain[page].sum())
             notes.append(
-                f"the {match.label} is not used: on a sample of this file it takes {ratio:.3g} times as many bytes "
-                "as doing without; the data differ from those it was trained on"
+                f"the {match.label} is not used: on a sample of this file it saves too little "
+                f"({tried[page].sum()} bytes with it, {plain[page].sum()} without); the data differ from those it was "
+                "trained on"
             )
     if not kept:
         return job.plan, [], notes

@@ -64,7 +64,7 @@ class Summary:
     skipped: tuple[tuple[str, str], ...] = ()
     """What was not carried: name and cause."""
     notes: tuple[str, ...] = ()
-    """What else is worth knowing: models that were not used, and why."""
+    """What people should know, a line each."""
 
 
 def summarise_branches(

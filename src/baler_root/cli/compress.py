@@ -72,11 +72,20 @@ def compress(
         list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
     ] = None,
     codec: Annotated[
+        str | None,
+        typer.Option(
+            help="classic learns nothing from the data; conditional insists on it, so it fails without torch.",
+            show_default="conditional where it pays",
+        ),
+    ] = None,
+    level: Annotated[
         str,
         typer.Option(
-            help="How columns are coded: classic, or conditional, which learns from the data first (needs torch)."
+            metavar="[fast|default|max]",
+            help="What is learned: fast counts, in about a second; default also trains small networks, max larger "
+            "ones (both need torch).",
         ),
-    ] = "classic",
+    ] = "default",
     model: Annotated[
         str | None,
         typer.Option(
@@ -90,6 +99,13 @@ def compress(
             "--detach-model", help="Leave the models in their file, which is needed to read the output then."
         ),
     ] = False,
+    train_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Longest training of each tree. Without it, the same input and seed give the same file.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of the training; same seed, same file.")] = 0,
     cluster_size: Annotated[
         str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
@@ -110,7 +126,8 @@ def compress(
         --branch 'Muon_*=bits=12' --branch 'gen*=lossless'
     baler-root compress nano.root nano.baler --preset nanoaod
     baler-root compress in.root out.baler --config rules.toml
-    baler-root compress in.root out.baler --codec conditional
+    baler-root compress in.root out.baler --level fast
+    baler-root compress in.root out.baler --level max --train-seconds 600
     baler-root compress in.root out.baler --model higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
@@ -161,6 +178,8 @@ def compress(
                         codec=codec,
                         model=model,
                         detach_model=detach_model,
+                        level=level,
+                        train_seconds=train_seconds,
                         cluster_size=cluster_size,
                         jobs=jobs,
                         seed=seed,

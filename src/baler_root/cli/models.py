@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
-_HISTORY: dict[str, Callable[[Any], str]] = {
+_TRAINING: dict[str, Callable[[Any], str]] = {
     "rows": lambda rows: count_text(rows, "row"),
     "steps": lambda steps: count_text(steps, "step"),
+    "level": lambda level: f"level {level}",
     "seed": lambda seed: f"seed {seed}",
-    "bits": lambda bits: f"{bits} bits per row for what has a network",
 }
 
 
@@ -30,18 +30,21 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
         yield Text(f"  not in this file but in {model['file']}, {size_text(model['size'])}; {place}")
     if "architecture" not in model:
         return
-    biases = sum(network["biases"] for network in model["architecture"])
+    parameters = sum(network["weights"] + network["biases"] for network in model["architecture"])
     yield Text(
-        f"  {size_text(model['size'])}: {count_text(model['networks'], 'network')} for "
-        f"{count_text(model['columns'], 'column')}, "
-        f"{count_text(model['weights'] + biases, 'parameter')} ({model['weights']} weights of 8 bits)"
+        f"  {size_text(model['size'])} for {count_text(model['columns'], 'column')}: "
+        f"{count_text(model['networks'], 'network')} of {count_text(parameters, 'parameter')} "
+        f"({model['weights']} weights of 8 bits), histograms of {count_text(model['histograms'], 'column')}"
     )
-    told = [say(model[name]) for name, say in _HISTORY.items() if isinstance(model.get(name), int | float)]
+    told = [
+        say(model[name]) for name, say in _TRAINING.items() if isinstance(model.get(name), int | float | str)
+    ]
     if told:
-        yield Text(f"  trained on {', '.join(told)}")
-    curve = model.get("curve")
-    if isinstance(curve, list) and curve:
-        yield Text(f"  bits per row of all columns while it learned: {' → '.join(map(str, curve))}")
+        yield Text(f"  learned from {', '.join(told)}")
+    history = model.get("history")
+    if isinstance(history, list) and history:
+        points = " → ".join(f"{bits} (step {step})" for step, bits in history)
+        yield Text(f"  bits per row of the columns with networks, on rows kept apart: {points}")
     yield _networks(model["architecture"])
 
 
@@ -66,8 +69,12 @@ def _networks(networks: list[dict[str, Any]]) -> Table:
         table.add_row(
             *cells,
             str(network["symbols"]),
-            "→".join(map(str, layers)) if layers else "none",
+            "→".join(map(str, layers)) if layers else _lighter(network["histograms"]),
             str(network["weights"] + network["biases"]) if layers else "",
-            Text(", ".join(network["parents"]) or ("nothing" if layers else "")),
+            Text(", ".join(network["parents"])),
         )
     return table
+
+
+def _lighter(contexts: int) -> str:
+    return count_text(contexts, "histogram") if contexts else "none"

@@ -58,6 +58,21 @@ def train(
     tree: Annotated[
         list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
     ] = None,
+    level: Annotated[
+        str,
+        typer.Option(
+            metavar="[fast|default|max]",
+            help="What is learned: fast counts, in about a second; default also trains small networks, max larger "
+            "ones (both need torch).",
+        ),
+    ] = "default",
+    train_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Longest training of each tree. Without it, the same files and seed give the same models.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and files, same models.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -75,8 +90,8 @@ def train(
     and never its values: all bounds hold, and models that do not pay are
     not used.
 
-    Training needs torch (pip install "baler-root\\[train]"); using the models
-    and reading what they compressed does not.
+    Networks need torch (pip install "baler-root\\[train]"); --level fast, using
+    the models and reading what they compressed do not.
     """
     from baler_root.config import build_rules
     from baler_root.pretraining import train as run
@@ -90,6 +105,8 @@ def train(
                 output,
                 rules=rules,
                 trees=tree or None,
+                level=level,
+                train_seconds=train_seconds,
                 seed=seed,
                 overwrite=overwrite,
                 progress=progress,
@@ -105,10 +122,14 @@ def _report(summary: TrainingSummary) -> None:
     entries = count_text(summary.entries, "entry", "entries")
     typer.echo(f"{files}, {entries} → {summary.target}: {size_text(summary.size)} in {summary.seconds:.3g} s")
     for model in summary.models:
+        learned = [
+            f"{count_text(model.networks, 'network')} of {count_text(model.weights, 'weight')}"
+        ] * bool(model.networks) + [f"histograms of {count_text(model.histograms, 'column')}"] * bool(
+            model.histograms
+        )
         typer.echo(
-            f"  {model.tree}: {count_text(model.networks, 'network')} for "
-            f"{count_text(len(model.columns), 'column')}, {count_text(model.weights, 'weight')}, "
-            f"{size_text(model.size)}; {model.history.get('bits')} bits per row; model {model.sha256[:12]}…"
+            f"  {model.tree}: {' and '.join(learned)} for {count_text(len(model.columns), 'column')}, "
+            f"{size_text(model.size)}; model {model.sha256[:12]}…"
         )
     for note in summary.notes:
         typer.echo(f"  note: {note}")

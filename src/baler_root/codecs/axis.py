@@ -52,7 +52,7 @@ class Axis:
         return int(self.positions[-1])
 
     @cached_property
-    def _cumulative(self) -> Ints:
+    def cumulative(self) -> Ints:
         """Parts of 2**28 below each symbol, and below the end."""
         symbols = np.arange(self.length + 1)
         knot = np.minimum(np.searchsorted(self.positions, symbols, side="right"), len(self.positions) - 1) - 1
@@ -64,12 +64,12 @@ class Axis:
     @cached_property
     def edges(self) -> Ints:
         """Where each symbol begins on the axis, and where the last ends, in units of 2**-20."""
-        return quantile(self._cumulative)
+        return quantile(self.cumulative)
 
     @cached_property
     def codes(self) -> NDArray[np.int16]:
         """What networks see of each symbol: the middle of its values on the axis, in units of 2**-8."""
-        middle = quantile(self._cumulative[:-1] + self._cumulative[1:] >> 1)
+        middle = quantile(self.cumulative[:-1] + self.cumulative[1:] >> 1)
         shift = tables.AXIS_BITS - CODE_BITS
         codes = np.clip(middle + (1 << (shift - 1)) >> shift, -CODE_LIMIT, CODE_LIMIT - 1)
         return np.asarray(codes, dtype=np.int16)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
+from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.errors import CorruptFileError
 from baler_root.varint import Cursor, pack_varint
@@ -24,6 +25,9 @@ Codes = dict[int, NDArray[np.int16]]
 
 NAME_SIZE = 8
 """Bytes of a model's SHA-256 by which a page names it."""
+
+STREAM_HEAD = 3
+"""Bytes that say where a stream is."""
 
 ROWS = 1 << 16
 """Rows of a block: they go through a network at once, so that memory does not grow with a cluster."""
@@ -39,9 +43,14 @@ class ConditionalCodec:
         models: Mapping[bytes, Model] | None = None,
         model: bytes = b"",
         known: Sequence[int | None] = (),
+        compare: bool = False,
     ) -> None:
-        """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns."""
+        """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
+
+        With `compare` columns that `classic` codes smaller are left to it.
+        """
         self.models, self.model, self.known = models or {}, model, tuple(known)
+        self.compare = compare
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
@@ -54,6 +63,11 @@ class ConditionalCodec:
         table = self.models[self.model].columns if position else ()
         streams = _streams(table, {number: columns[at] for number, at in position.items()})
         streams = {position[number]: stream for number, stream in streams.items()}
+        if self.compare and streams:
+            whole, plain = Classic().encode(columns, specs)
+            streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
+            if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
+                return b"\0" + whole, _adding_up(plain, 1 + len(whole))
         others = [at for at in range(len(columns)) if at not in streams]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
@@ -116,7 +130,7 @@ class ConditionalCodec:
                     specs[known[p]].length != spec.length for p in conditional.parents
                 ):
                     raise CorruptFileError(f"column {column} of the model cannot be decoded here")
-                places = _decode(entry, conditional, codes, spec.length, streams[at])
+                places = _decode(entry, codes, spec.length, streams[at])
                 out[at] = _symbols(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
@@ -170,42 +184,48 @@ def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols]) -> dict[
         if column.conditional is None or any(len(codes.get(p, ())) != len(symbols) for p in parents):
             continue
         if np.array_equal(places[number] + column.axis.low, symbols):
-            out[number] = _encode(column, column.conditional, codes, places[number])
+            out[number] = _encode(column, codes, places[number])
     return out
 
 
-def _encode(column: ModelColumn, conditional: Conditional, codes: Codes, places: NDArray[np.int64]) -> bytes:
+def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> bytes:
     """The stream of one column, block after block, each behind its size."""
-    from baler_root.entropy import coder
+    from baler_root.entropy import coder, histograms
 
     out = bytearray()
     for start in range(0, len(places), ROWS):
         block = slice(start, min(len(places), start + ROWS))
-        outputs = _outputs(conditional, codes, block)
-        words = coder.encode(places[block], column.axis.edges, outputs)
+        if isinstance(column.conditional, Histograms):
+            contexts = column.conditional.contexts(codes, block)
+            words = histograms.encode(places[block], contexts, column.shares)
+        else:
+            words = coder.encode(places[block], column.axis.edges, _outputs(column.conditional, codes, block))
         out += pack_varint(len(words)) + words
     return bytes(out)
 
 
-def _decode(
-    column: ModelColumn, conditional: Conditional, codes: Codes, length: int, stream: memoryview
-) -> NDArray[np.int64]:
+def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) -> NDArray[np.int64]:
     """The places on its axis of one column's values."""
-    from baler_root.entropy import coder
+    from baler_root.entropy import coder, histograms
 
     cursor = Cursor(stream)
     out = np.empty(length, dtype=np.int64)
     for start in range(0, length, ROWS):
         block = slice(start, min(length, start + ROWS))
         words = cursor.take(cursor.varint())
-        outputs = _outputs(conditional, codes, block)
-        out[block] = coder.decode(words, block.stop - start, column.axis.edges, outputs)
+        if isinstance(column.conditional, Histograms):
+            out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.shares)
+        else:
+            outputs = _outputs(column.conditional, codes, block)
+            out[block] = coder.decode(words, block.stop - start, column.axis.edges, outputs)
     cursor.finish("the last block")
     return out
 
 
-def _outputs(conditional: Conditional, codes: Codes, block: slice) -> NDArray[np.int32]:
+def _outputs(conditional: Conditional | None, codes: Codes, block: slice) -> NDArray[np.int32]:
     """What the network of a column says of each row of a block."""
+    if conditional is None:
+        raise ValueError("a column without a network")
     inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
     for place, parent in enumerate(conditional.parents):
         inputs[:, place] = codes[parent][block]
@@ -226,7 +246,9 @@ def _needed(
         if at in streams:
             conditional = table[numbers[at]].conditional
             if conditional is None:
-                raise CorruptFileError(f"column {numbers[at]} of the model has no network")
+                raise CorruptFileError(
+                    f"column {numbers[at]} of the model has neither network nor histograms"
+                )
             for parent in conditional.parents:
                 if parent not in known:
                     raise CorruptFileError(

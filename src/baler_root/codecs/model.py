@@ -1,7 +1,7 @@
-"""The model of one table: an axis for each column, and for some a network that tells where on it a value lies.
+"""The model of one table: an axis for each column, and for some what tells where on it a value lies.
 
-A model is data: JSON that lists layers of one kind, and arrays of integers (formats/codecs.md#models). It is
-named by the SHA-256 of its bytes.
+That is a network, or histograms. A model is data: JSON that lists layers of one kind, cuts and counts, and arrays
+of integers (formats/codecs.md#models). It is named by the SHA-256 of its bytes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from baler_root.codecs.axis import CODE_LIMIT, SHARE_BITS, Axis
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
+from baler_root.codecs.histograms import MAX_CELLS, MAX_SIZE, Histograms, contexts_of
+from baler_root.entropy.shares import Shares
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.varint import Cursor
@@ -36,7 +39,7 @@ class Conditional:
     net: FixedPointNet
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class ModelColumn:
     """A column as its model knows it."""
 
@@ -44,8 +47,15 @@ class ModelColumn:
     recipe: bytes
     """How the values became symbols, for whoever compresses more of them; reading needs it not."""
     axis: Axis
-    conditional: Conditional | None
+    conditional: Conditional | Histograms | None
     """None for a column that only others depend on."""
+
+    @cached_property
+    def shares(self) -> Shares:
+        """The column's histograms as the coder uses them."""
+        if not isinstance(self.conditional, Histograms):
+            raise TypeError(f"column {self.name!r} has no histograms")
+        return Shares(self.axis.cumulative, self.conditional.cells, self.conditional.roots)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,9 +74,14 @@ class Model:
                 np.diff(column.axis.positions).astype(np.uint32),
                 np.diff(column.axis.shares).astype(np.uint32),
             ]
-        nets = [column.conditional.net for column in self.columns if column.conditional]
-        arrays.append(_joined((layer.weight for net in nets for layer in net.layers), np.int8))
-        arrays.append(_joined((layer.bias for net in nets for layer in net.layers), np.int32))
+        told = [column.conditional for column in self.columns]
+        layers = [layer for some in told if isinstance(some, Conditional) for layer in some.net.layers]
+        arrays.append(_joined((layer.weight for layer in layers), np.int8))
+        arrays.append(_joined((layer.bias for layer in layers), np.int32))
+        histograms = [some for some in told if isinstance(some, Histograms)]
+        if histograms:
+            arrays.append(_joined((np.diff(some.cells)[:-1] for some in histograms), np.uint32))
+            arrays.append(_joined((some.roots for some in histograms), np.uint8))
         document = {
             "format": FORMAT,
             "about": self.about,
@@ -100,44 +115,45 @@ def digest_of(data: bytes | memoryview) -> str:
 
 
 def _joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1) for array in arrays)])
+    return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1).astype(dtype) for array in arrays)])
 
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
     out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
-    if column.conditional is not None:
-        out["parents"] = list(column.conditional.parents)
-        out["layers"] = [
-            [layer.weight.shape[0], layer.shift, layer.low, layer.high]
-            for layer in column.conditional.net.layers
-        ]
+    told = column.conditional
+    if told is not None:
+        out["parents"] = list(told.parents)
+    if isinstance(told, Conditional):
+        out["layers"] = [[len(layer.weight), layer.shift, layer.low, layer.high] for layer in told.net.layers]
+    if isinstance(told, Histograms):
+        out["cuts"], out["cells"] = [list(cuts) for cuts in told.cuts], len(told.cells) - 1
     return out
 
 
 def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Model:
     lengths = [_count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
     described = document["columns"]
-    if (
-        len(lengths) != 2 * len(described) + 2
-        or sum(lengths) > MAX_MODEL_LENGTH
-        or len(described) > MAX_COLUMNS
-    ):
+    dtypes: list[Any] = [np.uint32] * (2 * len(described)) + [np.int8, np.int32]
+    if any("cuts" in entry for entry in described):
+        dtypes += [np.uint32, np.uint8]
+    if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
         raise CorruptFileError("its arrays are too many, too few or too long")
-    dtypes: Sequence[Any] = [np.uint32] * (2 * len(described)) + [np.int8, np.int32]
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
-    weights, biases = _Taker(arrays[len(lengths) - 2]), _Taker(arrays[len(lengths) - 1])
+    weights, biases, *more = (_Taker(arrays[number]) for number in range(2 * len(described), len(lengths)))
     columns = []
     for number, entry in enumerate(described):
         axis = Axis(_integer(entry["low"]), _summed(arrays[2 * number]), _summed(arrays[2 * number + 1]))
-        conditional = None
-        if "parents" in entry:
-            parents = tuple(_count(parent, number - 1) for parent in entry["parents"])
+        conditional: Conditional | Histograms | None = None
+        parents = tuple(_count(parent, number - 1) for parent in entry.get("parents", ()))
+        if "cuts" in entry:
+            conditional = _histograms(entry, parents, axis.length, *more)
+        elif "parents" in entry:
             conditional = Conditional(parents, _net(entry["layers"], len(parents), weights, biases))
         recipe = bytes(recipes.take(_count(entry["recipe"], 1 << 24)))
         columns.append(ModelColumn(str(entry["name"]), recipe, axis, conditional))
-    weights.finish()
-    biases.finish()
+    for taker in (weights, biases, *more):
+        taker.finish()
     recipes.finish("the recipes")
     return Model(tuple(columns), dict(document["about"]))
 
@@ -152,6 +168,17 @@ def _net(layers: Sequence[Any], inputs: int, weights: _Taker, biases: _Taker) ->
     if inputs % 3 or not out:
         raise CorruptFileError(f"a network with {inputs} outputs says no mixture")
     return FixedPointNet(out, -CODE_LIMIT, CODE_LIMIT - 1)
+
+
+def _histograms(
+    entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: _Taker, roots: _Taker
+) -> Histograms:
+    cuts = tuple(tuple(_integer(cut) for cut in some) for some in entry["cuts"])
+    count = _count(entry["cells"], MAX_CELLS)
+    inner = np.cumsum(cells.take(max(0, count - 1)), dtype=np.int64)
+    size = _count(contexts_of(cuts) * count, MAX_SIZE)
+    bounds = np.concatenate([[0], inner, [places]])
+    return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, count)))
 
 
 class _Taker:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 from baler_root.codecs.axis import CODE_BITS, CODE_LIMIT, Axis
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.entropy import tables
-from baler_root.training.training import Training
+from baler_root.training.training import Progressing, Trained, Training
 
 HIDDEN_BITS, HIDDEN_HIGH = 7, (1 << 10) - 1
 """Activations are 10 bits: steps of 1/128 up to 8."""
@@ -23,81 +24,145 @@ OUTPUT_LIMIT = 1 << 15
 
 WEIGHT_LIMIT = 127
 
-CURVE_POINTS = 8
+HELD = 8
+"""One row in so many is not trained on."""
+
+LOOK, LOOK_ROWS = 100, 8192
+"""After so many steps it is seen how good the networks are, on at most so many of those rows."""
 
 
 def fit(
     axes: Sequence[Axis],
     places: Sequence[NDArray[np.int64]],
-    parents: Sequence[Sequence[int]],
+    parents: Mapping[int, Sequence[int]],
     training: Training,
     progress: Callable[[int, int], None] | None = None,
-    curve: list[int] | None = None,
-) -> tuple[list[FixedPointNet], NDArray[np.float64]]:
-    """A network for each column, and the bits per value that it needs on rows it has not seen.
+) -> Trained:
+    """A network for each column that has an entry in `parents`, which names the columns that it gets.
 
-    `places`: positions on the axes, one array of equal length per column; `parents`: columns before each one.
-    `curve` gets a few points of the loss, in bits per row.
+    `places`: positions on the axes, one array of equal length per column, the rows in random order.
     """
+    if not parents:
+        return Trained({}, {}, 0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.seed)
-        return _fit(axes, places, parents, training, progress, curve)
+        return _fit(axes, places, parents, training, progress)
 
 
 def _fit(
     axes: Sequence[Axis],
     places: Sequence[NDArray[np.int64]],
-    parents: Sequence[Sequence[int]],
+    parents: Mapping[int, Sequence[int]],
     training: Training,
     progress: Callable[[int, int], None] | None,
-    curve: list[int] | None,
-) -> tuple[list[FixedPointNet], NDArray[np.float64]]:
-    rows = len(places[0])
-    codes = torch.from_numpy(np.stack([axis.codes[at] for axis, at in zip(axes, places, strict=True)]))
-    edges = [torch.from_numpy(axis.edges / (1 << tables.AXIS_BITS)) for axis in axes]
-    at = torch.from_numpy(np.stack(places))
-    width = max(len(some) for some in [*parents, [0]])
-    choose = torch.zeros((len(axes), width), dtype=torch.long)
-    present = torch.zeros((len(axes), width))
-    for column, some in enumerate(parents):
-        choose[column, : len(some)] = torch.tensor(some, dtype=torch.long)
-        present[column, : len(some)] = 1.0
-    stack = Stack(len(axes), width, training)
-    held = max(1, rows // 8)
+) -> Trained:
+    columns = sorted(parents)
+    data = _Rows(axes, places, [parents[column] for column in columns], columns)
+    held = max(1, data.count // HELD)
+    stack = Stack(len(columns), data.width, training)
+    best = _Best(stack)
+    going = Progressing()
+    history: list[tuple[int, float]] = []
     optimiser = torch.optim.Adam(stack.parameters(), lr=training.rate, betas=(0.9, 0.99))
-
-    def batch(rows_of: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        inputs = codes[:, rows_of].float()[choose] * present[..., None] * 2.0**-CODE_BITS
-        chosen = at[:, rows_of]
-        low = torch.stack([e[i] for e, i in zip(edges, chosen, strict=True)]).float()
-        high = torch.stack([e[i + 1] for e, i in zip(edges, chosen, strict=True)]).float()
-        return inputs.transpose(1, 2), low, high
-
-    points = max(1, training.steps // CURVE_POINTS)
-    since: list[float] = []
-    for step in range(training.steps):
+    started, step, done = time.monotonic(), 0, 0.0
+    while done < 1:
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 50)
-            group["lr"] = (
-                training.rate * warm * (0.5 * (1 + math.cos(math.pi * step / training.steps)) + 0.005)
-            )
-        inputs, low, high = batch(torch.randint(held, rows, (training.batch,)))
+            group["lr"] = training.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
+        inputs, low, high = data.rows(torch.randint(held, data.count, (training.batch,)))
         loss = bits(stack(inputs), low, high).mean(1).sum()
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
-        since.append(float(loss.detach()))
-        if curve is not None and (step + 1) % points == 0:
-            curve.append(round(sum(since) / len(since)))
-            since.clear()
+        step += 1
+        done = step / training.steps
+        if training.seconds is not None:
+            done = max(done, (time.monotonic() - started) / training.seconds)
+        if step % LOOK == 0 or done >= 1:
+            best.look(_held_bits(stack, data, min(held, LOOK_ROWS)))
+            history.append((step, round(float(best.bits.sum()), 3)))
+            if not going.look(best.bits):
+                done = 1.0
         if progress is not None:
-            progress(step + 1, training.steps)
-    with torch.no_grad():
-        total = torch.zeros(len(axes), dtype=torch.float64)
-        for start in range(0, held, 4096):
-            inputs, low, high = batch(torch.arange(start, min(held, start + 4096)))
-            total += bits(stack(inputs), low, high).double().sum(1)
-    return [stack.net(column, len(some)) for column, some in enumerate(parents)], (total / held).numpy()
+            progress(
+                training.steps if done >= 1 else min(int(done * training.steps), training.steps - 1),
+                training.steps,
+            )
+    best.restore()
+    final = _held_bits(stack, data, held)
+    good = np.flatnonzero(np.isfinite(best.bits) & np.isfinite(final)).tolist()
+    return Trained(
+        nets={columns[at]: stack.net(at, len(parents[columns[at]])) for at in good},
+        bits={columns[at]: float(final[at]) for at in good},
+        steps=step,
+        history=[entry for entry in history if math.isfinite(entry[1])],
+        diverged=tuple(column for at, column in enumerate(columns) if at not in good),
+    )
+
+
+class _Rows:
+    """What networks get of any rows, and where their symbols lie."""
+
+    def __init__(
+        self,
+        axes: Sequence[Axis],
+        places: Sequence[NDArray[np.int64]],
+        parents: Sequence[Sequence[int]],
+        columns: Sequence[int],
+    ) -> None:
+        self.count, self.width = len(places[0]), max(map(len, parents))
+        self.codes = torch.from_numpy(
+            np.stack([axis.codes[at] for axis, at in zip(axes, places, strict=True)])
+        )
+        self.edges = [torch.from_numpy(axes[column].edges / (1 << tables.AXIS_BITS)) for column in columns]
+        self.at = torch.from_numpy(np.stack([places[column] for column in columns]))
+        self.choose = torch.zeros((len(columns), self.width), dtype=torch.long)
+        self.present = torch.zeros((len(columns), self.width))
+        for number, some in enumerate(parents):
+            self.choose[number, : len(some)] = torch.tensor(some, dtype=torch.long)
+            self.present[number, : len(some)] = 1.0
+
+    def rows(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs (columns, rows, parents), and both edges of each symbol (columns, rows)."""
+        inputs = self.codes[:, rows].float()[self.choose] * self.present[..., None] * 2.0**-CODE_BITS
+        chosen = self.at[:, rows]
+        low = torch.stack([e[i] for e, i in zip(self.edges, chosen, strict=True)]).float()
+        high = torch.stack([e[i + 1] for e, i in zip(self.edges, chosen, strict=True)]).float()
+        return inputs.transpose(1, 2), low, high
+
+
+class _Best:
+    """The best state of each column's network so far; they do not depend on each other."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.bits = np.full(len(stack.biases[0]), np.inf)
+        self.state = [parameter.detach().clone() for parameter in stack.parameters()]
+
+    @torch.no_grad()
+    def look(self, found: NDArray[np.float64]) -> None:
+        """Keep what became better; what is no number never does."""
+        better = found < self.bits
+        self.bits[better] = found[better]
+        which = torch.from_numpy(better)
+        for kept, parameter in zip(self.state, self.stack.parameters(), strict=True):
+            kept[which] = parameter[which]
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        """Give the networks their best state."""
+        for kept, parameter in zip(self.state, self.stack.parameters(), strict=True):
+            parameter.copy_(kept)
+
+
+@torch.no_grad()
+def _held_bits(stack: Stack, data: _Rows, count: int) -> NDArray[np.float64]:
+    """Bits per value of each column on the first rows, which are not trained on."""
+    total = torch.zeros(len(data.edges), dtype=torch.float64)
+    for start in range(0, count, 4096):
+        inputs, low, high = data.rows(torch.arange(start, min(count, start + 4096)))
+        total += bits(stack(inputs), low, high).double().sum(1)
+    return np.asarray((total / count).numpy())
 
 
 class Stack(torch.nn.Module):

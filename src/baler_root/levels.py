@@ -1,0 +1,97 @@
+"""How much effort goes into learning: `fast`, `default`, `max`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from baler_root.errors import ConfigError
+from baler_root.training.training import Training
+
+if TYPE_CHECKING:
+    from baler_root.container.manifest import Json
+    from baler_root.planning import TreeJob
+
+INSTALL = 'pip install "baler-root[train]"'
+
+MIN_ROWS = 2000
+"""Rows of a table below which no model pays for itself."""
+
+
+def can_train() -> bool:
+    """Whether torch is installed."""
+    return find_spec("torch") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What is learned, and how much of it."""
+
+    name: str
+    training: Training | None
+    """Of networks; None for histograms alone, which need no torch."""
+    widths: tuple[tuple[int, int], ...] = ()
+    """Rows of a table below which its networks are narrower: their bytes weigh more than what they would add."""
+    parents: int = 12
+    """Columns on which one may depend."""
+    epochs: int = 100
+    """How often a row of the sample is seen at most: small tables are learned sooner."""
+
+
+LEVELS = {
+    level.name: level
+    for level in (
+        Level("fast", None),
+        Level("default", Training(), ((20_000, 12), (60_000, 16))),
+        Level(
+            "max",
+            Training(width=64, components=8, steps=6000),
+            ((20_000, 16), (60_000, 32)),
+            parents=20,
+            epochs=300,
+        ),
+    )
+}
+
+
+def get_level(name: str) -> Level:
+    """The level of this name; raises ConfigError."""
+    if name not in LEVELS:
+        raise ConfigError(f"no level {name!r}; there are {', '.join(LEVELS)}")
+    return LEVELS[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a user wants spent on learning."""
+
+    level: Level
+    seed: int = 0
+    seconds: float | None = None
+    """Of training, for each tree, at most."""
+
+    @property
+    def codec(self) -> str:
+        """The codec where none is asked for."""
+        return "classic" if self.level.training is not None and not can_train() else "conditional"
+
+    def check(self) -> None:
+        """Raise ConfigError where torch is needed and not installed."""
+        if self.level.training is not None and not can_train():
+            raise ConfigError(
+                f"training needs torch, which is not installed: {INSTALL}; level fast does without"
+            )
+
+    def missing(self, work: Iterable[TreeJob]) -> list[str]:
+        """What to say where nothing is learned for want of torch."""
+        if all(job.plan.schema.num_entries < MIN_ROWS for job in work):
+            return []
+        why = f"nothing was learned, because torch is not installed: {INSTALL} for smaller files"
+        return [f"{why}; level fast (--level fast) learns without it"]
+
+    def to_json(self) -> Json:
+        """For the provenance of a file."""
+        out: Json = {"level": self.level.name, "seed": self.seed}
+        return out if self.seconds is None else {**out, "train_seconds": self.seconds}

@@ -1,0 +1,73 @@
+"""Which columns tell something about which, and how many a column may lean on in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+NEAR_COLUMNS = 64
+"""Columns before one among which its parents are looked for."""
+
+MIN_INFORMATION = 0.02
+"""Bits that a parent must tell, or it is chance."""
+
+RANK_ROWS = 20_000
+"""Rows from which this is found."""
+
+MAX_ANCESTORS = 24
+"""Columns that must be decoded for one, at most: parents, their parents and so on."""
+
+
+def rank(buckets: Sequence[NDArray[np.integer]]) -> list[list[int]]:
+    """For each column those before it that tell anything about it, the most telling first."""
+    step = max(1, len(buckets[0]) // RANK_ROWS)
+    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) for column in buckets]
+    out = []
+    for number, own in enumerate(thin):
+        first = max(0, number - NEAR_COLUMNS)
+        told = [(information(own, other), first + at) for at, other in enumerate(thin[first:number])]
+        out.append([at for bits, at in sorted(told, reverse=True) if bits > MIN_INFORMATION])
+    return out
+
+
+def information(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Mutual information of two columns of small integers, in bits."""
+    shape = (int(one.max()) + 1, int(other.max()) + 1)
+    joint = np.bincount(one * shape[1] + other, minlength=shape[0] * shape[1]).reshape(shape)
+    share = joint / joint.sum()
+    apart = share.sum(1, keepdims=True) * share.sum(0, keepdims=True)
+    found = share > 0
+    return float((share[found] * np.log2(share[found] / apart[found])).sum())
+
+
+class Ancestors:
+    """What must be decoded before each column; grows as parents are chosen, in the order of the columns."""
+
+    def __init__(self, most: int = MAX_ANCESTORS) -> None:
+        self.most = most
+        self._of: dict[int, frozenset[int]] = {}
+
+    def of(self, parents: Sequence[int]) -> frozenset[int]:
+        """These parents, and what must be decoded before them."""
+        return frozenset(parents).union(*(self._of.get(parent, frozenset()) for parent in parents))
+
+    def allow(self, parents: Sequence[int]) -> bool:
+        """Whether a column may have these parents."""
+        return len(self.of(parents)) <= self.most
+
+    def set(self, column: int, parents: Sequence[int]) -> None:
+        """Remember the parents of a column."""
+        self._of[column] = self.of(parents)
+
+    def choose(self, column: int, candidates: Sequence[int], most: int) -> list[int]:
+        """At most `most` of the candidates, the first ones that are allowed, in order; they become its parents."""
+        chosen: list[int] = []
+        for candidate in candidates:
+            if len(chosen) == most:
+                break
+            if self.allow([*chosen, candidate]):
+                chosen.append(candidate)
+        self.set(column, chosen)
+        return sorted(chosen)
