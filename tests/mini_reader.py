@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import xxhash
 from mini_bytes import BIG, Bytes, need
-from mini_codecs import Symbols, classic, conditional
+from mini_codecs import Model, Symbols, classic, conditional
 from mini_formulas import Formula
 
 Form = dict[str, Any]
@@ -112,8 +112,9 @@ def unique(pairs: Any) -> dict[str, Any]:
 class Reader:
     """One file, checked and opened."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, beside: bytes = b"") -> None:
+        """`beside`: the model file with the models that are not in this one."""
+        self.data, self.beside = data, beside
         need(len(data) >= 84 and data[:8] == b"\x89BLR\r\n\x1a\n", "no .baler file")
         fields = struct.unpack("<QQQQQIIHHQ8s", data[-68:])
         offset, size, xxh3, length, _, critical, _, major, _, check, magic = fields
@@ -154,7 +155,20 @@ class Reader:
         """The models, by the first bytes of their SHA-256."""
         blocks = [block for block in self.manifest["blocks"] if block[0] == 3]
         found = [self.block(*place, None, (kind, tree, 0, 0))[1] for kind, tree, *place in blocks]
-        return {hashlib.sha256(model).digest()[:8]: model for model in found}
+        others = list(Reader(self.beside).models.values()) if self.beside else []
+        by_digest = {hashlib.sha256(model).hexdigest(): model for model in found + others}
+        missing = {digest for digest, _, _ in self.manifest.get("detached", [])} - by_digest.keys()
+        need(not missing, f"models that are elsewhere: {missing}")
+        return {bytes.fromhex(digest)[:8]: model for digest, model in by_digest.items()}
+
+    def check_models(self) -> None:
+        """Open the models of a model file as the manifest describes them."""
+        described = self.manifest.get("models", [])
+        need(described and len(described) == len(self.models), "no model file")
+        for about, (name, data) in zip(described, self.models.items(), strict=True):
+            need(bytes.fromhex(about["sha256"])[:8] == name, "another model than described")
+            need(len(Model(data).columns) == len(about["columns"]), "another number of columns")
+            need(all(list(map(type, names)) == [str] * 6 for names in about["columns"]), "names of a column")
 
     def clusters(self, number: int) -> Iterator[list[Any]]:
         """The values of all columns of a tree, cluster by cluster."""

@@ -198,6 +198,9 @@ def test_manifest_keys() -> None:
         optional = {row["key"].strip("`") for row in rows if row["content"].startswith("may be absent")}
         assert stated == set(part["properties"])
         assert stated - optional == set(part["required"])
+    entry = schema["properties"]["models"]["items"]
+    stated = {row["key"].strip("`") for row in tables(TEXTS["model.md"], "models")[0]}
+    assert stated == set(entry["properties"]) == set(entry["required"])
     classes = {row["class"].strip("`") for row in tables(TEXTS["pages.md"], "columns")[0]}
     assert classes == set(schema["$defs"]["form"]["properties"]["class"]["enum"])
 

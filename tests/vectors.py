@@ -30,8 +30,10 @@ from baler_root.codecs.streams import Coding, Transform
 from baler_root.compressor import compress
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Manifest, StoredTree
+from baler_root.container.references import Detached, KnownColumn
 from baler_root.container.write import ContainerWriter
 from baler_root.merging import merge
+from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
 from baler_root.pages import Page
 from baler_root.reader import open_file
@@ -112,10 +114,12 @@ def bits(values: Sequence[int], dtype: str) -> ak.Array:
     return ak.Array(np.array(values, f"u{np.dtype(dtype).itemsize}").view(dtype))
 
 
-def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
-    """Write trees straight from arrays, through no ROOT file."""
+def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool = False) -> Made:
+    """Write trees straight from arrays, through no ROOT file; with `detach`, models into a file beside it."""
     stored: list[StoredTree] = []
+    models: list[StoredModel] = []
     codecs = ("classic", "conditional") if any(tree.parents for tree in trees) else ("classic",)
+    beside = target.with_suffix(".balermodel")
     with ContainerWriter(target) as writer:
         if schema:
             writer.write_block(BlockKind.SCHEMA, Manifest(tuple(_stored(t, (), []) for t in trees)).pack())
@@ -127,7 +131,10 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
                     i: ak.to_numpy(array[: cuts[0]]) for i, array in enumerate(tree.arrays.values())
                 }
                 model, data = learned(plan, flat_arrays, tree.parents, tree.histograms)
-                writer.write_block(BlockKind.MODEL, data, number)
+                if detach:
+                    models.append(StoredModel.of(tree.path, _known(tree), data))
+                else:
+                    writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec="conditional", models=(model,))
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
@@ -152,9 +159,22 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance={"made": "golden file"},
+                detached=tuple(Detached(m.trained.digest, len(m.data), beside.name) for m in models),
             )
         )
+    if models:
+        write_model_file(beside, models, {"made": "golden file"})
     return Made(list(trees))
+
+
+def _known(tree: Source) -> list[KnownColumn]:
+    """The columns that the model of a tree knows."""
+    arrays = list(tree.arrays.items())
+    out = []
+    for name, array in (arrays[number] for number in tree.parents):
+        bound = tree.bounds.get(name, "lossless")
+        out.append(KnownColumn(name, "", "data", str(ak.to_numpy(array).dtype), bound, bound))
+    return out
 
 
 def _stored(tree: Source, cuts: tuple[int, ...], lists: list[list[int]]) -> StoredTree:
@@ -483,6 +503,19 @@ def histograms(target: Path) -> Made:
     )
 
 
+def detached(target: Path) -> Made:
+    """Columns coded with a model that is in the `.balermodel` file beside it, and one that needs no model."""
+    rng = np.random.default_rng(23)
+    pt = rng.exponential(30, 300) + 5
+    arrays = {
+        "pt": flat(pt, "f4"),
+        "tracks": flat(rng.poisson(pt / 4), "i4"),
+        "alone": flat(rng.normal(size=300), "f4"),
+    }
+    bounds = {"pt": "rel=0.01", "alone": "abs=0.01"}
+    return write_trees(target, Source("Events", arrays, bounds, parents={0: (), 1: (0,)}), detach=True)
+
+
 def sums(target: Path) -> Made:
     """Columns that are sums of others in this page and an earlier one, of floats and of integers, with outliers."""
     rng = np.random.default_rng(22)
@@ -594,7 +627,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
     )
 }  # fmt: skip
 
@@ -625,6 +658,7 @@ def features(path: Path) -> list[str]:
         container = file.container
         found |= {f"block {BlockKind(kind).name.lower()}" for kind, *_ in container.manifest.blocks}
         found |= {"superseded" for _ in container.manifest.superseded}
+        found |= {"detached" for _ in container.manifest.detached}
         for tree in file.trees:
             found |= {f"form {name}" for branch in tree.schema.branches for name in _classes(branch.form)}
             if tree.schema != tree.stored.schema:
@@ -712,9 +746,11 @@ def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[st
 
 def write(name: str, folder: Path) -> Path:
     """Write one golden file and its sidecar; FileExistsError if either is there."""
-    target = folder / f"{name}.baler"
+    from bad_vectors import BAD
+
+    target = folder / f"{name}{'.baler' if name in GOOD else BAD[name].suffix}"
     beside = target.with_suffix(".json")
-    for path in (target, beside):
+    for path in (target, beside, target.with_suffix(".balermodel")):
         if path.exists():
             raise FileExistsError(f"{path} exists; golden files are never overwritten")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -722,8 +758,6 @@ def write(name: str, folder: Path) -> Path:
         made = GOOD[name](target)
         document = sidecar(GOOD[name], made, target)
     else:
-        from bad_vectors import BAD
-
         bad = BAD[name]
         target.write_bytes(bad.build())
         document = {"about": bad.about, "error": bad.error, "message": bad.message}
@@ -751,7 +785,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.command == "list":
         for name in names():
-            print(name, "" if (options.folder / f"{name}.baler").exists() else "(not written)")
+            print(name, "" if (options.folder / f"{name}.json").exists() else "(not written)")
         return 0
     wanted = names() if options.name == ["all"] else options.name
     if unknown := set(wanted) - set(names()):

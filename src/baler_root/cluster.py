@@ -303,6 +303,8 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     if column is None:
         return None
     recipe, _ = Recipe.from_bytes(column.recipe)
+    if recipe.dtype != values.dtype:
+        values = narrowed(values)
     quantised = quantise_as(values, bound, recipe)
     if quantised is None or recipe.kind != "exact":
         return quantised
