@@ -17,9 +17,9 @@ from typing import Any
 from unittest import mock
 
 import torch
-from baler_root.train import fit
 
 import baler_root
+from baler_root.training import fit
 from benchmarks import results, sources
 
 BOUND = "rel=1e-3"

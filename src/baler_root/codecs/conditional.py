@@ -5,7 +5,8 @@ formats/codecs.md#conditional is the specification.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -33,6 +34,18 @@ ROWS = 1 << 16
 """Rows of a block: they go through a network at once, so that memory does not grow with a cluster."""
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What lies around a page whose rows are items of lists."""
+
+    symbols: Mapping[int, Symbols]
+    """Of columns of the entries, and the lengths of the lists, by number in the tree."""
+    columns: Mapping[int, int] = field(default_factory=dict)
+    """To encode: which of them each of the model's columns of kind `entry` is."""
+    lists: int | None = None
+    """To encode: which of them are the lengths."""
+
+
 class ConditionalCodec:
     """Columns that a model knows, and `classic` for those it does not know or does not make smaller."""
 
@@ -44,24 +57,37 @@ class ConditionalCodec:
         model: bytes = b"",
         known: Sequence[int | None] = (),
         compare: bool = False,
+        around: Surroundings | None = None,
     ) -> None:
         """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
 
         With `compare` columns that `classic` codes smaller are left to it.
         """
-        self.models, self.model, self.known = models or {}, model, tuple(known)
-        self.compare = compare
+        self.models, self.model, self.known = dict(models or {}), model, tuple(known)
+        self.compare, self.around = compare, around or Surroundings({})
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
-        return ConditionalCodec(_Opening(models))
+        return ConditionalCodec({digest: _opened(data) for digest, data in models.items()})
+
+    def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
+        """See `ModelCodec.with_outside`."""
+        return ConditionalCodec(self.models, around=Surroundings(symbols))
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
         known = self.known or (None,) * len(columns)
         position = {number: at for at, number in enumerate(known) if number is not None}
         table = self.models[self.model].columns if position else ()
-        streams = _streams(table, {number: columns[at] for number, at in position.items()})
+        around = self.around
+        outside = [n for n, column in enumerate(table) if column.kind != "value"] if columns else []
+        there = [n for n in outside if table[n].kind != "entry" or n in around.columns]
+        given: Codes = {}
+        if around.lists is not None and there:
+            rows = int(around.symbols[around.lists].sum(dtype=np.int64))
+            places = _Lists(around.symbols[around.lists], rows)
+            given = {n: places.codes(table[n], around.symbols.get(around.columns.get(n, -1))) for n in there}
+        streams = _streams(table, {number: columns[at] for number, at in position.items()}, given)
         streams = {position[number]: stream for number, stream in streams.items()}
         if self.compare and streams:
             whole, plain = Classic().encode(columns, specs)
@@ -72,7 +98,12 @@ class ConditionalCodec:
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
             return b"\0" + rest, _adding_up(shares, 1 + len(rest))
-        head = bytearray(b"\1" + self.model[:NAME_SIZE])
+        head = bytearray((b"\2" if given else b"\1") + self.model[:NAME_SIZE])
+        if given and around.lists is not None:
+            head += pack_varint(around.lists)
+            for n in outside:
+                if table[n].kind == "entry":
+                    head += pack_varint(1 + around.columns[n] if n in around.columns else 0)
         for at, number in enumerate(known):
             head += pack_varint(0 if number is None else 2 * number + 1 + (at in streams))
             if at in streams:
@@ -83,59 +114,58 @@ class ConditionalCodec:
         payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
         return payload, _adding_up([sizes[at] for at in range(len(columns))], len(payload))
 
+    def outside(
+        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """See `ModelCodec.outside`."""
+        if payload[:1].tobytes() != b"\2":
+            return ()
+        page = _Page(payload, specs, self._table)
+        _, around = page.needed(range(len(specs)) if wanted is None else wanted)
+        return tuple(sorted({page.outside[n] for n in around} | {page.lists} if around else ()))
+
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
         """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
-        cursor = Cursor(payload)
-        kind = cursor.byte()
-        if kind == 0:
-            return Classic().decode(cursor.rest(), specs, wanted)
-        if kind != 1:
-            raise CorruptFileError(f"a page of the unknown kind {kind}")
-        name = bytes(cursor.take(NAME_SIZE))
-        known: dict[int, int] = {}
-        sizes: dict[int, int] = {}
-        for at in range(len(specs)):
-            code = cursor.varint()
-            if code:
-                column = (code - 1) // 2
-                if column in known:
-                    raise CorruptFileError(f"two columns are column {column} of the model")
-                known[column] = at
-                if not code & 1:
-                    sizes[at] = cursor.varint()
-        rest = cursor.take(cursor.varint())
-        streams = {at: cursor.take(sizes[at]) for at in sorted(sizes)}
-        cursor.finish("the last stream")
-        # Without a stream no model is asked for: it may be in a file that is not there.
-        asked = streams if wanted is None else streams.keys() & set(wanted)
-        table = self._table(name) if asked else ()
-        if asked and max(known) >= len(table):
-            raise CorruptFileError(f"column {max(known)} of a model of {len(table)}")
-        needed = _needed(table, known, streams, range(len(specs)) if wanted is None else wanted)
-        others = [at for at in range(len(specs)) if at not in streams]
+        if payload[:1].tobytes() == b"\0":
+            return Classic().decode(payload[1:], specs, wanted)
+        page = _Page(payload, specs, self._table)
+        needed, around = page.needed(range(len(specs)) if wanted is None else wanted)
+        others = [at for at in range(len(specs)) if at not in page.streams]
         chosen = [place for place, at in enumerate(others) if at in needed]
-        plain = Classic().decode(rest, [specs[at] for at in others], chosen)
+        plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
         out = {others[place]: symbols for place, symbols in plain.items()}
-        codes: Codes = {}
-        for column in sorted(known) if asked else ():
-            at = known[column]
+        codes = self._given(page, around, specs)
+        for column in sorted(page.known):
+            at = page.known[column]
             if at not in needed:
                 continue
-            entry, spec = table[column], specs[at]
-            if at in streams:
-                conditional = entry.conditional
-                if conditional is None or any(
-                    specs[known[p]].length != spec.length for p in conditional.parents
-                ):
+            entry, spec = page.table[column], specs[at]
+            if at in page.streams:
+                parents = entry.conditional.parents if entry.conditional is not None else ()
+                if entry.conditional is None or any(len(codes[p]) != spec.length for p in parents):
                     raise CorruptFileError(f"column {column} of the model cannot be decoded here")
-                places = _decode(entry, codes, spec.length, streams[at])
+                places = _decode(entry, codes, spec.length, page.streams[at])
                 out[at] = _symbols(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
                 codes[column] = entry.axis.codes[entry.axis.places(out[at])]
         return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
+
+    def _given(self, page: _Page, around: set[int], specs: Sequence[SymbolSpec]) -> Codes:
+        """The codes of what lies around the page."""
+        if not around:
+            return {}
+        symbols = self.around.symbols
+        missing = [n for n in (page.lists, *(page.outside[n] for n in around)) if n not in symbols]
+        if missing:
+            raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
+        rows = {specs[page.known[n]].length for n in page.known if page.known[n] in page.streams}
+        if len(rows) != 1:
+            raise CorruptFileError("columns of different lengths in lists of one structure")
+        lists = _Lists(symbols[page.lists], rows.pop())
+        return {n: lists.codes(page.table[n], symbols.get(page.outside[n])) for n in around}
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
@@ -161,6 +191,107 @@ class _Opening(Mapping[bytes, Model]):
         return len(self._models)
 
 
+class _Page:
+    """A payload taken apart, but for the streams themselves."""
+
+    def __init__(
+        self,
+        payload: memoryview,
+        specs: Sequence[SymbolSpec],
+        table: Callable[[bytes], Sequence[ModelColumn]],
+    ) -> None:
+        cursor = Cursor(payload)
+        kind = cursor.byte()
+        if kind not in (1, 2):
+            raise CorruptFileError(f"a page of the unknown kind {kind}")
+        self.table = table(bytes(cursor.take(NAME_SIZE)))
+        self.lists = -1
+        """Column of the tree with the lengths of the lists."""
+        self.outside: dict[int, int] = {}
+        """Columns of the tree, for those of the model that lie outside the page."""
+        if kind == 2:
+            self.lists = cursor.varint()
+            for number, column in enumerate(self.table):
+                code = cursor.varint() if column.kind == "entry" else self.lists + 1
+                if column.kind != "value" and code:
+                    self.outside[number] = code - 1
+        self.known: dict[int, int] = {}
+        """Position in the page of each of the model's columns."""
+        sizes: dict[int, int] = {}
+        for at in range(len(specs)):
+            code = cursor.varint()
+            if code:
+                column_number = (code - 1) // 2
+                if column_number in self.known:
+                    raise CorruptFileError(f"two columns are column {column_number} of the model")
+                self.known[column_number] = at
+                if not code & 1:
+                    sizes[at] = cursor.varint()
+        self.rest = cursor.take(cursor.varint())
+        self.streams = {at: cursor.take(sizes[at]) for at in sorted(sizes)}
+        cursor.finish("the last stream")
+        if self.known and max(self.known) >= len(self.table):
+            raise CorruptFileError(f"column {max(self.known)} of a model of {len(self.table)}")
+        if any(self.table[number].kind != "value" for number in self.known):
+            raise CorruptFileError("a column of the page that the model has outside of it")
+
+    def needed(self, wanted: Iterable[int]) -> tuple[set[int], set[int]]:
+        """Positions that must be decoded for the wanted ones, and the model's columns outside that they need.
+
+        Raises CorruptFileError.
+        """
+        numbers = {at: number for number, at in self.known.items()}
+        needed: set[int] = set()
+        around: set[int] = set()
+        todo = list(wanted)
+        while todo:
+            at = todo.pop()
+            if at in needed:
+                continue
+            needed.add(at)
+            if at in self.streams:
+                conditional = self.table[numbers[at]].conditional
+                if conditional is None:
+                    raise CorruptFileError(
+                        f"column {numbers[at]} of the model has neither network nor histograms"
+                    )
+                for parent in conditional.parents:
+                    if parent in self.outside:
+                        around.add(parent)
+                    elif parent in self.known:
+                        todo.append(self.known[parent])
+                    else:
+                        raise CorruptFileError(
+                            f"column {parent} of the model, on which another depends, is not in the page"
+                        )
+        return needed, around
+
+
+class _Lists:
+    """The lists whose items are the rows of a page."""
+
+    def __init__(self, lengths: Symbols, rows: int) -> None:
+        """Raises CorruptFileError for lengths that do not add up to `rows`."""
+        if lengths.dtype.kind not in "ui" or len(lengths) == 0:
+            raise CorruptFileError(f"lengths of lists as {lengths.dtype}")
+        self.lengths = lengths.astype(np.int64)
+        if self.lengths.min() < 0 or self.lengths.max() > rows or self.lengths.sum() != rows:
+            raise CorruptFileError(f"lists that do not have {rows} items together")
+        self.rows = rows
+
+    def codes(self, column: ModelColumn, symbols: Symbols | None) -> NDArray[np.int16]:
+        """What networks see, for each row, of a column that lies outside; `symbols` if that is one of the entries."""
+        axis = column.axis
+        if column.kind == "position":
+            starts = np.cumsum(self.lengths) - self.lengths
+            return axis.codes[axis.places(np.arange(self.rows) - np.repeat(starts, self.lengths))]
+        if column.kind == "length":
+            symbols = self.lengths
+        if symbols is None or len(symbols) != len(self.lengths) or symbols.dtype.kind not in "uib":
+            raise CorruptFileError("a column of the entries that does not fit the lists")
+        return np.repeat(axis.codes[axis.places(symbols)], self.lengths)
+
+
 @lru_cache(maxsize=16)
 def _opened(data: bytes) -> Model:
     """The model in these bytes; its axes are worked out once."""
@@ -173,10 +304,10 @@ def _adding_up(shares: Sequence[float], size: int) -> list[float]:
     return [share * size / known if known else size / len(shares) for share in shares]
 
 
-def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols]) -> dict[int, bytes]:
+def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes) -> dict[int, bytes]:
     """The streams of those columns that have a network, and whose symbols and parents are on their axes."""
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
-    codes = {number: table[number].axis.codes[at] for number, at in places.items()}
+    codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
     out = {}
     for number, symbols in columns.items():
         column = table[number]
@@ -230,32 +361,6 @@ def _outputs(conditional: Conditional | None, codes: Codes, block: slice) -> NDA
     for place, parent in enumerate(conditional.parents):
         inputs[:, place] = codes[parent][block]
     return conditional.net(inputs)
-
-
-def _needed(
-    table: Sequence[Any], known: dict[int, int], streams: dict[int, Any], wanted: Sequence[int]
-) -> set[int]:
-    """Positions of the columns that must be decoded for the wanted ones; raises CorruptFileError."""
-    numbers = {at: number for number, at in known.items()}
-    needed, todo = set(), list(wanted)
-    while todo:
-        at = todo.pop()
-        if at in needed:
-            continue
-        needed.add(at)
-        if at in streams:
-            conditional = table[numbers[at]].conditional
-            if conditional is None:
-                raise CorruptFileError(
-                    f"column {numbers[at]} of the model has neither network nor histograms"
-                )
-            for parent in conditional.parents:
-                if parent not in known:
-                    raise CorruptFileError(
-                        f"column {parent} of the model, on which another depends, is not in the page"
-                    )
-                todo.append(known[parent])
-    return needed
 
 
 def _symbols(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
