@@ -37,7 +37,7 @@ def compare(path: Path) -> dict[str, Any]:
     return {
         "file": path.stem,
         "rows": max((model["rows"] for model in described["models"]), default=0),
-        "learned columns": sum(model["networks"] for model in described["models"]),
+        "learned columns": sum(model["networks"] + model["histograms"] for model in described["models"]),
         "classic": made["classic"].size,
         "conditional": made["conditional"].size,
         "models": described["parts"].get("model", 0),

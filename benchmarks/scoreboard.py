@@ -25,7 +25,9 @@ def compare(path: Path, trees: list[sources.Tree], bound: str) -> dict[str, Any]
     """The row of one file at one bound; all sizes in bytes."""
     with tempfile.TemporaryDirectory() as where:
         target = Path(where) / "out.baler"
-        summary = baler_root.compress(str(path), str(target), bound=bound, skip_unsupported=True)
+        summary = baler_root.compress(
+            str(path), str(target), bound=bound, codec="classic", skip_unsupported=True
+        )
     asked = {
         (tree.path, branch.path): loosest(branch.bound) for tree in summary.trees for branch in tree.branches
     }

@@ -23,6 +23,7 @@ HIDDEN_BITS, HIDDEN_HIGH = 7, (1 << 10) - 1
 OUTPUT_LIMIT = 1 << 15
 
 WEIGHT_LIMIT = 127
+BIAS_LIMIT = 1 << 31
 
 HELD = 8
 """One row in so many is not trained on."""
@@ -90,13 +91,14 @@ def _fit(
             )
     best.restore()
     final = _held_bits(stack, data, held)
-    good = np.flatnonzero(np.isfinite(best.bits) & np.isfinite(final)).tolist()
+    finite = np.flatnonzero(np.isfinite(best.bits) & np.isfinite(final)).tolist()
+    nets = {at: net for at in finite if (net := stack.net(at, len(parents[columns[at]]))) is not None}
     return Trained(
-        nets={columns[at]: stack.net(at, len(parents[columns[at]])) for at in good},
-        bits={columns[at]: float(final[at]) for at in good},
+        nets={columns[at]: net for at, net in nets.items()},
+        bits={columns[at]: float(final[at]) for at in nets},
         steps=step,
         history=[entry for entry in history if math.isfinite(entry[1])],
-        diverged=tuple(column for at, column in enumerate(columns) if at not in good),
+        diverged=tuple(column for at, column in enumerate(columns) if at not in nets),
     )
 
 
@@ -200,8 +202,8 @@ class Stack(torch.nn.Module):
         return values
 
     @torch.no_grad()
-    def net(self, column: int, inputs: int) -> FixedPointNet:
-        """One column's network in integers."""
+    def net(self, column: int, inputs: int) -> FixedPointNet | None:
+        """One column's network in integers; None where they are too large for it."""
         layers, before, last = [], CODE_BITS, len(self.weights) - 1
         for number, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             weight = weights[column : column + 1, :, : inputs if number == 0 else None]
@@ -214,9 +216,11 @@ class Stack(torch.nn.Module):
             )
             after = tables.OUTPUT_BITS if number == last else HIDDEN_BITS
             sums = before + round(math.log2(scale))
-            bias = np.round(biases[column].double().numpy() * 2.0**sums).astype(np.int32)
+            bias = np.round(biases[column].double().numpy() * 2.0**sums)
+            if not np.all(np.abs(bias) < BIAS_LIMIT):
+                return None
             low, high = (-OUTPUT_LIMIT, OUTPUT_LIMIT - 1) if number == last else (0, HIDDEN_HIGH)
-            layers.append(Dense(codes, bias, sums - after, low, high))
+            layers.append(Dense(codes, bias.astype(np.int32), sums - after, low, high))
             before = after
         return FixedPointNet(layers, -CODE_LIMIT, CODE_LIMIT - 1)
 
