@@ -20,7 +20,7 @@ def compress(source: str, target: str, bound: str, jobs: str = "1") -> None:
     """Compress a file with the classic codec."""
     import baler_root
 
-    baler_root.compress(source, target, bound=bound, jobs=int(jobs), overwrite=True)
+    baler_root.compress(source, target, bound=bound, codec="classic", jobs=int(jobs), overwrite=True)
 
 
 def decompress(source: str, target: str) -> None:

@@ -181,7 +181,9 @@ def test_parents_are_those_that_tell() -> None:
     a, b, c, d = rng.integers(0, 16, (4, 20_000))
     mixed = np.where(rng.random(20_000) < 0.8, a, b)
     assert rank([a, b, mixed, c, d]) == [[], [], [0, 1], [], []]
-    assert information(a, a) == pytest.approx(4, abs=0.01)
+    assert information(a, a)[0] == pytest.approx(4, abs=0.02)
+    few = [rng.integers(0, 32, 2000) for _ in range(60)]
+    assert sum(map(len, rank(few))) < 20  # of 1770 pairs
 
 
 def test_ancestors_are_bounded() -> None:

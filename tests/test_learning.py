@@ -17,7 +17,7 @@ from baler_root import levels
 from baler_root.errors import ConfigError
 from baler_root.levels import LEVELS, Level
 from baler_root.training.axes import fit_axis
-from baler_root.training.fit import Training
+from baler_root.training.training import Progressing, Training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -119,6 +119,57 @@ def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(ConfigError, match=r'pip install "baler-root\[train\]"; level fast does without'):
         baler_root.compress(source, tmp_path / "out.baler", codec="conditional")
     assert list(tmp_path.glob("*.baler")) == []
+
+
+def test_training_is_told_and_can_be_cut_short(make_root: Maker, tmp_path: Path) -> None:
+    source = make_root("jets.root", Events=jets())
+    baler_root.compress(source, tmp_path / "whole.baler")
+    baler_root.compress(source, tmp_path / "short.baler", train_seconds=0.2)
+    steps = []
+    for name in ("whole.baler", "short.baler"):
+        found = baler_root.inspect(tmp_path / name)
+        assert baler_root.verify(tmp_path / name, source).problems == []
+        assert (found["provenance"]["codec"], found["provenance"]["level"]) == ("conditional", "default")
+        model = max(found["models"], key=lambda model: model["columns"])
+        assert 1 <= len(model["history"]) <= 6
+        assert model["history"][-1][1] <= model["history"][0][1]
+        steps.append(model["steps"])
+    assert steps[1] < steps[0] <= 300
+
+
+@pytest.mark.parametrize("rate", [float("inf"), 1e6])
+def test_training_that_diverges(
+    rate: float, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wild = Level("default", Training(width=8, components=2, steps=120, batch=128, rate=rate))
+    monkeypatch.setitem(LEVELS, "default", wild)
+    source = make_root("jets.root", Events=jets())
+    fast = baler_root.compress(source, tmp_path / "fast.baler", level="fast")
+    summary = baler_root.compress(source, tmp_path / "out.baler")
+    assert any("diverged" in note for note in summary.notes)
+    assert summary.size <= fast.size + 200
+    assert baler_root.verify(tmp_path / "out.baler", source).problems == []
+
+
+def test_training_stops_when_nothing_gets_better() -> None:
+    going = Progressing(patience=3, least=0.01)
+    seen = [going.look(np.array([bits, 1.0])) for bits in (100, 90, 80, 70, 69.9, 69.9, 69.9, 69.9)]
+    assert seen == [True] * 6 + [False] * 2
+
+
+def test_interrupted_training_leaves_nothing(make_root: Maker, tmp_path: Path) -> None:
+    source = make_root("jets.root", Events=jets())
+    calls = []
+
+    def interrupt(done: int, total: int) -> None:
+        calls.append((done, total))
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        baler_root.compress(source, tmp_path / "out.baler", progress=interrupt)
+    assert calls[-1][1] <= 300, "it was in training"
+    assert {path.name for path in tmp_path.iterdir()} == {"jets.root"}
 
 
 def test_axis_gives_each_symbol_its_share() -> None:

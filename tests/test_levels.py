@@ -10,9 +10,15 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+from models import random_model
 
 import baler_root
+from baler_root import levels
+from baler_root.codecs.base import SymbolSpec
+from baler_root.codecs.classic import Classic
+from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.errors import ConfigError
+from baler_root.summary import Summary
 
 Maker = Callable[..., Path]
 
@@ -61,3 +67,53 @@ def test_an_unknown_level(make_root: Maker, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no level 'best'; there are fast, default, max"):
         baler_root.compress(source, tmp_path / "out.baler", level="best")
     assert not list(tmp_path.glob("*.baler*"))
+
+
+def as_classic(make_root: Maker, tmp_path: Path, **options: object) -> Summary:
+    """What `options` make of tracks; it must be what `classic` makes, byte for byte."""
+    source = make_root("tracks.root", Events=tracks(3000))
+    baler_root.compress(source, tmp_path / "classic.baler", codec="classic")
+    summary = baler_root.compress(source, tmp_path / "other.baler", **options)  # type: ignore[arg-type]
+    assert (tmp_path / "other.baler").read_bytes() == (tmp_path / "classic.baler").read_bytes()
+    return summary
+
+
+def test_without_torch_the_default_is_classic_and_says_so(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    (note,) = as_classic(make_root, tmp_path).notes
+    assert 'pip install "baler-root[train]"' in note
+    assert "--level fast" in note
+    small = make_root("small.root", Events=tracks(50))
+    assert baler_root.compress(small, tmp_path / "small.baler").notes == ()
+
+
+def test_where_nothing_is_learned_the_file_is_classic(make_root: Maker, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    source = make_root("noise.root", Events={f"x{i}": rng.normal(size=5000) for i in range(12)})
+    made = []
+    for name, options in {"classic": {"codec": "classic"}, "fast": {"level": "fast"}, "default": {}}.items():
+        baler_root.compress(source, tmp_path / f"{name}.baler", **options)  # type: ignore[arg-type]
+        made.append((tmp_path / f"{name}.baler").read_bytes())
+    assert made[0] == made[1] == made[2]
+
+
+def test_training_time_must_be_some(make_root: Maker, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="training for 0 seconds: more than 0 are needed"):
+        baler_root.compress(make_root("t.root", Events=tracks(10)), tmp_path / "out.baler", train_seconds=0)
+
+
+def test_no_worse_than_classic_on_pages_that_differ_from_the_sample() -> None:
+    """A column that the model codes badly is left to `classic`."""
+    rng = np.random.default_rng(0)
+    columns = [rng.integers(0, 9, 3000).astype("u1"), np.repeat(np.arange(30), 100).astype("u1")]
+    specs = [SymbolSpec(column.dtype, len(column)) for column in columns]
+    model = random_model([("a", b"", columns[0]), ("b", b"", columns[1])], [(), (0,)], histograms=(0, 1))
+    plain, _ = Classic().encode(columns, specs)
+    codec = ConditionalCodec({b"m" * 32: model}, b"m" * 32, (0, 1), compare=True)
+    payload, shares = codec.encode(columns, specs)
+    assert len(payload) <= len(plain) + 1
+    assert sum(shares) == pytest.approx(len(payload))
+    found = codec.decode(memoryview(payload), specs)
+    assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))

@@ -117,7 +117,7 @@ def test_every_real_file_is_listed_here(data_file: DataFile) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_lossless_is_what_uproot_reads(name: str, data_file: DataFile, tmp_path: Path) -> None:
     source, target = data_file("real", f"{name}.root"), tmp_path / "out.baler"
-    baler_root.compress(source, target, bound="lossless", skip_unsupported=True)
+    baler_root.compress(source, target, bound="lossless", codec="classic", skip_unsupported=True)
     with open_file(target) as file:
         count, wrong = compare(file, source)
     assert count > 0
@@ -129,7 +129,7 @@ def test_lossless_is_what_uproot_reads(name: str, data_file: DataFile, tmp_path:
 @pytest.mark.parametrize("name", FILES)
 def test_bounds_hold(name: str, bound: str | None, data_file: DataFile, tmp_path: Path) -> None:
     source, target = data_file("real", f"{name}.root"), tmp_path / "out.baler"
-    summary = baler_root.compress(source, target, bound=bound, skip_unsupported=True)
+    summary = baler_root.compress(source, target, bound=bound, codec="classic", skip_unsupported=True)
     result = baler_root.verify(target, source)
     assert result.problems == []
     assert result.values > 0
@@ -140,6 +140,22 @@ def test_bounds_hold(name: str, bound: str | None, data_file: DataFile, tmp_path
                 assert abs(branch.mean_error) <= branch.max_error
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
+@pytest.mark.parametrize("level", ["fast", "default"])
+@pytest.mark.parametrize("bound", [None, "lossless"], ids=["default", "lossless"])
+@pytest.mark.parametrize("name", ["cms_aod2nano_10000", "cms_htt_DY_35k", "km3net_toa_55k", "lhcb_bp_39k"])
+def test_what_is_learned_makes_files_smaller_within_bounds(
+    name: str, bound: str | None, level: str, data_file: DataFile, tmp_path: Path
+) -> None:
+    source, sizes = data_file("real", f"{name}.root"), []
+    for number, options in enumerate(({"codec": "classic"}, {"level": level})):
+        target = tmp_path / f"{number}.baler"
+        sizes.append(baler_root.compress(source, target, bound=bound, skip_unsupported=True, **options).size)  # type: ignore[arg-type]
+    assert sizes[1] <= sizes[0]
+    assert baler_root.verify(target, source).problems == []
+
+
 @pytest.mark.parametrize("name", ["cms_hep_tutorial_zz", "atlas_4lep_data_A"])
 def test_several_clusters_and_jobs_make_no_difference(
     name: str, data_file: DataFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -147,7 +163,9 @@ def test_several_clusters_and_jobs_make_no_difference(
     monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
     source = data_file("real", f"{name}.root")
     for number, jobs in enumerate((1, 2)):
-        baler_root.compress(source, tmp_path / f"{number}.baler", cluster_size=500, jobs=jobs)
+        baler_root.compress(
+            source, tmp_path / f"{number}.baler", codec="classic", cluster_size=500, jobs=jobs
+        )
     one, two = (tmp_path / f"{number}.baler" for number in range(2))
     assert one.read_bytes() == two.read_bytes()
     assert baler_root.verify(one, source).ok
@@ -160,7 +178,7 @@ def test_several_clusters_and_jobs_make_no_difference(
 def test_cycles_with_the_same_baskets_are_one(data_file: DataFile, tmp_path: Path) -> None:
     """ROOT keeps the header that it last saved a growing tree with; a later one with new baskets is another tree."""
     source, target = data_file("real", "delphes_z91_100.root"), tmp_path / "out.baler"
-    baler_root.compress(source, target, bound="lossless", skip_unsupported=True)
+    baler_root.compress(source, target, bound="lossless", codec="classic", skip_unsupported=True)
     with open_file(target) as file, uproot.open(source) as root:
         stored = {tree.schema.cycle: tree for tree in file.trees}
         assert {cycle: tree.schema.num_entries for cycle, tree in stored.items()} == {

@@ -79,7 +79,9 @@ def run_demo(
         name = f"sample-{bound.replace('=', '')}.baler"
         say(f"compressing at {bound}")
         started = time.perf_counter()
-        summary = baler_root.compress(str(original), str(folder / name), bound=bound, overwrite=True)
+        summary = baler_root.compress(
+            str(original), str(folder / name), bound=bound, level="fast", overwrite=True
+        )
         written = time.perf_counter() - started
         started = time.perf_counter()
         with baler_root.open(str(folder / name)) as back:

@@ -57,6 +57,8 @@ class TableSample:
     symbols: list[NDArray[Any]]
     weight: float
     """Rows of the file for which a row of the sample stands."""
+    given: tuple[str, ...] = ()
+    """Kinds of the first columns, which lie around the table (`surroundings`) and only tell of the others."""
 
     @property
     def rows(self) -> int:
@@ -82,8 +84,9 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
     for symbols in sample.symbols:
         axis = fit_axis(symbols, sample.weight)
         columns.append(Bucketed.of(axis, axis.places(symbols)))
-    plain = [_classic_bits(symbols) for symbols in sample.symbols]
-    ranked = rank([column.buckets for column in columns])
+    given = len(sample.given)
+    plain = [0.0] * given + [_classic_bits(symbols) for symbols in sample.symbols[given:]]
+    ranked = rank([column.buckets for column in columns], given)
     about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, plain, ranked, effort.seed)
     networks: list[Choice | None] = [None] * len(columns)
@@ -102,7 +105,9 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
         told_by = chosen[number].conditional if number in chosen else None
         if told_by is not None:
             told_by = replace(told_by, parents=tuple(number_of[parent] for parent in told_by.parents))
-        parts.append(ModelColumn(sample.names[number], sample.recipes[number], columns[number].axis, told_by))
+        kind = sample.given[number] if number < given else "value"
+        axis, recipe = columns[number].axis, sample.recipes[number]
+        parts.append(ModelColumn(sample.names[number], recipe, axis, told_by, kind))
     data = Model(tuple(parts), about).to_bytes()
     if sum(one.saved for one in chosen.values()) < MARGIN * len(data):
         return Modelled(None, notes=notes)
@@ -122,6 +127,9 @@ def _histograms(
     ancestors = Ancestors()
     out: list[Choice | None] = []
     for number, column in enumerate(columns):
+        if number < len(sample.given):
+            out.append(None)
+            continue
         found = fit_histograms(columns, number, ranked[number], ancestors, held, sample.weight)
         choice = None
         if found is not None:
@@ -151,15 +159,22 @@ def _networks(
     rows, values = sample.rows, sample.rows * sample.weight
     steps = min(level.training.steps, max(1, level.epochs * rows // level.training.batch))
     width = next((width for limit, width in level.widths if values < limit), level.training.width)
-    training = replace(level.training, width=width, steps=steps, seed=effort.seed, seconds=effort.seconds)
+    training = replace(
+        level.training,
+        width=width,
+        steps=steps,
+        parents=level.parents,
+        seed=effort.seed,
+        seconds=effort.seconds,
+    )
     ancestors = Ancestors()
     parents = {}
     for number, some in enumerate(ranked):
-        chosen = ancestors.choose(number, some, level.parents)
+        chosen = ancestors.choose(number, some, level.candidates)
         # A network without inputs knows what the axis knows; one larger than all that is left saves nothing.
         light = histograms[number]
         left = plain[number] * values / 8 - (light.saved if light else 0.0)
-        if chosen and left > WEIGHT_COST * training.weights(len(chosen)):
+        if chosen and left > WEIGHT_COST * training.weights(min(len(chosen), level.parents)):
             parents[number] = chosen
     if not parents:
         return [None] * len(columns), Trained({}, {}, 0)
@@ -173,7 +188,7 @@ def _networks(
         saved = (plain[number] - trained.bits[number]) * values / 8
         size = WEIGHT_COST * sum(layer.weight.size for layer in net.layers)
         if saved > size:
-            out[number] = Choice(Conditional(tuple(parents[number]), net), saved, size)
+            out[number] = Choice(Conditional(tuple(trained.parents[number]), net), saved, size)
     return out, trained
 
 

@@ -18,13 +18,14 @@ from baler_root.config import Rules, build_rules
 from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
-from baler_root.learning import learn_from, take_sample
+from baler_root.learning import learn_from
 from baler_root.levels import MIN_ROWS, Effort, get_level
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.planning import plan_tree
 from baler_root.provenance import provenance_of_models
 from baler_root.reuse import bounds_of
 from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError
+from baler_root.sampling import take_sample
 
 Key = tuple[str, str, str]
 """Branch path, field and role of a column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,35 +12,51 @@ NEAR_COLUMNS = 64
 """Columns before one among which its parents are looked for."""
 
 MIN_INFORMATION = 0.02
-"""Bits that a parent must tell, or it is chance."""
+"""Bits that a parent must tell, beyond chance."""
+
+SIGMAS = 3.0
+"""And more than chance by so many standard deviations."""
 
 RANK_ROWS = 20_000
 """Rows from which this is found."""
 
-MAX_ANCESTORS = 24
+MAX_ANCESTORS = 32
 """Columns that must be decoded for one, at most: parents, their parents and so on."""
 
 
-def rank(buckets: Sequence[NDArray[np.integer]]) -> list[list[int]]:
-    """For each column those before it that tell anything about it, the most telling first."""
+def rank(buckets: Sequence[NDArray[np.integer]], given: int = 0) -> list[list[int]]:
+    """For each column those before it that tell anything about it, the most telling first.
+
+    Of the first columns, which are `given`, nothing is asked.
+    """
     step = max(1, len(buckets[0]) // RANK_ROWS)
-    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) for column in buckets]
-    out = []
-    for number, own in enumerate(thin):
-        first = max(0, number - NEAR_COLUMNS)
-        told = [(information(own, other), first + at) for at, other in enumerate(thin[first:number])]
-        out.append([at for bits, at in sorted(told, reverse=True) if bits > MIN_INFORMATION])
+    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) >> 1 for column in buckets]
+    out: list[list[int]] = [[] for _ in range(given)]
+    for number in range(given, len(thin)):
+        near = (*range(given), *range(max(given, number - NEAR_COLUMNS), number))
+        told = [(tells(thin[number], thin[other]), other) for other in near]
+        out.append([other for bits, other in sorted(told, reverse=True) if bits > 0])
     return out
 
 
-def information(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
-    """Mutual information of two columns of small integers, in bits."""
+def tells(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Bits that one column of small integers tells of another; 0 where that may be chance, or is not worth it."""
+    bits, spread = information(one, other)
+    return bits if bits > max(MIN_INFORMATION, SIGMAS * spread) else 0.0
+
+
+def information(one: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[float, float]:
+    """Mutual information of two columns of small integers, in bits, less what chance makes; and chance's spread."""
     shape = (int(one.max()) + 1, int(other.max()) + 1)
     joint = np.bincount(one * shape[1] + other, minlength=shape[0] * shape[1]).reshape(shape)
-    share = joint / joint.sum()
+    share = joint / len(one)
     apart = share.sum(1, keepdims=True) * share.sum(0, keepdims=True)
     found = share > 0
-    return float((share[found] * np.log2(share[found] / apart[found])).sum())
+    bits = float((share[found] * np.log2(share[found] / apart[found])).sum())
+    # Of independent columns it is chi-squared distributed.
+    freedom = (np.count_nonzero(joint.any(axis=1)) - 1) * (np.count_nonzero(joint.any(axis=0)) - 1)
+    unit = 1 / (2 * len(one) * math.log(2))
+    return bits - freedom * unit, math.sqrt(2 * freedom) * unit
 
 
 class Ancestors:
