@@ -62,7 +62,9 @@ def test_sums_stay_sums_in_a_file(bound: str, make_root: Maker, tmp_path: Path) 
     arrays |= {f"n{i}": np.random.default_rng(i).integers(0, 9, 3000) for i in range(2)}
     arrays["n"] = arrays["n0"] + arrays["n1"]
     source = make_root("sums.root", Events=arrays)
-    summary = baler_root.compress(source, tmp_path / "out.baler", bound=bound, cluster_size=1200)
+    summary = baler_root.compress(
+        source, tmp_path / "out.baler", bound=bound, cluster_size=1200, codec="classic"
+    )
     result = baler_root.verify(tmp_path / "out.baler", source)
     assert result.problems == []
     sizes = {branch.path: branch.size for branch in summary.trees[0].branches}
