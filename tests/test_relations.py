@@ -63,7 +63,7 @@ def test_sums_stay_sums_in_a_file(bound: str, make_root: Maker, tmp_path: Path) 
     arrays["n"] = arrays["n0"] + arrays["n1"]
     source = make_root("sums.root", Events=arrays)
     summary = baler_root.compress(
-        source, tmp_path / "out.baler", bound=bound, cluster_size=1200, codec="classic"
+        source, tmp_path / "out.baler", bound=bound, codec="classic", cluster_size=1200
     )
     result = baler_root.verify(tmp_path / "out.baler", source)
     assert result.problems == []

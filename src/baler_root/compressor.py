@@ -66,9 +66,9 @@ def compress(
     """Compress the ROOT file `source` into the new file `target`; returns what it did.
 
     `bound` is the default for floating-point branches, `branch_bounds` are `'pattern=bound'` rules (last match
-    wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
-    `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
-    `if __name__ == "__main__":` guard).
+    wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three.
+    `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With `jobs > 1` clusters are encoded by
+    that many processes (a script then needs the usual `if __name__ == "__main__":` guard).
 
     Without a `codec`, how columns depend on each other is learned first where that pays, and becomes part of the
     file. `level` says how: `"fast"` counts, in about a second; `"default"` trains small networks besides, and `"max"`
