@@ -68,6 +68,7 @@ def train(
     bound: str | None = None,
     branch_bounds: Sequence[str] = (),
     preset: str | None = None,
+    independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
     level: str = "default",
     train_seconds: float | None = None,
@@ -90,7 +91,7 @@ def train(
     if not paths:
         raise ConfigError("no files to learn from")
     if rules is None:
-        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
+        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
     check_output(Path(target), overwrite)
     if any(Path(path).exists() and Path(path).resolve() == Path(target).resolve() for path in paths):
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
