@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from baler_root.batch import Column, columns_of, take_apart
 from baler_root.bounds import LOSSLESS, ErrorBound, measure, violations
 from baler_root.codecs.base import Codec
-from baler_root.codecs.conditional import ConditionalCodec, Surroundings
+from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.codecs.lists import Surroundings
 from baler_root.codecs.model import Model, ModelColumn
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError

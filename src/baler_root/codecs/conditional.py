@@ -5,8 +5,7 @@ formats/codecs.md#conditional is the specification.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.learned_page import NAME_SIZE, LearnedPage
+from baler_root.codecs.lists import Lists, Surroundings
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.errors import CorruptFileError
 from baler_root.varint import Cursor, pack_varint
@@ -24,26 +25,11 @@ Symbols = NDArray[Any]
 Codes = dict[int, NDArray[np.int16]]
 """What networks see of the columns decoded so far, by their number in the model."""
 
-NAME_SIZE = 8
-"""Bytes of a model's SHA-256 by which a page names it."""
-
 STREAM_HEAD = 3
 """Bytes that say where a stream is."""
 
 ROWS = 1 << 16
 """Rows of a block: they go through a network at once, so that memory does not grow with a cluster."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What lies around a page whose rows are items of lists."""
-
-    symbols: Mapping[int, Symbols]
-    """Of columns of the entries, and the lengths of the lists, by number in the tree."""
-    columns: Mapping[int, int] = field(default_factory=dict)
-    """To encode: which of them each of the model's columns of kind `entry` is."""
-    lists: int | None = None
-    """To encode: which of them are the lengths."""
 
 
 class ConditionalCodec:
@@ -85,7 +71,7 @@ class ConditionalCodec:
         given: Codes = {}
         if around.lists is not None and there:
             rows = int(around.symbols[around.lists].sum(dtype=np.int64))
-            places = _Lists(around.symbols[around.lists], rows)
+            places = Lists(around.symbols[around.lists], rows)
             given = {n: places.codes(table[n], around.symbols.get(around.columns.get(n, -1))) for n in there}
         streams = _streams(table, {number: columns[at] for number, at in position.items()}, given)
         streams = {position[number]: stream for number, stream in streams.items()}
@@ -100,10 +86,9 @@ class ConditionalCodec:
             return b"\0" + rest, _adding_up(shares, 1 + len(rest))
         head = bytearray((b"\2" if given else b"\1") + self.model[:NAME_SIZE])
         if given and around.lists is not None:
-            head += pack_varint(around.lists)
-            for n in outside:
-                if table[n].kind == "entry":
-                    head += pack_varint(1 + around.columns[n] if n in around.columns else 0)
+            head += pack_varint(around.lists) + pack_varint(len(around.columns))
+            for n in sorted(around.columns):
+                head += pack_varint(n) + pack_varint(around.columns[n])
         for at, number in enumerate(known):
             head += pack_varint(0 if number is None else 2 * number + 1 + (at in streams))
             if at in streams:
@@ -120,9 +105,11 @@ class ConditionalCodec:
         """See `ModelCodec.outside`."""
         if payload[:1].tobytes() != b"\2":
             return ()
-        page = _Page(payload, specs, self._table)
+        page = LearnedPage(payload, specs, self._table)
         _, around = page.needed(range(len(specs)) if wanted is None else wanted)
-        return tuple(sorted({page.outside[n] for n in around} | {page.lists} if around else ()))
+        return tuple(
+            sorted({page.outside.get(n, page.lists) for n in around} | {page.lists} if around else ())
+        )
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -130,13 +117,15 @@ class ConditionalCodec:
         """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
         if payload[:1].tobytes() == b"\0":
             return Classic().decode(payload[1:], specs, wanted)
-        page = _Page(payload, specs, self._table)
+        page = LearnedPage(payload, specs, self._table)
         needed, around = page.needed(range(len(specs)) if wanted is None else wanted)
         others = [at for at in range(len(specs)) if at not in page.streams]
         chosen = [place for place, at in enumerate(others) if at in needed]
         plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
         out = {others[place]: symbols for place, symbols in plain.items()}
         codes = self._given(page, around, specs)
+        if needed.isdisjoint(page.streams):
+            return out
         for column in sorted(page.known):
             at = page.known[column]
             if at not in needed:
@@ -153,19 +142,20 @@ class ConditionalCodec:
                 codes[column] = entry.axis.codes[entry.axis.places(out[at])]
         return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
 
-    def _given(self, page: _Page, around: set[int], specs: Sequence[SymbolSpec]) -> Codes:
+    def _given(self, page: LearnedPage, around: set[int], specs: Sequence[SymbolSpec]) -> Codes:
         """The codes of what lies around the page."""
         if not around:
             return {}
         symbols = self.around.symbols
-        missing = [n for n in (page.lists, *(page.outside[n] for n in around)) if n not in symbols]
+        outside = {n: page.outside.get(n, page.lists) for n in around}
+        missing = [n for n in (page.lists, *outside.values()) if n not in symbols]
         if missing:
             raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
         rows = {specs[page.known[n]].length for n in page.known if page.known[n] in page.streams}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
-        lists = _Lists(symbols[page.lists], rows.pop())
-        return {n: lists.codes(page.table[n], symbols.get(page.outside[n])) for n in around}
+        lists = Lists(symbols[page.lists], rows.pop())
+        return {n: lists.codes(page.table[n], symbols.get(outside[n])) for n in around}
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
@@ -189,107 +179,6 @@ class _Opening(Mapping[bytes, Model]):
 
     def __len__(self) -> int:
         return len(self._models)
-
-
-class _Page:
-    """A payload taken apart, but for the streams themselves."""
-
-    def __init__(
-        self,
-        payload: memoryview,
-        specs: Sequence[SymbolSpec],
-        table: Callable[[bytes], Sequence[ModelColumn]],
-    ) -> None:
-        cursor = Cursor(payload)
-        kind = cursor.byte()
-        if kind not in (1, 2):
-            raise CorruptFileError(f"a page of the unknown kind {kind}")
-        self.table = table(bytes(cursor.take(NAME_SIZE)))
-        self.lists = -1
-        """Column of the tree with the lengths of the lists."""
-        self.outside: dict[int, int] = {}
-        """Columns of the tree, for those of the model that lie outside the page."""
-        if kind == 2:
-            self.lists = cursor.varint()
-            for number, column in enumerate(self.table):
-                code = cursor.varint() if column.kind == "entry" else self.lists + 1
-                if column.kind != "value" and code:
-                    self.outside[number] = code - 1
-        self.known: dict[int, int] = {}
-        """Position in the page of each of the model's columns."""
-        sizes: dict[int, int] = {}
-        for at in range(len(specs)):
-            code = cursor.varint()
-            if code:
-                column_number = (code - 1) // 2
-                if column_number in self.known:
-                    raise CorruptFileError(f"two columns are column {column_number} of the model")
-                self.known[column_number] = at
-                if not code & 1:
-                    sizes[at] = cursor.varint()
-        self.rest = cursor.take(cursor.varint())
-        self.streams = {at: cursor.take(sizes[at]) for at in sorted(sizes)}
-        cursor.finish("the last stream")
-        if self.known and max(self.known) >= len(self.table):
-            raise CorruptFileError(f"column {max(self.known)} of a model of {len(self.table)}")
-        if any(self.table[number].kind != "value" for number in self.known):
-            raise CorruptFileError("a column of the page that the model has outside of it")
-
-    def needed(self, wanted: Iterable[int]) -> tuple[set[int], set[int]]:
-        """Positions that must be decoded for the wanted ones, and the model's columns outside that they need.
-
-        Raises CorruptFileError.
-        """
-        numbers = {at: number for number, at in self.known.items()}
-        needed: set[int] = set()
-        around: set[int] = set()
-        todo = list(wanted)
-        while todo:
-            at = todo.pop()
-            if at in needed:
-                continue
-            needed.add(at)
-            if at in self.streams:
-                conditional = self.table[numbers[at]].conditional
-                if conditional is None:
-                    raise CorruptFileError(
-                        f"column {numbers[at]} of the model has neither network nor histograms"
-                    )
-                for parent in conditional.parents:
-                    if parent in self.outside:
-                        around.add(parent)
-                    elif parent in self.known:
-                        todo.append(self.known[parent])
-                    else:
-                        raise CorruptFileError(
-                            f"column {parent} of the model, on which another depends, is not in the page"
-                        )
-        return needed, around
-
-
-class _Lists:
-    """The lists whose items are the rows of a page."""
-
-    def __init__(self, lengths: Symbols, rows: int) -> None:
-        """Raises CorruptFileError for lengths that do not add up to `rows`."""
-        if lengths.dtype.kind not in "ui" or len(lengths) == 0:
-            raise CorruptFileError(f"lengths of lists as {lengths.dtype}")
-        self.lengths = lengths.astype(np.int64)
-        if self.lengths.min() < 0 or self.lengths.max() > rows or self.lengths.sum() != rows:
-            raise CorruptFileError(f"lists that do not have {rows} items together")
-        self.rows = rows
-
-    def codes(self, column: ModelColumn, symbols: Symbols | None) -> NDArray[np.int16]:
-        """What networks see, for each row, of a column that lies outside; `symbols` if that is one of the entries."""
-        axis = column.axis
-        if column.kind == "position":
-            starts = np.cumsum(self.lengths) - self.lengths
-            return axis.codes[axis.places(np.arange(self.rows) - np.repeat(starts, self.lengths))]
-        if column.kind == "length":
-            symbols = self.lengths
-        if symbols is None or len(symbols) != len(self.lengths) or symbols.dtype.kind not in "uib":
-            raise CorruptFileError("a column of the entries that does not fit the lists")
-        return np.repeat(axis.codes[axis.places(symbols)], self.lengths)
 
 
 @lru_cache(maxsize=16)

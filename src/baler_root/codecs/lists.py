@@ -1,0 +1,52 @@
+"""What lies around a page whose rows are items of lists, and what networks see of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.codecs.model import ModelColumn
+from baler_root.errors import CorruptFileError
+
+Symbols = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What lies around a page whose rows are items of lists."""
+
+    symbols: Mapping[int, Symbols]
+    """Of columns of the entries, and the lengths of the lists, by number in the tree."""
+    columns: Mapping[int, int] = field(default_factory=dict)
+    """To encode: which of them each of the model's columns of kind `entry` is."""
+    lists: int | None = None
+    """To encode: which of them are the lengths."""
+
+
+class Lists:
+    """The lists whose items are the rows of a page."""
+
+    def __init__(self, lengths: Symbols, rows: int) -> None:
+        """Raises CorruptFileError for lengths that do not add up to `rows`."""
+        if lengths.dtype.kind not in "ui" or len(lengths) == 0:
+            raise CorruptFileError(f"lengths of lists as {lengths.dtype}")
+        self.lengths = lengths.astype(np.int64)
+        if self.lengths.min() < 0 or self.lengths.max() > rows or self.lengths.sum() != rows:
+            raise CorruptFileError(f"lists that do not have {rows} items together")
+        self.rows = rows
+
+    def codes(self, column: ModelColumn, symbols: Symbols | None) -> NDArray[np.int16]:
+        """What networks see, for each row, of a column that lies outside; `symbols` if that is one of the entries."""
+        axis = column.axis
+        if column.kind == "position":
+            starts = np.cumsum(self.lengths) - self.lengths
+            return axis.codes[axis.places(np.arange(self.rows) - np.repeat(starts, self.lengths))]
+        if column.kind == "length":
+            symbols = self.lengths
+        if symbols is None or len(symbols) != len(self.lengths) or symbols.dtype.kind not in "uib":
+            raise CorruptFileError("a column of the entries that does not fit the lists")
+        return np.repeat(axis.codes[axis.places(symbols)], self.lengths)
