@@ -178,7 +178,12 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
         reader = codec
         if outside and isinstance(codec, ConditionalCodec):
             origins = {n: n if cells[n].quantised is not None else cells[n].copy_of for n in outside}
-            reader = codec.with_outside({n: symbols[origin] for n, origin in origins.items()})
+            reader = codec.with_outside(
+                {
+                    n: (values if columns[n].role == "counts" else symbols)[origin]
+                    for n, origin in origins.items()
+                }
+            )
         found = page.symbols(reader)
         symbols.update((first + position, array) for position, array in found.items())
         values.update((first + position, array) for position, array in page.values(found).items())

@@ -53,7 +53,11 @@ def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[st
     for kind, symbols in (("length", lengths[item]), ("position", position)):
         if np.ptp(symbols) and _told(_buckets(symbols[thin]), wanted) > 0:
             _add(out, lists, kind, names[lists], exact, symbols)
-    tried = [n for n in range(len(sample.columns)) if sample.tables[n] == 0 and sample.is_candidate(n)]
+    tried = [
+        n
+        for n in range(len(sample.columns))
+        if sample.tables[n] == 0 and sample.is_candidate(n) and not np.array_equal(sample.values[n], lengths)
+    ]
     tried = sorted(tried, key=lambda n: abs(n - members[0]))[:MAX_TRIED]
     told = {n: _told(_buckets(sample.quantised(n).symbols)[item[thin]], wanted) for n in tried}
     best = sorted((n for n in tried if told[n] > 0), key=lambda n: -told[n])[:MAX_AROUND]

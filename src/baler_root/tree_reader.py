@@ -190,17 +190,23 @@ class TreeReader:
         for origin, position in places.values():
             first.setdefault(origin, set()).add(position)
 
+        symbols: dict[PageId, dict[int, Values]] = {}
+
+        def outer(page: PageId, number: int) -> Values:
+            origin, place = places[page.cluster, number]
+            found = {place: symbols[origin][place]}
+            # Lengths are asked for as they are; symbols mean nothing where a value is an outlier.
+            return (pages[origin][0].values(found) if self.columns[number].role == "counts" else found)[place]
+
         def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
             opened, name = pages[page]
             with _named(self.container, page):
                 codec, needs = self._file.codec(name), outside.get(page, ())
                 if needs and isinstance(codec, ModelCodec):
-                    found = {n: places[page.cluster, n] for n in needs}
-                    codec = codec.with_outside({n: symbols[at][place] for n, (at, place) in found.items()})
+                    codec = codec.with_outside({number: outer(page, number) for number in needs})
                 return page, opened.symbols(codec, sorted(positions))
 
-        symbols: dict[PageId, dict[int, Values]] = {}
         symbols.update(self._file.map(decode, first.items()))
         rest = {page: positions for page, positions in wanted.items() if outside[page]}
         symbols.update(self._file.map(decode, rest.items()))

@@ -68,4 +68,7 @@ class ModelCodec(Codec, Protocol):
         """
 
     def with_outside(self, symbols: Mapping[int, NDArray[Any]]) -> Self:
-        """The same codec with the symbols of those columns, by their number in the tree."""
+        """The same codec with the symbols of those columns, by their number in the tree.
+
+        Of columns that are the lengths of lists it gets the values: symbols mean nothing where a value is an outlier.
+        """
