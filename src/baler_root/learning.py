@@ -79,10 +79,9 @@ def learn_from(
                     for n, at in enumerate(found.used)
                     if at < given and around.kinds[at] == "entry"
                 }
-                lists = around.lists if any(at < given for at in found.used) else None
                 name = hashlib.sha256(found.data).digest()
                 models.append(
-                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=lists)
+                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=around.lists)
                 )
                 out.models.append(found.data)
                 groups.append(stop - start)
@@ -118,6 +117,7 @@ def _table(plan: Plan, sample: Sample, members: Sequence[int], entries: int, aro
         around.symbols + [one.symbols for one in quantised],
         entries / sample.entries,
         tuple(around.kinds),
+        around.first,
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.codecs.axis import Axis
+from baler_root.codecs.lists import PIECE
 from baler_root.recipe import Recipe
 from baler_root.sampling import Sample
 from baler_root.training.axes import fit_axis
@@ -36,6 +37,8 @@ class Around:
     names: list[str] = field(default_factory=list)
     recipes: list[bytes] = field(default_factory=list)
     symbols: list[NDArray[Any]] = field(default_factory=list)
+    first: NDArray[np.bool_] | None = None
+    """Which items have none before them; see `codecs.lists`."""
 
 
 def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[str]) -> Around:
@@ -49,7 +52,7 @@ def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[st
     thin = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
     wanted = [_buckets(sample.quantised(n).symbols[thin]) for n in members]
     exact = Recipe("exact", np.dtype(np.int64)).to_bytes()
-    out = Around(lists)
+    out = Around(lists, first=position % PIECE == 0)
     for kind, symbols in (("length", lengths[item]), ("position", position)):
         if np.ptp(symbols) and _told(_buckets(symbols[thin]), wanted) > 0:
             _add(out, lists, kind, names[lists], exact, symbols)

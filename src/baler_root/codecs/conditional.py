@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.codecs.axis import CODE_LIMIT
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
-from baler_root.codecs.learned_page import NAME_SIZE, LearnedPage
+from baler_root.codecs.learned_page import LISTS, NAME_SIZE, LearnedPage, Needed
 from baler_root.codecs.lists import Lists, Surroundings
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.errors import CorruptFileError
@@ -66,14 +68,17 @@ class ConditionalCodec:
         position = {number: at for at, number in enumerate(known) if number is not None}
         table = self.models[self.model].columns if position else ()
         around = self.around
-        outside = [n for n, column in enumerate(table) if column.kind != "value"] if columns else []
-        there = [n for n in outside if table[n].kind != "entry" or n in around.columns]
         given: Codes = {}
-        if around.lists is not None and there:
-            rows = int(around.symbols[around.lists].sum(dtype=np.int64))
-            places = Lists(around.symbols[around.lists], rows)
-            given = {n: places.codes(table[n], around.symbols.get(around.columns.get(n, -1))) for n in there}
-        streams = _streams(table, {number: columns[at] for number, at in position.items()}, given)
+        lists = None
+        if around.lists is not None:
+            lengths = around.symbols[around.lists]
+            lists = Lists(lengths, int(lengths.sum(dtype=np.int64)))
+            given = {
+                n: lists.codes(column, around.symbols.get(around.columns.get(n, -1)))
+                for n, column in enumerate(table)
+                if column.kind in LISTS or n in around.columns
+            }
+        streams = _streams(table, {n: columns[at] for n, at in position.items()}, given, lists)
         streams = {position[number]: stream for number, stream in streams.items()}
         if self.compare and streams:
             whole, plain = Classic().encode(columns, specs)
@@ -84,8 +89,8 @@ class ConditionalCodec:
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
             return b"\0" + rest, _adding_up(shares, 1 + len(rest))
-        head = bytearray((b"\2" if given else b"\1") + self.model[:NAME_SIZE])
-        if given and around.lists is not None:
+        head = bytearray((b"\1" if around.lists is None else b"\2") + self.model[:NAME_SIZE])
+        if around.lists is not None:
             head += pack_varint(around.lists) + pack_varint(len(around.columns))
             for n in sorted(around.columns):
                 head += pack_varint(n) + pack_varint(around.columns[n])
@@ -106,10 +111,7 @@ class ConditionalCodec:
         if payload[:1].tobytes() != b"\2":
             return ()
         page = LearnedPage(payload, specs, self._table)
-        _, around = page.needed(range(len(specs)) if wanted is None else wanted)
-        return tuple(
-            sorted({page.outside.get(n, page.lists) for n in around} | {page.lists} if around else ())
-        )
+        return page.needed(range(len(specs)) if wanted is None else wanted).outside(page)
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -118,44 +120,54 @@ class ConditionalCodec:
         if payload[:1].tobytes() == b"\0":
             return Classic().decode(payload[1:], specs, wanted)
         page = LearnedPage(payload, specs, self._table)
-        needed, around = page.needed(range(len(specs)) if wanted is None else wanted)
+        needed = page.needed(range(len(specs)) if wanted is None else wanted)
         others = [at for at in range(len(specs)) if at not in page.streams]
-        chosen = [place for place, at in enumerate(others) if at in needed]
+        chosen = [place for place, at in enumerate(others) if at in needed.positions]
         plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
         out = {others[place]: symbols for place, symbols in plain.items()}
-        codes = self._given(page, around, specs)
-        if needed.isdisjoint(page.streams):
+        if needed.positions.isdisjoint(page.streams):
             return out
+        lists = self._lists(page, needed, specs)
+        symbols = self.around.symbols
+        codes = {
+            n: lists.codes(page.table[n], symbols.get(page.outside.get(n, -1)))
+            for n in needed.around
+            if lists is not None
+        }
         for column in sorted(page.known):
             at = page.known[column]
-            if at not in needed:
+            if at not in needed.positions:
                 continue
             entry, spec = page.table[column], specs[at]
             if at in page.streams:
-                parents = entry.conditional.parents if entry.conditional is not None else ()
-                if entry.conditional is None or any(len(codes[p]) != spec.length for p in parents):
+                parents = () if entry.conditional is None else entry.conditional.parents
+                lengths = {len(codes[p]) for p in parents if p != column} | {spec.length}
+                if column in parents and lists is not None:
+                    lengths.add(lists.rows)
+                if entry.conditional is None or len(lengths) > 1:
                     raise CorruptFileError(f"column {column} of the model cannot be decoded here")
-                places = _decode(entry, codes, spec.length, page.streams[at])
+                if column in parents and lists is not None:
+                    places = _decode_chained(entry, column, codes, lists, page.streams[at])
+                else:
+                    places = _decode(entry, codes, spec.length, page.streams[at])
                 out[at] = _symbols(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
                 codes[column] = entry.axis.codes[entry.axis.places(out[at])]
         return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
 
-    def _given(self, page: LearnedPage, around: set[int], specs: Sequence[SymbolSpec]) -> Codes:
-        """The codes of what lies around the page."""
-        if not around:
-            return {}
-        symbols = self.around.symbols
-        outside = {n: page.outside.get(n, page.lists) for n in around}
-        missing = [n for n in (page.lists, *outside.values()) if n not in symbols]
+    def _lists(self, page: LearnedPage, needed: Needed, specs: Sequence[SymbolSpec]) -> Lists | None:
+        """The lists whose items are the page's rows, if that matters."""
+        outside = needed.outside(page)
+        if not outside:
+            return None
+        missing = [column for column in outside if column not in self.around.symbols]
         if missing:
             raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
-        rows = {specs[page.known[n]].length for n in page.known if page.known[n] in page.streams}
+        rows = {specs[at].length for at in needed.positions if at in page.streams}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
-        lists = Lists(symbols[page.lists], rows.pop())
-        return {n: lists.codes(page.table[n], symbols.get(outside[n])) for n in around}
+        return Lists(self.around.symbols[page.lists], rows.pop())
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
@@ -193,7 +205,9 @@ def _adding_up(shares: Sequence[float], size: int) -> list[float]:
     return [share * size / known if known else size / len(shares) for share in shares]
 
 
-def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes) -> dict[int, bytes]:
+def _streams(
+    table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: Lists | None
+) -> dict[int, bytes]:
     """The streams of those columns that have a network, and whose symbols and parents are on their axes."""
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
     codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
@@ -203,8 +217,15 @@ def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols], given: C
         parents = () if column.conditional is None else column.conditional.parents
         if column.conditional is None or any(len(codes.get(p, ())) != len(symbols) for p in parents):
             continue
-        if np.array_equal(places[number] + column.axis.low, symbols):
+        if not np.array_equal(places[number] + column.axis.low, symbols):
+            continue
+        if number not in parents:
             out[number] = _encode(column, codes, places[number])
+        elif lists is not None and lists.rows == len(symbols):
+            # Each item needs the one before it: first items of all lists come first, then the second ones, and so on.
+            ordered = {p: codes[p][lists.order] for p in parents if p != number}
+            ordered[number] = lists.before(codes[number])[lists.order]
+            out[number] = _encode(column, ordered, places[number][lists.order])
     return out
 
 
@@ -237,15 +258,48 @@ def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) 
             out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.shares)
         else:
             outputs = _outputs(column.conditional, codes, block)
-            out[block] = coder.decode(words, block.stop - start, column.axis.edges, outputs)
+            out[block] = coder.decode(words, column.axis.edges, outputs)
     cursor.finish("the last block")
     return out
 
 
-def _outputs(conditional: Conditional | None, codes: Codes, block: slice) -> NDArray[np.int32]:
+def _decode_chained(
+    column: ModelColumn, number: int, codes: Codes, lists: Lists, stream: memoryview
+) -> NDArray[np.int64]:
+    """The same for a column whose items each need the one before: one step after another, all lists at once."""
+    from baler_root.entropy import coder
+
+    cursor = Cursor(stream)
+    out = np.empty(lists.rows, dtype=np.int64)
+    own = np.full(lists.rows + 1, -CODE_LIMIT, np.int16)
+    bounds = np.union1d(lists.bounds, np.arange(0, lists.rows, ROWS))
+    decoder = None
+    for start, stop in pairwise(bounds.tolist()):
+        if start % ROWS == 0:
+            if decoder is not None:
+                decoder.finish()
+            decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
+        items = lists.order[start:stop]
+        few = (
+            {p: codes[p][items] for p in column.conditional.parents if p != number}
+            if column.conditional
+            else {}
+        )
+        # The last place of `own` is never written: what comes before the first items.
+        few[number] = own[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
+        if decoder is not None:
+            out[items] = decoder.take(_outputs(column.conditional, few, slice(0, stop - start)))
+            own[items] = column.axis.codes[out[items]]
+    if decoder is not None:
+        decoder.finish()
+    cursor.finish("the last block")
+    return out
+
+
+def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: slice) -> NDArray[np.int32]:
     """What the network of a column says of each row of a block."""
-    if conditional is None:
-        raise ValueError("a column without a network")
+    if not isinstance(conditional, Conditional):
+        raise TypeError("a column without a network")
     inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
     for place, parent in enumerate(conditional.parents):
         inputs[:, place] = codes[parent][block]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from baler_root.codecs.base import SymbolSpec
@@ -15,6 +16,23 @@ NAME_SIZE = 8
 
 LISTS = ("length", "position")
 """Kinds of columns of a model that the lengths of lists are enough for."""
+
+
+@dataclass(slots=True)
+class Needed:
+    """What some columns of a page depend on."""
+
+    positions: set[int]
+    """In the page, they themselves included."""
+    around: set[int]
+    """Columns of the model that lie around the page."""
+    chained: bool = False
+    """Whether any of them needs what it has itself in the item before."""
+
+    def outside(self, page: LearnedPage) -> tuple[int, ...]:
+        """The columns of the tree that are needed."""
+        lists = {page.lists} if self.around or self.chained else set()
+        return tuple(sorted(lists | {page.outside[n] for n in self.around if n in page.outside}))
 
 
 class LearnedPage:
@@ -71,33 +89,31 @@ class LearnedPage:
             )
         return table
 
-    def needed(self, wanted: Iterable[int]) -> tuple[set[int], set[int]]:
-        """Positions that must be decoded for the wanted ones, and the model's columns outside that they need.
-
-        Raises CorruptFileError.
-        """
+    def needed(self, wanted: Iterable[int]) -> Needed:
+        """What must be decoded for the columns at these positions; raises CorruptFileError."""
         numbers = {at: number for number, at in self.known.items()}
-        needed: set[int] = set()
-        around: set[int] = set()
+        out = Needed(set(), set())
         todo = list(wanted)
         while todo:
             at = todo.pop()
-            if at in needed:
+            if at in out.positions:
                 continue
-            needed.add(at)
-            if at in self.streams:
-                conditional = self.table[numbers[at]].conditional
-                if conditional is None:
+            out.positions.add(at)
+            if at not in self.streams:
+                continue
+            number = numbers[at]
+            conditional = self.table[number].conditional
+            if conditional is None:
+                raise CorruptFileError(f"column {number} of the model has neither network nor histograms")
+            for parent in conditional.parents:
+                if parent == number and self.lists >= 0:
+                    out.chained = True
+                elif parent in self.known and parent != number:
+                    todo.append(self.known[parent])
+                elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LISTS):
+                    out.around.add(parent)
+                else:
                     raise CorruptFileError(
-                        f"column {numbers[at]} of the model has neither network nor histograms"
+                        f"column {parent} of the model, on which another depends, is not in the page"
                     )
-                for parent in conditional.parents:
-                    if parent in self.known:
-                        todo.append(self.known[parent])
-                    elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LISTS):
-                        around.add(parent)
-                    else:
-                        raise CorruptFileError(
-                            f"column {parent} of the model, on which another depends, is not in the page"
-                        )
-        return needed, around
+        return out

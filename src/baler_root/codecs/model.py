@@ -36,7 +36,10 @@ KINDS = ("value", "entry", "length", "position")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
-    """How a column depends on others: `net` gets the codes of the columns `parents`, in this order."""
+    """How a column depends on others: `net` gets the codes of the columns `parents`, in this order.
+
+    The column itself among them stands for what it has in the item before, in the same list.
+    """
 
     parents: tuple[int, ...]
     net: FixedPointNet
@@ -65,7 +68,7 @@ class ModelColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Columns in the order in which they are decoded: parents come before those that depend on them."""
+    """Columns in the order in which they are decoded: parents come before those that depend on them, or are them."""
 
     columns: tuple[ModelColumn, ...]
     about: dict[str, Any]
@@ -152,7 +155,7 @@ def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Mo
     for number, entry in enumerate(described):
         axis = Axis(_integer(entry["low"]), _summed(arrays[2 * number]), _summed(arrays[2 * number + 1]))
         conditional: Conditional | Histograms | None = None
-        parents = tuple(_count(parent, number - 1) for parent in entry.get("parents", ()))
+        parents = tuple(_count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
         if "cuts" in entry:
             conditional = _histograms(entry, parents, axis.length, *more)
         elif "parents" in entry:
