@@ -107,8 +107,8 @@ def main() -> None:
         axes, _, _, training, *_ = arguments
         for name, way in WAYS:
             with changed(**way):
-                _, bits = fit.fit(*arguments[:4])
-            total = float(bits.sum())
+                trained = fit.fit(*arguments[:4])
+            total = sum(trained.bits.values())
             rows.append(
                 {
                     "networks": name,

@@ -231,20 +231,26 @@ def _difference(wanted: dict[tuple[Key, str], str], found: dict[tuple[Key, str],
 
 
 def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
-    """The columns of a model in its order, as other files may have them too."""
+    """The columns of a model in its order, as other files may have them too; for what lists are like their lengths."""
     bounds, columns = bounds_of(plan), plan.columns
-    numbers = sorted(entry.numbers, key=lambda number: entry.numbers[number])
-    return [
-        KnownColumn(
-            plan.schema.path_of(columns[number].branch),
-            columns[number].field,
-            columns[number].role,
-            str(columns[number].dtype),
-            str(bounds[number]),
-            str(plan.tighter.get(number, bounds[number])),
+    number_of = {at: number for number, at in (entry.numbers | entry.outside).items()}
+    out = []
+    for at in range(len(entry.model.columns)):
+        number = number_of.get(at, entry.lists)
+        if number is None:
+            raise ValueError(f"column {at} of a model is none of the tree's")
+        column, bound = columns[number], bounds[number]
+        out.append(
+            KnownColumn(
+                plan.schema.path_of(column.branch),
+                column.field,
+                column.role,
+                str(column.dtype),
+                str(bound),
+                str(plan.tighter.get(number, bound)),
+            )
         )
-        for number in numbers
-    ]
+    return out
 
 
 def _told(stored: StoredModel) -> TrainedModel:

@@ -13,6 +13,7 @@ from baler_root.codecs.axis import Axis
 from baler_root.codecs.lists import PIECE
 from baler_root.recipe import Recipe
 from baler_root.sampling import Sample
+from baler_root.tables import lengths_of
 from baler_root.training.axes import fit_axis
 from baler_root.training.histograms import Bucketed
 from baler_root.training.parents import RANK_ROWS, tells
@@ -43,8 +44,8 @@ class Around:
 
 def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[str]) -> Around:
     """What tells something of the columns `members` of one table."""
-    lists = _lengths(sample, sample.tables[members[0]])
-    if lists is None:
+    lists = lengths_of(sample.columns, sample.tables, sample.tables[members[0]])
+    if lists is None or sample.cells[lists].related is not None:
         return Around()
     lengths = sample.values[lists].astype(np.int64)
     item = np.repeat(np.arange(len(lengths)), lengths)
@@ -76,16 +77,6 @@ def _add(out: Around, column: int, kind: str, name: str, recipe: bytes, symbols:
     out.names.append(name)
     out.recipes.append(recipe)
     out.symbols.append(symbols)
-
-
-def _lengths(sample: Sample, table: int) -> int | None:
-    """The column of the lengths of the lists that are this table; None for the entries themselves."""
-    opened = {c.opens: n for n, c in enumerate(sample.columns) if c.role == "counts" and c.table == 0}
-    for column, found in zip(sample.columns, sample.tables, strict=True):
-        number = opened.get(column.table)
-        if table > 0 and found == table and number is not None and sample.cells[number].related is None:
-            return number
-    return None
 
 
 def _buckets(symbols: NDArray[Any]) -> NDArray[np.int64]:

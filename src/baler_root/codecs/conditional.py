@@ -51,12 +51,13 @@ class ConditionalCodec:
 
         With `compare` columns that `classic` codes smaller are left to it.
         """
-        self.models, self.model, self.known = dict(models or {}), model, tuple(known)
+        self.models = {} if models is None else models
+        self.model, self.known = model, tuple(known)
         self.compare, self.around = compare, around or Surroundings({})
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
-        return ConditionalCodec({digest: _opened(data) for digest, data in models.items()})
+        return ConditionalCodec(_Opening(models))
 
     def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
         """See `ModelCodec.with_outside`."""
