@@ -76,7 +76,7 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare file sizes with rivals; `nox -s bench -- speed` (memory, coverage) for the others."""
+    """Compare file sizes with rivals; `nox -s bench -- MODULE …` runs another module of benchmarks/."""
     session.install(*PINNED, "-e.", *group("bench"))
     name, *arguments = session.posargs or ["scoreboard"]
     session.run("python", "-m", f"benchmarks.{name}", *arguments)

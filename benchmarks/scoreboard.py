@@ -1,70 +1,79 @@
-"""Whole-file sizes of `.baler` against ROOT files of the same trees at the same bound.
+"""Whole-file sizes of `.baler` against ROOT files and other compressors of the same trees at the same bound.
 
-Rivals hold the branches that uproot reads, floats rounded to the mantissa bits that meet the bound wherever
-`.baler` may change them, exact where it is exact; the original file counts as a rival at every bound.
-`.baler` also carries histograms and other objects, which the rivals leave out.
-`python -m benchmarks.scoreboard [NAME…]` takes only files whose name holds one of the words, and stores nothing.
+Rivals hold the branches that uproot reads, within the bound wherever `.baler` may change them, exact where it is
+exact: ROOT files (`rivals`) hold floats rounded to the mantissa bits that meet the bound, `peers` says what the
+others do. The original file counts as a rival at every bound. `.baler` pays for metadata, checksums and what is no
+tree (histograms; the column `other objects` says how much), ROOT files for their own metadata, the others for none.
+
+`python -m benchmarks.scoreboard [NAME…] [--bound BOUND]… [--only COLUMN…]` measures files whose name holds one of
+the words, at these bounds, and replaces their rows in the results; `--only` keeps all other columns of a row that
+is stored already, so that new variants need not wait for old rivals (all `peers` are measured together).
 """
 
 from __future__ import annotations
 
+import argparse
 import statistics
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import baler_root
-from benchmarks import bare, results, rivals, rounding, sources
+from benchmarks import peers, realroot, results, rivals, rounding, sources, variants
+from benchmarks.columns import columns
 
 BOUNDS = ("lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "bits=10")
+RIVALS = ("original", *rivals.NAMES, *realroot.NAMES, *peers.NAMES)
+ROWS, COLUMNS = 20_000, 10
+"""A file counts towards what learning gains from these sizes of its largest learned table."""
+
+BoundOf = Callable[[str, str], str]
 
 
-def compare(path: Path, trees: list[sources.Tree], bound: str) -> dict[str, Any]:
-    """The row of one file at one bound; all sizes in bytes."""
+def measure(path: Path, trees: list[sources.Tree], bound: str, wanted: Iterable[str]) -> dict[str, Any]:
+    """Sizes in bytes of the wanted columns, and what comes with them."""
+    wanted = set(wanted)
+    out: dict[str, Any] = {}
+    bound_of: BoundOf | None = None
+    for name, keywords in variants.VARIANTS:
+        if name in wanted:
+            measured, bound_of = compress(path, bound, name, keywords)
+            out |= measured
+    if "original" in wanted:
+        out["original"] = path.stat().st_size
+    if wanted.isdisjoint(RIVALS[1:]):
+        return out
+    if bound_of is None:
+        measured, bound_of = compress(path, bound, "classic", {"codec": "classic"})
+        out["other objects"] = measured["other objects"]
+    within = bounded(trees, bound_of)
+    out |= {name: rivals.size(within, name) for name in rivals.NAMES if name in wanted}
+    if not wanted.isdisjoint(realroot.NAMES):
+        out[realroot.NAME] = realroot.size(trees, bound_of)
+    if not wanted.isdisjoint(peers.NAMES):
+        out |= peers.sizes(columns(trees, bound_of))
+    return out
+
+
+def compress(path: Path, bound: str, name: str, keywords: dict[str, Any]) -> tuple[dict[str, Any], BoundOf]:
+    """Size and seconds of one variant, what it learned if it did, and the bound that each branch had."""
     with tempfile.TemporaryDirectory() as where:
         target = Path(where) / "out.baler"
-        summary = baler_root.compress(
-            str(path), str(target), bound=bound, codec="classic", skip_unsupported=True
-        )
+        summary = baler_root.compress(path, target, bound=bound, skip_unsupported=True, **keywords)
+        described = baler_root.inspect(target)
     asked = {
         (tree.path, branch.path): loosest(branch.bound) for tree in summary.trees for branch in tree.branches
     }
-
-    def bound_of(tree: str, branch: str) -> str:
-        return asked.get((tree, branch), "lossless")
-
-    rounded = [
-        sources.Tree(
-            tree.name,
-            [
-                (name, rounding.rounded(array, rounding.bits_for(bound_of(tree.name, name))))
-                for name, array in tree.branches
-            ],
-            tree.unreadable,
-        )
-        for tree in trees
-    ]
-    sizes = {rival: rivals.size(rounded, rival) for rival in rivals.NAMES}
-    best = min(sizes, key=lambda name: sizes[name])
-    if path.stat().st_size < sizes[best]:
-        best = "original"
-    smallest = min(*sizes.values(), path.stat().st_size)
-    bare_sum = bare.size(trees, bound_of)
-    return {
-        "file": path.stem,
-        "bound": bound,
-        "baler": summary.size,
-        "original": path.stat().st_size,
-        **sizes,
-        "best rival": best,
-        "over best": round(summary.size / smallest, 3),
-        "over lzma9": round(summary.size / sizes["ttree-lzma9"], 3),
-        "bare pcodec": bare_sum,
-        "over bare": round(summary.size / max(1, bare_sum), 3),
-        "seconds": round(summary.seconds, 2),
-    }
+    out: dict[str, Any] = {name: summary.size, f"{name} seconds": round(summary.seconds, 1)}
+    out["other objects"] = described["parts"].get("objects", 0)
+    if described["models"]:
+        out["rows"] = max(model.get("rows", 0) for model in described["models"])
+        out["learned columns"] = sum(model["networks"] for model in described["models"])
+        out["models"] = described["parts"].get("model", 0)
+    return out, lambda tree, branch: asked.get((tree, branch), "lossless")
 
 
 def loosest(bound: str) -> str:
@@ -72,45 +81,117 @@ def loosest(bound: str) -> str:
     return next((part for part in bound.split(" + ") if part != "lossless"), "lossless")
 
 
-def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the project wants to reach, and where it stands."""
-    larger = [f"{row['file']} ({row['bound']}, {row['over best']})" for row in rows if row["over best"] > 1]
-    middle = [row for row in rows if row["bound"] == "rel=1e-3"]
-    out: dict[str, Any] = {
-        "files": len({row["file"] for row in rows}),
-        "rows where .baler is not the smallest": len(larger),
-        "which": larger,
-    }
-    if middle:
-        worst = max(middle, key=lambda row: row["over bare"])
-        out["median over LZMA-9 at rel=1e-3"] = round(
-            statistics.median(row["over lzma9"] for row in middle), 3
+def bounded(trees: list[sources.Tree], bound_of: BoundOf) -> list[sources.Tree]:
+    """The trees with floats rounded to the mantissa bits that meet their bounds."""
+    return [
+        sources.Tree(
+            tree.name,
+            [(name, rounding.rounded(array, bound_of(tree.name, name))) for name, array in tree.branches],
+            tree.unreadable,
         )
-        out["largest over bare pcodec at rel=1e-3"] = f"{worst['over bare']} ({worst['file']})"
-        out["files over 1.05 of bare pcodec at rel=1e-3"] = [
-            f"{row['file']} ({row['over bare']})" for row in middle if row["over bare"] > 1.05
+        for tree in trees
+    ]
+
+
+def judged(row: dict[str, Any]) -> dict[str, Any]:
+    """The row in its order of columns, with the smallest rival and the ratios to it."""
+    sizes = {name: row[name] for name in RIVALS if row.get(name)}
+    best = min(sizes, key=lambda name: sizes[name])
+    out = {name: row.get(name) for name in ("file", "bound", *RIVALS, *variants.NAMES)}
+    out["best rival"] = best
+    for name in variants.NAMES:
+        out[f"{name} / best"] = ratio(row.get(name), sizes[best])
+    for name in variants.NAMES:
+        out[f"{name} seconds"] = row.get(f"{name} seconds")
+    return out | {name: row.get(name) for name in ("rows", "learned columns", "models", "other objects")}
+
+
+def ratio(size: int | None, other: int | None) -> float | None:
+    """Rounded; None where one is missing."""
+    return round(size / other, 3) if size and other else None
+
+
+def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the project wants to reach, and where it stands, for each variant."""
+    out: dict[str, Any] = {"files": len({row["file"] for row in rows}), "rows": len(rows)}
+    out["rows with ROOT files alone as rivals"] = sum(row[peers.NAMES[0]] is None for row in rows)
+    middle = [row for row in rows if row["bound"] == "rel=1e-3"]
+    first = variants.NAMES[0]
+    for name in variants.NAMES:
+        ratios = [(row, row[f"{name} / best"]) for row in rows if row[f"{name} / best"]]
+        out[f"{name}: rows where a rival is smaller"] = {
+            f"{row['file']} {row['bound']}": f"{over} of {row['best rival']}"
+            for row, over in ratios
+            if over > 1
+        }
+        for rival in ("ttree-lzma9", "best rival"):
+            found = [ratio(row[name], row[row[rival] if rival == "best rival" else rival]) for row in middle]
+            if some := [over for over in found if over]:
+                out[f"{name}: median over {rival} at rel=1e-3"] = round(statistics.median(some), 3)
+        if name == first:
+            continue
+        pairs = [(row, ratio(row[name], row[first])) for row in middle]
+        large = [
+            over for row, over in pairs
+            if over and (row["rows"] or 0) >= ROWS and (row["learned columns"] or 0) >= COLUMNS
+        ]  # fmt: skip
+        out[f"{name}: files larger than {first} at rel=1e-3"] = [
+            f"{row['file']} ({over})" for row, over in pairs if over and over > 1
         ]
+        if large:
+            out[f"{name}: geometric mean over {first} at rel=1e-3"] = {
+                "ratio": round(statistics.geometric_mean(large), 3),
+                "files": len(large),
+                "of at least": f"{ROWS} rows and {COLUMNS} learned columns",
+            }
     return out
 
 
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--bound", action="append")
+    parser.add_argument("--only", nargs="+", choices=(*RIVALS, *variants.NAMES), metavar="COLUMN")
+    return parser.parse_args()
+
+
 def main() -> None:
-    """Compare all files at all bounds, print and store."""
+    """Compare, print and store file by file."""
     warnings.simplefilter("ignore")
-    words = sys.argv[1:]
+    asked = arguments()
+    wanted = asked.only or (*RIVALS, *variants.NAMES)
+    if why := realroot.missing():
+        print(f"{', '.join(realroot.NAMES)}: skipped, {why}", file=sys.stderr)
     rows: list[dict[str, Any]] = []
-    for path in sorted(sources.files("real", "generated"), key=lambda path: path.stat().st_size):
-        if words and not any(word in path.stem for word in words):
-            continue
+    for path in sources.chosen(asked.names):
+        stored = {row["bound"]: row for row in results.rows("scoreboard") if row["file"] == path.stem}
         trees = [tree for tree in sources.read(path) if tree.branches]
-        for bound in BOUNDS:
-            rows.append(compare(path, trees, bound))
-            ratio, best = rows[-1]["over best"], rows[-1]["best rival"]
-            print(f"{path.stem} {bound}: {ratio} of {best}", file=sys.stderr)
-        if not words:
-            results.store("scoreboard", rows, summarise(rows))
-    summary = summarise(rows)
-    shown = ("file", "bound", "baler", "best rival", "over best", "over lzma9", "over bare", "seconds")
-    results.show("File sizes [bytes]", [{key: row[key] for key in shown} for row in rows], summary)
+        new = []
+        for bound in asked.bound or BOUNDS:
+            before = stored.get(bound, {}) if asked.only else {}
+            measured = measure(path, trees, bound, wanted)
+            new.append(judged({**before, "file": path.stem, "bound": bound, **measured}))
+            told = [f"{name} {new[-1][f'{name} / best']}" for name in variants.NAMES]
+            print(f"{path.stem} {bound}: {', '.join(told)} of {new[-1]['best rival']}", file=sys.stderr)
+        table = ordered(results.merged("scoreboard", new, "file", "bound"))
+        results.update("scoreboard", table, summarise(table))
+        rows += new
+        show(path.stem, new)
+    results.show("", [], summarise(rows))
+
+
+def show(title: str, rows: list[dict[str, Any]]) -> None:
+    """One file: a line for each way to store it, a column for each bound."""
+    names = (*RIVALS, *variants.NAMES, "best rival", *(f"{name} / best" for name in variants.NAMES))
+    table = [{"bytes": name, **{row["bound"]: row[name] for row in rows}} for name in names]
+    results.show(title, table, {})
+
+
+def ordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows by size of the original, and by bound."""
+    place = {bound: number for number, bound in enumerate(BOUNDS)}
+    return sorted(rows, key=lambda row: (row["original"] or 0, row["file"], place.get(row["bound"], 99)))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,12 @@ class Tree:
 def files(*folders: str) -> list[Path]:
     """Every ROOT file of these folders of the data, by name; folders that are absent give none."""
     return sorted(path for folder in folders for path in (DATA / folder).glob("*.root"))
+
+
+def chosen(names: Sequence[str]) -> list[Path]:
+    """The files to measure, smallest first: those whose name holds one of `names`, or all."""
+    paths = [p for p in files("real", "generated") if not names or any(name in p.stem for name in names)]
+    return sorted(paths, key=lambda path: path.stat().st_size)
 
 
 def read(path: Path) -> list[Tree]:

@@ -73,9 +73,8 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
         )
         note("compress", f"baler jobs={jobs}", median(compress))
     trees = [tree for tree in sources.read(source) if tree.branches]
-    bits = rounding.bits_for(BOUND)
     trees = [
-        sources.Tree(t.name, [(path, rounding.rounded(array, bits)) for path, array in t.branches], [])
+        sources.Tree(t.name, [(path, rounding.rounded(array, BOUND)) for path, array in t.branches], [])
         for t in trees
     ]
     files = {rival: where / f"{rival}.root" for rival in rivals.NAMES}

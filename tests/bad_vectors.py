@@ -27,8 +27,8 @@ from baler_root.varint import Cursor, pack_varint
 ENTRIES = 8
 """Of the good file: tree `Events`, columns i (int32), x (float64) and l (counts, int16), one page each of 1, 1 and 2."""
 
-CORRUPT, TRUNCATED, UNSUPPORTED, UNKNOWN = (
-    "CorruptFileError", "TruncatedFileError", "UnsupportedFeatureError", "UnknownCodecError",
+CORRUPT, TRUNCATED, UNSUPPORTED, UNKNOWN, MISSING = (
+    "CorruptFileError", "TruncatedFileError", "UnsupportedFeatureError", "UnknownCodecError", "MissingModelError",
 )  # fmt: skip
 
 
@@ -40,6 +40,7 @@ class Bad:
     error: str
     message: str
     build: Callable[[], bytes]
+    suffix: str = ".baler"
 
 
 BAD: dict[str, Bad] = {}
@@ -540,6 +541,55 @@ bad(
     page(1, total(b"\x01\0\0", b"\x09")),
 )
 
+# ---- formulas
+
+
+def formula(entry: bytes, symbols: bytes = _classic(b"")) -> bytes:
+    """A page of one column that is a formula."""
+    return _paged(b"\x04" + N + entry, symbols)
+
+
+PLAIN = struct.pack("<dd", 1.0, 0.0)
+
+bad(
+    "formula-unknown",
+    "a function that is none",
+    "unknown function 7",
+    page(1, formula(b"\7" + PLAIN + b"\1\0\0\0")),
+)
+bad(
+    "formula-few",
+    "energy of two columns",
+    "energy of 2 columns",
+    page(1, formula(b"\6" + PLAIN + b"\2\0\0\0\0")),
+)
+bad(
+    "formula-none",
+    "a formula of nothing",
+    "a formula of 0 columns",
+    page(1, formula(b"\0" + PLAIN + b"\0\0\0")),
+)
+bad(
+    "formula-infinite",
+    "an infinite scale",
+    "times inf",
+    page(1, formula(b"\0" + struct.pack("<dd", np.inf, 0.0) + b"\1\0\0\0")),
+)
+bad("formula-itself", "a formula of itself", "not like it", page(1, formula(b"\0" + PLAIN + b"\1\1\0\0")))
+bad("formula-beyond", "a formula of no column", "not there", page(1, formula(b"\0" + PLAIN + b"\1\x7f\0\0")))
+bad(
+    "formula-drop",
+    "more bits dropped than there are",
+    "bits dropped",
+    page(1, formula(b"\0" + PLAIN + b"\1\0\x63\1\0")),
+)
+bad(
+    "formula-steps",
+    "steps of three bytes",
+    "steps of 3 bytes",
+    page(1, formula(b"\0" + PLAIN + b"\1\0\1\3\0")),
+)
+
 # ---- the codec `conditional`
 
 
@@ -695,3 +745,86 @@ bad(
     "stream of symbols",
     modelled(lambda payload, _: payload[:-4] + bytes(4), "histograms"),
 )
+
+
+# ---- models in other files
+
+
+def _detached(suffix: str, change: Callable[[Forger], bytes]) -> Callable[[], bytes]:
+    """One of the golden files `detached`, changed."""
+
+    def build() -> bytes:
+        from vectors import detached
+
+        with tempfile.TemporaryDirectory() as name:
+            path = Path(name) / "good.baler"
+            detached(path)
+            return change(Forger(path.with_suffix(suffix)))
+
+    return build
+
+
+def _entry(change: Callable[[dict[str, Any]], Any]) -> Callable[[Forger], bytes]:
+    """Another entry in `models` of the manifest."""
+    return lambda forger: forger.build(manifest=lambda document: change(document["models"][0]))
+
+
+def _retold(change: Callable[[dict[str, Any]], Any]) -> Callable[[Forger], bytes]:
+    """Another text of the model, under its right name."""
+
+    def forge(forger: Forger) -> bytes:
+        ((kind, number, payload),) = forger.blocks
+        cursor = Cursor(payload)
+        document = json.loads(bytes(unpack_bytes(cursor, 1 << 28)))
+        change(document)
+        data = pack_bytes(json.dumps(document).encode()) + bytes(cursor.rest())
+        forger.blocks = [(kind, number, data)]
+        name = hashlib.sha256(data).hexdigest()
+        return forger.build(manifest=lambda manifest: manifest["models"][0].update(sha256=name))
+
+    return forge
+
+
+def bad_model(
+    name: str, about: str, message: str, change: Callable[[Forger], bytes], error: str = CORRUPT
+) -> None:
+    """Add a model file."""
+    BAD[f"bad/{name}"] = Bad(about, error, message, _detached(".balermodel", change), ".balermodel")
+
+
+bad(
+    "model-missing",
+    "a model in another file, which is not there",
+    "needs the model",
+    _detached(".baler", lambda forger: forger.build()),
+    MISSING,
+)
+bad(
+    "model-reference",
+    "a model in another file, named by no SHA-256",
+    "a SHA-256 expected",
+    _detached(".baler", lambda f: f.build(manifest=lambda d: d["detached"][0].__setitem__(0, "../up"))),
+)
+bad_model("models-none", "a model file that says nothing of its models", "no models for other files",
+    lambda forger: forger.build(manifest=lambda document: document.pop("models")))  # fmt: skip
+bad_model(
+    "models-number",
+    "more models described than there are",
+    "1 models, but 2 are described",
+    lambda forger: forger.build(manifest=lambda document: document.update(models=document["models"] * 2)),
+)
+bad_model("models-digest", "another model than is described", "as the manifest says",
+    _entry(lambda entry: entry.update(sha256="0" * 64)))  # fmt: skip
+bad_model("models-columns", "fewer columns named than the model knows", "2 columns, 1 are named",
+    _entry(lambda entry: entry["columns"].pop()))  # fmt: skip
+bad_model("models-names", "a column named by a number", "6 texts expected",
+    _entry(lambda entry: entry["columns"][0].__setitem__(0, 7)))  # fmt: skip
+bad_model("models-format", "a model of another format", "of the format",
+    _retold(lambda model: model.update(format="baler-root conditional model 0")))  # fmt: skip
+bad_model("models-lengths", "2^60 weights", "a count up to",
+    _retold(lambda model: model["lengths"].__setitem__(-2, 1 << 60)))  # fmt: skip
+bad_model("models-layers", "a layer of 2^40 outputs", "a count up to",
+    _retold(lambda model: model["columns"][1]["layers"][0].__setitem__(0, 1 << 40)))  # fmt: skip
+bad_model("models-parents", "a column that depends on a later one", "a count up to",
+    _retold(lambda model: model["columns"][1]["parents"].__setitem__(0, 1)))  # fmt: skip
+bad_model("models-cut", "ends early", "truncated", lambda forger: forger.build()[:-9], TRUNCATED)

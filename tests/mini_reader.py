@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import xxhash
 from mini_bytes import BIG, Bytes, need
-from mini_codecs import Symbols, classic, conditional
+from mini_codecs import Model, Symbols, classic, conditional
+from mini_formulas import Formula
 
 Form = dict[str, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
@@ -111,8 +112,9 @@ def unique(pairs: Any) -> dict[str, Any]:
 class Reader:
     """One file, checked and opened."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
+    def __init__(self, data: bytes, beside: bytes = b"") -> None:
+        """`beside`: the model file with the models that are not in this one."""
+        self.data, self.beside = data, beside
         need(len(data) >= 84 and data[:8] == b"\x89BLR\r\n\x1a\n", "no .baler file")
         fields = struct.unpack("<QQQQQIIHHQ8s", data[-68:])
         offset, size, xxh3, length, _, critical, _, major, _, check, magic = fields
@@ -153,7 +155,20 @@ class Reader:
         """The models, by the first bytes of their SHA-256."""
         blocks = [block for block in self.manifest["blocks"] if block[0] == 3]
         found = [self.block(*place, None, (kind, tree, 0, 0))[1] for kind, tree, *place in blocks]
-        return {hashlib.sha256(model).digest()[:8]: model for model in found}
+        others = list(Reader(self.beside).models.values()) if self.beside else []
+        by_digest = {hashlib.sha256(model).hexdigest(): model for model in found + others}
+        missing = {digest for digest, _, _ in self.manifest.get("detached", [])} - by_digest.keys()
+        need(not missing, f"models that are elsewhere: {missing}")
+        return {bytes.fromhex(digest)[:8]: model for digest, model in by_digest.items()}
+
+    def check_models(self) -> None:
+        """Open the models of a model file as the manifest describes them."""
+        described = self.manifest.get("models", [])
+        need(described and len(described) == len(self.models), "no model file")
+        for about, (name, data) in zip(described, self.models.items(), strict=True):
+            need(bytes.fromhex(about["sha256"])[:8] == name, "another model than described")
+            need(len(Model(data).columns) == len(about["columns"]), "another number of columns")
+            need(all(list(map(type, names)) == [str] * 6 for names in about["columns"]), "names of a column")
 
     def clusters(self, number: int) -> Iterator[list[Any]]:
         """The values of all columns of a tree, cluster by cluster."""
@@ -163,14 +178,19 @@ class Reader:
             columns = [column for form in forms if form for column in columns_of(form)]
             for cluster, layout in enumerate(tree["layouts"][i] for i, n in tree["layout"] for _ in range(n)):
                 values: list[Any] = []
+                digests: list[tuple[int, int, int, int]] = []
+                made: set[int] = set()
                 for group, count in enumerate(layout if position == number else ()):
                     offset, size, length, xxh3, digest = self.table[row + group]
                     codec, payload = self.block(offset, size, xxh3, (1, number, cluster, group))
                     known = {"classic": classic, "conditional": partial(conditional, self.models)}
                     need(self.manifest["codecs"][codec] in known, "unknown codec")
                     first, decode = len(values), known[self.manifest["codecs"][codec]]
-                    page(Bytes(payload), columns[first : first + count], values, decode)
-                    raw = b"".join(column.tobytes() for column in values[first:])
+                    made |= page(Bytes(payload), columns[first : first + count], values, made, decode)
+                    digests.append((first, len(values), length, digest))
+                computed(values, made)
+                for start, stop, length, digest in digests:
+                    raw = b"".join(column.tobytes() for column in values[start:stop])
                     need((len(raw), xxhash.xxh3_64_intdigest(raw)) == (length, digest), "digest of a page")
                 row += len(layout)
                 if position == number:
@@ -179,9 +199,13 @@ class Reader:
 
 
 def page(
-    data: Bytes, columns: Sequence[Spec], values: list[Any], decode: Callable[[Bytes, list[Any]], Symbols]
-) -> None:
-    """Append the values of a page's columns."""
+    data: Bytes,
+    columns: Sequence[Spec],
+    values: list[Any],
+    before: set[int],
+    decode: Callable[[Bytes, list[Any]], Symbols],
+) -> set[int]:
+    """Append the values of a page's columns, of formulas what `computed` needs; which are not of their own symbols."""
     directory, entries = data.packed(), []
 
     def outliers(dtype: Any, length: int) -> tuple[Any, Any]:
@@ -191,7 +215,7 @@ def page(
 
     for dtype, shape in columns:
         kind, length = directory.unpack("B")[0], directory.varint()
-        need(kind < 4 and length <= BIG, "entry of a page directory")
+        need(kind < 5 and length <= BIG, "entry of a page directory")
         if kind == 1:
             entries.append((length, [(0, directory.varint())], (np.zeros(0, "i8"), np.zeros(0, dtype))))
         elif kind == 3:
@@ -200,14 +224,21 @@ def page(
             terms = [(directory.unpack("B")[0], directory.varint()) for _ in range(count)]
             need(dtype.kind in "iuf" and all(sign < 2 for sign, _ in terms), "a sum")
             entries.append((length, terms, outliers(dtype, length)))
+        elif kind == 4:
+            formula = Formula(directory, dtype)
+            entries.append((length, formula, formula.steps, outliers(dtype, length), shape))
         else:
             lattice = directory.unpack("dd") if kind == 2 else None
             recipe = Recipe(directory)
             entries.append((length, lattice, recipe, outliers(recipe.dtype, length), shape))
     need(directory.at == len(directory.data), "bytes left over")
-    own = [(entry[2].symbols, entry[0], entry[4]) for entry in entries if len(entry) == 5]
+    symbols = {
+        i: e[2] if isinstance(e[1], Formula) else e[2].symbols for i, e in enumerate(entries) if len(e) == 5
+    }
+    own = [(symbols[i], e[0], e[4]) for i, e in enumerate(entries) if symbols.get(i) is not None]
     need(sum(dtype.itemsize * length for dtype, length, _ in own) <= BIG, "a page of too many bytes")
-    coded, made = iter(decode(data, own)), {len(values) + i for i, e in enumerate(entries) if len(e) == 3}
+    coded, first = iter(decode(data, own)), len(values)
+    made = before | {first + i for i, e in enumerate(entries) if len(e) == 3 or isinstance(e[1], Formula)}
     for (dtype, _), entry in zip(columns, entries, strict=True):
         if len(entry) == 3:
             length, terms, (where, exact) = entry
@@ -217,6 +248,10 @@ def page(
             decoded = added(terms, values, dtype) if len(where) or len(terms) > 1 else values[terms[0][1]]
             decoded = decoded.astype(dtype)
             decoded[where] = exact
+        elif isinstance(entry[1], Formula):
+            length, formula, steps, exactly, _ = entry
+            values.append((length, formula, None if steps is None else next(coded), *exactly))
+            continue
         else:
             _, lattice, recipe, (where, exact), _ = entry
             decoded = recipe.values(next(coded))
@@ -224,6 +259,20 @@ def page(
             if lattice:
                 decoded = decoded.astype(np.float64) * lattice[0] + lattice[1]
         values.append(decoded.astype(dtype))
+    return made
+
+
+def computed(values: list[Any], made: set[int]) -> None:
+    """Put the values of formulas where `page` left what they need."""
+    found = {at: value for at, value in enumerate(values) if isinstance(value, tuple)}
+    for at, (length, formula, steps, where, exact) in found.items():
+        need(
+            all(source < len(values) and source not in made for source in formula.sources), "of a made column"
+        )
+        sources = [values[source] for source in formula.sources]
+        need(all(len(source) == length for source in sources), "of a column of another length")
+        values[at] = formula.values(sources, steps)
+        values[at][where] = exact
 
 
 def added(terms: list[tuple[int, int]], values: list[Any], dtype: Any) -> Any:

@@ -15,7 +15,7 @@ from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.quantiser import quantise
-from baler_root.train.axes import fit_axis
+from baler_root.training.axes import fit_axis
 
 COMPONENTS = 2
 

@@ -35,7 +35,9 @@ def test_version_and_usage(cli: Cli) -> None:
     assert cli("compress", "in.root", "out.baler", "--jobs", "0").code == 2
 
 
-@pytest.mark.parametrize("verb", ["", "compress", "decompress", "inspect", "verify", "demo", "presets"])
+@pytest.mark.parametrize(
+    "verb", ["", "compress", "decompress", "inspect", "verify", "train", "demo", "presets"]
+)
 def test_help_has_examples(cli: Cli, verb: str) -> None:
     outcome = cli(*verb.split(), "--help")
     assert outcome.code == 0

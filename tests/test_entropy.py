@@ -14,7 +14,7 @@ from models import uniform_axis
 from baler_root.codecs.axis import Axis
 from baler_root.entropy import coder, tables
 from baler_root.errors import CorruptFileError
-from baler_root.train.axes import fit_axis
+from baler_root.training.axes import fit_axis
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,10 @@ from baler_root.codecs.histograms import Histograms
 from baler_root.entropy import histograms as coder
 from baler_root.entropy.shares import Shares
 from baler_root.errors import CorruptFileError
-from baler_root.train.axes import fit_axis
-from baler_root.train.buckets import even_cuts
-from baler_root.train.histograms import Bucketed, Found, fit_histograms
-from baler_root.train.parents import Ancestors, information, rank
+from baler_root.training.axes import fit_axis
+from baler_root.training.buckets import even_cuts
+from baler_root.training.histograms import Bucketed, Found, fit_histograms
+from baler_root.training.parents import Ancestors, information, rank
 
 
 def any_shares(rng: np.random.Generator, places: int, knots: int) -> tuple[Shares, Histograms]:

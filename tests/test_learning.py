@@ -10,13 +10,14 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+from jets import jets
 
 import baler_root
 from baler_root import levels
 from baler_root.errors import ConfigError
 from baler_root.levels import LEVELS, Level
-from baler_root.train.axes import fit_axis
-from baler_root.train.training import Progressing, Training
+from baler_root.training.axes import fit_axis
+from baler_root.training.training import Progressing, Training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -30,28 +31,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
     quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(LEVELS, "default", quick)
-
-
-def jets(events: int = 6000, seed: int = 5) -> dict[str, ak.Array]:
-    """Events with jets whose columns depend on each other, and some that depend on nothing."""
-    rng = np.random.default_rng(seed)
-    counts = rng.poisson(3, events)
-    total = int(counts.sum())
-    pt = rng.exponential(30, total) + 20
-    mass = pt * np.exp(rng.normal(-2, 0.05, total))
-    tracks = rng.poisson(pt / 4)
-    mass[::400], pt[11] = -999.0, np.nan
-    flat = {"pt": pt, "mass": mass, "noise": rng.normal(size=total)}
-    out = {f"jet_{name}": ak.unflatten(values.astype("f4"), counts) for name, values in flat.items()}
-    out["jet_tracks"] = ak.unflatten(tracks.astype("i4"), counts)
-    out["jet_tagged"] = ak.unflatten(tracks > 9, counts)
-    met = rng.exponential(20, events)
-    return {
-        **out,
-        "met": met.astype("f4"),
-        "sumet": (met * 3 + rng.normal(size=events)).astype("f8"),
-        "run": np.full(events, 7),
-    }
 
 
 def test_smaller_within_bounds_and_the_same_each_time(make_root: Maker, tmp_path: Path) -> None:

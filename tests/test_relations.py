@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 import baler_root
 from baler_root.bounds import LOSSLESS, ErrorBound
+from baler_root.discovery.sums import find_sums
 from baler_root.errors import CorruptFileError
-from baler_root.relations import Sum, find_sums
+from baler_root.relations import Sum
 
 REL = ErrorBound("rel", 1e-3)
 Maker = Callable[..., Path]
@@ -61,7 +62,9 @@ def test_sums_stay_sums_in_a_file(bound: str, make_root: Maker, tmp_path: Path) 
     arrays |= {f"n{i}": np.random.default_rng(i).integers(0, 9, 3000) for i in range(2)}
     arrays["n"] = arrays["n0"] + arrays["n1"]
     source = make_root("sums.root", Events=arrays)
-    summary = baler_root.compress(source, tmp_path / "out.baler", bound=bound, cluster_size=1200)
+    summary = baler_root.compress(
+        source, tmp_path / "out.baler", bound=bound, codec="classic", cluster_size=1200
+    )
     result = baler_root.verify(tmp_path / "out.baler", source)
     assert result.problems == []
     sizes = {branch.path: branch.size for branch in summary.trees[0].branches}

@@ -13,15 +13,16 @@ import pytest
 import vectors
 import xxhash
 
-from baler_root import __version__
+from baler_root import __version__, elementary
 from baler_root.batch import MAX_ROW
 from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
 from baler_root.grids import MAX_STEPS, octave_tables
-from baler_root.pages import COPY, LATTICE, OWN, SUM
+from baler_root.pages import COPY, FORMULA, LATTICE, OWN, SUM
 from baler_root.recipe import DTYPES, KINDS
 from baler_root.registry import codec_ids
+from baler_root.relations import FUNCTIONS
 from baler_root.statistics import RECORD
 from baler_root.varint import Cursor, pack_varint
 
@@ -74,6 +75,24 @@ def test_structs(anchor: str, known: struct.Struct) -> None:
     assert re.search(rf"\b{known.size} bytes|\b{known.size}\b", TEXTS["container.md"])
 
 
+def test_functions() -> None:
+    listed, *_ = tables(TEXTS["pages.md"], "formulas")[1:]
+    assert [(int(row["function"]), row["name"]) for row in listed] == list(enumerate(FUNCTIONS))
+    answers = tables(TEXTS["pages.md"], "functions")[0]
+    assert {row["function"] for row in answers} == {"exp", "cosh", "sinh", "cos", "sin"}
+    for row in answers:
+        (value,) = getattr(elementary, row["function"])(np.array([float(row["x"])]))
+        assert value == float.fromhex(row["value"].strip("`"))
+    for constant in (
+        elementary.LOG2_HEAD,
+        elementary.LOG2_TAIL,
+        elementary.HALF_PI_HEAD,
+        elementary.HALF_PI_TAIL,
+    ):
+        short = constant.hex().replace("00000p", "p")
+        assert f"{short})" in TEXTS["pages.md"] or f"{short}`" in TEXTS["pages.md"]
+
+
 def test_magics() -> None:
     text = TEXTS["container.md"]
     for magic in (layout.HEAD_MAGIC, layout.BLOCK_MAGIC, layout.TAIL_MAGIC):
@@ -122,7 +141,8 @@ def test_recipes() -> None:
 
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
-    assert [int(kinds[name]) for name in ("own", "copy", "lattice", "sum")] == [OWN, COPY, LATTICE, SUM]
+    known = {"own": OWN, "copy": COPY, "lattice": LATTICE, "sum": SUM, "formula": FORMULA}
+    assert {name: int(kinds[name]) for name in known} == known
 
 
 def test_statistics() -> None:
@@ -178,6 +198,9 @@ def test_manifest_keys() -> None:
         optional = {row["key"].strip("`") for row in rows if row["content"].startswith("may be absent")}
         assert stated == set(part["properties"])
         assert stated - optional == set(part["required"])
+    entry = schema["properties"]["models"]["items"]
+    stated = {row["key"].strip("`") for row in tables(TEXTS["model.md"], "models")[0]}
+    assert stated == set(entry["properties"]) == set(entry["required"])
     classes = {row["class"].strip("`") for row in tables(TEXTS["pages.md"], "columns")[0]}
     assert classes == set(schema["$defs"]["form"]["properties"]["class"]["enum"])
 

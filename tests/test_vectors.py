@@ -20,6 +20,7 @@ import baler_root.errors
 from baler_root.bounds import ErrorBound, measure
 from baler_root.container.layout import BlockKind
 from baler_root.errors import BalerError
+from baler_root.model_file import read_model_file
 from baler_root.pages import Page
 from baler_root.reader import open_file
 from baler_root.verification import verify
@@ -43,7 +44,14 @@ UNNAMED = {"bad/unknown-codec", "bad/counts-wrong"}
 
 
 def path_of(name: str) -> Path:
-    return vectors.FOLDER / f"{name}.baler"
+    return vectors.FOLDER / f"{name}{bad_vectors.BAD[name].suffix if name in BAD else '.baler'}"
+
+
+def second_reader(name: str) -> Reader:
+    """The second reader, with the models beside the file where there are any."""
+    path = path_of(name)
+    beside = path.with_suffix(".balermodel")
+    return Reader(path.read_bytes(), beside.read_bytes() if path != beside and beside.exists() else b"")
 
 
 def expected(name: str) -> dict[str, Any]:
@@ -78,7 +86,7 @@ def flatten(value: Any) -> tuple[list[Any], Any]:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_second_reader_finds_what_was_put_in(name: str) -> None:
-    reader = Reader(path_of(name).read_bytes())
+    reader = second_reader(name)
     about = expected(name)
     assert len(reader.manifest["trees"]) == len(about["trees"])
     for number, tree in enumerate(about["trees"]):
@@ -143,6 +151,19 @@ def test_manifests_fit_the_schema(name: str) -> None:
     jsonschema.validate(Reader(path_of(name).read_bytes()).manifest, schema)
 
 
+def test_model_file_by_the_text() -> None:
+    reader = Reader(path_of("detached").with_suffix(".balermodel").read_bytes())
+    reader.check_models()
+    (about,) = reader.manifest["models"]
+    assert about["tree"] == "Events"
+    assert about["columns"] == [
+        ["pt", "", "data", "float32", "rel=0.01", "rel=0.01"],
+        ["tracks", "", "data", "int32", "lossless", "lossless"],
+    ]
+    schema = json.loads((FORMATS / "manifest.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(reader.manifest, schema)
+
+
 def test_every_part_of_the_format_has_a_file() -> None:
     shown = {feature for name in GOOD for feature in expected(name)["shows"]}
     wanted = {f"transform {word}" for word in ("none", "delta", "lorenzo", "dictionary")}
@@ -153,7 +174,7 @@ def test_every_part_of_the_format_has_a_file() -> None:
         for dtype in ("float16", "float32", "float64")
     }
     wanted |= {"recipe exact", "recipe shift int64", "recipe linear int32", "recipe linear uint64"}
-    wanted |= {"copy", "lattice", "outliers", "atoms", "superseded", "same_as"}
+    wanted |= {"copy", "lattice", "outliers", "atoms", "superseded", "same_as", "detached"}
     wanted |= {
         f"block {kind.name.lower()}" for kind in BlockKind if kind.name in ("OBJECTS", "STATISTICS", "SCHEMA")
     }
@@ -202,6 +223,9 @@ def test_both_readers_decode_the_same_bits() -> None:
 
 def exercise(path: Path) -> None:
     """Open a file and read everything in it."""
+    if path.suffix == ".balermodel":
+        read_model_file(path)
+        return
     with open_file(path) as file:
         for tree in file.trees:
             _ = tree.statistics
@@ -223,7 +247,9 @@ def test_bad_files_are_refused_as_promised(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(BAD) - NOT_NOTICED))
 def test_bad_files_are_refused_by_the_second_reader(name: str) -> None:
     def read_all() -> None:
-        reader = Reader(path_of(name).read_bytes())
+        reader = second_reader(name)
+        if path_of(name).suffix == ".balermodel":
+            reader.check_models()
         for number in range(len(reader.manifest["trees"])):
             mini_arrays.read(reader, number)
 
@@ -241,11 +267,11 @@ def test_the_file_behind_the_bad_ones_is_good(tmp_path: Path) -> None:
 def test_corpus_is_complete_and_small() -> None:
     files = {
         path.relative_to(vectors.FOLDER).with_suffix("").as_posix()
-        for path in vectors.FOLDER.rglob("*.baler")
+        for path in vectors.FOLDER.rglob("*.baler*")
     }
     assert files == {*GOOD, *BAD}
     assert all(path_of(name).with_suffix(".json").exists() for name in files)
-    assert sum(path.stat().st_size for path in vectors.FOLDER.rglob("*") if path.is_file()) < 500_000
+    assert sum(path.stat().st_size for path in vectors.FOLDER.rglob("*") if path.is_file()) < 600_000
 
 
 def test_vectors_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -30,12 +30,14 @@ from baler_root.codecs.streams import Coding, Transform
 from baler_root.compressor import compress
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Manifest, StoredTree
+from baler_root.container.references import Detached, KnownColumn
 from baler_root.container.write import ContainerWriter
 from baler_root.merging import merge
+from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
 from baler_root.pages import Page
 from baler_root.reader import open_file
-from baler_root.relations import Sum
+from baler_root.relations import Derived, Formula, Sum
 from baler_root.schema import Branch, Tree
 from baler_root.statistics import pack_statistics
 from baler_root.tables import find_tables
@@ -65,6 +67,7 @@ class Source:
     same_as: int | None = None
     sums: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Columns that are sums of others: sign and column of each term."""
+    formulas: dict[int, Derived] = field(default_factory=dict)
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
     histograms: tuple[int, ...] = ()
@@ -89,7 +92,7 @@ class Source:
             for c in columns
             if c.has_values
         )
-        relations = {number: Sum(terms) for number, terms in self.sums.items()}
+        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.formulas
         return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
 
 
@@ -111,10 +114,12 @@ def bits(values: Sequence[int], dtype: str) -> ak.Array:
     return ak.Array(np.array(values, f"u{np.dtype(dtype).itemsize}").view(dtype))
 
 
-def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
-    """Write trees straight from arrays, through no ROOT file."""
+def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool = False) -> Made:
+    """Write trees straight from arrays, through no ROOT file; with `detach`, models into a file beside it."""
     stored: list[StoredTree] = []
+    models: list[StoredModel] = []
     codecs = ("classic", "conditional") if any(tree.parents for tree in trees) else ("classic",)
+    beside = target.with_suffix(".balermodel")
     with ContainerWriter(target) as writer:
         if schema:
             writer.write_block(BlockKind.SCHEMA, Manifest(tuple(_stored(t, (), []) for t in trees)).pack())
@@ -126,7 +131,10 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
                     i: ak.to_numpy(array[: cuts[0]]) for i, array in enumerate(tree.arrays.values())
                 }
                 model, data = learned(plan, flat_arrays, tree.parents, tree.histograms)
-                writer.write_block(BlockKind.MODEL, data, number)
+                if detach:
+                    models.append(StoredModel.of(tree.path, _known(tree), data))
+                else:
+                    writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec="conditional", models=(model,))
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
@@ -151,9 +159,22 @@ def write_trees(target: Path, *trees: Source, schema: bool = False) -> Made:
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance={"made": "golden file"},
+                detached=tuple(Detached(m.trained.digest, len(m.data), beside.name) for m in models),
             )
         )
+    if models:
+        write_model_file(beside, models, {"made": "golden file"})
     return Made(list(trees))
+
+
+def _known(tree: Source) -> list[KnownColumn]:
+    """The columns that the model of a tree knows."""
+    arrays = list(tree.arrays.items())
+    out = []
+    for name, array in (arrays[number] for number in tree.parents):
+        bound = tree.bounds.get(name, "lossless")
+        out.append(KnownColumn(name, "", "data", str(ak.to_numpy(array).dtype), bound, bound))
+    return out
 
 
 def _stored(tree: Source, cuts: tuple[int, ...], lists: list[list[int]]) -> StoredTree:
@@ -482,6 +503,19 @@ def histograms(target: Path) -> Made:
     )
 
 
+def detached(target: Path) -> Made:
+    """Columns coded with a model that is in the `.balermodel` file beside it, and one that needs no model."""
+    rng = np.random.default_rng(23)
+    pt = rng.exponential(30, 300) + 5
+    arrays = {
+        "pt": flat(pt, "f4"),
+        "tracks": flat(rng.poisson(pt / 4), "i4"),
+        "alone": flat(rng.normal(size=300), "f4"),
+    }
+    bounds = {"pt": "rel=0.01", "alone": "abs=0.01"}
+    return write_trees(target, Source("Events", arrays, bounds, parents={0: (), 1: (0,)}), detach=True)
+
+
 def sums(target: Path) -> Made:
     """Columns that are sums of others in this page and an earlier one, of floats and of integers, with outliers."""
     rng = np.random.default_rng(22)
@@ -498,6 +532,54 @@ def sums(target: Path) -> Made:
     terms = {2: ((1, 0), (1, 1)), 6: ((1, 3), (1, 4), (-1, 5)), 8: ((1, 0), (1, 1))}
     bounds = dict.fromkeys(("a", "b", "ab", "double", "again"), "rel=0.01")
     return write_trees(target, Source("Events", branches, bounds, groups=(2, 5, 2), sums=terms))
+
+
+def formulas(target: Path) -> Made:
+    """Columns that are formulas of earlier and later ones, every function, with and without residual, outliers."""
+    rng = np.random.default_rng(23)
+    rows = 150
+    pt, m = rng.exponential(30, (2, rows)) + 1
+    eta, phi = rng.uniform(-4, 4, rows), rng.uniform(-3.2, 3.2, rows)
+    pt, eta, phi, m = (x.astype("f4") for x in (pt, eta, phi, m))
+    wide = [x.astype("f8") for x in (pt, eta, phi, m)]
+    p = wide[0] * np.cosh(wide[1])
+    arrays = {
+        "E": np.sqrt(p**2 + wide[3] ** 2).astype("f4"),
+        "p": (1000 * p).astype("f4"),
+        "pt": pt,
+        "eta": eta,
+        "phi": phi,
+        "m": m,
+        "px": (wide[0] * np.cos(wide[2])).astype("f4"),
+        "py": wide[0] * np.sin(wide[2]),
+        "pz": (wide[0] * np.sinh(wide[1])).astype("f4"),
+        "pt2": np.sqrt(wide[0] ** 2 + wide[3] ** 2),
+        "n": rng.integers(-120, 120, rows).astype("i2"),
+        "far": np.zeros(rows, "i4"),
+        "small": np.zeros(rows, "u1"),
+        "on": np.zeros(rows, "?"),
+    }
+    arrays["far"] = (-3 * arrays["n"].astype("i4")) + 7
+    arrays["small"] = np.clip(arrays["n"] + 7, 0, 255).astype("u1")  # moved into the range of its type
+    arrays["on"] = arrays["n"] > 0
+    arrays["p"][[0, 9]] = np.nan, -1.0
+    arrays["px"][5] = -0.0
+    pt[7] = np.inf
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {
+        0: Derived(Formula("energy", (2, 3, 5)), 14),
+        1: Derived(Formula("cosh", (2, 3), 1000.0)),
+        6: Derived(Formula("cos", (2, 4)), 0),
+        7: Derived(Formula("sin", (2, 4)), 43),
+        8: Derived(Formula("sinh", (2, 3)), 14),
+        9: Derived(Formula("norm", (2, 5))),
+        11: Derived(Formula("linear", (10,), -3.0, 7.0)),
+        12: Derived(Formula("linear", (10,), 1.0, 7.0)),
+        13: Derived(Formula("linear", (10,), 0.5)),
+    }
+    bounds = {"E": "rel=1e-3", "p": "rel=1e-2", "py": "rel=1e-3", "pz": "bits=9", "pt2": "rel=1e-2"}
+    bounds |= dict.fromkeys(("pt", "eta"), "rel=1e-3")
+    return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), formulas=derived))
 
 
 def from_root(
@@ -545,7 +627,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
-        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, histograms,
+        trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
     )
 }  # fmt: skip
 
@@ -576,6 +658,7 @@ def features(path: Path) -> list[str]:
         container = file.container
         found |= {f"block {BlockKind(kind).name.lower()}" for kind, *_ in container.manifest.blocks}
         found |= {"superseded" for _ in container.manifest.superseded}
+        found |= {"detached" for _ in container.manifest.detached}
         for tree in file.trees:
             found |= {f"form {name}" for branch in tree.schema.branches for name in _classes(branch.form)}
             if tree.schema != tree.stored.schema:
@@ -600,10 +683,14 @@ def _features(page: Page, codec: str) -> set[str]:
     found = {f"codec {codec}"} if codec != "classic" else set()
     specs = []
     for entry in page.entries:
-        if entry.recipe is None or entry.spec is None or entry.outliers is None:
-            found.add("copy" if entry.related is None else "sum")
+        if isinstance(entry.relation, Formula):
+            found.add(f"formula {entry.relation.function}" + (" with residual" if entry.spec else ""))
+        elif entry.sources:
+            found.add("copy" if entry.relation is None else "sum")
+        if entry.spec is not None:
+            specs.append(entry.spec)
+        if entry.related is not None or entry.recipe is None or entry.outliers is None:
             continue
-        specs.append(entry.spec)
         dtype = entry.recipe.dtype
         found.add(f"recipe {entry.recipe.kind}" + ("" if entry.recipe.kind == "exact" else f" {dtype}"))
         found |= {
@@ -659,9 +746,11 @@ def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[st
 
 def write(name: str, folder: Path) -> Path:
     """Write one golden file and its sidecar; FileExistsError if either is there."""
-    target = folder / f"{name}.baler"
+    from bad_vectors import BAD
+
+    target = folder / f"{name}{'.baler' if name in GOOD else BAD[name].suffix}"
     beside = target.with_suffix(".json")
-    for path in (target, beside):
+    for path in (target, beside, target.with_suffix(".balermodel")):
         if path.exists():
             raise FileExistsError(f"{path} exists; golden files are never overwritten")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -669,8 +758,6 @@ def write(name: str, folder: Path) -> Path:
         made = GOOD[name](target)
         document = sidecar(GOOD[name], made, target)
     else:
-        from bad_vectors import BAD
-
         bad = BAD[name]
         target.write_bytes(bad.build())
         document = {"about": bad.about, "error": bad.error, "message": bad.message}
@@ -698,7 +785,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     if options.command == "list":
         for name in names():
-            print(name, "" if (options.folder / f"{name}.baler").exists() else "(not written)")
+            print(name, "" if (options.folder / f"{name}.json").exists() else "(not written)")
         return 0
     wanted = names() if options.name == ["all"] else options.name
     if unknown := set(wanted) - set(names()):

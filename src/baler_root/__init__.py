@@ -1,7 +1,8 @@
 """Compression for ROOT files with a guaranteed error bound on every value.
 
 `compress` turns a ROOT file into a `.baler` file, `open` reads it as uproot reads the original, `decompress`
-turns it back into a ROOT file, `verify` checks it, `inspect` tells what is in it.
+turns it back into a ROOT file, `verify` checks it, `inspect` tells what is in it. `train` learns from some files what
+makes all of their kind smaller.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ _HOMES = {
     "merge": "baler_root.merging",
     "open": "baler_root.dataset",
     "recover": "baler_root.recovery",
+    "train": "baler_root.pretraining",
     "verify": "baler_root.verification",
 }
 """Where each public name lives; modules are imported when first used, so that `import baler_root` is quick."""
@@ -34,6 +36,7 @@ __all__ = [
     "merge",
     "open",
     "recover",
+    "train",
     "verify",
 ]
 
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from baler_root.decompressor import decompress
     from baler_root.inspection import inspect
     from baler_root.merging import merge
+    from baler_root.pretraining import train
     from baler_root.recovery import recover
     from baler_root.verification import verify
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +18,10 @@ from baler_root.codecs.model import Model, ModelColumn
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError
 from baler_root.lattice import Lattice
-from baler_root.pages import Cell, Page, Related, pack_page
+from baler_root.pages import Cell, Entry, Page, Related, pack_page
 from baler_root.quantiser import MAX_OUTLIERS, Quantised, Recipe, dequantise, quantise, quantise_as
 from baler_root.registry import get_codec
-from baler_root.relations import Sum
+from baler_root.relations import Derived, Formula, Relation, compromise, correction
 from baler_root.schema import Tree
 from baler_root.statistics import RECORD, digest_of, record
 
@@ -35,6 +35,10 @@ SOLO_SIZE = 1 << 16
 
 GROUP_SIZE = 1 << 18
 """Bytes in memory per cluster at which a page of small columns is closed."""
+
+
+MAX_FORCED = 0.02
+"""Share of rows up to which arguments are stored exactly for the sake of what is computed from them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,8 +71,10 @@ class Plan:
     codec: str = "classic"
     sentinels: tuple[float, ...] = ()
     """Values that survive exactly besides the well-known ones."""
-    relations: Mapping[int, Sum] = field(default_factory=dict)
+    relations: Mapping[int, Derived] = field(default_factory=dict)
     """Columns that are recomputed from others, by number."""
+    tighter: Mapping[int, ErrorBound] = field(default_factory=dict)
+    """Bounds of columns that others are computed from, where they are tighter than what was asked."""
     models: tuple[GroupModel, ...] = ()
     """What was learned, for the pages that have it."""
 
@@ -143,26 +149,36 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     originals = flatten(plan, columns, arrays)
     cells, bounds = make_cells(plan, columns, originals)
     out = EncodedCluster(entries, records=np.zeros(len(columns), dtype=RECORD))
-    decoded: dict[int, Values] = {}
-    first = 0
     learned = {entry.group: entry for entry in plan.models}
+    payloads, sizes = [], []
+    values: dict[int, Values] = {}
+    entries_of: dict[int, Entry] = {}
+    first = 0
     for group, count in enumerate(plan.groups):
         members = range(first, first + count)
         codec = _codec(plan, learned.get(group), members, cells)
-        payload, sizes = pack_page(codec, [cells[i] for i in members])
-        values = _decode(codec, payload, [columns[i] for i in members], first, decoded)
-        for i, size in zip(members, sizes, strict=True):
-            errors = measure(originals[i], values[i], bounds[i])
-            if errors.violations or values[i].dtype != originals[i].dtype:
-                where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(columns[i].branch)!r}"
-                raise ErrorBoundViolated(
-                    f"{where}: {errors.violations} of {len(originals[i])} decoded values miss the bound {bounds[i]}; "
-                    "nothing was written. This is a bug in baler_root: please report it with the branch"
-                )
-            quantised = cells[i].quantised
-            exact = quantised or cells[i].related
-            outliers = 0 if exact is None else len(exact.positions)
-            out.records[i] = record(values[i], errors, outliers, size)
+        payload, shares = pack_page(codec, [cells[i] for i in members])
+        page = Page(memoryview(payload), [columns[i] for i in members])
+        values.update((first + position, array) for position, array in page.decode(codec).items())
+        entries_of.update(zip(members, page.entries, strict=True))
+        payloads.append(payload)
+        sizes += shares
+        first += count
+    _resolve(values, entries_of, columns)
+    for i, size in enumerate(sizes):
+        errors = measure(originals[i], values[i], bounds[i])
+        if errors.violations or values[i].dtype != originals[i].dtype:
+            where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(columns[i].branch)!r}"
+            raise ErrorBoundViolated(
+                f"{where}: {errors.violations} of {len(originals[i])} decoded values miss the bound {bounds[i]}; "
+                "nothing was written. This is a bug in baler_root: please report it with the branch"
+            )
+        exact = cells[i].related or cells[i].quantised
+        outliers = 0 if exact is None else len(exact.positions)
+        out.records[i] = record(values[i], errors, outliers, size)
+    first = 0
+    for payload, count in zip(payloads, plan.groups, strict=True):
+        members = range(first, first + count)
         length = sum(values[i].nbytes for i in members)
         out.pages.append(EncodedPage(payload, length, digest_of([values[i] for i in members])))
         first += count
@@ -198,41 +214,73 @@ def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) 
 def make_cells(
     plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
 ) -> tuple[list[Cell], list[ErrorBound]]:
-    """Each column quantised, or pointed at an earlier column of the same values and bound."""
-    seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
+    """Each column quantised, recomputed from others, or pointed at an earlier column of the same values and bound."""
     asked = iter(plan.bounds)
-    cells: list[Cell] = []
     bounds: list[ErrorBound] = []
+    same_as: dict[int, int] = {}
+    constant: set[int] = set()
+    seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
     for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
         bound = next(asked) if column.has_values else LOSSLESS
-        varies = len(values) > 0 and not _is_constant(values)
-        if not varies:
-            bound = LOSSLESS  # a constant is free
-        bounds.append(bound)
-        if varies:
-            source = seen.setdefault((equality_key(values), bound), number)
-            related = cells[source].related if source != number else None
-            if source != number and (related is None or columns[source].dtype == column.dtype):
-                cells.append(Cell(len(values), copy_of=0 if related else source, related=related))
-                continue
-        if number in plan.relations:
-            related = _as_related(plan.relations[number], cells, columns, values, bound)
-            if related is not None:
-                cells.append(Cell(len(values), related=related))
-                continue
-        if (known := _as_learned(plan, number, values, bound)) is not None:
-            cells.append(Cell(len(values), known, shape=column.shape))
+        if len(values) == 0 or _is_constant(values):
+            constant.add(number)
+            bounds.append(LOSSLESS)  # a constant is free
             continue
-        lattice = (
-            Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
-        )
-        integers = None if lattice is None else lattice.integers(values)
-        if integers is None:
-            lattice, integers = None, narrowed(values)
-        cells.append(
-            Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice)
-        )
-    return cells, bounds
+        bounds.append(bound)
+        if (source := seen.setdefault((equality_key(values), bound), number)) != number:
+            same_as[number] = source
+    cells: dict[int, Cell] = {}
+    wanted: dict[int, Values] = {}
+    related = [n for n in plan.relations if n not in same_as and n not in constant]
+
+    def own(number: int) -> Cell:
+        if number not in cells:
+            values = wanted.get(number, originals[number])
+            cells[number] = _own_cell(plan, number, columns[number], values, bounds[number])
+        return cells[number]
+
+    for number in related:
+        derived = plan.relations[number]
+        if derived.shared and isinstance(derived.relation, Formula):
+            lead, *others = derived.relation.sources
+            if LOSSLESS not in (bounds[number], bounds[lead]) and not same_as.keys() & {lead, *others}:
+                decoded = [_values_of(own(source), columns[source].dtype) for source in others]
+                held = plan.tighter.get(lead, bounds[lead])
+                wanted[lead] = compromise(
+                    derived.relation, originals[lead], decoded, originals[number], bounds[lead], held
+                )
+    for number in range(len(columns)):
+        if number not in same_as and number not in related:
+            own(number)
+    _keep_consistent(plan, related, cells, columns, originals, bounds)
+    for number in related:
+        found = _as_related(plan.relations[number], cells, columns, originals[number], bounds[number])
+        if found is not None:
+            cells[number] = found
+        else:
+            own(number)
+    for number, source in same_as.items():
+        repeated = cells[source].related
+        if repeated is None:
+            cells[number] = Cell(len(originals[number]), copy_of=source)
+        elif columns[source].dtype == columns[number].dtype:
+            cells[number] = cells[source]
+        else:
+            own(number)
+    return [cells[number] for number in range(len(columns))], bounds
+
+
+def _own_cell(plan: Plan, number: int, column: Column, values: Values, bound: ErrorBound) -> Cell:
+    """A column with symbols of its own."""
+    if bound != LOSSLESS:
+        bound = plan.tighter.get(number, bound)
+    if (known := _as_learned(plan, number, values, bound)) is not None:
+        return Cell(len(values), known, shape=column.shape)
+    lattice = Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
+    integers = None if lattice is None else lattice.integers(values)
+    if integers is None:
+        lattice, integers = None, narrowed(values)
+    return Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice)
 
 
 def _codec(plan: Plan, learned: GroupModel | None, members: range, cells: Sequence[Cell]) -> Codec:
@@ -255,6 +303,8 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     if column is None:
         return None
     recipe, _ = Recipe.from_bytes(column.recipe)
+    if recipe.dtype != values.dtype:
+        values = narrowed(values)
     quantised = quantise_as(values, bound, recipe)
     if quantised is None or recipe.kind != "exact":
         return quantised
@@ -267,22 +317,83 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     return Quantised(symbols, recipe, outside, values[outside])
 
 
-def _as_related(
-    total: Sum, cells: Sequence[Cell], columns: Sequence[Column], values: Values, bound: ErrorBound
-) -> Related | None:
-    """A column as the sum that it is said to be; None where it is not, in this cluster."""
-    sources = []
-    for number in total.sources:
-        quantised, lattice = cells[number].quantised, cells[number].lattice
-        if quantised is None or cells[number].length != len(values):
+def _keep_consistent(
+    plan: Plan,
+    related: Sequence[int],
+    cells: dict[int, Cell],
+    columns: Sequence[Column],
+    originals: Sequence[Values],
+    bounds: Sequence[ErrorBound],
+) -> None:
+    """Store arguments exactly where a function of them as they decode would miss its bound, but exact ones would not.
+
+    So that the function holds for the decoded values of these rows, too.
+    """
+    forced: dict[int, list[NDArray[np.int64]]] = {}
+    for number in related:
+        relation, values, bound = plan.relations[number].relation, originals[number], bounds[number]
+        sources = _sources_of(relation, cells, columns, len(values))
+        if sources is None or bound == LOSSLESS or plan.relations[number].drop is not None:
+            continue
+        missed = violations(values, relation.values(sources, values.dtype), bound)
+        if not 0 < len(missed) <= MAX_FORCED * len(values):
+            continue
+        exact = relation.values([originals[s][missed] for s in relation.sources], values.dtype)
+        wrong = violations(values[missed], exact, bound)
+        for source in relation.sources:
+            forced.setdefault(source, []).append(np.delete(missed, wrong))
+    for source, rows in forced.items():
+        quantised = cells[source].quantised
+        if quantised is not None and quantised.recipe.kind != "exact":
+            positions = np.union1d(quantised.positions, np.concatenate(rows))
+            exact_there = replace(quantised, positions=positions, outliers=originals[source][positions])
+            cells[source] = replace(cells[source], quantised=exact_there)
+
+
+def _sources_of(
+    relation: Relation, cells: Mapping[int, Cell], columns: Sequence[Column], length: int
+) -> list[Values] | None:
+    """What a relation's sources decode to; None where they have no symbols of their own, or other rows."""
+    out = []
+    for number in relation.sources:
+        cell = cells.get(number)
+        if cell is None or cell.quantised is None or cell.related is not None or cell.length != length:
             return None
-        decoded = dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers)
-        dtype = columns[number].dtype
-        sources.append((decoded if lattice is None else lattice.values(decoded, dtype)).astype(dtype))
-    missed = violations(values, total.values(sources, values.dtype), bound)
+        out.append(_values_of(cell, columns[number].dtype))
+    return out
+
+
+def _values_of(cell: Cell, dtype: np.dtype[Any]) -> Values:
+    """What a column with symbols of its own decodes to."""
+    quantised = cell.quantised
+    if quantised is None:
+        raise ValueError("a column without symbols")
+    decoded = dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers)
+    return np.asarray(
+        (decoded if cell.lattice is None else cell.lattice.values(decoded, dtype)).astype(dtype)
+    )
+
+
+def _as_related(
+    derived: Derived, cells: Mapping[int, Cell], columns: Sequence[Column], values: Values, bound: ErrorBound
+) -> Cell | None:
+    """A column as what it is said to be; None where it is not, in this cluster."""
+    relation = derived.relation
+    sources = _sources_of(relation, cells, columns, len(values))
+    if sources is None:
+        return None
+    steps = None
+    if derived.drop is None:
+        missed = violations(values, relation.values(sources, values.dtype), bound)
+    else:
+        found = correction(relation, sources, values, bound, derived.drop)
+        if found is None:
+            return None
+        symbols, missed = found
+        steps = Quantised(symbols, Recipe("exact", symbols.dtype), missed[:0], symbols[:0])
     if missed.size > MAX_OUTLIERS * len(values):
         return None
-    return Related(total, missed, values[missed])
+    return Cell(len(values), steps, related=Related(relation, missed, values[missed], derived.drop))
 
 
 def narrowed(values: Values) -> Values:
@@ -295,15 +406,10 @@ def narrowed(values: Values) -> Values:
     return singles if same.all() else values
 
 
-def _decode(
-    codec: Codec, payload: bytes, columns: Sequence[Column], first: int, decoded: dict[int, Values]
-) -> dict[int, Values]:
-    """The values of a page just packed, read back from its bytes; `decoded` collects what copies may need."""
-    page = Page(memoryview(payload), columns)
-    values = {first + position: array for position, array in page.decode(codec).items()}
-    for position, entry in enumerate(page.entries):
+def _resolve(values: dict[int, Values], entries: Mapping[int, Entry], columns: Sequence[Column]) -> None:
+    """Add the values of copies and relations to what the pages themselves hold."""
+    own = dict(values)
+    for number, entry in entries.items():
         if entry.sources:
-            sources = [values[i] if i in values else decoded[i] for i in entry.sources]
-            values[first + position] = entry.from_sources(sources, columns[position].dtype)
-    decoded.update(values)
-    return values
+            sources = [own[source] for source in entry.sources]
+            values[number] = entry.from_sources(sources, columns[number].dtype, own.get(number))

@@ -15,13 +15,17 @@ from baler_root.codecs.base import ModelCodec
 from baler_root.config import Rules, build_rules
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
+from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
 from baler_root.levels import Effort, get_level
+from baler_root.model_file import ModelFile, read_model_file
+from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
 from baler_root.planning import TreeJob, plan_tree
 from baler_root.provenance import provenance_of
 from baler_root.registry import get_codec
+from baler_root.reuse import reuse
 from baler_root.rootio.read import RootSource, UnreadableBranchError
 from baler_root.statistics import pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
@@ -45,10 +49,13 @@ def compress(
     bound: str | None = None,
     branch_bounds: Sequence[str] = (),
     preset: str | None = None,
+    independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
     codec: str | None = None,
     level: str = "default",
     train_seconds: float | None = None,
+    model: str | os.PathLike[str] | None = None,
+    detach_model: bool = False,
     cluster_size: int | str = CLUSTER_SIZE,
     jobs: int = 1,
     seed: int = 0,
@@ -59,9 +66,9 @@ def compress(
     """Compress the ROOT file `source` into the new file `target`; returns what it did.
 
     `bound` is the default for floating-point branches, `branch_bounds` are `'pattern=bound'` rules (last match
-    wins); `rules` replaces both. `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With
-    `jobs > 1` clusters are encoded by that many processes (a script then needs the usual
-    `if __name__ == "__main__":` guard). Every value is decoded and checked before `target` gets its name.
+    wins), `independent` patterns of branches that are never recomputed from others; `rules` replaces all three.
+    `cluster_size` is a number of entries or a size in memory (`"64 MB"`). With `jobs > 1` clusters are encoded by
+    that many processes (a script then needs the usual `if __name__ == "__main__":` guard).
 
     Without a `codec`, how columns depend on each other is learned first where that pays, and becomes part of the
     file. `level` says how: `"fast"` counts, in about a second; `"default"` trains small networks besides, and `"max"`
@@ -70,23 +77,38 @@ def compress(
     Training counts its steps, so that the same input and `seed` give the same bytes; with `train_seconds` it ends
     after that time for each tree at the latest, and they may differ.
 
-    Raises SourceError, ConfigError, OutputError, KeyInFileError or UnknownCodecError; nothing is left then.
+    `model` is a `.balermodel` file that `train` made from similar files: its models are used where they make the
+    file smaller, whatever `codec` says, and no torch is needed. They become part of the file too, or with
+    `detach_model` are referred to: `open` looks for them beside the file, where they are now, and in the folders of
+    the environment variable BALER_ROOT_MODELS. `notes` of the result say what was not used, and why.
+
+    Every value is decoded and checked before `target` gets its name.
+
+    Raises SourceError, ConfigError, OutputError, KeyInFileError, UnknownCodecError, or FormatError (of `model`);
+    nothing is left then.
     """
     if rules is None:
-        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
+        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
     if codec is not None:
         get_codec(codec)
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
     effort = Effort(get_level(level), seed, train_seconds)
+    if detach_model and model is None:
+        raise ConfigError(
+            "--detach-model (detach_model=True) is for the models of a file: name it with --model"
+        )
+    models = None if model is None else read_model_file(model)
+    if model is not None and Path(model).exists() and Path(model).resolve() == Path(target).resolve():
+        raise ConfigError(f"{os.fspath(target)}: is the model file; name another file as output")
     if Path(target).exists() and Path(source).exists() and Path(target).samefile(source):
         raise ConfigError(f"{os.fspath(target)}: is the input; name another file as output")
     skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             return _compress(
-                os.fspath(source), Path(target), rules, trees, codec, effort, cluster_size, jobs, overwrite,
-                skip_unsupported, skip, progress,
+                os.fspath(source), Path(target), rules, trees, codec, effort, models, detach_model, cluster_size, jobs,
+                overwrite, skip_unsupported, skip, progress,
             )  # fmt: skip
         except UnreadableBranchError as error:
             if not skip_unsupported or (error.tree, error.branch) in skip:
@@ -101,6 +123,8 @@ def _compress(
     trees: Sequence[str] | None,
     codec: str | None,
     effort: Effort,
+    models: ModelFile | None,
+    detach: bool,
     cluster_size: int | str,
     jobs: int,
     overwrite: bool,
@@ -132,13 +156,18 @@ def _compress(
         if skipped and not skip_unsupported:
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
-        notes = [] if codec or effort.codec != "classic" else effort.missing(work)
-        if isinstance(get_codec(used), ModelCodec) and not _learn(work, writer, effort, notes, progress):
+        detached: tuple[Detached, ...] = ()
+        notes = [] if models or codec or effort.codec != "classic" else effort.missing(work)
+        if models is not None:
+            used, detached = _reuse(
+                work, writer, models, hint_of(models.path, target) if detach else None, notes
+            )
+        elif isinstance(get_codec(used), ModelCodec) and not _learn(work, writer, effort, notes, progress):
             used = "classic"
-            for job in work:
-                job.plan = replace(job.plan, codec=used)
+        for job in work:
+            job.plan = replace(job.plan, codec=used)
         done, copied = 0, False
-        schema = Manifest(tuple(job.stored().emptied() for job in work), (used,)).pack()
+        schema = Manifest(tuple(job.stored().emptied() for job in work), (used,), detached=detached).pack()
         for tree, cluster, encoded in _encode_all(work, pool, ahead=2 * jobs):
             for group, page in enumerate(encoded.pages):
                 writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
@@ -156,7 +185,9 @@ def _compress(
         if blob:
             writer.write_block(BlockKind.OBJECTS, pack_bytes(blob))
         provenance = provenance_of(root, rules, trees, used, cluster_size, skipped)
-        if used != "classic":
+        if models is not None:
+            provenance["model"] = models.name
+        elif used != "classic":
             provenance |= effort.to_json()
 
         def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
@@ -168,6 +199,7 @@ def _compress(
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance=provenance,
+                detached=detached,
             )
 
         parts = writer.finish(manifest)
@@ -175,6 +207,18 @@ def _compress(
         source_size = root.size
     seconds = time.perf_counter() - started
     return _summarise(source, target, source_size, size, seconds, parts, work, skipped, notes)
+
+
+def _reuse(
+    work: Sequence[TreeJob], writer: ContainerWriter, models: ModelFile, hint: str | None, notes: list[str]
+) -> tuple[str, tuple[Detached, ...]]:
+    """Give each tree the models that pay, and write them, or with a `hint` say where they are; returns the codec."""
+    reused = reuse(work, models, hint is not None)
+    notes += reused.notes
+    if hint is None:
+        for number, stored in enumerate(reused.used.values()):
+            writer.write_block(BlockKind.MODEL, stored.data, number)
+    return "conditional" if reused.used else "classic", () if hint is None else reused.detached(hint)
 
 
 def _learn(

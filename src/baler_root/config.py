@@ -24,8 +24,11 @@ def build_rules(
     branch: Sequence[str] = (),
     config: str | PathLike[str] | None = None,
     preset: str | None = None,
+    independent: Sequence[str] = (),
 ) -> Rules:
     """The rules of a preset, then those of the file `config`, then `branch` (`'Muon_*=bits=12'`) in order.
+
+    `independent` adds patterns of branches that are never recomputed from others.
 
     The default is that of `bound`, else of the file, else of the preset, else rel=1e-3. Raises ConfigError.
     """
@@ -34,7 +37,11 @@ def build_rules(
         rules = _preset(preset)
     if bound is not None:
         rules = replace(rules, default=ErrorBound.parse(bound) if isinstance(bound, str) else bound)
-    return replace(rules, rules=(*rules.rules, *map(_parse_rule, branch)))
+    return replace(
+        rules,
+        rules=(*rules.rules, *map(_parse_rule, branch)),
+        independent=(*rules.independent, *independent),
+    )
 
 
 def _parse_rule(text: str) -> Rule:
@@ -64,7 +71,8 @@ def _preset(name: str) -> Rules:
 def load_rules(path: str | PathLike[str], preset: str | None = None) -> Rules:
     """The rules of a TOML file; `preset` replaces the one it may name. Raises ConfigError.
 
-    Keys: `default`, `preset`, `sentinels`, and tables `[[rules]]` with `branch`, `bound` and, if wanted, `tree`.
+    Keys: `default`, `preset`, `sentinels`, `relations`, `independent`, and tables `[[rules]]` with `branch`, `bound` and,
+    if wanted, `tree`.
     """
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -79,7 +87,7 @@ def load_rules(path: str | PathLike[str], preset: str | None = None) -> Rules:
 
 
 def _from_document(document: Mapping[str, Any], preset: str | None) -> Rules:
-    _refuse_unknown(document, ("default", "preset", "sentinels", "rules"), "")
+    _refuse_unknown(document, ("default", "preset", "sentinels", "relations", "independent", "rules"), "")
     chosen = preset if preset is not None else _text(document, "preset", "")
     rules = Rules() if chosen is None else _preset(chosen)
     default = _text(document, "default", "")
@@ -89,7 +97,20 @@ def _from_document(document: Mapping[str, Any], preset: str | None) -> Rules:
     if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
         raise ConfigError('rules must be tables: [[rules]], then branch = "Muon_*" and bound = "bits=12"')
     own = tuple(_rule_of(table, f"rule {number}") for number, table in enumerate(found, 1))
-    return replace(rules, rules=(*rules.rules, *own), sentinels=_sentinels(document.get("sentinels", [])))
+    return replace(
+        rules,
+        rules=(*rules.rules, *own),
+        sentinels=_sentinels(document.get("sentinels", [])),
+        relations=_texts(document, "relations", "E = pt * cosh(eta)"),
+        independent=_texts(document, "independent", "photon_E"),
+    )
+
+
+def _texts(document: Mapping[str, Any], key: str, example: str) -> tuple[str, ...]:
+    values = document.get(key, [])
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise ConfigError(f'{key} must be a list of texts, such as ["{example}"]')
+    return tuple(values)
 
 
 def _rule_of(table: Mapping[str, Any], where: str) -> Rule:

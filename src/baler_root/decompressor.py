@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from baler_root.batch import Progress
 from baler_root.container.write import AtomicFile
 from baler_root.errors import BalerError, ConfigError, OutputError
+from baler_root.model_store import Places
 from baler_root.reader import open_file
 from baler_root.tree_reader import TreeReader
 
@@ -42,21 +43,22 @@ def decompress(
     kind: RootKind = "auto",
     compression: str = "zstd-5",
     jobs: int = 1,
+    models: Places = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Decompression:
     """Write the trees and objects of `source` to the new ROOT file `target`, cluster by cluster.
 
     `kind="auto"` writes a TTree where the source was one and every branch fits, else an RNTuple. `compression` is
-    that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are decoded by `jobs` threads. The file gets its name when it has been
-    read back. Raises FormatError, ConfigError, SourceError (a tree does not fit `kind`) or OutputError.
+    that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are decoded by `jobs` threads. `models` says
+    where models may be that the file only refers to. The file gets its name when it has been read back. Raises FormatError, ConfigError, SourceError (a tree does not fit `kind`) or OutputError.
     """
     from baler_root.rootio.write import compression_of, write_root
 
     if kind not in ("auto", "ttree", "rntuple"):
         raise ConfigError(f"kind {kind!r}: choose auto, ttree or rntuple")
     compression_of(compression)
-    with open_file(source, num_workers=jobs) as file:
+    with open_file(source, num_workers=jobs, models=models) as file:
         output = AtomicFile(target, overwrite)
         output.file.close()
         total = sum(tree.schema.num_entries for tree in file.trees)

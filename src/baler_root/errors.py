@@ -29,6 +29,10 @@ class UnsupportedFeatureError(FormatError):
     """The file needs a format version, feature or codec that this reader lacks."""
 
 
+class MissingModelError(UnsupportedFeatureError):
+    """A column needs a model that is kept in another file, which is not there or is not the same any more."""
+
+
 class UnknownCodecError(BalerError, LookupError):
     """No installed package provides the codec of this id."""
 

@@ -7,21 +7,22 @@ from collections import Counter
 from typing import Any, BinaryIO
 
 from baler_root.batch import Column
-from baler_root.codecs.histograms import Histograms
-from baler_root.codecs.model import Conditional, Model
 from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
-from baler_root.container.read import Container
+from baler_root.model_description import describe_models
+from baler_root.model_store import Places
 from baler_root.reader import open_file
 from baler_root.summary import summarise_branches
 from baler_root.tree_reader import TreeReader
 
 
-def inspect(path: str | os.PathLike[str] | BinaryIO) -> dict[str, Any]:
-    """The description of a `.baler` file as plain values: format, sizes by part, trees, branches, provenance.
+def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -> dict[str, Any]:
+    """The description of a `.baler` or `.balermodel` file as plain values: format, sizes by part, models, trees,
+    branches, provenance.
 
-    Sizes are in bytes. Only head, footer and statistics are read. Raises SourceError or FormatError.
+    Sizes are in bytes. Head, footer, statistics and models are read, but no page. `models` says where models may be
+    that the file only refers to; a missing one is no error here. Raises SourceError or FormatError.
     """
-    with open_file(path) as file:
+    with open_file(path, models=models) as file:
         container = file.container
         parts = {"pages": int(container.pages["size"].sum())}
         for kind, _, _, size in container.manifest.blocks:
@@ -34,34 +35,13 @@ def inspect(path: str | os.PathLike[str] | BinaryIO) -> dict[str, Any]:
             "size": container.size,
             "format": f"{VERSION_MAJOR}.{container.trailer.minor}",
             "codecs": list(container.manifest.codecs),
-            "models": _models(container),
+            "models": describe_models(file.models, container.manifest.trained),
             "parts": parts,
             "trees": [_tree(tree) for tree in file.trees],
             "objects": [entry._asdict() for entry in file.objects],
             "directories": file.directories,
             "provenance": file.metadata,
         }
-
-
-def _models(container: Container) -> list[dict[str, Any]]:
-    """What each model in the file is: its SHA-256, bytes, columns, weights and how it was trained."""
-    out = []
-    for digest, payload in container.read_models().items():
-        model = Model.from_bytes(payload)
-        told = [column.conditional for column in model.columns]
-        nets = [some.net for some in told if isinstance(some, Conditional)]
-        out.append(
-            {
-                "sha256": digest.hex(),
-                "size": len(payload),
-                "columns": len(model.columns),
-                "networks": len(nets),
-                "histograms": sum(isinstance(some, Histograms) for some in told),
-                "weights": sum(layer.weight.size for net in nets for layer in net.layers),
-                **model.about,
-            }
-        )
-    return out
 
 
 def _tree(tree: TreeReader) -> dict[str, Any]:

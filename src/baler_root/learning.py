@@ -73,7 +73,19 @@ def learn(
     if entries < MIN_ROWS:
         return Learned(plan)
     effort.check()
-    sample = _sample(source, plan)
+    sample = take_sample([(source, plan)])
+    return learn_from(sample, plan, max(lengths), entries, effort, progress)
+
+
+def learn_from(
+    sample: Sample,
+    plan: Plan,
+    cluster: int,
+    entries: int,
+    effort: Effort,
+    progress: Progress | None = None,
+) -> Learned:
+    """The same from a sample of trees that have so many `entries` together, and `cluster` of them at a time."""
     runs = _runs(sample)
     groups: list[int] = []
     models: list[GroupModel] = []
@@ -82,10 +94,10 @@ def learn(
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
         if first < start:
-            groups += plan_groups(sample.values[first:start], sample.entries, max(lengths))
+            groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             mine = replace(effort, seconds=clock.share())
-            found = find_model(_table(source, sample, members), mine, progress)
+            found = find_model(_table(plan, sample, members, entries), mine, progress)
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
                 numbers = {members[at]: number for number, at in enumerate(found.used)}
@@ -94,7 +106,7 @@ def learn(
                 out.models.append(found.data)
                 groups.append(stop - start)
             else:
-                groups += plan_groups(sample.values[start:stop], sample.entries, max(lengths))
+                groups += plan_groups(sample.values[start:stop], sample.entries, cluster)
         first = stop
     if not models:
         return out
@@ -116,30 +128,39 @@ class _Clock:
         return max(0.01, self.stop - time.monotonic()) * mine / (mine + left)
 
 
-def _sample(source: SourceTree, plan: Plan) -> Sample:
-    """Symbols of all columns of some ranges of entries, as if they were one cluster."""
-    entries = source.schema.num_entries
-    wanted = max(1, min(entries, int(SAMPLE_SIZE / max(source.entry_size, 1e-9))))
-    count = 1 if wanted == entries else SAMPLE_RANGES
-    starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
-    columns = plan.columns
-    parts = []
-    for start in starts:
-        stop = min(entries, start + max(1, wanted // count))
-        parts.append(flatten(plan, columns, source.read(plan.schema.stored(), start, stop)))
+def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
+    """Symbols of all columns of some ranges of entries, as if they were one cluster.
+
+    Several trees have the same columns in the same order, and give in proportion to their entries.
+    """
+    plan = sources[0][1]
+    total = sum(source.schema.num_entries for source, _ in sources)
+    size = max(source.entry_size for source, _ in sources)
+    share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
+    parts, sampled = [], 0
+    for source, own in sources:
+        entries = source.schema.num_entries
+        wanted = min(entries, max(1, int(share * entries))) if entries else 0
+        count = 1 if wanted == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
+        starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
+        for start in starts if wanted else ():
+            stop = min(entries, start + max(1, wanted // count))
+            parts.append(flatten(own, own.columns, source.read(own.schema.stored(), start, stop)))
+        sampled += wanted
     originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    columns = plan.columns
     cells, _ = make_cells(plan, columns, originals)
-    return Sample(columns, originals, cells, min(entries, wanted), tables_of(columns, originals))
+    return Sample(columns, originals, cells, sampled, tables_of(columns, originals))
 
 
-def _table(source: SourceTree, sample: Sample, members: Sequence[int]) -> TableSample:
+def _table(plan: Plan, sample: Sample, members: Sequence[int], entries: int) -> TableSample:
     """Columns of one table."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
-        [source.schema.path_of(sample.columns[number].branch) for number in members],
+        [plan.schema.path_of(sample.columns[number].branch) for number in members],
         [one.recipe.to_bytes() for one in quantised],
         [one.symbols for one in quantised],
-        source.schema.num_entries / sample.entries,
+        entries / sample.entries,
     )
 
 

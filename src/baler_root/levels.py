@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from baler_root.errors import ConfigError
-from baler_root.train.training import Training
+from baler_root.training.training import Training
 
 if TYPE_CHECKING:
     from baler_root.container.manifest import Json

@@ -16,6 +16,7 @@ from baler_root.container.manifest import Block, Manifest, StoredTree
 from baler_root.container.read import PageId
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError
+from baler_root.model_store import moved
 from baler_root.reader import FileReader, open_file
 from baler_root.statistics import pack_statistics
 from baler_root.tables import find_tables
@@ -37,12 +38,17 @@ def merge(
         codecs = tuple(dict.fromkeys(codec for file in files for codec in file.container.manifest.codecs))
         trees = [_joined(files, number) for number in range(len(files[0].trees))]
         writer = stack.enter_context(ContainerWriter(target, overwrite, base=files[0].container))
-        models: dict[bytes, bytes] = {}
-        for file in files[1:]:
-            models.update(file.container.read_models())
         known = files[0].container.read_models()
-        for number, digest in enumerate(models.keys() - known.keys(), start=len(known)):
+        models = {digest: data for file in files[1:] for digest, data in file.container.read_models().items()}
+        added = [digest for digest in models if digest not in known]
+        for number, digest in enumerate(added, start=len(known)):
             writer.write_block(BlockKind.MODEL, models[digest], number)
+        detached = {
+            model.digest: moved(model, file.path, Path(target))
+            for file in files
+            for model in file.container.manifest.detached
+            if model.digest not in models and model.digest not in known
+        }
         for number, tree in enumerate(files[0].container.manifest.trees):
             if tree.same_as is None:
                 _add_pages(writer, files, number, codecs)
@@ -59,6 +65,7 @@ def merge(
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance=provenance,
+                detached=tuple(detached.values()),
             )
 
         writer.finish(manifest)

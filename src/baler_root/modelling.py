@@ -15,10 +15,10 @@ from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.levels import Effort
-from baler_root.train.axes import fit_axis
-from baler_root.train.histograms import HELD, Bucketed, fit_histograms
-from baler_root.train.parents import Ancestors, rank
-from baler_root.train.training import Trained
+from baler_root.training.axes import fit_axis
+from baler_root.training.histograms import HELD, Bucketed, fit_histograms
+from baler_root.training.parents import Ancestors, rank
+from baler_root.training.training import Trained
 
 MARGIN = 1.25
 """A model must save this many times its own bytes: what it saves is an estimate."""
@@ -163,7 +163,7 @@ def _networks(
             parents[number] = chosen
     if not parents:
         return [None] * len(columns), Trained({}, {}, 0)
-    from baler_root.train.fit import fit
+    from baler_root.training.fit import fit
 
     order = np.random.default_rng(effort.seed).permutation(rows)
     axes, places = [column.axis for column in columns], [column.places[order] for column in columns]

@@ -6,6 +6,7 @@ column". The symbols themselves are the codec's. The page is the unit of reading
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,27 +21,38 @@ from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
 from baler_root.errors import CorruptFileError
 from baler_root.lattice import Lattice
 from baler_root.packing import pack_bytes, unpack_bytes
+from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import Quantised, Recipe, dequantise
-from baler_root.relations import MAX_TERMS, Sum
+from baler_root.relations import FUNCTIONS, MAX_TERMS, Formula, Relation, Sum, corrected
 from baler_root.varint import Cursor, pack_varint
 
-OWN, COPY, LATTICE, SUM = 0, 1, 2, 3
+OWN, COPY, LATTICE, SUM, FORMULA = 0, 1, 2, 3, 4
 
 _POSITION = np.dtype("<u4")
 _LATTICE = struct.Struct("<dd")
+_FORMULA = struct.Struct("<dd")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Related:
-    """A column of one cluster that is a sum of others, but for its outliers."""
+    """A column of one cluster that is a function of others, but for its outliers."""
 
-    total: Sum
+    relation: Relation
     positions: NDArray[np.int64]
     outliers: NDArray[Any]
+    drop: int | None = None
+    """Set when the column's symbols say how far, in patterns without so many low bits, the values are from it."""
 
-    def values(self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The values, from those of the columns that `total` adds; raises CorruptFileError if they do not fit."""
-        values = self.total.values(sources, dtype)
+    def values(
+        self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any], steps: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """The values, from those of the relation's sources and the column's own symbols, if it has any.
+
+        Raises CorruptFileError if they do not fit.
+        """
+        values = self.relation.values(sources, dtype)
+        if self.drop is not None and steps is not None:
+            values = corrected(values, steps.astype(np.int64), self.drop)
         if self.positions.size:
             if not np.all(np.diff(self.positions) > 0) or self.positions[-1] >= len(values):
                 raise CorruptFileError(f"outlier positions do not increase from 0 to below {len(values)}")
@@ -59,7 +71,7 @@ class Cell:
     lattice: Lattice | None = None
     """Set when the symbols are the integers of a lattice."""
     related: Related | None = None
-    """Set, instead of `quantised`, when the values are recomputed from others."""
+    """Set when the values are recomputed from others; `quantised` then holds what the relation misses, if anything."""
 
 
 def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
@@ -80,10 +92,7 @@ def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
 
 def _pack_entry(cell: Cell) -> bytes:
     if cell.related is not None:
-        terms = cell.related.total.terms
-        packed = b"".join(bytes([sign < 0]) + pack_varint(column) for sign, column in terms)
-        head = bytes([SUM]) + pack_varint(cell.length) + pack_varint(len(terms)) + packed
-        return head + _pack_outliers(cell.related.positions, cell.related.outliers)
+        return _pack_related(cell, cell.related)
     if cell.quantised is None:
         return bytes([COPY]) + pack_varint(cell.length) + pack_varint(cell.copy_of)
     quantised = cell.quantised
@@ -96,6 +105,29 @@ def _pack_entry(cell: Cell) -> bytes:
             quantised.recipe.to_bytes(),
             b"" if exact else bytes([quantised.symbols.dtype.itemsize]),
             _pack_outliers(quantised.positions, quantised.outliers),
+        )
+    )
+
+
+def _pack_related(cell: Cell, related: Related) -> bytes:
+    outliers = _pack_outliers(related.positions, related.outliers)
+    relation = related.relation
+    if isinstance(relation, Sum):
+        packed = b"".join(bytes([sign < 0]) + pack_varint(column) for sign, column in relation.terms)
+        return bytes([SUM]) + pack_varint(cell.length) + pack_varint(len(relation.terms)) + packed + outliers
+    residual = b"\0"
+    if related.drop is not None and cell.quantised is not None:
+        residual = bytes([1 + related.drop, cell.quantised.symbols.dtype.itemsize])
+    return b"".join(
+        (
+            bytes([FORMULA]),
+            pack_varint(cell.length),
+            bytes([list(FUNCTIONS).index(relation.function)]),
+            _FORMULA.pack(relation.scale, relation.offset),
+            pack_varint(len(relation.sources)),
+            *map(pack_varint, relation.sources),
+            residual,
+            outliers,
         )
     )
 
@@ -131,15 +163,22 @@ class Entry:
 
     @property
     def sources(self) -> tuple[int, ...]:
-        """Columns of the tree that this one's values come from; none where it has symbols of its own."""
+        """Columns of the tree that this one's values come from; none where its own symbols say all."""
         if self.related is not None:
-            return self.related.total.sources
+            return self.related.relation.sources
         return () if self.copy_of is None else (self.copy_of,)
 
-    def from_sources(self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any]) -> NDArray[Any]:
-        """The values of a column without symbols, from those of its `sources`."""
+    @property
+    def relation(self) -> Relation | None:
+        """What the column is recomputed by; None for a copy, too."""
+        return None if self.related is None else self.related.relation
+
+    def from_sources(
+        self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any], own: NDArray[Any] | None = None
+    ) -> NDArray[Any]:
+        """The values, from those of the `sources` and what the page itself holds of the column (`Page.decode`)."""
         if self.related is not None:
-            return self.related.values(sources, dtype)
+            return self.related.values(sources, dtype, own)
         return sources[0].astype(dtype)  # an array of its own: whoever gets it may write into it
 
 
@@ -161,7 +200,10 @@ class Page:
         self._symbols = cursor.rest()
 
     def decode(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, NDArray[Any]]:
-        """The values of the wanted columns (default: all that are not copies), by position in the page."""
+        """The values of the wanted columns (default: all that have symbols), by position in the page.
+
+        Of a related column these are what its relation misses; see `Entry.from_sources`.
+        """
         own = [position for position, entry in enumerate(self.entries) if entry.spec is not None]
         chosen = None if wanted is None else [own.index(position) for position in wanted]
         specs = [entry.spec for entry in self.entries if entry.spec is not None]
@@ -174,7 +216,7 @@ class Page:
             decoded = dequantise(values, entry.recipe, entry.positions, entry.outliers)
             if decoded.dtype == np.bool_ and decoded.view(np.uint8).max(initial=0) > 1:
                 raise CorruptFileError("a boolean that is neither 0 nor 1")
-            dtype = self._dtypes[own[number]]
+            dtype = decoded.dtype if entry.related is not None else self._dtypes[own[number]]
             if entry.lattice is not None:
                 decoded = entry.lattice.values(decoded, dtype)
             out[own[number]] = decoded.astype(dtype, copy=False)
@@ -191,18 +233,11 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
     if kind == COPY:
         return Entry(length, copy_of=directory.varint())
     if kind == SUM:
-        count = directory.varint()
-        if not 1 <= count <= MAX_TERMS:
-            raise CorruptFileError(f"a sum of {count} columns")
-        terms = []
-        for _ in range(count):
-            sign = directory.byte()
-            if sign > 1:
-                raise CorruptFileError(f"a sign of {sign}")
-            terms.append((1 - 2 * sign, directory.varint()))
         return Entry(
-            length, related=Related(Sum(tuple(terms)), *_read_outliers(directory, length, column.dtype))
+            length, related=Related(_read_sum(directory), *_read_outliers(directory, length, column.dtype))
         )
+    if kind == FORMULA:
+        return _read_formula(directory, length, column)
     if kind not in (OWN, LATTICE):
         raise CorruptFileError(f"unknown kind of column {kind}")
     lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
@@ -218,3 +253,55 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         dtype = np.dtype(f"u{itemsize}")
     positions, outliers = _read_outliers(directory, length, recipe.dtype)
     return Entry(length, None, recipe, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice)
+
+
+def _read_sum(directory: Cursor) -> Sum:
+    terms = []
+    for _ in range(_terms(directory, "sum")):
+        sign = directory.byte()
+        if sign > 1:
+            raise CorruptFileError(f"a sign of {sign}")
+        terms.append((1 - 2 * sign, directory.varint()))
+    return Sum(tuple(terms))
+
+
+def _terms(directory: Cursor, what: str) -> int:
+    count = directory.varint()
+    if not 1 <= count <= MAX_TERMS:
+        raise CorruptFileError(f"a {what} of {count} columns")
+    return count
+
+
+def _read_formula(directory: Cursor, length: int, column: Column) -> Entry:
+    number = directory.byte()
+    if number >= len(FUNCTIONS):
+        raise CorruptFileError(f"unknown function {number}")
+    name, function = list(FUNCTIONS.items())[number]
+    scale, offset = _FORMULA.unpack(directory.take(_FORMULA.size))
+    count = _terms(directory, "formula")
+    if count != function.arity and (function.arity or count < 2):
+        raise CorruptFileError(f"the function {name} of {count} columns")
+    if not math.isfinite(scale) or not math.isfinite(offset):
+        raise CorruptFileError(f"the function {name} times {scale} plus {offset}")
+    formula = Formula(name, tuple(directory.varint() for _ in range(count)), scale, offset)
+    drop, recipe, spec = directory.byte() - 1, None, None
+    if drop >= 0:
+        if column.dtype.kind != "f" or drop > MANTISSA_BITS[column.dtype.itemsize]:
+            raise CorruptFileError(f"{drop} bits dropped from {column.dtype}")
+        itemsize = directory.byte()
+        if itemsize not in (1, 2, 4, 8):
+            raise CorruptFileError(f"steps of {itemsize} bytes")
+        recipe = Recipe("exact", np.dtype(f"i{itemsize}"))
+        spec = SymbolSpec(recipe.dtype, length, column.shape)
+    exact = _read_outliers(directory, length, column.dtype)
+    related = Related(formula, *exact, drop if drop >= 0 else None)
+    nothing = np.zeros(0, np.int64)
+    return Entry(
+        length,
+        None,
+        recipe,
+        spec,
+        nothing,
+        nothing if recipe is None else nothing.astype(recipe.dtype),
+        related=related,
+    )

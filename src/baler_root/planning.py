@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +14,11 @@ from baler_root.batch import Column
 from baler_root.bounds import LOSSLESS, ErrorBound
 from baler_root.cluster import Plan, flatten, plan_groups
 from baler_root.container.manifest import StoredTree
+from baler_root.declared import parse
+from baler_root.discovery import discover
 from baler_root.errors import ConfigError
 from baler_root.quantiser import SENTINELS
-from baler_root.relations import find_sums
+from baler_root.relations import Relation
 from baler_root.rootio.read import RootSource, SourceTree, cluster_lengths
 from baler_root.rules import Rules
 from baler_root.schema import Tree
@@ -71,15 +74,27 @@ class TreeJob:
 
 def _told(plan: Plan, number: int) -> str:
     """A relation as people write it: `a = b + c`."""
-    columns = plan.columns
+    names = [_name(plan.schema, column) for column in plan.columns]
+    relation = plan.relations[number].relation
+    return f"{names[number]} = {relation.text([names[column] for column in relation.sources])}"
 
-    def name(column: int) -> str:
-        branch, field = columns[column].branch, columns[column].field
-        return plan.schema.path_of(branch) + (f".{field}" if field else "")
 
-    terms = plan.relations[number].terms
-    text = "".join(f" {'+' if sign > 0 else '-'} {name(column)}" for sign, column in terms)
-    return f"{name(number)} = {text.removeprefix(' + ').strip()}"
+def _name(schema: Tree, column: Column) -> str:
+    """The path of a column's branch, and its field if it is one of several."""
+    return schema.path_of(column.branch) + (f".{column.field}" if column.field else "")
+
+
+def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict[int, Relation]:
+    """The relations that the rules declare, of those columns that this tree has."""
+    numbers = {name: n for n, (name, table) in enumerate(zip(names, tables, strict=True)) if table >= 0}
+    out: dict[int, Relation] = {}
+    for text in rules.relations:
+        try:
+            number, relation = parse(text, numbers.__getitem__)
+        except KeyError:
+            continue
+        out[number] = relation
+    return out
 
 
 def plan_tree(
@@ -110,8 +125,10 @@ def plan_tree(
         table if column.role == "data" and not column.shape else -1
         for column, table in zip(columns, tables_of(columns, sample), strict=True)
     ]
-    relations = find_sums(sample, each, tables)
-    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), relations)
+    names = [_name(schema, column) for column in columns]
+    independent = {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])}
+    found = discover(sample, each, tables, _declared(rules, names, tables), independent)
+    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tighter)
     return TreeJob(key, tree, plan, reasons, lengths)
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from baler_root.container.manifest import Json
+from baler_root.levels import can_train
 from baler_root.rootio.read import RootSource
 from baler_root.rules import Rules
 
@@ -35,6 +36,19 @@ def provenance_of(
         },
         "trees": None if trees is None else list(trees),
         "versions": {"baler_root": __version__, **_versions("awkward", "numpy", "pcodec", "uproot")},
+    }
+
+
+def provenance_of_models(roots: Sequence[RootSource], rules: Rules, trees: Sequence[str] | None) -> Json:
+    """What models were trained on; the same for the same input and configuration."""
+    from baler_root import __version__
+
+    torch = ["torch"] if can_train() else []
+    return {
+        "rules": rules.to_json(),
+        "sources": [{"name": Path(r.path).name, "size": r.size, "uuid": r.uuid} for r in roots],
+        "trees": None if trees is None else list(trees),
+        "versions": {"baler_root": __version__, **_versions("awkward", "numpy", *torch, "uproot")},
     }
 
 

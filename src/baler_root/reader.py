@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, NamedTuple, Self, TypeVar
 from baler_root.codecs.base import Codec
 from baler_root.container.layout import BlockKind
 from baler_root.container.read import Container, PageId, open_container
+from baler_root.model_store import ModelStore, Places
 from baler_root.pages import Page
 from baler_root.registry import codec_with
 from baler_root.tree_reader import TreeReader
@@ -37,8 +38,9 @@ class CarriedObject(NamedTuple):
 class FileReader:
     """An open `.baler` file: its trees, and what is carried beside them."""
 
-    def __init__(self, container: Container, num_workers: int = 1) -> None:
+    def __init__(self, container: Container, num_workers: int = 1, models: Places = None) -> None:
         self.container = container
+        self._places = models
         self.path = container.name
         self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
         self._kept: OrderedDict[PageId, tuple[tuple[Page, str], int]] = OrderedDict()
@@ -81,11 +83,12 @@ class FileReader:
 
     def codec(self, codec_id: str) -> Codec:
         """The codec of this id, with the models of the file if it is one that needs them."""
-        return codec_with(codec_id, lambda: self._models)
+        return codec_with(codec_id, lambda: self.models)
 
     @cached_property
-    def _models(self) -> dict[bytes, bytes]:
-        return self.container.read_models()
+    def models(self) -> ModelStore:
+        """The models that the pages name; those in other files are looked for when they are asked for."""
+        return ModelStore.of(self.container, self._places)
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
         """`map`, in several threads where that was asked for."""
@@ -116,14 +119,22 @@ def unpack_objects_block(payload: memoryview) -> bytes:
     return blob
 
 
-def open_file(path: str | os.PathLike[str] | BinaryIO, *, num_workers: int = 1, **options: Any) -> FileReader:
+def open_file(
+    path: str | os.PathLike[str] | BinaryIO,
+    *,
+    num_workers: int = 1,
+    models: Places = None,
+    **options: Any,
+) -> FileReader:
     """The `.baler` file at a path, in a file object, or behind an fsspec URL; `options` go to fsspec.
 
-    Pages are decoded by `num_workers` threads (as in `uproot.open`). Raises SourceError when it cannot be reached and FormatError when it is not whole.
+    Pages are decoded by `num_workers` threads (as in `uproot.open`). `models` are `.balermodel` files, or folders of
+    them, to look for models that are not in the file. Raises SourceError when it cannot be reached and FormatError
+    when it is not whole.
     """
     container = open_container(path, **options)
     try:
-        return FileReader(container, num_workers)
+        return FileReader(container, num_workers, models)
     except BaseException:
         container.close()
         raise

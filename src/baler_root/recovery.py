@@ -24,7 +24,8 @@ from baler_root.container.layout import (
 from baler_root.container.manifest import Block, Manifest, StoredTree
 from baler_root.container.read import PageId, open_container
 from baler_root.container.write import ContainerWriter
-from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
+from baler_root.errors import CorruptFileError, FormatError, MissingModelError, UnknownCodecError
+from baler_root.model_store import ModelStore, Places
 from baler_root.pages import Page
 from baler_root.registry import codec_with
 from baler_root.statistics import RECORD, digest_of, pack_statistics, unknown_record
@@ -51,32 +52,34 @@ def recover(
     target: str | os.PathLike[str],
     *,
     like: str | os.PathLike[str] | None = None,
+    models: Places = None,
     overwrite: bool = False,
 ) -> Recovery:
     """Write the clusters of `source` that are whole into the new file `target`; returns what was saved.
 
     The schema comes from a footer or schema block found in `source`, else from `like`, a whole file of the same
-    trees. The errors made are unknown afterwards (NaN in the statistics); the bounds asked still hold.
-    Raises CorruptFileError when nothing can be saved.
+    trees. `models` says where models may be that the file only refers to. The errors made are unknown afterwards (NaN in the statistics); the bounds asked still hold.
+    Raises CorruptFileError when nothing can be saved, MissingModelError when a model is not found.
     """
     file = LocalFile(source)
     try:
-        return _recover(file, Path(target), like, overwrite)
+        return _recover(file, Path(target), like, models, overwrite)
     finally:
         file.close()
 
 
-def _recover(file: LocalFile, target: Path, like: str | os.PathLike[str] | None, overwrite: bool) -> Recovery:
+def _recover(
+    file: LocalFile, target: Path, like: str | os.PathLike[str] | None, places: Places, overwrite: bool
+) -> Recovery:
     blocks = _scan(file)
     schema = _schema(blocks, like, file.name)
     found = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
-    models = {
-        sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL
-    }
+    own = {sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL}
+    models = ModelStore(own, schema.detached, file.name, places)
     with ContainerWriter(target, overwrite) as writer:
-        for number, model in enumerate(models.values()):
+        for number, model in enumerate(own.values()):
             writer.write_block(BlockKind.MODEL, model, number)
         trees: list[StoredTree] = []
         for number, tree in enumerate(schema.trees):
@@ -105,6 +108,7 @@ def _recover(file: LocalFile, target: Path, like: str | os.PathLike[str] | None,
                 blocks=tuple(written),
                 superseded=tuple(superseded),
                 provenance={**schema.provenance, "recovered": True},
+                detached=models.references(target),
             )
 
         writer.finish(manifest)
@@ -206,6 +210,8 @@ def _save_tree(
                 continue
             try:
                 values = _decode(tree, layout, [found[page] for page in pages], codecs, models)
+            except MissingModelError:
+                raise
             except (FormatError, UnknownCodecError, IndexError):
                 continue
             first = 0

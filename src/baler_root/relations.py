@@ -1,36 +1,28 @@
-"""Relations: columns that are sums of others, recomputed from what those decode to, so that events stay consistent."""
+"""Relations: columns that are functions of others, recomputed from what those decode to, so that events stay consistent.
+
+formats/pages.md#sums and formats/pages.md#formulas are the specification.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root import elementary
 from baler_root.bounds import ErrorBound, violations
 from baler_root.errors import CorruptFileError
-from baler_root.quantiser import dequantise, quantise
+from baler_root.grids import Grid, fold, unfold
+from baler_root.patterns import MANTISSA_BITS, negatives
+from baler_root.quantiser import MAX_OUTLIERS
 
 Values = NDArray[Any]
+Doubles = NDArray[np.float64]
 
 MAX_TERMS = 16
-
-NEAR_COLUMNS = 64
-"""Columns before one among which its terms are looked for."""
-
-MIN_ROWS = 100
-"""Rows from which a relation may be concluded."""
-
-MAX_ROWS = 400
-"""Rows from which coefficients are found; whether they hold is asked of all."""
-
-TOLERANCE = 1e-4
-"""How near to 0, 1 or -1 a coefficient must come to be that."""
-
-MAX_MISSED = 0.01
-"""Share of the rows in which a relation may fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,64 +51,179 @@ class Sum:
                 total = total + term if sign > 0 else total - term
             return total.astype(dtype)
 
+    def text(self, names: Sequence[str]) -> str:
+        """As people write it, with these names of its sources."""
+        terms = zip(self.terms, names, strict=True)
+        text = "".join(f" {'+' if sign > 0 else '-'} {name}" for (sign, _), name in terms)
+        return text.removeprefix(" + ").strip()
 
-def find_sums(
-    columns: Sequence[Values], bounds: Sequence[ErrorBound], groups: Sequence[int]
-) -> dict[int, Sum]:
-    """The columns that are sums of earlier ones in the same group, within their bounds.
 
-    `columns` are values of a sample; a group is what shares one length and list structure, -1 what is left out. The
-    terms of a sum are neither sums nor copies of another column.
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One of the functions that a `Formula` may be."""
+
+    text: str
+    """With `{}` for each source; for `norm` of one of them."""
+    of: Callable[..., Doubles]
+    arity: int
+
+
+def _norm(*x: Doubles) -> Doubles:
+    total = x[0] * x[0]
+    for values in x[1:]:
+        total = total + values * values
+    return np.sqrt(total)
+
+
+def _energy(pt: Doubles, eta: Doubles, mass: Doubles) -> Doubles:
+    return _norm(pt * elementary.cosh(eta), mass)
+
+
+FUNCTIONS = {
+    "linear": Function("{}", lambda x: x, 1),
+    "norm": Function("{}**2", _norm, 0),
+    "cosh": Function("{} * cosh({})", lambda x, y: x * elementary.cosh(y), 2),
+    "sinh": Function("{} * sinh({})", lambda x, y: x * elementary.sinh(y), 2),
+    "cos": Function("{} * cos({})", lambda x, y: x * elementary.cos(y), 2),
+    "sin": Function("{} * sin({})", lambda x, y: x * elementary.sin(y), 2),
+    "energy": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 3),
+}
+"""By name; their order is their number in a file. An arity of 0 stands for any from 2."""
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """`scale × function(sources) + offset`: energies and momenta from pt, η, φ and mass, other units, affine copies."""
+
+    function: str
+    sources: tuple[int, ...]
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
+        """The formula in double precision, as a column of `dtype`: integers rounded to the nearest (ties to even)
+        within its range, NaN as 0."""
+        with np.errstate(all="ignore"):
+            value = FUNCTIONS[self.function].of(*(values.astype(np.float64) for values in sources))
+            value = value * self.scale + self.offset
+            if dtype.kind == "f":
+                return value.astype(dtype)
+            limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
+            # 2**62 is a double; the largest integers of 64 bits are none.
+            low, high = max(limits.min, -(1 << 62)), min(limits.max, 1 << 62)
+            value = np.clip(np.rint(np.where(np.isnan(value), 0.0, value)), low, high)
+        return value != 0 if dtype.kind == "b" else value.astype(dtype)
+
+    def text(self, names: Sequence[str]) -> str:
+        """As people write it, with these names of its sources."""
+        function = FUNCTIONS[self.function]
+        if function.arity:
+            text = function.text.format(*names)
+        else:
+            text = f"sqrt({' + '.join(map(function.text.format, names))})"
+        scale = "" if self.scale == 1.0 else f"{self.scale:.12g} * "
+        offset = "" if self.offset == 0.0 else f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.12g}"
+        return f"{scale}{text}{offset}"
+
+
+Relation = Sum | Formula
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """How a column of a tree is stored as a relation."""
+
+    relation: Relation
+    drop: int | None = None
+    """Low bits dropped from the patterns in which what the relation misses is counted; None where it must not miss."""
+    shared: bool = False
+    """Whether the first source is moved so that its own error and that of this column are equal."""
+    saved: float = 0.0
+    """Estimated share of the column's own size that is saved."""
+
+
+def residual(values: Values, predicted: Values, drop: int) -> NDArray[np.int64]:
+    """How far apart floats are, counted in patterns without their last `drop` bits; `corrected` undoes it."""
+    return _keys(values, drop) - _keys(predicted, drop, cut=True)
+
+
+def corrected(predicted: Values, steps: NDArray[np.int64], drop: int) -> Values:
+    """The floats that are so many `steps` from those predicted."""
+    keys = _keys(predicted, drop, cut=True) + steps
+    index, negative = unfold(keys, 0)
+    top = (1 << (8 * predicted.dtype.itemsize - 1 - drop)) - 1
+    return Grid("shift", predicted.dtype, drop).values(index & top, negative)
+
+
+def _keys(values: Values, drop: int, *, cut: bool = False) -> NDArray[np.int64]:
+    """Integers that grow with the value: patterns rounded (or cut) to fewer bits."""
+    grid = Grid("shift", values.dtype, drop)
+    if cut:
+        bits = values.view(f"i{values.dtype.itemsize}") & np.iinfo(f"i{values.dtype.itemsize}").max
+        return fold(bits.astype(np.int64) >> drop, negatives(values), 0)
+    return fold(grid.index(values)[0], negatives(values), 0)
+
+
+def droppable(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
+    """How many low bits of patterns of `dtype` may be rounded away within the bound; None where that is not known."""
+    mantissa = MANTISSA_BITS[dtype.itemsize]
+    if bound.kind == "lossless":
+        return 0
+    if bound.kind == "bits":
+        return max(0, mantissa - int(bound.value))
+    if bound.kind == "rel":
+        # Half a step is at most 2**(drop - mantissa - 1) of the value.
+        return max(0, min(mantissa, int(np.floor(np.log2(bound.value))) + mantissa + 1))
+    return None
+
+
+INVERSES = ("cosh", "sinh", "cos", "sin", "energy")
+"""Functions that are proportional to their first argument, or nearly."""
+
+
+def compromise(
+    formula: Formula,
+    first: Values,
+    others: Sequence[Values],
+    values: Values,
+    own: ErrorBound,
+    held: ErrorBound,
+) -> Values:
+    """The first argument moved half-way to where the function gives `values` exactly, given the other ones decoded.
+
+    Its own error and that of the function then are equal: each can have nearly all of its bound. Where it would move
+    further than `own` allows when it is `held` to a tighter bound, it stays.
     """
-    found: dict[int, Sum] = {}
-    earlier: dict[tuple[int, str], list[int]] = {}
-    seen: set[bytes] = set()
-    for number, values in enumerate(columns):
-        kind = values.dtype.kind
-        if groups[number] < 0 or len(values) < MIN_ROWS or kind not in "buif" or not np.ptp(_usable(values)):
-            continue
-        bits = values.tobytes()
-        if bits in seen:
-            continue
-        seen.add(bits)
-        family = earlier.setdefault((groups[number], values.dtype.str if kind == "f" else "integers"), [])
-        if kind != "b":
-            total = _sum_of(number, columns, family[-NEAR_COLUMNS:])
-            if total is not None and _holds(total, number, columns, bounds):
-                found[number] = total
-                continue
-        family.append(number)
-    return found
+    with np.errstate(all="ignore"):
+        wide = [other.astype(np.float64) for other in others]
+        goal = (values.astype(np.float64) - formula.offset) / formula.scale
+        if formula.function == "energy":
+            goal = np.sqrt(goal * goal - wide[1] * wide[1])
+            name = "cosh"
+        else:
+            name = formula.function
+        exact = goal / FUNCTIONS[name].of(np.ones(len(goal)), wide[0])
+        x = first.astype(np.float64)
+        moved = ((x + exact) * 0.5).astype(first.dtype)
+        room = own.value - held.value
+        reach = room * np.abs(x) if own.kind == "rel" else np.full(len(x), room)
+        fits = np.abs(moved.astype(np.float64) - x) <= reach * (1 - 2.0**-20)
+    return np.where(fits & np.isfinite(moved) & (first != 0), moved, first)
 
 
-def _usable(values: Values) -> Values:
-    """What coefficients are found from: finite numbers."""
-    wide = values[:: max(1, len(values) // MAX_ROWS)][:MAX_ROWS].astype(np.float64)
-    return np.where(np.isfinite(wide) & (np.abs(wide) < 1e15), wide, 0.0)
+def correction(
+    formula: Relation, sources: Sequence[Values], values: Values, bound: ErrorBound, drop: int
+) -> tuple[Values, NDArray[np.int64]] | None:
+    """The steps from what a function gives to `values`, in the smallest type, and the rows that they miss.
 
-
-def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -> Sum | None:
-    """The sum that a column is by least squares; None if its coefficients are not 0, 1 or -1."""
-    if not candidates or min(len(columns[number]), MAX_ROWS) < 2 * len(candidates):
+    None where these are too many.
+    """
+    predicted = formula.values(sources, values.dtype)
+    steps = residual(values, predicted, drop)
+    far = np.abs(steps) > np.iinfo(np.int16).max
+    steps[far] = 0
+    missed = violations(values, corrected(predicted, steps, drop), bound)
+    if len(missed) > MAX_OUTLIERS * len(values):
         return None
-    matrix = np.stack([_usable(columns[c]) for c in candidates], axis=1)
-    scale = np.maximum(np.sqrt((matrix**2).mean(axis=0)), 1e-300)
-    target = _usable(columns[number])
-    coefficients = np.linalg.lstsq(matrix / scale, target, rcond=1e-9)[0] / scale
-    whole = np.round(coefficients)
-    if np.any(np.abs(coefficients - whole) * scale > TOLERANCE * np.sqrt((target**2).mean())):
-        return None
-    terms = tuple((int(whole[i]), candidates[i]) for i in np.flatnonzero(whole).tolist())
-    if not 2 <= len(terms) <= MAX_TERMS or any(abs(sign) != 1 for sign, _ in terms):
-        return None
-    return Sum(terms)
-
-
-def _holds(total: Sum, number: int, columns: Sequence[Values], bounds: Sequence[ErrorBound]) -> bool:
-    """Whether the decoded terms give the column within its bound."""
-    parts = []
-    for source in total.sources:
-        quantised = quantise(columns[source], bounds[source])
-        parts.append(dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers))
-    values = total.values(parts, columns[number].dtype)
-    return len(violations(columns[number], values, bounds[number])) <= MAX_MISSED * len(values)
+    small = np.abs(steps).max(initial=0) <= np.iinfo(np.int8).max
+    return steps.astype(np.int8 if small else np.int16), missed

@@ -82,6 +82,18 @@ class Rules:
     sentinels: tuple[float, ...] = ()
     """Values that stay exact in every branch, besides the usual ones."""
     preset: str | None = None
+    relations: tuple[str, ...] = ()
+    """What columns are of others (`baler_root.declared`), besides what is found by itself."""
+    independent: tuple[str, ...] = ()
+    """Patterns of branches that are never recomputed from others."""
+
+    def is_independent(self, path: str, name: str) -> bool:
+        """True if a branch must keep its own values, whatever relation holds."""
+        return any(
+            pattern == word or fnmatchcase(word, pattern)
+            for pattern in self.independent
+            for word in (path, name)
+        )
 
     def bound_for(
         self, tree_path: str, branch_path: str, branch_name: str, dtype: np.dtype[Any], typename: str
@@ -114,6 +126,9 @@ class Rules:
         values = [value for tree in trees for value in values_of(tree)]
         for rule in self.unused(value[:3] for value in values):
             raise ConfigError(_no_match(rule, values))
+        for pattern in self.independent:
+            if not any(Rule(pattern, LOSSLESS).matches(*value[:3]) for value in values):
+                raise ConfigError(_no_match(Rule(pattern, LOSSLESS), values))
         for rule in self.rules:
             if rule.preset is None:
                 found = [value for value in values if rule.matches(*value[:3])]
@@ -131,6 +146,8 @@ class Rules:
             "preset": self.preset,
             "rules": [[rule.pattern, str(rule.bound), rule.tree] for rule in self.rules],
             "sentinels": list(self.sentinels),
+            **({"relations": list(self.relations)} if self.relations else {}),
+            **({"independent": list(self.independent)} if self.independent else {}),
         }
 
 

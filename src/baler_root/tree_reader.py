@@ -25,6 +25,7 @@ from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId
 from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
 from baler_root.pages import Page
+from baler_root.relations import Formula
 from baler_root.schema import Tree
 from baler_root.statistics import unpack_statistics
 
@@ -115,7 +116,7 @@ class TreeReader:
                     raise CorruptFileError(f"a column of {entry.length} values where {rows} are due")
 
     def read_columns(self, clusters: Sequence[int], columns: Sequence[int]) -> list[dict[int, Values]]:
-        """The values of the columns, by number, for each cluster; copies and sums are resolved."""
+        """The values of the columns, by number, for each cluster; copies and relations are resolved."""
         pages = self.open_pages(sorted({self.page_of(c, column)[0] for c in clusters for column in columns}))
         sources = {
             (cluster, column): pages[page][0].entries[position].sources
@@ -124,9 +125,11 @@ class TreeReader:
             for page, position in [self.page_of(cluster, column)]
         }
         for (cluster, column), found in sources.items():
-            if found and max(found) >= column:
-                page, _ = self.page_of(cluster, column)
-                raise CorruptFileError(f"{self.container.describe(page)}: a copy or sum of a later column")
+            page, position = self.page_of(cluster, column)
+            formula = isinstance(pages[page][0].entries[position].relation, Formula)
+            if found and max(found) >= (len(self.columns) if formula else column):
+                what = "formula of a column that is not there" if formula else "copy or sum of a later column"
+                raise CorruptFileError(f"{self.container.describe(page)}: a {what}")
         more = {
             self.page_of(cluster, number)[0] for (cluster, _), found in sources.items() for number in found
         }
@@ -136,7 +139,10 @@ class TreeReader:
         wanted: dict[PageId, set[int]] = {}
         for cluster in clusters:
             for column in columns:
-                for number in sources[cluster, column] or (column,):
+                page, position = self.page_of(cluster, column)
+                if pages[page][0].entries[position].spec is not None:
+                    wanted.setdefault(page, set()).add(position)
+                for number in sources[cluster, column]:
                     page, position = self.page_of(cluster, number)
                     wanted.setdefault(page, set()).add(position)
 
@@ -160,8 +166,9 @@ class TreeReader:
                     # one array for all, so that lists share their offsets
                     values[column] = counts.setdefault(places[0], arrays[0].astype(dtype, copy=False))
                 elif found:
+                    own = decoded[page].get(position) if page in decoded else None
                     with _named(self.container, page):
-                        values[column] = pages[page][0].entries[position].from_sources(arrays, dtype)
+                        values[column] = pages[page][0].entries[position].from_sources(arrays, dtype, own)
                 else:
                     values[column] = arrays[0].astype(dtype, copy=False)
             out.append(values)
@@ -170,15 +177,17 @@ class TreeReader:
     def _check_sources(
         self, pages: Mapping[PageId, tuple[Page, str]], cluster: int, column: int, sources: Sequence[int]
     ) -> None:
-        """Raise CorruptFileError where a copy or sum is of columns that are not like it, or have no symbols."""
+        """Raise CorruptFileError where a copy or relation is of columns that are not like it, or no columns of their own."""
         page, position = self.page_of(cluster, column)
         own = pages[page][0].entries[position]
         for source in sources:
             origin, place = self.page_of(cluster, source)
             entry = pages[origin][0].entries[place]
-            if entry.sources or entry.length != own.length or not self._alike(column, source):
+            formula = isinstance(own.relation, Formula)
+            if entry.sources or entry.length != own.length or not (formula or self._alike(column, source)):
+                what = "formula" if formula else "copy or sum"
                 raise CorruptFileError(
-                    f"{self.container.describe(page)}: a copy or sum of a column that is not like it"
+                    f"{self.container.describe(page)}: a {what} of a column that is not like it"
                 )
 
     def _alike(self, one: int, other: int) -> bool:

@@ -13,6 +13,7 @@ from baler_root.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.cluster import Plan, flatten
 from baler_root.container.read import PageId
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
+from baler_root.model_store import Places
 from baler_root.reader import FileReader, open_file
 from baler_root.statistics import digest_of
 from baler_root.tree_reader import TreeReader
@@ -41,14 +42,15 @@ def verify(
     path: str | os.PathLike[str] | BinaryIO,
     against: str | os.PathLike[str] | None = None,
     *,
+    models: Places = None,
     progress: Progress | None = None,
 ) -> Verification:
     """Check every checksum and digest of a `.baler` file; with `against`, every bound on every value again.
 
-    Damage is reported in `problems`, page by page; only what keeps the file from being opened at all raises
+    `models` says where models may be that the file only refers to. Damage is reported in `problems`, page by page; only what keeps the file from being opened at all raises
     FormatError. Raises SourceError when `against` cannot be read.
     """
-    with open_file(path) as file:
+    with open_file(path, models=models) as file:
         result = Verification(file.path)
         result.problems += _check_blocks(file)
         total = sum(tree.cluster_offsets[-1] for tree in _owners(file))

@@ -51,6 +51,13 @@ def compress(
             metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
         ),
     ] = None,
+    independent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
+        ),
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
@@ -79,6 +86,19 @@ def compress(
             "ones (both need torch).",
         ),
     ] = "default",
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Use the models of this .balermodel file (see `baler-root train`) instead of training; no torch needed.",
+        ),
+    ] = None,
+    detach_model: Annotated[
+        bool,
+        typer.Option(
+            "--detach-model", help="Leave the models in their file, which is needed to read the output then."
+        ),
+    ] = False,
     train_seconds: Annotated[
         float | None,
         typer.Option(
@@ -108,6 +128,8 @@ def compress(
     baler-root compress in.root out.baler --config rules.toml
     baler-root compress in.root out.baler --level fast
     baler-root compress in.root out.baler --level max --train-seconds 600
+    baler-root compress in.root out.baler --model higgs.balermodel
+    baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
     Unless told otherwise, floating-point branches are kept within a relative
     error of 1e-3. All else is exact: integers, booleans, strings, list
@@ -119,11 +141,17 @@ def compress(
     if it says so itself ('LHE*Weight=rel=1e-4'). A branch spelled out in
     full is bounded whatever it is, integers too.
 
+    Models (--model) are used where they make a file smaller; what is not
+    used is said, and why. They go into the output, so that it can be read
+    alone; with --detach-model many files share them where they lie.
+
     A rules file is TOML; everything in it is optional:
 
     preset = "nanoaod"       # to start from
     default = "rel=1e-3"     # of floating-point branches
     sentinels = \\[-99.5]      # stay exact, besides the usual ones
+    independent = \\["E_*"]    # never recomputed from other branches
+    relations = \\["E = pt * cosh(eta)"]  # besides those that are found
     \\[\\[rules]]                # any number; the last match wins
     branch = "Muon_*"
     bound = "bits=12"
@@ -133,7 +161,9 @@ def compress(
     from baler_root.config import build_rules
 
     with user_errors(UnknownCodecError):
-        rules = build_rules(bound=bound, branch=branch or (), config=config, preset=preset)
+        rules = build_rules(
+            bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
+        )
         jobs_to_do = plan_files(sources, output)
         failed = 0
         done: list[Summary] = []
@@ -146,6 +176,8 @@ def compress(
                         rules=rules,
                         trees=tree or None,
                         codec=codec,
+                        model=model,
+                        detach_model=detach_model,
                         level=level,
                         train_seconds=train_seconds,
                         cluster_size=cluster_size,
@@ -171,7 +203,7 @@ def compress(
 
 def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
     """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is done."""
-    sources = [source for text in inputs for source in _expand(text)]
+    sources = [source for text in inputs for source in expand(text)]
     folder = Path(output)
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(("/", os.sep)):
         targets = [output]
@@ -194,7 +226,7 @@ def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
     return list(zip(sources, targets, strict=True))
 
 
-def _expand(text: str) -> list[str]:
+def expand(text: str) -> list[str]:
     """The files a glob names, or the text itself where it is none."""
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, print_json, progress_bar, size_text, user_errors
+from baler_root.cli.common import (
+    Json,
+    Models,
+    Overwrite,
+    Quiet,
+    print_json,
+    progress_bar,
+    size_text,
+    user_errors,
+)
 
 if TYPE_CHECKING:
     from baler_root.decompressor import Decompression
@@ -35,6 +44,7 @@ def decompress(
         str,
         typer.Option(metavar="NAME-LEVEL", help="Of the ROOT file: zstd-5, zlib-1, lzma-9, lz4-4 or none."),
     ] = "zstd-5",
+    model: Models = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -56,6 +66,7 @@ def decompress(
                 target,
                 kind=kind.value,
                 compression=compression,
+                models=model,
                 overwrite=overwrite,
                 progress=progress,
             )

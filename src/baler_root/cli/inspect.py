@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from baler_root.cli.common import Json, console, count_text, print_json, size_text, user_errors
+from baler_root.cli.common import Json, Models, console, count_text, print_json, size_text, user_errors
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,22 +16,26 @@ if TYPE_CHECKING:
 
 
 def inspect(
-    file: Annotated[str, typer.Argument(metavar="FILE", show_default=False, help="A .baler file or URL.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", show_default=False, help="A .baler or .balermodel file or URL.")
+    ],
     by_size: Annotated[
         bool, typer.Option("--by-size", help="Largest branches first, not in their order.")
     ] = False,
+    model: Models = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is in a file without reading a page: schema, bounds, errors made, and where the bytes are.
+    """Show what is in a file without reading a page: schema, bounds, errors made, where the bytes are, and models.
 
     baler-root inspect events.baler
     baler-root inspect events.baler --by-size | head -40
     baler-root inspect events.baler --json | jq '.trees[].branches[].path'
+    baler-root inspect higgs.balermodel
     """
     from baler_root.inspection import inspect as run
 
     with user_errors():
-        found = run(file)
+        found = run(file, models=model)
         if as_json:
             print_json(found)
             return
@@ -43,29 +47,22 @@ def inspect(
 def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
+    from baler_root.cli.models import model_report
+
     yield Text(found["path"], style="bold")
     parts = sorted(found["parts"].items(), key=lambda part: -part[1])
     yield Text(
         f"  {size_text(found['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
     )
     yield Text(f"  format {found['format']}, codecs: {', '.join(found['codecs'])}")
-    for model in found["models"]:
-        learned = f"{count_text(model['networks'], 'network')} of {model['weights']} weights"
-        if model["histograms"]:
-            learned = f"histograms of {model['histograms']}" + (
-                f" and {learned}" if model["networks"] else ""
-            )
-        yield Text(
-            f"  model {model['sha256'][:12]}…: {size_text(model['size'])}, {learned} for {model['columns']} columns; "
-            f"{model.get('rows')} rows, "
-            + (f"{model['steps']} steps, " if "steps" in model else "")
-            + f"seed {model.get('seed')}"
-        )
     for line in _origin(found["provenance"]):
         yield Text(f"  {line}")
     for entry in found["objects"]:
         title = f"  {entry['title']!r}" if entry["title"] else ""
         yield Text(f"  object {entry['path']};{entry['cycle']}: {entry['classname']}{title}")
+    for model in found["models"]:
+        yield Text("")
+        yield from model_report(model)
     for tree in found["trees"]:
         yield Text("")
         yield from _tree(tree, found["size"], by_size)
@@ -81,6 +78,10 @@ def _origin(provenance: dict[str, Any]) -> Iterator[str]:
             + (f" ({size_text(size)})" if isinstance(size, int) else "")
             + (f", {source['digest'][:23]}…" if source.get("digest") else "")
         )
+    for source in provenance.get("sources", []):
+        yield f"learned from {source.get('name')} ({size_text(source.get('size', 0))})"
+    if provenance.get("model"):
+        yield f"models of {provenance['model']}"
     if "rules" in provenance:
         yield f"rules {json.dumps(provenance['rules'], ensure_ascii=False)}"
     if provenance.get("versions"):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, user_errors
+from baler_root.cli.common import Json, Models, Overwrite, Quiet, count_text, print_json, user_errors
 
 
 def recover(
@@ -18,6 +18,7 @@ def recover(
             metavar="FILE", help="A whole .baler file of the same trees, if the schema is lost too."
         ),
     ] = None,
+    model: Models = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -32,7 +33,7 @@ def recover(
     from baler_root.recovery import recover as run
 
     with user_errors():
-        saved = run(source, target, like=like, overwrite=overwrite)
+        saved = run(source, target, like=like, models=model, overwrite=overwrite)
         if as_json:
             print_json({"target": str(saved.target), "clusters": saved.clusters, "entries": saved.entries})
         elif not quiet:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Quiet, count_text, print_json, progress_bar, user_errors
+from baler_root.cli.common import Json, Models, Quiet, count_text, print_json, progress_bar, user_errors
 from baler_root.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def verify(
         str | None,
         typer.Option(metavar="ROOT", help="The source: hold every value of the file to its bound again."),
     ] = None,
+    model: Models = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -33,6 +34,9 @@ def verify(
     baler-root verify events.baler
     baler-root verify events.baler --against events.root
     baler-root verify compressed/*.baler --quiet || echo damaged
+
+    A file whose models are elsewhere is checked with them; they are looked
+    for beside it, and in the folders of BALER_ROOT_MODELS.
 
     Exit code 1 if anything is wrong; what is damaged is named, and so is what stays readable.
     """
@@ -45,7 +49,7 @@ def verify(
         for path in files:
             with progress_bar(Path(path).name, quiet) as progress:
                 try:
-                    result = run(path, against, progress=progress)
+                    result = run(path, against, models=model, progress=progress)
                 except FormatError as error:
                     if len(files) == 1 and not as_json:
                         raise

@@ -56,5 +56,5 @@ class ModelCodec(Codec, Protocol):
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
         """The same codec for a file with these models: their bytes by their SHA-256.
 
-        Raises FormatError for a model that is not valid.
+        A model is read when it is first needed; FormatError is raised then if it is not valid or not there.
         """

@@ -5,7 +5,7 @@ formats/codecs.md#conditional is the specification.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -49,12 +49,12 @@ class ConditionalCodec:
 
         With `compare` columns that `classic` codes smaller are left to it.
         """
-        self.models, self.model, self.known = dict(models or {}), model, tuple(known)
+        self.models, self.model, self.known = models or {}, model, tuple(known)
         self.compare = compare
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
-        return ConditionalCodec({digest: _opened(data) for digest, data in models.items()})
+        return ConditionalCodec(_Opening(models))
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
@@ -93,7 +93,7 @@ class ConditionalCodec:
             return Classic().decode(cursor.rest(), specs, wanted)
         if kind != 1:
             raise CorruptFileError(f"a page of the unknown kind {kind}")
-        table = self._table(bytes(cursor.take(NAME_SIZE)))
+        name = bytes(cursor.take(NAME_SIZE))
         known: dict[int, int] = {}
         sizes: dict[int, int] = {}
         for at in range(len(specs)):
@@ -108,7 +108,10 @@ class ConditionalCodec:
         rest = cursor.take(cursor.varint())
         streams = {at: cursor.take(sizes[at]) for at in sorted(sizes)}
         cursor.finish("the last stream")
-        if known and max(known) >= len(table):
+        # Without a stream no model is asked for: it may be in a file that is not there.
+        asked = streams if wanted is None else streams.keys() & set(wanted)
+        table = self._table(name) if asked else ()
+        if asked and max(known) >= len(table):
             raise CorruptFileError(f"column {max(known)} of a model of {len(table)}")
         needed = _needed(table, known, streams, range(len(specs)) if wanted is None else wanted)
         others = [at for at in range(len(specs)) if at not in streams]
@@ -116,7 +119,7 @@ class ConditionalCodec:
         plain = Classic().decode(rest, [specs[at] for at in others], chosen)
         out = {others[place]: symbols for place, symbols in plain.items()}
         codes: Codes = {}
-        for column in sorted(known):
+        for column in sorted(known) if asked else ():
             at = known[column]
             if at not in needed:
                 continue
@@ -136,10 +139,26 @@ class ConditionalCodec:
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
-        for digest, model in self.models.items():
+        for digest in self.models:
             if digest.startswith(name):
-                return model.columns
+                return self.models[digest].columns
         raise CorruptFileError(f"the model {name.hex()} is not in the file")
+
+
+class _Opening(Mapping[bytes, Model]):
+    """Models from their bytes, each read when it is first needed."""
+
+    def __init__(self, models: Mapping[bytes, bytes]) -> None:
+        self._models = models
+
+    def __getitem__(self, digest: bytes) -> Model:
+        return _opened(self._models[digest])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
 
 
 @lru_cache(maxsize=16)
@@ -161,7 +180,8 @@ def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols]) -> dict[
     out = {}
     for number, symbols in columns.items():
         column = table[number]
-        if column.conditional is None or any(parent not in codes for parent in column.conditional.parents):
+        parents = () if column.conditional is None else column.conditional.parents
+        if column.conditional is None or any(len(codes.get(p, ())) != len(symbols) for p in parents):
             continue
         if np.array_equal(places[number] + column.axis.low, symbols):
             out[number] = _encode(column, codes, places[number])

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from baler_root.batch import Column, columns_of
 from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_MANIFEST_LENGTH
+from baler_root.container.references import Detached, Trained
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.schema import Branch, Tree
@@ -73,6 +74,10 @@ class Manifest:
     superseded: tuple[tuple[int, int], ...] = ()
     """Footers of earlier generations: offset, size (trailer included)."""
     provenance: Json = field(default_factory=dict)
+    detached: tuple[Detached, ...] = ()
+    """Models that the pages need and other files hold."""
+    trained: tuple[Trained, ...] = ()
+    """What the models of the file are for, if that is other files."""
 
     def pack(self) -> bytes:
         """The manifest as stored: canonical JSON (sorted keys, no spaces, UTF-8), packed."""
@@ -80,7 +85,13 @@ class Manifest:
 
     def to_json(self) -> Json:
         """The manifest as the JSON document that `formats/manifest.schema.json` describes."""
+        models: Json = {}
+        if self.detached:
+            models["detached"] = [model.to_json() for model in self.detached]
+        if self.trained:
+            models["models"] = [model.to_json() for model in self.trained]
         return {
+            **models,
             "blocks": [list(block) for block in self.blocks],
             "codecs": list(self.codecs),
             "directories": list(self.directories),
@@ -110,6 +121,8 @@ class Manifest:
                 ),
                 superseded=tuple((_count(o), _count(s)) for o, s in document["superseded"]),
                 provenance=dict(document["provenance"]),
+                detached=tuple(map(Detached.from_json, document.get("detached", ()))),
+                trained=tuple(map(Trained.from_json, document.get("models", ()))),
             )
         except BalerError as error:
             raise CorruptFileError(f"the manifest is not valid: {error}") from None

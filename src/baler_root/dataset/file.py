@@ -97,7 +97,9 @@ def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **o
     """The `.baler` file at a path, in a file object, or behind an fsspec URL, as a directory of trees.
 
     `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. `options` go to fsspec,
-    but for `executor`: a thread pool in which pages are decoded.
+    but for `num_workers`, the threads in which pages are decoded, and `models`: `.balermodel` files, or folders of
+    them, in which to look for models that the file only refers to (besides its own folder and those in the
+    environment variable BALER_ROOT_MODELS).
     Raises SourceError when the file cannot be reached, FormatError when it is damaged.
     """
     from baler_root.reader import open_file

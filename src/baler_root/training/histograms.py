@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from baler_root.codecs.axis import CODE_LIMIT, Axis
 from baler_root.codecs.histograms import Histograms
 from baler_root.entropy.shares import OWN_BITS
-from baler_root.train.buckets import even_cuts
-from baler_root.train.parents import Ancestors
+from baler_root.training.buckets import even_cuts
+from baler_root.training.parents import Ancestors
 
 Counts = NDArray[np.float64]
 

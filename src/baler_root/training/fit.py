@@ -15,7 +15,7 @@ from torch import Tensor
 from baler_root.codecs.axis import CODE_BITS, CODE_LIMIT, Axis
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.entropy import tables
-from baler_root.train.training import Progressing, Trained, Training
+from baler_root.training.training import Progressing, Trained, Training
 
 HIDDEN_BITS, HIDDEN_HIGH = 7, (1 << 10) - 1
 """Activations are 10 bits: steps of 1/128 up to 8."""
@@ -95,7 +95,7 @@ def _fit(
     nets = {at: net for at in finite if (net := stack.net(at, len(parents[columns[at]]))) is not None}
     return Trained(
         nets={columns[at]: net for at, net in nets.items()},
-        bits={columns[at]: float(final[at]) for at in nets},
+        bits={columns[at]: float(final[at]) for at in finite},
         steps=step,
         history=[entry for entry in history if math.isfinite(entry[1])],
         diverged=tuple(column for at, column in enumerate(columns) if at not in nets),

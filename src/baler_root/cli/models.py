@@ -1,0 +1,80 @@
+"""What people read about a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from baler_root.cli.common import count_text, size_text
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+_TRAINING: dict[str, Callable[[Any], str]] = {
+    "rows": lambda rows: count_text(rows, "row"),
+    "steps": lambda steps: count_text(steps, "step"),
+    "level": lambda level: f"level {level}",
+    "seed": lambda seed: f"seed {seed}",
+}
+
+
+def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
+    """One model of what `inspect` gives: where it is, how it was trained, and its networks column by column."""
+    from rich.text import Text
+
+    tree = f" of tree {model['tree']}" if "tree" in model else ""
+    yield Text.assemble((f"model {model['sha256']}", "bold"), tree)
+    if "file" in model:
+        place = f"found at {model['found']}" if model.get("found") else f"missing: {model['problem']}"
+        yield Text(f"  not in this file but in {model['file']}, {size_text(model['size'])}; {place}")
+    if "architecture" not in model:
+        return
+    parameters = sum(network["weights"] + network["biases"] for network in model["architecture"])
+    yield Text(
+        f"  {size_text(model['size'])} for {count_text(model['columns'], 'column')}: "
+        f"{count_text(model['networks'], 'network')} of {count_text(parameters, 'parameter')} "
+        f"({model['weights']} weights of 8 bits), histograms of {count_text(model['histograms'], 'column')}"
+    )
+    told = [
+        say(model[name]) for name, say in _TRAINING.items() if isinstance(model.get(name), int | float | str)
+    ]
+    if told:
+        yield Text(f"  learned from {', '.join(told)}")
+    history = model.get("history")
+    if isinstance(history, list) and history:
+        points = " → ".join(f"{bits} (step {step})" for step, bits in history)
+        yield Text(f"  bits per row of the columns with networks, on rows kept apart: {points}")
+    yield _networks(model["architecture"])
+
+
+def _networks(networks: list[dict[str, Any]]) -> Table:
+    from rich.text import Text
+
+    from baler_root.cli.report import plain_table
+
+    bounds = any("bound" in network for network in networks)
+    table = plain_table()
+    table.add_column("column", overflow="fold")
+    for name in ("type", "bound") if bounds else ():
+        table.add_column(name, no_wrap=True)
+    for name in ("symbols", "layers", "parameters"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("depends on", overflow="fold")
+    for network in networks:
+        cells = [Text(network["column"])]
+        if bounds:
+            cells += [Text(network.get("dtype", "")), Text(network.get("bound", ""))]
+        layers = network["layers"]
+        table.add_row(
+            *cells,
+            str(network["symbols"]),
+            "→".join(map(str, layers)) if layers else _lighter(network["histograms"]),
+            str(network["weights"] + network["biases"]) if layers else "",
+            Text(", ".join(network["parents"])),
+        )
+    return table
+
+
+def _lighter(contexts: int) -> str:
+    return count_text(contexts, "histogram") if contexts else "none"

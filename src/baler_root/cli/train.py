@@ -1,0 +1,135 @@
+"""`baler-root train`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from baler_root.cli.common import (
+    Json,
+    Overwrite,
+    Quiet,
+    count_text,
+    print_json,
+    progress_bar,
+    size_text,
+    user_errors,
+)
+from baler_root.cli.compress import expand
+
+if TYPE_CHECKING:
+    from baler_root.pretraining import TrainingSummary
+
+
+def train(
+    sources: Annotated[
+        list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files of one kind; globs too.")
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The .balermodel file to write.", show_default=False
+        ),
+    ],
+    bound: Annotated[
+        str | None,
+        typer.Option(
+            help="Bound of floating-point branches, as in `compress`, where it must be the same later.",
+            show_default="rel=1e-3",
+        ),
+    ] = None,
+    branch: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
+        ),
+    ] = None,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="lossless, nanoaod, physlite or atlas-opendata; see `baler-root presets`."
+        ),
+    ] = None,
+    tree: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
+    ] = None,
+    level: Annotated[
+        str,
+        typer.Option(
+            metavar="[fast|default|max]",
+            help="What is learned: fast counts, in about a second; default also trains small networks, max larger "
+            "ones (both need torch).",
+        ),
+    ] = "default",
+    train_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Longest training of each tree. Without it, the same files and seed give the same models.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed and files, same models.")] = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Learn from some files how their columns depend on each other, for all files of their kind.
+
+    baler-root train dy.root ttbar.root -o higgs.balermodel
+    baler-root inspect higgs.balermodel
+    baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
+
+    Entries are taken from all files, which must have the same branches.
+    Bounds are part of what is learned: `compress --model` needs the same.
+    Where a file differs from those learned from, its bytes are what suffers
+    and never its values: all bounds hold, and models that do not pay are
+    not used.
+
+    Networks need torch (pip install "baler-root\\[train]"); --level fast, using
+    the models and reading what they compressed do not.
+    """
+    from baler_root.config import build_rules
+    from baler_root.pretraining import train as run
+
+    with user_errors():
+        rules = build_rules(bound=bound, branch=branch or (), config=config, preset=preset)
+        files = [source for text in sources for source in expand(text)]
+        with progress_bar("learning", quiet) as progress:
+            summary = run(
+                files,
+                output,
+                rules=rules,
+                trees=tree or None,
+                level=level,
+                train_seconds=train_seconds,
+                seed=seed,
+                overwrite=overwrite,
+                progress=progress,
+            )
+        if as_json:
+            print_json(summary)
+        elif not quiet:
+            _report(summary)
+
+
+def _report(summary: TrainingSummary) -> None:
+    files = count_text(len(summary.sources), "file")
+    entries = count_text(summary.entries, "entry", "entries")
+    typer.echo(f"{files}, {entries} → {summary.target}: {size_text(summary.size)} in {summary.seconds:.3g} s")
+    for model in summary.models:
+        learned = [
+            f"{count_text(model.networks, 'network')} of {count_text(model.weights, 'weight')}"
+        ] * bool(model.networks) + [f"histograms of {count_text(model.histograms, 'column')}"] * bool(
+            model.histograms
+        )
+        typer.echo(
+            f"  {model.tree}: {' and '.join(learned)} for {count_text(len(model.columns), 'column')}, "
+            f"{size_text(model.size)}; model {model.sha256[:12]}…"
+        )
+    for note in summary.notes:
+        typer.echo(f"  note: {note}")

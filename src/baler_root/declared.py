@@ -1,0 +1,66 @@
+"""Relations as text: what `inspect` prints and a rules file may declare, such as `E = pt * cosh(eta)`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from baler_root.errors import ConfigError
+from baler_root.relations import MAX_TERMS, Formula, Relation, Sum
+
+_NAME = r"([A-Za-z_][\w./:#@\[\]]*)"
+_NUMBER = r"\d+\.?\d*(?:[eE][-+]?\d+)?"
+_SCALE = rf"(?:(-?{_NUMBER}) *\* *)?"
+_OFFSET = rf"(?: *([-+]) *({_NUMBER}))?"
+
+FORMS = """    a = b + c - d
+    MeV = 1000 * GeV + 0
+    pt = sqrt(px**2 + py**2)
+    pz = pt * sinh(eta)        also cosh, sin, cos
+    E = sqrt((pt * cosh(eta))**2 + m**2)"""
+"""What one may write; a factor in front and a constant behind are allowed, except for sums."""
+
+_PRODUCT = re.compile(rf"{_SCALE}{_NAME} *\* *(cosh|sinh|cos|sin)\( *{_NAME} *\){_OFFSET}")
+_ENERGY = re.compile(
+    rf"{_SCALE}sqrt\( *\( *{_NAME} *\* *cosh\( *{_NAME} *\) *\) *\*\* *2 *\+ *{_NAME} *\*\* *2 *\){_OFFSET}"
+)
+_NORM = re.compile(rf"{_SCALE}sqrt\(({_NAME} *\*\* *2(?: *\+ *{_NAME} *\*\* *2)+)\){_OFFSET}")
+_LINEAR = re.compile(rf"{_SCALE}{_NAME}{_OFFSET}")
+_SUM = re.compile(rf"-? *{_NAME}(?: *[-+] *{_NAME})+")
+
+
+def parse(text: str, column: Callable[[str], int]) -> tuple[int, Relation]:
+    """The column that `text` names first, and what it says it is; `column` gives the number of a name.
+
+    Raises ConfigError for what is none of `FORMS`.
+    """
+    target, equals, right = (part.strip() for part in text.partition("="))
+    relation = _relation(right, column) if equals and re.fullmatch(_NAME, target) else None
+    if relation is None:
+        raise ConfigError(f"relation {text!r}: write one of\n{FORMS}")
+    return column(target), relation
+
+
+def _relation(text: str, column: Callable[[str], int]) -> Relation | None:
+    if found := _PRODUCT.fullmatch(text):
+        scale, first, name, second, sign, offset = found.groups()
+        return Formula(name, (column(first), column(second)), *_numbers(scale, sign, offset))
+    if found := _ENERGY.fullmatch(text):
+        scale, *names, sign, offset = found.groups()
+        return Formula("energy", tuple(map(column, names)), *_numbers(scale, sign, offset))
+    if found := _NORM.fullmatch(text):
+        scale, inside, *_, sign, offset = found.groups()
+        names = [part.partition("*")[0].strip() for part in inside.split("+")]
+        return Formula("norm", tuple(map(column, names)), *_numbers(scale, sign, offset))
+    if found := _LINEAR.fullmatch(text):
+        scale, name, sign, offset = found.groups()
+        return Formula("linear", (column(name),), *_numbers(scale, sign, offset))
+    if _SUM.fullmatch(text):
+        terms = re.findall(rf"([-+]?) *{_NAME}", text)
+        if len(terms) <= MAX_TERMS:
+            return Sum(tuple((-1 if sign == "-" else 1, column(name)) for sign, name in terms))
+    return None
+
+
+def _numbers(scale: str | None, sign: str | None, offset: str | None) -> tuple[float, float]:
+    return float(scale or 1), float(f"{sign or ''}{offset or 0}")

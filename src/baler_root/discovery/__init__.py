@@ -1,0 +1,112 @@
+"""Finds relations in a sample of a tree: which columns are sums or functions of others, and how to store them so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from baler_root.bounds import ErrorBound
+from baler_root.discovery.formulas import find_formulas
+from baler_root.discovery.sample import Sample, Values, holds, scaled
+from baler_root.discovery.sums import find_sums
+from baler_root.relations import Derived, Formula, Relation, Sum
+
+__all__ = ["Discovery", "discover"]
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found in a tree."""
+
+    derived: Mapping[int, Derived]
+    tighter: Mapping[int, ErrorBound]
+    """Bounds of arguments where they are tighter than what was asked."""
+
+
+def discover(
+    columns: Sequence[Values],
+    bounds: Sequence[ErrorBound],
+    groups: Sequence[int],
+    declared: Mapping[int, Relation] | None = None,
+    independent: Container[int] = (),
+) -> Discovery:
+    """The relations of a tree from `columns`, values of a sample.
+
+    A group is what shares one length and list structure, -1 what is left out. What a relation is of is neither
+    related itself nor a copy of another column. Those `declared` are taken if they hold, and before all others; columns
+    that are `independent` are never recomputed.
+    """
+    sample = Sample(columns, bounds, groups)
+    wanted = declared or {}
+    derived = {
+        number: Derived(relation, saved=1.0)
+        for number, relation in wanted.items()
+        if isinstance(relation, Sum) and holds(relation, number, columns, bounds)
+    }
+    derived |= {
+        number: Derived(total, saved=1.0)
+        for number, total in find_sums(columns, bounds, groups, {*derived}).items()
+        if number not in independent and number not in wanted
+    }
+    asked = [(number, formula) for number, formula in wanted.items() if isinstance(formula, Formula)]
+    found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
+    plans = [_Plan(sample, derived, asked + order) for order in _orders(sample, found)]
+    best = max(plans, key=lambda plan: plan.saved)
+    return Discovery(
+        best.derived, {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0}
+    )
+
+
+def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[list[tuple[int, Formula]]]:
+    """Orders in which formulas may be taken up, one of which is hopefully good.
+
+    `pt`, `η` and mass give both `pz` and `E`, which a formula of `E` in terms of `pz`, taken first, would spoil; and
+    so on.
+    """
+    targets = {number for number, _ in found}
+    saved = {}
+    for number, formula in found:
+        best = sample.best(number, formula, {}, may_share=True)
+        if best is not None:
+            saved[number, formula] = best[0].saved * sample.cost(number)
+    ranks: list[Callable[[tuple[int, Formula]], Any]] = [
+        lambda entry: -saved[entry],
+        lambda entry: (len(targets & {*entry[1].sources}), -saved[entry]),
+        lambda entry: (entry[1].function == "norm", len(targets & {*entry[1].sources}), -saved[entry]),
+        lambda entry: (entry[1].function != "norm", -saved[entry]),
+    ]
+    return [sorted(saved, key=rank) for rank in ranks]
+
+
+class _Plan:
+    """Formulas taken up one after another, as long as they fit together."""
+
+    def __init__(
+        self, sample: Sample, sums: Mapping[int, Derived], order: Sequence[tuple[int, Formula]]
+    ) -> None:
+        self.derived = dict(sums)
+        self.tighter: dict[int, float] = {}
+        """Parts of their bounds to which columns are held."""
+        self.saved = 0.0
+        """Bits of all columns together, for a row."""
+        stays = {source for found in sums.values() for source in found.relation.sources}
+        leads: set[int] = set()
+        others: set[int] = set()
+        for number, formula in order:
+            lead, *rest = formula.sources
+            if number in self.derived or number in stays or self.derived.keys() & {*formula.sources}:
+                continue
+            may_share = not leads & {lead, *rest} and lead not in others
+            chosen = sample.best(number, formula, self.tighter, may_share=may_share)
+            if chosen is None:
+                continue
+            found, parts = chosen
+            self.derived[number] = found
+            self.saved += found.saved * sample.cost(number)
+            stays.update(formula.sources)
+            if found.shared:
+                leads.add(lead)
+                others.update(rest)
+            for source, part in parts.items():
+                self.tighter[source] = min(part, self.tighter.get(source, 1.0))

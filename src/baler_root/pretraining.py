@@ -1,0 +1,266 @@
+"""Learns models from a sample of files that are alike, for all others of their kind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from baler_root.batch import Progress
+from baler_root.cluster import GroupModel, Plan
+from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.model import Conditional
+from baler_root.config import Rules, build_rules
+from baler_root.container.references import KnownColumn
+from baler_root.container.write import check_output
+from baler_root.errors import ConfigError
+from baler_root.learning import learn_from, take_sample
+from baler_root.levels import MIN_ROWS, Effort, get_level
+from baler_root.model_file import StoredModel, write_model_file
+from baler_root.planning import plan_tree
+from baler_root.provenance import provenance_of_models
+from baler_root.reuse import bounds_of
+from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError
+
+Key = tuple[str, str, str]
+"""Branch path, field and role of a column."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """One model: columns of one table; sizes in bytes."""
+
+    tree: str
+    columns: tuple[str, ...]
+    networks: int
+    histograms: int
+    """Columns that have them."""
+    weights: int
+    size: int
+    sha256: str
+    history: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSummary:
+    """A `.balermodel` file just written; size in bytes, time in seconds."""
+
+    sources: tuple[str, ...]
+    target: str
+    size: int
+    entries: int
+    """Of all trees that were learned from."""
+    seconds: float
+    models: tuple[TrainedModel, ...]
+    notes: tuple[str, ...] = ()
+
+
+def train(
+    sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    target: str | os.PathLike[str],
+    *,
+    rules: Rules | None = None,
+    bound: str | None = None,
+    branch_bounds: Sequence[str] = (),
+    preset: str | None = None,
+    trees: Sequence[str] | None = None,
+    level: str = "default",
+    train_seconds: float | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> TrainingSummary:
+    """Learn from the ROOT files `sources`, which are alike, and write the models to the new file `target`.
+
+    Bounds and `trees` are as in `compress`, and must be the same there when the models are used
+    (`compress(..., model=target)`). Entries are taken from all files. `level` and `train_seconds` are as in
+    `compress`; without the latter the same files and `seed` give the same bytes. All levels but `"fast"` need torch
+    (`pip install "baler-root[train]"`); using the models does not.
+
+    Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch), OutputError
+    or KeyInFileError; nothing is left then.
+    """
+    started = time.perf_counter()
+    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    if not paths:
+        raise ConfigError("no files to learn from")
+    if rules is None:
+        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
+    check_output(Path(target), overwrite)
+    if any(Path(path).exists() and Path(path).resolve() == Path(target).resolve() for path in paths):
+        raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
+    if train_seconds is not None and not train_seconds > 0:
+        raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
+    effort = Effort(get_level(level), seed, train_seconds)
+    effort.check()
+    skip: dict[tuple[str, str], str] = {}
+    while True:
+        try:
+            with ExitStack() as stack:
+                roots = [stack.enter_context(RootSource(path)) for path in paths]
+                learned = _learn(roots, rules, trees, effort, skip, progress)
+                provenance = provenance_of_models(roots, rules, trees) | effort.to_json()
+            break
+        except UnreadableBranchError as error:
+            if (error.tree, error.branch) in skip:
+                raise
+            skip[error.tree, error.branch] = error.why
+    if not learned.models:
+        raise ConfigError(f"{_listed(paths)}: no model: {'; '.join(learned.notes)}")
+    size = write_model_file(target, learned.models, provenance, overwrite)
+    notes = [f"{tree}: {branch} left out: {why}" for (tree, branch), why in skip.items()] + learned.notes
+    return TrainingSummary(
+        tuple(os.fspath(path) for path in paths),
+        os.fspath(target),
+        size,
+        learned.entries,
+        time.perf_counter() - started,
+        tuple(map(_told, learned.models)),
+        tuple(notes),
+    )
+
+
+@dataclass(slots=True)
+class _Learned:
+    models: list[StoredModel] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    entries: int = 0
+
+
+def _learn(
+    roots: Sequence[RootSource],
+    rules: Rules,
+    trees: Sequence[str] | None,
+    effort: Effort,
+    skip: dict[tuple[str, str], str],
+    progress: Progress | None,
+) -> _Learned:
+    """Models of each tree of the first file, from all files."""
+    out = _Learned()
+    keys = _newest_cycles(roots[0], trees)
+    jobs = [plan_tree(roots[0], key, rules, "conditional", "64 MB", skip) for key in keys]
+    rules.check_used(job.plan.schema for job in jobs)
+    for job in jobs:
+        alike = _open_all(roots, job.source, job.plan, skip)
+        entries = sum(source.schema.num_entries for source, _ in alike)
+        path = job.plan.schema.path
+        if entries < MIN_ROWS:
+            out.notes.append(
+                f"tree {path!r}: {entries} entries; at least {MIN_ROWS} are needed to learn from"
+            )
+            continue
+        sample = take_sample(alike)
+        found = learn_from(sample, job.plan, entries, entries, effort, progress)
+        out.notes += found.notes
+        if not found.models:
+            out.notes.append(
+                f"tree {path!r}: nothing was found that would pay for its own bytes: the columns tell too little "
+                "about each other, or their tables have too few rows; more files may help"
+            )
+            continue
+        out.entries += entries
+        out.models += [
+            StoredModel.of(path, _known_columns(found.plan, entry), data)
+            for entry, data in zip(found.plan.models, found.models, strict=True)
+        ]
+    return out
+
+
+def _newest_cycles(root: RootSource, trees: Sequence[str] | None) -> list[str]:
+    """One key for each tree: that of its highest cycle."""
+    newest: dict[str, str] = {}
+    for key in root.tree_keys(trees):
+        path, _, cycle = key.rpartition(";")
+        if path not in newest or int(cycle) > int(newest[path].rpartition(";")[2]):
+            newest[path] = key
+    return list(newest.values())
+
+
+def _open_all(
+    roots: Sequence[RootSource], first: SourceTree, plan: Plan, skip: dict[tuple[str, str], str]
+) -> list[tuple[SourceTree, Plan]]:
+    """The same tree in all files; raises ConfigError naming what differs."""
+    path = first.schema.path
+    out = [(first, plan)]
+    wanted = _described(plan)
+    for root in roots[1:]:
+        key = next((k for k in _newest_cycles(root, None) if k.rpartition(";")[0] == path), None)
+        if key is None:
+            raise ConfigError(f"{root.path}: has no tree {path!r}, which {roots[0].path} has; {_ALIKE}")
+        source = root.open_tree(key, {branch: why for (tree, branch), why in skip.items() if tree == path})
+        source.sample.clear()
+        own = replace(plan, schema=source.schema)
+        found = _described(own)
+        if list(found.items()) != list(wanted.items()):
+            raise ConfigError(
+                f"{root.path}: tree {path!r} is not like in {roots[0].path}: {_difference(wanted, found)}; {_ALIKE}"
+            )
+        out.append((source, own))
+    return out
+
+
+_ALIKE = "learn from files of one kind, or name the trees they share with --tree"
+
+
+def _described(plan: Plan) -> dict[tuple[Key, str], str]:
+    """The type of each column, by its names."""
+    return {
+        ((plan.schema.path_of(column.branch), column.field, column.role), column.key): (
+            f"{column.dtype}{list(column.shape) if column.shape else ''}"
+        )
+        for column in plan.columns
+    }
+
+
+def _difference(wanted: dict[tuple[Key, str], str], found: dict[tuple[Key, str], str]) -> str:
+    """What differs, in words."""
+    missing = list(dict.fromkeys(key[0][0] for key in wanted if key not in found))
+    extra = list(dict.fromkeys(key[0][0] for key in found if key not in wanted))
+    other = [key[0][0] for key in wanted if key in found and wanted[key] != found[key]]
+    parts = []
+    for names, what in ((missing, "lacks"), (extra, "has besides"), (other, "has another type of")):
+        if names:
+            parts.append(f"{what} {', '.join(map(repr, names[:5]))}{' …' if len(names) > 5 else ''}")
+    return "it " + ", ".join(parts) if parts else "it has the same branches in another order"
+
+
+def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
+    """The columns of a model in its order, as other files may have them too."""
+    bounds, columns = bounds_of(plan), plan.columns
+    numbers = sorted(entry.numbers, key=lambda number: entry.numbers[number])
+    return [
+        KnownColumn(
+            plan.schema.path_of(columns[number].branch),
+            columns[number].field,
+            columns[number].role,
+            str(columns[number].dtype),
+            str(bounds[number]),
+            str(plan.tighter.get(number, bounds[number])),
+        )
+        for number in numbers
+    ]
+
+
+def _told(stored: StoredModel) -> TrainedModel:
+    told = [column.conditional for column in stored.model.columns]
+    nets = [some.net for some in told if isinstance(some, Conditional)]
+    return TrainedModel(
+        stored.trained.tree,
+        tuple(column.name for column in stored.trained.columns),
+        len(nets),
+        sum(isinstance(some, Histograms) for some in told),
+        sum(layer.weight.size for net in nets for layer in net.layers),
+        len(stored.data),
+        stored.trained.digest.hex(),
+        stored.trained.history,
+    )
+
+
+def _listed(paths: Sequence[str | os.PathLike[str]]) -> str:
+    return ", ".join(os.fspath(path) for path in paths[:3]) + (
+        f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    )

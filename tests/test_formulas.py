@@ -1,0 +1,237 @@
+"""Formulas: found where they hold, exact or with a residual, within every bound; events stay consistent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import baler_root
+from baler_root import elementary
+from baler_root.bounds import LOSSLESS, ErrorBound
+from baler_root.config import build_rules
+from baler_root.declared import parse
+from baler_root.discovery import discover
+from baler_root.errors import ConfigError
+from baler_root.relations import Formula, Sum, corrected, droppable, residual
+
+REL = ErrorBound("rel", 1e-3)
+Maker = Callable[..., Path]
+Columns = dict[str, NDArray[np.float32]]
+
+
+def momenta(rows: int = 2000, seed: int = 0, mass: float = 1.0) -> Columns:
+    """Four-vectors in every usual form, each computed in double precision from floats."""
+    rng = np.random.default_rng(seed)
+    pt = (rng.exponential(30, rows) + 5).astype("f4")
+    eta, phi = (rng.uniform(-r, r, rows).astype("f4") for r in (2.5, 3.14))
+    m = (rng.exponential(mass, rows) + 0.1 * mass).astype("f4")
+    x, y, z = (v.astype("f8") for v in (pt, eta, phi))
+    out = {"pt": pt, "eta": eta, "phi": phi, "m": m}
+    out |= {"px": x * np.cos(z), "py": x * np.sin(z), "pz": x * np.sinh(y)}
+    out |= {"p": x * np.cosh(y), "E": np.sqrt((x * np.cosh(y)) ** 2 + m.astype("f8") ** 2)}
+    return {name: values.astype("f4") for name, values in out.items()}
+
+
+def found(columns: Columns, bound: ErrorBound) -> dict[str, str]:
+    """Relation by column, as people write it."""
+    names = list(columns)
+    derived = discover(list(columns.values()), [bound] * len(names), [0] * len(names)).derived
+    return {names[n]: d.relation.text([names[s] for s in d.relation.sources]) for n, d in derived.items()}
+
+
+@pytest.mark.parametrize("bound", [REL, LOSSLESS, ErrorBound("rel", 1e-2)])
+def test_four_vectors_are_found(bound: ErrorBound) -> None:
+    columns = momenta()
+    massless = {name: columns[name] for name in ("pt", "eta", "phi", "p", "pz")}
+    assert found(massless, bound) == {"p": "pt * cosh(eta)", "pz": "pt * sinh(eta)"}
+    massive = {name: columns[name] for name in ("E", "pt", "eta", "m")}
+    assert found(massive, bound) == {"E": "sqrt((pt * cosh(eta))**2 + m**2)"}
+    cartesian = {name: columns[name] for name in ("E", "px", "py", "pz", "m")}
+    assert found(cartesian, bound) == {"E": "sqrt(px**2 + py**2 + pz**2 + m**2)"}
+    assert found({name: columns[name] for name in ("px", "py", "pt")}, bound) == {"pt": "sqrt(px**2 + py**2)"}
+
+
+def test_units_and_affine_copies_are_found() -> None:
+    columns = momenta()
+    units = {"pt": columns["pt"], "eta": columns["eta"], "E": (1000 * columns["p"].astype("f8")).astype("f4")}
+    assert found(units, REL) == {"E": "1000 * pt * cosh(eta)"}
+    pt = columns["pt"]
+    assert found({"pt": pt, "MeV": pt * np.float32(1000)}, REL) in (
+        {"MeV": "1000 * pt"},
+        {"pt": "0.001 * MeV"},
+    )
+    assert found({"pt": pt, "up": (0.015 * pt.astype("f8") + 0.6).astype("f4")}, REL) == {
+        "up": "0.015 * pt + 0.6"
+    }
+    charge = np.random.default_rng(0).choice([-1, 1], 1000)
+    ids = {"charge": charge.astype("i4"), "pdgId": (-13 * charge).astype("i4")}
+    assert found(ids, LOSSLESS) in ({"charge": "-0.0769230769231 * pdgId"}, {"pdgId": "-13 * charge"})
+
+
+def test_relations_are_read_as_they_are_written() -> None:
+    names = ["E", "px", "a.b/c", "m", "eta"]
+    for relation in (
+        Sum(((1, 1), (-1, 2), (1, 3))),
+        Formula("linear", (2,), -0.5, 3.0),
+        Formula("linear", (2,), 1000.0),
+        Formula("norm", (1, 2, 3), 1e-3, -2.5),
+        Formula("sinh", (2, 4)),
+        Formula("cos", (1, 4), 1000.0, 1.0),
+        Formula("energy", (1, 4, 3), 0.001),
+    ):
+        text = f"E = {relation.text([names[source] for source in relation.sources])}"
+        assert parse(text, names.index) == (0, relation), text
+
+
+@pytest.mark.parametrize(
+    "text", ["E", "E = ", "E = pt * tanh(eta)", "E = 2 * (a + b)", "1 = a", "E = sqrt(a)", "a b = c"]
+)
+def test_what_is_no_relation_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="write one of"):
+        parse(text, {"E": 0}.get)
+
+
+def test_declared_and_independent(make_root: Maker, tmp_path: Path) -> None:
+    columns = momenta()
+    columns["half"] = (columns["E"].astype("f8") / 2).astype("f4")
+    source = make_root("declared.root", Events=columns)
+    rules = tmp_path / "rules.toml"
+    rules.write_text('independent = ["p*"]\nrelations = ["half = 0.5 * E", "no = 2 * such"]\n')
+    found = {}
+    for name, config in {"rules": rules, "none": None}.items():
+        target = tmp_path / f"{name}.baler"
+        independent = ["*"] if config is None else []
+        baler_root.compress(source, target, rules=build_rules(config=config, independent=independent))
+        found[name] = baler_root.inspect(target)["trees"][0]["relations"]
+    assert "half = 0.5 * E" in found["rules"]
+    assert not any(relation.startswith("p") for relation in found["rules"])
+    assert found["none"] == []
+    with pytest.raises(ConfigError, match="nearest"):
+        baler_root.compress(source, tmp_path / "x.baler", independent=["ptt"])
+
+
+def test_none_where_there_is_none() -> None:
+    columns = momenta()
+    assert found({name: columns[name] for name in ("pt", "eta", "phi", "m")}, REL) == {}
+    smeared = columns["p"] * np.random.default_rng(1).normal(1, 1e-3, 2000).astype("f4")
+    assert found({"pt": columns["pt"], "eta": columns["eta"], "E": smeared}, LOSSLESS) == {}
+    names = ("pt", "eta", "p")
+    columns = {name: columns[name] for name in names}
+    assert discover(list(columns.values()), [REL] * 3, [0, 0, 1]).derived == {}, "another table"
+    assert discover([c[:60] for c in columns.values()], [REL] * 3, [0] * 3).derived == {}, (
+        "too few rows to tell"
+    )
+
+
+@pytest.mark.parametrize("bound", ["rel=1e-3", "rel=1e-2", "abs=0.01", "bits=10", "lossless"])
+def test_a_file_keeps_every_bound_and_its_relations(bound: str, make_root: Maker, tmp_path: Path) -> None:
+    columns = momenta(5000)
+    columns["p"][[3, 70]] = 1e6, np.nan  # no energy there
+    columns["pt"][9], columns["eta"][11], columns["pz"][13] = 0.0, np.inf, -999.0
+    counts = np.random.default_rng(2).integers(0, 5, 4000)
+    counts = counts[: np.searchsorted(np.cumsum(counts), 5000, side="right")]
+    kept = {name: values[: counts.sum()] for name, values in columns.items()}
+    source = make_root("p4.root", Events={"Jet": ak.unflatten(ak.zip(kept), counts)})
+    target = tmp_path / "p4.baler"
+    baler_root.compress(source, target, bound=bound)
+    assert baler_root.verify(target, against=source).ok
+    with baler_root.open(target) as file:
+        jets = file["Events"].arrays()
+        alone = file["Events"]["Jet_pz"].array()
+    assert ak.array_equal(alone, jets.Jet_pz, equal_nan=True)
+    relations = baler_root.inspect(target)["trees"][0]["relations"]
+    if bound.startswith("rel"):
+        assert any(r.startswith("Jet_p = Jet_pt * cosh(Jet_eta)") for r in relations)
+        flat = {
+            name: ak.to_numpy(ak.flatten(jets[f"Jet_{name}"])).astype("f8") for name in ("pt", "eta", "p")
+        }
+        p = flat["pt"] * elementary.cosh(flat["eta"])
+        with np.errstate(all="ignore"):
+            assert np.sum(~(np.abs(p - flat["p"]) <= 1e-6 * p)) <= 4, "energy and momentum belong together"
+
+
+def test_masses_survive(make_root: Maker, tmp_path: Path) -> None:
+    """What independent rounding spoils: E² - p² of pairs, from stored energies."""
+    columns = momenta(40_000, mass=1e-9)
+    columns["E"] = columns["p"]
+    source = make_root("pairs.root", Events={name: columns[name] for name in ("pt", "eta", "phi", "E")})
+
+    def mass(events: ak.Array) -> NDArray[np.float64]:
+        pt, eta, phi, energy = (
+            ak.to_numpy(events[n]).astype("f8").reshape(-1, 2) for n in ("pt", "eta", "phi", "E")
+        )
+        momentum = [pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)]
+        square = energy.sum(1) ** 2 - sum(p.sum(1) ** 2 for p in momentum)
+        return np.sqrt(np.maximum(square, 0))
+
+    masses = {}
+    for name, rules in {"together": [], "apart": ["E"]}.items():
+        baler_root.compress(source, tmp_path / f"{name}.baler", independent=rules)
+        with baler_root.open(tmp_path / f"{name}.baler") as file:
+            masses[name] = mass(file["Events"].arrays())
+    true = mass(ak.Array(columns))
+    smear = {name: float(np.sqrt(np.mean((m - true) ** 2))) / true.mean() for name, m in masses.items()}
+    assert smear["together"] < 1e-3 < 3 * smear["together"] < smear["apart"]
+
+
+@given(
+    st.lists(st.tuples(st.floats(width=32), st.floats(width=32)), min_size=1, max_size=20),
+    st.sampled_from([("f4", 0), ("f4", 14), ("f4", 23), ("f8", 0), ("f8", 43)]),
+)
+def test_residuals_come_back(pairs: list[tuple[float, float]], kind: tuple[str, int]) -> None:
+    dtype, drop = kind
+    values, predicted = (np.array(column, dtype) for column in zip(*pairs, strict=True))
+    back = corrected(predicted, residual(values, predicted, drop), drop)
+    mantissa = 23 if dtype == "f4" else 52
+    with np.errstate(all="ignore"):
+        near = np.abs(back.astype("f8") - values) <= np.abs(values) * 2.0 ** (drop - mantissa - 1)
+    small = np.abs(values) < np.finfo(dtype).tiny
+    assert np.all(near | small | ~np.isfinite(values) | np.isinf(back))
+    if drop == 0:
+        whole = np.isfinite(values)
+        assert back[whole].tobytes() == values[whole].tobytes()
+
+
+@pytest.mark.parametrize("value", [1e-3, 1e-2, 1e-6, 0.9])
+def test_dropped_bits_meet_the_bound(value: float) -> None:
+    for dtype, mantissa in ((np.dtype("f4"), 23), (np.dtype("f8"), 52)):
+        drop = droppable(ErrorBound("rel", value), dtype)
+        assert drop is not None
+        assert drop == 0 or 2.0 ** (drop - mantissa - 1) <= value
+        assert drop == mantissa or 2.0 ** (drop - mantissa) > value, "one bit more would not do"
+
+
+@given(
+    st.lists(st.floats(), min_size=1, max_size=8), st.sampled_from(["f4", "f8", "i1", "u4", "i8", "u8", "?"])
+)
+def test_any_source_gives_a_column(values: list[float], dtype: str) -> None:
+    sources = [np.array(values)] * 3
+    for function, arity in (
+        ("linear", 1),
+        ("norm", 3),
+        ("cosh", 2),
+        ("sinh", 2),
+        ("cos", 2),
+        ("sin", 2),
+        ("energy", 3),
+    ):
+        made = Formula(function, tuple(range(arity)), -1.5, 2.0).values(sources[:arity], np.dtype(dtype))
+        assert made.dtype == dtype
+        assert len(made) == len(values)
+
+
+def test_elementary_functions_are_right() -> None:
+    x = np.concatenate([np.linspace(-20, 20, 4001), np.random.default_rng(0).normal(size=2000) * 1e-3])
+    for name in ("exp", "cosh", "sinh", "cos", "sin"):
+        mine, theirs = getattr(elementary, name)(x), getattr(np, name)(x)
+        assert np.all(
+            np.abs(mine - theirs)
+            <= 4e-16 * np.maximum(np.abs(theirs), 1.0 if name in ("cos", "sin") else 0.0)
+        )
