@@ -20,6 +20,9 @@ SIGMAS = 3.0
 RANK_ROWS = 20_000
 """Rows from which this is found."""
 
+FEW_ROWS = 5000
+"""Rows below which neighbouring buckets are taken together for that."""
+
 MAX_ANCESTORS = 24
 """Columns that must be decoded for one, at most: parents, their parents and so on."""
 
@@ -27,7 +30,8 @@ MAX_ANCESTORS = 24
 def rank(buckets: Sequence[NDArray[np.integer]]) -> list[list[int]]:
     """For each column those before it that tell anything about it, the most telling first."""
     step = max(1, len(buckets[0]) // RANK_ROWS)
-    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) >> 1 for column in buckets]
+    few = int(len(buckets[0]) < FEW_ROWS)  # pairs of buckets would hold too few of them to tell chance
+    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) >> few for column in buckets]
     out = []
     for number, own in enumerate(thin):
         told = []
