@@ -103,18 +103,26 @@ def test_declared_and_independent(make_root: Maker, tmp_path: Path) -> None:
     columns["half"] = (columns["E"].astype("f8") / 2).astype("f4")
     source = make_root("declared.root", Events=columns)
     rules = tmp_path / "rules.toml"
-    rules.write_text('independent = ["p*"]\nrelations = ["half = 0.5 * E", "no = 2 * such"]\n')
+    rules.write_text('independent = ["p*"]\nrelations = ["half = 0.5 * E", "eta = 2 * phi"]\n')
     found = {}
     for name, config in {"rules": rules, "none": None}.items():
         target = tmp_path / f"{name}.baler"
         independent = ["*"] if config is None else []
-        baler_root.compress(source, target, rules=build_rules(config=config, independent=independent))
-        found[name] = baler_root.inspect(target)["trees"][0]["relations"]
+        summary = baler_root.compress(
+            source, target, rules=build_rules(config=config, independent=independent), codec="classic"
+        )
+        assert [("'eta = 2 * phi' is not used" in note) for note in summary.notes] == (
+            [True] if config else []
+        )
+        found[name] = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
     assert "half = 0.5 * E" in found["rules"]
     assert not any(relation.startswith("p") for relation in found["rules"])
     assert found["none"] == []
     with pytest.raises(ConfigError, match="nearest"):
         baler_root.compress(source, tmp_path / "x.baler", independent=["ptt"])
+    rules.write_text('relations = ["half = 0.5 * EE"]')
+    with pytest.raises(ConfigError, match="no branch 'EE'"):
+        baler_root.compress(source, tmp_path / "x.baler", rules=build_rules(config=rules))
 
 
 def test_none_where_there_is_none() -> None:
@@ -140,13 +148,13 @@ def test_a_file_keeps_every_bound_and_its_relations(bound: str, make_root: Maker
     kept = {name: values[: counts.sum()] for name, values in columns.items()}
     source = make_root("p4.root", Events={"Jet": ak.unflatten(ak.zip(kept), counts)})
     target = tmp_path / "p4.baler"
-    baler_root.compress(source, target, bound=bound)
+    baler_root.compress(source, target, bound=bound, codec="classic")
     assert baler_root.verify(target, against=source).ok
     with baler_root.open(target) as file:
         jets = file["Events"].arrays()
         alone = file["Events"]["Jet_pz"].array()
     assert ak.array_equal(alone, jets.Jet_pz, equal_nan=True)
-    relations = baler_root.inspect(target)["trees"][0]["relations"]
+    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
     if bound.startswith("rel"):
         assert any(r.startswith("Jet_p = Jet_pt * cosh(Jet_eta)") for r in relations)
         flat = {
@@ -173,7 +181,7 @@ def test_masses_survive(make_root: Maker, tmp_path: Path) -> None:
 
     masses = {}
     for name, rules in {"together": [], "apart": ["E"]}.items():
-        baler_root.compress(source, tmp_path / f"{name}.baler", independent=rules)
+        baler_root.compress(source, tmp_path / f"{name}.baler", independent=rules, codec="classic")
         with baler_root.open(tmp_path / f"{name}.baler") as file:
             masses[name] = mass(file["Events"].arrays())
     true = mass(ak.Array(columns))

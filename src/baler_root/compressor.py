@@ -157,7 +157,9 @@ def _compress(
             raise SourceError(_unsupported(source, skipped))
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
         detached: tuple[Detached, ...] = ()
-        notes = [] if models or codec or effort.codec != "classic" else effort.missing(work)
+        notes = [note for job in work for note in job.notes]
+        if models is None and codec is None and effort.codec == "classic":
+            notes += effort.missing(work)
         if models is not None:
             used, detached = _reuse(
                 work, writer, models, hint_of(models.path, target) if detach else None, notes

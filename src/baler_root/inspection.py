@@ -58,7 +58,7 @@ def _tree(tree: TreeReader) -> dict[str, Any]:
         "pages": sum(len(stored.groups(cluster)) for cluster in range(len(stored.clusters))),
         "tables": _tables(tree.columns, stored.lists, stored.tables),
         "aliases": schema.aliases,
-        "relations": list(stored.relations),
+        "relations": [{"text": text, "saved": saved} for text, saved in stored.relations],
         "branches": [
             {
                 "path": path,

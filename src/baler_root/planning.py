@@ -39,6 +39,8 @@ class TreeJob:
     reasons: tuple[tuple[str, str], ...]
     lengths: list[int] = field(default_factory=list)
     same_as: int | None = None
+    notes: tuple[str, ...] = ()
+    """What people should know of the plan."""
     records: list[NDArray[Any]] = field(default_factory=list)
     lists: list[list[int]] = field(default_factory=list)
 
@@ -52,6 +54,11 @@ class TreeJob:
         if not self.records:
             return np.zeros((0, len(self.plan.columns)), dtype=RECORD)
         return np.stack(self.records)
+
+    def _saved(self, number: int) -> int:
+        """About how many bytes a relation saves."""
+        values = sum(int(records["length"][number]) for records in self.records)
+        return max(0, round(values * self.plan.relations[number].saved / 8))
 
     def stored(self) -> StoredTree:
         """What the manifest says of the tree."""
@@ -68,7 +75,7 @@ class TreeJob:
             bounds=self.reasons,
             lists=lists,
             tables=tables,
-            relations=tuple(_told(self.plan, number) for number in self.plan.relations),
+            relations=tuple((_told(self.plan, n), self._saved(n)) for n in self.plan.relations),
         )
 
 
@@ -84,16 +91,16 @@ def _name(schema: Tree, column: Column) -> str:
     return schema.path_of(column.branch) + (f".{column.field}" if column.field else "")
 
 
-def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict[int, Relation]:
-    """The relations that the rules declare, of those columns that this tree has."""
+def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict[int, tuple[str, Relation]]:
+    """The relations that the rules declare, of those columns that this tree has, and their texts."""
     numbers = {name: n for n, (name, table) in enumerate(zip(names, tables, strict=True)) if table >= 0}
-    out: dict[int, Relation] = {}
+    out: dict[int, tuple[str, Relation]] = {}
     for text in rules.relations:
         try:
             number, relation = parse(text, numbers.__getitem__)
         except KeyError:
             continue
-        out[number] = relation
+        out[number] = text, relation
     return out
 
 
@@ -127,9 +134,17 @@ def plan_tree(
     ]
     names = [_name(schema, column) for column in columns]
     independent = {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])}
-    found = discover(sample, each, tables, _declared(rules, names, tables), independent)
+    declared = _declared(rules, names, tables)
+    found = discover(
+        sample, each, tables, {n: relation for n, (_, relation) in declared.items()}, independent
+    )
+    notes = tuple(
+        f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"
+        for number, (text, _) in declared.items()
+        if number not in found.derived
+    )
     plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tighter)
-    return TreeJob(key, tree, plan, reasons, lengths)
+    return TreeJob(key, tree, plan, reasons, lengths, notes=notes)
 
 
 def _bound(rules: Rules, schema: Tree, column: Column) -> tuple[ErrorBound, str]:

@@ -139,7 +139,7 @@ class Derived:
     shared: bool = False
     """Whether the first source is moved so that its own error and that of this column are equal."""
     saved: float = 0.0
-    """Estimated share of the column's own size that is saved."""
+    """Estimated bits of a value that are saved."""
 
 
 def residual(values: Values, predicted: Values, drop: int) -> NDArray[np.int64]:

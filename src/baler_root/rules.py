@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from baler_root.bounds import LOSSLESS, ErrorBound
+from baler_root.declared import parse
 from baler_root.errors import ConfigError, nearest
 from baler_root.names import exact_by_name
 
@@ -126,6 +127,8 @@ class Rules:
         values = [value for tree in trees for value in values_of(tree)]
         for rule in self.unused(value[:3] for value in values):
             raise ConfigError(_no_match(rule, values))
+        for text in self.relations:
+            _check_relation(text, values)
         for pattern in self.independent:
             if not any(Rule(pattern, LOSSLESS).matches(*value[:3]) for value in values):
                 raise ConfigError(_no_match(Rule(pattern, LOSSLESS), values))
@@ -175,6 +178,26 @@ def _kind(dtype: np.dtype[Any], typename: str) -> str:
     if re.search(r"string|char\s*\*|TString", typename, re.IGNORECASE):
         return "string"
     return {"b": "boolean", "i": "integer", "u": "integer"}.get(dtype.kind, "not floating-point")
+
+
+def _check_relation(text: str, values: Sequence[Value]) -> None:
+    """Raise ConfigError for a relation that is none, or whose columns no tree has together."""
+    trees: dict[str, list[str]] = {}
+    for tree, path, *_ in values:
+        trees.setdefault(tree, []).append(path)
+    known = list(dict.fromkeys(path for paths in trees.values() for path in paths))
+    wanted: list[str] = []
+
+    def number(name: str) -> int:
+        wanted.append(name)
+        return len(wanted)
+
+    parse(text, number)
+    for name in wanted:
+        if name not in known:
+            raise ConfigError(f"relation {text!r}: there is no branch {name!r}{_hint(name, known)}")
+    if not any(set(wanted) <= set(paths) for paths in trees.values()):
+        raise ConfigError(f"relation {text!r}: no tree has all of {', '.join(map(repr, wanted))}")
 
 
 def _no_match(rule: Rule, values: Sequence[Value]) -> str:

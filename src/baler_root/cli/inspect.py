@@ -107,7 +107,7 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
     )
     yield Text(f"  tables: {tables}")
     for relation in tree["relations"]:
-        yield Text(f"  relation {relation}")
+        yield Text(f"  relation {relation['text']}: about {size_text(relation['saved'])} saved")
     for name, expression in tree["aliases"].items():
         yield Text(f"  alias {name} = {expression}")
     yield _branches(tree["branches"], total, by_size)

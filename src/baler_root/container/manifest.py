@@ -43,7 +43,7 @@ class StoredTree:
     """Name of each table; 0 is the entries."""
     same_as: int | None = None
     """Position of the tree whose pages hold this one's data too (another cycle of it)."""
-    relations: tuple[str, ...] = ()
+    relations: tuple[tuple[str, int], ...] = ()
     """Relations between columns that most pages make use of, for people."""
 
     def groups(self, cluster: int) -> tuple[int, ...]:
@@ -161,7 +161,7 @@ def _tree_to_json(tree: StoredTree) -> Json:
         "titles": [branch.title for branch in schema.branches],
     }
     if tree.relations:
-        out["relations"] = list(tree.relations)
+        out["relations"] = [list(relation) for relation in tree.relations]
     for name in _BRANCH_TEXTS:
         out[f"{name}s"] = _intern([getattr(branch, name) for branch in schema.branches])
     out["forms"]["of"] = [None if text is None else json.loads(text) for text in out["forms"]["of"]]
@@ -211,7 +211,7 @@ def _tree_from_json(document: Json) -> StoredTree:
         lists=tuple(map(_count, document["lists"])),
         tables=tuple(map(_text, document["tables"])),
         same_as=None if document["same_as"] is None else _count(document["same_as"]),
-        relations=tuple(map(_text, document.get("relations", ()))),
+        relations=tuple((_text(text), _count(saved)) for text, saved in document.get("relations", ())),
     )
     _check(tree)
     return tree

@@ -40,12 +40,12 @@ def discover(
     sample = Sample(columns, bounds, groups)
     wanted = declared or {}
     derived = {
-        number: Derived(relation, saved=1.0)
+        number: Derived(relation, saved=sample.cost(number))
         for number, relation in wanted.items()
         if isinstance(relation, Sum) and holds(relation, number, columns, bounds)
     }
     derived |= {
-        number: Derived(total, saved=1.0)
+        number: Derived(total, saved=sample.cost(number))
         for number, total in find_sums(columns, bounds, groups, {*derived}).items()
         if number not in independent and number not in wanted
     }
@@ -69,7 +69,7 @@ def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[list[t
     for number, formula in found:
         best = sample.best(number, formula, {}, may_share=True)
         if best is not None:
-            saved[number, formula] = best[0].saved * sample.cost(number)
+            saved[number, formula] = best[0].saved
     ranks: list[Callable[[tuple[int, Formula]], Any]] = [
         lambda entry: -saved[entry],
         lambda entry: (len(targets & {*entry[1].sources}), -saved[entry]),
@@ -103,7 +103,7 @@ class _Plan:
                 continue
             found, parts = chosen
             self.derived[number] = found
-            self.saved += found.saved * sample.cost(number)
+            self.saved += found.saved
             stays.update(formula.sources)
             if found.shared:
                 leads.add(lead)

@@ -31,7 +31,7 @@ MAX_MISSED = 0.01
 SCALABLE = ("rel", "abs")
 """Kinds of bounds of which one can take a part."""
 
-TIGHTER = (1.0, 0.7, 0.5, 0.35, 0.25, 0.18)
+TIGHTER = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18)
 """Parts of their bounds to which arguments may be held, so that what is computed from them keeps its own."""
 
 WORTHWHILE = 0.8
@@ -89,7 +89,7 @@ class Sample:
         if exact is not None and exact[0] <= min(WORTHWHILE * own, chosen[0] + CONSISTENT):
             chosen = exact
         bits, found, parts = chosen
-        return replace(found, saved=round(1 - bits / own, 3)), parts
+        return replace(found, saved=own - bits), parts
 
     def cost(self, number: int) -> float:
         """Bits of a value of the column by itself."""

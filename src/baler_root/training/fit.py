@@ -108,7 +108,7 @@ def _fit(
     nets = {at: net for at in finite if (net := stack.net(at, len(data.parents[at]))) is not None}
     return Trained(
         nets={columns[at]: net for at, net in nets.items()},
-        bits={columns[at]: float(final[at]) for at in nets},
+        bits={columns[at]: float(final[at]) for at in finite},
         steps=step,
         parents={columns[at]: data.parents[at] for at in nets},
         history=[entry for entry in history if math.isfinite(entry[1])],

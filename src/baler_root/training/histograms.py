@@ -141,8 +141,9 @@ class _Search:
 
     def _coarse(self, parents: Sequence[int]) -> float:
         """About how much these parents save."""
-        merged = (1, 2) if len(parents) == 1 else (2, 2, 2)
-        return self.worth(self._evaluate(parents, self._count(parents), merged))
+        counts = self._count(parents)
+        merges = [(1, 2), (4, 4)] if len(parents) == 1 else [(2, 2, 2), (4, 4, 2), (8, 8, 4)]
+        return max(self.worth(self._evaluate(parents, counts, merged)) for merged in merges)
 
     def _evaluate(self, parents: Sequence[int], counts: Counts, merged: Sequence[int]) -> Found:
         """Histograms of buckets and cells of which so many are merged."""

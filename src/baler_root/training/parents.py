@@ -20,6 +20,9 @@ SIGMAS = 3.0
 RANK_ROWS = 20_000
 """Rows from which this is found."""
 
+FEW_ROWS = 5000
+"""Rows below which neighbouring buckets are taken together for that."""
+
 MAX_ANCESTORS = 32
 """Columns that must be decoded for one, at most: parents, their parents and so on."""
 
@@ -30,7 +33,8 @@ def rank(buckets: Sequence[NDArray[np.integer]], given: int = 0) -> list[list[in
     Of the first columns, which are `given`, nothing is asked.
     """
     step = max(1, len(buckets[0]) // RANK_ROWS)
-    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) >> 1 for column in buckets]
+    few = int(len(buckets[0]) < FEW_ROWS)  # pairs of buckets would hold too few of them to tell chance
+    thin = [np.ascontiguousarray(column[::step]).astype(np.int64) >> few for column in buckets]
     out: list[list[int]] = [[] for _ in range(given)]
     for number in range(given, len(thin)):
         near = (*range(given), *range(max(given, number - NEAR_COLUMNS), number))
