@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import tempfile
 import warnings
@@ -15,36 +14,32 @@ from typing import Any
 from unittest import mock
 
 import baler_root
+from baler_root.surroundings import Around
 from benchmarks import results, sources
 
 BOUND = "rel=1e-3"
-FILES = ("agc_muons_100k", "cms_htt_DY_35k", "lhcb_upgrade_tracks_33k", "pythia_jets_365k", "gamgam")
+FILES = ("cms_htt_DY_35k", "lhcb_upgrade_tracks_33k", "pythia_jets_365k", "cms_llp_jets_train", "gamgam")
 
-NO_RELATIONS = "no relations"
-"""Not a keyword of `compress`: nobody should want that but this table."""
+ALONE = "alone"
+"""Not a keyword of `compress`: networks that see nothing of the event but their own table, for this table only."""
 
 STEPS: list[tuple[str, dict[str, Any]]] = [
-    ("no loss", {"bound": "lossless", "codec": "classic", NO_RELATIONS: True}),
-    ("quantised", {"codec": "classic", NO_RELATIONS: True}),
+    ("no loss", {"bound": "lossless", "codec": "classic", "independent": ["*"]}),
+    ("quantised", {"codec": "classic", "independent": ["*"]}),
     ("+ relations (`classic`)", {"codec": "classic"}),
-    ("+ context tables (`fast`)", {"codec": "conditional", "level": "fast"}),
-    ("+ networks (`conditional`)", {"codec": "conditional"}),
-    ("+ other objects of the event (`max`)", {"codec": "conditional", "level": "max"}),
+    ("+ histograms in context (`fast`), own table", {"codec": "conditional", "level": "fast", ALONE: True}),
+    ("+ networks, own table", {"codec": "conditional", ALONE: True}),
+    ("+ entry and item before (`default`)", {"codec": "conditional"}),
+    ("larger networks (`max`)", {"codec": "conditional", "level": "max"}),
 ]
 """(label, keywords of `compress`), each with the means of the one before it."""
-
-
-def unknown(keywords: dict[str, Any]) -> list[str]:
-    """Keywords that this version of `compress` has not."""
-    known = inspect.signature(baler_root.compress).parameters
-    return [name for name in keywords if name not in known and name != NO_RELATIONS]
 
 
 def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     """Bytes of the file and of its models, and seconds."""
     keywords = {"bound": BOUND, **keywords}
-    patched: Any = mock.patch("baler_root.planning.find_sums", return_value={})
-    with tempfile.TemporaryDirectory() as where, patched if keywords.pop(NO_RELATIONS, 0) else nullcontext():
+    patched: Any = mock.patch("baler_root.learning.find_surroundings", return_value=Around())
+    with tempfile.TemporaryDirectory() as where, patched if keywords.pop(ALONE, 0) else nullcontext():
         target = Path(where) / "out.baler"
         summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)
     models = summary.parts.get("model", 0)
@@ -59,15 +54,11 @@ def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
 def main() -> None:
     """Measure, print and store."""
     warnings.simplefilter("ignore")
-    steps = [(label, keywords) for label, keywords in STEPS if not unknown(keywords)]
-    for label, keywords in STEPS:
-        if missing := unknown(keywords):
-            print(f"{label}: skipped, compress() has no {', '.join(missing)}", file=sys.stderr)
     for path in sources.chosen(sys.argv[1:] or FILES):
         if not sys.argv[1:] and path.stem not in FILES:
             continue
         rows: list[dict[str, Any]] = []
-        for label, keywords in steps:
+        for label, keywords in STEPS:
             row = {"file": path.stem, "with": label, **size(path, keywords)}
             row["of the step before"] = round(row["size"] / rows[-1]["size"], 3) if rows else None
             rows.append(row)

@@ -6,6 +6,8 @@ from typing import Any
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("classic", {"codec": "classic"}),
-    ("conditional", {"codec": "conditional"}),
+    ("fast", {"codec": "conditional", "level": "fast"}),
+    ("default", {"codec": "conditional"}),
+    ("max", {"codec": "conditional", "level": "max"}),
 ]
 NAMES = tuple(name for name, _ in VARIANTS)
