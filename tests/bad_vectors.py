@@ -619,8 +619,8 @@ bad(
 bad(
     "model-page-kind",
     "a page that is neither with nor without a model",
-    "unknown kind 2",
-    modelled(lambda payload, name: payload.replace(b"\1" + name, b"\2" + name)),
+    "unknown kind 9",
+    modelled(lambda payload, name: payload.replace(b"\1" + name, b"\x09" + name)),
 )
 bad(
     "model-column",
@@ -826,5 +826,5 @@ bad_model("models-lengths", "2^60 weights", "a count up to",
 bad_model("models-layers", "a layer of 2^40 outputs", "a count up to",
     _retold(lambda model: model["columns"][1]["layers"][0].__setitem__(0, 1 << 40)))  # fmt: skip
 bad_model("models-parents", "a column that depends on a later one", "a count up to",
-    _retold(lambda model: model["columns"][1]["parents"].__setitem__(0, 1)))  # fmt: skip
+    _retold(lambda model: model["columns"][1]["parents"].__setitem__(0, 2)))  # fmt: skip
 bad_model("models-cut", "ends early", "truncated", lambda forger: forger.build()[:-9], TRUNCATED)

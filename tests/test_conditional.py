@@ -189,7 +189,7 @@ def changed(change: Callable[[dict[str, Any]], Any]) -> bytes:
             lambda d: d.update(format="baler-root conditional model 2"),
             "format 'baler-root conditional model 2'",
         ),
-        (lambda d: d["columns"][1].update(parents=[1]), "a count up to 0"),
+        (lambda d: d["columns"][1].update(parents=[2]), "a count up to 1"),
         (lambda d: d["columns"][1].update(parents=[0, 0]), "too short"),
         (lambda d: d["columns"][1]["layers"].pop(), "not valid"),
         (lambda d: d["columns"][1]["layers"][0].__setitem__(0, 1 << 40), "a count up to"),

@@ -14,6 +14,7 @@ from baler_root.batch import Column, columns_of, take_apart
 from baler_root.bounds import LOSSLESS, ErrorBound, measure, violations
 from baler_root.codecs.base import Codec
 from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.codecs.lists import Surroundings
 from baler_root.codecs.model import Model, ModelColumn
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.errors import ErrorBoundViolated, SourceError
@@ -53,10 +54,15 @@ class GroupModel:
     """The model's number of each of the tree's columns that it knows."""
     compare: bool = True
     """Leave columns to `classic` where that is smaller."""
+    outside: dict[int, int] = field(default_factory=dict)
+    """The model's number of columns of the entries, for a page of lists, by number in the tree."""
+    lists: int | None = None
+    """Column of the tree that has the lengths of these lists."""
 
     def column(self, number: int) -> ModelColumn | None:
         """What the model knows of a column of the tree."""
-        return self.model.columns[self.numbers[number]] if number in self.numbers else None
+        at = self.numbers.get(number, self.outside.get(number))
+        return None if at is None else self.model.columns[at]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +157,36 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     out = EncodedCluster(entries, records=np.zeros(len(columns), dtype=RECORD))
     learned = {entry.group: entry for entry in plan.models}
     payloads, sizes = [], []
+    opened: list[tuple[int, Page, Codec]] = []
     values: dict[int, Values] = {}
     entries_of: dict[int, Entry] = {}
     first = 0
     for group, count in enumerate(plan.groups):
         members = range(first, first + count)
-        codec = _codec(plan, learned.get(group), members, cells)
+        codec = _codec(plan, learned.get(group), members, cells, originals)
         payload, shares = pack_page(codec, [cells[i] for i in members])
         page = Page(memoryview(payload), [columns[i] for i in members])
-        values.update((first + position, array) for position, array in page.decode(codec).items())
         entries_of.update(zip(members, page.entries, strict=True))
         payloads.append(payload)
+        opened.append((first, page, codec))
         sizes += shares
         first += count
+    # As a reader does it: first the pages on which others lean.
+    symbols: dict[int, Values] = {}
+    for first, page, codec in sorted(opened, key=lambda entry: bool(entry[1].outside(entry[2]))):
+        outside = page.outside(codec)
+        reader = codec
+        if outside and isinstance(codec, ConditionalCodec):
+            origins = {n: n if cells[n].quantised is not None else cells[n].copy_of for n in outside}
+            reader = codec.with_outside(
+                {
+                    n: (values if columns[n].role == "counts" else symbols)[origin]
+                    for n, origin in origins.items()
+                }
+            )
+        found = page.symbols(reader)
+        symbols.update((first + position, array) for position, array in found.items())
+        values.update((first + position, array) for position, array in page.values(found).items())
     _resolve(values, entries_of, columns)
     for i, size in enumerate(sizes):
         errors = measure(originals[i], values[i], bounds[i])
@@ -283,18 +306,32 @@ def _own_cell(plan: Plan, number: int, column: Column, values: Values, bound: Er
     return Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice)
 
 
-def _codec(plan: Plan, learned: GroupModel | None, members: range, cells: Sequence[Cell]) -> Codec:
+def _codec(
+    plan: Plan,
+    learned: GroupModel | None,
+    members: range,
+    cells: Sequence[Cell],
+    originals: Sequence[Values],
+) -> Codec:
     """The codec for one page, told what its model knows of the columns that have symbols of their own."""
     if learned is None:
         return get_codec(plan.codec)
-    own = [(number, found) for number in members if (found := cells[number].quantised) is not None]
-    known = [
-        learned.numbers[number]
-        if (column := learned.column(number)) is not None and quantised.recipe.to_bytes() == column.recipe
-        else None
-        for number, quantised in own
-    ]
-    return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare)
+
+    def fits(number: int) -> bool:
+        quantised, column = cells[number].quantised, learned.column(number)
+        if quantised is None or column is None or cells[number].related is not None:
+            return False
+        return quantised.recipe.to_bytes() == column.recipe
+
+    own = [number for number in members if cells[number].quantised is not None]
+    known = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in own]
+    around = None
+    if learned.lists is not None and len(originals[learned.lists]):
+        there = {number: at for number, at in learned.outside.items() if fits(number)}
+        symbols = {number: quantised.symbols for number in there if (quantised := cells[number].quantised)}
+        symbols[learned.lists] = originals[learned.lists]
+        around = Surroundings(symbols, {at: number for number, at in there.items()}, learned.lists)
+    return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, around)
 
 
 def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:

@@ -6,45 +6,14 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from baler_root.batch import Column, Progress
-from baler_root.cluster import GroupModel, Plan, flatten, make_cells, plan_groups
-from baler_root.entropy.tables import MAX_SYMBOLS
+from baler_root.batch import Progress
+from baler_root.cluster import GroupModel, Plan, plan_groups
 from baler_root.levels import MIN_ROWS, Effort
 from baler_root.modelling import TableSample, find_model
-from baler_root.pages import Cell
-from baler_root.quantiser import Quantised
 from baler_root.rootio.read import SourceTree
-from baler_root.tables import tables_of
-
-SAMPLE_SIZE = 1 << 26
-"""Bytes of a tree, in memory, from which its models are learned."""
-
-SAMPLE_RANGES = 4
-"""Places of the tree from which they are taken."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Columns of a tree, from a few places of it."""
-
-    columns: list[Column]
-    values: list[NDArray[Any]]
-    cells: list[Cell]
-    entries: int
-    tables: list[int]
-    """Which columns share a length and a list structure, by content; -1 where that is not known."""
-
-    def quantised(self, number: int) -> Quantised:
-        """A column that has symbols of its own."""
-        quantised = self.cells[number].quantised
-        if quantised is None:
-            raise ValueError(f"column {number} repeats another")
-        return quantised
+from baler_root.sampling import Sample, take_sample
+from baler_root.surroundings import Around, find_surroundings
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +66,23 @@ def learn_from(
             groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             mine = replace(effort, seconds=clock.share())
-            found = find_model(_table(plan, sample, members, entries), mine, progress)
+            around = find_surroundings(
+                sample, members, [plan.schema.path_of(c.branch) for c in sample.columns]
+            )
+            found = find_model(_table(plan, sample, members, entries, around), mine, progress)
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
-                numbers = {members[at]: number for number, at in enumerate(found.used)}
+                given = len(around.names)
+                numbers = {members[at - given]: n for n, at in enumerate(found.used) if at >= given}
+                outside = {
+                    around.columns[at]: n
+                    for n, at in enumerate(found.used)
+                    if at < given and around.kinds[at] == "entry"
+                }
                 name = hashlib.sha256(found.data).digest()
-                models.append(GroupModel(len(groups), name, found.model, numbers))
+                models.append(
+                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=around.lists)
+                )
                 out.models.append(found.data)
                 groups.append(stop - start)
             else:
@@ -128,39 +108,16 @@ class _Clock:
         return max(0.01, self.stop - time.monotonic()) * mine / (mine + left)
 
 
-def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
-    """Symbols of all columns of some ranges of entries, as if they were one cluster.
-
-    Several trees have the same columns in the same order, and give in proportion to their entries.
-    """
-    plan = sources[0][1]
-    total = sum(source.schema.num_entries for source, _ in sources)
-    size = max(source.entry_size for source, _ in sources)
-    share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
-    parts, sampled = [], 0
-    for source, own in sources:
-        entries = source.schema.num_entries
-        wanted = min(entries, max(1, int(share * entries))) if entries else 0
-        count = 1 if wanted == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
-        starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
-        for start in starts if wanted else ():
-            stop = min(entries, start + max(1, wanted // count))
-            parts.append(flatten(own, own.columns, source.read(own.schema.stored(), start, stop)))
-        sampled += wanted
-    originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
-    columns = plan.columns
-    cells, _ = make_cells(plan, columns, originals)
-    return Sample(columns, originals, cells, sampled, tables_of(columns, originals))
-
-
-def _table(plan: Plan, sample: Sample, members: Sequence[int], entries: int) -> TableSample:
-    """Columns of one table."""
+def _table(plan: Plan, sample: Sample, members: Sequence[int], entries: int, around: Around) -> TableSample:
+    """Columns of one table, behind what lies around them."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
-        [plan.schema.path_of(sample.columns[number].branch) for number in members],
-        [one.recipe.to_bytes() for one in quantised],
-        [one.symbols for one in quantised],
+        around.names + [plan.schema.path_of(sample.columns[number].branch) for number in members],
+        around.recipes + [one.recipe.to_bytes() for one in quantised],
+        around.symbols + [one.symbols for one in quantised],
         entries / sample.entries,
+        tuple(around.kinds),
+        around.first,
     )
 
 
@@ -175,22 +132,10 @@ def _runs(sample: Sample) -> list[tuple[int, int, list[int]]]:
         current.clear()
 
     for number in range(len(sample.columns)):
-        if not _is_candidate(sample, number):
+        if not sample.is_candidate(number):
             continue
         if current and sample.tables[current[-1]] != sample.tables[number]:
             close()
         current.append(number)
     close()
     return runs
-
-
-def _is_candidate(sample: Sample, number: int) -> bool:
-    """Whether a column has symbols that can lie on an axis."""
-    cell, column = sample.cells[number], sample.columns[number]
-    if cell.quantised is None or cell.lattice is not None or column.role != "data" or column.shape:
-        return False
-    symbols = cell.quantised.symbols
-    if sample.tables[number] < 0 or symbols.dtype.kind not in "uib" or len(symbols) < MIN_ROWS:
-        return False
-    low, high = int(symbols.min()), int(symbols.max())
-    return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)

@@ -36,6 +36,8 @@ class Level:
     """Rows of a table below which its networks are narrower: their bytes weigh more than what they would add."""
     parents: int = 12
     """Columns on which one may depend."""
+    candidates: int = 24
+    """Columns with which its network begins; those that help least are dropped in training."""
     epochs: int = 100
     """How often a row of the sample is seen at most: small tables are learned sooner."""
 
@@ -50,6 +52,7 @@ LEVELS = {
             Training(width=64, components=8, steps=6000),
             ((20_000, 16), (60_000, 32)),
             parents=20,
+            candidates=32,
             epochs=300,
         ),
     )

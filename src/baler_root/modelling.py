@@ -15,9 +15,9 @@ from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.levels import Effort
-from baler_root.training.axes import fit_axis
+from baler_root.training.axes import fit_axis, preceded
 from baler_root.training.histograms import HELD, Bucketed, fit_histograms
-from baler_root.training.parents import Ancestors, rank
+from baler_root.training.parents import RANK_ROWS, Ancestors, rank, tells
 from baler_root.training.training import Trained
 
 MARGIN = 1.25
@@ -28,6 +28,9 @@ WEIGHT_COST = 0.9
 
 DIVERGED = 1.05
 """Networks that need so many times the bytes of `classic` are no good."""
+
+MIN_BEFORE = 0.1
+"""Bits that the item before must tell: decoding one after another takes longer."""
 
 INDIFFERENT = 0.01
 """Share of a column for which histograms are rather taken than a network: they are decoded several times faster."""
@@ -57,6 +60,11 @@ class TableSample:
     symbols: list[NDArray[Any]]
     weight: float
     """Rows of the file for which a row of the sample stands."""
+    given: tuple[str, ...] = ()
+    """Kinds of the first columns, which lie around the table (`surroundings`) and only tell of the others."""
+
+    first: NDArray[np.bool_] | None = None
+    """In lists: the items that have none before them, of which a column may depend on its own value."""
 
     @property
     def rows(self) -> int:
@@ -82,14 +90,16 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
     for symbols in sample.symbols:
         axis = fit_axis(symbols, sample.weight)
         columns.append(Bucketed.of(axis, axis.places(symbols)))
-    plain = [_classic_bits(symbols) for symbols in sample.symbols]
-    ranked = rank([column.buckets for column in columns])
+    given = len(sample.given)
+    before = {} if sample.first is None else _before(columns, given, sample.first)
+    plain = [0.0] * given + [_classic_bits(symbols) for symbols in sample.symbols[given:]]
+    ranked = rank([column.buckets for column in columns], given)
     about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, plain, ranked, effort.seed)
     networks: list[Choice | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
     if effort.level.training is not None:
-        networks, trained = _networks(sample, columns, plain, ranked, histograms, effort, progress)
+        networks, trained = _networks(sample, columns, plain, ranked, before, histograms, effort, progress)
         about |= {"steps": trained.steps, "history": trained.history[:: max(1, len(trained.history) // 5)]}
         notes = _notes(trained, plain)
     chosen = _choose(histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in plain])
@@ -102,12 +112,28 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
         told_by = chosen[number].conditional if number in chosen else None
         if told_by is not None:
             told_by = replace(told_by, parents=tuple(number_of[parent] for parent in told_by.parents))
-        parts.append(ModelColumn(sample.names[number], sample.recipes[number], columns[number].axis, told_by))
+        kind = sample.given[number] if number < given else "value"
+        axis, recipe = columns[number].axis, sample.recipes[number]
+        parts.append(ModelColumn(sample.names[number], recipe, axis, told_by, kind))
     data = Model(tuple(parts), about).to_bytes()
     if sum(one.saved for one in chosen.values()) < MARGIN * len(data):
         return Modelled(None, notes=notes)
     # What a reader gets, so that pages are checked against that.
     return Modelled(Model.from_bytes(data), tuple(needed), data, notes)
+
+
+def _before(columns: Sequence[Bucketed], given: int, first: NDArray[np.bool_]) -> dict[int, Bucketed]:
+    """Columns of the item before, for those columns of which it tells something."""
+    thin = slice(None, None, max(1, len(first) // RANK_ROWS))
+    out = {}
+    for number, column in list(enumerate(columns))[given:]:
+        places = np.concatenate([[0], column.places[:-1] + 1])
+        places[first] = 0
+        shifted = Bucketed.of(preceded(column.axis), places)
+        buckets = [one.buckets[thin].astype(np.int64) >> 1 for one in (column, shifted)]
+        if tells(*buckets) > MIN_BEFORE:
+            out[number] = shifted
+    return out
 
 
 def _histograms(
@@ -122,6 +148,9 @@ def _histograms(
     ancestors = Ancestors()
     out: list[Choice | None] = []
     for number, column in enumerate(columns):
+        if number < len(sample.given):
+            out.append(None)
+            continue
         found = fit_histograms(columns, number, ranked[number], ancestors, held, sample.weight)
         choice = None
         if found is not None:
@@ -140,6 +169,7 @@ def _networks(
     columns: Sequence[Bucketed],
     plain: Sequence[float],
     ranked: Sequence[Sequence[int]],
+    before: dict[int, Bucketed],
     histograms: Sequence[Choice | None],
     effort: Effort,
     progress: Progress | None,
@@ -151,29 +181,41 @@ def _networks(
     rows, values = sample.rows, sample.rows * sample.weight
     steps = min(level.training.steps, max(1, level.epochs * rows // level.training.batch))
     width = next((width for limit, width in level.widths if values < limit), level.training.width)
-    training = replace(level.training, width=width, steps=steps, seed=effort.seed, seconds=effort.seconds)
+    training = replace(
+        level.training,
+        width=width,
+        steps=steps,
+        parents=level.parents,
+        seed=effort.seed,
+        seconds=effort.seconds,
+    )
     ancestors = Ancestors()
     parents = {}
     for number, some in enumerate(ranked):
-        chosen = ancestors.choose(number, some, level.parents)
+        chosen = ancestors.choose(number, some, level.candidates)
         # A network without inputs knows what the axis knows; one larger than all that is left saves nothing.
         light = histograms[number]
         left = plain[number] * values / 8 - (light.saved if light else 0.0)
-        if chosen and left > WEIGHT_COST * training.weights(len(chosen)):
+        if number in before:
+            chosen = [*chosen, len(columns) + list(before).index(number)]
+        if chosen and left > WEIGHT_COST * training.weights(min(len(chosen), level.parents)):
             parents[number] = chosen
     if not parents:
         return [None] * len(columns), Trained({}, {}, 0)
     from baler_root.training.fit import fit
 
     order = np.random.default_rng(effort.seed).permutation(rows)
-    axes, places = [column.axis for column in columns], [column.places[order] for column in columns]
+    everything = [*columns, *before.values()]
+    axes, places = [column.axis for column in everything], [column.places[order] for column in everything]
     trained = fit(axes, places, parents, training, progress)
     out: list[Choice | None] = [None] * len(columns)
     for number, net in trained.nets.items():
         saved = (plain[number] - trained.bits[number]) * values / 8
         size = WEIGHT_COST * sum(layer.weight.size for layer in net.layers)
         if saved > size:
-            out[number] = Choice(Conditional(tuple(parents[number]), net), saved, size)
+            # Behind all columns stand those of the item before: in a model the column itself.
+            told_by = tuple(min(parent, number) for parent in trained.parents[number])
+            out[number] = Choice(Conditional(told_by, net), saved, size)
     return out, trained
 
 

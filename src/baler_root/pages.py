@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Column
-from baler_root.codecs.base import Codec, SymbolSpec
+from baler_root.codecs.base import Codec, ModelCodec, SymbolSpec
 from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
 from baler_root.errors import CorruptFileError
 from baler_root.lattice import Lattice
@@ -204,22 +204,40 @@ class Page:
 
         Of a related column these are what its relation misses; see `Entry.from_sources`.
         """
+        return self.values(self.symbols(codec, wanted))
+
+    def symbols(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, NDArray[Any]]:
+        """The symbols of the wanted columns (default: all that have some), by position in the page."""
+        own, specs, chosen = self._coded(wanted)
+        return {own[number]: found for number, found in codec.decode(self._symbols, specs, chosen).items()}
+
+    def outside(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
+        """The columns of the tree, outside the page, whose symbols the codec needs for the wanted ones."""
+        if not isinstance(codec, ModelCodec):
+            return ()
+        _, specs, chosen = self._coded(wanted)
+        return codec.outside(self._symbols, specs, chosen)
+
+    def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
+        """Positions of the columns that have symbols, what is known of these, and which of them are wanted."""
         own = [position for position, entry in enumerate(self.entries) if entry.spec is not None]
-        chosen = None if wanted is None else [own.index(position) for position in wanted]
         specs = [entry.spec for entry in self.entries if entry.spec is not None]
-        symbols = codec.decode(self._symbols, specs, chosen)
+        return own, specs, None if wanted is None else [own.index(position) for position in wanted]
+
+    def values(self, symbols: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
+        """The values of columns, from their symbols; see `decode`."""
         out = {}
-        for number, values in symbols.items():
-            entry = self.entries[own[number]]
+        for position, coded in symbols.items():
+            entry = self.entries[position]
             if entry.recipe is None or entry.positions is None or entry.outliers is None:
                 raise CorruptFileError("a column has neither a recipe nor a source")
-            decoded = dequantise(values, entry.recipe, entry.positions, entry.outliers)
+            decoded = dequantise(coded, entry.recipe, entry.positions, entry.outliers)
             if decoded.dtype == np.bool_ and decoded.view(np.uint8).max(initial=0) > 1:
                 raise CorruptFileError("a boolean that is neither 0 nor 1")
-            dtype = decoded.dtype if entry.related is not None else self._dtypes[own[number]]
+            dtype = decoded.dtype if entry.related is not None else self._dtypes[position]
             if entry.lattice is not None:
                 decoded = entry.lattice.values(decoded, dtype)
-            out[own[number]] = decoded.astype(dtype, copy=False)
+            out[position] = decoded.astype(dtype, copy=False)
         return out
 
 

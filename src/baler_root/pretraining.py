@@ -18,13 +18,14 @@ from baler_root.config import Rules, build_rules
 from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
-from baler_root.learning import learn_from, take_sample
+from baler_root.learning import learn_from
 from baler_root.levels import MIN_ROWS, Effort, get_level
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.planning import plan_tree
 from baler_root.provenance import provenance_of_models
 from baler_root.reuse import bounds_of
 from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError
+from baler_root.sampling import take_sample
 
 Key = tuple[str, str, str]
 """Branch path, field and role of a column."""
@@ -67,6 +68,7 @@ def train(
     bound: str | None = None,
     branch_bounds: Sequence[str] = (),
     preset: str | None = None,
+    independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
     level: str = "default",
     train_seconds: float | None = None,
@@ -89,7 +91,7 @@ def train(
     if not paths:
         raise ConfigError("no files to learn from")
     if rules is None:
-        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset)
+        rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
     check_output(Path(target), overwrite)
     if any(Path(path).exists() and Path(path).resolve() == Path(target).resolve() for path in paths):
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
@@ -229,20 +231,26 @@ def _difference(wanted: dict[tuple[Key, str], str], found: dict[tuple[Key, str],
 
 
 def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
-    """The columns of a model in its order, as other files may have them too."""
+    """The columns of a model in its order, as other files may have them too; for what lists are like their lengths."""
     bounds, columns = bounds_of(plan), plan.columns
-    numbers = sorted(entry.numbers, key=lambda number: entry.numbers[number])
-    return [
-        KnownColumn(
-            plan.schema.path_of(columns[number].branch),
-            columns[number].field,
-            columns[number].role,
-            str(columns[number].dtype),
-            str(bounds[number]),
-            str(plan.tighter.get(number, bounds[number])),
+    number_of = {at: number for number, at in (entry.numbers | entry.outside).items()}
+    out = []
+    for at in range(len(entry.model.columns)):
+        number = number_of.get(at, entry.lists)
+        if number is None:
+            raise ValueError(f"column {at} of a model is none of the tree's")
+        column, bound = columns[number], bounds[number]
+        out.append(
+            KnownColumn(
+                plan.schema.path_of(column.branch),
+                column.field,
+                column.role,
+                str(column.dtype),
+                str(bound),
+                str(plan.tighter.get(number, bound)),
+            )
         )
-        for number in numbers
-    ]
+    return out
 
 
 def _told(stored: StoredModel) -> TrainedModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from baler_root.bounds import LOSSLESS, ErrorBound
 from baler_root.cluster import GroupModel, Plan, encode_cluster, flatten, plan_groups
-from baler_root.codecs.model import Model
+from baler_root.codecs.learned_page import LISTS
 from baler_root.container.references import Detached, KnownColumn
 from baler_root.errors import ConfigError
 from baler_root.model_file import ModelFile, StoredModel
-from baler_root.tables import tables_of
+from baler_root.tables import lengths_of, tables_of
 
 if TYPE_CHECKING:
     from baler_root.planning import TreeJob
@@ -53,6 +53,10 @@ class Match:
     """The model's number of each column of the tree."""
     problems: list[str]
     """What does not fit."""
+    outside: dict[int, int] = field(default_factory=dict)
+    """The same of the columns of the entries that it uses for a list."""
+    lists: int | None = None
+    """Column with the lengths of the list."""
     other_bound: int = 0
     """Columns that are asked for with another bound than in training."""
 
@@ -82,7 +86,7 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
             continue
         matches = [_match(job, stored) for stored in known]
         problems += [f"{path}: {problem}" for match in matches for problem in match.problems]
-        fitting = [match for match in matches if _streams(match.stored.model, match.numbers)]
+        fitting = [match for match in matches if _streams(match)]
         found += sum(len(match.numbers) for match in fitting)
         other_bound += sum(match.other_bound for match in matches)
         if fitting and job.lengths:
@@ -130,10 +134,18 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             too_loose.append(known)
         else:
             found[number] = at
-    rows = [tables[number] for number in found]
+    kinds = [column.kind for column in stored.model.columns]
+    outside = {number: at for number, at in found.items() if kinds[at] == "entry"}
+    own = {number: at for number, at in found.items() if kinds[at] == "value"}
+    rows = [tables[number] for number in own]
     usual = max(dict.fromkeys(rows), key=rows.count, default=-1)
-    odd = [number for number in found if tables[number] != usual or usual < 0]
-    stray = [stored.trained.columns[found.pop(number)] for number in odd]
+    odd = [number for number in own if tables[number] != usual or usual < 0]
+    odd += [number for number in outside if tables[number] != 0]
+    stray = [stored.trained.columns[found[number]] for number in odd]
+    for number in odd:
+        own.pop(number, None)
+        outside.pop(number, None)
+    lists = lengths_of(columns, tables, usual)
     problems = [
         f"{what}: {_named(names)}"
         for names, what in (
@@ -149,14 +161,17 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             f"learned at {trained}, while {asked} is asked for: {_named(names)}; "
             f"ask for {trained} here, or train again at {asked}"
         )
+    match = Match(stored, own, problems, outside, lists, sum(map(len, other_bound.values())))
+    coded = _streams(match)
+    told = stored.model.columns
     lost = [
         stored.trained.columns[at]
-        for number, at in sorted(found.items())
-        if (net := stored.model.columns[at].conditional) and not set(net.parents) <= set(found.values())
+        for _, at in sorted(own.items())
+        if told[at].conditional is not None and at not in coded
     ]
     if lost and problems:
         problems[-1] += f"; without these nothing is known of {_named(lost)}"
-    return Match(stored, found, problems, sum(map(len, other_bound.values())))
+    return match
 
 
 def _as_tight(held: ErrorBound, needed: ErrorBound) -> bool:
@@ -170,13 +185,18 @@ def _named(columns: Sequence[KnownColumn]) -> str:
     return names if len(columns) <= NAMES else f"{names} and {len(columns) - NAMES} more columns"
 
 
-def _streams(model: Model, numbers: Mapping[int, int]) -> list[int]:
-    """The columns, by number in the model, whose network has all that it asks for."""
-    there = set(numbers.values())
+def _streams(match: Match) -> list[int]:
+    """The columns, by number in the model, whose network or histograms have all that they ask for."""
+    columns = match.stored.model.columns
+    there = {*match.numbers.values(), *match.outside.values()}
+    if match.lists is not None:
+        there.update(at for at, column in enumerate(columns) if column.kind in LISTS)
     return sorted(
         at
-        for at in there
-        if (net := model.columns[at].conditional) is not None and there.issuperset(net.parents)
+        for at in match.numbers.values()
+        if (told := columns[at].conditional) is not None
+        and there.issuperset(told.parents)
+        and (at not in told.parents or match.lists is not None)
     )
 
 
@@ -233,7 +253,7 @@ def _try_out(
 
 def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
     """The columns that save bytes, and those that their networks ask for; none if no network is left."""
-    columns, streams = match.stored.model.columns, set(_streams(match.stored.model, match.numbers))
+    columns, streams = match.stored.model.columns, set(_streams(match))
     needed: set[int] = set()
     paying = False
     for number, at in sorted(match.numbers.items(), key=lambda item: -item[1]):
@@ -256,7 +276,14 @@ def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[An
         if first < start:
             groups += plan_groups(values[first:start], entries, cluster)
         models.append(
-            GroupModel(len(groups), match.stored.trained.digest, match.stored.model, dict(match.numbers))
+            GroupModel(
+                len(groups),
+                match.stored.trained.digest,
+                match.stored.model,
+                dict(match.numbers),
+                outside=match.outside,
+                lists=match.lists,
+            )
         )
         groups.append(stop - start)
         first = stop

@@ -45,6 +45,15 @@ def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list
     return [opened.get(column.table, -1) for column in columns]
 
 
+def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> int | None:
+    """The number of a column with the lengths of the lists that are a table; None for the entries themselves."""
+    opened = {c.opens: n for n, c in enumerate(columns) if c.role == "counts" and c.table == 0}
+    for column, found in zip(columns, tables, strict=True):
+        if table > 0 and found == table and column.table in opened:
+            return opened[column.table]
+    return None
+
+
 def _common_name(names: Sequence[str]) -> str:
     """What the names of a collection's branches begin with (`Muon` of `Muon_pt` and `Muon_eta`)."""
     if len(set(names)) == 1:

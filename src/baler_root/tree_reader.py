@@ -20,6 +20,7 @@ from baler_root.batch import (
     put_together,
     rows_between,
 )
+from baler_root.codecs.base import ModelCodec
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId
@@ -146,13 +147,7 @@ class TreeReader:
                     page, position = self.page_of(cluster, number)
                     wanted.setdefault(page, set()).add(position)
 
-        def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
-            page, positions = item
-            opened, codec = pages[page]
-            with _named(self.container, page):
-                return page, opened.decode(self._file.codec(codec), sorted(positions))
-
-        decoded = dict(self._file.map(decode, wanted.items()))
+        decoded = self._decode(pages, wanted)
         counts: dict[tuple[PageId, int], Values] = {}
         out: list[dict[int, Values]] = []
         for cluster in clusters:
@@ -173,6 +168,79 @@ class TreeReader:
                     values[column] = arrays[0].astype(dtype, copy=False)
             out.append(values)
         return out
+
+    def _decode(
+        self, pages: dict[PageId, tuple[Page, str]], wanted: Mapping[PageId, set[int]]
+    ) -> dict[PageId, dict[int, Values]]:
+        """What the pages hold of the columns at the wanted positions.
+
+        Pages of lists may need columns of the entries, in other pages, which need nothing more themselves.
+        """
+        outside: dict[PageId, tuple[int, ...]] = {}
+        for page, positions in wanted.items():
+            with _named(self.container, page):
+                codec = self._file.codec(pages[page][1])
+                outside[page] = pages[page][0].outside(codec, sorted(positions))
+        first = {page: set(wanted[page]) for page, needs in outside.items() if not needs}
+        places = {
+            (page.cluster, number): self._origin(pages, page, number)
+            for page, needs in outside.items()
+            for number in needs
+        }
+        for origin, position in places.values():
+            first.setdefault(origin, set()).add(position)
+
+        symbols: dict[PageId, dict[int, Values]] = {}
+
+        def outer(page: PageId, number: int) -> Values:
+            origin, place = places[page.cluster, number]
+            found = {place: symbols[origin][place]}
+            # Lengths are asked for as they are; symbols mean nothing where a value is an outlier.
+            return (pages[origin][0].values(found) if self.columns[number].role == "counts" else found)[place]
+
+        def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
+            page, positions = item
+            opened, name = pages[page]
+            with _named(self.container, page):
+                codec, needs = self._file.codec(name), outside.get(page, ())
+                if needs and isinstance(codec, ModelCodec):
+                    codec = codec.with_outside({number: outer(page, number) for number in needs})
+                return page, opened.symbols(codec, sorted(positions))
+
+        symbols.update(self._file.map(decode, first.items()))
+        rest = {page: positions for page, positions in wanted.items() if outside[page]}
+        symbols.update(self._file.map(decode, rest.items()))
+
+        def values(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
+            page, positions = item
+            with _named(self.container, page):
+                return page, pages[page][0].values({p: symbols[page][p] for p in positions})
+
+        return dict(self._file.map(values, wanted.items()))
+
+    def _origin(
+        self, pages: dict[PageId, tuple[Page, str]], needy: PageId, number: int
+    ) -> tuple[PageId, int]:
+        """Where the symbols are of a column of the entries (or of lists' lengths) that a page of lists needs."""
+        for _ in range(2):
+            if number >= len(self.columns) or self.columns[number].table != 0 or self.columns[number].shape:
+                break
+            page, position = self.page_of(needy.cluster, number)
+            if page not in pages:
+                pages.update(self.open_pages([page]))
+            opened, name = pages[page]
+            entry = opened.entries[position]
+            if entry.copy_of is not None:
+                number = entry.copy_of
+                continue
+            exact = entry.related is None and entry.spec is not None
+            with _named(self.container, page):
+                if page != needy and exact and not opened.outside(self._file.codec(name), [position]):
+                    return page, position
+            break
+        raise CorruptFileError(
+            f"{self.container.describe(needy)}: needs column {number}, which is none of the entries with symbols of its own"
+        )
 
     def _check_sources(
         self, pages: Mapping[PageId, tuple[Page, str]], cluster: int, column: int, sources: Sequence[int]

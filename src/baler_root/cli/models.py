@@ -31,11 +31,12 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     if "architecture" not in model:
         return
     parameters = sum(network["weights"] + network["biases"] for network in model["architecture"])
-    yield Text(
-        f"  {size_text(model['size'])} for {count_text(model['columns'], 'column')}: "
-        f"{count_text(model['networks'], 'network')} of {count_text(parameters, 'parameter')} "
-        f"({model['weights']} weights of 8 bits), histograms of {count_text(model['histograms'], 'column')}"
-    )
+    learned = [f"{count_text(model['networks'], 'network')} of {count_text(parameters, 'parameter')}"]
+    learned = learned * bool(model["networks"]) + [
+        f"histograms of {count_text(model['histograms'], 'column')}"
+    ] * bool(model["histograms"])
+    columns = count_text(model["columns"], "column")
+    yield Text(f"  {size_text(model['size'])} for {columns}: {' and '.join(learned)}")
     told = [
         say(model[name]) for name, say in _TRAINING.items() if isinstance(model.get(name), int | float | str)
     ]

@@ -45,6 +45,13 @@ def train(
             metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
         ),
     ] = None,
+    independent: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
+        ),
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
@@ -97,7 +104,9 @@ def train(
     from baler_root.pretraining import train as run
 
     with user_errors():
-        rules = build_rules(bound=bound, branch=branch or (), config=config, preset=preset)
+        rules = build_rules(
+            bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
+        )
         files = [source for text in sources for source in expand(text)]
         with progress_bar("learning", quiet) as progress:
             summary = run(

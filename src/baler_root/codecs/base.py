@@ -58,3 +58,17 @@ class ModelCodec(Codec, Protocol):
 
         A model is read when it is first needed; FormatError is raised then if it is not valid or not there.
         """
+
+    def outside(
+        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """The columns of the tree, outside the page, whose symbols `decode` needs for those that are `wanted`.
+
+        Raises FormatError as `decode` does.
+        """
+
+    def with_outside(self, symbols: Mapping[int, NDArray[Any]]) -> Self:
+        """The same codec with the symbols of those columns, by their number in the tree.
+
+        Of columns that are the lengths of lists it gets the values: symbols mean nothing where a value is an outlier.
+        """

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.codecs.axis import CODE_LIMIT
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.learned_page import LISTS, NAME_SIZE, LearnedPage, Needed
+from baler_root.codecs.lists import Lists, Surroundings
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.errors import CorruptFileError
 from baler_root.varint import Cursor, pack_varint
@@ -22,9 +26,6 @@ from baler_root.varint import Cursor, pack_varint
 Symbols = NDArray[Any]
 Codes = dict[int, NDArray[np.int16]]
 """What networks see of the columns decoded so far, by their number in the model."""
-
-NAME_SIZE = 8
-"""Bytes of a model's SHA-256 by which a page names it."""
 
 STREAM_HEAD = 3
 """Bytes that say where a stream is."""
@@ -44,24 +45,41 @@ class ConditionalCodec:
         model: bytes = b"",
         known: Sequence[int | None] = (),
         compare: bool = False,
+        around: Surroundings | None = None,
     ) -> None:
         """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
 
         With `compare` columns that `classic` codes smaller are left to it.
         """
-        self.models, self.model, self.known = models or {}, model, tuple(known)
-        self.compare = compare
+        self.models = {} if models is None else models
+        self.model, self.known = model, tuple(known)
+        self.compare, self.around = compare, around or Surroundings({})
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
         return ConditionalCodec(_Opening(models))
+
+    def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
+        """See `ModelCodec.with_outside`."""
+        return ConditionalCodec(self.models, around=Surroundings(symbols))
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
         known = self.known or (None,) * len(columns)
         position = {number: at for at, number in enumerate(known) if number is not None}
         table = self.models[self.model].columns if position else ()
-        streams = _streams(table, {number: columns[at] for number, at in position.items()})
+        around = self.around
+        given: Codes = {}
+        lists = None
+        if around.lists is not None:
+            lengths = around.symbols[around.lists]
+            lists = Lists(lengths, int(lengths.sum(dtype=np.int64)))
+            given = {
+                n: lists.codes(column, around.symbols.get(around.columns.get(n, -1)))
+                for n, column in enumerate(table)
+                if column.kind in LISTS or n in around.columns
+            }
+        streams = _streams(table, {n: columns[at] for n, at in position.items()}, given, lists)
         streams = {position[number]: stream for number, stream in streams.items()}
         if self.compare and streams:
             whole, plain = Classic().encode(columns, specs)
@@ -72,7 +90,11 @@ class ConditionalCodec:
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
             return b"\0" + rest, _adding_up(shares, 1 + len(rest))
-        head = bytearray(b"\1" + self.model[:NAME_SIZE])
+        head = bytearray((b"\1" if around.lists is None else b"\2") + self.model[:NAME_SIZE])
+        if around.lists is not None:
+            head += pack_varint(around.lists) + pack_varint(len(around.columns))
+            for n in sorted(around.columns):
+                head += pack_varint(n) + pack_varint(around.columns[n])
         for at, number in enumerate(known):
             head += pack_varint(0 if number is None else 2 * number + 1 + (at in streams))
             if at in streams:
@@ -83,59 +105,70 @@ class ConditionalCodec:
         payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
         return payload, _adding_up([sizes[at] for at in range(len(columns))], len(payload))
 
+    def outside(
+        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """See `ModelCodec.outside`."""
+        if payload[:1].tobytes() != b"\2":
+            return ()
+        page = LearnedPage(payload, specs, self._table)
+        return page.needed(range(len(specs)) if wanted is None else wanted).outside(page)
+
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
         """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
-        cursor = Cursor(payload)
-        kind = cursor.byte()
-        if kind == 0:
-            return Classic().decode(cursor.rest(), specs, wanted)
-        if kind != 1:
-            raise CorruptFileError(f"a page of the unknown kind {kind}")
-        name = bytes(cursor.take(NAME_SIZE))
-        known: dict[int, int] = {}
-        sizes: dict[int, int] = {}
-        for at in range(len(specs)):
-            code = cursor.varint()
-            if code:
-                column = (code - 1) // 2
-                if column in known:
-                    raise CorruptFileError(f"two columns are column {column} of the model")
-                known[column] = at
-                if not code & 1:
-                    sizes[at] = cursor.varint()
-        rest = cursor.take(cursor.varint())
-        streams = {at: cursor.take(sizes[at]) for at in sorted(sizes)}
-        cursor.finish("the last stream")
-        # Without a stream no model is asked for: it may be in a file that is not there.
-        asked = streams if wanted is None else streams.keys() & set(wanted)
-        table = self._table(name) if asked else ()
-        if asked and max(known) >= len(table):
-            raise CorruptFileError(f"column {max(known)} of a model of {len(table)}")
-        needed = _needed(table, known, streams, range(len(specs)) if wanted is None else wanted)
-        others = [at for at in range(len(specs)) if at not in streams]
-        chosen = [place for place, at in enumerate(others) if at in needed]
-        plain = Classic().decode(rest, [specs[at] for at in others], chosen)
+        if payload[:1].tobytes() == b"\0":
+            return Classic().decode(payload[1:], specs, wanted)
+        page = LearnedPage(payload, specs, self._table)
+        needed = page.needed(range(len(specs)) if wanted is None else wanted)
+        others = [at for at in range(len(specs)) if at not in page.streams]
+        chosen = [place for place, at in enumerate(others) if at in needed.positions]
+        plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
         out = {others[place]: symbols for place, symbols in plain.items()}
-        codes: Codes = {}
-        for column in sorted(known) if asked else ():
-            at = known[column]
-            if at not in needed:
+        if needed.positions.isdisjoint(page.streams):
+            return out
+        lists = self._lists(page, needed, specs)
+        symbols = self.around.symbols
+        codes = {
+            n: lists.codes(page.table[n], symbols.get(page.outside.get(n, -1)))
+            for n in needed.around
+            if lists is not None
+        }
+        for column in sorted(page.known):
+            at = page.known[column]
+            if at not in needed.positions:
                 continue
-            entry, spec = table[column], specs[at]
-            if at in streams:
-                conditional = entry.conditional
-                if conditional is None or any(
-                    specs[known[p]].length != spec.length for p in conditional.parents
-                ):
+            entry, spec = page.table[column], specs[at]
+            if at in page.streams:
+                parents = () if entry.conditional is None else entry.conditional.parents
+                lengths = {len(codes[p]) for p in parents if p != column} | {spec.length}
+                if column in parents and lists is not None:
+                    lengths.add(lists.rows)
+                if entry.conditional is None or len(lengths) > 1:
                     raise CorruptFileError(f"column {column} of the model cannot be decoded here")
-                places = _decode(entry, codes, spec.length, streams[at])
+                if column in parents and lists is not None:
+                    places = _decode_chained(entry, column, codes, lists, page.streams[at])
+                else:
+                    places = _decode(entry, codes, spec.length, page.streams[at])
                 out[at] = _symbols(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
                 codes[column] = entry.axis.codes[entry.axis.places(out[at])]
         return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
+
+    def _lists(self, page: LearnedPage, needed: Needed, specs: Sequence[SymbolSpec]) -> Lists | None:
+        """The lists whose items are the page's rows, if that matters."""
+        outside = needed.outside(page)
+        if not outside:
+            return None
+        missing = [column for column in outside if column not in self.around.symbols]
+        if missing:
+            raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
+        rows = {specs[at].length for at in needed.positions if at in page.streams}
+        if len(rows) != 1:
+            raise CorruptFileError("columns of different lengths in lists of one structure")
+        return Lists(self.around.symbols[page.lists], rows.pop())
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
@@ -173,18 +206,27 @@ def _adding_up(shares: Sequence[float], size: int) -> list[float]:
     return [share * size / known if known else size / len(shares) for share in shares]
 
 
-def _streams(table: Sequence[ModelColumn], columns: dict[int, Symbols]) -> dict[int, bytes]:
+def _streams(
+    table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: Lists | None
+) -> dict[int, bytes]:
     """The streams of those columns that have a network, and whose symbols and parents are on their axes."""
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
-    codes = {number: table[number].axis.codes[at] for number, at in places.items()}
+    codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
     out = {}
     for number, symbols in columns.items():
         column = table[number]
         parents = () if column.conditional is None else column.conditional.parents
         if column.conditional is None or any(len(codes.get(p, ())) != len(symbols) for p in parents):
             continue
-        if np.array_equal(places[number] + column.axis.low, symbols):
+        if not np.array_equal(places[number] + column.axis.low, symbols):
+            continue
+        if number not in parents:
             out[number] = _encode(column, codes, places[number])
+        elif lists is not None and lists.rows == len(symbols):
+            # Each item needs the one before it: first items of all lists come first, then the second ones, and so on.
+            ordered = {p: codes[p][lists.order] for p in parents if p != number}
+            ordered[number] = lists.before(codes[number])[lists.order]
+            out[number] = _encode(column, ordered, places[number][lists.order])
     return out
 
 
@@ -217,45 +259,52 @@ def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) 
             out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.shares)
         else:
             outputs = _outputs(column.conditional, codes, block)
-            out[block] = coder.decode(words, block.stop - start, column.axis.edges, outputs)
+            out[block] = coder.decode(words, column.axis.edges, outputs)
     cursor.finish("the last block")
     return out
 
 
-def _outputs(conditional: Conditional | None, codes: Codes, block: slice) -> NDArray[np.int32]:
+def _decode_chained(
+    column: ModelColumn, number: int, codes: Codes, lists: Lists, stream: memoryview
+) -> NDArray[np.int64]:
+    """The same for a column whose items each need the one before: one step after another, all lists at once."""
+    from baler_root.entropy import coder
+
+    cursor = Cursor(stream)
+    out = np.empty(lists.rows, dtype=np.int64)
+    own = np.full(lists.rows + 1, -CODE_LIMIT, np.int16)
+    bounds = np.union1d(lists.bounds, np.arange(0, lists.rows, ROWS))
+    decoder = None
+    for start, stop in pairwise(bounds.tolist()):
+        if start % ROWS == 0:
+            if decoder is not None:
+                decoder.finish()
+            decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
+        items = lists.order[start:stop]
+        few = (
+            {p: codes[p][items] for p in column.conditional.parents if p != number}
+            if column.conditional
+            else {}
+        )
+        # The last place of `own` is never written: what comes before the first items.
+        few[number] = own[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
+        if decoder is not None:
+            out[items] = decoder.take(_outputs(column.conditional, few, slice(0, stop - start)))
+            own[items] = column.axis.codes[out[items]]
+    if decoder is not None:
+        decoder.finish()
+    cursor.finish("the last block")
+    return out
+
+
+def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: slice) -> NDArray[np.int32]:
     """What the network of a column says of each row of a block."""
-    if conditional is None:
-        raise ValueError("a column without a network")
+    if not isinstance(conditional, Conditional):
+        raise TypeError("a column without a network")
     inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
     for place, parent in enumerate(conditional.parents):
         inputs[:, place] = codes[parent][block]
     return conditional.net(inputs)
-
-
-def _needed(
-    table: Sequence[Any], known: dict[int, int], streams: dict[int, Any], wanted: Sequence[int]
-) -> set[int]:
-    """Positions of the columns that must be decoded for the wanted ones; raises CorruptFileError."""
-    numbers = {at: number for number, at in known.items()}
-    needed, todo = set(), list(wanted)
-    while todo:
-        at = todo.pop()
-        if at in needed:
-            continue
-        needed.add(at)
-        if at in streams:
-            conditional = table[numbers[at]].conditional
-            if conditional is None:
-                raise CorruptFileError(
-                    f"column {numbers[at]} of the model has neither network nor histograms"
-                )
-            for parent in conditional.parents:
-                if parent not in known:
-                    raise CorruptFileError(
-                        f"column {parent} of the model, on which another depends, is not in the page"
-                    )
-                todo.append(known[parent])
-    return needed
 
 
 def _symbols(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ Ints = NDArray[np.integer]
 
 EXACT_SINGLE, EXACT_DOUBLE = 1 << 24, 1 << 53
 """Integers up to here are exact in float32 and float64."""
+
+ROWS = 1 << 13
+"""Rows that go through the layers at once."""
 
 MAX_WIDTH = 4096
 """Inputs or outputs of a layer."""
@@ -65,11 +69,18 @@ class FixedPointNet:
 
     def __call__(self, codes: Ints) -> NDArray[np.int32]:
         """The codes of the last layer, (rows, outputs); codes beyond the input's bounds saturate."""
-        values = np.clip(codes, self.low, self.high)
+        out = np.empty((len(codes), self.layers[-1].weight.shape[0]), np.int32)
+        for start in range(0, len(codes), ROWS):
+            out[start : start + ROWS] = self._few(codes[start : start + ROWS])
+        return out
+
+    def _few(self, codes: Ints) -> NDArray[Any]:
+        """The same for few rows, which stay in the processor's cache; as floats."""
+        values: NDArray[Any] = np.clip(codes, self.low, self.high)
         for (kernel, bias, scale), layer in zip(self._kernels, self.layers, strict=True):
             values = np.matmul(values.astype(kernel.dtype, copy=False), kernel)
             values += bias
             values *= kernel.dtype.type(scale)
             np.floor(values, out=values)
             np.clip(values, layer.low, layer.high, out=values)
-        return values.astype(np.int32)
+        return values

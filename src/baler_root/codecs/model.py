@@ -30,10 +30,16 @@ FORMAT = "baler-root conditional model 1"
 MAX_MODEL_LENGTH = 1 << 26
 MAX_COLUMNS = 1 << 16
 
+KINDS = ("value", "entry", "length", "position")
+"""A column of the page; one of the entries, for each of their items; the length of an item's list; its place in it."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
-    """How a column depends on others: `net` gets the codes of the columns `parents`, in this order."""
+    """How a column depends on others: `net` gets the codes of the columns `parents`, in this order.
+
+    The column itself among them stands for what it has in the item before, in the same list.
+    """
 
     parents: tuple[int, ...]
     net: FixedPointNet
@@ -49,6 +55,8 @@ class ModelColumn:
     axis: Axis
     conditional: Conditional | Histograms | None
     """None for a column that only others depend on."""
+    kind: str = "value"
+    """One of `KINDS`: what stands in the page, or what lies around it."""
 
     @cached_property
     def shares(self) -> Shares:
@@ -60,7 +68,7 @@ class ModelColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Columns in the order in which they are decoded: parents come before those that depend on them."""
+    """Columns in the order in which they are decoded: parents come before those that depend on them, or are them."""
 
     columns: tuple[ModelColumn, ...]
     about: dict[str, Any]
@@ -120,6 +128,8 @@ def _joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
     out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
+    if column.kind != "value":
+        out["kind"] = column.kind
     told = column.conditional
     if told is not None:
         out["parents"] = list(told.parents)
@@ -145,13 +155,16 @@ def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Mo
     for number, entry in enumerate(described):
         axis = Axis(_integer(entry["low"]), _summed(arrays[2 * number]), _summed(arrays[2 * number + 1]))
         conditional: Conditional | Histograms | None = None
-        parents = tuple(_count(parent, number - 1) for parent in entry.get("parents", ()))
+        parents = tuple(_count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
         if "cuts" in entry:
             conditional = _histograms(entry, parents, axis.length, *more)
         elif "parents" in entry:
             conditional = Conditional(parents, _net(entry["layers"], len(parents), weights, biases))
         recipe = bytes(recipes.take(_count(entry["recipe"], 1 << 24)))
-        columns.append(ModelColumn(str(entry["name"]), recipe, axis, conditional))
+        kind = entry.get("kind", "value")
+        if kind not in KINDS or (kind != "value" and conditional is not None):
+            raise CorruptFileError(f"column {number} is of the kind {kind!r}")
+        columns.append(ModelColumn(str(entry["name"]), recipe, axis, conditional, kind))
     for taker in (weights, biases, *more):
         taker.finish()
     recipes.finish("the recipes")

@@ -127,11 +127,18 @@ near = _compiled(inline="always")(_near)
 
 @_compiled()
 def _decode(
-    words: Any, out: Any, edges: Any, starts: Any, outputs: Any, sigma: Any, powers: Any, inverses: Any
+    words: Any,
+    at: Any,
+    state: Any,
+    out: Any,
+    edges: Any,
+    starts: Any,
+    outputs: Any,
+    sigma: Any,
+    powers: Any,
+    inverses: Any,
 ) -> Any:
     mixture = np.empty((3, outputs.shape[1] // 3 + 1), dtype=np.int64)
-    state = np.uint64(words[0]) | np.uint64(words[1]) << np.uint64(32)
-    at = 2
     for row in range(len(out)):
         heaviest = set_mixture(outputs[row], mixture, powers, inverses)
         slot = np.int64(state & np.uint64(_TOTAL - 1))
@@ -159,10 +166,10 @@ def _decode(
         state = np.uint64(above - below) * (state >> np.uint64(TOTAL_BITS)) + np.uint64(slot - below)
         if state < np.uint64(_STATE):
             if at >= len(words):
-                return -1
+                return -1, state
             state = state << np.uint64(32) | np.uint64(words[at])
             at += 1
-    return at if state == np.uint64(_STATE) else -1
+    return at, state
 
 
 def encode(symbols: Ints, edges: Ints, outputs: NDArray[np.int32]) -> bytes:
@@ -174,16 +181,38 @@ def encode(symbols: Ints, edges: Ints, outputs: NDArray[np.int32]) -> bytes:
     return bytes(found.astype("<u4").tobytes())
 
 
-def decode(data: bytes | memoryview, length: int, edges: Ints, outputs: NDArray[np.int32]) -> Ints:
-    """The symbols that `encode` encoded with the same edges and outputs; raises CorruptFileError."""
-    if len(data) % 4 or len(data) < 8:
-        raise CorruptFileError(f"a stream of {len(data)} bytes is no whole number of words")
-    words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
-    out = np.empty(length, dtype=np.int64)
-    starts = np.searchsorted(edges[1:-1], np.arange(-_LIMIT, _LIMIT + 1, 1 << _CELL_BITS))
-    used = _decode(
-        words, out, edges, starts, outputs, tables.sigma(), tables.powers(), tables.inverse_scales()
-    )
-    if used != len(words):
-        raise CorruptFileError("a stream of symbols ends too early, or too late")
+class Decoder:
+    """Gives back what `encode` encoded, in one piece or several."""
+
+    def __init__(self, data: bytes | memoryview, edges: Ints) -> None:
+        """Raises CorruptFileError for what is no stream."""
+        if len(data) % 4 or len(data) < 8:
+            raise CorruptFileError(f"a stream of {len(data)} bytes is no whole number of words")
+        self._words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
+        self._at, self._edges = 2, edges
+        self._state = np.uint64(int(self._words[0]) | int(self._words[1]) << 32)
+        self._starts = np.searchsorted(edges[1:-1], np.arange(-_LIMIT, _LIMIT + 1, 1 << _CELL_BITS))
+
+    def take(self, outputs: NDArray[np.int32]) -> Ints:
+        """The next symbols, one for each row of `outputs`, which are those they were encoded with."""
+        out = np.empty(len(outputs), dtype=np.int64)
+        self._at, self._state = _decode(
+            self._words, self._at, np.uint64(self._state), out, self._edges, self._starts, outputs,
+            tables.sigma(), tables.powers(), tables.inverse_scales(),
+        )  # fmt: skip
+        if self._at < 0:
+            raise CorruptFileError("a stream of symbols ends too early")
+        return out
+
+    def finish(self) -> None:
+        """Raise CorruptFileError unless all is taken."""
+        if self._at != len(self._words) or self._state != _STATE:
+            raise CorruptFileError("a stream of symbols ends too early, or too late")
+
+
+def decode(data: bytes | memoryview, edges: Ints, outputs: NDArray[np.int32]) -> Ints:
+    """All symbols of a stream at once; see `Decoder`."""
+    decoder = Decoder(data, edges)
+    out = decoder.take(outputs)
+    decoder.finish()
     return out

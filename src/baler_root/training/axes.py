@@ -63,3 +63,8 @@ def _best_cut(below: NDArray[np.float64], start: int, stop: int) -> tuple[float,
 def _saved(count: NDArray[np.float64], length: NDArray[np.int64] | int) -> NDArray[np.float64]:
     """count × log2(count / length), 0 where there is none."""
     return count * np.log2(np.maximum(count, 1e-300) / length)
+
+
+def preceded(axis: Axis) -> Axis:
+    """The axis of what an item before has: one place more at the beginning, for there being none."""
+    return Axis(axis.low - 1, np.append(0, axis.positions + 1), np.append(0, axis.shares))

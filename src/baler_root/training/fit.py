@@ -28,6 +28,11 @@ BIAS_LIMIT = 1 << 31
 HELD = 8
 """One row in so many is not trained on."""
 
+PRUNE = (0.15, 0.3)
+"""Parts of the training after which parents that help least are dropped; half of what is too many, then the rest."""
+
+PRUNE_ROWS = 4096
+
 LOOK, LOOK_ROWS = 100, 8192
 """After so many steps it is seen how good the networks are, on at most so many of those rows."""
 
@@ -66,7 +71,15 @@ def _fit(
     history: list[tuple[int, float]] = []
     optimiser = torch.optim.Adam(stack.parameters(), lr=training.rate, betas=(0.9, 0.99))
     started, step, done = time.monotonic(), 0, 0.0
+    prunings = [part for part in PRUNE if data.width > training.parents]
     while done < 1:
+        if prunings and done >= prunings[0]:
+            prunings.pop(0)
+            most = training.parents if not prunings else (data.width + training.parents) // 2
+            keep = _most_helpful(stack, data, min(held, PRUNE_ROWS), most)
+            stack.keep(data.keep(keep))
+            best = _Best(stack)
+            optimiser = torch.optim.Adam(stack.parameters(), lr=training.rate, betas=(0.9, 0.99))
         for group in optimiser.param_groups:
             warm = min(1.0, (step + 1) / 50)
             group["lr"] = training.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
@@ -92,11 +105,12 @@ def _fit(
     best.restore()
     final = _held_bits(stack, data, held)
     finite = np.flatnonzero(np.isfinite(best.bits) & np.isfinite(final)).tolist()
-    nets = {at: net for at in finite if (net := stack.net(at, len(parents[columns[at]]))) is not None}
+    nets = {at: net for at in finite if (net := stack.net(at, len(data.parents[at]))) is not None}
     return Trained(
         nets={columns[at]: net for at, net in nets.items()},
         bits={columns[at]: float(final[at]) for at in finite},
         steps=step,
+        parents={columns[at]: data.parents[at] for at in nets},
         history=[entry for entry in history if math.isfinite(entry[1])],
         diverged=tuple(column for at, column in enumerate(columns) if at not in nets),
     )
@@ -112,17 +126,31 @@ class _Rows:
         parents: Sequence[Sequence[int]],
         columns: Sequence[int],
     ) -> None:
-        self.count, self.width = len(places[0]), max(map(len, parents))
+        self.count, self.parents = len(places[0]), [tuple(some) for some in parents]
         self.codes = torch.from_numpy(
             np.stack([axis.codes[at] for axis, at in zip(axes, places, strict=True)])
         )
         self.edges = [torch.from_numpy(axes[column].edges / (1 << tables.AXIS_BITS)) for column in columns]
         self.at = torch.from_numpy(np.stack([places[column] for column in columns]))
-        self.choose = torch.zeros((len(columns), self.width), dtype=torch.long)
-        self.present = torch.zeros((len(columns), self.width))
-        for number, some in enumerate(parents):
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Put the parents of all columns into arrays, of which some places stay empty."""
+        self.width = max(map(len, self.parents))
+        self.choose = torch.zeros((len(self.parents), self.width), dtype=torch.long)
+        self.present = torch.zeros((len(self.parents), self.width))
+        for number, some in enumerate(self.parents):
             self.choose[number, : len(some)] = torch.tensor(some, dtype=torch.long)
             self.present[number, : len(some)] = 1.0
+
+    def keep(self, places: Sequence[Sequence[int]]) -> Tensor:
+        """Keep the parents at these places only; returns the place that each one had, (columns, parents)."""
+        self.parents = [tuple(some[at] for at in at_) for some, at_ in zip(self.parents, places, strict=True)]
+        self._arrange()
+        out = torch.zeros((len(places), self.width), dtype=torch.long)
+        for number, some in enumerate(places):
+            out[number, : len(some)] = torch.tensor(some, dtype=torch.long)
+        return out
 
     def rows(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (columns, rows, parents), and both edges of each symbol (columns, rows)."""
@@ -155,6 +183,24 @@ class _Best:
         """Give the networks their best state."""
         for kept, parameter in zip(self.state, self.stack.parameters(), strict=True):
             parameter.copy_(kept)
+
+
+@torch.no_grad()
+def _most_helpful(stack: Stack, data: _Rows, rows: int, most: int) -> list[list[int]]:
+    """For each column the places of those parents, `most` at most, without which its network would lose most."""
+    inputs, low, high = data.rows(torch.arange(rows))
+    lost = torch.zeros(data.choose.shape, dtype=torch.float64)
+    for place in range(data.width):
+        kept = inputs[..., place].clone()
+        inputs[..., place] = 0.0
+        lost[:, place] = bits(stack(inputs), low, high).double().mean(1)
+        inputs[..., place] = kept
+    lost[data.present == 0] = -1.0
+    order = torch.argsort(lost, dim=1, descending=True, stable=True)[:, :most]
+    return [
+        sorted(at for at in row if at < len(some))
+        for row, some in zip(order.tolist(), data.parents, strict=True)
+    ]
 
 
 @torch.no_grad()
@@ -200,6 +246,13 @@ class Stack(torch.nn.Module):
             values = values.clamp(low / step, high / step)
             values = _straight(values, torch.floor(values * step + 0.5) / step)
         return values
+
+    @torch.no_grad()
+    def keep(self, places: Tensor) -> None:
+        """Keep the inputs at these places, (columns, inputs), only."""
+        first = self.weights[0]
+        index = places[:, None, :].expand(-1, first.shape[1], -1)
+        self.weights[0] = torch.nn.Parameter(torch.gather(first, 2, index))
 
     @torch.no_grad()
     def net(self, column: int, inputs: int) -> FixedPointNet | None:

@@ -23,24 +23,30 @@ RANK_ROWS = 20_000
 FEW_ROWS = 5000
 """Rows below which neighbouring buckets are taken together for that."""
 
-MAX_ANCESTORS = 24
+MAX_ANCESTORS = 32
 """Columns that must be decoded for one, at most: parents, their parents and so on."""
 
 
-def rank(buckets: Sequence[NDArray[np.integer]]) -> list[list[int]]:
-    """For each column those before it that tell anything about it, the most telling first."""
+def rank(buckets: Sequence[NDArray[np.integer]], given: int = 0) -> list[list[int]]:
+    """For each column those before it that tell anything about it, the most telling first.
+
+    Of the first columns, which are `given`, nothing is asked.
+    """
     step = max(1, len(buckets[0]) // RANK_ROWS)
     few = int(len(buckets[0]) < FEW_ROWS)  # pairs of buckets would hold too few of them to tell chance
     thin = [np.ascontiguousarray(column[::step]).astype(np.int64) >> few for column in buckets]
-    out = []
-    for number, own in enumerate(thin):
-        told = []
-        for other in range(max(0, number - NEAR_COLUMNS), number):
-            bits, spread = information(own, thin[other])
-            if bits > max(MIN_INFORMATION, SIGMAS * spread):
-                told.append((bits, other))
-        out.append([other for _, other in sorted(told, reverse=True)])
+    out: list[list[int]] = [[] for _ in range(given)]
+    for number in range(given, len(thin)):
+        near = (*range(given), *range(max(given, number - NEAR_COLUMNS), number))
+        told = [(tells(thin[number], thin[other]), other) for other in near]
+        out.append([other for bits, other in sorted(told, reverse=True) if bits > 0])
     return out
+
+
+def tells(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+    """Bits that one column of small integers tells of another; 0 where that may be chance, or is not worth it."""
+    bits, spread = information(one, other)
+    return bits if bits > max(MIN_INFORMATION, SIGMAS * spread) else 0.0
 
 
 def information(one: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[float, float]:

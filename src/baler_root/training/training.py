@@ -17,6 +17,8 @@ class Training:
     width: int = 32
     """Of the hidden layers, of which there are two."""
     components: int = 4
+    parents: int = 12
+    """Inputs of a network in the end; it may begin with more."""
     steps: int = 1500
     batch: int = 1024
     rate: float = 4e-3
@@ -37,6 +39,8 @@ class Trained:
     bits: dict[int, float]
     """Bits per value on rows that were not trained on."""
     steps: int
+    parents: dict[int, tuple[int, ...]] = field(default_factory=dict)
+    """Columns that each network gets."""
     history: list[tuple[int, float]] = field(default_factory=list)
     """(step, bits per row of all columns) on such rows."""
     diverged: tuple[int, ...] = ()

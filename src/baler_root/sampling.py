@@ -1,0 +1,82 @@
+"""A sample of a tree from which models are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.batch import Column
+from baler_root.cluster import Plan, flatten, make_cells
+from baler_root.entropy.tables import MAX_SYMBOLS
+from baler_root.levels import MIN_ROWS
+from baler_root.pages import Cell
+from baler_root.quantiser import Quantised
+from baler_root.rootio.read import SourceTree
+from baler_root.tables import tables_of
+
+SAMPLE_SIZE = 1 << 26
+"""Bytes of a tree, in memory, from which its models are learned."""
+
+SAMPLE_RANGES = 4
+"""Places of the tree from which they are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Columns of a tree, from a few places of it."""
+
+    columns: list[Column]
+    values: list[NDArray[Any]]
+    cells: list[Cell]
+    entries: int
+    tables: list[int]
+    """Which columns share a length and a list structure, by content; -1 where that is not known."""
+
+    def quantised(self, number: int) -> Quantised:
+        """A column that has symbols of its own."""
+        quantised = self.cells[number].quantised
+        if quantised is None:
+            raise ValueError(f"column {number} repeats another")
+        return quantised
+
+    def is_candidate(self, number: int) -> bool:
+        """Whether a column has symbols that can lie on an axis."""
+        cell, column = self.cells[number], self.columns[number]
+        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+            return False
+        if column.role != "data" or column.shape:
+            return False
+        symbols = cell.quantised.symbols
+        if self.tables[number] < 0 or symbols.dtype.kind not in "uib" or len(symbols) < MIN_ROWS:
+            return False
+        low, high = int(symbols.min()), int(symbols.max())
+        return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
+
+
+def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
+    """Symbols of all columns of some ranges of entries, as if they were one cluster.
+
+    Several trees have the same columns in the same order, and give in proportion to their entries.
+    """
+    plan = sources[0][1]
+    total = sum(source.schema.num_entries for source, _ in sources)
+    size = max(source.entry_size for source, _ in sources)
+    share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
+    parts, sampled = [], 0
+    for source, own in sources:
+        entries = source.schema.num_entries
+        wanted = min(entries, max(1, int(share * entries))) if entries else 0
+        count = 1 if wanted == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
+        starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
+        for start in starts if wanted else ():
+            stop = min(entries, start + max(1, wanted // count))
+            parts.append(flatten(own, own.columns, source.read(own.schema.stored(), start, stop)))
+        sampled += wanted
+    originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    columns = plan.columns
+    cells, _ = make_cells(plan, columns, originals)
+    return Sample(columns, originals, cells, sampled, tables_of(columns, originals))
