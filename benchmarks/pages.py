@@ -48,7 +48,7 @@ WORDS = {
     "sz3": "SZ3, best of three algorithms",
     "zfp": "zfp, fixed accuracy",
 }
-FIRST, LAST = variants.NAMES[0], variants.NAMES[-1]
+FIRST, LAST = variants.NAMES[0], variants.USUAL
 PARTS = ("columns", "models", "other objects", "metadata")
 NOT_YET = ["*Not measured yet.*"]
 

@@ -71,7 +71,7 @@ def compress(path: Path, bound: str, name: str, keywords: dict[str, Any]) -> tup
     out["other objects"] = described["parts"].get("objects", 0)
     if described["models"]:
         out["rows"] = max(model.get("rows", 0) for model in described["models"])
-        out["learned columns"] = sum(model["networks"] for model in described["models"])
+        out["learned columns"] = sum(m["networks"] + m["histograms"] for m in described["models"])
         out["models"] = described["parts"].get("model", 0)
     return out, lambda tree, branch: asked.get((tree, branch), "lossless")
 

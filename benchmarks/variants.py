@@ -11,3 +11,5 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("max", {"codec": "conditional", "level": "max"}),
 ]
 NAMES = tuple(name for name, _ in VARIANTS)
+USUAL = "default"
+"""The one that a user gets who says nothing."""
