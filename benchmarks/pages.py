@@ -30,6 +30,7 @@ SHORT = {
     "lhcb_upgrade_tracks_33k": "LHCb tracks",
     "cms_nano_v5_1000": "CMS NanoAOD",
     "pythia_jets_365k": "Pythia jets",
+    "cms_llp_jets_train": "CMS jets, tracks",
     "gamgam": "γγ pseudo-data",
 }
 WORDS = {

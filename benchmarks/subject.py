@@ -16,11 +16,11 @@ STEP = 50_000
 """Entries at a time, where a job reads step by step."""
 
 
-def compress(source: str, target: str, bound: str, jobs: str = "1") -> None:
-    """Compress a file with the classic codec."""
+def compress(source: str, target: str, bound: str, jobs: str = "1", codec: str = "classic") -> None:
+    """Compress a file."""
     import baler_root
 
-    baler_root.compress(source, target, bound=bound, codec="classic", jobs=int(jobs), overwrite=True)
+    baler_root.compress(source, target, bound=bound, codec=codec, jobs=int(jobs), overwrite=True)
 
 
 def decompress(source: str, target: str) -> None:

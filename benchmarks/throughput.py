@@ -51,6 +51,14 @@ def baler(path: Path, keywords: dict[str, Any], raw: int) -> dict[str, Any]:
     return rates(raw, summary.size, encoding, decoding)
 
 
+def ready(path: Path, raw: int) -> dict[str, Any]:
+    """The same with a model that was trained before, on the same file; training is not in the time."""
+    with tempfile.TemporaryDirectory() as where:
+        model = Path(where) / "ready.balermodel"
+        baler_root.train(path, model, bound=BOUND)
+        return baler(path, {"model": model}, raw)
+
+
 def root(trees: list[sources.Tree], rival: str, raw: int) -> dict[str, Any]:
     """Rates and size of a ROOT file written and read by uproot."""
     with tempfile.TemporaryDirectory() as where:
@@ -104,6 +112,7 @@ def compare(path: Path) -> list[dict[str, Any]]:
     rounded = scoreboard.bounded(trees, bound_of)
     jobs: list[tuple[str, str, Callable[[], dict[str, Any]]]] = [
         *((name, "file", partial(baler, path, keywords, raw)) for name, keywords in variants.VARIANTS),
+        ("default, model at hand", "file", partial(ready, path, raw)),
         *((name, "file", partial(root, rounded, name, raw)) for name in ROOT_FILES),
         *((one.name, "float columns", partial(peer, one, floats)) for one in peers.PEERS),
     ]
