@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.cluster import GroupModel, Plan
 from baler_root.codecs.axis import CODE_LIMIT, Axis
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
+from baler_root.plan import GroupModel, Plan
 from baler_root.quantiser import quantise
 from baler_root.training.axes import fit_axis
 

@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 
 from baler_root.batch import Column, columns_of, plain_form, take_apart
 from baler_root.bounds import ErrorBound, violations
-from baler_root.cluster import Plan, encode_cluster, equality_key, narrowed, plan_groups
+from baler_root.cells import narrowed
+from baler_root.cluster import encode_cluster
 from baler_root.codecs.classic import Classic
 from baler_root.errors import CorruptFileError, FormatError, TruncatedFileError
 from baler_root.lattice import Lattice
 from baler_root.packing import pack_bytes
 from baler_root.pages import Cell, Page, pack_page
+from baler_root.plan import Plan, equality_key, plan_groups
 from baler_root.quantiser import quantise
 from baler_root.schema import Branch, Tree
 from baler_root.tables import find_tables

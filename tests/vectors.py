@@ -24,7 +24,7 @@ from models import learned
 
 from baler_root.batch import plain_form
 from baler_root.bounds import ErrorBound
-from baler_root.cluster import Plan, encode_cluster
+from baler_root.cluster import encode_cluster
 from baler_root.codecs.classic import _read_entry
 from baler_root.codecs.streams import Coding, Transform
 from baler_root.compressor import compress
@@ -36,6 +36,7 @@ from baler_root.merging import merge
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
 from baler_root.pages import Page
+from baler_root.plan import Plan
 from baler_root.reader import open_file
 from baler_root.relations import Derived, Formula, Sum
 from baler_root.schema import Branch, Tree

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from baler_root.batch import Progress
-from baler_root.cluster import GroupModel, Plan, plan_groups
 from baler_root.levels import MIN_ROWS, Effort
 from baler_root.modelling import TableSample, find_model
+from baler_root.plan import GroupModel, Plan, plan_groups
 from baler_root.rootio.read import SourceTree
 from baler_root.sampling import Sample, take_sample
 from baler_root.surroundings import Around, find_surroundings

@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from baler_root.batch import Column
 from baler_root.bounds import LOSSLESS, ErrorBound
-from baler_root.cluster import Plan, flatten, plan_groups
+from baler_root.cluster import flatten
 from baler_root.container.manifest import StoredTree
 from baler_root.declared import parse
 from baler_root.discovery import discover
 from baler_root.errors import ConfigError
+from baler_root.plan import Plan, plan_groups
 from baler_root.quantiser import SENTINELS
 from baler_root.relations import Relation
 from baler_root.rootio.read import RootSource, SourceTree, cluster_lengths

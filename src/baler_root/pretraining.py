@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from baler_root.batch import Progress
-from baler_root.cluster import GroupModel, Plan
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional
 from baler_root.config import Rules, build_rules
@@ -21,6 +20,7 @@ from baler_root.errors import ConfigError
 from baler_root.learning import learn_from
 from baler_root.levels import MIN_ROWS, Effort, get_level
 from baler_root.model_file import StoredModel, write_model_file
+from baler_root.plan import GroupModel, Plan
 from baler_root.planning import plan_tree
 from baler_root.provenance import provenance_of_models
 from baler_root.reuse import bounds_of

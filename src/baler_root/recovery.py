@@ -24,6 +24,7 @@ from baler_root.container.layout import (
 from baler_root.container.manifest import Block, Manifest, StoredTree
 from baler_root.container.read import PageId, open_container
 from baler_root.container.write import ContainerWriter
+from baler_root.decoding import OpenedPage, decode_cluster
 from baler_root.errors import CorruptFileError, FormatError, MissingModelError, UnknownCodecError
 from baler_root.model_store import ModelStore, Places
 from baler_root.pages import Page
@@ -245,22 +246,15 @@ def _decode(
 ) -> dict[int, NDArray[np.generic]]:
     """All columns of one cluster."""
     columns = tree.columns
-    values: dict[int, NDArray[np.generic]] = {}
+    opened = []
     first = 0
     for block, count in zip(blocks, layout, strict=True):
         if block.header.codec >= len(codecs):
             raise CorruptFileError(f"codec number {block.header.codec} of {len(codecs)}")
         page = Page(block.payload, columns[first : first + count])
-        decoded = page.decode(codec_with(codecs[block.header.codec], lambda: models))
-        values.update({first + i: array for i, array in decoded.items()})
-        for position, entry in enumerate(page.entries):
-            if entry.sources:
-                if any(source not in values for source in entry.sources):
-                    raise CorruptFileError("a copy or a sum of columns that are not there")
-                sources = [values[source] for source in entry.sources]
-                values[first + position] = entry.from_sources(sources, columns[first + position].dtype)
+        opened.append(OpenedPage(first, page, codec_with(codecs[block.header.codec], lambda: models)))
         first += count
-    return values
+    return decode_cluster(opened, columns)
 
 
 def _entries(tree: StoredTree, values: dict[int, NDArray[np.generic]]) -> int:

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.bounds import LOSSLESS, ErrorBound
-from baler_root.cluster import GroupModel, Plan, encode_cluster, flatten, plan_groups
+from baler_root.cluster import encode_cluster, flatten
 from baler_root.codecs.learned_page import LISTS
 from baler_root.container.references import Detached, KnownColumn
 from baler_root.errors import ConfigError
 from baler_root.model_file import ModelFile, StoredModel
+from baler_root.plan import GroupModel, Plan, plan_groups
 from baler_root.tables import lengths_of, tables_of
 
 if TYPE_CHECKING:

@@ -10,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Column
-from baler_root.cluster import Plan, flatten, make_cells
+from baler_root.cells import make_cells
+from baler_root.cluster import flatten
 from baler_root.entropy.tables import MAX_SYMBOLS
 from baler_root.levels import MIN_ROWS
 from baler_root.pages import Cell
+from baler_root.plan import Plan
 from baler_root.quantiser import Quantised
 from baler_root.rootio.read import SourceTree
 from baler_root.tables import tables_of

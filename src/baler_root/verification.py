@@ -10,10 +10,11 @@ from typing import Any, BinaryIO
 
 from baler_root.batch import Progress
 from baler_root.bounds import LOSSLESS, ErrorBound, measure
-from baler_root.cluster import Plan, flatten
+from baler_root.cluster import flatten
 from baler_root.container.read import PageId
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
 from baler_root.model_store import Places
+from baler_root.plan import Plan
 from baler_root.reader import FileReader, open_file
 from baler_root.statistics import digest_of
 from baler_root.tree_reader import TreeReader

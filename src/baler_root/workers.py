@@ -11,7 +11,8 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from baler_root.cluster import EncodedCluster, Plan, encode_cluster
+from baler_root.cluster import EncodedCluster, encode_cluster
+from baler_root.plan import Plan
 from baler_root.rootio.read import RootSource, SourceTree
 
 POOL_SIZE = 1 << 25

@@ -1,0 +1,54 @@
+"""Decodes all pages of one cluster, which may need each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from baler_root.batch import Column
+from baler_root.codecs.base import Codec, ModelCodec
+from baler_root.errors import CorruptFileError
+from baler_root.pages import Page
+
+Values = NDArray[Any]
+
+
+class OpenedPage(NamedTuple):
+    """A page, its first column in the tree, and the codec of its symbols."""
+
+    first: int
+    page: Page
+    codec: Codec
+
+
+def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
+    """The values of all columns, by number; raises FormatError for pages that do not fit together."""
+    entries = {first + i: entry for first, page, _ in pages for i, entry in enumerate(page.entries)}
+    symbols: dict[int, Values] = {}
+    values: dict[int, Values] = {}
+    # Pages of lists lean on pages of the entries.
+    for first, page, codec in sorted(pages, key=lambda opened: bool(opened.page.outside(opened.codec))):
+        reader = codec
+        if isinstance(codec, ModelCodec) and (outside := page.outside(codec)):
+            needed = {}
+            for number in outside:
+                origin = number if number not in entries else entries[number].copy_of
+                origin = number if origin is None else origin
+                found = values if number < len(columns) and columns[number].role == "counts" else symbols
+                if origin not in found:
+                    raise CorruptFileError(f"column {number} is needed by another, and not there")
+                needed[number] = found[origin]
+            reader = codec.with_outside(needed)
+        coded = page.symbols(reader)
+        symbols.update((first + position, array) for position, array in coded.items())
+        values.update((first + position, array) for position, array in page.values(coded).items())
+    own = dict(values)
+    for number, entry in entries.items():
+        if entry.sources:
+            if any(source not in own for source in entry.sources):
+                raise CorruptFileError("a copy or relation of columns that are not there")
+            sources = [own[source] for source in entry.sources]
+            values[number] = entry.from_sources(sources, columns[number].dtype, own.get(number))
+    return values
