@@ -17,7 +17,7 @@ from conftest import fixed_columns, flat_columns, jagged_columns, nested_columns
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root import cluster as clustering
+from baler_root import cells, cluster
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.container import write
@@ -326,7 +326,7 @@ class Liar(Classic):
 
 
 def test_a_codec_that_lies_is_found(untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clustering, "get_codec", lambda _: Liar())
+    monkeypatch.setattr(cluster, "get_codec", lambda _: Liar())
     untouched(
         ErrorBoundViolated, r"branch '\w+': 1 of 100 decoded values miss the bound lossless", bound="lossless"
     )
@@ -338,7 +338,7 @@ def test_a_quantiser_that_lies_is_found(
     def careless(values: NDArray[Any], bound: Any, sentinels: Any) -> Any:
         return quantise((values * np.float32(1.002)).astype(values.dtype), bound, sentinels)
 
-    monkeypatch.setattr(clustering, "quantise", careless)
+    monkeypatch.setattr(cells, "quantise", careless)
     untouched(ErrorBoundViolated, "decoded values miss the bound")
 
 
@@ -355,7 +355,7 @@ def test_outliers_that_are_forgotten_are_found(
     root = make_root("a.root", t={"x": values})
     baler_root.compress(root, tmp_path / "a.baler", bound="abs=1e-3")
     assert baler_root.inspect(tmp_path / "a.baler")["trees"][0]["branches"][0]["outliers"] == 5
-    monkeypatch.setattr(clustering, "quantise", careless)
+    monkeypatch.setattr(cells, "quantise", careless)
     with pytest.raises(
         ErrorBoundViolated, match=r"branch 'x': 5 of 10000 decoded values miss the bound abs=0\.001"
     ):
