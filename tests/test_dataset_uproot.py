@@ -69,7 +69,13 @@ def compressed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str],
             with uproot.open(source) as root:
                 size = max(10, root[tree].num_entries // 3 + 1)
             baler_root.compress(
-                source, target, bound="lossless", trees=[tree], cluster_size=size, skip_unsupported=True
+                source,
+                target,
+                bound="lossless",
+                level="fast",
+                trees=[tree],
+                cluster_size=size,
+                skip_unsupported=True,
             )
         return target
 
