@@ -65,21 +65,37 @@ def unpco(stream: bytes, out: Any) -> None:
     need(at == len(stream), "bytes left over after pco")
 
 
-def conditional(models: dict[bytes, bytes], data: Bytes, columns: Wanted) -> Symbols:
-    """The symbols of columns coded with a model."""
+def conditional(
+    models: dict[bytes, bytes], outer: Callable[[int], Any] | None, data: Bytes, columns: Wanted
+) -> Symbols:
+    """The symbols of columns coded with a model; `outer` has those of other pages. Without, zeros where they matter."""
     kind = data.unpack("B")[0]
-    need(kind < 2, "kind of a page")
+    need(kind < 3, "kind of a page")
     if not kind:
         return classic(Bytes(data.take(len(data.data) - data.at)), columns)
+    if kind == 2 and outer is None:
+        return [np.zeros(length, dtype) for dtype, length, _ in columns]
     name = data.take(8)
     need(name in models, "a model that is not there")
-    model, numbers, sizes = Model(models[name]), {}, {}
+    model, numbers, sizes, lists = Model(models[name]), {}, {}, None
+    codes: dict[int, Any] = {}
+    if kind == 2 and outer is not None:
+        lists = Lists(outer(data.varint()))
+        for _ in range(data.varint()):
+            number, source = data.varint(), data.varint()
+            need(model.columns[number].get("kind") == "entry", "no column of the entries")
+            codes[number] = np.repeat(seen(model.columns[number], outer(source)), lists.lengths)
+        for number, column in enumerate(model.columns):
+            if column.get("kind") in ("length", "position"):
+                item = lists.items if column["kind"] == "length" else lists.position
+                codes[number] = seen(column, item)
     for at in range(len(columns)):
         code = data.varint()
         if code:
             need(
                 (code - 1) // 2 not in numbers and (code - 1) // 2 < len(model.columns), "column of the model"
             )
+            need("kind" not in model.columns[(code - 1) // 2], "a column that is not in the page")
             numbers[(code - 1) // 2] = at
             if code % 2 == 0:
                 sizes[at] = data.varint()
@@ -88,32 +104,64 @@ def conditional(models: dict[bytes, bytes], data: Bytes, columns: Wanted) -> Sym
     need(data.at == len(data.data), "bytes left over")
     plain = iter(classic(rest, [column for at, column in enumerate(columns) if at not in streams]))
     out: Symbols = [None if at in streams else next(plain) for at in range(len(columns))]
-    codes: dict[int, Any] = {}
     for number, at in sorted(numbers.items()):
         column, (dtype, length, _) = model.columns[number], columns[at]
         if at in streams:
-            need(
-                "parents" in column and all(len(codes.get(p, ())) == length for p in column["parents"]),
-                "parents",
-            )
-            inputs = np.array([codes[p] for p in column["parents"]], np.int64).reshape(-1, length).T
+            need("parents" in column, "a column of which nothing tells")
+            others = [parent for parent in column["parents"] if parent != number]
+            need(all(len(codes.get(p, ())) == length for p in others), "parents")
+            order, steps = np.arange(length), [0] * (length > 0)
+            if number in column["parents"]:
+                need(lists is not None and len(lists.step) == length, "no item before")
+                order = np.argsort(lists.step, kind="stable")
+                steps = np.searchsorted(lists.step[order], np.unique(lists.step)).tolist()
+            codes[number] = np.full(length + 1, -2048)  # the last stands before the first items
             places = np.zeros(length, np.int64)
-            for start in range(0, length, 1 << 16):
-                block = Bytes(streams[at].take(streams[at].varint()))
-                rows = inputs[start : start + (1 << 16)]
-                if "cuts" in column:
-                    found = unrans(block, histogram_shares(column, rows), len(column["codes"]), 2)
-                else:
-                    mixture = mixtures(network(column["net"], rows))
-                    found = unrans(block, mixture_shares(mixture, column["edges"]), len(column["codes"]), 1)
-                places[start : start + (1 << 16)] = found
+            cuts = sorted({*steps, *range(0, length, 1 << 16), length})
+            for start, stop in itertools.pairwise(cuts):
+                items = order[start:stop]
+                if start % (1 << 16) == 0:
+                    coded = Unrans(
+                        Bytes(streams[at].take(streams[at].varint())), 2 if "cuts" in column else 1
+                    )
+                inputs = np.zeros((len(items), len(column["parents"])), np.int64)
+                for i, parent in enumerate(column["parents"]):
+                    own = parent == number
+                    inputs[:, i] = codes[parent][
+                        np.where(lists.step[items] == 0, -1, items - 1) if own else items
+                    ]
+                shares = (
+                    histogram_shares(column, inputs)
+                    if "cuts" in column
+                    else mixture_shares(mixtures(network(column["net"], inputs)), column["edges"])
+                )
+                places[items] = coded.take(shares, len(column["codes"]))
+                codes[number][items] = column["codes"][places[items]]
+                if stop % (1 << 16) == 0 or stop == length:
+                    coded.finish()
+            codes[number] = codes[number][:length]
             need(streams[at].at == len(streams[at].data), "bytes left over")
             out[at] = (places + column["low"]).astype(dtype)
             need(np.array_equal(out[at].astype(np.int64), places + column["low"]), "symbols of another type")
         else:
-            places = np.clip(out[at].astype(np.int64) - column["low"], 0, len(column["codes"]) - 1)
-        codes[number] = column["codes"][places]
+            codes[number] = seen(column, out[at])
     return out
+
+
+def seen(column: dict[str, Any], symbols: Any) -> Any:
+    """The codes of symbols."""
+    return column["codes"][np.clip(symbols.astype(np.int64) - column["low"], 0, len(column["codes"]) - 1)]
+
+
+class Lists:
+    """Lists of these lengths: for each item the length of its list, its place, and its step."""
+
+    def __init__(self, lengths: Any) -> None:
+        self.lengths = lengths.astype(np.int64)
+        self.items = np.repeat(self.lengths, self.lengths)
+        starts = np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        self.position = np.arange(len(self.items)) - starts
+        self.step = self.position % 64
 
 
 class Model:
@@ -141,7 +189,10 @@ class Model:
             middle = quantile((below[:-1] + below[1:]) >> 1)
             column["codes"] = np.clip((middle + 2048) >> 12, -2048, 2047)
             if "parents" in column:
-                need(all(0 <= parent < number for parent in column["parents"]), "a later parent")
+                last = number - ("cuts" in column)
+                need(all(0 <= parent <= last for parent in column["parents"]), "a later parent")
+            need(column.get("kind") in (None, "entry", "length", "position"), "kind of a column")
+            need("kind" not in column or "parents" not in column, "a column outside that has parents")
             if "cuts" in column:
                 take_histograms(column, below, more)
             elif "parents" in column:
@@ -268,27 +319,40 @@ def mixture_shares(mixture: tuple[Any, Any, Any], edges: Any) -> Iterator[Callab
         yield share
 
 
-def unrans(data: Bytes, shares: Iterator[Callable[[int], int]], places: int, lanes: int) -> Any:
+class Unrans:
     """The places of a block, coded with states that take turns."""
-    words = data.array("u4", len(data.data) // 4).tolist()
-    need(data.at == len(data.data) and len(words) >= 2 * lanes, "words of a stream")
-    states, at, out = [words[2 * i] + (words[2 * i + 1] << 32) for i in range(lanes)], 2 * lanes, []
-    for row, share in enumerate(shares):
-        x = states[row % lanes]
-        slot = x & ((1 << 30) - 1)
-        low, high, below, above = 0, places, 0, 1 << 30
-        while high - low > 1:
-            middle = (low + high) // 2
-            value = share(middle)
-            if value <= slot:
-                low, below = middle, value
-            else:
-                high, above = middle, value
-        out.append(low)
-        x = (above - below) * (x >> 30) + slot - below
-        if x < 1 << 31:
-            need(at < len(words), "a stream ends too early")
-            x, at = (x << 32) + words[at], at + 1
-        states[row % lanes] = x
-    need(states == [1 << 31] * lanes and at == len(words), "the end of a stream")
-    return np.array(out, np.int64)
+
+    def __init__(self, data: Bytes, lanes: int) -> None:
+        self.words = data.array("u4", len(data.data) // 4).tolist()
+        need(data.at == len(data.data) and len(self.words) >= 2 * lanes, "words of a stream")
+        self.states = [self.words[2 * i] + (self.words[2 * i + 1] << 32) for i in range(lanes)]
+        self.at, self.row = 2 * lanes, 0
+
+    def take(self, shares: Iterator[Callable[[int], int]], places: int) -> Any:
+        out = []
+        for share in shares:
+            lane = self.row % len(self.states)
+            x = self.states[lane]
+            slot = x & ((1 << 30) - 1)
+            low, high, below, above = 0, places, 0, 1 << 30
+            while high - low > 1:
+                middle = (low + high) // 2
+                value = share(middle)
+                if value <= slot:
+                    low, below = middle, value
+                else:
+                    high, above = middle, value
+            out.append(low)
+            x = (above - below) * (x >> 30) + slot - below
+            if x < 1 << 31:
+                need(self.at < len(self.words), "a stream ends too early")
+                x, self.at = (x << 32) + self.words[self.at], self.at + 1
+            self.states[lane] = x
+            self.row += 1
+        return np.array(out, np.int64)
+
+    def finish(self) -> None:
+        need(
+            all(state == 1 << 31 for state in self.states) and self.at == len(self.words),
+            "the end of a stream",
+        )

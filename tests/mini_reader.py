@@ -5,10 +5,8 @@ Short, not fast. What breaks a rule of the format raises `Refused` (or what a li
 
 from __future__ import annotations
 
-import decimal
 import hashlib
 import json
-import math
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
@@ -19,10 +17,10 @@ import xxhash
 from mini_bytes import BIG, Bytes, need
 from mini_codecs import Model, Symbols, classic, conditional
 from mini_formulas import Formula
+from mini_recipe import Recipe
 
 Form = dict[str, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
-TYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"]  # numpy counts bytes
 
 
 def primitive(name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
@@ -47,60 +45,6 @@ def columns_of(node: Form, shape: tuple[int, ...] = ()) -> Iterator[Spec]:
         shape = (*shape, node["size"]) if name == "RegularArray" else ()
     for content in node.get("contents", [node["content"]] if "content" in node else []):
         yield from columns_of(content, shape)
-
-
-class Recipe:
-    """How symbols become values."""
-
-    def __init__(self, data: Bytes) -> None:
-        self.kind, code = data.unpack("BB")
-        need(self.kind < 4 and code < 12, "unknown recipe")
-        self.dtype, self.symbols = np.dtype(TYPES[code]), np.dtype(TYPES[code])
-        if self.kind:
-            self.size = (
-                data.unpack("d" if self.dtype.kind == "f" else "Q")[0] if self.kind == 2 else data.varint()
-            )
-            need(0 < self.size < [64, math.inf, 1 + (1 << 22)][self.kind - 1], "size of a grid")
-            self.floor = 0 if self.kind == 2 else data.zigzag()
-            self.base, self.cells, count = data.zigzag(), data.varint(), data.varint()
-            need(count <= len(data.data), "more atoms than bytes")
-            self.atoms = np.cumsum([data.varint() + 1 for _ in range(count)], dtype=np.uint64) - np.uint64(1)
-            self.exact = data.array(self.dtype, count)
-            self.symbols = np.dtype(f"u{data.unpack('B')[0]}")
-
-    def values(self, symbols: Any) -> Any:
-        if self.kind == 0:
-            return symbols.copy()
-        need(not len(symbols) or int(symbols.max()) < self.cells + len(self.atoms), "symbol out of range")
-        symbols = symbols.astype(np.uint64)
-        before, atom = np.searchsorted(self.atoms, symbols), np.isin(symbols, self.atoms)
-        cells = np.where(atom, 0, symbols - before.astype(np.uint64)).astype(np.int64)
-        out = self.grid(cells + self.base) if self.cells else np.zeros(len(symbols), self.dtype)
-        out[atom] = self.exact[before[atom]]
-        return out
-
-    def grid(self, keys: Any) -> Any:
-        with np.errstate(over="ignore"):
-            if self.kind == 2:
-                return np.array([key * self.size for key in keys.tolist()], object).astype(self.dtype)
-            index = self.floor + np.where(keys >= 0, keys, -1 - keys)
-            if self.kind == 1:
-                dtype = self.dtype if self.dtype.kind == "f" else np.dtype("f8")
-                unsigned = np.dtype(f"u{dtype.itemsize}")
-                size = (index.astype(unsigned) << unsigned.type(self.size)).view(dtype)
-            else:
-                octave, within = index // self.size, index % self.size
-                power = ((octave + 1023) << 52).view(np.float64)
-                size = powers(self.size, 256)[within // 256] * powers(self.size, 1)[within % 256] * power
-            return np.where(keys < 0, -size, size).astype(self.dtype)
-
-
-def powers(steps: int, stride: int) -> Any:
-    """The doubles nearest to 2**(stride i / steps): tables A (stride 256) and B (stride 1) of the log recipe."""
-    with decimal.localcontext(decimal.Context(prec=40)):
-        unit = decimal.Decimal(2).ln() * stride / steps
-        count = -(-steps // 256) if stride > 1 else min(steps, 256)
-        return np.array([float((unit * i).exp()) for i in range(count)])
 
 
 def unique(pairs: Any) -> dict[str, Any]:
@@ -177,18 +121,15 @@ class Reader:
             forms = [tree["forms"]["of"][i] for i in tree["forms"]["at"]]
             columns = [column for form in forms if form for column in columns_of(form)]
             for cluster, layout in enumerate(tree["layouts"][i] for i, n in tree["layout"] for _ in range(n)):
-                values: list[Any] = []
-                digests: list[tuple[int, int, int, int]] = []
-                made: set[int] = set()
-                for group, count in enumerate(layout if position == number else ()):
-                    offset, size, length, xxh3, digest = self.table[row + group]
-                    codec, payload = self.block(offset, size, xxh3, (1, number, cluster, group))
-                    known = {"classic": classic, "conditional": partial(conditional, self.models)}
-                    need(self.manifest["codecs"][codec] in known, "unknown codec")
-                    first, decode = len(values), known[self.manifest["codecs"][codec]]
-                    made |= page(Bytes(payload), columns[first : first + count], values, made, decode)
-                    digests.append((first, len(values), length, digest))
-                computed(values, made)
+                groups = list(enumerate(layout if position == number else ()))
+                # Pages of lists may need symbols and list lengths of other pages: a first round finds these.
+                _, symbols, known = self.cluster(number, cluster, row, groups, columns, None)
+
+                def outer(n: int, symbols: Any = symbols, known: Any = known) -> Any:
+                    need(n in symbols or n < len(known), "a column that is not there")
+                    return known[n] if known[n].dtype == np.uint32 and n not in symbols else symbols[n]
+
+                digests, _, values = self.cluster(number, cluster, row, groups, columns, outer)
                 for start, stop, length, digest in digests:
                     raw = b"".join(column.tobytes() for column in values[start:stop])
                     need((len(raw), xxhash.xxh3_64_intdigest(raw)) == (length, digest), "digest of a page")
@@ -197,12 +138,38 @@ class Reader:
                     yield values
         need(row == len(self.table), "rows of the page table")
 
+    def cluster(
+        self,
+        number: int,
+        cluster: int,
+        row: int,
+        groups: Sequence[tuple[int, int]],
+        columns: Sequence[Spec],
+        outer: Callable[[int], Any] | None,
+    ) -> tuple[list[tuple[int, int, int, int]], dict[int, Any], list[Any]]:
+        """Digests of the pages of a cluster, the symbols, and the values of all columns."""
+        values: list[Any] = []
+        digests: list[tuple[int, int, int, int]] = []
+        symbols: dict[int, Any] = {}
+        made: set[int] = set()
+        for group, count in groups:
+            offset, size, length, xxh3, digest = self.table[row + group]
+            codec, payload = self.block(offset, size, xxh3, (1, number, cluster, group))
+            known = {"classic": classic, "conditional": partial(conditional, self.models, outer)}
+            need(self.manifest["codecs"][codec] in known, "unknown codec")
+            first, decode = len(values), known[self.manifest["codecs"][codec]]
+            made |= page(Bytes(payload), columns[first : first + count], values, made, symbols, decode)
+            digests.append((first, len(values), length, digest))
+        computed(values, made)
+        return digests, symbols, values
+
 
 def page(
     data: Bytes,
     columns: Sequence[Spec],
     values: list[Any],
     before: set[int],
+    found: dict[int, Any],
     decode: Callable[[Bytes, list[Any]], Symbols],
 ) -> set[int]:
     """Append the values of a page's columns, of formulas what `computed` needs; which are not of their own symbols."""
@@ -237,7 +204,14 @@ def page(
     }
     own = [(symbols[i], e[0], e[4]) for i, e in enumerate(entries) if symbols.get(i) is not None]
     need(sum(dtype.itemsize * length for dtype, length, _ in own) <= BIG, "a page of too many bytes")
-    coded, first = iter(decode(data, own)), len(values)
+    first, decoded_symbols = len(values), decode(data, own)
+    found.update(
+        {
+            first + i: s
+            for i, s in zip([i for i in symbols if symbols[i] is not None], decoded_symbols, strict=True)
+        }
+    )
+    coded = iter(decoded_symbols)
     made = before | {first + i for i, e in enumerate(entries) if len(e) == 3 or isinstance(e[1], Formula)}
     for (dtype, _), entry in zip(columns, entries, strict=True):
         if len(entry) == 3:

@@ -15,6 +15,8 @@ from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
 from baler_root.plan import GroupModel, Plan
 from baler_root.quantiser import quantise
+from baler_root.recipe import Recipe
+from baler_root.reuse import bounds_of
 from baler_root.training.axes import fit_axis
 
 COMPONENTS = 2
@@ -82,6 +84,42 @@ def learned(
     data = model.to_bytes()
     numbers = {number: at for at, number in enumerate(parents)}
     return GroupModel(0, hashlib.sha256(data).digest(), model, numbers, compare=False), data
+
+
+def list_model(
+    plan: Plan,
+    originals: Sequence[NDArray[Any]],
+    *,
+    group: int,
+    lists: int,
+    entries: Sequence[int],
+    items: dict[int, tuple[int, ...]],
+    seed: int = 0,
+) -> tuple[GroupModel, bytes]:
+    """A random model of columns of lists, all in one page, and its bytes.
+
+    Its columns are the length (0) and the position (1), the columns `entries`, and the `items`, each with its parents
+    by these numbers; a column that is its own parent has the item before as one.
+    """
+    rng = np.random.default_rng(seed)
+    lengths = originals[lists].astype(np.int64)
+    exact = Recipe("exact", np.dtype(np.int64)).to_bytes()
+    columns = [
+        ModelColumn("lists", exact, fit_axis(lengths), None, "length"),
+        ModelColumn("lists", exact, fit_axis(np.arange(max(1, lengths.max()))), None, "position"),
+    ]
+    for number in (*entries, *items):
+        quantised = quantise(originals[number], bounds_of(plan)[number])
+        told = Conditional(items[number], random_net(rng, len(items[number]))) if number in items else None
+        kind = "value" if number in items else "entry"
+        axis, recipe = fit_axis(quantised.symbols), quantised.recipe.to_bytes()
+        columns.append(ModelColumn(f"column {number}", recipe, axis, told, kind))
+    model = Model(tuple(columns), {"made": "of random numbers"})
+    data = model.to_bytes()
+    outside = {number: 2 + at for at, number in enumerate(entries)}
+    numbers = {number: 2 + len(entries) + at for at, number in enumerate(items)}
+    digest = hashlib.sha256(data).digest()
+    return GroupModel(group, digest, model, numbers, compare=False, outside=outside, lists=lists), data
 
 
 def uniform_axis(places: int, low: int = 0) -> Axis:

@@ -20,11 +20,11 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import uproot
-from models import learned
+from models import learned, list_model
 
 from baler_root.batch import plain_form
 from baler_root.bounds import ErrorBound
-from baler_root.cluster import encode_cluster
+from baler_root.cluster import encode_cluster, flatten
 from baler_root.codecs.classic import _read_entry
 from baler_root.codecs.streams import Coding, Transform
 from baler_root.compressor import compress
@@ -36,7 +36,7 @@ from baler_root.merging import merge
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
 from baler_root.pages import Page
-from baler_root.plan import Plan
+from baler_root.plan import GroupModel, Plan
 from baler_root.reader import open_file
 from baler_root.relations import Derived, Formula, Sum
 from baler_root.schema import Branch, Tree
@@ -73,6 +73,8 @@ class Source:
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
     histograms: tuple[int, ...] = ()
     """Which of the model's columns have histograms and not networks."""
+    model: Callable[[Plan, Sequence[Any]], tuple[GroupModel, bytes]] | None = None
+    """Makes a model from the columns of the first cluster."""
 
     @property
     def entries(self) -> int:
@@ -119,7 +121,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
     """Write trees straight from arrays, through no ROOT file; with `detach`, models into a file beside it."""
     stored: list[StoredTree] = []
     models: list[StoredModel] = []
-    codecs = ("classic", "conditional") if any(tree.parents for tree in trees) else ("classic",)
+    codecs = ("classic", "conditional") if any(t.parents or t.model for t in trees) else ("classic",)
     beside = target.with_suffix(".balermodel")
     with ContainerWriter(target) as writer:
         if schema:
@@ -136,6 +138,11 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                     models.append(StoredModel.of(tree.path, _known(tree), data))
                 else:
                     writer.write_block(BlockKind.MODEL, data, number)
+                plan = replace(plan, codec="conditional", models=(model,))
+            if tree.model is not None:
+                head = {i: array[: cuts[0]] for i, array in enumerate(tree.arrays.values())}
+                model, data = tree.model(plan, flatten(plan, plan.columns, head))
+                writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec="conditional", models=(model,))
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
@@ -583,6 +590,36 @@ def formulas(target: Path) -> Made:
     return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), formulas=derived))
 
 
+def lists(target: Path) -> Made:
+    """Lists coded with a view of their entry, their length, the place in them, and the item before; long and empty ones."""
+    rng = np.random.default_rng(24)
+    counts = rng.integers(0, 5, 90)
+    counts[[4, 70]] = 150, 70  # more than the 64 items that are decoded one after another
+    total = int(counts.sum())
+    met = (rng.exponential(30, 90) + 1).astype("f4")
+    met[11], met[80] = np.nan, 1e7
+    pt = (np.repeat(np.minimum(np.nan_to_num(met), 99), counts) * rng.uniform(0.5, 1.5, total) + 1).astype(
+        "f4"
+    )
+    arrays = {
+        "met": flat(met, "f4"),
+        "n": flat(counts, "i4"),
+        "pt": ak.unflatten(pt, counts),
+        "tracks": ak.unflatten(rng.poisson(pt / 10).astype("u2"), counts),
+        "tag": ak.unflatten(pt > 30, counts),
+        "vertices": flat(rng.poisson(20, 90), "u1"),
+    }
+
+    def model(plan: Plan, originals: Sequence[Any]) -> tuple[GroupModel, bytes]:
+        # columns: 0 met, 1 n, 2 and 3 pt, 4 and 5 tracks, 6 and 7 tag (counts first), 8 vertices
+        items: dict[int, tuple[int, ...]] = {3: (0, 1, 2, 4), 5: (3, 4), 7: (4, 1)}
+        return list_model(plan, originals, group=1, lists=2, entries=(0, 8), items=items)
+
+    bounds = {"met": "rel=0.01", "pt": "rel=0.01"}
+    source = Source("Events", arrays, bounds, cuts=(60, 30), groups=(2, 6, 1), model=model)
+    return write_trees(target, source)
+
+
 def from_root(
     target: Path,
     trees: dict[str, dict[str, Any]],
@@ -629,6 +666,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
+        lists,
     )
 }  # fmt: skip
 
