@@ -1,0 +1,233 @@
+"""Columns of lists see their entry, their list and the item before: any model codes any lists, and only what is needed is read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from models import list_model
+from numpy.typing import NDArray
+from vectors import Made, Source, flat, write_trees
+
+import baler_root
+from baler_root.bounds import ErrorBound, measure
+from baler_root.codecs import conditional
+from baler_root.codecs.base import SymbolSpec
+from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.codecs.lists import PIECE, Lists, Surroundings
+from baler_root.container.read import Container, PageId
+from baler_root.errors import FormatError
+from baler_root.plan import GroupModel, Plan
+from baler_root.surroundings import Around
+
+Maker = Callable[..., Path]
+
+MET, N, PT, TRACKS, VERTICES = 0, 1, 3, 5, 6
+"""Columns: pt and tracks have a column of lengths before them."""
+
+BOUNDS = {"met": "rel=0.01", "pt": "rel=0.01"}
+
+
+def events(counts: NDArray[np.int64], seed: int) -> dict[str, ak.Array]:
+    rng = np.random.default_rng(seed)
+    met = (rng.exponential(30, len(counts)) + 1).astype("f4")
+    pt = (np.repeat(met, counts) * rng.uniform(0.5, 1.5, counts.sum()) + 1).astype("f4")
+    return {
+        "met": flat(met, "f4"),
+        "n": flat(counts, "i4"),
+        "pt": ak.unflatten(pt, counts),
+        "tracks": ak.unflatten(rng.poisson(9, counts.sum()).astype("u2"), counts),
+        "vertices": flat(rng.poisson(20, len(counts)), "u1"),
+    }
+
+
+def write(
+    target: Path, arrays: dict[str, ak.Array], items: dict[int, tuple[int, ...]], cuts: tuple[int, ...] = ()
+) -> Made:
+    """A file of three pages: met and n, the lists with a random model, vertices."""
+
+    def model(plan: Plan, originals: Sequence[Any]) -> tuple[GroupModel, bytes]:
+        return list_model(plan, originals, group=1, lists=2, entries=(MET, VERTICES), items=items)
+
+    return write_trees(target, Source("Events", arrays, BOUNDS, cuts=cuts, groups=(2, 4, 1), model=model))
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[NDArray[np.int64], dict[int, tuple[int, ...]], int]:
+    counts = draw(st.lists(st.sampled_from([0, 0, 1, 2, 3, 7, PIECE, 3 * PIECE]), min_size=2, max_size=25))
+    # In the model: 0 length, 1 position, 2 met, 3 vertices, 4 pt, 5 tracks.
+    parents = {
+        PT: draw(st.sets(st.sampled_from([0, 1, 2, 3, 4]))),
+        TRACKS: draw(st.sets(st.sampled_from([0, 1, 2, 3, 4, 5]))),
+    }
+    return (
+        np.array([2, 1, 3, 2, *counts], np.int64)  # the first cluster, of which models are made, has items,
+        {number: tuple(sorted(some)) for number, some in parents.items()},
+        draw(st.integers(0, 99)),
+    )
+
+
+@given(tables())
+def test_every_value_comes_back(table: tuple[NDArray[np.int64], dict[int, tuple[int, ...]], int]) -> None:
+    counts, items, seed = table
+    arrays = events(counts, seed)
+    cut = max(4, len(counts) // 2)
+    with tempfile.TemporaryDirectory() as where:
+        write(Path(where) / "lists.baler", arrays, items, (cut, len(counts) - cut))
+        with baler_root.open(Path(where) / "lists.baler") as file:
+            tree = file["Events"]
+            together = tree.arrays()
+            for name, array in arrays.items():
+                for found in (together[name], tree[name].array()):
+                    assert ak.array_equal(ak.num(found, axis=0), ak.num(array, axis=0))
+                    bound = ErrorBound.parse(BOUNDS.get(name, "lossless"))
+                    x, y = (ak.to_numpy(ak.flatten(a, axis=None)) for a in (array, found))
+                    assert measure(x, y, bound).violations == 0
+            middle = tree["tracks"].array(entry_start=cut - 1, entry_stop=cut + 1)
+    assert ak.array_equal(middle, arrays["tracks"][cut - 1 : cut + 1])
+
+
+def test_only_what_is_needed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = events(np.array([3, 0, 2, 90, 1] * 4), 5)
+    write(tmp_path / "lists.baler", arrays, {PT: (1, 2, 4), TRACKS: (0,)})
+    read: list[int] = []
+    before = Container.read_pages
+
+    def watched(self: Container, pages: Sequence[PageId]) -> Any:
+        read.extend(page.group for page in pages)
+        return before(self, pages)
+
+    monkeypatch.setattr(Container, "read_pages", watched)
+    for name, groups in {"vertices": {2}, "n": {0}, "tracks": {0, 1}, "pt": {0, 1}}.items():
+        read.clear()
+        with baler_root.open(tmp_path / "lists.baler") as file:
+            file["Events"][name].array()
+        assert set(read) == groups, name
+    decoded: list[str] = []
+    for name in ("_decode", "_decode_chained"):
+        real = getattr(conditional, name)
+        monkeypatch.setattr(
+            conditional,
+            name,
+            lambda column, *rest, real=real: decoded.append(column.name) or real(column, *rest),
+        )
+    with baler_root.open(tmp_path / "lists.baler") as file:
+        file["Events"]["tracks"].array()
+    assert decoded == [f"column {TRACKS}"], "which does not depend on pt"
+
+
+def test_what_networks_see_of_lists() -> None:
+    lists = Lists(np.array([2, 0, 3, PIECE + 2], np.uint32), 7 + PIECE)
+    codes = np.arange(100, 107 + PIECE, dtype=np.int16)
+    before = lists.before(codes)
+    assert before[:6].tolist() == [-2048, 100, -2048, 102, 103, -2048]
+    assert before[5 + PIECE] == -2048, "pieces of long lists stand for themselves"
+    assert before[6 + PIECE] == codes[5 + PIECE]
+    assert lists.order[:4].tolist() == [0, 2, 5, 5 + PIECE]
+    assert np.diff(lists.bounds).sum() == 7 + PIECE
+    for wrong in ([2, 4], [2, 6], [-1, 8]):
+        with pytest.raises(FormatError):
+            Lists(np.array(wrong), 7)
+    with pytest.raises(FormatError):
+        Lists(np.array([3.5, 3.5]), 7)
+
+
+@given(st.data())
+def test_any_flip_is_an_error_or_other_symbols(data: st.DataObject) -> None:
+    payload, specs, codec = PAGE
+    at, bit = data.draw(st.integers(0, len(payload) - 1)), data.draw(st.integers(0, 7))
+    damaged = bytearray(payload)
+    damaged[at] ^= 1 << bit
+    try:
+        found = codec.decode(memoryview(bytes(damaged)), specs)
+    except FormatError:
+        return
+    assert [(s.dtype, len(s)) for s in found.values()] == [(spec.dtype, spec.length) for spec in specs]
+
+
+def made_page() -> tuple[bytes, list[SymbolSpec], ConditionalCodec]:
+    """A page of two columns of lists, and the codec that has what lies around it."""
+    rng = np.random.default_rng(3)
+    counts = rng.integers(0, 6, 30).astype("u4")
+    rows = int(counts.sum())
+    columns = [rng.poisson(9, rows).astype("u1"), rng.poisson(3, rows).astype("u1")]
+    met = rng.poisson(30, 30).astype("u1")
+    arrays = {
+        "met": flat(met, "u1"),
+        "a": ak.unflatten(columns[0], counts),
+        "b": ak.unflatten(columns[1], counts),
+    }
+    plan = Source("Events", arrays, groups=(1, 4)).plan()
+    entry, data = list_model(
+        plan, [met, counts, columns[0], counts, columns[1]], group=1, lists=1, entries=(0,),
+        items={2: (0, 1, 2, 3), 4: (2, 3)},
+    )  # fmt: skip
+    del data
+    around = Surroundings({0: met, 1: counts}, {2: 0}, 1)
+    specs = [SymbolSpec(column.dtype, rows) for column in columns]
+    codec = ConditionalCodec({entry.name: entry.model}, entry.name, (3, 4), around=around)
+    payload, _ = codec.encode(columns, specs)
+    reader = ConditionalCodec({entry.name: entry.model}).with_outside({0: met, 1: counts})
+    found = reader.decode(memoryview(payload), specs)
+    assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))
+    assert payload[0] == 2
+    assert reader.outside(memoryview(payload), specs) == (0, 1)
+    return payload, specs, reader
+
+
+PAGE = made_page()
+
+
+def test_what_is_not_at_hand_is_named() -> None:
+    payload, specs, reader = PAGE
+    with pytest.raises(FormatError, match="column 1 of the tree is needed"):
+        ConditionalCodec(reader.models).with_outside({0: np.zeros(30, "u1")}).decode(
+            memoryview(payload), specs
+        )
+    with pytest.raises(FormatError, match="items together"):
+        reader.with_outside({0: np.zeros(30, "u1"), 1: np.ones(30, "u4")}).decode(memoryview(payload), specs)
+    lengths = reader.around.symbols[1]
+    with pytest.raises(FormatError, match="does not fit the lists"):
+        reader.with_outside({0: np.zeros(29, "u1"), 1: lengths}).decode(memoryview(payload), specs)
+
+
+def jets(entries: int, seed: int) -> dict[str, Any]:
+    """The hardness of an event says much of its jets."""
+    rng = np.random.default_rng(seed)
+    scale = rng.exponential(40, entries).astype("f4") + 10
+    counts = rng.integers(0, 6, entries)
+    pt = (np.repeat(scale, counts) * rng.normal(1, 0.02, counts.sum())).astype("f4")
+    mass = (pt * rng.normal(0.1, 0.003, len(pt))).astype("f4")
+    return {"scale": scale, "Jet": ak.unflatten(ak.zip({"pt": pt, "mass": mass}), counts)}
+
+
+def test_lists_learn_from_their_entries(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, unseen = (make_root(f"jets{seed}.root", Events=jets(6000, seed)) for seed in (1, 2))
+    seeing = baler_root.compress(source, tmp_path / "out.baler", level="fast", cluster_size=2500)
+    assert baler_root.verify(tmp_path / "out.baler", source).ok
+    baler_root.recover(tmp_path / "out.baler", tmp_path / "saved.baler")
+    assert baler_root.verify(tmp_path / "saved.baler", source).ok
+    baler_root.train(source, tmp_path / "jets.balermodel", level="fast")
+    other = baler_root.compress(
+        unseen, tmp_path / "unseen.baler", model=tmp_path / "jets.balermodel", detach_model=True
+    )
+    assert "is needed to read" in "".join(other.notes)
+    assert baler_root.verify(tmp_path / "unseen.baler", unseen).ok
+    with baler_root.open(tmp_path / "out.baler", num_workers=2) as file:
+        several = file["Events"].arrays(entry_start=1000, entry_stop=5500)
+    with baler_root.open(tmp_path / "out.baler") as file:
+        one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
+    assert ak.array_equal(several, one[1000:5500])
+    monkeypatch.setattr("baler_root.learning.find_surroundings", lambda *_: Around())
+    blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
+    assert seeing.size < 0.92 * blind.size
+    assert other.size < 0.95 * blind.size
