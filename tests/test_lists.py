@@ -56,7 +56,7 @@ def write(
     def model(plan: Plan, originals: Sequence[Any]) -> tuple[GroupModel, bytes]:
         return list_model(plan, originals, group=1, lists=2, entries=(MET, VERTICES), items=items)
 
-    return write_trees(target, Source("Events", arrays, BOUNDS, cuts=cuts, groups=(2, 4, 1), model=model))
+    return write_trees(target, Source("Events", arrays, BOUNDS, cuts=cuts, groups=(3, 3, 1), model=model))
 
 
 @st.composite
@@ -68,7 +68,7 @@ def tables(draw: st.DrawFn) -> tuple[NDArray[np.int64], dict[int, tuple[int, ...
         TRACKS: draw(st.sets(st.sampled_from([0, 1, 2, 3, 4, 5]))),
     }
     return (
-        np.array([2, 1, 3, 2, *counts], np.int64)  # the first cluster, of which models are made, has items,
+        np.array([2, 1, 3, 2, *counts], np.int64),
         {number: tuple(sorted(some)) for number, some in parents.items()},
         draw(st.integers(0, 99)),
     )

@@ -108,17 +108,24 @@ def _codec(
         quantised, column = cells[number].quantised, learned.column(number)
         if quantised is None or column is None or cells[number].related is not None:
             return False
-        return quantised.recipe.to_bytes() == column.recipe
+        return quantised.symbols.dtype.kind in "uib" and quantised.recipe.to_bytes() == column.recipe
 
     own = [number for number in members if cells[number].quantised is not None]
     known = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in own]
     around = None
-    if learned.lists is not None and len(originals[learned.lists]):
-        there = {number: at for number, at in learned.outside.items() if fits(number)}
+    if learned.lists is not None and _is_outside(learned.lists, members, cells):
+        there = {n: at for n, at in learned.outside.items() if fits(n) and _is_outside(n, members, cells)}
         symbols = {number: quantised.symbols for number in there if (quantised := cells[number].quantised)}
         symbols[learned.lists] = originals[learned.lists]
         around = Surroundings(symbols, {at: number for number, at in there.items()}, learned.lists)
     return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, around)
+
+
+def _is_outside(number: int, members: range, cells: Sequence[Cell]) -> bool:
+    """Whether a reader finds a column in another page: by itself, or as what it is a copy of."""
+    origin = number if cells[number].quantised is not None else cells[number].copy_of
+    cell = cells[origin]
+    return origin not in members and cell.quantised is not None and cell.related is None and cell.length > 0
 
 
 def flatten(plan: Plan, columns: Sequence[Column], arrays: dict[int, ak.Array]) -> list[Values]:

@@ -216,7 +216,9 @@ def _streams(
     for number, symbols in columns.items():
         column = table[number]
         parents = () if column.conditional is None else column.conditional.parents
-        if column.conditional is None or any(len(codes.get(p, ())) != len(symbols) for p in parents):
+        if column.conditional is None or any(
+            p not in codes or len(codes[p]) != len(symbols) for p in parents
+        ):
             continue
         if not np.array_equal(places[number] + column.axis.low, symbols):
             continue
