@@ -60,7 +60,7 @@ def main() -> None:
     for path in sources.chosen(sys.argv[1:] or FILES):
         if not sys.argv[1:] and path.stem not in FILES:
             continue
-        described = {name: describe(path, keywords) for name, keywords in variants.VARIANTS}
+        described = {name: describe(path, keywords) for name, keywords in variants.quick()}
         rows = [{"file": path.stem, "variant": name, **parts(one)} for name, one in described.items()]
         results.show(f"Where the bytes go at {BOUND}", rows, {})
         results.update("parts", results.merged("parts", rows, "file", "variant"), {"bound": BOUND})

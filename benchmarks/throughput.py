@@ -111,7 +111,7 @@ def compare(path: Path) -> list[dict[str, Any]]:
     floats = [column for column in every if column.bound.kind != "lossless" and column.values.size]
     rounded = scoreboard.bounded(trees, bound_of)
     jobs: list[tuple[str, str, Callable[[], dict[str, Any]]]] = [
-        *((name, "file", partial(baler, path, keywords, raw)) for name, keywords in variants.VARIANTS),
+        *((name, "file", partial(baler, path, keywords, raw)) for name, keywords in variants.quick()),
         ("default, model at hand", "file", partial(ready, path, raw)),
         *((name, "file", partial(root, rounded, name, raw)) for name in ROOT_FILES),
         *((one.name, "float columns", partial(peer, one, floats)) for one in peers.PEERS),

@@ -13,3 +13,8 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 NAMES = tuple(name for name, _ in VARIANTS)
 USUAL = "default"
 """The one that a user gets who says nothing."""
+
+
+def quick() -> list[tuple[str, dict[str, Any]]]:
+    """All but those that train for minutes."""
+    return [(name, keywords) for name, keywords in VARIANTS if name != "max"]
