@@ -54,9 +54,12 @@ def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[st
     wanted = [_buckets(sample.quantised(n).symbols[thin]) for n in members]
     exact = Recipe("exact", np.dtype(np.int64)).to_bytes()
     out = Around(lists, first=position % PIECE == 0)
-    for kind, symbols in (("length", lengths[item]), ("position", position)):
+    for kind, name, symbols in (
+        ("length", "length of the list", lengths[item]),
+        ("position", "place in the list", position),
+    ):
         if np.ptp(symbols) and _told(_buckets(symbols[thin]), wanted) > 0:
-            _add(out, lists, kind, names[lists], exact, symbols)
+            _add(out, lists, kind, name, exact, symbols)
     tried = [
         n
         for n in range(len(sample.columns))

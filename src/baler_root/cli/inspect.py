@@ -106,7 +106,7 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
         f"{table['name']} ({count_text(table['columns'], 'column')})" for table in tree["tables"]
     )
     yield Text(f"  tables: {tables}")
-    for relation in tree["relations"]:
+    for relation in sorted(tree["relations"], key=lambda relation: -relation["saved"]):
         yield Text(f"  relation {relation['text']}: about {size_text(relation['saved'])} saved")
     for name, expression in tree["aliases"].items():
         yield Text(f"  alias {name} = {expression}")
