@@ -40,6 +40,8 @@ class Level:
     """Columns with which its network begins; those that help least are dropped in training."""
     epochs: int = 100
     """How often a row of the sample is seen at most: small tables are learned sooner."""
+    below: str | None = None
+    """A level whose networks are trained, too: a column takes the smaller ones where the larger do not pay."""
 
 
 LEVELS = {
@@ -54,6 +56,7 @@ LEVELS = {
             parents=20,
             candidates=32,
             epochs=300,
+            below="default",
         ),
     )
 }

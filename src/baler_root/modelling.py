@@ -14,7 +14,7 @@ from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
-from baler_root.levels import Effort
+from baler_root.levels import Effort, get_level
 from baler_root.training.axes import fit_axis, preceded
 from baler_root.training.histograms import HELD, Bucketed, fit_histograms
 from baler_root.training.parents import RANK_ROWS, Ancestors, rank, tells
@@ -98,10 +98,17 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
     histograms = _histograms(sample, columns, plain, ranked, effort.seed)
     networks: list[Choice | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
-    if effort.level.training is not None:
-        networks, trained = _networks(sample, columns, plain, ranked, before, histograms, effort, progress)
-        about |= {"steps": trained.steps, "history": trained.history[:: max(1, len(trained.history) // 5)]}
-        notes = _notes(trained, plain)
+    each = [effort.level, *([get_level(effort.level.below)] if effort.level.below else [])]
+    for level in each if effort.level.training is not None else ():
+        mine = replace(effort, level=level, seconds=effort.seconds and effort.seconds / len(each))
+        found, trained = _networks(sample, columns, plain, ranked, before, histograms, mine, progress)
+        networks = [max(pair, key=_worth) for pair in zip(networks, found, strict=True)]
+        if level == effort.level:
+            about |= {
+                "steps": trained.steps,
+                "history": trained.history[:: max(1, len(trained.history) // 5)],
+            }
+        notes += _notes(trained, plain)
     chosen = _choose(histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in plain])
     needed = sorted({n for number, one in chosen.items() for n in (number, *one.conditional.parents)})
     if not needed:
@@ -120,6 +127,10 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
         return Modelled(None, notes=notes)
     # What a reader gets, so that pages are checked against that.
     return Modelled(Model.from_bytes(data), tuple(needed), data, notes)
+
+
+def _worth(choice: Choice | None) -> float:
+    return 0.0 if choice is None else choice.worth
 
 
 def _before(columns: Sequence[Bucketed], given: int, first: NDArray[np.bool_]) -> dict[int, Bucketed]:
