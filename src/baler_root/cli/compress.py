@@ -20,6 +20,17 @@ from baler_root.cli.common import (
     progress_bar,
     user_errors,
 )
+from baler_root.cli.options import (
+    Bound,
+    Branches,
+    Config,
+    Independent,
+    LevelName,
+    Preset,
+    Seed,
+    TrainSeconds,
+    Trees,
+)
 from baler_root.errors import BalerError, ConfigError, OutputError, SourceError, UnknownCodecError
 
 if TYPE_CHECKING:
@@ -38,39 +49,12 @@ def compress(
             help="The .baler file, or a folder for one .baler file per input.",
         ),
     ],
-    bound: Annotated[
-        str | None,
-        typer.Option(
-            help="Bound of floating-point branches: rel=1e-3, abs=1e-4, bits=10 (mantissa bits) or lossless.",
-            show_default="rel=1e-3",
-        ),
-    ] = None,
-    branch: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
-        ),
-    ] = None,
-    independent: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
-        ),
-    ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="lossless, nanoaod, physlite or atlas-opendata; see `baler-root presets`."
-        ),
-    ] = None,
-    tree: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
-    ] = None,
+    bound: Bound = None,
+    branch: Branches = None,
+    independent: Independent = None,
+    config: Config = None,
+    preset: Preset = None,
+    tree: Trees = None,
     codec: Annotated[
         str | None,
         typer.Option(
@@ -78,14 +62,7 @@ def compress(
             show_default="conditional where it pays",
         ),
     ] = None,
-    level: Annotated[
-        str,
-        typer.Option(
-            metavar="[fast|default|max]",
-            help="What is learned: fast counts, in about a second; default also trains small networks, max larger "
-            "ones (both need torch).",
-        ),
-    ] = "default",
+    level: LevelName = "default",
     model: Annotated[
         str | None,
         typer.Option(
@@ -99,14 +76,8 @@ def compress(
             "--detach-model", help="Leave the models in their file, which is needed to read the output then."
         ),
     ] = False,
-    train_seconds: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Longest training of each tree. Without it, the same input and seed give the same file.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the training; same seed, same file.")] = 0,
+    train_seconds: TrainSeconds = None,
+    seed: Seed = 0,
     cluster_size: Annotated[
         str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
     ] = "64 MB",

@@ -17,6 +17,17 @@ from baler_root.cli.common import (
     user_errors,
 )
 from baler_root.cli.compress import expand
+from baler_root.cli.options import (
+    Bound,
+    Branches,
+    Config,
+    Independent,
+    LevelName,
+    Preset,
+    Seed,
+    TrainSeconds,
+    Trees,
+)
 
 if TYPE_CHECKING:
     from baler_root.pretraining import TrainingSummary
@@ -32,55 +43,15 @@ def train(
             "--output", "-o", metavar="FILE", help="The .balermodel file to write.", show_default=False
         ),
     ],
-    bound: Annotated[
-        str | None,
-        typer.Option(
-            help="Bound of floating-point branches, as in `compress`, where it must be the same later.",
-            show_default="rel=1e-3",
-        ),
-    ] = None,
-    branch: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."
-        ),
-    ] = None,
-    independent: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
-        ),
-    ] = None,
-    config: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
-    ] = None,
-    preset: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME", help="lossless, nanoaod, physlite or atlas-opendata; see `baler-root presets`."
-        ),
-    ] = None,
-    tree: Annotated[
-        list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
-    ] = None,
-    level: Annotated[
-        str,
-        typer.Option(
-            metavar="[fast|default|max]",
-            help="What is learned: fast counts, in about a second; default also trains small networks, max larger "
-            "ones (both need torch).",
-        ),
-    ] = "default",
-    train_seconds: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="Longest training of each tree. Without it, the same files and seed give the same models.",
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed and files, same models.")] = 0,
+    bound: Bound = None,
+    branch: Branches = None,
+    independent: Independent = None,
+    config: Config = None,
+    preset: Preset = None,
+    tree: Trees = None,
+    level: LevelName = "default",
+    train_seconds: TrainSeconds = None,
+    seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
