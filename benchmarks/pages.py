@@ -107,6 +107,8 @@ def standing() -> list[str]:
             f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT's rivals are measured so far."
         )
     for name in variants.NAMES:
+        if not summary.get(f"{name}: rows"):
+            continue
         over = [
             summary.get(f"{name}: median over {rival} at rel=1e-3", "–")
             for rival in ("ttree-lzma9", "best rival")
@@ -114,7 +116,7 @@ def standing() -> list[str]:
         smaller = len(summary.get(f"{name}: rows where a rival is smaller", ()))
         out.append(
             f"- `{name}` at `rel=1e-3`: the median of {summary['files']} files is {over[0]} × LZMA-9, {over[1]} × the best "
-            f"rival; in {smaller} of {summary['rows']} pairs of file and bound a rival is smaller."
+            f"rival; in {smaller} of {summary[f'{name}: rows']} pairs of file and bound a rival is smaller."
         )
         if mean := summary.get(f"{name}: geometric mean over {FIRST} at rel=1e-3"):
             larger = len(summary.get(f"{name}: files larger than {FIRST} at rel=1e-3", ()))

@@ -119,6 +119,7 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     first = variants.NAMES[0]
     for name in variants.NAMES:
         ratios = [(row, row[f"{name} / best"]) for row in rows if row[f"{name} / best"]]
+        out[f"{name}: rows"] = len(ratios)
         out[f"{name}: rows where a rival is smaller"] = {
             f"{row['file']} {row['bound']}": f"{over} of {row['best rival']}"
             for row, over in ratios

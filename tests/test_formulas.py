@@ -139,8 +139,11 @@ def test_none_where_there_is_none() -> None:
 
 
 @pytest.mark.parametrize("bound", ["rel=1e-3", "rel=1e-2", "abs=0.01", "bits=10", "lossless"])
-def test_a_file_keeps_every_bound_and_its_relations(bound: str, make_root: Maker, tmp_path: Path) -> None:
-    columns = momenta(5000)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_a_file_keeps_every_bound_and_its_relations(
+    bound: str, dtype: str, make_root: Maker, tmp_path: Path
+) -> None:
+    columns = {name: values.astype(dtype) for name, values in momenta(5000).items()}
     columns["p"][[3, 70]] = 1e6, np.nan  # no energy there
     columns["pt"][9], columns["eta"][11], columns["pz"][13] = 0.0, np.inf, -999.0
     counts = np.random.default_rng(2).integers(0, 5, 4000)

@@ -142,9 +142,10 @@ def _keep_consistent(
             forced.setdefault(source, []).append(np.delete(missed, wrong))
     for source, rows in forced.items():
         quantised = cells[source].quantised
-        if quantised is not None and quantised.recipe.kind != "exact":
+        if quantised is not None and quantised.recipe.kind != "exact" and cells[source].lattice is None:
             positions = np.union1d(quantised.positions, np.concatenate(rows))
-            exact_there = replace(quantised, positions=positions, outliers=originals[source][positions])
+            outliers = originals[source][positions].astype(quantised.recipe.dtype)  # exact: see `narrowed`
+            exact_there = replace(quantised, positions=positions, outliers=outliers)
             cells[source] = replace(cells[source], quantised=exact_there)
 
 
