@@ -47,7 +47,8 @@ class Measured(fit.Stack):
     """Networks that are only measured: some of them no reader could compute."""
 
     def net(self, column: int, inputs: int) -> Any:
-        """Nothing: there are no integers."""
+        """Nothing that could be computed: there are no integers."""
+        return ()
 
 
 class FloatStack(Measured):
