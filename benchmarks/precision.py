@@ -46,7 +46,7 @@ class Captured(Exception):  # noqa: N818  # it carries, it does not complain
 class Measured(fit.Stack):
     """Networks that are only measured: some of them no reader could compute."""
 
-    def net(self, column: int, inputs: int) -> Any:
+    def net(self, *_: int) -> Any:
         """Nothing that could be computed: there are no integers."""
         return ()
 
