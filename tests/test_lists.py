@@ -20,17 +20,22 @@ from numpy.typing import NDArray
 from vectors import Made, Source, flat, write_trees
 
 import baler_root
+from baler_root import levels
 from baler_root.bounds import ErrorBound, measure
 from baler_root.cluster import flatten
 from baler_root.codecs import conditional
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.codecs.lists import PIECE, Lists, Surroundings
+from baler_root.codecs.model import Model
 from baler_root.container.read import Container, PageId
 from baler_root.errors import FormatError
+from baler_root.levels import Level
 from baler_root.plan import GroupModel, Plan
+from baler_root.reader import open_file
 from baler_root.surroundings import Around
 from baler_root.tables import lengths_of, tables_of
+from baler_root.training.training import Training
 from baler_root.verification import verify
 
 Maker = Callable[..., Path]
@@ -314,3 +319,55 @@ def test_lists_learn_from_their_entries(
     blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
+def test_networks_see_the_item_before(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes from several processes; the model serves another file, in it or beside it."""
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
+    torch.set_num_threads(1)
+    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    monkeypatch.setitem(levels.LEVELS, "default", quick)
+    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
+    for jobs in (1, 2):
+        baler_root.compress(source, tmp_path / f"{jobs}.baler", cluster_size=3000, jobs=jobs)
+    assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "2.baler").read_bytes()
+    assert chained(tmp_path / "1.baler") == ["side"]
+    assert verify(tmp_path / "1.baler", source).problems == []
+    classic = baler_root.compress(unseen, tmp_path / "classic.baler", codec="classic")
+    baler_root.train(source, tmp_path / "hits.balermodel")
+    for detach in (False, True):
+        found = baler_root.compress(
+            unseen, tmp_path / f"{detach}.baler", model=tmp_path / "hits.balermodel", detach_model=detach
+        )
+        assert found.size < 0.95 * classic.size
+        assert verify(tmp_path / f"{detach}.baler", unseen).problems == []
+
+
+def hits(entries: int, seed: int) -> dict[str, Any]:
+    """Hits on either side of a track in turn, each about as far as the one before; their charge depends on the event."""
+    rng = np.random.default_rng(seed)
+    gain = rng.integers(50, 90, entries).astype("i4")
+    away = rng.normal(size=(entries, 8))
+    for k in range(1, 8):
+        away[:, k] = 0.24 * away[:, k] - 0.97 * away[:, k - 1]
+    counts = rng.integers(0, 9, entries)
+    there = np.arange(8) < counts[:, None]
+    side = ak.unflatten((100 * away[there]).round().astype("i4"), counts)
+    charge = ak.unflatten(rng.poisson(np.repeat(gain, counts)).astype("i4"), counts)
+    return {"gain": gain, "side": side, "charge": charge}
+
+
+def chained(path: Path) -> list[str]:
+    """The columns that have themselves as parents, in the models of a file."""
+    with open_file(path) as file:
+        models = [Model.from_bytes(file.models[name]) for name in file.models]
+    return [
+        column.name
+        for model in models
+        for number, column in enumerate(model.columns)
+        if column.conditional is not None and number in column.conditional.parents
+    ]
