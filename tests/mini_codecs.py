@@ -68,22 +68,22 @@ def unpco(stream: bytes, out: Any) -> None:
 def conditional(
     models: dict[bytes, bytes], outer: Callable[[int], Any] | None, data: Bytes, columns: Wanted
 ) -> Symbols:
-    """The symbols of columns coded with a model; `outer` has those of other pages. Without, zeros where they matter."""
+    """The symbols of columns coded with a model; `outer` has those around the page. Without, zeros where they matter."""
     kind = data.unpack("B")[0]
     need(kind < 3, "kind of a page")
     if not kind:
         return classic(Bytes(data.take(len(data.data) - data.at)), columns)
-    if kind == 2 and outer is None:
-        return [np.zeros(length, dtype) for dtype, length, _ in columns]
     name = data.take(8)
     need(name in models, "a model that is not there")
     model, numbers, sizes, lists = Model(models[name]), {}, {}, None
     codes: dict[int, Any] = {}
-    if kind == 2 and outer is not None:
-        lists = Lists(outer(data.varint()))
-        for _ in range(data.varint()):
-            number, source = data.varint(), data.varint()
+    lengths = data.varint() if kind == 2 else None
+    pairs = [(data.varint(), data.varint()) for _ in range(0 if lengths is None else data.varint())]
+    if lengths is not None and outer is not None:
+        lists = Lists(outer(lengths))
+        for number, source in pairs:
             need(model.columns[number].get("kind") == "entry", "no column of the entries")
+            need(number not in codes, "a column of the model twice")
             codes[number] = np.repeat(seen(model.columns[number], outer(source)), lists.lengths)
         for number, column in enumerate(model.columns):
             if column.get("kind") in ("length", "position"):
@@ -104,6 +104,10 @@ def conditional(
     need(data.at == len(data.data), "bytes left over")
     plain = iter(classic(rest, [column for at, column in enumerate(columns) if at not in streams]))
     out: Symbols = [None if at in streams else next(plain) for at in range(len(columns))]
+    if kind == 2 and outer is None:
+        return [
+            np.zeros(columns[at][1], columns[at][0]) if at in streams else out[at] for at in range(len(out))
+        ]
     for number, at in sorted(numbers.items()):
         column, (dtype, length, _) = model.columns[number], columns[at]
         if at in streams:

@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import mini_arrays
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mini_reader import Reader
 from models import list_model
 from numpy.typing import NDArray
 from vectors import Made, Source, flat, write_trees
 
 import baler_root
+from baler_root import levels
 from baler_root.bounds import ErrorBound, measure
+from baler_root.cluster import flatten
 from baler_root.codecs import conditional
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.codecs.lists import PIECE, Lists, Surroundings
+from baler_root.codecs.model import Model
 from baler_root.container.read import Container, PageId
 from baler_root.errors import FormatError
+from baler_root.levels import Level
 from baler_root.plan import GroupModel, Plan
+from baler_root.reader import open_file
 from baler_root.surroundings import Around
+from baler_root.tables import lengths_of, tables_of
+from baler_root.training.training import Training
+from baler_root.verification import verify
 
 Maker = Callable[..., Path]
 
@@ -56,7 +67,7 @@ def write(
     def model(plan: Plan, originals: Sequence[Any]) -> tuple[GroupModel, bytes]:
         return list_model(plan, originals, group=1, lists=2, entries=(MET, VERTICES), items=items)
 
-    return write_trees(target, Source("Events", arrays, BOUNDS, cuts=cuts, groups=(3, 3, 1), model=model))
+    return write_trees(target, Source("Events", arrays, BOUNDS, cuts=cuts, groups=(3, 3, 1), made=(model,)))
 
 
 @st.composite
@@ -198,6 +209,83 @@ def test_what_is_not_at_hand_is_named() -> None:
         reader.with_outside({0: np.zeros(29, "u1"), 1: lengths}).decode(memoryview(payload), specs)
 
 
+def tags(
+    target: Path,
+    arrays: dict[str, ak.Array],
+    groups: tuple[int, ...],
+    *models: dict[str, Any],
+    cuts: tuple[int, ...] = (),
+) -> None:
+    """A file with random models, read back by the package, by the second reader, and saved as one without a footer."""
+    made = [lambda plan, columns, model=model: list_model(plan, columns, **model) for model in models]
+    write_trees(target, Source("Events", arrays, cuts=cuts, groups=groups, made=tuple(made)))
+    assert verify(target).ok
+    values = [ak.to_list(array) for array in arrays.values()]
+    assert list(mini_arrays.read(Reader(target.read_bytes()), 0).values()) == values
+    baler_root.recover(target, target.with_suffix(".saved"))
+    for path in (target, target.with_suffix(".saved")):
+        with baler_root.open(path) as file:
+            tree = file["Events"]
+            assert [ak.to_list(tree[name].array()) for name in arrays] == values
+            for few in [tuple(arrays), *itertools.combinations(arrays, 2)]:
+                found = tree.arrays(few, how=tuple)
+                assert [ak.to_list(array) for array in found] == [ak.to_list(arrays[name]) for name in few]
+
+
+def lists_of(counts: Any, seed: int) -> ak.Array:
+    return ak.unflatten(np.random.default_rng(seed).poisson(5, int(np.sum(counts))).astype("u1"), counts)
+
+
+def test_lists_that_differ_after_all(tmp_path: Path) -> None:
+    """Two branches that seemed to be of one structure: what asks for nothing around it is coded all the same."""
+    counts = np.random.default_rng(9).integers(0, 5, 120)
+    more = counts + (np.arange(120) == 100)
+    arrays = {"met": flat(counts * 7, "u1"), "a": lists_of(counts, 1), "b": lists_of(more, 2)}
+    model = {"group": 1, "lists": 1, "entries": (0,), "items": {2: (0, 2), 4: ()}}
+    tags(tmp_path / "out.baler", arrays, (2, 3), model, cuts=(90, 30))
+
+
+def test_lengths_that_repeat_a_flag(tmp_path: Path) -> None:
+    """Lists of one item or none are as long as a boolean is true."""
+    flag = np.random.default_rng(1).random(40) < 0.5
+    arrays = {"flag": flat(flag, "bool"), "a": lists_of(flag.astype(int), 3)}
+    tags(
+        tmp_path / "out.baler", arrays, (2, 1), {"group": 1, "lists": 1, "entries": (), "items": {2: (0, 2)}}
+    )
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_pages_of_lists_that_hold_what_others_lean_on(tmp_path: Path, turned: bool) -> None:
+    """The page of `a` and `c` holds `met` and the lengths of `b`, too, and leans on others itself."""
+    one, other = np.random.default_rng(2).integers(0, 4, (2, 50))
+    held = {
+        "a": lists_of(one, 4),
+        "met": flat(other * 9, "u1"),
+        "words": lists_of(other, 5),
+        "c": lists_of(one, 6),
+    }
+    leaning = {"b": lists_of(other + 1, 7), "d": lists_of(other, 8)}
+    if not turned:
+        # 0, 1 a; 2 met; 3, 4 words; 5, 6 c; 7, 8 b; 9, 10 d
+        page = {"group": 1, "lists": 0, "entries": (), "items": {1: (0, 2), 6: (1, 2)}}
+        last = {"group": 2, "lists": 3, "entries": (2,), "items": {10: (0, 2, 3)}}
+        tags(tmp_path / "out.baler", held | leaning, (1, 6, 4), page, last)
+    else:
+        # 0, 1 b; 2, 3 d; 4, 5 a; 6 met; 7, 8 words; 9, 10 c
+        page = {"group": 2, "lists": 4, "entries": (), "items": {5: (0, 2), 10: (1, 2)}}
+        last = {"group": 1, "lists": 0, "entries": (6,), "items": {1: (0, 2, 3)}}
+        tags(tmp_path / "out.baler", leaning | held, (1, 4, 6), last, page)
+
+
+def test_lists_in_arrays_of_fixed_size_are_none_of_the_entries() -> None:
+    pairs = ak.to_regular(ak.Array([[[1], [2, 3]], [[], [4]], [[5], []]]), axis=1)
+    plan = Source("Events", {"pairs": pairs, "flat": ak.Array([[1], [2, 3], []])}).plan()
+    columns = plan.columns
+    values = flatten(plan, columns, dict(enumerate([pairs, ak.Array([[1], [2, 3], []])])))
+    found = tables_of(columns, values)
+    assert [lengths_of(columns, found, table) for table in found] == [None, None, None, 2]
+
+
 def jets(entries: int, seed: int) -> dict[str, Any]:
     """The hardness of an event says much of its jets."""
     rng = np.random.default_rng(seed)
@@ -231,3 +319,55 @@ def test_lists_learn_from_their_entries(
     blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
+
+
+@pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
+def test_networks_see_the_item_before(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same bytes from several processes; the model serves another file, in it or beside it."""
+    torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
+    torch.set_num_threads(1)
+    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    monkeypatch.setitem(levels.LEVELS, "default", quick)
+    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
+    for jobs in (1, 2):
+        baler_root.compress(source, tmp_path / f"{jobs}.baler", cluster_size=3000, jobs=jobs)
+    assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "2.baler").read_bytes()
+    assert chained(tmp_path / "1.baler") == ["side"]
+    assert verify(tmp_path / "1.baler", source).problems == []
+    classic = baler_root.compress(unseen, tmp_path / "classic.baler", codec="classic")
+    baler_root.train(source, tmp_path / "hits.balermodel")
+    for detach in (False, True):
+        found = baler_root.compress(
+            unseen, tmp_path / f"{detach}.baler", model=tmp_path / "hits.balermodel", detach_model=detach
+        )
+        assert found.size < 0.95 * classic.size
+        assert verify(tmp_path / f"{detach}.baler", unseen).problems == []
+
+
+def hits(entries: int, seed: int) -> dict[str, Any]:
+    """Hits on either side of a track in turn, each about as far as the one before; their charge depends on the event."""
+    rng = np.random.default_rng(seed)
+    gain = rng.integers(50, 90, entries).astype("i4")
+    away = rng.normal(size=(entries, 8))
+    for k in range(1, 8):
+        away[:, k] = 0.24 * away[:, k] - 0.97 * away[:, k - 1]
+    counts = rng.integers(0, 9, entries)
+    there = np.arange(8) < counts[:, None]
+    side = ak.unflatten((100 * away[there]).round().astype("i4"), counts)
+    charge = ak.unflatten(rng.poisson(np.repeat(gain, counts)).astype("i4"), counts)
+    return {"gain": gain, "side": side, "charge": charge}
+
+
+def chained(path: Path) -> list[str]:
+    """The columns that have themselves as parents, in the models of a file."""
+    with open_file(path) as file:
+        models = [Model.from_bytes(file.models[name]) for name in file.models]
+    return [
+        column.name
+        for model in models
+        for number, column in enumerate(model.columns)
+        if column.conditional is not None and number in column.conditional.parents
+    ]

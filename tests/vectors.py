@@ -73,8 +73,8 @@ class Source:
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
     histograms: tuple[int, ...] = ()
     """Which of the model's columns have histograms and not networks."""
-    model: Callable[[Plan, Sequence[Any]], tuple[GroupModel, bytes]] | None = None
-    """Makes a model from the columns of the first cluster."""
+    made: tuple[Callable[[Plan, Sequence[Any]], tuple[GroupModel, bytes]], ...] = ()
+    """Each makes a model of one page from the columns of the first cluster."""
 
     @property
     def entries(self) -> int:
@@ -121,7 +121,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
     """Write trees straight from arrays, through no ROOT file; with `detach`, models into a file beside it."""
     stored: list[StoredTree] = []
     models: list[StoredModel] = []
-    codecs = ("classic", "conditional") if any(t.parents or t.model for t in trees) else ("classic",)
+    codecs = ("classic", "conditional") if any(t.parents or t.made for t in trees) else ("classic",)
     beside = target.with_suffix(".balermodel")
     with ContainerWriter(target) as writer:
         if schema:
@@ -139,11 +139,12 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 else:
                     writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec="conditional", models=(model,))
-            if tree.model is not None:
+            if tree.made:
                 head = {i: array[: cuts[0]] for i, array in enumerate(tree.arrays.values())}
-                model, data = tree.model(plan, flatten(plan, plan.columns, head))
-                writer.write_block(BlockKind.MODEL, data, number)
-                plan = replace(plan, codec="conditional", models=(model,))
+                found = [make(plan, flatten(plan, plan.columns, head)) for make in tree.made]
+                for _, data in found:
+                    writer.write_block(BlockKind.MODEL, data, number)
+                plan = replace(plan, codec="conditional", models=tuple(model for model, _ in found))
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
                 arrays = {
@@ -616,7 +617,7 @@ def lists(target: Path) -> Made:
         return list_model(plan, originals, group=1, lists=2, entries=(0, 8), items=items)
 
     bounds = {"met": "rel=0.01", "pt": "rel=0.01"}
-    source = Source("Events", arrays, bounds, cuts=(60, 30), groups=(2, 6, 1), model=model)
+    source = Source("Events", arrays, bounds, cuts=(60, 30), groups=(2, 6, 1), made=(model,))
     return write_trees(target, source)
 
 

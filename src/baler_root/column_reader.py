@@ -181,26 +181,29 @@ class ColumnReader:
         for origin, position in places.values():
             first.setdefault(origin, set()).add(position)
 
-        symbols: dict[PageId, dict[int, Values]] = {}
+        around: dict[PageId, dict[int, Values]] = {}
 
         def outer(page: PageId, number: int) -> Values:
             origin, place = places[page.cluster, number]
-            found = {place: symbols[origin][place]}
+            found = {place: around[origin][place]}
             # Lengths are asked for as they are; symbols mean nothing where a value is an outlier.
             return (pages[origin][0].values(found) if self.columns[number].role == "counts" else found)[place]
 
-        def decode(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
+        def decode(
+            item: tuple[PageId, set[int]], needs: Sequence[int] = ()
+        ) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
             opened, name = pages[page]
             with _named(self.container, page):
-                codec, needs = self._file.codec(name), outside.get(page, ())
+                codec = self._file.codec(name)
                 if needs and isinstance(codec, ModelCodec):
                     codec = codec.with_outside({number: outer(page, number) for number in needs})
                 return page, opened.symbols(codec, sorted(positions))
 
-        symbols.update(self._file.map(decode, first.items()))
-        rest = {page: positions for page, positions in wanted.items() if outside[page]}
-        symbols.update(self._file.map(decode, rest.items()))
+        around.update(self._file.map(decode, first.items()))
+        rest = [(page, positions) for page, positions in wanted.items() if outside[page]]
+        # A page may both lean on others and hold what others lean on: that is decoded by itself.
+        symbols = around | dict(self._file.map(lambda item: decode(item, outside[item[0]]), rest))
 
         def values(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item

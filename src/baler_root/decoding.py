@@ -26,21 +26,27 @@ class OpenedPage(NamedTuple):
 def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
     """The values of all columns, by number; raises FormatError for pages that do not fit together."""
     entries = {first + i: entry for first, page, _ in pages for i, entry in enumerate(page.entries)}
+    home = {opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.entries))}
     symbols: dict[int, Values] = {}
     values: dict[int, Values] = {}
+
+    def outer(number: int) -> Values:
+        """What codecs get of a column outside their page."""
+        copied = entries[number].copy_of if number in entries else None
+        origin = number if copied is None else copied
+        if origin not in entries or entries[origin].spec is None:
+            raise CorruptFileError(f"column {number} is needed by another, and not there")
+        (_, page, codec), at = home[origin]
+        if origin not in symbols and page.outside(codec, [at]):
+            raise CorruptFileError(f"column {number} is needed by another, and needs others itself")
+        found = {at: symbols[origin]} if origin in symbols else page.symbols(codec, [at])
+        return (page.values(found) if columns[number].role == "counts" else found)[at]
+
     # Pages of lists lean on pages of the entries.
     for first, page, codec in sorted(pages, key=lambda opened: bool(opened.page.outside(opened.codec))):
         reader = codec
         if isinstance(codec, ModelCodec) and (outside := page.outside(codec)):
-            needed = {}
-            for number in outside:
-                origin = number if number not in entries else entries[number].copy_of
-                origin = number if origin is None else origin
-                found = values if number < len(columns) and columns[number].role == "counts" else symbols
-                if origin not in found:
-                    raise CorruptFileError(f"column {number} is needed by another, and not there")
-                needed[number] = found[origin]
-            reader = codec.with_outside(needed)
+            reader = codec.with_outside({number: outer(number) for number in outside})
         coded = page.symbols(reader)
         symbols.update((first + position, array) for position, array in coded.items())
         values.update((first + position, array) for position, array in page.values(coded).items())

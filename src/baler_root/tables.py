@@ -47,7 +47,9 @@ def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list
 
 def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> int | None:
     """The number of a column with the lengths of the lists that are a table; None for the entries themselves."""
-    opened = {c.opens: n for n, c in enumerate(columns) if c.role == "counts" and c.table == 0}
+    opened = {
+        c.opens: n for n, c in enumerate(columns) if c.role == "counts" and c.table == 0 and not c.shape
+    }
     for column, found in zip(columns, tables, strict=True):
         if table > 0 and found == table and column.table in opened:
             return opened[column.table]

@@ -165,7 +165,7 @@ class ConditionalCodec:
         missing = [column for column in outside if column not in self.around.symbols]
         if missing:
             raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
-        rows = {specs[at].length for at in needed.positions if at in page.streams}
+        rows = {specs[at].length for at in needed.leaning}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
         return Lists(self.around.symbols[page.lists], rows.pop())

@@ -26,12 +26,12 @@ class Needed:
     """In the page, they themselves included."""
     around: set[int]
     """Columns of the model that lie around the page."""
-    chained: bool = False
-    """Whether any of them needs what it has itself in the item before."""
+    leaning: set[int]
+    """Positions of those whose values must be the items of the lists."""
 
     def outside(self, page: LearnedPage) -> tuple[int, ...]:
         """The columns of the tree that are needed."""
-        lists = {page.lists} if self.around or self.chained else set()
+        lists = {page.lists} if self.leaning else set()
         return tuple(sorted(lists | {page.outside[n] for n in self.around if n in page.outside}))
 
 
@@ -55,8 +55,13 @@ class LearnedPage:
         """Columns of the tree, for those of the model that are columns of the entries."""
         if kind == 2:
             self.lists = cursor.varint()
-            for _ in range(min(cursor.varint(), MAX_COLUMNS)):
+            count = cursor.varint()
+            if count > MAX_COLUMNS:
+                raise CorruptFileError(f"a page that leans on {count} columns")
+            for _ in range(count):
                 number = cursor.varint()
+                if number in self.outside:
+                    raise CorruptFileError(f"two columns are column {number} of the model")
                 self.outside[number] = cursor.varint()
         self.known: dict[int, int] = {}
         """Position in the page of each of the model's columns."""
@@ -92,7 +97,7 @@ class LearnedPage:
     def needed(self, wanted: Iterable[int]) -> Needed:
         """What must be decoded for the columns at these positions; raises CorruptFileError."""
         numbers = {at: number for number, at in self.known.items()}
-        out = Needed(set(), set())
+        out = Needed(set(), set(), set())
         todo = list(wanted)
         while todo:
             at = todo.pop()
@@ -107,11 +112,12 @@ class LearnedPage:
                 raise CorruptFileError(f"column {number} of the model has neither network nor histograms")
             for parent in conditional.parents:
                 if parent == number and self.lists >= 0:
-                    out.chained = True
+                    out.leaning.add(at)
                 elif parent in self.known and parent != number:
                     todo.append(self.known[parent])
                 elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LISTS):
                     out.around.add(parent)
+                    out.leaning.add(at)
                 else:
                     raise CorruptFileError(
                         f"column {parent} of the model, on which another depends, is not in the page"

@@ -37,7 +37,7 @@ class Lists:
 
     def __init__(self, lengths: Symbols, rows: int) -> None:
         """Raises CorruptFileError for lengths that do not add up to `rows`."""
-        if lengths.dtype.kind not in "ui" or len(lengths) == 0:
+        if lengths.dtype.kind not in "uib" or len(lengths) == 0:
             raise CorruptFileError(f"lengths of lists as {lengths.dtype}")
         self.lengths = lengths.astype(np.int64)
         if self.lengths.min() < 0 or self.lengths.max() > rows or self.lengths.sum() != rows:
