@@ -64,9 +64,11 @@ def make_cells(
     for number in range(len(columns)):
         if number not in same_as and number not in related:
             own(number)
-    _keep_consistent(plan, related, cells, columns, originals, bounds)
+    decoded_once: dict[int, Values] = {}
+    _keep_consistent(plan, related, cells, columns, originals, bounds, decoded_once)
     for number in related:
-        found = _as_related(plan.relations[number], cells, columns, originals[number], bounds[number])
+        relation = plan.relations[number]
+        found = _as_related(relation, cells, columns, originals[number], bounds[number], decoded_once)
         if found is not None:
             cells[number] = found
         else:
@@ -122,6 +124,7 @@ def _keep_consistent(
     columns: Sequence[Column],
     originals: Sequence[Values],
     bounds: Sequence[ErrorBound],
+    known: dict[int, Values],
 ) -> None:
     """Store arguments exactly where a function of them as they decode would miss its bound, but exact ones would not.
 
@@ -130,7 +133,7 @@ def _keep_consistent(
     forced: dict[int, list[NDArray[np.int64]]] = {}
     for number in related:
         relation, values, bound = plan.relations[number].relation, originals[number], bounds[number]
-        sources = _sources_of(relation, cells, columns, len(values))
+        sources = _sources_of(relation, cells, columns, len(values), known)
         if sources is None or bound == LOSSLESS or plan.relations[number].drop is not None:
             continue
         missed = violations(values, relation.values(sources, values.dtype), bound)
@@ -147,18 +150,28 @@ def _keep_consistent(
             outliers = originals[source][positions].astype(quantised.recipe.dtype)  # exact: see `narrowed`
             exact_there = replace(quantised, positions=positions, outliers=outliers)
             cells[source] = replace(cells[source], quantised=exact_there)
+            known.pop(source)
 
 
 def _sources_of(
-    relation: Relation, cells: Mapping[int, Cell], columns: Sequence[Column], length: int
+    relation: Relation,
+    cells: Mapping[int, Cell],
+    columns: Sequence[Column],
+    length: int,
+    known: dict[int, Values],
 ) -> list[Values] | None:
-    """What a relation's sources decode to; None where they have no symbols of their own, or other rows."""
+    """What a relation's sources decode to; None where they have no symbols of their own, or other rows.
+
+    `known` keeps what was decoded: several relations share their sources.
+    """
     out = []
     for number in relation.sources:
         cell = cells.get(number)
         if cell is None or cell.quantised is None or cell.related is not None or cell.length != length:
             return None
-        out.append(_values_of(cell, columns[number].dtype))
+        if number not in known:
+            known[number] = _values_of(cell, columns[number].dtype)
+        out.append(known[number])
     return out
 
 
@@ -174,11 +187,16 @@ def _values_of(cell: Cell, dtype: np.dtype[Any]) -> Values:
 
 
 def _as_related(
-    derived: Derived, cells: Mapping[int, Cell], columns: Sequence[Column], values: Values, bound: ErrorBound
+    derived: Derived,
+    cells: Mapping[int, Cell],
+    columns: Sequence[Column],
+    values: Values,
+    bound: ErrorBound,
+    known: dict[int, Values],
 ) -> Cell | None:
     """A column as what it is said to be; None where it is not, in this cluster."""
     relation = derived.relation
-    sources = _sources_of(relation, cells, columns, len(values))
+    sources = _sources_of(relation, cells, columns, len(values), known)
     if sources is None:
         return None
     steps = None

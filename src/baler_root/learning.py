@@ -56,6 +56,7 @@ def learn_from(
 ) -> Learned:
     """The same from a sample of trees that have so many `entries` together, and `cluster` of them at a time."""
     runs = _runs(sample)
+    names = [plan.schema.path_of(column.branch) for column in sample.columns]
     groups: list[int] = []
     models: list[GroupModel] = []
     out = Learned(plan)
@@ -66,10 +67,8 @@ def learn_from(
             groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             mine = replace(effort, seconds=clock.share())
-            around = find_surroundings(
-                sample, members, [plan.schema.path_of(c.branch) for c in sample.columns]
-            )
-            found = find_model(_table(plan, sample, members, entries, around), mine, progress)
+            around = find_surroundings(sample, members, names)
+            found = find_model(_table(sample, members, names, entries, around), mine, progress)
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
                 given = len(around.names)
@@ -108,11 +107,13 @@ class _Clock:
         return max(0.01, self.stop - time.monotonic()) * mine / (mine + left)
 
 
-def _table(plan: Plan, sample: Sample, members: Sequence[int], entries: int, around: Around) -> TableSample:
+def _table(
+    sample: Sample, members: Sequence[int], names: Sequence[str], entries: int, around: Around
+) -> TableSample:
     """Columns of one table, behind what lies around them."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
-        around.names + [plan.schema.path_of(sample.columns[number].branch) for number in members],
+        around.names + [names[number] for number in members],
         around.recipes + [one.recipe.to_bytes() for one in quantised],
         around.symbols + [one.symbols for one in quantised],
         entries / sample.entries,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.codecs.axis import Axis
-from baler_root.codecs.lists import PIECE
+from baler_root.codecs.lists import Lists
 from baler_root.recipe import Recipe
 from baler_root.sampling import Sample
 from baler_root.tables import lengths_of
@@ -48,15 +48,15 @@ def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[st
     if lists is None or sample.cells[lists].related is not None:
         return Around()
     lengths = sample.values[lists].astype(np.int64)
+    structure = Lists(lengths, int(lengths.sum()))
     item = np.repeat(np.arange(len(lengths)), lengths)
-    position = np.arange(len(item)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     thin = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
     wanted = [_buckets(sample.quantised(n).symbols[thin]) for n in members]
     exact = Recipe("exact", np.dtype(np.int64)).to_bytes()
-    out = Around(lists, first=position % PIECE == 0)
+    out = Around(lists, first=structure.steps == 0)
     for kind, name, symbols in (
         ("length", "length of the list", lengths[item]),
-        ("position", "place in the list", position),
+        ("position", "place in the list", structure.positions),
     ):
         if np.ptp(symbols) and _told(_buckets(symbols[thin]), wanted) > 0:
             _add(out, lists, kind, name, exact, symbols)

@@ -38,7 +38,7 @@ def discover(
     that are `independent` are never recomputed.
     """
     sample = Sample(columns, bounds, groups)
-    wanted = declared or {}
+    wanted = {n: relation for n, relation in (declared or {}).items() if n not in independent}
     derived = {
         number: Derived(relation, saved=sample.cost(number))
         for number, relation in wanted.items()
