@@ -329,7 +329,7 @@ def test_a_page_is_refused_before_its_columns_are_made(small: Path) -> None:
         column = next(c for c in file.trees[0].columns if c.dtype == np.float32 and c.table != 0)
     directory = exact(1 << 26) * 5
     with pytest.raises(FormatError, match="a page claims to hold more than"):
-        Page(memoryview(pack_bytes(directory)), [column] * 5).decode(get_codec("classic"))
+        Page(memoryview(pack_bytes(directory)), [column] * 5).symbols(get_codec("classic"))
 
 
 def test_zstd_bombs(small: Path) -> None:

@@ -61,7 +61,7 @@ def test_columns_come_back_within_their_bounds(made: list[tuple[Cell, NDArray[An
     assert sum(sizes) == pytest.approx(len(payload), abs=2)
     columns = [column(values.dtype) for _, values, _ in made]
     page = Page(memoryview(payload), columns)
-    decoded = page.decode(codec)
+    decoded = page.values(page.symbols(codec))
     for number, (cell, values, bound) in enumerate(made):
         entry = page.entries[number]
         assert entry.length == len(values)
@@ -72,7 +72,7 @@ def test_columns_come_back_within_their_bounds(made: list[tuple[Cell, NDArray[An
             assert entry.copy_of is None
             assert decoded[number].dtype == values.dtype
             assert violations(values, decoded[number], bound).size == 0
-            alone = page.decode(codec, [number])
+            alone = page.values(page.symbols(codec, [number]))
             assert list(alone) == [number]
             assert alone[number].tobytes() == decoded[number].tobytes()
 
@@ -89,7 +89,8 @@ def test_lattices_come_back(integers: NDArray[np.uint32], code: str) -> None:
         return
     cell = Cell(len(values), quantise(found, ErrorBound("lossless")), lattice=lattice)
     payload, _ = pack_page(Classic(), [cell])
-    decoded = Page(memoryview(payload), [column(np.dtype(code))]).decode(Classic())[0]
+    page = Page(memoryview(payload), [column(np.dtype(code))])
+    decoded = page.values(page.symbols(Classic()))[0]
     assert decoded.tobytes() == values.tobytes()
 
 
@@ -237,6 +238,7 @@ def test_columns_of_one_page_need_not_be_of_one_length() -> None:
     buffers = take_apart(array, form, columns)
     made = [Cell(len(values), quantise(values, lossless)) for values in buffers]
     payload, _ = pack_page(Classic(), made)
-    decoded = Page(memoryview(payload), columns).decode(Classic())
+    page = Page(memoryview(payload), columns)
+    decoded = page.values(page.symbols(Classic()))
     for number, values in enumerate(buffers):
         assert decoded[number].tobytes() == values.tobytes()

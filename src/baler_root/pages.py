@@ -176,7 +176,7 @@ class Entry:
     def from_sources(
         self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any], own: NDArray[Any] | None = None
     ) -> NDArray[Any]:
-        """The values, from those of the `sources` and what the page itself holds of the column (`Page.decode`)."""
+        """The values, from those of the `sources` and what the page itself holds of the column (`Page.values`)."""
         if self.related is not None:
             return self.related.values(sources, dtype, own)
         return sources[0].astype(dtype)  # an array of its own: whoever gets it may write into it
@@ -199,13 +199,6 @@ class Page:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
         self._symbols = cursor.rest()
 
-    def decode(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, NDArray[Any]]:
-        """The values of the wanted columns (default: all that have symbols), by position in the page.
-
-        Of a related column these are what its relation misses; see `Entry.from_sources`.
-        """
-        return self.values(self.symbols(codec, wanted))
-
     def symbols(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, NDArray[Any]]:
         """The symbols of the wanted columns (default: all that have some), by position in the page."""
         own, specs, chosen = self._coded(wanted)
@@ -225,7 +218,7 @@ class Page:
         return own, specs, None if wanted is None else [own.index(position) for position in wanted]
 
     def values(self, symbols: Mapping[int, NDArray[Any]]) -> dict[int, NDArray[Any]]:
-        """The values of columns, from their symbols; see `decode`."""
+        """The values of columns, from their symbols; of a related column what its relation misses: `Entry.from_sources`."""
         out = {}
         for position, coded in symbols.items():
             entry = self.entries[position]
