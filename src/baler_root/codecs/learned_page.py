@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.model import MAX_COLUMNS, ModelColumn
+from baler_root.codecs.model import ModelColumn
+from baler_root.codecs.model_parts import MAX_COLUMNS
 from baler_root.errors import CorruptFileError
 from baler_root.varint import Cursor
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,20 +16,27 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.axis import CODE_LIMIT, SHARE_BITS, Axis
+from baler_root.codecs.axis import CODE_LIMIT, Axis
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.codecs.histograms import MAX_CELLS, MAX_SIZE, Histograms, contexts_of
+from baler_root.codecs.model_parts import (
+    MAX_COLUMNS,
+    MAX_MODEL_LENGTH,
+    Taker,
+    axis_arrays,
+    axis_of,
+    count,
+    integer,
+    joined,
+)
 from baler_root.entropy.shares import Shares
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.varint import Cursor
 
 FORMAT = "baler-root conditional model 1"
-MAX_MODEL_LENGTH = 1 << 26
-MAX_COLUMNS = 1 << 16
-
 KINDS = ("value", "entry", "length", "position")
 """A column of the page; one of the entries, for each of their items; the length of an item's list; its place in it."""
 
@@ -78,18 +85,15 @@ class Model:
         """The bytes that `from_bytes` reads; the same model gives the same bytes."""
         arrays: list[NDArray[Any]] = []
         for column in self.columns:
-            arrays += [
-                np.diff(column.axis.positions).astype(np.uint32),
-                np.diff(column.axis.shares).astype(np.uint32),
-            ]
+            arrays += axis_arrays(column.axis)
         told = [column.conditional for column in self.columns]
         layers = [layer for some in told if isinstance(some, Conditional) for layer in some.net.layers]
-        arrays.append(_joined((layer.weight for layer in layers), np.int8))
-        arrays.append(_joined((layer.bias for layer in layers), np.int32))
+        arrays.append(joined((layer.weight for layer in layers), np.int8))
+        arrays.append(joined((layer.bias for layer in layers), np.int32))
         histograms = [some for some in told if isinstance(some, Histograms)]
         if histograms:
-            arrays.append(_joined((np.diff(some.cells)[:-1] for some in histograms), np.uint32))
-            arrays.append(_joined((some.roots for some in histograms), np.uint8))
+            arrays.append(joined((np.diff(some.cells)[:-1] for some in histograms), np.uint32))
+            arrays.append(joined((some.roots for some in histograms), np.uint8))
         document = {
             "format": FORMAT,
             "about": self.about,
@@ -122,10 +126,6 @@ def digest_of(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1).astype(dtype) for array in arrays)])
-
-
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
     out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
     if column.kind != "value":
@@ -141,7 +141,7 @@ def _column_to_json(column: ModelColumn) -> dict[str, Any]:
 
 
 def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Model:
-    lengths = [_count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
+    lengths = [count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
     described = document["columns"]
     dtypes: list[Any] = [np.uint32] * (2 * len(described)) + [np.int8, np.int32]
     if any("cuts" in entry for entry in described):
@@ -150,17 +150,17 @@ def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Mo
         raise CorruptFileError("its arrays are too many, too few or too long")
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
-    weights, biases, *more = (_Taker(arrays[number]) for number in range(2 * len(described), len(lengths)))
+    weights, biases, *more = (Taker(arrays[number]) for number in range(2 * len(described), len(lengths)))
     columns = []
     for number, entry in enumerate(described):
-        axis = Axis(_integer(entry["low"]), _summed(arrays[2 * number]), _summed(arrays[2 * number + 1]))
+        axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
         conditional: Conditional | Histograms | None = None
-        parents = tuple(_count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
+        parents = tuple(count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
         if "cuts" in entry:
             conditional = _histograms(entry, parents, axis.length, *more)
         elif "parents" in entry:
             conditional = Conditional(parents, _net(entry["layers"], len(parents), weights, biases))
-        recipe = bytes(recipes.take(_count(entry["recipe"], 1 << 24)))
+        recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
         kind = entry.get("kind", "value")
         if kind not in KINDS or (kind != "value" and conditional is not None):
             raise CorruptFileError(f"column {number} is of the kind {kind!r}")
@@ -171,12 +171,12 @@ def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Mo
     return Model(tuple(columns), dict(document["about"]))
 
 
-def _net(layers: Sequence[Any], inputs: int, weights: _Taker, biases: _Taker) -> FixedPointNet:
+def _net(layers: Sequence[Any], inputs: int, weights: Taker, biases: Taker) -> FixedPointNet:
     out = []
     for outputs, shift, low, high in layers:
-        shape = (_count(outputs, 1 << 12), inputs)
+        shape = (count(outputs, 1 << 12), inputs)
         weight = weights.take(shape[0] * inputs).reshape(shape)
-        out.append(Dense(weight, biases.take(outputs), _count(shift, 64), _integer(low), _integer(high)))
+        out.append(Dense(weight, biases.take(outputs), count(shift, 64), integer(low), integer(high)))
         inputs = outputs
     if inputs % 3 or not out:
         raise CorruptFileError(f"a network with {inputs} outputs says no mixture")
@@ -184,46 +184,11 @@ def _net(layers: Sequence[Any], inputs: int, weights: _Taker, biases: _Taker) ->
 
 
 def _histograms(
-    entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: _Taker, roots: _Taker
+    entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: Taker, roots: Taker
 ) -> Histograms:
-    cuts = tuple(tuple(_integer(cut) for cut in some) for some in entry["cuts"])
-    count = _count(entry["cells"], MAX_CELLS)
-    inner = np.cumsum(cells.take(max(0, count - 1)), dtype=np.int64)
-    size = _count(contexts_of(cuts) * count, MAX_SIZE)
+    cuts = tuple(tuple(integer(cut) for cut in some) for some in entry["cuts"])
+    each = count(entry["cells"], MAX_CELLS)
+    inner = np.cumsum(cells.take(max(0, each - 1)), dtype=np.int64)
+    size = count(contexts_of(cuts) * each, MAX_SIZE)
     bounds = np.concatenate([[0], inner, [places]])
-    return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, count)))
-
-
-class _Taker:
-    """Gives an array piece by piece."""
-
-    def __init__(self, array: NDArray[Any]) -> None:
-        self.array, self.at = array, 0
-
-    def take(self, count: int) -> NDArray[Any]:
-        if count > len(self.array) - self.at:
-            raise CorruptFileError("its arrays are too short")
-        self.at += count
-        return self.array[self.at - count : self.at]
-
-    def finish(self) -> None:
-        if self.at != len(self.array):
-            raise CorruptFileError("its arrays are too long")
-
-
-def _summed(steps: NDArray[Any]) -> NDArray[np.int64]:
-    if len(steps) > 1 << SHARE_BITS:
-        raise CorruptFileError("an axis of too many knots")
-    return np.concatenate([np.zeros(1, np.int64), np.cumsum(steps, dtype=np.int64)])
-
-
-def _integer(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
-        raise CorruptFileError(f"an integer expected, not {value!r}")
-    return value
-
-
-def _count(value: Any, below: int) -> int:
-    if not 0 <= _integer(value) <= below:
-        raise CorruptFileError(f"a count up to {below} expected, not {value}")
-    return int(value)
+    return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, each)))
