@@ -26,6 +26,9 @@ Take = Callable[[int], NDArray[Any]]
 EXACT_SINGLE, EXACT_DOUBLE = 1 << 24, 1 << 53
 """Integers up to here are exact in float32 and float64."""
 
+INT_LIMIT = 1 << 31
+"""Codes, biases and limits are from minus this to below this."""
+
 MAX_WIDTH = 4096
 """Inputs or outputs of a layer."""
 

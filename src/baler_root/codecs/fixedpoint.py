@@ -13,7 +13,18 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.exact import MAX_WIDTH, Floats, Ints, Operation, Step, Take, Value, floats_for, integer
+from baler_root.codecs.exact import (
+    INT_LIMIT,
+    MAX_WIDTH,
+    Floats,
+    Ints,
+    Operation,
+    Step,
+    Take,
+    Value,
+    floats_for,
+    integer,
+)
 from baler_root.errors import CorruptFileError
 
 ROWS = 1 << 13
@@ -42,7 +53,7 @@ class Dense(Operation):
         outputs, inputs = self.weight.shape
         if inputs != before.shape[-1] or self.bias.shape != (outputs,) or not 1 <= outputs <= MAX_WIDTH:
             raise CorruptFileError("does not fit the one before it")
-        limits = -(1 << 31) <= self.low < self.high < 1 << 31
+        limits = -INT_LIMIT <= self.low < self.high < INT_LIMIT
         if not 1 <= self.shift <= MAX_SHIFT or not limits:
             raise CorruptFileError(f"shifts by {self.shift}, {self.low} to {self.high}")
         largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * before.largest

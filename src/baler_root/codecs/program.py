@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.codecs.attention import Attention
-from baler_root.codecs.exact import Floats, Ints, Operation, Step, Take, Value, floats_for, integer
+from baler_root.codecs.exact import INT_LIMIT, Floats, Ints, Operation, Step, Take, Value, floats_for, integer
 from baler_root.codecs.fixedpoint import Dense
 from baler_root.codecs.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
 from baler_root.errors import CorruptFileError
@@ -18,12 +18,10 @@ MAX_OPERATIONS = 256
 MAX_WORK = 1 << 28
 """Multiplications for each row, of all operations."""
 
-INT_LIMIT = 1 << 31
-
 MAX_ALIVE = 1 << 22
 """Numbers of a row that must be in memory at once."""
 
-BLOCK = 1 << 19
+BLOCK = 1 << 20
 """Numbers in memory at once, of all rows that go through the operations together: what stays in a cache."""
 
 KINDS: Mapping[str, type[Operation]] = {
