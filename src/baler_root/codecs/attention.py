@@ -65,9 +65,8 @@ class Attention(Operation):
             np.floor(means, out=means)
             return np.reshape(means.transpose(0, 2, 1, 3), (-1, tokens, width))
 
-        work = 2 * tokens * tokens * (width + 4 * heads)
-        scratch = 3 * heads * tokens * tokens + 2 * before.size
-        return Step(run, Value((tokens, width), before.low, before.high), work, scratch)
+        products, scratch = 2 * tokens * tokens * width, heads * tokens * tokens
+        return Step(run, Value((tokens, width), before.low, before.high), products, scratch)
 
     def word(self, after: Value) -> str:  # noqa: ARG002
         """See `Operation`."""

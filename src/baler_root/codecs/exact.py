@@ -79,10 +79,10 @@ class Step:
     run: Callable[[Floats, Mapping[int, Floats]], Floats]
     """Gives the next value of (rows, *shape) from the last one and from earlier ones by number; changes neither."""
     after: Value
-    work: int
-    """Multiplications, or other arithmetic, for each row."""
+    products: int = 0
+    """Multiplications of its sums, for each row."""
     scratch: int = 0
-    """Numbers for each row that it needs in between."""
+    """Numbers of a row in a table that it makes in between."""
 
 
 class Operation:

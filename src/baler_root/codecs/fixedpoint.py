@@ -74,7 +74,7 @@ class Dense(Operation):
             return np.reshape(sums, (*values.shape[:-1], outputs))
 
         after = Value((*before.shape[:-1], outputs), self.low, self.high)
-        return Step(run, after, work=after.size * inputs)
+        return Step(run, after, products=after.size * inputs)
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -94,8 +94,10 @@ class Dense(Operation):
     def taken(cls, entry: Mapping[str, Any], inputs: int, weights: Take, biases: Take) -> Self:
         """A layer of so many inputs."""
         outputs = integer(entry["outputs"], 1, MAX_WIDTH)
+        shift = integer(entry["shift"], 1, MAX_SHIFT)
+        low, high = (integer(entry[key], -INT_LIMIT, INT_LIMIT - 1) for key in ("low", "high"))
         weight = weights(outputs * inputs).reshape(outputs, inputs)
-        return cls(weight, biases(outputs), entry["shift"], entry["low"], entry["high"])
+        return cls(weight, biases(outputs), shift, low, high)
 
     def word(self, after: Value) -> str:
         """See `Operation`."""

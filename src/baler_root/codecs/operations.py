@@ -38,7 +38,7 @@ class Shape(Operation):
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
             return values.reshape(-1, *self.shape)
 
-        return Step(run, Value(self.shape, before.low, before.high), work=0)
+        return Step(run, Value(self.shape, before.low, before.high))
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -67,14 +67,15 @@ class Offset(Operation):
         before = values[-1]
         if self.table.shape != before.shape:
             raise CorruptFileError(f"adds a table of {list(self.table.shape)} to {before} numbers")
-        after = Value(before.shape, before.low + int(self.table.min()), before.high + int(self.table.max()))
-        dtype = floats_for(max(before.largest, after.largest))
+        least, most = int(self.table.min()), int(self.table.max())
+        after = Value(before.shape, before.low + least, before.high + most)
+        dtype = floats_for(max(before.largest, after.largest, -least, most))
         table = self.table.astype(dtype)
 
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
             return np.asarray(np.add(values, table, dtype=dtype))
 
-        return Step(run, after, work=after.size)
+        return Step(run, after)
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -110,7 +111,7 @@ class Add(Operation):
         def run(values: Floats, kept: Mapping[int, Floats]) -> Floats:
             return np.asarray(np.add(values, kept[source], dtype=dtype))
 
-        return Step(run, after, work=after.size)
+        return Step(run, after)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ class Norm(Operation):
             np.floor(flat, out=flat)
             return flat.reshape(values.shape)
 
-        return Step(run, Value(before.shape, -bound, bound), work=4 * before.size, scratch=before.size)
+        return Step(run, Value(before.shape, -bound, bound))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,8 +183,7 @@ class Conv(Operation):
             around = around[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
             return dense.run(around.reshape(-1, *places, inputs), kept)
 
-        scratch = math.prod(places) * inputs + (height + 2 * edge) * (width + 2 * edge) * channels
-        return Step(run, dense.after, dense.work, scratch)
+        return Step(run, dense.after, dense.products, scratch=math.prod(places) * inputs)
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -235,7 +235,7 @@ class Upsample(Operation):
             return np.asarray(values[:, rows][:, :, columns])
 
         after = Value((self.height, self.width, channels), before.low, before.high)
-        return Step(run, after, work=after.size, scratch=after.size)
+        return Step(run, after)
 
     def word(self, after: Value) -> str:
         """See `Operation`."""

@@ -15,14 +15,14 @@ from baler_root.codecs.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shap
 from baler_root.errors import CorruptFileError
 
 MAX_OPERATIONS = 256
-MAX_WORK = 1 << 28
+MAX_PRODUCTS = 1 << 28
 """Multiplications for each row, of all operations."""
 
-MAX_ALIVE = 1 << 22
-"""Numbers of a row that must be in memory at once."""
+MAX_NUMBERS = 1 << 23
+"""Numbers of each row, in all values and in the tables that operations make in between."""
 
-BLOCK = 1 << 20
-"""Numbers in memory at once, of all rows that go through the operations together: what stays in a cache."""
+BLOCK = 1 << 19
+"""Numbers of all rows that go through the operations together, which should stay in a cache."""
 
 KINDS: Mapping[str, type[Operation]] = {
     kind.kind: kind for kind in (Dense, Shape, Offset, Add, Norm, Attention, Conv, Upsample)
@@ -48,22 +48,16 @@ class Program:
             values.append(self._steps[-1].after)
         self._last = {op.source: at for at, op in enumerate(self.operations) if isinstance(op, Add)}
         """Of values that are added later, the operation that does so last."""
-        alive = [
-            before.size
-            + step.scratch
-            + step.after.size
-            + sum(values[source].size for source, last in self._last.items() if source < at <= last)
-            for at, (before, step) in enumerate(zip(values[:-1], self._steps, strict=True))
-        ]
-        most, work = max(alive, default=inputs), sum(step.work for step in self._steps)
-        if most > MAX_ALIVE or work > MAX_WORK:
-            raise CorruptFileError(
-                f"a program of {work} multiplications, {most} numbers at once for each row"
-            )
+        products = sum(step.products for step in self._steps)
+        numbers = inputs + sum(step.after.size + step.scratch for step in self._steps)
+        if products > MAX_PRODUCTS or numbers > MAX_NUMBERS:
+            raise CorruptFileError(f"a program of {products} products and {numbers} numbers for each row")
         if not -INT_LIMIT <= values[-1].low <= values[-1].high < INT_LIMIT:
             raise CorruptFileError("the outputs of a program do not fit 32 bits")
         self.outputs = values[-1].size
-        self._rows, self._dtype = max(1, BLOCK // most), floats_for(values[0].largest)
+        kept = sum(values[source].size for source in self._last)
+        most = max((step.after.size + step.scratch for step in self._steps), default=inputs)
+        self._rows, self._dtype = max(1, BLOCK // (kept + most)), floats_for(values[0].largest)
 
     @classmethod
     def from_json(

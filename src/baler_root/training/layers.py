@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from baler_root.codecs import attention, fixedpoint
 from baler_root.codecs import operations as ops
 from baler_root.codecs.attention import MAX_SCORE_BITS, SHARE_BITS
-from baler_root.codecs.exact import INT_LIMIT, Operation
+from baler_root.codecs.exact import Operation
 
 HIDDEN_BITS, HIDDEN_TOTAL = 7, 10
 """Activations are 10 bits: steps of 1/128 up to 8, or with a sign up to 4."""
 
-WEIGHT_LIMIT = 127
+WEIGHT_LIMIT, BIAS_LIMIT = 127, 1 << 30
 LEAST_WEIGHT_BITS, MOST_WEIGHT_BITS = 4, 10
 
 
@@ -96,7 +96,7 @@ class _Weighted(Layer):
         """Weights and biases as they will be."""
         bits = self._weight_bits()
         weight = quantise(self.weight, bits, -WEIGHT_LIMIT, WEIGHT_LIMIT)
-        return weight, quantise(self.bias, self.bits + bits, 1 - INT_LIMIT, INT_LIMIT - 1)
+        return weight, quantise(self.bias, self.bits + bits, -BIAS_LIMIT, BIAS_LIMIT)
 
     def _output(self, sums: Tensor) -> Tensor:
         return quantise(sums, self.output_bits, self.low, self.high)
@@ -272,7 +272,7 @@ class Attention(Layer):
         with torch.no_grad():
             octaves = scores.amax(-1, keepdim=True) - scores
             whole = torch.floor(octaves).clamp_max(SHARE_BITS + 1)
-            powers = self.powers[whole.long()] * 2.0**SHARE_BITS
+            powers = self.powers[whole.long()].to(values.dtype) * 2.0**SHARE_BITS
             shares = torch.floor(powers * (1 - (octaves - whole).clamp_max(1) / 2))
             total, step = shares.sum(-1, keepdim=True), 2.0**self.bits
             exact = torch.floor((2 * step * (shares @ gathered) + total) / (2 * total)) / step
