@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.anomalies import keep_exactly
 from baler_root.batch import Column, take_apart
 from baler_root.bounds import measure
 from baler_root.cells import make_cells
+from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.base import Codec
 from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.codecs.latents import LatentCodec
 from baler_root.codecs.lists import Surroundings
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.decoding import OpenedPage, decode_cluster
@@ -65,6 +68,8 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     for group, count in enumerate(plan.groups):
         members = range(first, first + count)
         codec = _codec(plan, learned.get(group), members, cells, originals)
+        if isinstance(codec, LatentCodec):
+            codec = _with_anomalies(codec, members, cells, originals)
         payload, shares = pack_page(codec, [cells[i] for i in members])
         page = Page(memoryview(payload), [columns[i] for i in members])
         opened.append(OpenedPage(first, page, codec))
@@ -108,10 +113,16 @@ def _codec(
         quantised, column = cells[number].quantised, learned.column(number)
         if quantised is None or column is None or cells[number].related is not None:
             return False
-        return quantised.symbols.dtype.kind in "uib" and quantised.recipe.to_bytes() == column.recipe
+        kinds = "uib" if column.drop is None else "f"
+        return quantised.symbols.dtype.kind in kinds and quantised.recipe.to_bytes() == column.recipe
 
     own = [number for number in members if cells[number].quantised is not None]
     known = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in own]
+    if isinstance(learned.model, AutoencoderModel):
+        codec = get_codec(plan.codec)
+        if not isinstance(codec, LatentCodec):
+            raise TypeError(f"the codec {plan.codec!r} has no use for an autoencoder")
+        return type(codec)({learned.name: learned.model}, learned.name, known)
     around = None
     if learned.lists is not None and _is_outside(learned.lists, members, cells):
         there = {n: at for n, at in learned.outside.items() if fits(n) and _is_outside(n, members, cells)}
@@ -119,6 +130,20 @@ def _codec(
         symbols[learned.lists] = originals[learned.lists]
         around = Surroundings(symbols, {at: number for number, at in there.items()}, learned.lists)
     return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, around)
+
+
+def _with_anomalies(
+    codec: LatentCodec, members: range, cells: list[Cell], originals: Sequence[Values]
+) -> LatentCodec:
+    """The codec told which rows are anomalies; the cells of the page keep these exactly then."""
+    symbols = [quantised.symbols for number in members if (quantised := cells[number].quantised) is not None]
+    found = codec.find_anomalies(symbols)
+    if found is None:
+        return codec
+    rows, scores, count = found
+    for number in members:
+        cells[number] = keep_exactly(cells[number], originals[number], rows, count)
+    return codec.with_anomalies(rows, scores)
 
 
 def _is_outside(number: int, members: range, cells: Sequence[Cell]) -> bool:

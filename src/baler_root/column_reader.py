@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_root.batch import (
     Column,
 )
-from baler_root.codecs.base import ModelCodec
+from baler_root.codecs.base import Codec, LeaningCodec
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId
@@ -82,6 +82,14 @@ class ColumnReader:
         first = self._first_columns[self.stored.layout[cluster]]
         group = bisect_right(first, column) - 1
         return PageId(self.position, cluster, group), column - first[group]
+
+    def first_column(self, page: PageId) -> int:
+        """The number of the first column that a page holds."""
+        return self._first_columns[self.stored.layout[page.cluster]][page.group]
+
+    def codec(self, codec_id: str) -> Codec:
+        """The codec of this id, with the models that it may need."""
+        return self._file.codec(codec_id)
 
     def open_pages(self, pages: Sequence[PageId]) -> dict[PageId, tuple[Page, str]]:
         """The pages with their directories read, and the id of each one's codec; those used lately are kept."""
@@ -170,7 +178,7 @@ class ColumnReader:
         outside: dict[PageId, tuple[int, ...]] = {}
         for page, positions in wanted.items():
             with _named(self.container, page):
-                codec = self._file.codec(pages[page][1])
+                codec = self.codec(pages[page][1])
                 outside[page] = pages[page][0].outside(codec, sorted(positions))
         first = {page: set(wanted[page]) for page, needs in outside.items() if not needs}
         places = {
@@ -195,8 +203,8 @@ class ColumnReader:
             page, positions = item
             opened, name = pages[page]
             with _named(self.container, page):
-                codec = self._file.codec(name)
-                if needs and isinstance(codec, ModelCodec):
+                codec = self.codec(name)
+                if needs and isinstance(codec, LeaningCodec):
                     codec = codec.with_outside({number: outer(page, number) for number in needs})
                 return page, opened.symbols(codec, sorted(positions))
 
@@ -229,7 +237,7 @@ class ColumnReader:
                 continue
             exact = entry.related is None and entry.spec is not None
             with _named(self.container, page):
-                if page != needy and exact and not opened.outside(self._file.codec(name), [position]):
+                if page != needy and exact and not opened.outside(self.codec(name), [position]):
                     return page, position
             break
         raise CorruptFileError(

@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_root.batch import Progress
+from baler_root.bounds import LOSSLESS
 from baler_root.cluster import EncodedCluster, encode_cluster
 from baler_root.codecs.base import ModelCodec
+from baler_root.codecs.latents import LatentCodec
 from baler_root.config import Rules, build_rules
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
 from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
-from baler_root.levels import Effort, get_level
+from baler_root.levels import Autoencoding, Effort, get_level, parse_share
 from baler_root.model_file import ModelFile, read_model_file
 from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
@@ -56,6 +58,10 @@ def compress(
     train_seconds: float | None = None,
     model: str | os.PathLike[str] | None = None,
     detach_model: bool = False,
+    latents: int | None = None,
+    residual: str | None = None,
+    outliers: float | str | None = None,
+    clusters: int | None = None,
     cluster_size: int | str = CLUSTER_SIZE,
     jobs: int = 1,
     seed: int = 0,
@@ -89,11 +95,14 @@ def compress(
     """
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
-    if codec is not None:
-        get_codec(codec)
+    autoencoding = _autoencoding(codec, latents, residual, outliers, clusters)
+    if autoencoding is not None and autoencoding.residual == "lossless":
+        if bound is not None:
+            raise ConfigError("a lossless residual keeps every bit: leave the bound out")
+        rules = replace(rules, default=LOSSLESS)
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
-    effort = Effort(get_level(level), seed, train_seconds)
+    effort = Effort(get_level(level), seed, train_seconds, autoencoding)
     if detach_model and model is None:
         raise ConfigError(
             "--detach-model (detach_model=True) is for the models of a file: name it with --model"
@@ -114,6 +123,25 @@ def compress(
             if not skip_unsupported or (error.tree, error.branch) in skip:
                 raise
             skip[error.tree, error.branch] = error.why
+
+
+def _autoencoding(
+    codec: str | None,
+    latents: int | None,
+    residual: str | None,
+    outliers: float | str | None,
+    clusters: int | None,
+) -> Autoencoding | None:
+    """What is asked of a codec that stores latents; raises ConfigError where it is no such codec, or not there."""
+    if codec is not None and isinstance(get_codec(codec), LatentCodec):
+        share = 0.0 if outliers is None else parse_share(outliers)
+        return Autoencoding(codec, latents, residual or "bounded", share, 1 if clusters is None else clusters)
+    given = {"latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters}
+    if asked := [f"--{name}" for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            f"{', '.join(asked)}: for codecs that store latents; ask for one with --codec autoencoder, say"
+        )
+    return None
 
 
 def _compress(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from baler_root.batch import Column
-from baler_root.codecs.base import Codec, ModelCodec
+from baler_root.codecs.base import Codec, LeaningCodec
 from baler_root.errors import CorruptFileError
 from baler_root.pages import Page
 
@@ -45,7 +45,7 @@ def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> di
     # Pages of lists lean on pages of the entries.
     for first, page, codec in sorted(pages, key=lambda opened: bool(opened.page.outside(opened.codec))):
         reader = codec
-        if isinstance(codec, ModelCodec) and (outside := page.outside(codec)):
+        if isinstance(codec, LeaningCodec) and (outside := page.outside(codec)):
             reader = codec.with_outside({number: outer(number) for number in outside})
         coded = page.symbols(reader)
         symbols.update((first + position, array) for position, array in coded.items())

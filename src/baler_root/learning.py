@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from baler_root.batch import Progress
 from baler_root.levels import MIN_ROWS, Effort
-from baler_root.modelling import TableSample, find_model
+from baler_root.modelling import Modelled, TableSample, classic_size, find_model
 from baler_root.plan import GroupModel, Plan, plan_groups
+from baler_root.registry import latent_codec
 from baler_root.rootio.read import SourceTree
 from baler_root.sampling import Sample, take_sample
 from baler_root.surroundings import Around, find_surroundings
@@ -55,7 +56,8 @@ def learn_from(
     progress: Progress | None = None,
 ) -> Learned:
     """The same from a sample of trees that have so many `entries` together, and `cluster` of them at a time."""
-    runs = _runs(sample)
+    wanted = _takes(sample, effort)
+    runs = _runs(sample, *wanted)
     names = [plan.schema.path_of(column.branch) for column in sample.columns]
     groups: list[int] = []
     models: list[GroupModel] = []
@@ -67,8 +69,12 @@ def learn_from(
             groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             mine = replace(effort, seconds=clock.share())
-            around = find_surroundings(sample, members, names)
-            found = find_model(_table(sample, members, names, entries, around), mine, progress)
+            if effort.autoencoding is None:
+                around = find_surroundings(sample, members, names)
+                found = find_model(_table(sample, members, names, entries, around), mine, progress)
+            else:
+                around = Around()
+                found = _find_autoencoder(sample, members, names, entries, mine, progress)
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
                 given = len(around.names)
@@ -122,20 +128,45 @@ def _table(
     )
 
 
-def _runs(sample: Sample) -> list[tuple[int, int, list[int]]]:
-    """(first column, end, columns to model) of each stretch of columns of one table."""
+def _takes(sample: Sample, effort: Effort) -> tuple[Callable[[int], bool], int]:
+    """Which columns of the sample are modelled, and how many of a table at least."""
+    if effort.autoencoding is None:
+        return sample.is_candidate, 2
+    if latent_codec(effort.autoencoding.codec).grids:
+        return sample.is_grid, 1
+    return lambda number: sample.is_candidate(number) or sample.is_exact(number), 2
+
+
+def _find_autoencoder(
+    sample: Sample,
+    members: Sequence[int],
+    names: Sequence[str],
+    entries: int,
+    effort: Effort,
+    progress: Progress | None,
+) -> Modelled:
+    """An autoencoder of columns of one table."""
+    from baler_root.autoencoding import Column, find_autoencoder
+
+    columns = [Column.of(names[n], sample.quantised(n), sample.columns[n].shape) for n in members]
+    plain = sum(classic_size(sample.quantised(n).symbols, sample.columns[n].shape) for n in members)
+    return find_autoencoder(columns, plain, entries / sample.entries, effort, progress)
+
+
+def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[tuple[int, int, list[int]]]:
+    """(first column, end, columns to model) of each stretch of columns of one table, `least` of them or more."""
     runs: list[tuple[int, int, list[int]]] = []
     current: list[int] = []
 
     def close() -> None:
-        if len(current) > 1:
+        if len(current) >= least:
             runs.append((current[0], current[-1] + 1, list(current)))
         current.clear()
 
     for number in range(len(sample.columns)):
-        if not sample.is_candidate(number):
+        if not is_wanted(number):
             continue
-        if current and sample.tables[current[-1]] != sample.tables[number]:
+        if current and (least == 1 or sample.tables[current[-1]] != sample.tables[number]):
             close()
         current.append(number)
     close()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from baler_root.codecs.anomaly import MAX_CENTRES
+from baler_root.codecs.autoencoder_model import MAX_LATENTS
 from baler_root.errors import ConfigError
 from baler_root.training.training import Training
 
@@ -69,6 +71,58 @@ def get_level(name: str) -> Level:
     return LEVELS[name]
 
 
+RESIDUALS = ("bounded", "lossless", "none")
+"""What a file holds besides latents: what these miss within the bounds, or to the last bit, or only rows they fail."""
+
+
+def parse_share(share: float | str) -> float:
+    """A share of all rows: a number from 0 to 1, or a percentage such as `"1%"`; raises ConfigError."""
+    try:
+        text = str(share).strip()
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ConfigError(f"{share!r} is no share of rows: write 0.01 or 1%") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Autoencoding:
+    """What a user wants of a codec that stores latents."""
+
+    codec: str
+    latents: int | None = None
+    """For each row; None leaves it to the table."""
+    residual: str = "bounded"
+    """One of `RESIDUALS`."""
+    outliers: float = 0.0
+    """Share of the rows that are stored exactly because they are unlike the others."""
+    clusters: int = 1
+    """Groups of rows of which one must be near for a row not to be unlike the others."""
+
+    def check(self, level: Level) -> None:
+        """Raise ConfigError for what cannot be."""
+        if level.training is None:
+            raise ConfigError(f"the codec {self.codec} trains a network; level {level.name} trains none")
+        if self.latents is not None and not 1 <= self.latents <= MAX_LATENTS:
+            raise ConfigError(f"{self.latents} latents; from 1 to {MAX_LATENTS} are possible")
+        if self.residual not in RESIDUALS:
+            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(RESIDUALS)}")
+        if not 0 <= self.outliers <= 1:
+            raise ConfigError(
+                f"outliers: {self.outliers:.3g} of all rows; a share from 0 to 1 (100%) is needed"
+            )
+        if not 1 <= self.clusters <= MAX_CENTRES:
+            raise ConfigError(f"{self.clusters} clusters of latents; from 1 to {MAX_CENTRES} are possible")
+
+    def to_json(self) -> Json:
+        """For the provenance of a file."""
+        return {
+            "latents": self.latents,
+            "residual": self.residual,
+            "outliers": self.outliers,
+            "clusters": self.clusters,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """What a user wants spent on learning."""
@@ -77,6 +131,8 @@ class Effort:
     seed: int = 0
     seconds: float | None = None
     """Of training, for each tree, at most."""
+    autoencoding: Autoencoding | None = None
+    """Set where the codec stores latents."""
 
     @property
     def codec(self) -> str:
@@ -85,6 +141,8 @@ class Effort:
 
     def check(self) -> None:
         """Raise ConfigError where torch is needed and not installed."""
+        if self.autoencoding is not None:
+            self.autoencoding.check(self.level)
         if self.level.training is not None and not can_train():
             raise ConfigError(
                 f"training needs torch, which is not installed: {INSTALL}; level fast does without"
@@ -100,4 +158,6 @@ class Effort:
     def to_json(self) -> Json:
         """For the provenance of a file."""
         out: Json = {"level": self.level.name, "seed": self.seed}
+        if self.autoencoding is not None:
+            out |= self.autoencoding.to_json()
         return out if self.seconds is None else {**out, "train_seconds": self.seconds}

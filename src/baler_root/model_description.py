@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from baler_root.codecs.histograms import Histograms
-from baler_root.codecs.model import Conditional, Model, ModelColumn
+from baler_root.codecs.autoencoder_model import AutoencoderModel
+from baler_root.codecs.model import Conditional, ModelColumn
+from baler_root.codecs.models import AnyModel, open_model
 from baler_root.container.references import Trained
 from baler_root.errors import MissingModelError
 from baler_root.model_store import ModelStore
@@ -32,13 +34,16 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
                 continue
         else:
             data = models[digest]
-        out.append({**about, **describe_model(Model.from_bytes(data), len(data), known.get(digest))})
+        out.append({**about, **describe_model(open_model(data), len(data), known.get(digest))})
     return out
 
 
-def describe_model(model: Model, size: int, trained: Trained | None = None) -> dict[str, Any]:
-    """The same of one model; `trained` says what its columns are in the files it is for."""
-    networks = [_network(model, number) for number in range(len(model.columns))]
+def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
+    """The same of one model; `trained` says what its columns are in the files it is for.
+
+    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns.
+    """
+    networks = [_network(model.columns, column) for column in model.columns]
     if trained is not None:
         for network, column in zip(networks, trained.columns, strict=False):
             network |= {"column": column.name, "dtype": column.dtype, "bound": column.bound}
@@ -49,21 +54,35 @@ def describe_model(model: Model, size: int, trained: Trained | None = None) -> d
         "networks": sum(bool(network["layers"]) for network in networks),
         "histograms": sum(network["histograms"] > 0 for network in networks),
         "weights": sum(network["weights"] for network in networks),
+        **(_autoencoder(model) if isinstance(model, AutoencoderModel) else {}),
         **model.about,
         "architecture": networks,
     }
 
 
-def _network(model: Model, number: int) -> dict[str, Any]:
+def _autoencoder(model: AutoencoderModel) -> dict[str, Any]:
+    return {
+        "codec": model.codec,
+        "latents": model.latents,
+        "residual": model.residual,
+        "encoder": model.encoder.describe(),
+        "decoder": model.decoder.describe(),
+        "weights": model.encoder.weights + model.decoder.weights,
+        "anomalies": None
+        if model.anomaly is None
+        else {"threshold": model.anomaly.threshold, "clusters": len(model.anomaly.centres)},
+    }
+
+
+def _network(columns: Sequence[ModelColumn], column: ModelColumn) -> dict[str, Any]:
     """What is known of a column: the places of its axis, the columns it depends on, the widths of its layers."""
-    column: ModelColumn = model.columns[number]
     told_by = column.conditional
     layers = told_by.net.layers if isinstance(told_by, Conditional) else ()
     return {
         "column": column.name,
         "symbols": column.axis.length,
         "knots": len(column.axis.positions),
-        "parents": [] if told_by is None else [model.columns[parent].name for parent in told_by.parents],
+        "parents": [] if told_by is None else [columns[parent].name for parent in told_by.parents],
         "layers": [len(told_by.parents), *(layer.weight.shape[0] for layer in layers)]
         if layers and told_by
         else [],

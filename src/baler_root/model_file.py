@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from baler_root.codecs.model import Model
+from baler_root.codecs.models import AnyModel, open_model
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Manifest
 from baler_root.container.read import Container, open_container
@@ -25,12 +25,12 @@ class StoredModel:
 
     trained: Trained
     data: bytes
-    model: Model
+    model: AnyModel
 
     @classmethod
     def of(cls, tree: str, columns: Sequence[KnownColumn], data: bytes) -> StoredModel:
         """A model just trained; its history is what it says about itself."""
-        model = Model.from_bytes(data)
+        model = open_model(data)
         trained = Trained(sha256(data).digest(), tree, tuple(columns), dict(model.about))
         return cls(trained, data, model)
 
@@ -84,7 +84,7 @@ def _read(container: Container) -> ModelFile:
         if sha256(data).digest() != trained.digest or block[1] != number:
             raise CorruptFileError(f"{where} is not {trained.digest.hex()}, as the manifest says")
         try:
-            model = Model.from_bytes(data)
+            model = open_model(data)
             for column in model.columns:
                 Recipe.from_bytes(column.recipe)
         except FormatError as error:

@@ -14,6 +14,7 @@ from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, Model, ModelColumn
+from baler_root.codecs.models import AnyModel
 from baler_root.levels import Effort, get_level
 from baler_root.training.axes import fit_axis, preceded
 from baler_root.training.histograms import HELD, Bucketed, fit_histograms
@@ -76,7 +77,7 @@ class TableSample:
 class Modelled:
     """What came of it; without a model where nothing is saved."""
 
-    model: Model | None
+    model: AnyModel | None
     used: tuple[int, ...] = ()
     """The sample's number of each of the model's columns."""
     data: bytes = b""
@@ -92,7 +93,7 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
         columns.append(Bucketed.of(axis, axis.places(symbols)))
     given = len(sample.given)
     before = {} if sample.first is None else _before(columns, given, sample.first)
-    plain = [0.0] * given + [_classic_bits(symbols) for symbols in sample.symbols[given:]]
+    plain = [0.0] * given + [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[given:]]
     ranked = rank([column.buckets for column in columns], given)
     about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, plain, ranked, effort.seed)
@@ -268,7 +269,6 @@ def _axis_bits(column: Bucketed) -> float:
     return float(-(counts * np.log2(shares)).sum() / counts.sum())
 
 
-def _classic_bits(symbols: NDArray[Any]) -> float:
-    """Bits per value that `classic` needs."""
-    payload, _ = Classic().encode([symbols], [SymbolSpec(symbols.dtype, len(symbols))])
-    return 8 * len(payload) / len(symbols)
+def classic_size(symbols: NDArray[Any], shape: tuple[int, ...] = ()) -> int:
+    """Bytes that `classic` needs."""
+    return len(Classic().encode([symbols], [SymbolSpec(symbols.dtype, len(symbols), shape)])[0])

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Column
-from baler_root.codecs.base import Codec, ModelCodec, SymbolSpec
+from baler_root.codecs.base import Codec, LeaningCodec, SymbolSpec
+from baler_root.codecs.latent_page import LatentPage
 from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
 from baler_root.errors import CorruptFileError
 from baler_root.lattice import Lattice
@@ -206,10 +207,21 @@ class Page:
 
     def outside(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
         """The columns of the tree, outside the page, whose symbols the codec needs for the wanted ones."""
-        if not isinstance(codec, ModelCodec):
+        if not isinstance(codec, LeaningCodec):
             return ()
         _, specs, chosen = self._coded(wanted)
         return codec.outside(self._symbols, specs, chosen)
+
+    def latents(self) -> tuple[LatentPage, list[int]] | None:
+        """What the page holds of latents, and the positions of the columns they tell of; None where it holds none.
+
+        For pages of a codec with latents.
+        """
+        if self._symbols[:1].tobytes() == b"\0":
+            return None
+        own, specs, _ = self._coded(None)
+        found = LatentPage(self._symbols, specs)
+        return found, [own[at] for _, at in sorted(found.known.items())]
 
     def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
         """Positions of the columns that have symbols, what is known of these, and which of them are wanted."""

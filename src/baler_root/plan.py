@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from baler_root.batch import Column, columns_of
 from baler_root.bounds import ErrorBound
-from baler_root.codecs.model import Model, ModelColumn
+from baler_root.codecs.model import ModelColumn
+from baler_root.codecs.models import AnyModel
 from baler_root.relations import Derived
 from baler_root.schema import Tree
 
@@ -32,7 +33,7 @@ class GroupModel:
     group: int
     name: bytes
     """SHA-256 of the model's bytes."""
-    model: Model
+    model: AnyModel
     numbers: dict[int, int]
     """The model's number of each of the tree's columns that it knows."""
     compare: bool = True

@@ -7,6 +7,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 
 from baler_root.codecs.base import Codec, ModelCodec
+from baler_root.codecs.latents import LatentCodec
 from baler_root.errors import ConfigError, UnknownCodecError, nearest
 
 GROUP = "baler_root.codecs"
@@ -46,6 +47,14 @@ def get_codec(codec_id: str) -> Codec:
         raise ConfigError(
             f"{points[codec_id].value} calls itself {codec.id!r}, not {codec_id!r}; its package must agree"
         )
+    return codec
+
+
+def latent_codec(codec_id: str) -> LatentCodec:
+    """The codec of this id, which must be one that stores latents; raises ConfigError for others."""
+    codec = get_codec(codec_id)
+    if not isinstance(codec, LatentCodec):
+        raise ConfigError(f"the codec {codec_id!r} stores no latents")
     return codec
 
 

@@ -58,6 +58,30 @@ class Sample:
         low, high = int(symbols.min()), int(symbols.max())
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
 
+    def is_exact(self, number: int) -> bool:
+        """Whether a column has floats that are kept as they are."""
+        cell, column = self.cells[number], self.columns[number]
+        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+            return False
+        symbols = cell.quantised.symbols
+        usual = column.role == "data" and not column.shape and self.tables[number] >= 0
+        return usual and symbols.dtype.kind == "f" and symbols.dtype.itemsize > 2 and len(symbols) >= MIN_ROWS
+
+    def is_grid(self, number: int) -> bool:
+        """Whether a column has arrays of two dimensions, with symbols that can lie on an axis."""
+        cell, column = self.cells[number], self.columns[number]
+        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+            return False
+        symbols = cell.quantised.symbols
+        if (
+            column.role != "data"
+            or len(column.shape) != 2
+            or symbols.dtype.kind not in "uib"
+            or not len(symbols)
+        ):
+            return False
+        return 0 < int(symbols.max()) - int(symbols.min()) < MAX_SYMBOLS
+
 
 def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
     """Symbols of all columns of some ranges of entries, as if they were one cluster.

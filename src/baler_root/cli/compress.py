@@ -23,10 +23,14 @@ from baler_root.cli.common import (
 from baler_root.cli.options import (
     Bound,
     Branches,
+    Clusters,
     Config,
     Independent,
+    Latents,
     LevelName,
+    Outliers,
     Preset,
+    Residual,
     Seed,
     TrainSeconds,
     Trees,
@@ -58,7 +62,8 @@ def compress(
     codec: Annotated[
         str | None,
         typer.Option(
-            help="classic learns nothing from the data; conditional insists on it, so it fails without torch.",
+            help="classic learns nothing from the data; conditional insists on it, so it fails without torch; "
+            "autoencoder stores latents.",
             show_default="conditional where it pays",
         ),
     ] = None,
@@ -77,6 +82,10 @@ def compress(
         ),
     ] = False,
     train_seconds: TrainSeconds = None,
+    latents: Latents = None,
+    residual: Residual = None,
+    outliers: Outliers = None,
+    clusters: Clusters = None,
     seed: Seed = 0,
     cluster_size: Annotated[
         str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
@@ -111,6 +120,12 @@ def compress(
     A glob reaches floating-point branches, but identifiers and weights only
     if it says so itself ('LHE*Weight=rel=1e-4'). A branch spelled out in
     full is bounded whatever it is, integers too.
+
+    Codecs that store latents (--codec autoencoder) make a few numbers of each
+    row, from which the rest is told; bounds hold all the same. What latents
+    miss is a residual: within the bounds (--residual bounded), to the last
+    bit (lossless), or of those rows only that they fail (none). Rows unlike
+    all others can be kept exactly, and found again (--outliers 1%).
 
     Models (--model) are used where they make a file smaller; what is not
     used is said, and why. They go into the output, so that it can be read
@@ -151,6 +166,10 @@ def compress(
                         detach_model=detach_model,
                         level=level,
                         train_seconds=train_seconds,
+                        latents=latents,
+                        residual=residual,
+                        outliers=outliers,
+                        clusters=clusters,
                         cluster_size=cluster_size,
                         jobs=jobs,
                         seed=seed,

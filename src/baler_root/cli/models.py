@@ -36,7 +36,20 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
         f"histograms of {count_text(model['histograms'], 'column')}"
     ] * bool(model["histograms"])
     columns = count_text(model["columns"], "column")
+    if "encoder" in model:
+        learned = [
+            f"{model['codec']} of {count_text(model['latents'], 'latent')}, "
+            f"{count_text(model['weights'], 'parameter')}, residual {model['residual']}"
+        ]
     yield Text(f"  {size_text(model['size'])} for {columns}: {' and '.join(learned)}")
+    for part in ("encoder", "decoder"):
+        if part in model:
+            yield Text(f"  {part} {model[part]}")
+    if model.get("anomalies"):
+        yield Text(
+            f"  rows further than {model['anomalies']['threshold']:.3g} standard deviations from "
+            f"{count_text(model['anomalies']['clusters'], 'cluster')} of latents are kept exactly"
+        )
     told = [
         say(model[name]) for name, say in _TRAINING.items() if isinstance(model.get(name), int | float | str)
     ]
@@ -45,8 +58,10 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     history = model.get("history")
     if isinstance(history, list) and history:
         points = " → ".join(f"{bits} (step {step})" for step, bits in history)
-        yield Text(f"  bits per row of the columns with networks, on rows kept apart: {points}")
-    yield _networks(model["architecture"])
+        what = "all columns" if "encoder" in model else "the columns with networks"
+        yield Text(f"  bits per row of {what}, on rows kept apart: {points}")
+    if "encoder" not in model:
+        yield _networks(model["architecture"])
 
 
 def _networks(networks: list[dict[str, Any]]) -> Table:

@@ -53,3 +53,29 @@ TrainSeconds = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Of the training; same seed, same bytes.")]
+Latents = Annotated[
+    int | None,
+    typer.Option(
+        help="Numbers for each row, of a codec that stores latents.", show_default="half the columns, 16 at most"
+    ),
+]
+Residual = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[bounded|lossless|none]",
+        help="What is stored besides latents.",
+        show_default="bounded",
+    ),
+]
+Outliers = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SHARE", help="Rows to keep exactly, since their latents are unlike the others: 1%, say."
+    ),
+]
+Clusters = Annotated[
+    int | None,
+    typer.Option(
+        help="Groups of latents; a row that is near any of them is none of the --outliers.", show_default="1"
+    ),
+]

@@ -78,6 +78,13 @@ class Axis:
         """Symbols counted from `low`; what lies outside the axis goes to its end."""
         return np.asarray(np.clip(symbols.astype(np.int64) - self.low, 0, self.length - 1))
 
+    def checked(self, symbols: NDArray[np.generic]) -> Ints:
+        """The same of symbols that are all on the axis; raises CorruptFileError for any other."""
+        places = self.places(symbols)
+        if not np.array_equal(places + self.low, symbols):
+            raise CorruptFileError("symbols that are not on the axis of their column")
+        return places
+
 
 def quantile(shares: Ints) -> Ints:
     """Where the logistic distribution has these parts of 2**28 below it, in units of 2**-20."""

@@ -29,7 +29,10 @@ class SymbolSpec:
 class Codec(Protocol):
     """The interface a codec offers; found through the entry-point group `baler_root.codecs`."""
 
-    id: str
+    @property
+    def id(self) -> str:
+        """By which files name it."""
+        ...
 
     def encode(
         self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
@@ -58,6 +61,11 @@ class ModelCodec(Codec, Protocol):
 
         A model is read when it is first needed; FormatError is raised then if it is not valid or not there.
         """
+
+
+@runtime_checkable
+class LeaningCodec(ModelCodec, Protocol):
+    """A codec whose pages may need columns of other pages of their cluster."""
 
     def outside(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None

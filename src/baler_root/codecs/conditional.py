@@ -60,7 +60,7 @@ class ConditionalCodec:
         return ConditionalCodec(_Opening(models))
 
     def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
-        """See `ModelCodec.with_outside`."""
+        """See `LeaningCodec.with_outside`."""
         return ConditionalCodec(self.models, around=Surroundings(symbols))
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
@@ -85,11 +85,11 @@ class ConditionalCodec:
             whole, plain = Classic().encode(columns, specs)
             streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
             if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
-                return b"\0" + whole, _adding_up(plain, 1 + len(whole))
+                return b"\0" + whole, adding_up(plain, 1 + len(whole))
         others = [at for at in range(len(columns)) if at not in streams]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
-            return b"\0" + rest, _adding_up(shares, 1 + len(rest))
+            return b"\0" + rest, adding_up(shares, 1 + len(rest))
         head = bytearray((b"\1" if around.lists is None else b"\2") + self.model[:NAME_SIZE])
         if around.lists is not None:
             head += pack_varint(around.lists) + pack_varint(len(around.columns))
@@ -103,12 +103,12 @@ class ConditionalCodec:
         sizes = {at: float(len(stream)) for at, stream in streams.items()}
         sizes.update(zip(others, shares, strict=True))
         payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
-        return payload, _adding_up([sizes[at] for at in range(len(columns))], len(payload))
+        return payload, adding_up([sizes[at] for at in range(len(columns))], len(payload))
 
     def outside(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
-        """See `ModelCodec.outside`."""
+        """See `LeaningCodec.outside`."""
         if payload[:1].tobytes() != b"\2":
             return ()
         page = LearnedPage(payload, specs, self._table)
@@ -151,7 +151,7 @@ class ConditionalCodec:
                     places = _decode_chained(entry, column, codes, lists, page.streams[at])
                 else:
                     places = _decode(entry, codes, spec.length, page.streams[at])
-                out[at] = _symbols(places, entry.axis.low, spec.dtype)
+                out[at] = symbols_at(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
                 codes[column] = entry.axis.codes[entry.axis.places(out[at])]
@@ -200,7 +200,7 @@ def _opened(data: bytes) -> Model:
     return Model.from_bytes(data)
 
 
-def _adding_up(shares: Sequence[float], size: int) -> list[float]:
+def adding_up(shares: Sequence[float], size: int) -> list[float]:
     """The shares, with those bytes that belong to no column spread over them."""
     known = sum(shares)
     return [share * size / known if known else size / len(shares) for share in shares]
@@ -309,7 +309,7 @@ def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: 
     return conditional.net(inputs)
 
 
-def _symbols(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
+def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
     """Places on the axis as the column's symbols; raises CorruptFileError when they do not fit its type."""
     if dtype.kind not in "uib":
         raise CorruptFileError(f"an axis of {dtype} symbols")

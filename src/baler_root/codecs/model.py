@@ -64,6 +64,10 @@ class ModelColumn:
     """None for a column that only others depend on."""
     kind: str = "value"
     """One of `KINDS`: what stands in the page, or what lies around it."""
+    drop: int | None = None
+    """Set where the column's values are floats kept exactly, and its axis is of their patterns without so many bits."""
+    each: int = 1
+    """Values in a row: of fixed-size arrays there are several."""
 
     @cached_property
     def shares(self) -> Shares:

@@ -1,0 +1,197 @@
+"""The model of an autoencoder: what makes latents of a row's symbols, and what these tell of each symbol.
+
+The columns have axes as in `model`; one network of integers makes latents of all their codes, another makes of
+the latents what the coder expects of every column (formats/codecs.md#autoencoder-models). How the latents themselves
+are coded another model says, in which they are the columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from baler_root.codecs.anomaly import Anomaly
+from baler_root.codecs.axis import CODE_LIMIT
+from baler_root.codecs.base import SymbolSpec
+from baler_root.codecs.classic import Classic
+from baler_root.codecs.model import Model, ModelColumn
+from baler_root.codecs.model_parts import (
+    MAX_COLUMNS,
+    MAX_MODEL_LENGTH,
+    Taker,
+    axis_arrays,
+    axis_of,
+    count,
+    integer,
+    joined,
+)
+from baler_root.codecs.program import Program
+from baler_root.errors import BalerError, CorruptFileError
+from baler_root.packing import pack_bytes, unpack_bytes
+from baler_root.varint import Cursor
+
+FORMAT = "baler-root autoencoder model 1"
+
+LATENT_LIMIT = 1 << 11
+"""Latents are from minus this to below this."""
+
+MAX_LATENTS = 1 << 8
+MAX_COMPONENTS = 1 << 4
+
+RESIDUALS = ("none", "bounded")
+"""What a page holds besides the latents: rows that these do not give back, or a stream for each column."""
+
+
+@dataclass(frozen=True, eq=False)
+class AutoencoderModel:
+    """An autoencoder of the columns of one table."""
+
+    codec: str
+    """Id of the codec that it is for."""
+    columns: tuple[ModelColumn, ...]
+    """The table's columns as they go into the encoder, each with an axis alone."""
+    encoder: Program
+    """Codes of the columns to latents."""
+    decoder: Program
+    """Latents to `3 × components` outputs for each value of a row, (values, 3 × components): what the coder expects."""
+    components: int
+    residual: str
+    coding: bytes
+    """A model whose columns are latents, as bytes; empty where none pays."""
+    coded: tuple[int | None, ...]
+    """For each latent its number in that model."""
+    about: dict[str, Any]
+    anomaly: Anomaly | None = None
+    """Which rows are stored exactly because they are unlike the others."""
+
+    def __post_init__(self) -> None:
+        width = self.bounds[-1]
+        if self.encoder.inputs != width or self.decoder.outputs != 3 * self.components * width:
+            raise CorruptFileError("networks that do not fit the columns")
+        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
+            raise CorruptFileError("an encoder and a decoder of different latents")
+        if not 1 <= self.latents <= MAX_LATENTS or not 1 <= self.components <= MAX_COMPONENTS:
+            raise CorruptFileError(f"{self.latents} latents, {self.components} components")
+        if self.anomaly is not None and self.anomaly.latents != self.latents:
+            raise CorruptFileError("anomalies are told by other latents")
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        """Where the values of each column begin among those of a row, and the end."""
+        return [0, *accumulate(column.each for column in self.columns)]
+
+    @property
+    def latents(self) -> int:
+        """How many numbers stand for a row."""
+        return self.encoder.outputs
+
+    @cached_property
+    def latent_model(self) -> Model | None:
+        """How the latents are coded."""
+        return Model.from_bytes(self.coding) if self.coding else None
+
+    @cached_property
+    def latent_digest(self) -> bytes:
+        """By which that model is named."""
+        return hashlib.sha256(self.coding).digest()
+
+    def to_bytes(self) -> bytes:
+        """The bytes that `from_bytes` reads; the same model gives the same bytes."""
+        arrays = [array for column in self.columns for array in axis_arrays(column.axis)]
+        programs = (self.encoder, self.decoder)
+        parts = [program.arrays() for program in programs]
+        arrays.append(joined((weight for weights, _ in parts for weight in weights), np.int8))
+        arrays.append(joined((bias for _, biases in parts for bias in biases), np.int32))
+        document = {
+            "format": FORMAT,
+            "about": self.about,
+            "codec": self.codec,
+            "columns": [_column_to_json(column) for column in self.columns],
+            "latents": list(self.coded),
+            "encoder": self.encoder.to_json(),
+            "decoder": self.decoder.to_json(),
+            "components": self.components,
+            "residual": self.residual,
+            "lengths": [len(array) for array in arrays],
+        }
+        if self.anomaly is not None:
+            document["anomaly"] = self.anomaly.to_json()
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        recipes = b"".join(column.recipe for column in self.columns)
+        payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
+        return pack_bytes(text) + pack_bytes(recipes) + pack_bytes(self.coding) + payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview) -> AutoencoderModel:
+        """The model in these bytes; raises CorruptFileError for what is none."""
+        cursor = Cursor(memoryview(data))
+        try:
+            document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
+            recipes = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            coding = bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            if document["format"] != FORMAT:
+                raise CorruptFileError(f"a model of the format {document['format']!r}, not {FORMAT!r}")
+            return _model(document, recipes, coding, cursor.rest())
+        except BalerError as error:
+            raise CorruptFileError(f"the model is not valid: {error}") from None
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+            raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
+
+
+def _column_to_json(column: ModelColumn) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
+    if column.drop is not None:
+        out["drop"] = column.drop
+    if column.each != 1:
+        out["each"] = column.each
+    return out
+
+
+def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: memoryview) -> AutoencoderModel:
+    lengths = [count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
+    described = document["columns"]
+    dtypes: list[Any] = [*[np.uint32] * (2 * len(described)), np.int8, np.int32]
+    if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
+        raise CorruptFileError("its arrays are too many, too few or too long")
+    specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
+    arrays = Classic().decode(payload, specs)
+    columns = []
+    for number, entry in enumerate(described):
+        axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
+        recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
+        drop = count(entry["drop"], 63) if "drop" in entry else None
+        each = count(entry.get("each", 1), MAX_COLUMNS)
+        columns.append(ModelColumn(str(entry["name"]), recipe, axis, None, drop=drop, each=each))
+    recipes.finish("the recipes")
+    coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
+    weights, biases = Taker(arrays[len(dtypes) - 2]), Taker(arrays[len(dtypes) - 1])
+    values = sum(column.each for column in columns)
+    encoder = Program.from_json(
+        document["encoder"], values, -CODE_LIMIT, CODE_LIMIT - 1, weights.take, biases.take
+    )
+    decoder = Program.from_json(
+        document["decoder"], len(coded), -LATENT_LIMIT, LATENT_LIMIT - 1, weights.take, biases.take
+    )
+    weights.finish()
+    biases.finish()
+    if document["residual"] not in RESIDUALS:
+        raise CorruptFileError(f"a residual of the unknown kind {document['residual']!r}")
+    anomaly = Anomaly.from_json(document["anomaly"]) if "anomaly" in document else None
+    return AutoencoderModel(
+        str(document["codec"]),
+        tuple(columns),
+        encoder,
+        decoder,
+        integer(document["components"]),
+        document["residual"],
+        coding,
+        coded,
+        dict(document["about"]),
+        anomaly,
+    )

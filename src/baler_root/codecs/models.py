@@ -1,0 +1,32 @@
+"""Models of any kind, from their bytes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TypeAlias
+
+from baler_root.codecs import autoencoder_model, model
+from baler_root.codecs.autoencoder_model import AutoencoderModel
+from baler_root.codecs.model import Model
+from baler_root.codecs.model_parts import MAX_MODEL_LENGTH
+from baler_root.errors import CorruptFileError
+from baler_root.packing import unpack_bytes
+from baler_root.varint import Cursor
+
+AnyModel: TypeAlias = "Model | AutoencoderModel"
+
+_OPEN: dict[str, Callable[[bytes | memoryview], AnyModel]] = {
+    model.FORMAT: Model.from_bytes,
+    autoencoder_model.FORMAT: AutoencoderModel.from_bytes,
+}
+
+
+def open_model(data: bytes | memoryview) -> AnyModel:
+    """The model in these bytes; raises CorruptFileError for what is none."""
+    try:
+        name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
+        found = _OPEN[name]
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise CorruptFileError(f"the model is of no known format ({type(error).__name__}: {error})") from None
+    return found(data)

@@ -1,0 +1,185 @@
+"""Trains an autoencoder of the columns of one table, as the integers that it will be."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from baler_root.codecs.autoencoder_model import LATENT_LIMIT
+from baler_root.codecs.axis import CODE_BITS, Axis
+from baler_root.entropy import tables
+from baler_root.training.autoencoder import Autoencoder
+from baler_root.training.fit import HELD, LOOK, LOOK_ROWS, bits
+from baler_root.training.training import Progressing
+
+PRIOR = 3
+"""Logistic distributions that together say how frequent each value of a latent is, in training."""
+
+WARM = 100
+"""Steps in which the rate grows to what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How long to train, and for what."""
+
+    steps: int
+    batch: int = 1024
+    rate: float = 3e-3
+    seed: int = 0
+    seconds: float | None = None
+    """At most this long; the result then depends on the machine."""
+    latent_weight: float = 1.0
+    """What a bit of a latent counts, compared with one of a residual."""
+
+
+@dataclass(slots=True)
+class Autoencoded:
+    """What came of it: the network at its best."""
+
+    network: Autoencoder
+    residual: NDArray[np.float64]
+    """Bits of each value of a row, on rows that were not trained on, given the latents."""
+    latents: float
+    """Bits of the latents of such a row, each coded by itself."""
+    steps: int
+    history: list[tuple[int, float]] = field(default_factory=list)
+    """(step, bits per row, latents and residual together) on such rows."""
+    notes: tuple[str, ...] = ()
+
+
+def fit_autoencoder(
+    axes: Sequence[Axis],
+    places: Sequence[NDArray[np.int64]],
+    make: Callable[[], Autoencoder],
+    components: int,
+    course: Course,
+    progress: Callable[[int, int], None] | None = None,
+) -> Autoencoded | None:
+    """The network of `make` trained to give the fewest bits: those of the latents and those of the columns given them.
+
+    `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
+    one; where its memory is too small, on the processor. None where no step gave a number.
+    """
+    devices = ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+    notes: list[str] = []
+    for device in devices:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(course.seed)
+            try:
+                found = _Run(axes, places, make(), components, course, torch.device(device)).run(progress)
+            except torch.OutOfMemoryError:
+                notes.append("the GPU's memory is too small for the training, which went on without it")
+                continue
+        if found is not None:
+            found.notes = tuple(notes)
+        return found
+    raise MemoryError("not enough memory for the training")
+
+
+class _Run:
+    """One training on one device."""
+
+    def __init__(
+        self,
+        axes: Sequence[Axis],
+        places: Sequence[NDArray[np.int64]],
+        network: Autoencoder,
+        components: int,
+        course: Course,
+        device: torch.device,
+    ) -> None:
+        self.course, self.components, self.network = course, components, network.to(device)
+        self.count = len(places[0])
+        self.held = max(1, self.count // HELD)
+        self.at = [torch.from_numpy(at).to(device) for at in places]
+        self.codes = [torch.from_numpy(axis.codes.astype(np.float32)).to(device) for axis in axes]
+        unit = 1 << tables.AXIS_BITS
+        self.edges = [torch.from_numpy((axis.edges / unit).astype(np.float32)).to(device) for axis in axes]
+        spread = torch.tensor([0.0, 0.0, 0.0, -8.0, 0.0, 8.0, 2.0, 2.0, 2.0])
+        self.prior = torch.nn.Parameter(spread.repeat(network.latents, 1).to(device))
+        self.device = device
+
+    def run(self, progress: Callable[[int, int], None] | None) -> Autoencoded | None:
+        course, network = self.course, self.network
+        optimiser = torch.optim.Adam([*network.parameters(), self.prior], lr=course.rate, betas=(0.9, 0.99))
+        started, step, done = time.monotonic(), 0, 0.0
+        going = Progressing(patience=10)
+        best, state, history = math.inf, None, []
+        while done < 1:
+            for group in optimiser.param_groups:
+                warm = min(1.0, (step + 1) / WARM)
+                group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
+            rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
+            own, latent = self.bits(rows, noisy=True)
+            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum()
+            optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 100.0)
+            optimiser.step()
+            step += 1
+            done = step / course.steps
+            if course.seconds is not None:
+                done = max(done, (time.monotonic() - started) / course.seconds)
+            if step % LOOK == 0 or done >= 1:
+                residual, latents = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents
+                history.append((step, round(float(residual.sum()) + latents, 3)))
+                if total < best:
+                    best = total
+                    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
+                if not going.look(np.array([best])):
+                    done = 1.0
+            if progress is not None:
+                progress(
+                    course.steps if done >= 1 else min(int(done * course.steps), course.steps - 1),
+                    course.steps,
+                )
+        if state is None:
+            return None
+        network.load_state_dict(state)
+        residual, latents = self.look(self.held)
+        history = [entry for entry in history if math.isfinite(entry[1])]
+        return Autoencoded(network.cpu(), residual, latents, step, history)
+
+    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:
+        """Bits of each value (rows, values) and of each latent (rows, latents)."""
+        at = [at[rows] for at in self.at]
+        codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
+        low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
+        high = torch.cat([edges[at + 1] for edges, at in zip(self.edges, at, strict=True)], 1)
+        latents = self.network.encode(codes * 2.0**-CODE_BITS)
+        # Rounding has no gradient; noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
+        latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
+        latents = latents.clamp(-LATENT_LIMIT, LATENT_LIMIT - 1)
+        outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
+        return bits(outputs, low, high), self.prior_bits(latents)
+
+    def prior_bits(self, latents: Tensor) -> Tensor:
+        """Bits of latents, each coded by itself."""
+        weights, means, scales = torch.split(self.prior, PRIOR, dim=-1)
+        weights, inverse = torch.softmax(weights, -1), torch.exp(-scales)
+        below = (latents[..., None] - 0.5 - means) * inverse
+        above = (latents[..., None] + 0.5 - means) * inverse
+        mirrored = below + above > 0
+        first = torch.sigmoid(torch.where(mirrored, -above, below))
+        second = torch.sigmoid(torch.where(mirrored, -below, above))
+        return -torch.log2((weights * (second - first)).sum(-1).clamp_min(1e-9))
+
+    @torch.no_grad()
+    def look(self, count: int) -> tuple[NDArray[np.float64], float]:
+        """Bits per row of each value, and of the latents, on the first rows, which are not trained on."""
+        total, latents = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0
+        for start in range(0, count, 4096):
+            rows = torch.arange(start, min(count, start + 4096), device=self.device)
+            own, latent = self.bits(rows, noisy=False)
+            total += own.double().sum(0).cpu()
+            latents += float(latent.double().sum())
+        return np.asarray((total / count).numpy()), latents / count
