@@ -30,3 +30,8 @@ def open_model(data: bytes | memoryview) -> AnyModel:
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"the model is of no known format ({type(error).__name__}: {error})") from None
     return found(data)
+
+
+def codec_of(model: AnyModel) -> str:
+    """Id of the codec that a model is for."""
+    return model.codec if isinstance(model, AutoencoderModel) else "conditional"
