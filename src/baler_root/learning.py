@@ -17,6 +17,10 @@ from baler_root.sampling import Sample, take_sample
 from baler_root.surroundings import Around, find_surroundings
 
 
+MIN_GRIDS = 16
+"""Arrays of a column below which no model of them pays."""
+
+
 @dataclass(frozen=True, slots=True)
 class Learned:
     """What was learned from a tree."""
@@ -40,11 +44,19 @@ def learn(
     Raises ConfigError where torch is needed and not installed.
     """
     entries = source.schema.num_entries
-    if entries < MIN_ROWS:
-        return Learned(plan)
+    if entries < least_rows(effort):
+        asked = effort.autoencoding
+        few = f"{plan.schema.path}: {entries} entries are too few for the {asked.codec}" if asked else ""
+        return Learned(plan, notes=[few] if few else [])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
+
+
+def least_rows(effort: Effort) -> int:
+    """Rows below which nothing is learned."""
+    asked = effort.autoencoding
+    return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
 
 
 def learn_from(
@@ -62,6 +74,8 @@ def learn_from(
     groups: list[int] = []
     models: list[GroupModel] = []
     out = Learned(plan)
+    if effort.autoencoding is not None and not runs:
+        out.notes.append(f"{plan.schema.path}: no columns that the {effort.autoencoding.codec} is for")
     clock = _Clock(effort.seconds, [len(members) for _, _, members in runs])
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
