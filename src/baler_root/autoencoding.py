@@ -168,7 +168,7 @@ def _train(
     if asked is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.each for column in columns)
-    latents = asked.latents or max(1, min(DEFAULT_LATENTS, values // 2))
+    latents = min(values, asked.latents or max(1, min(DEFAULT_LATENTS, values // 2)))
     width = next(width for most, width in WIDTHS[level] if plain <= most)
     shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)

@@ -44,10 +44,9 @@ def learn(
     Raises ConfigError where torch is needed and not installed.
     """
     entries = source.schema.num_entries
-    if entries < least_rows(effort):
-        asked = effort.autoencoding
-        few = f"{plan.schema.path}: {entries} entries are too few for the {asked.codec}" if asked else ""
-        return Learned(plan, notes=[few] if few else [])
+    if entries < (least := least_rows(effort)):
+        why = f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
+        return Learned(plan, notes=[] if effort.autoencoding is None else [why])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
@@ -75,7 +74,9 @@ def learn_from(
     models: list[GroupModel] = []
     out = Learned(plan)
     if effort.autoencoding is not None and not runs:
-        out.notes.append(f"{plan.schema.path}: no columns that the {effort.autoencoding.codec} is for")
+        out.notes.append(
+            f"{plan.schema.path}: no latents, since no table has columns enough that can be learned"
+        )
     clock = _Clock(effort.seconds, [len(members) for _, _, members in runs])
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:

@@ -59,7 +59,7 @@ class Course:
         most = max(1, min(self.batch, rows, max(LEAST_BATCH, MOST_NUMBERS // network.numbers)))
         batch = 1 << (most.bit_length() - 1)
         seen = max(LEAST_STEPS, self.epochs * rows // batch)
-        steps = min(self.steps, seen, max(1.0, self.products // (batch * network.products)))
+        steps = min(self.steps, seen, max(1.0, self.products / (batch * network.products)))
         return replace(self, steps=int(steps), batch=batch)
 
 
