@@ -181,7 +181,12 @@ def no_numbers(run: Any, *_: object, **__: object) -> tuple[Any, Any]:
     ids=["no numbers", "weights", "too large"],
 )  # fmt: skip
 def test_trainings_that_fail_leave_classic(
-    what: str, instead: Any, why: str | None, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    what: str,
+    instead: Any,
+    why: str | None,
+    make_root: Maker,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(f"baler_root.training.{what}", instead)
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"

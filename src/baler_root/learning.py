@@ -16,7 +16,6 @@ from baler_root.rootio.read import SourceTree
 from baler_root.sampling import Sample, take_sample
 from baler_root.surroundings import Around, find_surroundings
 
-
 MIN_GRIDS = 16
 """Arrays of a column below which no model of them pays."""
 
@@ -45,7 +44,9 @@ def learn(
     """
     entries = source.schema.num_entries
     if entries < (least := least_rows(effort)):
-        why = f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
+        why = (
+            f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
+        )
         return Learned(plan, notes=[] if effort.autoencoding is None else [why])
     effort.check()
     sample = take_sample([(source, plan)])
