@@ -95,5 +95,12 @@ def test_files_of_it(
         assert baler_root.inspect(target)["codecs"] == ["skipping"]
         with baler_root.open(target) as file:
             assert np.allclose(file["Events"]["x"].array(library="np"), x, rtol=1e-3)
-        without = "sys.modules['torch'] = None"
-        assert json.loads(command(installed, "verify", target, "--json", before=without))["ok"]
+    without = "sys.modules['torch'] = None"
+    assert json.loads(command(installed, "verify", target, "--json", before=without))["ok"]
+
+
+def test_the_documentation_shows_it() -> None:
+    page = (Path(__file__).parents[1] / "docs" / "autoencoders.md").read_text()
+    _, begin, code = (EXAMPLE / "skipping_codec.py").read_text().partition("from __future__")
+    assert begin + code in page
+    assert 'skipping = "skipping_codec:SkippingCodec"' in page

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from baler_root.training.autoencode import Autoencoded
     from baler_root.training.autoencoder import Autoencoder, Shape
 
-DEFAULT_LATENTS = 8
-"""Latents at most where none are asked for; training leaves those empty that it has no use for."""
+DEFAULT_LATENTS, GRID_LATENTS = 8, 32
+"""Latents of a row, and of a grid, at most where none are asked for; training empties those that it has no use for."""
 
 COMPONENTS = 2
 """Logistic distributions of which the decoder mixes what it expects of a value."""
@@ -168,8 +168,9 @@ def _train(
     if asked is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.each for column in columns)
-    latents = min(values, asked.latents or max(1, min(DEFAULT_LATENTS, values // 2)))
-    width = next(width for most, width in WIDTHS[level] if plain <= most)
+    most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
+    latents = min(values, asked.latents or max(1, min(most, values // 2)))
+    width = next(width for limit, width in WIDTHS[level] if plain <= limit)
     shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
     course = Course(
