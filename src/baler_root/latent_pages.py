@@ -24,6 +24,8 @@ Latents = NDArray[np.int16]
 class LatentTable:
     """A table whose rows may have latents."""
 
+    number: int
+    """Among the tree's tables."""
     name: str
     columns: frozenset[int]
     """Those of its values."""
@@ -64,7 +66,7 @@ class LatentPages:
             if values:
                 branches = tuple(dict.fromkeys(values.values()))
                 first = lengths[0] if lengths else None
-                out.append(LatentTable(stored.tables[table], frozenset(values), branches, first))
+                out.append(LatentTable(table, stored.tables[table], frozenset(values), branches, first))
         return out
 
     @cached_property
