@@ -26,7 +26,13 @@ def open_model(data: bytes | memoryview) -> AnyModel:
     """The model in these bytes; raises CorruptFileError for what is none."""
     try:
         name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
-        found = _OPEN[name]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CorruptFileError(f"the model is of no known format ({type(error).__name__}: {error})") from None
-    return found(data)
+        raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
+    if name not in _OPEN:
+        raise CorruptFileError(f"the model is not valid: of the format {name!r}, not {' or '.join(_OPEN)}")
+    return _OPEN[name](data)
+
+
+def codec_of(model: AnyModel) -> str:
+    """Id of the codec that a model is for."""
+    return model.codec if isinstance(model, AutoencoderModel) else "conditional"
