@@ -321,10 +321,9 @@ def fixed(target: Path) -> Made:
 def frames(target: Path) -> Made:
     """Arrays that change little from entry to entry: differences along entries, alone and with those along axes."""
     rng = np.random.default_rng(10)
-    still = rng.integers(0, 999, (6, 7))
-    x, y, t = np.arange(6)[:, None], np.arange(7), np.arange(30)[:, None, None]
-    moving = 40 * x * y + 9 * t * x + 5 * t * y + rng.integers(0, 2, (30, 6, 7))
-    arrays = {"rows": flat(still + 3 * t, "i4"), "grid": flat(moving, "u2")}
+    still = rng.integers(0, 999, (6, 7)) + rng.integers(0, 3, (30, 6, 7)).cumsum(0)
+    moving = rng.integers(0, 3, (30, 6, 7)).cumsum(0).cumsum(1).cumsum(2)
+    arrays = {"rows": flat(still, "i4"), "grid": flat(moving, "u2")}
     return write_trees(target, Source("Events", arrays))
 
 
