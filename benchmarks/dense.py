@@ -103,7 +103,7 @@ def train(table: Table, latents: int, epochs: int, seconds: float, seed: int = 0
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
-            total += float(loss) * len(rows)
+            total += loss.item() * len(rows)
         with torch.no_grad():
             unseen = float(nn.functional.mse_loss(out.decoder(out.encoder(held_out)), held_out))
         out.epochs += 1

@@ -3,7 +3,8 @@
 Two sources: the 60 frames of 50 × 50 that Baler shows, and a simulated fluid of any size (`fluids`), both float64.
 Bounds are shares of the range of all values. `.baler` counts the whole file. SZ3 and zfp get the same blocks of
 frames, in two and in three dimensions, the fields alone, and pay for no metadata; zfp, which stays well within
-the tolerance it is given, gets the largest power of two of it that still keeps the bound.
+the tolerance it is given, gets the largest power of two of it that still keeps the bound. Neither keeps exact zeros
+(inside of an obstacle, say), as `.baler` does.
 
 The last rows are estimates, columns without metadata, of what `classic` does and of what it does not: differences
 from the frame before, along the entries, and prediction before quantising (`interpolation`).
@@ -28,7 +29,7 @@ import zstandard
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.bounds import ErrorBound, violations
+from baler_root.bounds import ErrorBound
 from baler_root.codecs import streams
 from baler_root.quantiser import quantise
 from benchmarks import interpolation, results, sources
@@ -115,9 +116,8 @@ def zfp(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
 
 
 def missed(frames: Frames, decoded: Frames, tolerance: float) -> bool:
-    """Whether any value is further off."""
-    before, after = (np.ascontiguousarray(values).reshape(-1) for values in (frames, decoded))
-    return bool(violations(before, after, ErrorBound("abs", tolerance)).size)
+    """Whether any value is further off. Zeros may move, which `.baler` does not allow itself."""
+    return bool(np.abs(frames - decoded).max() > tolerance)
 
 
 def tall(way: Way) -> Way:

@@ -12,10 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
-from baler_root.codecs import streams
+from benchmarks.packers import stored
 
 Ints = NDArray[np.int64]
 
@@ -89,9 +88,5 @@ def rounded(differences: Ints) -> Ints:
 
 
 def size(symbols: list[Ints]) -> int:
-    """Bytes of the passes together: pco, or zstd over byte planes, whichever is shorter."""
-    every = np.concatenate(symbols)
-    folded = np.where(every < 0, -2 * every - 1, 2 * every)
-    narrow = folded.astype(np.min_scalar_type(int(folded.max())))
-    planes = zstandard.ZstdCompressor(19).compress(streams.planes_encode(narrow))
-    return min(len(streams.pco_encode(narrow)), len(planes))
+    """Bytes of the passes together."""
+    return stored(np.concatenate(symbols))
