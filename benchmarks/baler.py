@@ -48,7 +48,7 @@ CODECS: list[tuple[str, dict[str, Any]]] = [
 BOUND = "rel=1e-2"
 BRANCH_BOUNDS = ("jet_pt=rel=2e-3", "jet_mass=rel=2e-3", "jet_eta=abs=3e-5", "jet_phi=abs=3e-5")
 
-EPOCHS, SECONDS = 200, 900.0
+EPOCHS, SECONDS = 100, 600.0
 
 
 def table_of(file: Any) -> tuple[list[str], Table]:
