@@ -114,7 +114,7 @@ def test_plugin_compresses_and_reads(
         assert file["Events"].num_entries == 1000
         with pytest.raises(
             UnknownCodecError,
-            match="no installed package provides the codec 'zlib'; installed: .*classic",
+            match=r"no installed package provides the codec 'zlib'; installed: .*classic",
         ):
             file["Events"]["event"].array()
     result = baler_root.verify(target, jagged_root)
