@@ -19,9 +19,10 @@ from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
 from baler_root.grids import MAX_STEPS, octave_tables
-from baler_root.pages import COPY, FORMULA, LATTICE, OWN, SUM
+from baler_root.pages import COPY, LATTICE, OWN
 from baler_root.recipe import DTYPES, KINDS
 from baler_root.registry import codec_ids
+from baler_root.related import FORMULA, LOOKUP, SUM
 from baler_root.relations import FUNCTIONS
 from baler_root.statistics import RECORD
 from baler_root.varint import Cursor, pack_varint
@@ -142,6 +143,7 @@ def test_recipes() -> None:
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
     known = {"own": OWN, "copy": COPY, "lattice": LATTICE, "sum": SUM, "formula": FORMULA}
+    known |= {"lookup": LOOKUP}
     assert {name: int(kinds[name]) for name in known} == known
 
 

@@ -32,6 +32,7 @@ from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Manifest, StoredTree
 from baler_root.container.references import Detached, KnownColumn
 from baler_root.container.write import ContainerWriter
+from baler_root.lookups import Lookup
 from baler_root.merging import merge
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
@@ -68,7 +69,8 @@ class Source:
     same_as: int | None = None
     sums: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Columns that are sums of others: sign and column of each term."""
-    formulas: dict[int, Derived] = field(default_factory=dict)
+    relations: dict[int, Derived] = field(default_factory=dict)
+    """Columns that are formulas or looked up."""
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
     histograms: tuple[int, ...] = ()
@@ -95,7 +97,7 @@ class Source:
             for c in columns
             if c.has_values
         )
-        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.formulas
+        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.relations
         return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
 
 
@@ -588,7 +590,47 @@ def formulas(target: Path) -> Made:
     }
     bounds = {"E": "rel=1e-3", "p": "rel=1e-2", "py": "rel=1e-3", "pz": "bits=9", "pt2": "rel=1e-2"}
     bounds |= dict.fromkeys(("pt", "eta"), "rel=1e-3")
-    return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), formulas=derived))
+    return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), relations=derived))
+
+
+class FixedLookup(Lookup):
+    """A lookup that keeps the table it has."""
+
+    def filled(self, *_: Any) -> FixedLookup:
+        return self
+
+
+def lookups(target: Path) -> Made:
+    """Columns looked up by one, two and three others, earlier and later ones, with values that tables lack and outliers."""
+    rng = np.random.default_rng(25)
+    rows = 90
+    n = rng.choice([-13, -11, 2, 300], rows).astype("i2")
+    big = rng.choice(np.array([0, 2**63 + 5, 2**64 - 1], "u8"), rows)
+    a, b = rng.random((2, rows)) < 0.4
+    n[17] = 1000
+    arrays = {
+        "either": a | b,
+        "charge": -np.sign(n).astype("i4"),
+        "a": a,
+        "b": b,
+        "n": n,
+        "big": big,
+        "far": np.where(big > 0, 2**64 - 1 - a.astype("u8"), 0).astype("u8"),
+        "all": ((n > 0) & (n < 999) & a & (big > 0)).astype("i1"),
+    }
+    arrays["either"][[3, 8]] ^= True
+    arrays["charge"][5] = 7
+    # Unsigned integers wrap, and only what is not 0 need be in a table: 1000, and 0 of `big`, are no keys.
+    two, wrapped = (0, 1), (5 - 2**63, -1)
+    tables = {
+        0: FixedLookup((2, 3), (two, two), (0, 1, 1, 1)),
+        1: FixedLookup((4,), ((-13, -11, 2, 300),), (1, 1, -1, -1)),
+        6: FixedLookup((5, 2), (wrapped, two), (2**64 - 1, 2**64 - 2) * 2),
+        7: FixedLookup((4, 2, 5), ((2, 300), (1,), wrapped), (1, 1, 1, 1)),
+    }
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {number: Derived(lookup) for number, lookup in tables.items()}
+    return write_trees(target, Source("Events", branches, groups=(3, 5), cuts=(60, 30), relations=derived))
 
 
 def lists(target: Path) -> Made:
@@ -667,7 +709,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists,
+        lists, lookups,
     )
 }  # fmt: skip
 
@@ -725,6 +767,8 @@ def _features(page: Page, codec: str) -> set[str]:
     for entry in page.entries:
         if isinstance(entry.relation, Formula):
             found.add(f"formula {entry.relation.function}" + (" with residual" if entry.spec else ""))
+        elif isinstance(entry.relation, Lookup):
+            found.add(f"lookup by {len(entry.sources)}")
         elif entry.sources:
             found.add("copy" if entry.relation is None else "sum")
         if entry.spec is not None:

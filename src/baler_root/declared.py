@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from baler_root.errors import ConfigError
+from baler_root.lookups import Lookup
 from baler_root.relations import MAX_TERMS, Formula, Relation, Sum
 
 _NAME = r"([A-Za-z_][\w./:#@\[\]]*)"
@@ -17,8 +18,9 @@ FORMS = """    a = b + c - d
     MeV = 1000 * GeV + 0
     pt = sqrt(px**2 + py**2)
     pz = pt * sinh(eta)        also cosh, sin, cos
-    E = sqrt((pt * cosh(eta))**2 + m**2)"""
-"""What one may write; a factor in front and a constant behind are allowed, except for sums."""
+    E = sqrt((pt * cosh(eta))**2 + m**2)
+    flag = lookup(other, number)"""
+"""What one may write; a factor in front and a constant behind are allowed, except for sums and lookups."""
 
 _PRODUCT = re.compile(rf"{_SCALE}{_NAME} *\* *(cosh|sinh|cos|sin)\( *{_NAME} *\){_OFFSET}")
 _ENERGY = re.compile(
@@ -26,6 +28,7 @@ _ENERGY = re.compile(
 )
 _NORM = re.compile(rf"{_SCALE}sqrt\(({_NAME} *\*\* *2(?: *\+ *{_NAME} *\*\* *2)+)\){_OFFSET}")
 _LINEAR = re.compile(rf"{_SCALE}{_NAME}{_OFFSET}")
+_LOOKUP = re.compile(rf"lookup\( *{_NAME}(?: *, *{_NAME})* *\)")
 _SUM = re.compile(rf"-? *{_NAME}(?: *[-+] *{_NAME})+")
 
 
@@ -55,6 +58,9 @@ def _relation(text: str, column: Callable[[str], int]) -> Relation | None:
     if found := _LINEAR.fullmatch(text):
         scale, name, sign, offset = found.groups()
         return Formula("linear", (column(name),), *_numbers(scale, sign, offset))
+    if _LOOKUP.fullmatch(text):
+        names = [part.strip() for part in text.removeprefix("lookup(").removesuffix(")").split(",")]
+        return Lookup(tuple(map(column, names)))
     if _SUM.fullmatch(text):
         terms = re.findall(rf"([-+]?) *{_NAME}", text)
         if len(terms) <= MAX_TERMS:

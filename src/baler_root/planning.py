@@ -137,7 +137,12 @@ def plan_tree(
     independent = {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])}
     declared = _declared(rules, names, tables)
     found = discover(
-        sample, each, tables, {n: relation for n, (_, relation) in declared.items()}, independent
+        sample,
+        each,
+        tables,
+        {n: relation for n, (_, relation) in declared.items()},
+        independent,
+        max(lengths, default=0) / max(1, sampled),
     )
     notes = tuple(
         f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"

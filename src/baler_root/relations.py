@@ -1,6 +1,6 @@
 """Relations: columns that are functions of others, recomputed from what those decode to, so that events stay consistent.
 
-formats/pages.md#sums and formats/pages.md#formulas are the specification.
+formats/pages.md#sums and formats/pages.md#formulas are the specification; see `lookups` for tables of values.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from baler_root import elementary
 from baler_root.bounds import ErrorBound, violations
 from baler_root.errors import CorruptFileError
 from baler_root.grids import Grid, fold, unfold
+from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS, negatives
 from baler_root.quantiser import MAX_OUTLIERS
 
@@ -126,7 +127,10 @@ class Formula:
         return f"{scale}{text}{offset}"
 
 
-Relation = Sum | Formula
+Relation = Sum | Formula | Lookup
+
+ANYWHERE = (Formula, Lookup)
+"""Relations whose sources may be of any type and stand before or behind the column; what they need they check."""
 
 
 @dataclass(frozen=True, slots=True)

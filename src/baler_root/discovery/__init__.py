@@ -8,8 +8,10 @@ from typing import Any
 
 from baler_root.bounds import ErrorBound
 from baler_root.discovery.formulas import find_formulas
+from baler_root.discovery.lookups import find_lookups
 from baler_root.discovery.sample import Sample, Values, holds, scaled
 from baler_root.discovery.sums import find_sums
+from baler_root.lookups import Lookup
 from baler_root.relations import Derived, Formula, Relation, Sum
 
 __all__ = ["Discovery", "discover"]
@@ -30,6 +32,7 @@ def discover(
     groups: Sequence[int],
     declared: Mapping[int, Relation] | None = None,
     independent: Container[int] = (),
+    growth: float = 1.0,
 ) -> Discovery:
     """The relations of a tree from `columns`, values of a sample.
 
@@ -53,8 +56,11 @@ def discover(
     found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
     plans = [_Plan(sample, derived, asked + order) for order in _orders(sample, found)]
     best = max(plans, key=lambda plan: plan.saved)
+    looked_up = [(number, lookup) for number, lookup in wanted.items() if isinstance(lookup, Lookup)]
+    lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
     return Discovery(
-        best.derived, {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0}
+        {**best.derived, **lookups},
+        {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0},
     )
 
 
