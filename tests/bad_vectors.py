@@ -554,14 +554,20 @@ PLAIN = struct.pack("<dd", 1.0, 0.0)
 bad(
     "formula-unknown",
     "a function that is none",
-    "unknown function 7",
-    page(1, formula(b"\7" + PLAIN + b"\1\0\0\0")),
+    "unknown function 255",
+    page(1, formula(b"\xff" + PLAIN + b"\1\0\0\0")),
 )
 bad(
     "formula-few",
     "energy of two columns",
     "energy of 2 columns",
     page(1, formula(b"\6" + PLAIN + b"\2\0\0\0\0")),
+)
+bad(
+    "formula-many",
+    "an angle of three columns",
+    "arctan2 of 3 columns",
+    page(1, formula(b"\7" + PLAIN + b"\3\0\0\0\0\0")),
 )
 bad(
     "formula-none",

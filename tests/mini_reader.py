@@ -264,4 +264,4 @@ def added(terms: list[tuple[int, int]], values: list[Any], dtype: Any) -> Any:
         need(same, "a sum of another type")
         term = values[source].astype(total.dtype)
         total = total - term if sign else total + term
-    return total
+    return np.where(np.isnan(total), np.nan, total) if dtype.kind == "f" else total

@@ -593,6 +593,41 @@ def formulas(target: Path) -> Made:
     return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), relations=derived))
 
 
+def directions(target: Path) -> Made:
+    """Angles and pseudorapidities of momenta, with zeros of both signs, infinities, NaN, residual and outliers."""
+    rng = np.random.default_rng(26)
+    rows = 90
+    px, py, pz = rng.normal(0, 20, (3, rows)).astype("f4")
+    px[:6], py[:6] = [1, -1, 0.0, -0.0, 5, np.inf], [0.0, -0.0, 0.0, 0.0, np.nan, -np.inf]
+    pz[6:9] = 0.0, 1e-30, 1e30
+    x, y, z = (values.astype("f8") for values in (px, py, pz))
+    with np.errstate(all="ignore"):
+        pt = np.sqrt(x**2 + y**2)
+        arrays = {
+            "px": px,
+            "py": py,
+            "pz": pz,
+            "pt": pt,
+            "phi": np.arctan2(y, x).astype("f4"),
+            "phi_double": np.arctan2(y, x),
+            "eta": np.arcsinh(z / pt).astype("f4"),
+            "eta_pt": np.arcsinh(z / pt),
+            "half": (0.5 * np.arcsinh(z / pt) + 1).astype("f4"),
+        }
+    arrays["phi"][20] = 9
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {
+        4: Derived(Formula("arctan2", (1, 0))),
+        5: Derived(Formula("arctan2", (1, 0)), 0),
+        6: Derived(Formula("eta", (2, 0, 1))),
+        7: Derived(Formula("arcsinh", (2, 3)), 43),
+        8: Derived(Formula("eta", (2, 0, 1), 0.5, 1.0), 0),
+    }
+    bounds = {"phi": "rel=0.01", "eta": "rel=0.01", "eta_pt": "rel=1e-3"}
+    bounds |= dict.fromkeys(("px", "py", "pz"), "rel=1e-3")
+    return write_trees(target, Source("Events", branches, bounds, groups=(3, 6), relations=derived))
+
+
 class FixedLookup(Lookup):
     """A lookup that keeps the table it has."""
 
@@ -709,7 +744,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists, lookups,
+        lists, directions, lookups,
     )
 }  # fmt: skip
 

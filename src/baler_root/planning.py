@@ -146,8 +146,8 @@ def plan_tree(
     )
     notes = tuple(
         f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"
-        for number, (text, _) in declared.items()
-        if number not in found.derived
+        for number, (text, relation) in declared.items()
+        if (used := found.derived.get(number)) is None or used.relation != relation
     )
     plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tighter)
     return TreeJob(key, tree, plan, reasons, lengths, notes=notes)

@@ -12,9 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
+from baler_root.functions import FUNCTIONS
 from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS
-from baler_root.relations import FUNCTIONS, MAX_TERMS, Formula, Relation, Sum, corrected
+from baler_root.relations import MAX_TERMS, Formula, Relation, Sum, corrected
 from baler_root.varint import Cursor, pack_varint
 
 SUM, FORMULA, LOOKUP = 3, 4, 5

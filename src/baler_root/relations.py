@@ -5,23 +5,22 @@ formats/pages.md#sums and formats/pages.md#formulas are the specification; see `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root import elementary
 from baler_root.bounds import ErrorBound, violations
 from baler_root.errors import CorruptFileError
+from baler_root.functions import FUNCTIONS
 from baler_root.grids import Grid, fold, unfold
 from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS, negatives
 from baler_root.quantiser import MAX_OUTLIERS
 
 Values = NDArray[Any]
-Doubles = NDArray[np.float64]
 
 MAX_TERMS = 16
 
@@ -50,46 +49,13 @@ class Sum:
             for (sign, _), values in zip(self.terms, sources, strict=True):
                 term = values.astype(total.dtype)
                 total = total + term if sign > 0 else total - term
-            return total.astype(dtype)
+            return (total if exact else _one_nan(total)).astype(dtype)
 
     def text(self, names: Sequence[str]) -> str:
         """As people write it, with these names of its sources."""
         terms = zip(self.terms, names, strict=True)
         text = "".join(f" {'+' if sign > 0 else '-'} {name}" for (sign, _), name in terms)
         return text.removeprefix(" + ").strip()
-
-
-@dataclass(frozen=True, slots=True)
-class Function:
-    """One of the functions that a `Formula` may be."""
-
-    text: str
-    """With `{}` for each source; for `norm` of one of them."""
-    of: Callable[..., Doubles]
-    arity: int
-
-
-def _norm(*x: Doubles) -> Doubles:
-    total = x[0] * x[0]
-    for values in x[1:]:
-        total = total + values * values
-    return np.sqrt(total)
-
-
-def _energy(pt: Doubles, eta: Doubles, mass: Doubles) -> Doubles:
-    return _norm(pt * elementary.cosh(eta), mass)
-
-
-FUNCTIONS = {
-    "linear": Function("{}", lambda x: x, 1),
-    "norm": Function("{}**2", _norm, 0),
-    "cosh": Function("{} * cosh({})", lambda x, y: x * elementary.cosh(y), 2),
-    "sinh": Function("{} * sinh({})", lambda x, y: x * elementary.sinh(y), 2),
-    "cos": Function("{} * cos({})", lambda x, y: x * elementary.cos(y), 2),
-    "sin": Function("{} * sin({})", lambda x, y: x * elementary.sin(y), 2),
-    "energy": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 3),
-}
-"""By name; their order is their number in a file. An arity of 0 stands for any from 2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +72,7 @@ class Formula:
         within its range, NaN as 0."""
         with np.errstate(all="ignore"):
             value = FUNCTIONS[self.function].of(*(values.astype(np.float64) for values in sources))
-            value = value * self.scale + self.offset
+            value = _one_nan(value * self.scale + self.offset)
             if dtype.kind == "f":
                 return value.astype(dtype)
             limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
@@ -125,6 +91,11 @@ class Formula:
         scale = "" if self.scale == 1.0 else f"{self.scale:.12g} * "
         offset = "" if self.offset == 0.0 else f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.12g}"
         return f"{scale}{text}{offset}"
+
+
+def _one_nan(values: Values) -> Values:
+    """The same with all NaN alike: which bits one gets depends on the processor."""
+    return np.where(np.isnan(values), np.nan, values)
 
 
 Relation = Sum | Formula | Lookup
@@ -179,10 +150,6 @@ def droppable(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
         # Half a step is at most 2**(drop - mantissa - 1) of the value.
         return max(0, min(mantissa, int(np.floor(np.log2(bound.value))) + mantissa + 1))
     return None
-
-
-INVERSES = ("cosh", "sinh", "cos", "sin", "energy")
-"""Functions that are proportional to their first argument, or nearly."""
 
 
 def compromise(

@@ -44,7 +44,7 @@ def _formulas_of(sample: Sample, number: int, near: Sequence[int]) -> list[Formu
     if len(rows) < MIN_ROWS // 2:
         return []
     target = sample.columns[number][rows].astype(np.float64)
-    kinds = (_copies, _products, _energies, _norms)
+    kinds = (_copies, _products, _energies, _norms, _angles)
     tried = (
         formula
         for candidates in (kinds if sample.columns[number].dtype.kind == "f" else kinds[:1])
@@ -156,3 +156,24 @@ def _energies(
                 source, other = list(first)[pt], list(first)[mass]
                 if len({source, angle, other}) == 3:
                     yield Formula("energy", (source, angle, other), unit)
+
+
+def _angles(
+    sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+) -> Iterator[Formula]:
+    """φ of px and py, and η of pz and either pt or px and py."""
+    first = _first(sample, rows, near)
+    numbers, values = list(first), np.array(list(first.values()))
+    close = CLOSE * abs(target[0])
+    with np.errstate(all="ignore"):
+        phi, ratio = np.arctan2(values[:, None], values), values[:, None] / values
+        for name, made in (("arctan2", phi), ("arcsinh", np.arcsinh(ratio))):
+            for one, other in np.argwhere(np.abs(made - target[0]) <= close).tolist():
+                if one != other:
+                    yield Formula(name, (numbers[one], numbers[other]))
+        pairs = list(combinations(range(len(numbers)), 2))
+        pt = np.array([np.hypot(values[i], values[j]) for i, j in pairs])
+        hits = np.abs(np.arcsinh(values[:, None] / pt) - target[0]) <= close
+    for z, pair in np.argwhere(hits).tolist():
+        if z not in pairs[pair]:
+            yield Formula("eta", (numbers[z], *(numbers[i] for i in pairs[pair])))
