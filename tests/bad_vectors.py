@@ -581,6 +581,12 @@ bad(
     "times inf",
     page(1, formula(b"\0" + struct.pack("<dd", np.inf, 0.0) + b"\1\0\0\0")),
 )
+bad(
+    "formula-constant",
+    "a mass that is NaN",
+    "with nan",
+    page(1, formula(b"\x0a" + PLAIN + f64(np.nan) + b"\1\0\0\0")),
+)
 bad("formula-itself", "a formula of itself", "not like it", page(1, formula(b"\0" + PLAIN + b"\1\1\0\0")))
 bad("formula-beyond", "a formula of no column", "not there", page(1, formula(b"\0" + PLAIN + b"\1\x7f\0\0")))
 bad(

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from mini_bytes import Bytes, need
 
-ARITIES = (1, 0, 2, 2, 2, 2, 3, 2, 2, 3)
+ARITIES = (1, 2, 2, 2, 2, 2, 3, 2, 2, 3, 1, 2)
+MORE = (1, 10)  # may have more sources
+WITH_CONSTANT = (10, 11)
 C = [1 / math.factorial(k) for k in range(18)]
 D = [1 / (2 * k + 1) for k in range(23)]
 EIGHTH = float.fromhex("0x1.a827999fcef34p-2")
@@ -105,6 +107,8 @@ OF = (
     arctan2,
     lambda x, y: arcsinh(over(x, y)),
     lambda x, y, z: arcsinh(over(x, norm(y, z))),
+    norm,
+    lambda x, y, c: norm(x * cosh(y), c),
 )
 
 
@@ -114,14 +118,11 @@ class Formula:
     def __init__(self, data: Bytes, dtype: Any) -> None:
         self.dtype = dtype
         self.function, self.scale, self.offset = data.unpack("Bdd")
-        need(
-            self.function < len(OF) and math.isfinite(self.scale) and math.isfinite(self.offset), "a function"
-        )
-        count = data.varint()
-        need(
-            0 < count < 17 and (count == ARITIES[self.function] or (self.function == 1 and count > 1)),
-            "sources",
-        )
+        need(self.function < len(OF), "a function")
+        self.constant = data.unpack("d") if self.function in WITH_CONSTANT else ()
+        need(all(map(math.isfinite, (self.scale, self.offset, *self.constant))), "finite numbers")
+        count, least = data.varint(), ARITIES[self.function]
+        need(count == least or (self.function in MORE and least < count < 17), "sources")
         self.sources = [data.varint() for _ in range(count)]
         self.drop = data.unpack("B")[0] - 1
         self.steps = None
@@ -134,7 +135,7 @@ class Formula:
     def values(self, sources: list[Any], steps: Any) -> Any:
         rows = zip(*(values.astype(np.float64).tolist() for values in sources), strict=True)
         with np.errstate(all="ignore"):
-            found = [OF[self.function](*row) * self.scale + self.offset for row in rows]
+            found = [OF[self.function](*row, *self.constant) * self.scale + self.offset for row in rows]
             found = [math.nan if math.isnan(x) else x for x in found]
             if self.dtype.kind != "f":
                 limits = np.iinfo("u1" if self.dtype.kind == "b" else self.dtype)

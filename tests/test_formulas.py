@@ -37,6 +37,9 @@ FORMULAS = [
     Formula("arctan2", (1, 2)),
     Formula("arcsinh", (1, 2), -1.0, 0.5),
     Formula("eta", (2, 1, 0)),
+    Formula("norm_const", (1,), 1.0, -0.1, 0.1),
+    Formula("norm_const", (0, 1, 2), constant=0.105658),
+    Formula("energy_const", (0, 2), 1000.0, constant=1e-5),
 ]
 """Of three columns, every function."""
 
@@ -93,6 +96,55 @@ def test_directions_are_found(bound: ErrorBound) -> None:
         }
     # Either of η and pz follows from the other: pz is what takes more bytes.
     assert found({name: columns[name] for name in ("pt", "eta", "pz")}, bound).keys() <= {"eta", "pz"}
+
+
+@pytest.mark.parametrize("bound", [REL, LOSSLESS])
+@pytest.mark.parametrize(
+    ("mass", "dtype", "unit"), [(0.13957, "f4", 1.0), (0.938272, "f4", 1000.0), (0.1056583745, "f8", 1.0)]
+)
+def test_constant_masses_are_found(bound: ErrorBound, mass: float, dtype: str, unit: float) -> None:
+    columns = {name: values.astype(dtype) for name, values in momenta().items() if name not in ("E", "m")}
+    x, y, z, eta, pt = (columns[name].astype("f8") for name in ("px", "py", "pz", "eta", "pt"))
+    polar, cartesian = pt * np.cosh(eta), np.sqrt(x**2 + y**2 + z**2)
+    for momentum, names in ((polar, ("pt", "eta")), (cartesian, ("px", "py", "pz"))):
+        energy = (unit * np.sqrt(momentum**2 + mass**2)).astype(dtype)
+        relations = found({name: columns[name] for name in names} | {"E": energy}, bound)
+        relation = parse(f"E = {relations['E']}", ["E", *names].index)[1]
+        assert relations.keys() == {"E"}
+        assert isinstance(relation, Formula)
+        assert (relation.function, relation.scale) == (
+            "energy_const" if momentum is polar else "norm_const",
+            unit,
+        )
+        assert relation.constant == pytest.approx(mass, rel=1e-4)
+        if dtype == "f8":
+            assert relation.constant == mass, "as many digits as there are"
+
+
+def test_masses_that_do_not_show_are_none() -> None:
+    columns = momenta()
+    energy = np.sqrt(columns["p"].astype("f8") ** 2 + 0.000511**2).astype("f4")
+    assert found(
+        {"p": columns["p"], "pt": columns["pt"], "eta": columns["eta"], "E": energy}, REL
+    ).keys() <= {"p", "E"}
+    spread = momenta(mass=0.1)
+    assert "E" not in found({name: spread[name] for name in ("pt", "eta", "E")}, LOSSLESS), "no constant"
+
+
+@pytest.mark.parametrize("bound", ["rel=1e-3", "abs=0.01", "bits=10", "lossless"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_constant_masses_in_a_file(bound: str, dtype: str, make_root: Maker, tmp_path: Path) -> None:
+    columns = {name: values.astype("f8") for name, values in momenta(4000).items() if name in ("pt", "eta")}
+    columns["E"] = np.sqrt((columns["pt"] * np.cosh(columns["eta"])) ** 2 + 0.938272**2)
+    columns = {name: values.astype(dtype) for name, values in columns.items()}
+    columns["E"][[3, 3000]], columns["pt"][7] = [1.0, np.nan], np.inf
+    source = make_root("masses.root", Events=columns)
+    target = tmp_path / "masses.baler"
+    baler_root.compress(source, target, bound=bound, codec="classic", cluster_size=1500)
+    assert baler_root.verify(target, against=source).ok
+    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
+    if not bound.startswith("abs"):
+        assert any(text.startswith("E = sqrt((pt * cosh(eta))**2 + 0.9382") for text in relations)
 
 
 def test_units_and_affine_copies_are_found() -> None:

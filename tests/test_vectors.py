@@ -20,6 +20,7 @@ import baler_root.errors
 from baler_root.bounds import ErrorBound, measure
 from baler_root.container.layout import BlockKind
 from baler_root.errors import BalerError
+from baler_root.functions import FUNCTIONS
 from baler_root.model_file import read_model_file
 from baler_root.pages import Page
 from baler_root.reader import open_file
@@ -191,6 +192,7 @@ def test_every_part_of_the_format_has_a_file() -> None:
     )
     wanted |= {f"form {word}Array" for word in (*forms, "Union", "Empty")}
     assert wanted <= shown
+    assert {feature.split()[1] for feature in shown if feature.startswith("formula ")} == {*FUNCTIONS}
 
 
 def test_objects_are_carried() -> None:

@@ -624,8 +624,41 @@ def directions(target: Path) -> Made:
         8: Derived(Formula("eta", (2, 0, 1), 0.5, 1.0), 0),
     }
     bounds = {"phi": "rel=0.01", "eta": "rel=0.01", "eta_pt": "rel=1e-3"}
-    bounds |= dict.fromkeys(("px", "py", "pz"), "rel=1e-3")
     return write_trees(target, Source("Events", branches, bounds, groups=(3, 6), relations=derived))
+
+
+def masses(target: Path) -> Made:
+    """Energies with a mass that is no column, of one, two, three and four columns, with residual and outliers."""
+    rng = np.random.default_rng(27)
+    rows = 90
+    pt = (rng.exponential(9, rows) + 1).astype("f4")
+    eta, phi = (rng.uniform(-r, r, rows).astype("f4") for r in (4, 3.2))
+    x, y, z = pt.astype("f8"), eta.astype("f8"), phi.astype("f8")
+    arrays = {"pt": pt, "eta": eta, "px": (x * np.cos(z)).astype("f4"), "py": (x * np.sin(z)).astype("f4")}
+    arrays |= {"pz": (x * np.sinh(y)).astype("f4"), "p": x * np.cosh(y)}
+    px, py, pz, p = (arrays[name].astype("f8") for name in ("px", "py", "pz", "p"))
+    arrays |= {
+        "E": np.sqrt(p**2 + 0.10566**2).astype("f4"),
+        "MeV": 1000 * np.sqrt(p**2 + 0.10566**2),
+        "proton": np.sqrt(px**2 + py**2 + pz**2 + 0.938272**2).astype("f4"),
+        "transverse": np.sqrt(px**2 + py**2 + 0.13957**2).astype("f4"),
+        "kinetic": (np.sqrt(p**2 + 0.493677**2) - 0.493677).astype("f4"),
+        "of_four": np.sqrt(px**2 + py**2 + pz**2 + p**2 + 4),
+    }
+    arrays["E"][[2, 33]] = np.nan, -1.0
+    arrays["MeV"][5] = -0.0
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {
+        6: Derived(Formula("energy_const", (0, 1), constant=0.10566)),
+        7: Derived(Formula("energy_const", (0, 1), 1000.0, constant=0.10566), 43),
+        8: Derived(Formula("norm_const", (2, 3, 4), constant=0.938272), 0),
+        9: Derived(Formula("norm_const", (2, 3), constant=0.13957)),
+        10: Derived(Formula("norm_const", (5,), 1.0, -0.493677, 0.493677), 14),
+        11: Derived(Formula("norm_const", (2, 3, 4, 5), constant=-2.0)),
+    }
+    bounds = dict.fromkeys(("pt", "eta", "px", "py", "pz", "p", "MeV", "kinetic"), "rel=1e-3")
+    bounds |= dict.fromkeys(("E", "transverse", "of_four"), "rel=0.01")
+    return write_trees(target, Source("Events", branches, bounds, groups=(6, 6), relations=derived))
 
 
 class FixedLookup(Lookup):
@@ -744,7 +777,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists, directions, lookups,
+        lists, directions, masses, lookups,
     )
 }  # fmt: skip
 

@@ -18,20 +18,23 @@ class Function:
     """One of them."""
 
     text: str
-    """With `{}` for each source; for `norm` of one of them."""
+    """With `{}` for each source, and then for the constant, if it has one; for those of any number of one of these."""
     of: Callable[..., Doubles]
     arity: int
-    """How many sources it has; 0 stands for any from 2."""
+    any_number: bool = False
+    """Whether there may be more sources than `arity`."""
+    constant: bool = False
+    """Whether it has a constant besides its sources, given last."""
 
 
-def _norm(*x: Doubles) -> Doubles:
-    total = x[0] * x[0]
-    for values in x[1:]:
+def _norm(first: Doubles, *others: Doubles | float) -> Doubles:
+    total = first * first
+    for values in others:
         total = total + values * values
     return np.sqrt(total)
 
 
-def _energy(pt: Doubles, eta: Doubles, mass: Doubles) -> Doubles:
+def _energy(pt: Doubles, eta: Doubles, mass: Doubles | float) -> Doubles:
     return _norm(pt * elementary.cosh(eta), mass)
 
 
@@ -41,7 +44,7 @@ def _eta(pz: Doubles, px: Doubles, py: Doubles) -> Doubles:
 
 FUNCTIONS = {
     "linear": Function("{}", lambda x: x, 1),
-    "norm": Function("{}**2", _norm, 0),
+    "norm": Function("{}**2", _norm, 2, any_number=True),
     "cosh": Function("{} * cosh({})", lambda x, y: x * elementary.cosh(y), 2),
     "sinh": Function("{} * sinh({})", lambda x, y: x * elementary.sinh(y), 2),
     "cos": Function("{} * cos({})", lambda x, y: x * elementary.cos(y), 2),
@@ -50,10 +53,12 @@ FUNCTIONS = {
     "arctan2": Function("arctan2({}, {})", elementary.arctan2, 2),
     "arcsinh": Function("arcsinh({} / {})", lambda x, y: elementary.arcsinh(x / y), 2),
     "eta": Function("arcsinh({} / sqrt({}**2 + {}**2))", _eta, 3),
+    "norm_const": Function("{}**2", _norm, 1, any_number=True, constant=True),
+    "energy_const": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 2, constant=True),
 }
 """By name; their order is their number in a file."""
 
-PROPORTIONAL = ("cosh", "sinh", "cos", "sin", "energy")
+PROPORTIONAL = ("cosh", "sinh", "cos", "sin", "energy", "energy_const")
 """Functions that are proportional to their first source, or nearly."""
 
 ANGLES = ("arctan2", "arcsinh", "eta")

@@ -22,6 +22,7 @@ SUM, FORMULA, LOOKUP = 3, 4, 5
 
 _POSITION = np.dtype("<u4")
 _FORMULA = struct.Struct("<dd")
+_CONSTANT = struct.Struct("<d")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,6 +70,7 @@ def pack_related(related: Related, length: int, steps: np.dtype[Any] | None) -> 
             head,
             bytes([list(FUNCTIONS).index(relation.function)]),
             _FORMULA.pack(relation.scale, relation.offset),
+            _CONSTANT.pack(relation.constant) if FUNCTIONS[relation.function].constant else b"",
             pack_varint(len(relation.sources)),
             *map(pack_varint, relation.sources),
             residual,
@@ -119,12 +121,14 @@ def _read_formula(directory: Cursor) -> Formula:
         raise CorruptFileError(f"unknown function {number}")
     name, function = list(FUNCTIONS.items())[number]
     scale, offset = _FORMULA.unpack(directory.take(_FORMULA.size))
+    constant = _CONSTANT.unpack(directory.take(_CONSTANT.size))[0] if function.constant else 0.0
     count = _terms(directory, "formula")
-    if count != function.arity and (function.arity or count < 2):
+    if count < function.arity or (count > function.arity and not function.any_number):
         raise CorruptFileError(f"the function {name} of {count} columns")
-    if not math.isfinite(scale) or not math.isfinite(offset):
-        raise CorruptFileError(f"the function {name} times {scale} plus {offset}")
-    return Formula(name, tuple(directory.varint() for _ in range(count)), scale, offset)
+    if not all(map(math.isfinite, (scale, offset, constant))):
+        raise CorruptFileError(f"the function {name} times {scale} plus {offset}, with {constant}")
+    sources = tuple(directory.varint() for _ in range(count))
+    return Formula(name, sources, scale, offset, constant)
 
 
 def _read_residual(directory: Cursor, dtype: np.dtype[Any]) -> tuple[int | None, np.dtype[Any] | None]:

@@ -60,18 +60,22 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """`scale × function(sources) + offset`: energies and momenta from pt, η, φ and mass, other units, affine copies."""
+    """`scale × function(sources, constant) + offset`: energies and momenta, directions, other units, affine copies."""
 
     function: str
     sources: tuple[int, ...]
     scale: float = 1.0
     offset: float = 0.0
+    constant: float = 0.0
+    """A mass that is no column; only for functions that have one."""
 
     def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
         """The formula in double precision, as a column of `dtype`: integers rounded to the nearest (ties to even)
         within its range, NaN as 0."""
         with np.errstate(all="ignore"):
-            value = FUNCTIONS[self.function].of(*(values.astype(np.float64) for values in sources))
+            function = FUNCTIONS[self.function]
+            constants = (self.constant,) if function.constant else ()
+            value = function.of(*(values.astype(np.float64) for values in sources), *constants)
             value = _one_nan(value * self.scale + self.offset)
             if dtype.kind == "f":
                 return value.astype(dtype)
@@ -84,10 +88,11 @@ class Formula:
     def text(self, names: Sequence[str]) -> str:
         """As people write it, with these names of its sources."""
         function = FUNCTIONS[self.function]
-        if function.arity:
-            text = function.text.format(*names)
+        terms = [*names, f"{self.constant:.12g}"] if function.constant else names
+        if function.any_number:
+            text = f"sqrt({' + '.join(map(function.text.format, terms))})"
         else:
-            text = f"sqrt({' + '.join(map(function.text.format, names))})"
+            text = function.text.format(*terms)
         scale = "" if self.scale == 1.0 else f"{self.scale:.12g} * "
         offset = "" if self.offset == 0.0 else f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.12g}"
         return f"{scale}{text}{offset}"
@@ -168,8 +173,9 @@ def compromise(
     with np.errstate(all="ignore"):
         wide = [other.astype(np.float64) for other in others]
         goal = (values.astype(np.float64) - formula.offset) / formula.scale
-        if formula.function == "energy":
-            goal = np.sqrt(goal * goal - wide[1] * wide[1])
+        if formula.function in ("energy", "energy_const"):
+            mass = wide[1] if formula.function == "energy" else formula.constant
+            goal = np.sqrt(goal * goal - mass * mass)
             name = "cosh"
         else:
             name = formula.function

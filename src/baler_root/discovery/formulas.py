@@ -9,7 +9,8 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.discovery.sample import MAX_MISSED, MIN_ROWS, Doubles, Sample
+from baler_root.discovery.masses import constant_masses
+from baler_root.discovery.sample import MAX_MISSED, MIN_ROWS, UNITS, Doubles, Sample
 from baler_root.relations import Formula
 
 NEAR = 12
@@ -20,9 +21,6 @@ CLOSE = 3e-6
 
 MAX_FORMULAS = 8
 """Formulas of one column that are considered."""
-
-UNITS = (1.0, 1000.0, 0.001)
-"""GeV and MeV."""
 
 
 def find_formulas(sample: Sample) -> list[tuple[int, Formula]]:
@@ -44,7 +42,7 @@ def _formulas_of(sample: Sample, number: int, near: Sequence[int]) -> list[Formu
     if len(rows) < MIN_ROWS // 2:
         return []
     target = sample.columns[number][rows].astype(np.float64)
-    kinds = (_copies, _products, _energies, _norms, _angles)
+    kinds = (_copies, _products, _energies, _norms, _angles, constant_masses)
     tried = (
         formula
         for candidates in (kinds if sample.columns[number].dtype.kind == "f" else kinds[:1])

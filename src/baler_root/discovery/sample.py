@@ -29,6 +29,9 @@ MAX_ROWS = 400
 MAX_MISSED = 0.01
 """Share of the rows in which a relation may fail."""
 
+UNITS = (1.0, 1000.0, 0.001)
+"""GeV and MeV."""
+
 SCALABLE = ("rel", "abs")
 """Kinds of bounds of which one can take a part."""
 
