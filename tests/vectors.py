@@ -546,7 +546,7 @@ def sums(target: Path) -> Made:
 
 
 def formulas(target: Path) -> Made:
-    """Columns that are formulas of earlier and later ones, every function, with and without residual, outliers."""
+    """Columns that are formulas of earlier and later ones, with and without residual, outliers."""
     rng = np.random.default_rng(23)
     rows = 150
     pt, m = rng.exponential(30, (2, rows)) + 1

@@ -61,5 +61,8 @@ FUNCTIONS = {
 PROPORTIONAL = ("cosh", "sinh", "cos", "sin", "energy", "energy_const")
 """Functions that are proportional to their first source, or nearly."""
 
+NORMS = ("norm", "norm_const")
+"""Functions of momenta that give lengths and energies."""
+
 ANGLES = ("arctan2", "arcsinh", "eta")
 """Functions of momenta that give directions."""

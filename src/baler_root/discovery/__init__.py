@@ -11,7 +11,7 @@ from baler_root.discovery.formulas import find_formulas
 from baler_root.discovery.lookups import find_lookups
 from baler_root.discovery.sample import Sample, Values, holds, scaled
 from baler_root.discovery.sums import find_sums
-from baler_root.functions import ANGLES
+from baler_root.functions import ANGLES, NORMS
 from baler_root.lookups import Lookup
 from baler_root.relations import Derived, Formula, Relation, Sum
 
@@ -89,8 +89,8 @@ def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[list[t
     ranks: list[Callable[[tuple[int, Formula]], Any]] = [
         lambda entry: -saved[entry],
         lambda entry: (len(targets & {*entry[1].sources}), -saved[entry]),
-        lambda entry: (entry[1].function == "norm", len(targets & {*entry[1].sources}), -saved[entry]),
-        lambda entry: (entry[1].function != "norm", -saved[entry]),
+        lambda entry: (entry[1].function in NORMS, len(targets & {*entry[1].sources}), -saved[entry]),
+        lambda entry: (entry[1].function not in NORMS, -saved[entry]),
     ]
     orders = [sorted(others, key=rank) + angles for rank in ranks]
     return [*orders, angles + orders[-1]] if angles else orders

@@ -9,7 +9,7 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.discovery.masses import constant_masses
+from baler_root.discovery.masses import MAX_ETA, constant_masses
 from baler_root.discovery.sample import MAX_MISSED, MIN_ROWS, UNITS, Doubles, Sample
 from baler_root.relations import Formula
 
@@ -98,8 +98,8 @@ def _products(
 
 
 ARGUMENTS: dict[str, tuple[Callable[[float], float], float]] = {
-    "cosh": (math.cosh, 20.0),
-    "sinh": (math.sinh, 20.0),
+    "cosh": (math.cosh, MAX_ETA),
+    "sinh": (math.sinh, MAX_ETA),
     "cos": (math.cos, 7.0),
     "sin": (math.sin, 7.0),
 }
@@ -156,22 +156,22 @@ def _energies(
                     yield Formula("energy", (source, angle, other), unit)
 
 
-def _angles(
-    sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
-) -> Iterator[Formula]:
+@np.errstate(all="ignore")
+def _angles(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]) -> list[Formula]:
     """φ of px and py, and η of pz and either pt or px and py."""
     first = _first(sample, rows, near)
     numbers, values = list(first), np.array(list(first.values()))
-    close = CLOSE * abs(target[0])
-    with np.errstate(all="ignore"):
-        phi, ratio = np.arctan2(values[:, None], values), values[:, None] / values
-        for name, made in (("arctan2", phi), ("arcsinh", np.arcsinh(ratio))):
-            for one, other in np.argwhere(np.abs(made - target[0]) <= close).tolist():
-                if one != other:
-                    yield Formula(name, (numbers[one], numbers[other]))
-        pairs = list(combinations(range(len(numbers)), 2))
-        pt = np.array([np.hypot(values[i], values[j]) for i, j in pairs])
-        hits = np.abs(np.arcsinh(values[:, None] / pt) - target[0]) <= close
-    for z, pair in np.argwhere(hits).tolist():
-        if z not in pairs[pair]:
-            yield Formula("eta", (numbers[z], *(numbers[i] for i in pairs[pair])))
+    pairs = list(combinations(range(len(numbers)), 2))
+    pt = np.array([math.hypot(values[i], values[j]) for i, j in pairs])
+    made = {
+        "arctan2": np.arctan2(values[:, None], values),
+        "arcsinh": np.arcsinh(values[:, None] / values),
+        "eta": np.arcsinh(values[:, None] / pt),
+    }
+    out = []
+    for name, angles in made.items():
+        for one, other in np.argwhere(np.abs(angles - target[0]) <= CLOSE * abs(target[0])).tolist():
+            places = (one, *pairs[other]) if name == "eta" else (one, other)
+            if len({*places}) == len(places):
+                out.append(Formula(name, tuple(numbers[place] for place in places)))
+    return out

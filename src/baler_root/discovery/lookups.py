@@ -52,7 +52,7 @@ def find_lookups(
     found = [
         (number, sources)
         for number in columns.coded
-        if number not in independent and number not in derived and columns.saved(number, (), growth) > 0
+        if number not in independent and number not in derived and columns.may_pay(number, growth)
         for sources in columns.sources_of(number, derived)
     ]
     targets = {number for number, _ in found}
@@ -143,6 +143,12 @@ class _Columns:
         rare = self._rare(number)
         confirmed = int(np.sum(rare & (np.bincount(place)[place] > 1)))
         return confirmed >= max(MIN_CONFIRMED, 0.9 * int(rare.sum()))
+
+    def may_pay(self, number: int, growth: float) -> bool:
+        """Whether a lookup of a column can save anything; `saved` takes more time."""
+        codes = self.coded[number][1]
+        shares = np.bincount(codes) / len(codes)
+        return -float(shares @ np.log2(shares)) * len(codes) * growth > 8 * OVERHEAD
 
     def saved(self, number: int, sources: tuple[int, ...], growth: float) -> float:
         """Bits of a value that are saved in a cluster; not above 0 where it does not pay."""

@@ -19,36 +19,42 @@ ROUNDING = 8.0
 """Largest error of an energy's square, in units of the last place of what it comes from."""
 
 MAX_ETA = 20.0
+"""The largest number that can be a pseudorapidity."""
 
 
+@np.errstate(all="ignore")
 def constant_masses(
     sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
-) -> Iterator[Formula]:
+) -> list[Formula]:
     """`√(p² + m²)` of up to three components of a momentum, and `√((pt cosh η)² + m²)`."""
     numbers = [n for n in near if sample.columns[n].dtype.kind == "f"]
     if not numbers or target.min() < 0:
-        return
+        return []
     light = np.argsort(target[: len(target) // 2 + 1], kind="stable")[:LIGHT]
     columns = np.stack([sample.columns[n][rows].astype(np.float64) for n in numbers])
     error = ROUNDING * max(_precision(target), *map(_precision, columns))
+    squares, growth = columns**2, np.cosh(np.where(np.abs(columns) <= MAX_ETA, columns, np.nan)) ** 2
+    out = []
 
-    def found(function: str, places: NDArray[np.int64], momenta: Doubles) -> Iterator[Formula]:
+    def find(function: str, places: NDArray[np.int64], momenta: Doubles) -> None:
         for unit in UNITS:
             for hit, square in _same(np.square(target[light] / unit), momenta, error):
-                chosen = columns[places[hit]]
-                squares = chosen**2 if function == "norm_const" else (chosen[:1] * np.cosh(chosen[1:])) ** 2
-                mass = _mass(np.square(target / unit), squares.sum(axis=0), error, square)
-                sources = tuple(numbers[place] for place in places[hit].tolist())
-                yield Formula(function, sources, unit, constant=mass)
+                first, *others = places[hit].tolist()
+                momentum = (
+                    squares[places[hit]].sum(axis=0)
+                    if function == "norm_const"
+                    else squares[first] * growth[others[0]]
+                )
+                mass = _mass(np.square(target / unit), momentum, error, square)
+                sources = tuple(numbers[place] for place in (first, *others))
+                out.append(Formula(function, sources, unit, constant=mass))
 
-    with np.errstate(all="ignore"):
-        squares = columns[:, light] ** 2
-        for count in range(1, min(3, len(numbers)) + 1):
-            places = np.array(list(combinations(range(len(numbers)), count)))
-            yield from found("norm_const", places, squares[places].sum(axis=1))
-        places = np.argwhere(~np.eye(len(numbers), dtype=bool))
-        growth = np.cosh(np.where(np.abs(columns) <= MAX_ETA, columns, np.nan))[:, light] ** 2
-        yield from found("energy_const", places, squares[places[:, 0]] * growth[places[:, 1]])
+    for count in range(1, min(3, len(numbers)) + 1):
+        places = np.array(list(combinations(range(len(numbers)), count)))
+        find("norm_const", places, squares[:, light][places].sum(axis=1))
+    places = np.argwhere(~np.eye(len(numbers), dtype=bool))
+    find("energy_const", places, squares[:, light][places[:, 0]] * growth[:, light][places[:, 1]])
+    return out
 
 
 def _precision(values: Doubles) -> float:
@@ -61,7 +67,8 @@ def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[i
     """Which rows of `momenta` all squares of energies exceed by the same, and by what: more than nothing."""
     left, room = energies - momenta, error * energies
     low, high = (left - room).max(axis=1), (left + room).min(axis=1)
-    for hit in np.flatnonzero((low > 0) & (low <= high)).tolist():
+    varied = np.ptp(momenta, axis=1) > 4 * room.max()  # else they are nothing beside the energy
+    for hit in np.flatnonzero(varied & (low > 0) & (low <= high)).tolist():
         yield hit, float(low[hit] + high[hit]) / 2
 
 
