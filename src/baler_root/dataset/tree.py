@@ -132,6 +132,7 @@ class Tree(Readable):
         entry_stop: int | None,
         library: Any,
     ) -> Any:
+        """What `read` gives of a table, in the library asked for."""
         self.file.check_open()
         kind = library_name(library)
         if kind == "pd":
