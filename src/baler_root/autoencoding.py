@@ -94,8 +94,8 @@ def find_autoencoder(
 ) -> Modelled:
     """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
 
-    Each row of the sample stands for `weight` rows of the file. Without a residual there is one whatever it saves:
-    who asks for that wants the latents.
+    Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
+    Without a residual there is one whatever it saves: who asks for that wants the latents.
     """
     asked = effort.autoencoding
     if asked is None or effort.level.training is None:

@@ -20,7 +20,7 @@ from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId
 from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
 from baler_root.pages import Page
-from baler_root.relations import Formula
+from baler_root.relations import ANYWHERE
 from baler_root.schema import Tree
 from baler_root.statistics import unpack_statistics
 
@@ -100,7 +100,7 @@ class ColumnReader:
             first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
             if codec >= len(codecs):
                 raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
-            with _named(self.container, page):
+            with named(self.container, page):
                 opened = Page(payload, self.columns[first:last])
                 self._check_lengths(page, opened, self.columns[first:last])
             out[page] = (opened, codecs[codec])
@@ -126,9 +126,11 @@ class ColumnReader:
         }
         for (cluster, column), found in sources.items():
             page, position = self.page_of(cluster, column)
-            formula = isinstance(pages[page][0].entries[position].relation, Formula)
-            if found and max(found) >= (len(self.columns) if formula else column):
-                what = "formula of a column that is not there" if formula else "copy or sum of a later column"
+            anywhere = isinstance(pages[page][0].entries[position].relation, ANYWHERE)
+            if found and max(found) >= (len(self.columns) if anywhere else column):
+                what = (
+                    "relation of a column that is not there" if anywhere else "copy or sum of a later column"
+                )
                 raise CorruptFileError(f"{self.container.describe(page)}: a {what}")
         more = {
             self.page_of(cluster, number)[0] for (cluster, _), found in sources.items() for number in found
@@ -156,12 +158,13 @@ class ColumnReader:
                 places = [self.page_of(cluster, number) for number in found or (column,)]
                 arrays = [decoded[page][position] for page, position in places]
                 page, position = self.page_of(cluster, column)
-                if self.columns[column].role == "counts" and len(arrays) == 1:
+                relation = pages[page][0].entries[position].relation
+                if self.columns[column].role == "counts" and relation is None:
                     # one array for all, so that lists share their offsets
                     values[column] = counts.setdefault(places[0], arrays[0].astype(dtype, copy=False))
                 elif found:
                     own = decoded[page].get(position) if page in decoded else None
-                    with _named(self.container, page):
+                    with named(self.container, page):
                         values[column] = pages[page][0].entries[position].from_sources(arrays, dtype, own)
                 else:
                     values[column] = arrays[0].astype(dtype, copy=False)
@@ -177,7 +180,7 @@ class ColumnReader:
         """
         outside: dict[PageId, tuple[int, ...]] = {}
         for page, positions in wanted.items():
-            with _named(self.container, page):
+            with named(self.container, page):
                 codec = self.codec(pages[page][1])
                 outside[page] = pages[page][0].outside(codec, sorted(positions))
         first = {page: set(wanted[page]) for page, needs in outside.items() if not needs}
@@ -202,7 +205,7 @@ class ColumnReader:
         ) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
             opened, name = pages[page]
-            with _named(self.container, page):
+            with named(self.container, page):
                 codec = self.codec(name)
                 if needs and isinstance(codec, LeaningCodec):
                     codec = codec.with_outside({number: outer(page, number) for number in needs})
@@ -215,7 +218,7 @@ class ColumnReader:
 
         def values(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
-            with _named(self.container, page):
+            with named(self.container, page):
                 return page, pages[page][0].values({p: symbols[page][p] for p in positions})
 
         return dict(self._file.map(values, wanted.items()))
@@ -236,7 +239,7 @@ class ColumnReader:
                 number = entry.copy_of
                 continue
             exact = entry.related is None and entry.spec is not None
-            with _named(self.container, page):
+            with named(self.container, page):
                 if page != needy and exact and not opened.outside(self.codec(name), [position]):
                     return page, position
             break
@@ -253,9 +256,9 @@ class ColumnReader:
         for source in sources:
             origin, place = self.page_of(cluster, source)
             entry = pages[origin][0].entries[place]
-            formula = isinstance(own.relation, Formula)
-            if entry.sources or entry.length != own.length or not (formula or self._alike(column, source)):
-                what = "formula" if formula else "copy or sum"
+            anywhere = isinstance(own.relation, ANYWHERE)
+            if entry.sources or entry.length != own.length or not (anywhere or self._alike(column, source)):
+                what = "relation" if anywhere else "copy or sum"
                 raise CorruptFileError(
                     f"{self.container.describe(page)}: a {what} of a column that is not like it"
                 )
@@ -275,7 +278,7 @@ class ColumnReader:
 
 
 @contextmanager
-def _named(container: Container, page: PageId) -> Iterator[None]:
+def named(container: Container, page: PageId) -> Iterator[None]:
     """Adds the page's name to an error raised while it is decoded."""
     try:
         yield
