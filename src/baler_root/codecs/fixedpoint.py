@@ -6,6 +6,7 @@ power of two rounding half up, and saturates.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -66,7 +67,8 @@ class Dense(Operation):
         low, high = dtype(self.low), dtype(self.high)
 
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
-            flat = values.reshape(-1, inputs).astype(dtype, copy=False)
+            # There may be no inputs: the number of rows does not follow from the size then.
+            flat = values.reshape(math.prod(values.shape[:-1]), inputs).astype(dtype, copy=False)
             sums = flat @ kernel
             sums += bias
             np.floor(sums, out=sums)
