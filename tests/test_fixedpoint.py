@@ -59,6 +59,11 @@ def test_batches_and_slices_make_no_difference(rows: int) -> None:
     assert np.array_equal(whole, net(np.asfortranarray(codes)))
 
 
+def test_without_inputs_all_rows_are_alike() -> None:
+    net = FixedPointNet([Dense(np.zeros((2, 0), np.int8), np.array([50, -9], np.int32), 2, -8, 99)], -8, 7)
+    assert net(np.zeros((3, 0), np.int64)).tolist() == [[13, -2]] * 3
+
+
 def test_known_answer() -> None:
     """Committed once: a reader that gives others reads no file."""
     rng = np.random.default_rng(7)

@@ -26,7 +26,8 @@ def open_model(data: bytes | memoryview) -> AnyModel:
     """The model in these bytes; raises CorruptFileError for what is none."""
     try:
         name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
-        found = _OPEN[name]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CorruptFileError(f"the model is of no known format ({type(error).__name__}: {error})") from None
-    return found(data)
+        raise CorruptFileError(f"the model is of no format ({type(error).__name__}: {error})") from None
+    if not isinstance(name, str) or name not in _OPEN:
+        raise CorruptFileError(f"a model of the format {name!r}, which is none of {', '.join(_OPEN)}")
+    return _OPEN[name](data)
