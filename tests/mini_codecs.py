@@ -24,7 +24,7 @@ def classic(data: Bytes, columns: Wanted) -> Symbols:
     entries = Bytes(head.take(head.varint()))
     for dtype, length, shape in columns:
         code, dictionary, coded = entries.unpack("B")[0], None, dtype
-        need(code >> 4 < 4 and code & 15 < 4, "unknown transform or coding")
+        need(code >> 4 < 6 and code & 15 < 4, "unknown transform or coding")
         if code >> 4 == 3:
             dictionary, coded = entries.array(dtype, entries.varint()), np.dtype("uint8")
         values = np.zeros(length, coded)
@@ -44,8 +44,9 @@ def classic(data: Bytes, columns: Wanted) -> Symbols:
             values = dictionary[values]
         elif code >> 4:
             need(coded.kind in "iu" and length % math.prod(shape) == 0, "sums of no integers")
-            values = values.reshape((-1, *shape) if code >> 4 == 2 else -1)
-            for axis in range(code >> 4 == 2, values.ndim):
+            rows = {1: (1,), 2: shape, 4: (math.prod(shape),), 5: shape}[code >> 4]
+            values = values.reshape(-1, *rows)
+            for axis in {1: [0], 4: [0], 2: range(1, values.ndim), 5: range(values.ndim)}[code >> 4]:
                 values = np.cumsum(values, axis=axis, dtype=coded)
         out.append(values.reshape(-1))
     need(all(part.at == len(part.data) for part in (entries, head, data)), "bytes left over")

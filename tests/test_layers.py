@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -15,6 +15,15 @@ from torch import nn
 from baler_root.errors import CorruptFileError
 from baler_root.training.layers import Attention, Conv, Dense, Norm, Offset, Shape, Upsample
 from baler_root.training.network import Network, Residual
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """These networks are so small that threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 class Block(nn.Sequential):

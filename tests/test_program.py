@@ -288,6 +288,19 @@ def test_attention_gives_means(seed: int, tokens: int, bits: int) -> None:
     assert np.array_equal(made(codes.reshape(30, -1)).reshape(30, tokens, 4), codes[:, :, 8:])
 
 
+@pytest.mark.parametrize("edge", [1 << 24, 1 << 30])
+def test_numbers_at_the_edge_of_what_floats_count(edge: int) -> None:
+    """A table may leave single precision though neither what it is added to nor the result does."""
+    rng = np.random.default_rng(edge)
+    table = rng.integers(-edge - 3, 3 - edge, 4).astype(np.int32)
+    low = edge // 2
+    made = Program(
+        [Offset(table), Dense(np.eye(4, dtype=np.int8), table, 1, 1 - edge, edge)], 4, low, low + 99
+    )
+    codes = rng.integers(low, low + 99, (500, 4))
+    assert np.array_equal(made(codes), mini_networks.run(described(made), codes))
+
+
 def test_norm_has_mean_0_and_square_1() -> None:
     rng = np.random.default_rng(1)
     made = Program([Norm(10)], 64, -2048, 2047)

@@ -166,7 +166,7 @@ def test_model_file_by_the_text() -> None:
 
 def test_every_part_of_the_format_has_a_file() -> None:
     shown = {feature for name in GOOD for feature in expected(name)["shows"]}
-    wanted = {f"transform {word}" for word in ("none", "delta", "lorenzo", "dictionary")}
+    wanted = {f"transform {word}" for word in ("none", "delta", "lorenzo", "dictionary", "rows", "grid")}
     wanted |= {f"coding {word}" for word in ("constant", "planes", "bits", "pco")}
     wanted |= {
         f"recipe {kind} {dtype}"

@@ -318,6 +318,16 @@ def fixed(target: Path) -> Made:
     return write_trees(target, Source("Events", arrays, {"smooth": "abs=0.001"}))
 
 
+def frames(target: Path) -> Made:
+    """Arrays that change little from entry to entry: differences along entries, alone and with those along axes."""
+    rng = np.random.default_rng(10)
+    still = rng.integers(0, 999, (6, 7))
+    x, y, t = np.arange(6)[:, None], np.arange(7), np.arange(30)[:, None, None]
+    moving = 40 * x * y + 9 * t * x + 5 * t * y + rng.integers(0, 2, (30, 6, 7))
+    arrays = {"rows": flat(still + 3 * t, "i4"), "grid": flat(moving, "u2")}
+    return write_trees(target, Source("Events", arrays))
+
+
 def transforms(target: Path) -> Made:
     """Columns for which each transform and coding is the smallest: dictionary, delta, bits, planes, constant."""
     rng = np.random.default_rng(8)
@@ -665,7 +675,7 @@ def from_root(
 GOOD: dict[str, Callable[[Path], Made]] = {
     f.__name__: f
     for f in (
-        integers, floats, relative, absolute, mantissa, jagged, fixed, transforms, pco, records, lattice, clusters,
+        integers, floats, relative, absolute, mantissa, jagged, fixed, frames, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
         lists,
     )

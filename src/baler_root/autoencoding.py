@@ -28,7 +28,7 @@ from baler_root.training.axes import fit_axis
 if TYPE_CHECKING:
     from baler_root.training.autoencoder import Autoencoder, Shape
 
-DEFAULT_LATENTS = 16
+DEFAULT_LATENTS = 8
 """Latents at most where none are asked for; training leaves those empty that it has no use for."""
 
 COMPONENTS = 2

@@ -106,7 +106,7 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     if recipe.dtype != values.dtype:
         values = narrowed(values)
     quantised = quantise_as(values, bound, recipe)
-    if quantised is None or recipe.kind != "exact":
+    if quantised is None or recipe.kind != "exact" or column.drop is not None:
         return quantised
     low, high = column.axis.low, column.axis.low + column.axis.length - 1
     outside = np.flatnonzero((values < low) | (values > high))

@@ -10,17 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from baler_root.batch import Progress
-from baler_root.bounds import LOSSLESS
 from baler_root.cluster import EncodedCluster, encode_cluster
 from baler_root.codecs.base import ModelCodec
-from baler_root.codecs.latents import LatentCodec
 from baler_root.config import Rules, build_rules
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Block, Manifest
 from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
-from baler_root.levels import Autoencoding, Effort, get_level, parse_share
+from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
 from baler_root.model_file import ModelFile, read_model_file
 from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
@@ -83,6 +81,12 @@ def compress(
     Training counts its steps, so that the same input and `seed` give the same bytes; with `train_seconds` it ends
     after that time for each tree at the latest, and they may differ.
 
+    Codecs that store latents (`"autoencoder"`, …) make `latents` integers of each row of a table, from which the rest
+    is told. `residual` says what is stored besides: `"bounded"`, what they miss within the bounds; `"lossless"`, to
+    the last bit (for branches that no rule names); `"none"`, only the rows that they do not give back. A share
+    `outliers` of the rows (0.01 or `"1%"`) is kept exactly because their latents are far from all of the `clusters` of
+    the others, and can be read by themselves.
+
     `model` is a `.balermodel` file that `train` made from similar files: its models are used where they make the
     file smaller, whatever `codec` says, and no torch is needed. They become part of the file too, or with
     `detach_model` are referred to: `open` looks for them beside the file, where they are now, and in the folders of
@@ -95,11 +99,12 @@ def compress(
     """
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
-    autoencoding = _autoencoding(codec, latents, residual, outliers, clusters)
-    if autoencoding is not None and autoencoding.residual == "lossless":
-        if bound is not None:
-            raise ConfigError("a lossless residual keeps every bit: leave the bound out")
-        rules = replace(rules, default=LOSSLESS)
+    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters)
+    if model is not None and (latents, residual, outliers, clusters) != (None,) * 4:
+        raise ConfigError(
+            "latents, their residual and outliers are settled when a model is trained: leave them out"
+        )
+    rules = with_residual(rules, bound, autoencoding)
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
     effort = Effort(get_level(level), seed, train_seconds, autoencoding)
@@ -123,25 +128,6 @@ def compress(
             if not skip_unsupported or (error.tree, error.branch) in skip:
                 raise
             skip[error.tree, error.branch] = error.why
-
-
-def _autoencoding(
-    codec: str | None,
-    latents: int | None,
-    residual: str | None,
-    outliers: float | str | None,
-    clusters: int | None,
-) -> Autoencoding | None:
-    """What is asked of a codec that stores latents; raises ConfigError where it is no such codec, or not there."""
-    if codec is not None and isinstance(get_codec(codec), LatentCodec):
-        share = 0.0 if outliers is None else parse_share(outliers)
-        return Autoencoding(codec, latents, residual or "bounded", share, 1 if clusters is None else clusters)
-    given = {"latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters}
-    if asked := [f"--{name}" for name, value in given.items() if value is not None]:
-        raise ConfigError(
-            f"{', '.join(asked)}: for codecs that store latents; ask for one with --codec autoencoder, say"
-        )
-    return None
 
 
 def _compress(
@@ -248,7 +234,7 @@ def _reuse(
     if hint is None:
         for number, stored in enumerate(reused.used.values()):
             writer.write_block(BlockKind.MODEL, stored.data, number)
-    return "conditional" if reused.used else "classic", () if hint is None else reused.detached(hint)
+    return reused.codec, () if hint is None else reused.detached(hint)
 
 
 def _learn(

@@ -61,9 +61,7 @@ class LatentReader:
             for _, codec, held, _ in self._opened(cluster, table.group)
         ]
 
-    def outliers(
-        self, table: LatentTable, cluster: int
-    ) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
+    def outliers(self, table: LatentTable, cluster: int) -> tuple[NDArray[np.uint32], NDArray[np.float32]]:
         """Rows of a table in one cluster that were kept exactly as unlike the others, and their scores."""
         for _, _, held, _ in self._opened(cluster, table.group):
             return held.anomalies

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from baler_root.bounds import LOSSLESS
 from baler_root.codecs.anomaly import MAX_CENTRES
 from baler_root.codecs.autoencoder_model import MAX_LATENTS
+from baler_root.codecs.latents import LatentCodec
 from baler_root.errors import ConfigError
+from baler_root.registry import get_codec
 from baler_root.training.training import Training
 
 if TYPE_CHECKING:
     from baler_root.container.manifest import Json
     from baler_root.planning import TreeJob
+    from baler_root.rules import Rules
 
 INSTALL = 'pip install "baler-root[train]"'
 
@@ -121,6 +125,40 @@ class Autoencoding:
             "outliers": self.outliers,
             "clusters": self.clusters,
         }
+
+
+def autoencoding_of(
+    codec: str | None,
+    latents: int | None,
+    residual: str | None,
+    outliers: float | str | None,
+    clusters: int | None,
+) -> Autoencoding | None:
+    """What is asked of a codec that stores latents; None for another codec, of which nothing may be asked.
+
+    Raises ConfigError, or UnknownCodecError.
+    """
+    if codec is not None and isinstance(get_codec(codec), LatentCodec):
+        share = 0.0 if outliers is None else parse_share(outliers)
+        return Autoencoding(codec, latents, residual or "bounded", share, 1 if clusters is None else clusters)
+    given = {"latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters}
+    if asked := [f"--{name}" for name, value in given.items() if value is not None]:
+        raise ConfigError(
+            f"{', '.join(asked)}: for codecs that store latents; ask for one with --codec autoencoder, say"
+        )
+    return None
+
+
+def with_residual(rules: Rules, bound: str | None, asked: Autoencoding | None) -> Rules:
+    """The rules, with all branches lossless that no rule names where the residual is; raises ConfigError.
+
+    `bound` is what was asked for by itself, which then makes no sense.
+    """
+    if asked is None or asked.residual != "lossless":
+        return rules
+    if bound is not None:
+        raise ConfigError("a lossless residual keeps every bit: leave the bound out")
+    return replace(rules, default=LOSSLESS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.autoencoder_model import AutoencoderModel
+from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional, ModelColumn
 from baler_root.codecs.models import AnyModel, open_model
 from baler_root.container.references import Trained

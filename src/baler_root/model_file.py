@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from baler_root.codecs.models import AnyModel, open_model
+from baler_root.codecs.models import AnyModel, codec_of, open_model
 from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Manifest
 from baler_root.container.read import Container, open_container
@@ -110,7 +110,7 @@ def write_model_file(
         writer.finish(
             lambda blocks, superseded: Manifest(
                 (),
-                ("conditional",),
+                tuple(sorted({codec_of(stored.model) for stored in models})),
                 blocks=tuple(blocks),
                 superseded=tuple(superseded),
                 provenance=provenance,

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from baler_root.batch import Progress
+from baler_root.codecs.autoencoder_model import AutoencoderModel
+from baler_root.codecs.base import ModelCodec
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.model import Conditional
 from baler_root.config import Rules, build_rules
@@ -18,11 +20,12 @@ from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
 from baler_root.learning import learn_from
-from baler_root.levels import MIN_ROWS, Effort, get_level
+from baler_root.levels import MIN_ROWS, Effort, autoencoding_of, get_level, with_residual
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.plan import GroupModel, Plan
 from baler_root.planning import plan_tree
 from baler_root.provenance import provenance_of_models
+from baler_root.registry import get_codec
 from baler_root.reuse import bounds_of
 from baler_root.rootio.read import RootSource, SourceTree, UnreadableBranchError
 from baler_root.sampling import take_sample
@@ -41,6 +44,8 @@ class TrainedModel:
     histograms: int
     """Columns that have them."""
     weights: int
+    latents: int
+    """Numbers that an autoencoder makes of a row; 0 for other models."""
     size: int
     sha256: str
     history: dict[str, Any]
@@ -70,8 +75,13 @@ def train(
     preset: str | None = None,
     independent: Sequence[str] = (),
     trees: Sequence[str] | None = None,
+    codec: str = "conditional",
     level: str = "default",
     train_seconds: float | None = None,
+    latents: int | None = None,
+    residual: str | None = None,
+    outliers: float | str | None = None,
+    clusters: int | None = None,
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -79,8 +89,9 @@ def train(
     """Learn from the ROOT files `sources`, which are alike, and write the models to the new file `target`.
 
     Bounds and `trees` are as in `compress`, and must be the same there when the models are used
-    (`compress(..., model=target)`). Entries are taken from all files. `level` and `train_seconds` are as in
-    `compress`; without the latter the same files and `seed` give the same bytes. All levels but `"fast"` need torch
+    (`compress(..., model=target)`). Entries are taken from all files. `codec` is the one that will use the models;
+    `level`, `train_seconds`, and what is asked of codecs that store latents (`latents`, `residual`, `outliers`,
+    `clusters`) are as in `compress`; without the latter the same files and `seed` give the same bytes. All levels but `"fast"` need torch
     (`pip install "baler-root[train]"`); using the models does not.
 
     Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch), OutputError
@@ -97,14 +108,18 @@ def train(
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
-    effort = Effort(get_level(level), seed, train_seconds)
+    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters)
+    if not isinstance(get_codec(codec), ModelCodec):
+        raise ConfigError(f"the codec {codec!r} learns nothing")
+    rules = with_residual(rules, bound, autoencoding)
+    effort = Effort(get_level(level), seed, train_seconds, autoencoding)
     effort.check()
     skip: dict[tuple[str, str], str] = {}
     while True:
         try:
             with ExitStack() as stack:
                 roots = [stack.enter_context(RootSource(path)) for path in paths]
-                learned = _learn(roots, rules, trees, effort, skip, progress)
+                learned = _learn(roots, rules, trees, codec, effort, skip, progress)
                 provenance = provenance_of_models(roots, rules, trees) | effort.to_json()
             break
         except UnreadableBranchError as error:
@@ -137,6 +152,7 @@ def _learn(
     roots: Sequence[RootSource],
     rules: Rules,
     trees: Sequence[str] | None,
+    codec: str,
     effort: Effort,
     skip: dict[tuple[str, str], str],
     progress: Progress | None,
@@ -144,7 +160,7 @@ def _learn(
     """Models of each tree of the first file, from all files."""
     out = _Learned()
     keys = _newest_cycles(roots[0], trees)
-    jobs = [plan_tree(roots[0], key, rules, "conditional", "64 MB", skip) for key in keys]
+    jobs = [plan_tree(roots[0], key, rules, codec, "64 MB", skip) for key in keys]
     rules.check_used(job.plan.schema for job in jobs)
     for job in jobs:
         alike = _open_all(roots, job.source, job.plan, skip)
@@ -256,12 +272,16 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
 def _told(stored: StoredModel) -> TrainedModel:
     told = [column.conditional for column in stored.model.columns]
     nets = [some.net for some in told if isinstance(some, Conditional)]
+    model, weights, latents = stored.model, sum(layer.weight.size for net in nets for layer in net.layers), 0
+    if isinstance(model, AutoencoderModel):
+        weights, latents = model.encoder.weights + model.decoder.weights, model.latents
     return TrainedModel(
         stored.trained.tree,
         tuple(column.name for column in stored.trained.columns),
         len(nets),
         sum(isinstance(some, Histograms) for some in told),
-        sum(layer.weight.size for net in nets for layer in net.layers),
+        weights,
+        latents,
         len(stored.data),
         stored.trained.digest.hex(),
         stored.trained.history,

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from baler_root.bounds import LOSSLESS, ErrorBound
 from baler_root.cluster import encode_cluster, flatten
+from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.learned_page import LISTS
+from baler_root.codecs.models import codec_of
 from baler_root.container.references import Detached, KnownColumn
 from baler_root.errors import ConfigError
 from baler_root.model_file import ModelFile, StoredModel
@@ -37,6 +39,8 @@ class Reuse:
     """What became of the models of a file."""
 
     used: dict[bytes, StoredModel] = field(default_factory=dict)
+    codec: str = "classic"
+    """Of the file."""
     notes: list[str] = field(default_factory=list)
     """What was not used, and why."""
 
@@ -76,6 +80,9 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
     strangers: list[str] = []
     problems: list[str] = []
     found = other_bound = 0
+    codecs = sorted({codec_of(stored.model) for stored in file.models})
+    if len(codecs) > 1:
+        raise ConfigError(f"{file.path}: models of several codecs ({', '.join(codecs)})")
     for job in jobs:
         path = job.plan.schema.path
         if job.same_as is not None:
@@ -96,6 +103,8 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
             out.notes += notes
     if not found or other_bound > found:
         raise ConfigError(f"{file.path}: no model fits: {'; '.join([*strangers, *problems, *out.notes])}")
+    if out.used:
+        (out.codec,) = codecs
     out.notes = [f"{file.name}: {note}" for note in [*problems, *out.notes]]
     if out.used and detach:
         names = ", ".join(f"{digest.hex()[:12]}…" for digest in out.used)
@@ -189,6 +198,9 @@ def _named(columns: Sequence[KnownColumn]) -> str:
 def _streams(match: Match) -> list[int]:
     """The columns, by number in the model, whose network or histograms have all that they ask for."""
     columns = match.stored.model.columns
+    if isinstance(match.stored.model, AutoencoderModel):
+        # It makes latents of all columns together.
+        return sorted(match.numbers.values()) if len(match.numbers) == len(columns) else []
     there = {*match.numbers.values(), *match.outside.values()}
     if match.lists is not None:
         there.update(at for at, column in enumerate(columns) if column.kind in LISTS)
@@ -255,6 +267,8 @@ def _try_out(
 def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
     """The columns that save bytes, and those that their networks ask for; none if no network is left."""
     columns, streams = match.stored.model.columns, set(_streams(match))
+    if isinstance(match.stored.model, AutoencoderModel):
+        return match.numbers if streams and gains[sorted(match.numbers)].sum() > 0 else {}
     needed: set[int] = set()
     paying = False
     for number, at in sorted(match.numbers.items(), key=lambda item: -item[1]):
@@ -290,4 +304,4 @@ def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[An
         first = stop
     if first < len(values):
         groups += plan_groups(values[first:], entries, cluster)
-    return replace(job.plan, groups=tuple(groups), codec="conditional", models=tuple(models))
+    return replace(job.plan, groups=tuple(groups), codec=codec_of(models[0].model), models=tuple(models))

@@ -37,10 +37,8 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     ] * bool(model["histograms"])
     columns = count_text(model["columns"], "column")
     if "encoder" in model:
-        learned = [
-            f"{model['codec']} of {count_text(model['latents'], 'latent')}, "
-            f"{count_text(model['weights'], 'parameter')}, residual {model['residual']}"
-        ]
+        size = f"{count_text(model['latents'], 'latent')}, {count_text(model['weights'], 'parameter')}"
+        learned = [f"{model['codec']} of {size}, residual {model['residual']}"]
     yield Text(f"  {size_text(model['size'])} for {columns}: {' and '.join(learned)}")
     for part in ("encoder", "decoder"):
         if part in model:

@@ -56,7 +56,8 @@ Seed = Annotated[int, typer.Option(min=0, help="Of the training; same seed, same
 Latents = Annotated[
     int | None,
     typer.Option(
-        help="Numbers for each row, of a codec that stores latents.", show_default="half the columns, 16 at most"
+        help="Numbers for each row, of a codec that stores latents.",
+        show_default="half the columns, 16 at most",
     ),
 ]
 Residual = Annotated[

@@ -20,14 +20,19 @@ from baler_root.cli.compress import expand
 from baler_root.cli.options import (
     Bound,
     Branches,
+    Clusters,
     Config,
     Independent,
+    Latents,
     LevelName,
+    Outliers,
     Preset,
+    Residual,
     Seed,
     TrainSeconds,
     Trees,
 )
+from baler_root.errors import UnknownCodecError
 
 if TYPE_CHECKING:
     from baler_root.pretraining import TrainingSummary
@@ -49,8 +54,18 @@ def train(
     config: Config = None,
     preset: Preset = None,
     tree: Trees = None,
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="Of the files to compress: conditional, or one that stores latents (autoencoder, …)."
+        ),
+    ] = "conditional",
     level: LevelName = "default",
     train_seconds: TrainSeconds = None,
+    latents: Latents = None,
+    residual: Residual = None,
+    outliers: Outliers = None,
+    clusters: Clusters = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -59,6 +74,7 @@ def train(
     """Learn from some files how their columns depend on each other, for all files of their kind.
 
     baler-root train dy.root ttbar.root -o higgs.balermodel
+    baler-root train 'data/*_1.root' -o jets.balermodel --codec autoencoder --latents 6
     baler-root inspect higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
@@ -74,7 +90,7 @@ def train(
     from baler_root.config import build_rules
     from baler_root.pretraining import train as run
 
-    with user_errors():
+    with user_errors(UnknownCodecError):
         rules = build_rules(
             bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
         )
@@ -85,8 +101,13 @@ def train(
                 output,
                 rules=rules,
                 trees=tree or None,
+                codec=codec,
                 level=level,
                 train_seconds=train_seconds,
+                latents=latents,
+                residual=residual,
+                outliers=outliers,
+                clusters=clusters,
                 seed=seed,
                 overwrite=overwrite,
                 progress=progress,
@@ -102,11 +123,17 @@ def _report(summary: TrainingSummary) -> None:
     entries = count_text(summary.entries, "entry", "entries")
     typer.echo(f"{files}, {entries} → {summary.target}: {size_text(summary.size)} in {summary.seconds:.3g} s")
     for model in summary.models:
-        learned = [
-            f"{count_text(model.networks, 'network')} of {count_text(model.weights, 'weight')}"
-        ] * bool(model.networks) + [f"histograms of {count_text(model.histograms, 'column')}"] * bool(
-            model.histograms
-        )
+        learned = []
+        if model.latents:
+            learned.append(
+                f"{count_text(model.latents, 'latent')} from {count_text(model.weights, 'weight')}"
+            )
+        if model.networks:
+            learned.append(
+                f"{count_text(model.networks, 'network')} of {count_text(model.weights, 'weight')}"
+            )
+        if model.histograms:
+            learned.append(f"histograms of {count_text(model.histograms, 'column')}")
         typer.echo(
             f"  {model.tree}: {' and '.join(learned)} for {count_text(len(model.columns), 'column')}, "
             f"{size_text(model.size)}; model {model.sha256[:12]}…"

@@ -6,6 +6,7 @@ formats/codecs.md#classic is the specification.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ from baler_root.varint import Cursor, pack_varint
 
 SAMPLE = 1 << 13
 """Values from which a transform is judged on a long column."""
+
+SAMPLE_ARRAYS = 1 << 16
+"""And on one of arrays: neighbouring rows must be among them."""
 
 MAX_DICTIONARY = 256
 
@@ -136,17 +140,19 @@ def decode_column(
         values = streams.bits_decode(data, dtype, spec.length)
     else:
         values = streams.pco_decode(data, streams.pco_dtype(dtype), spec.length).view(dtype)
-    if transform in (Transform.DELTA, Transform.LORENZO) and dtype.kind not in "ui":
+    if transform.differs and dtype.kind not in "ui":
         raise CorruptFileError(f"differences of {dtype} values")
     if transform is Transform.DELTA:
         return streams.delta_decode(values)
-    if transform is Transform.LORENZO:
-        row = int(np.prod(spec.shape, dtype=np.int64))
+    if transform.by_rows:
+        row = math.prod(spec.shape)
         if row < 1 or spec.length % row:
             raise CorruptFileError(
                 f"{spec.length} values are no whole number of arrays of shape {spec.shape}"
             )
-        return streams.lorenzo_decode(values, spec.shape)
+        if transform is not Transform.LORENZO:
+            values = streams.rows_decode(values, spec.shape)
+        return values if transform is Transform.ROWS else streams.lorenzo_decode(values, spec.shape)
     if dictionary is not None:
         if int(values.max()) >= len(dictionary):
             raise CorruptFileError(f"symbol {values.max()} of a dictionary of {len(dictionary)}")
@@ -165,8 +171,9 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
     if values.dtype.kind in "ui" and values.dtype.itemsize < 8:
         candidates += _integer_transforms(values, spec)
     candidates += _dictionary(bits, values)
-    if len(candidates) > 1 and len(values) > 4 * SAMPLE:
-        candidates = _best_on_sample(candidates, spec)
+    sample = SAMPLE_ARRAYS if spec.shape else SAMPLE
+    if len(candidates) > 1 and len(values) > 4 * sample:
+        candidates = _best_on_sample(candidates, spec, sample)
     tried = [
         stream for transform, symbols, extra in candidates for stream in _codings(transform, symbols, extra)
     ]
@@ -176,11 +183,15 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
 def _integer_transforms(
     values: NDArray[Any], spec: SymbolSpec
 ) -> list[tuple[Transform, NDArray[Any], bytes]]:
-    """Differences along entries (for the pool: pco finds them itself) and along fixed-size axes."""
+    """Differences along entries (for the pool: pco finds them itself), along fixed-size axes, and along both."""
     out = []
-    rows = int(np.prod(spec.shape)) if spec.shape else 1
-    if rows > 1:
-        out.append((Transform.LORENZO, streams.lorenzo_encode(values, spec.shape), b""))
+    row = math.prod(spec.shape)
+    if row > 1:
+        axes = streams.lorenzo_encode(values, spec.shape)
+        out.append((Transform.LORENZO, axes, b""))
+        if len(values) > row:
+            out.append((Transform.ROWS, streams.rows_encode(values, spec.shape), b""))
+            out.append((Transform.GRID, streams.rows_encode(axes, spec.shape), b""))
     if len(values) <= 4 * SAMPLE:
         out.append((Transform.DELTA, streams.delta_encode(values), b""))
     return out
@@ -201,11 +212,11 @@ def _dictionary(bits: NDArray[Any], values: NDArray[Any]) -> list[tuple[Transfor
 
 
 def _best_on_sample(
-    candidates: list[tuple[Transform, NDArray[Any], bytes]], spec: SymbolSpec
+    candidates: list[tuple[Transform, NDArray[Any], bytes]], spec: SymbolSpec, sample: int
 ) -> list[tuple[Transform, NDArray[Any], bytes]]:
     """The one candidate whose middle part codes smallest."""
-    row = int(np.prod(spec.shape)) if spec.shape else 1
-    size = max(1, SAMPLE // row) * row
+    row = math.prod(spec.shape)
+    size = max(1, sample // row) * row
     start = (len(candidates[0][1]) // 2) // row * row
 
     def cost(candidate: tuple[Transform, NDArray[Any], bytes]) -> int:

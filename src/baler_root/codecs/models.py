@@ -27,7 +27,12 @@ def open_model(data: bytes | memoryview) -> AnyModel:
     try:
         name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise CorruptFileError(f"the model is of no format ({type(error).__name__}: {error})") from None
-    if not isinstance(name, str) or name not in _OPEN:
-        raise CorruptFileError(f"a model of the format {name!r}, which is none of {', '.join(_OPEN)}")
+        raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
+    if name not in _OPEN:
+        raise CorruptFileError(f"the model is not valid: of the format {name!r}, not {' or '.join(_OPEN)}")
     return _OPEN[name](data)
+
+
+def codec_of(model: AnyModel) -> str:
+    """Id of the codec that a model is for."""
+    return model.codec if isinstance(model, AutoencoderModel) else "conditional"

@@ -5,6 +5,7 @@ Each coding turns a flat array into bytes; which one is used is measured, column
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 from typing import Any
 
@@ -43,6 +44,18 @@ class Transform(IntEnum):
     DELTA = 1
     LORENZO = 2
     DICTIONARY = 3
+    ROWS = 4
+    GRID = 5
+
+    @property
+    def differs(self) -> bool:
+        """Whether it takes differences, of integers."""
+        return self not in (Transform.NONE, Transform.DICTIONARY)
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether it takes values of a row as belonging together."""
+        return self in (Transform.LORENZO, Transform.ROWS, Transform.GRID)
 
 
 def pco_encode(values: NDArray[Any]) -> bytes:
@@ -155,6 +168,19 @@ def lorenzo_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]
     for axis in range(1, grid.ndim):
         grid = np.cumsum(grid, axis=axis, dtype=values.dtype)
     return grid.reshape(-1)
+
+
+def rows_encode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """First row, then each one less the one before it, modulo 2**bits."""
+    rows = values.reshape(-1, math.prod(shape))
+    out = rows.copy()
+    out[1:] -= rows[:-1]
+    return out.reshape(-1)
+
+
+def rows_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The rows whose wrapped differences these are."""
+    return np.cumsum(values.reshape(-1, math.prod(shape)), axis=0, dtype=values.dtype).reshape(-1)
 
 
 def pco_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:

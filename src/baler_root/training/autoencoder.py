@@ -96,4 +96,3 @@ def told_by(inputs: int, components: int, values: int = 1) -> Dense:
         layer.weight.mul_(0.3)
         layer.bias.view(values, 3, components)[:, 1] = torch.linspace(-2.0, 2.0, components)
     return layer
-
