@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.anomaly import Anomaly
+from baler_root.codecs.attention import Attention
 from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
 from baler_root.codecs.axis import CODE_LIMIT, Axis
 from baler_root.codecs.coarse import take_apart
+from baler_root.codecs.exact import Operation
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.latent_columns import latents_of, told_apart
 from baler_root.codecs.model import Conditional, Model, ModelColumn
+from baler_root.codecs.operations import Add, Conv, Norm, Offset, Shape, Upsample
 from baler_root.codecs.program import Program
 from baler_root.plan import GroupModel, Plan
 from baler_root.quantiser import quantise
@@ -157,17 +159,66 @@ def random_autoencoder(
     residual: str = "bounded",
     latents: int = 2,
     components: int = 2,
-    anomaly: Anomaly | None = None,
+    encoder: Program | None = None,
+    decoder: Program | None = None,
 ) -> AutoencoderModel:
-    """An autoencoder of random networks."""
+    """An autoencoder of random networks, or those that are given."""
     rng = np.random.default_rng(seed)
     values = sum(column.each for column in columns)
-    encoder = random_program(rng, values, latents, CODE_LIMIT)
-    decoder = random_program(rng, latents, 3 * components * values, LATENT_LIMIT)
+    encoder = encoder or random_program(rng, values, latents, CODE_LIMIT)
+    decoder = decoder or random_program(rng, latents, 3 * components * values, LATENT_LIMIT)
     about, coded = {"made": "of random numbers"}, (None,) * latents
     return AutoencoderModel(
-        "autoencoder", tuple(columns), encoder, decoder, components, residual, b"", coded, about, anomaly
+        "autoencoder", tuple(columns), encoder, decoder, components, residual, b"", coded, about
     )
+
+
+def attending(inputs: int, tokens: int, outputs: int, seed: int, width: int = 8) -> Program:
+    """A decoder in which each value is a token, that looks at the others once."""
+    rng = np.random.default_rng(seed)
+
+    def dense(inputs: int, outputs: int, shift: int, limit: int) -> Dense:
+        bias = rng.integers(-4096, 4096, outputs).astype(np.int32)
+        return Dense(rng.integers(-99, 99, (outputs, inputs)).astype(np.int8), bias, shift, -limit, limit - 1)
+
+    operations: list[Operation] = [
+        dense(inputs, tokens * width, 5, 2048),
+        Shape((tokens, width)),
+        Offset(rng.integers(-512, 512, (tokens, width)).astype(np.int32)),
+        Norm(7),
+        dense(width, 3 * width, 5, 2048),
+        Attention(2, 15),
+        dense(width, width, 6, 2048),
+        Add(3),
+        dense(width, outputs, 3, 32768),
+    ]
+    return Program(operations, inputs, -LATENT_LIMIT, LATENT_LIMIT - 1)
+
+
+def convolving(side: int, outputs: int, seed: int) -> Program:
+    """An encoder of square grids."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        Dense(
+            rng.integers(-99, 99, (out, n)).astype(np.int8), np.zeros(out, np.int32), shift, -limit, limit - 1
+        )
+        for out, n, shift, limit in ((4, 9, 7, 1024), (outputs, 4 * (side // 8) ** 2, 9, 2048))
+    ]
+    grid, flat = Shape((side, side, 1)), Shape((4 * (side // 8) ** 2,))
+    return Program([grid, Conv(layers[0], 3, 8), flat, layers[1]], side**2, -CODE_LIMIT, CODE_LIMIT - 1)
+
+
+def growing(inputs: int, side: int, outputs: int, seed: int) -> Program:
+    """A decoder of square grids, with so many outputs for each place."""
+    rng = np.random.default_rng(seed)
+    few = side // 16
+    first = Dense(
+        rng.integers(-99, 99, (4 * few**2, inputs)).astype(np.int8), np.zeros(4 * few**2, np.int32), 6, 0, 255
+    )
+    weight, bias = rng.integers(-20, 20, (outputs, 4)), rng.integers(-4096, 4096, outputs)
+    last = Dense(weight.astype(np.int8), bias.astype(np.int32), 2, -32768, 32767)
+    between = [Shape((few, few, 4)), Upsample(4 * few, 4 * few), Upsample(side, side)]
+    return Program([first, *between, Conv(last, 1, 1)], inputs, -LATENT_LIMIT, LATENT_LIMIT - 1)
 
 
 def following(leaders: Sequence[int], residual: str, columns: Sequence[ModelColumn]) -> AutoencoderModel:
