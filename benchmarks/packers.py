@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -51,6 +52,16 @@ def stream(packer: Packer, values: Values, tolerance: float = 0.0) -> Stream:
 def lossless(values: Values) -> Stream:
     """The shorter of pcodec-12 and zstd-19: how all rivals store what must stay exact."""
     return min((stream(packer, values) for packer in (PCODEC, ZSTD)), key=lambda s: len(s.data))
+
+
+def stored(symbols: NDArray[np.int64]) -> int:
+    """Bytes of small signed integers: pcodec, zstd over byte planes or an order-0 entropy coder, the shortest."""
+    folded = np.where(symbols < 0, -2 * symbols - 1, 2 * symbols)
+    narrow = folded.astype(np.min_scalar_type(int(folded.max())))
+    _, counts = np.unique(narrow, return_counts=True)
+    entropy = float(np.sum(counts * np.log2(narrow.size / counts))) / 8
+    table = 4 * counts.size
+    return min(len(lossless(narrow).data), math.ceil(entropy) + table)
 
 
 def split(values: Values) -> bytes:

@@ -554,14 +554,20 @@ PLAIN = struct.pack("<dd", 1.0, 0.0)
 bad(
     "formula-unknown",
     "a function that is none",
-    "unknown function 7",
-    page(1, formula(b"\7" + PLAIN + b"\1\0\0\0")),
+    "unknown function 255",
+    page(1, formula(b"\xff" + PLAIN + b"\1\0\0\0")),
 )
 bad(
     "formula-few",
     "energy of two columns",
     "energy of 2 columns",
     page(1, formula(b"\6" + PLAIN + b"\2\0\0\0\0")),
+)
+bad(
+    "formula-many",
+    "an angle of three columns",
+    "arctan2 of 3 columns",
+    page(1, formula(b"\7" + PLAIN + b"\3\0\0\0\0\0")),
 )
 bad(
     "formula-none",
@@ -574,6 +580,12 @@ bad(
     "an infinite scale",
     "times inf",
     page(1, formula(b"\0" + struct.pack("<dd", np.inf, 0.0) + b"\1\0\0\0")),
+)
+bad(
+    "formula-constant",
+    "a mass that is NaN",
+    "with nan",
+    page(1, formula(b"\x0a" + PLAIN + f64(np.nan) + b"\1\0\0\0")),
 )
 bad("formula-itself", "a formula of itself", "not like it", page(1, formula(b"\0" + PLAIN + b"\1\1\0\0")))
 bad("formula-beyond", "a formula of no column", "not there", page(1, formula(b"\0" + PLAIN + b"\1\x7f\0\0")))
@@ -588,6 +600,54 @@ bad(
     "steps of three bytes",
     "steps of 3 bytes",
     page(1, formula(b"\0" + PLAIN + b"\1\0\1\3\0")),
+)
+
+# ---- lookups
+
+
+def looked_up(entry: bytes, outliers: bytes = b"\0") -> Callable[[], bytes]:
+    """The good file with its first column, of int32, looked up by others."""
+    return page(0, _paged(b"\x05" + N + entry + outliers, _classic(b"")))
+
+
+BY_LENGTHS = b"\1\2\2\0\0"
+"""One source, the lengths of the lists, with keys 0 and 1."""
+
+bad("lookup-none", "a lookup of no columns", "lookup of no columns", looked_up(b"\0"))
+bad("lookup-itself", "a lookup by itself", "not like it", looked_up(b"\1\0\1\0" + bytes(4)))
+bad("lookup-beyond", "a lookup by no column", "not there", looked_up(b"\1\x7f\1\0" + bytes(4)))
+bad("lookup-keyless", "a source without keys", "lookup of 0 combinations", looked_up(b"\1\2\0"))
+bad(
+    "lookup-combinations",
+    "three sources of 7 keys each",
+    "lookup of 343 combinations",
+    looked_up(b"\3" + 3 * (b"\2\7" + bytes(7)) + bytes(4 * 343)),
+)
+bad(
+    "lookup-key",
+    "a key of 2^63",
+    "which no source can be",
+    looked_up(b"\1\2\2\0" + pack_varint((1 << 63) - 1)),
+)
+bad(
+    "lookup-cut",
+    "a table that ends early",
+    "ends early",
+    page(0, _paged(b"\x05" + N + BY_LENGTHS + bytes(7), b"")),
+    TRUNCATED,
+)
+bad("lookup-by-floats", "a lookup by floats", "looked up by", looked_up(b"\1\1\1\0" + bytes(4)))
+bad(
+    "lookup-of-floats",
+    "floats looked up",
+    "a lookup of float64",
+    page(1, _paged(b"\x05" + N + BY_LENGTHS + bytes(16) + b"\0", _classic(b""))),
+)
+bad(
+    "lookup-outliers",
+    "more outliers than values",
+    "9 outliers among 8",
+    looked_up(BY_LENGTHS + bytes(8), b"\x09"),
 )
 
 # ---- the codec `conditional`

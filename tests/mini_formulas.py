@@ -8,8 +8,13 @@ from typing import Any
 import numpy as np
 from mini_bytes import Bytes, need
 
-ARITIES = (1, 0, 2, 2, 2, 2, 3)
+ARITIES = (1, 2, 2, 2, 2, 2, 3, 2, 2, 3, 1, 2)
+MORE = (1, 10)  # may have more sources
+WITH_CONSTANT = (10, 11)
 C = [1 / math.factorial(k) for k in range(18)]
+D = [1 / (2 * k + 1) for k in range(23)]
+EIGHTH = float.fromhex("0x1.a827999fcef34p-2")
+QUARTER = float.fromhex("0x1.921fb54442d18p+0")
 
 
 def poly(x: float, coefficients: list[float]) -> float:
@@ -55,6 +60,42 @@ def norm(*x: float) -> float:
     return math.sqrt(total) if not math.isnan(total) else total
 
 
+def over(x: float, y: float) -> float:
+    """x / y, also by zero."""
+    return float(np.divide(x, y))
+
+
+def arcsinh(x: float) -> float:
+    a = abs(x)
+    b = a * a
+    if not b < math.inf:
+        return math.nan
+    u, n = a + b / (1 + math.sqrt(1 + b)), 0
+    s = u / (2 + u)
+    if u > EIGHTH:
+        m, n = math.frexp(1 + u)
+        if m < float.fromhex("0x1.6a09e667f3bcdp-1"):
+            m, n = 2 * m, n - 1
+        s = (m - 1) / (m + 1)
+    p = s * poly(s * s, D[:11])
+    tail = n * float.fromhex("0x1.a39ef35793c76p-33") + (p + p)
+    return math.copysign(n * float.fromhex("0x1.62e42feep-1") + tail, x)
+
+
+def arctan2(y: float, x: float) -> float:
+    a, b = abs(y), abs(x)
+    if math.isnan(a) or math.isnan(b) or (math.isinf(a) and math.isinf(b)):
+        return math.nan
+    q = min(a, b) / max(a, b) if max(a, b) else 0.0
+    replaced = q > EIGHTH
+    q = (q - 1) / (q + 1) if replaced else q
+    v = q * poly(-(q * q), D)
+    v = v + QUARTER / 2 if replaced else v
+    v = QUARTER - v if a > b else v
+    v = 2 * QUARTER - v if math.copysign(1, x) < 0 else v
+    return math.copysign(v, y)
+
+
 OF = (
     lambda x: x,
     norm,
@@ -63,6 +104,11 @@ OF = (
     lambda x, y: x * circular(y, 1),
     lambda x, y: x * circular(y, 0),
     lambda x, y, z: norm(x * cosh(y), z),
+    arctan2,
+    lambda x, y: arcsinh(over(x, y)),
+    lambda x, y, z: arcsinh(over(x, norm(y, z))),
+    norm,
+    lambda x, y, c: norm(x * cosh(y), c),
 )
 
 
@@ -72,12 +118,11 @@ class Formula:
     def __init__(self, data: Bytes, dtype: Any) -> None:
         self.dtype = dtype
         self.function, self.scale, self.offset = data.unpack("Bdd")
-        need(self.function < 7 and math.isfinite(self.scale) and math.isfinite(self.offset), "a function")
-        count = data.varint()
-        need(
-            0 < count < 17 and (count == ARITIES[self.function] or (self.function == 1 and count > 1)),
-            "sources",
-        )
+        need(self.function < len(OF), "a function")
+        self.constant = data.unpack("d") if self.function in WITH_CONSTANT else ()
+        need(all(map(math.isfinite, (self.scale, self.offset, *self.constant))), "finite numbers")
+        count, least = data.varint(), ARITIES[self.function]
+        need(count == least or (self.function in MORE and least < count < 17), "sources")
         self.sources = [data.varint() for _ in range(count)]
         self.drop = data.unpack("B")[0] - 1
         self.steps = None
@@ -90,7 +135,8 @@ class Formula:
     def values(self, sources: list[Any], steps: Any) -> Any:
         rows = zip(*(values.astype(np.float64).tolist() for values in sources), strict=True)
         with np.errstate(all="ignore"):
-            found = [OF[self.function](*row) * self.scale + self.offset for row in rows]
+            found = [OF[self.function](*row, *self.constant) * self.scale + self.offset for row in rows]
+            found = [math.nan if math.isnan(x) else x for x in found]
             if self.dtype.kind != "f":
                 limits = np.iinfo("u1" if self.dtype.kind == "b" else self.dtype)
                 low, high = max(limits.min, -(2**62)), min(limits.max, 2**62)

@@ -18,10 +18,12 @@ from mini_bytes import BIG, Bytes, need
 from mini_codecs import Model, Symbols, classic, conditional
 from mini_formulas import Formula
 from mini_latents import autoencoder
+from mini_lookups import Lookup
 from mini_recipe import Recipe
 
 Form = dict[str, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
+RELATIONS = {4: Formula, 5: Lookup}  # kinds of columns that are computed once all others are known
 
 
 def primitive(name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
@@ -179,7 +181,7 @@ def page(
     found: dict[int, Any],
     decode: Callable[[Bytes, list[Any]], Symbols],
 ) -> set[int]:
-    """Append the values of a page's columns, of formulas what `computed` needs; which are not of their own symbols."""
+    """Append the values of a page's columns, of relations what `computed` needs; which are not of their own symbols."""
     directory, entries = data.packed(), []
 
     def outliers(dtype: Any, length: int) -> tuple[Any, Any]:
@@ -189,7 +191,7 @@ def page(
 
     for dtype, shape in columns:
         kind, length = directory.unpack("B")[0], directory.varint()
-        need(kind < 5 and length <= BIG, "entry of a page directory")
+        need(kind < 6 and length <= BIG, "entry of a page directory")
         if kind == 1:
             entries.append((length, [(0, directory.varint())], (np.zeros(0, "i8"), np.zeros(0, dtype))))
         elif kind == 3:
@@ -198,16 +200,18 @@ def page(
             terms = [(directory.unpack("B")[0], directory.varint()) for _ in range(count)]
             need(dtype.kind in "iuf" and all(sign < 2 for sign, _ in terms), "a sum")
             entries.append((length, terms, outliers(dtype, length)))
-        elif kind == 4:
-            formula = Formula(directory, dtype)
-            entries.append((length, formula, formula.steps, outliers(dtype, length), shape))
+        elif kind in RELATIONS:
+            relation = RELATIONS[kind](directory, dtype)
+            entries.append((length, relation, relation.steps, outliers(dtype, length), shape))
         else:
             lattice = directory.unpack("dd") if kind == 2 else None
             recipe = Recipe(directory)
             entries.append((length, lattice, recipe, outliers(recipe.dtype, length), shape))
     need(directory.at == len(directory.data), "bytes left over")
     symbols = {
-        i: e[2] if isinstance(e[1], Formula) else e[2].symbols for i, e in enumerate(entries) if len(e) == 5
+        i: e[2] if isinstance(e[1], Formula | Lookup) else e[2].symbols
+        for i, e in enumerate(entries)
+        if len(e) == 5
     }
     own = [(symbols[i], e[0], e[4]) for i, e in enumerate(entries) if symbols.get(i) is not None]
     need(sum(dtype.itemsize * length for dtype, length, _ in own) <= BIG, "a page of too many bytes")
@@ -219,7 +223,9 @@ def page(
         }
     )
     coded = iter(decoded_symbols)
-    made = before | {first + i for i, e in enumerate(entries) if len(e) == 3 or isinstance(e[1], Formula)}
+    made = before | {
+        first + i for i, e in enumerate(entries) if len(e) == 3 or isinstance(e[1], Formula | Lookup)
+    }
     for (dtype, _), entry in zip(columns, entries, strict=True):
         if len(entry) == 3:
             length, terms, (where, exact) = entry
@@ -229,9 +235,9 @@ def page(
             decoded = added(terms, values, dtype) if len(where) or len(terms) > 1 else values[terms[0][1]]
             decoded = decoded.astype(dtype)
             decoded[where] = exact
-        elif isinstance(entry[1], Formula):
-            length, formula, steps, exactly, _ = entry
-            values.append((length, formula, None if steps is None else next(coded), *exactly))
+        elif isinstance(entry[1], Formula | Lookup):
+            length, relation, steps, exactly, _ = entry
+            values.append((length, relation, None if steps is None else next(coded), *exactly))
             continue
         else:
             _, lattice, recipe, (where, exact), _ = entry
@@ -244,15 +250,16 @@ def page(
 
 
 def computed(values: list[Any], made: set[int]) -> None:
-    """Put the values of formulas where `page` left what they need."""
+    """Put the values of formulas and lookups where `page` left what they need."""
     found = {at: value for at, value in enumerate(values) if isinstance(value, tuple)}
-    for at, (length, formula, steps, where, exact) in found.items():
+    for at, (length, relation, steps, where, exact) in found.items():
         need(
-            all(source < len(values) and source not in made for source in formula.sources), "of a made column"
+            all(source < len(values) and source not in made for source in relation.sources),
+            "of a made column",
         )
-        sources = [values[source] for source in formula.sources]
+        sources = [values[source] for source in relation.sources]
         need(all(len(source) == length for source in sources), "of a column of another length")
-        values[at] = formula.values(sources, steps)
+        values[at] = relation.values(sources, steps)
         values[at][where] = exact
 
 
@@ -264,4 +271,4 @@ def added(terms: list[tuple[int, int]], values: list[Any], dtype: Any) -> Any:
         need(same, "a sum of another type")
         term = values[source].astype(total.dtype)
         total = total - term if sign else total + term
-    return total
+    return np.where(np.isnan(total), np.nan, total) if dtype.kind == "f" else total

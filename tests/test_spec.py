@@ -18,11 +18,12 @@ from baler_root.batch import MAX_ROW
 from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
+from baler_root.functions import FUNCTIONS
 from baler_root.grids import MAX_STEPS, octave_tables
-from baler_root.pages import COPY, FORMULA, LATTICE, OWN, SUM
+from baler_root.pages import COPY, LATTICE, OWN
 from baler_root.recipe import DTYPES, KINDS
 from baler_root.registry import codec_ids
-from baler_root.relations import FUNCTIONS
+from baler_root.related import FORMULA, LOOKUP, SUM
 from baler_root.statistics import RECORD
 from baler_root.varint import Cursor, pack_varint
 
@@ -79,9 +80,11 @@ def test_functions() -> None:
     listed, *_ = tables(TEXTS["pages.md"], "formulas")[1:]
     assert [(int(row["function"]), row["name"]) for row in listed] == list(enumerate(FUNCTIONS))
     answers = tables(TEXTS["pages.md"], "functions")[0]
-    assert {row["function"] for row in answers} == {"exp", "cosh", "sinh", "cos", "sin"}
+    assert {row["function"] for row in answers} == {
+        "exp", "cosh", "sinh", "cos", "sin", "arcsinh", "arctan2"
+    }  # fmt: skip
     for row in answers:
-        (value,) = getattr(elementary, row["function"])(np.array([float(row["x"])]))
+        (value,) = getattr(elementary, row["function"])(*(np.array([float(x)]) for x in row["x"].split(",")))
         assert value == float.fromhex(row["value"].strip("`"))
     for constant in (
         elementary.LOG2_HEAD,
@@ -91,6 +94,11 @@ def test_functions() -> None:
     ):
         short = constant.hex().replace("00000p", "p")
         assert f"{short})" in TEXTS["pages.md"] or f"{short}`" in TEXTS["pages.md"]
+
+
+def test_constants_of_functions() -> None:
+    known = {elementary.NEAR, elementary.ROOT_HALF, 0.5 * elementary.HALF_PI, 2.0 * elementary.HALF_PI}
+    assert {constant.hex() for constant in known} <= {*re.findall(r"-?0x1[.0-9a-fp+-]+", TEXTS["pages.md"])}
 
 
 def test_magics() -> None:
@@ -142,6 +150,7 @@ def test_recipes() -> None:
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
     known = {"own": OWN, "copy": COPY, "lattice": LATTICE, "sum": SUM, "formula": FORMULA}
+    known |= {"lookup": LOOKUP}
     assert {name: int(kinds[name]) for name in known} == known
 
 

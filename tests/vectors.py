@@ -47,6 +47,7 @@ from baler_root.container.layout import BlockKind
 from baler_root.container.manifest import Manifest, StoredTree
 from baler_root.container.references import Detached, KnownColumn
 from baler_root.container.write import ContainerWriter
+from baler_root.lookups import Lookup
 from baler_root.merging import merge
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.packing import unpack_bytes
@@ -83,7 +84,8 @@ class Source:
     same_as: int | None = None
     sums: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Columns that are sums of others: sign and column of each term."""
-    formulas: dict[int, Derived] = field(default_factory=dict)
+    relations: dict[int, Derived] = field(default_factory=dict)
+    """Columns that are formulas or looked up."""
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
     histograms: tuple[int, ...] = ()
@@ -112,7 +114,7 @@ class Source:
             for c in columns
             if c.has_values
         )
-        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.formulas
+        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.relations
         return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
 
 
@@ -338,10 +340,9 @@ def fixed(target: Path) -> Made:
 def frames(target: Path) -> Made:
     """Arrays that change little from entry to entry: differences along entries, alone and with those along axes."""
     rng = np.random.default_rng(10)
-    still = rng.integers(0, 999, (6, 7))
-    x, y, t = np.arange(6)[:, None], np.arange(7), np.arange(30)[:, None, None]
-    moving = 40 * x * y + 9 * t * x + 5 * t * y + rng.integers(0, 2, (30, 6, 7))
-    arrays = {"rows": flat(still + 3 * t, "i4"), "grid": flat(moving, "u2")}
+    still = rng.integers(0, 999, (6, 7)) + rng.integers(0, 3, (30, 6, 7)).cumsum(0)
+    moving = rng.integers(0, 3, (30, 6, 7)).cumsum(0).cumsum(1).cumsum(2)
+    arrays = {"rows": flat(still, "i4"), "grid": flat(moving, "u2")}
     return write_trees(target, Source("Events", arrays))
 
 
@@ -571,7 +572,7 @@ def sums(target: Path) -> Made:
 
 
 def formulas(target: Path) -> Made:
-    """Columns that are formulas of earlier and later ones, every function, with and without residual, outliers."""
+    """Columns that are formulas of earlier and later ones, with and without residual, outliers."""
     rng = np.random.default_rng(23)
     rows = 150
     pt, m = rng.exponential(30, (2, rows)) + 1
@@ -615,7 +616,115 @@ def formulas(target: Path) -> Made:
     }
     bounds = {"E": "rel=1e-3", "p": "rel=1e-2", "py": "rel=1e-3", "pz": "bits=9", "pt2": "rel=1e-2"}
     bounds |= dict.fromkeys(("pt", "eta"), "rel=1e-3")
-    return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), formulas=derived))
+    return write_trees(target, Source("Events", branches, bounds, groups=(2, 4, 8), relations=derived))
+
+
+def directions(target: Path) -> Made:
+    """Angles and pseudorapidities of momenta, with zeros of both signs, infinities, NaN, residual and outliers."""
+    rng = np.random.default_rng(26)
+    rows = 90
+    px, py, pz = rng.normal(0, 20, (3, rows)).astype("f4")
+    px[:6], py[:6] = [1, -1, 0.0, -0.0, 5, np.inf], [0.0, -0.0, 0.0, 0.0, np.nan, -np.inf]
+    pz[6:9] = 0.0, 1e-30, 1e30
+    x, y, z = (values.astype("f8") for values in (px, py, pz))
+    with np.errstate(all="ignore"):
+        pt = np.sqrt(x**2 + y**2)
+        arrays = {
+            "px": px,
+            "py": py,
+            "pz": pz,
+            "pt": pt,
+            "phi": np.arctan2(y, x).astype("f4"),
+            "phi_double": np.arctan2(y, x),
+            "eta": np.arcsinh(z / pt).astype("f4"),
+            "eta_pt": np.arcsinh(z / pt),
+            "half": (0.5 * np.arcsinh(z / pt) + 1).astype("f4"),
+        }
+    arrays["phi"][20] = 9
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {
+        4: Derived(Formula("arctan2", (1, 0))),
+        5: Derived(Formula("arctan2", (1, 0)), 0),
+        6: Derived(Formula("eta", (2, 0, 1))),
+        7: Derived(Formula("arcsinh", (2, 3)), 43),
+        8: Derived(Formula("eta", (2, 0, 1), 0.5, 1.0), 0),
+    }
+    bounds = {"phi": "rel=0.01", "eta": "rel=0.01", "eta_pt": "rel=1e-3"}
+    return write_trees(target, Source("Events", branches, bounds, groups=(3, 6), relations=derived))
+
+
+def masses(target: Path) -> Made:
+    """Energies with a mass that is no column, of one, two, three and four columns, with residual and outliers."""
+    rng = np.random.default_rng(27)
+    rows = 90
+    pt = (rng.exponential(9, rows) + 1).astype("f4")
+    eta, phi = (rng.uniform(-r, r, rows).astype("f4") for r in (4, 3.2))
+    x, y, z = pt.astype("f8"), eta.astype("f8"), phi.astype("f8")
+    arrays = {"pt": pt, "eta": eta, "px": (x * np.cos(z)).astype("f4"), "py": (x * np.sin(z)).astype("f4")}
+    arrays |= {"pz": (x * np.sinh(y)).astype("f4"), "p": x * np.cosh(y)}
+    px, py, pz, p = (arrays[name].astype("f8") for name in ("px", "py", "pz", "p"))
+    arrays |= {
+        "E": np.sqrt(p**2 + 0.10566**2).astype("f4"),
+        "MeV": 1000 * np.sqrt(p**2 + 0.10566**2),
+        "proton": np.sqrt(px**2 + py**2 + pz**2 + 0.938272**2).astype("f4"),
+        "transverse": np.sqrt(px**2 + py**2 + 0.13957**2).astype("f4"),
+        "kinetic": (np.sqrt(p**2 + 0.493677**2) - 0.493677).astype("f4"),
+        "of_four": np.sqrt(px**2 + py**2 + pz**2 + p**2 + 4),
+    }
+    arrays["E"][[2, 33]] = np.nan, -1.0
+    arrays["MeV"][5] = -0.0
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {
+        6: Derived(Formula("energy_const", (0, 1), constant=0.10566)),
+        7: Derived(Formula("energy_const", (0, 1), 1000.0, constant=0.10566), 43),
+        8: Derived(Formula("norm_const", (2, 3, 4), constant=0.938272), 0),
+        9: Derived(Formula("norm_const", (2, 3), constant=0.13957)),
+        10: Derived(Formula("norm_const", (5,), 1.0, -0.493677, 0.493677), 14),
+        11: Derived(Formula("norm_const", (2, 3, 4, 5), constant=-2.0)),
+    }
+    bounds = dict.fromkeys(("pt", "eta", "px", "py", "pz", "p", "MeV", "kinetic"), "rel=1e-3")
+    bounds |= dict.fromkeys(("E", "transverse", "of_four"), "rel=0.01")
+    return write_trees(target, Source("Events", branches, bounds, groups=(6, 6), relations=derived))
+
+
+class FixedLookup(Lookup):
+    """A lookup that keeps the table it has."""
+
+    def filled(self, *_: Any) -> FixedLookup:
+        return self
+
+
+def lookups(target: Path) -> Made:
+    """Columns looked up by one, two and three others, earlier and later ones, with values that tables lack and outliers."""
+    rng = np.random.default_rng(25)
+    rows = 90
+    n = rng.choice([-13, -11, 2, 300], rows).astype("i2")
+    big = rng.choice(np.array([0, 2**63 + 5, 2**64 - 1], "u8"), rows)
+    a, b = rng.random((2, rows)) < 0.4
+    n[17] = 1000
+    arrays = {
+        "either": a | b,
+        "charge": -np.sign(n).astype("i4"),
+        "a": a,
+        "b": b,
+        "n": n,
+        "big": big,
+        "far": np.where(big > 0, 2**64 - 1 - a.astype("u8"), 0).astype("u8"),
+        "all": ((n > 0) & (n < 999) & a & (big > 0)).astype("i1"),
+    }
+    arrays["either"][[3, 8]] ^= True
+    arrays["charge"][5] = 7
+    # Unsigned integers wrap, and only what is not 0 need be in a table: 1000, and 0 of `big`, are no keys.
+    two, wrapped = (0, 1), (5 - 2**63, -1)
+    tables = {
+        0: FixedLookup((2, 3), (two, two), (0, 1, 1, 1)),
+        1: FixedLookup((4,), ((-13, -11, 2, 300),), (1, 1, -1, -1)),
+        6: FixedLookup((5, 2), (wrapped, two), (2**64 - 1, 2**64 - 2) * 2),
+        7: FixedLookup((4, 2, 5), ((2, 300), (1,), wrapped), (1, 1, 1, 1)),
+    }
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    derived = {number: Derived(lookup) for number, lookup in tables.items()}
+    return write_trees(target, Source("Events", branches, groups=(3, 5), cuts=(60, 30), relations=derived))
 
 
 def lists(target: Path) -> Made:
@@ -828,7 +937,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, frames, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists,
+        lists, directions, masses, lookups,
         autoencoder, autoencoder_exact, autoencoder_alone, autoencoder_lists, autoencoder_grids,
     )
 }  # fmt: skip
@@ -887,6 +996,8 @@ def _features(page: Page, codec: str) -> set[str]:
     for entry in page.entries:
         if isinstance(entry.relation, Formula):
             found.add(f"formula {entry.relation.function}" + (" with residual" if entry.spec else ""))
+        elif isinstance(entry.relation, Lookup):
+            found.add(f"lookup by {len(entry.sources)}")
         elif entry.sources:
             found.add("copy" if entry.relation is None else "sum")
         if entry.spec is not None:

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from baler_root.batch import Column
 from baler_root.bounds import LOSSLESS, ErrorBound, violations
 from baler_root.lattice import Lattice
-from baler_root.pages import Cell, Related
+from baler_root.lookups import Lookup
+from baler_root.pages import Cell
 from baler_root.plan import Plan, equality_key, is_constant
 from baler_root.quantiser import MAX_OUTLIERS, Quantised, Recipe, dequantise, quantise, quantise_as
+from baler_root.related import Related
 from baler_root.relations import Derived, Formula, Relation, compromise, correction
 
 Values = NDArray[Any]
@@ -136,6 +138,8 @@ def _keep_consistent(
         sources = _sources_of(relation, cells, columns, len(values), known)
         if sources is None or bound == LOSSLESS or plan.relations[number].drop is not None:
             continue
+        if isinstance(relation, Lookup):
+            continue  # its table is made from what the sources decode to
         missed = violations(values, relation.values(sources, values.dtype), bound)
         if not 0 < len(missed) <= MAX_FORCED * len(values):
             continue
@@ -195,9 +199,11 @@ def _as_related(
     known: dict[int, Values],
 ) -> Cell | None:
     """A column as what it is said to be; None where it is not, in this cluster."""
-    relation = derived.relation
-    sources = _sources_of(relation, cells, columns, len(values), known)
-    if sources is None:
+    relation: Relation | None = derived.relation
+    sources = _sources_of(derived.relation, cells, columns, len(values), known)
+    if sources is not None and isinstance(relation, Lookup):
+        relation = relation.filled(sources, values)
+    if sources is None or relation is None:
         return None
     steps = None
     if derived.drop is None:

@@ -20,7 +20,7 @@ from baler_root.container.manifest import StoredTree
 from baler_root.container.read import Container, PageId
 from baler_root.errors import CorruptFileError, FormatError, UnknownCodecError
 from baler_root.pages import Page
-from baler_root.relations import Formula
+from baler_root.relations import ANYWHERE
 from baler_root.schema import Tree
 from baler_root.statistics import unpack_statistics
 
@@ -126,9 +126,11 @@ class ColumnReader:
         }
         for (cluster, column), found in sources.items():
             page, position = self.page_of(cluster, column)
-            formula = isinstance(pages[page][0].entries[position].relation, Formula)
-            if found and max(found) >= (len(self.columns) if formula else column):
-                what = "formula of a column that is not there" if formula else "copy or sum of a later column"
+            anywhere = isinstance(pages[page][0].entries[position].relation, ANYWHERE)
+            if found and max(found) >= (len(self.columns) if anywhere else column):
+                what = (
+                    "relation of a column that is not there" if anywhere else "copy or sum of a later column"
+                )
                 raise CorruptFileError(f"{self.container.describe(page)}: a {what}")
         more = {
             self.page_of(cluster, number)[0] for (cluster, _), found in sources.items() for number in found
@@ -156,7 +158,8 @@ class ColumnReader:
                 places = [self.page_of(cluster, number) for number in found or (column,)]
                 arrays = [decoded[page][position] for page, position in places]
                 page, position = self.page_of(cluster, column)
-                if self.columns[column].role == "counts" and len(arrays) == 1:
+                relation = pages[page][0].entries[position].relation
+                if self.columns[column].role == "counts" and relation is None:
                     # one array for all, so that lists share their offsets
                     values[column] = counts.setdefault(places[0], arrays[0].astype(dtype, copy=False))
                 elif found:
@@ -253,9 +256,9 @@ class ColumnReader:
         for source in sources:
             origin, place = self.page_of(cluster, source)
             entry = pages[origin][0].entries[place]
-            formula = isinstance(own.relation, Formula)
-            if entry.sources or entry.length != own.length or not (formula or self._alike(column, source)):
-                what = "formula" if formula else "copy or sum"
+            anywhere = isinstance(own.relation, ANYWHERE)
+            if entry.sources or entry.length != own.length or not (anywhere or self._alike(column, source)):
+                what = "relation" if anywhere else "copy or sum"
                 raise CorruptFileError(
                     f"{self.container.describe(page)}: a {what} of a column that is not like it"
                 )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 
 from baler_root.errors import ConfigError
+from baler_root.functions import FUNCTIONS
+from baler_root.lookups import Lookup
 from baler_root.relations import MAX_TERMS, Formula, Relation, Sum
 
 _NAME = r"([A-Za-z_][\w./:#@\[\]]*)"
@@ -17,15 +19,27 @@ FORMS = """    a = b + c - d
     MeV = 1000 * GeV + 0
     pt = sqrt(px**2 + py**2)
     pz = pt * sinh(eta)        also cosh, sin, cos
-    E = sqrt((pt * cosh(eta))**2 + m**2)"""
-"""What one may write; a factor in front and a constant behind are allowed, except for sums."""
+    E = sqrt((pt * cosh(eta))**2 + m**2)     a number may stand for m, here and in roots of squares
+    phi = arctan2(py, px)
+    eta = arcsinh(pz / pt)     also sqrt(px**2 + py**2) for pt
+    flag = lookup(other, number)"""
+"""What one may write; a factor in front and a constant behind are allowed, except for sums and lookups."""
 
-_PRODUCT = re.compile(rf"{_SCALE}{_NAME} *\* *(cosh|sinh|cos|sin)\( *{_NAME} *\){_OFFSET}")
-_ENERGY = re.compile(
-    rf"{_SCALE}sqrt\( *\( *{_NAME} *\* *cosh\( *{_NAME} *\) *\) *\*\* *2 *\+ *{_NAME} *\*\* *2 *\){_OFFSET}"
-)
-_NORM = re.compile(rf"{_SCALE}sqrt\(({_NAME} *\*\* *2(?: *\+ *{_NAME} *\*\* *2)+)\){_OFFSET}")
-_LINEAR = re.compile(rf"{_SCALE}{_NAME}{_OFFSET}")
+_SQUARE = rf"{_NAME} *\*\* *2"
+_CONSTANT = rf"({_NUMBER}) *\*\* *2"
+_MOMENTUM = rf"\( *{_NAME} *\* *cosh\( *{_NAME} *\) *\) *\*\* *2"
+_PATTERNS = {
+    **{name: rf"{_NAME} *\* *{name}\( *{_NAME} *\)" for name in ("cosh", "sinh", "cos", "sin")},
+    "energy": rf"sqrt\( *{_MOMENTUM} *\+ *{_SQUARE} *\)",
+    "energy_const": rf"sqrt\( *{_MOMENTUM} *\+ *{_CONSTANT} *\)",
+    "arctan2": rf"arctan2\( *{_NAME} *, *{_NAME} *\)",
+    "arcsinh": rf"arcsinh\( *{_NAME} +/ +{_NAME} *\)",
+    "eta": rf"arcsinh\( *{_NAME} +/ +sqrt\( *{_SQUARE} *\+ *{_SQUARE} *\) *\)",
+    "linear": _NAME,
+}
+_FORMULAS = {name: re.compile(f"{_SCALE}{pattern}{_OFFSET}") for name, pattern in _PATTERNS.items()}
+_NORM = re.compile(rf"{_SCALE}sqrt\( *({_SQUARE}(?: *\+ *{_SQUARE})*)(?: *\+ *{_CONSTANT})? *\){_OFFSET}")
+_LOOKUP = re.compile(rf"lookup\( *{_NAME}(?: *, *{_NAME})* *\)")
 _SUM = re.compile(rf"-? *{_NAME}(?: *[-+] *{_NAME})+")
 
 
@@ -42,19 +56,21 @@ def parse(text: str, column: Callable[[str], int]) -> tuple[int, Relation]:
 
 
 def _relation(text: str, column: Callable[[str], int]) -> Relation | None:
-    if found := _PRODUCT.fullmatch(text):
-        scale, first, name, second, sign, offset = found.groups()
-        return Formula(name, (column(first), column(second)), *_numbers(scale, sign, offset))
-    if found := _ENERGY.fullmatch(text):
-        scale, *names, sign, offset = found.groups()
-        return Formula("energy", tuple(map(column, names)), *_numbers(scale, sign, offset))
+    for function, pattern in _FORMULAS.items():
+        if found := pattern.fullmatch(text):
+            scale, *names, sign, offset = found.groups()
+            constant = float(names.pop()) if FUNCTIONS[function].constant else 0.0
+            return Formula(function, tuple(map(column, names)), *_numbers(scale, sign, offset), constant)
     if found := _NORM.fullmatch(text):
-        scale, inside, *_, sign, offset = found.groups()
-        names = [part.partition("*")[0].strip() for part in inside.split("+")]
-        return Formula("norm", tuple(map(column, names)), *_numbers(scale, sign, offset))
-    if found := _LINEAR.fullmatch(text):
-        scale, name, sign, offset = found.groups()
-        return Formula("linear", (column(name),), *_numbers(scale, sign, offset))
+        scale, inside, _, _, mass, sign, offset = found.groups()
+        columns = tuple(column(part.partition("*")[0].strip()) for part in inside.split("+"))
+        if mass is not None:
+            return Formula("norm_const", columns, *_numbers(scale, sign, offset), float(mass))
+        if len(columns) > 1:
+            return Formula("norm", columns, *_numbers(scale, sign, offset))
+    if _LOOKUP.fullmatch(text):
+        names = [part.strip() for part in text.removeprefix("lookup(").removesuffix(")").split(",")]
+        return Lookup(tuple(map(column, names)))
     if _SUM.fullmatch(text):
         terms = re.findall(rf"([-+]?) *{_NAME}", text)
         if len(terms) <= MAX_TERMS:

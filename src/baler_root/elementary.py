@@ -24,6 +24,9 @@ MAX_ANGLE = float(1 << 20)
 TERMS = 9
 """Of each Taylor series of `cos`, `sin` and `sinh`; twice as many, less two, of `exp`."""
 
+LOG_TERMS = 11
+"""Of the series of `arcsinh`, for numbers up to 3 - √8."""
+
 
 def _split(value: decimal.Decimal) -> tuple[float, float]:
     """A constant as two doubles: 32 bits, whose products with small integers are exact, and what is left."""
@@ -37,6 +40,15 @@ with decimal.localcontext(decimal.Context(prec=60)):
     HALF_PI_HEAD, HALF_PI_TAIL = _split(decimal.Decimal("1.570796326794896619231321691639751442098584699"))
 
 _INVERSE = [1.0 / math.factorial(k) for k in range(2 * TERMS + 1)]
+
+_ODD = [1.0 / k for k in range(1, 46, 2)]
+"""Of the series of the inverse functions, whose arguments are at most `NEAR`; fewer are enough for `arcsinh`."""
+
+NEAR = math.sqrt(2.0) - 1.0
+"""The tangent of an eighth of half a turn."""
+
+ROOT_HALF = math.sqrt(0.5)
+HALF_PI = HALF_PI_HEAD + HALF_PI_TAIL
 
 
 def exp(x: Doubles) -> Doubles:
@@ -70,6 +82,34 @@ def cos(x: Doubles) -> Doubles:
 def sin(x: Doubles) -> Doubles:
     """Sine of an angle in radians."""
     return _circular(x, 0)
+
+
+def arcsinh(x: Doubles) -> Doubles:
+    """Inverse hyperbolic sine; NaN where the square of `x` is too large for a double."""
+    size = np.abs(x)
+    square = size * size
+    above = size + square / (1.0 + np.sqrt(1.0 + square))  # e**result - 1
+    mantissa, octaves = np.frexp(1.0 + above)
+    low = mantissa < ROOT_HALF
+    mantissa, octaves = np.where(low, mantissa + mantissa, mantissa), octaves - low
+    near = above <= NEAR
+    ratio = np.where(near, above / (2.0 + above), (mantissa - 1.0) / (mantissa + 1.0))
+    octaves = np.where(near, 0.0, octaves)
+    series = ratio * _horner(ratio * ratio, _ODD[:LOG_TERMS])
+    return np.copysign(octaves * LOG2_HEAD + (octaves * LOG2_TAIL + (series + series)), x)
+
+
+def arctan2(y: Doubles, x: Doubles) -> Doubles:
+    """The angle of the vector (x, y), from -π to π."""
+    height, width = np.abs(y), np.abs(x)
+    longer = np.maximum(height, width)
+    slope = np.minimum(height, width) / np.where(longer == 0.0, 1.0, longer)
+    far = slope > NEAR
+    slope = np.where(far, (slope - 1.0) / (slope + 1.0), slope)
+    angle = slope * _horner(-(slope * slope), _ODD)
+    angle = np.where(far, angle + 0.5 * HALF_PI, angle)
+    angle = np.where(height > width, HALF_PI - angle, angle)
+    return np.copysign(np.where(np.signbit(x), 2.0 * HALF_PI - angle, angle), y)
 
 
 def _circular(x: Doubles, quarter: int) -> Doubles:

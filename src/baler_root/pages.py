@@ -6,7 +6,6 @@ column". The symbols themselves are the codec's. The page is the unit of reading
 
 from __future__ import annotations
 
-import math
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,43 +21,23 @@ from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
 from baler_root.errors import CorruptFileError
 from baler_root.lattice import Lattice
 from baler_root.packing import pack_bytes, unpack_bytes
-from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import Quantised, Recipe, dequantise
-from baler_root.relations import FUNCTIONS, MAX_TERMS, Formula, Relation, Sum, corrected
+from baler_root.related import (
+    FORMULA,
+    LOOKUP,
+    SUM,
+    Related,
+    pack_outliers,
+    pack_related,
+    read_outliers,
+    read_related,
+)
+from baler_root.relations import Relation
 from baler_root.varint import Cursor, pack_varint
 
-OWN, COPY, LATTICE, SUM, FORMULA = 0, 1, 2, 3, 4
+OWN, COPY, LATTICE = 0, 1, 2
 
-_POSITION = np.dtype("<u4")
 _LATTICE = struct.Struct("<dd")
-_FORMULA = struct.Struct("<dd")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Related:
-    """A column of one cluster that is a function of others, but for its outliers."""
-
-    relation: Relation
-    positions: NDArray[np.int64]
-    outliers: NDArray[Any]
-    drop: int | None = None
-    """Set when the column's symbols say how far, in patterns without so many low bits, the values are from it."""
-
-    def values(
-        self, sources: Sequence[NDArray[Any]], dtype: np.dtype[Any], steps: NDArray[Any] | None = None
-    ) -> NDArray[Any]:
-        """The values, from those of the relation's sources and the column's own symbols, if it has any.
-
-        Raises CorruptFileError if they do not fit.
-        """
-        values = self.relation.values(sources, dtype)
-        if self.drop is not None and steps is not None:
-            values = corrected(values, steps.astype(np.int64), self.drop)
-        if self.positions.size:
-            if not np.all(np.diff(self.positions) > 0) or self.positions[-1] >= len(values):
-                raise CorruptFileError(f"outlier positions do not increase from 0 to below {len(values)}")
-            values[self.positions] = self.outliers
-        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +72,8 @@ def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
 
 def _pack_entry(cell: Cell) -> bytes:
     if cell.related is not None:
-        return _pack_related(cell, cell.related)
+        steps = None if cell.quantised is None else cell.quantised.symbols.dtype
+        return pack_related(cell.related, cell.length, steps)
     if cell.quantised is None:
         return bytes([COPY]) + pack_varint(cell.length) + pack_varint(cell.copy_of)
     quantised = cell.quantised
@@ -105,48 +85,9 @@ def _pack_entry(cell: Cell) -> bytes:
             b"" if cell.lattice is None else _LATTICE.pack(cell.lattice.step, cell.lattice.low),
             quantised.recipe.to_bytes(),
             b"" if exact else bytes([quantised.symbols.dtype.itemsize]),
-            _pack_outliers(quantised.positions, quantised.outliers),
+            pack_outliers(quantised.positions, quantised.outliers),
         )
     )
-
-
-def _pack_related(cell: Cell, related: Related) -> bytes:
-    outliers = _pack_outliers(related.positions, related.outliers)
-    relation = related.relation
-    if isinstance(relation, Sum):
-        packed = b"".join(bytes([sign < 0]) + pack_varint(column) for sign, column in relation.terms)
-        return bytes([SUM]) + pack_varint(cell.length) + pack_varint(len(relation.terms)) + packed + outliers
-    residual = b"\0"
-    if related.drop is not None and cell.quantised is not None:
-        residual = bytes([1 + related.drop, cell.quantised.symbols.dtype.itemsize])
-    return b"".join(
-        (
-            bytes([FORMULA]),
-            pack_varint(cell.length),
-            bytes([list(FUNCTIONS).index(relation.function)]),
-            _FORMULA.pack(relation.scale, relation.offset),
-            pack_varint(len(relation.sources)),
-            *map(pack_varint, relation.sources),
-            residual,
-            outliers,
-        )
-    )
-
-
-def _pack_outliers(positions: NDArray[np.int64], outliers: NDArray[Any]) -> bytes:
-    deltas = np.diff(positions, prepend=0).astype(_POSITION)
-    return pack_varint(len(deltas)) + deltas.tobytes() + outliers.tobytes()
-
-
-def _read_outliers(
-    directory: Cursor, length: int, dtype: np.dtype[Any]
-) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    count = directory.varint()
-    if count > length:
-        raise CorruptFileError(f"{count} outliers among {length} values")
-    deltas = np.frombuffer(directory.take(count * _POSITION.itemsize), dtype=_POSITION)
-    outliers = np.frombuffer(directory.take(count * dtype.itemsize), dtype=dtype)
-    return np.cumsum(deltas, dtype=np.int64), outliers
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,12 +196,15 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         )
     if kind == COPY:
         return Entry(length, copy_of=directory.varint())
-    if kind == SUM:
+    if kind in (SUM, FORMULA, LOOKUP):
+        related, steps = read_related(kind, directory, length, column.dtype)
+        if steps is None:
+            return Entry(length, related=related)
+        spec = SymbolSpec(steps, length, column.shape)
+        nothing = np.zeros(0, np.int64)
         return Entry(
-            length, related=Related(_read_sum(directory), *_read_outliers(directory, length, column.dtype))
+            length, None, Recipe("exact", steps), spec, nothing, nothing.astype(steps), related=related
         )
-    if kind == FORMULA:
-        return _read_formula(directory, length, column)
     if kind not in (OWN, LATTICE):
         raise CorruptFileError(f"unknown kind of column {kind}")
     lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
@@ -274,57 +218,5 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         if itemsize not in (1, 2, 4, 8):
             raise CorruptFileError(f"symbols of {itemsize} bytes")
         dtype = np.dtype(f"u{itemsize}")
-    positions, outliers = _read_outliers(directory, length, recipe.dtype)
+    positions, outliers = read_outliers(directory, length, recipe.dtype)
     return Entry(length, None, recipe, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice)
-
-
-def _read_sum(directory: Cursor) -> Sum:
-    terms = []
-    for _ in range(_terms(directory, "sum")):
-        sign = directory.byte()
-        if sign > 1:
-            raise CorruptFileError(f"a sign of {sign}")
-        terms.append((1 - 2 * sign, directory.varint()))
-    return Sum(tuple(terms))
-
-
-def _terms(directory: Cursor, what: str) -> int:
-    count = directory.varint()
-    if not 1 <= count <= MAX_TERMS:
-        raise CorruptFileError(f"a {what} of {count} columns")
-    return count
-
-
-def _read_formula(directory: Cursor, length: int, column: Column) -> Entry:
-    number = directory.byte()
-    if number >= len(FUNCTIONS):
-        raise CorruptFileError(f"unknown function {number}")
-    name, function = list(FUNCTIONS.items())[number]
-    scale, offset = _FORMULA.unpack(directory.take(_FORMULA.size))
-    count = _terms(directory, "formula")
-    if count != function.arity and (function.arity or count < 2):
-        raise CorruptFileError(f"the function {name} of {count} columns")
-    if not math.isfinite(scale) or not math.isfinite(offset):
-        raise CorruptFileError(f"the function {name} times {scale} plus {offset}")
-    formula = Formula(name, tuple(directory.varint() for _ in range(count)), scale, offset)
-    drop, recipe, spec = directory.byte() - 1, None, None
-    if drop >= 0:
-        if column.dtype.kind != "f" or drop > MANTISSA_BITS[column.dtype.itemsize]:
-            raise CorruptFileError(f"{drop} bits dropped from {column.dtype}")
-        itemsize = directory.byte()
-        if itemsize not in (1, 2, 4, 8):
-            raise CorruptFileError(f"steps of {itemsize} bytes")
-        recipe = Recipe("exact", np.dtype(f"i{itemsize}"))
-        spec = SymbolSpec(recipe.dtype, length, column.shape)
-    exact = _read_outliers(directory, length, column.dtype)
-    related = Related(formula, *exact, drop if drop >= 0 else None)
-    nothing = np.zeros(0, np.int64)
-    return Entry(
-        length,
-        None,
-        recipe,
-        spec,
-        nothing,
-        nothing if recipe is None else nothing.astype(recipe.dtype),
-        related=related,
-    )

@@ -137,12 +137,17 @@ def plan_tree(
     independent = {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])}
     declared = _declared(rules, names, tables)
     found = discover(
-        sample, each, tables, {n: relation for n, (_, relation) in declared.items()}, independent
+        sample,
+        each,
+        tables,
+        {n: relation for n, (_, relation) in declared.items()},
+        independent,
+        max(lengths, default=0) / max(1, sampled),
     )
     notes = tuple(
         f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"
-        for number, (text, _) in declared.items()
-        if number not in found.derived
+        for number, (text, relation) in declared.items()
+        if (used := found.derived.get(number)) is None or used.relation != relation
     )
     plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tighter)
     return TreeJob(key, tree, plan, reasons, lengths, notes=notes)

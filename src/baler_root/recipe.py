@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.grids import MAX_STEPS, Grid, GridKind, unfold
 from baler_root.patterns import MANTISSA_BITS, patterns
-from baler_root.varint import Cursor, pack_varint
+from baler_root.varint import Cursor, pack_varint, pack_zigzag
 
 RecipeKind = Literal["exact", "shift", "linear", "log"]
 KINDS: tuple[RecipeKind, ...] = ("exact", "shift", "linear", "log")
@@ -86,8 +86,8 @@ class Recipe:
         if self.kind == "linear":
             out += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
         else:
-            out += pack_varint(int(self.size)) + pack_varint(_zigzag(self.floor))
-        out += pack_varint(_zigzag(self.base)) + pack_varint(self.cells) + pack_varint(self.atom_symbols.size)
+            out += pack_varint(int(self.size)) + pack_zigzag(self.floor)
+        out += pack_zigzag(self.base) + pack_varint(self.cells) + pack_varint(self.atom_symbols.size)
         if self.atom_values is not None:
             previous = -1
             for symbol in self.atom_symbols.tolist():
@@ -114,8 +114,8 @@ class Recipe:
         if kind == "linear":
             (size,) = struct.unpack("<d" if dtype.kind == "f" else "<Q", reader.take(8))
         else:
-            size, floor = reader.varint(), _unzigzag(reader.varint())
-        base, cells, count = _unzigzag(reader.varint()), reader.varint(), reader.varint()
+            size, floor = reader.varint(), reader.zigzag()
+        base, cells, count = reader.zigzag(), reader.varint(), reader.varint()
         problem = _problem(Grid(kind, dtype, size), floor, base, cells)
         if problem:
             raise CorruptFileError(f"recipe at byte {offset}: {problem}")
@@ -177,11 +177,3 @@ def _integers_fit(grid: Grid, floor: int, first: int, last: int) -> bool:
             if not (magnitude < room or (sign < 0 and magnitude == room)):
                 return False
     return True
-
-
-def _zigzag(value: int) -> int:
-    return 2 * value if value >= 0 else -2 * value - 1
-
-
-def _unzigzag(value: int) -> int:
-    return -(value + 1) // 2 if value & 1 else value // 2

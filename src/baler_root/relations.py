@@ -1,26 +1,26 @@
 """Relations: columns that are functions of others, recomputed from what those decode to, so that events stay consistent.
 
-formats/pages.md#sums and formats/pages.md#formulas are the specification.
+formats/pages.md#sums and formats/pages.md#formulas are the specification; see `lookups` for tables of values.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root import elementary
 from baler_root.bounds import ErrorBound, violations
 from baler_root.errors import CorruptFileError
+from baler_root.functions import FUNCTIONS
 from baler_root.grids import Grid, fold, unfold
+from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS, negatives
 from baler_root.quantiser import MAX_OUTLIERS
 
 Values = NDArray[Any]
-Doubles = NDArray[np.float64]
 
 MAX_TERMS = 16
 
@@ -49,7 +49,7 @@ class Sum:
             for (sign, _), values in zip(self.terms, sources, strict=True):
                 term = values.astype(total.dtype)
                 total = total + term if sign > 0 else total - term
-            return total.astype(dtype)
+            return (total if exact else _one_nan(total)).astype(dtype)
 
     def text(self, names: Sequence[str]) -> str:
         """As people write it, with these names of its sources."""
@@ -59,53 +59,24 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True)
-class Function:
-    """One of the functions that a `Formula` may be."""
-
-    text: str
-    """With `{}` for each source; for `norm` of one of them."""
-    of: Callable[..., Doubles]
-    arity: int
-
-
-def _norm(*x: Doubles) -> Doubles:
-    total = x[0] * x[0]
-    for values in x[1:]:
-        total = total + values * values
-    return np.sqrt(total)
-
-
-def _energy(pt: Doubles, eta: Doubles, mass: Doubles) -> Doubles:
-    return _norm(pt * elementary.cosh(eta), mass)
-
-
-FUNCTIONS = {
-    "linear": Function("{}", lambda x: x, 1),
-    "norm": Function("{}**2", _norm, 0),
-    "cosh": Function("{} * cosh({})", lambda x, y: x * elementary.cosh(y), 2),
-    "sinh": Function("{} * sinh({})", lambda x, y: x * elementary.sinh(y), 2),
-    "cos": Function("{} * cos({})", lambda x, y: x * elementary.cos(y), 2),
-    "sin": Function("{} * sin({})", lambda x, y: x * elementary.sin(y), 2),
-    "energy": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 3),
-}
-"""By name; their order is their number in a file. An arity of 0 stands for any from 2."""
-
-
-@dataclass(frozen=True, slots=True)
 class Formula:
-    """`scale × function(sources) + offset`: energies and momenta from pt, η, φ and mass, other units, affine copies."""
+    """`scale × function(sources, constant) + offset`: energies and momenta, directions, other units, affine copies."""
 
     function: str
     sources: tuple[int, ...]
     scale: float = 1.0
     offset: float = 0.0
+    constant: float = 0.0
+    """A mass that is no column; only for functions that have one."""
 
     def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
         """The formula in double precision, as a column of `dtype`: integers rounded to the nearest (ties to even)
         within its range, NaN as 0."""
         with np.errstate(all="ignore"):
-            value = FUNCTIONS[self.function].of(*(values.astype(np.float64) for values in sources))
-            value = value * self.scale + self.offset
+            function = FUNCTIONS[self.function]
+            constants = (self.constant,) if function.constant else ()
+            value = function.of(*(values.astype(np.float64) for values in sources), *constants)
+            value = _one_nan(value * self.scale + self.offset)
             if dtype.kind == "f":
                 return value.astype(dtype)
             limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
@@ -117,16 +88,25 @@ class Formula:
     def text(self, names: Sequence[str]) -> str:
         """As people write it, with these names of its sources."""
         function = FUNCTIONS[self.function]
-        if function.arity:
-            text = function.text.format(*names)
+        terms = [*names, f"{self.constant:.12g}"] if function.constant else names
+        if function.any_number:
+            text = f"sqrt({' + '.join(map(function.text.format, terms))})"
         else:
-            text = f"sqrt({' + '.join(map(function.text.format, names))})"
+            text = function.text.format(*terms)
         scale = "" if self.scale == 1.0 else f"{self.scale:.12g} * "
         offset = "" if self.offset == 0.0 else f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.12g}"
         return f"{scale}{text}{offset}"
 
 
-Relation = Sum | Formula
+def _one_nan(values: Values) -> Values:
+    """The same with all NaN alike: which bits one gets depends on the processor."""
+    return np.where(np.isnan(values), np.nan, values)
+
+
+Relation = Sum | Formula | Lookup
+
+ANYWHERE = (Formula, Lookup)
+"""Relations whose sources may be of any type and stand before or behind the column; what they need they check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +157,6 @@ def droppable(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
     return None
 
 
-INVERSES = ("cosh", "sinh", "cos", "sin", "energy")
-"""Functions that are proportional to their first argument, or nearly."""
-
-
 def compromise(
     formula: Formula,
     first: Values,
@@ -197,8 +173,9 @@ def compromise(
     with np.errstate(all="ignore"):
         wide = [other.astype(np.float64) for other in others]
         goal = (values.astype(np.float64) - formula.offset) / formula.scale
-        if formula.function == "energy":
-            goal = np.sqrt(goal * goal - wide[1] * wide[1])
+        if formula.function in ("energy", "energy_const"):
+            mass = wide[1] if formula.function == "energy" else formula.constant
+            goal = np.sqrt(goal * goal - mass * mass)
             name = "cosh"
         else:
             name = formula.function

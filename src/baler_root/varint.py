@@ -15,6 +15,11 @@ def pack_varint(value: int) -> bytes:
     return bytes(out)
 
 
+def pack_zigzag(value: int) -> bytes:
+    """A signed `value` of 64 bits as a varint that is small where its magnitude is."""
+    return pack_varint(2 * value if value >= 0 else -2 * value - 1)
+
+
 class Cursor:
     """Reads bytes from the front of a buffer; refuses to run past its end."""
 
@@ -56,6 +61,11 @@ class Cursor:
         if value >> 64:
             raise CorruptFileError("a varint exceeds 64 bits")
         return value
+
+    def zigzag(self) -> int:
+        """The next zigzag varint."""
+        value = self.varint()
+        return -(value + 1) // 2 if value & 1 else value // 2
 
     def rest(self) -> memoryview:
         """All that is left."""

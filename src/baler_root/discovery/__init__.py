@@ -8,11 +8,18 @@ from typing import Any
 
 from baler_root.bounds import ErrorBound
 from baler_root.discovery.formulas import find_formulas
+from baler_root.discovery.lookups import find_lookups
 from baler_root.discovery.sample import Sample, Values, holds, scaled
 from baler_root.discovery.sums import find_sums
+from baler_root.functions import ANGLES, NORMS
+from baler_root.lookups import Lookup
 from baler_root.relations import Derived, Formula, Relation, Sum
 
 __all__ = ["Discovery", "discover"]
+
+DIRECTIONS = 1.0
+"""Bits of a row that must be gained before directions are computed from momenta, and not momenta from them: people cut
+on directions, and read them alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,7 @@ def discover(
     groups: Sequence[int],
     declared: Mapping[int, Relation] | None = None,
     independent: Container[int] = (),
+    growth: float = 1.0,
 ) -> Discovery:
     """The relations of a tree from `columns`, values of a sample.
 
@@ -52,9 +60,12 @@ def discover(
     asked = [(number, formula) for number, formula in wanted.items() if isinstance(formula, Formula)]
     found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
     plans = [_Plan(sample, derived, asked + order) for order in _orders(sample, found)]
-    best = max(plans, key=lambda plan: plan.saved)
+    best = max(plans, key=lambda plan: plan.saved - DIRECTIONS * plan.has_angles)
+    looked_up = [(number, lookup) for number, lookup in wanted.items() if isinstance(lookup, Lookup)]
+    lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
     return Discovery(
-        best.derived, {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0}
+        {**best.derived, **lookups},
+        {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0},
     )
 
 
@@ -62,21 +73,27 @@ def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[list[t
     """Orders in which formulas may be taken up, one of which is hopefully good.
 
     `pt`, `η` and mass give both `pz` and `E`, which a formula of `E` in terms of `pz`, taken first, would spoil; and
-    so on.
+    so on. Momenta that are computed from directions leave no directions to be computed from momenta: either comes
+    first once.
     """
-    targets = {number for number, _ in found}
     saved = {}
     for number, formula in found:
         best = sample.best(number, formula, {}, may_share=True)
         if best is not None:
             saved[number, formula] = best[0].saved
+    angles = sorted(
+        (entry for entry in saved if entry[1].function in ANGLES), key=lambda entry: -saved[entry]
+    )
+    others = [entry for entry in saved if entry not in angles]
+    targets = {number for number, _ in others}
     ranks: list[Callable[[tuple[int, Formula]], Any]] = [
         lambda entry: -saved[entry],
         lambda entry: (len(targets & {*entry[1].sources}), -saved[entry]),
-        lambda entry: (entry[1].function == "norm", len(targets & {*entry[1].sources}), -saved[entry]),
-        lambda entry: (entry[1].function != "norm", -saved[entry]),
+        lambda entry: (entry[1].function in NORMS, len(targets & {*entry[1].sources}), -saved[entry]),
+        lambda entry: (entry[1].function not in NORMS, -saved[entry]),
     ]
-    return [sorted(saved, key=rank) for rank in ranks]
+    orders = [sorted(others, key=rank) + angles for rank in ranks]
+    return [*orders, angles + orders[-1]] if angles else orders
 
 
 class _Plan:
@@ -110,3 +127,5 @@ class _Plan:
                 others.update(rest)
             for source, part in parts.items():
                 self.tighter[source] = min(part, self.tighter.get(source, 1.0))
+        relations = [found.relation for found in self.derived.values()]
+        self.has_angles = any(isinstance(r, Formula) and r.function in ANGLES for r in relations)

@@ -9,7 +9,8 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.discovery.sample import MAX_MISSED, MIN_ROWS, Doubles, Sample
+from baler_root.discovery.masses import MAX_ETA, constant_masses
+from baler_root.discovery.sample import MAX_MISSED, MIN_ROWS, UNITS, Doubles, Sample
 from baler_root.relations import Formula
 
 NEAR = 12
@@ -20,9 +21,6 @@ CLOSE = 3e-6
 
 MAX_FORMULAS = 8
 """Formulas of one column that are considered."""
-
-UNITS = (1.0, 1000.0, 0.001)
-"""GeV and MeV."""
 
 
 def find_formulas(sample: Sample) -> list[tuple[int, Formula]]:
@@ -44,7 +42,7 @@ def _formulas_of(sample: Sample, number: int, near: Sequence[int]) -> list[Formu
     if len(rows) < MIN_ROWS // 2:
         return []
     target = sample.columns[number][rows].astype(np.float64)
-    kinds = (_copies, _products, _energies, _norms)
+    kinds = (_copies, _products, _energies, _norms, _angles, constant_masses)
     tried = (
         formula
         for candidates in (kinds if sample.columns[number].dtype.kind == "f" else kinds[:1])
@@ -100,8 +98,8 @@ def _products(
 
 
 ARGUMENTS: dict[str, tuple[Callable[[float], float], float]] = {
-    "cosh": (math.cosh, 20.0),
-    "sinh": (math.sinh, 20.0),
+    "cosh": (math.cosh, MAX_ETA),
+    "sinh": (math.sinh, MAX_ETA),
     "cos": (math.cos, 7.0),
     "sin": (math.sin, 7.0),
 }
@@ -156,3 +154,24 @@ def _energies(
                 source, other = list(first)[pt], list(first)[mass]
                 if len({source, angle, other}) == 3:
                     yield Formula("energy", (source, angle, other), unit)
+
+
+@np.errstate(all="ignore")
+def _angles(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]) -> list[Formula]:
+    """φ of px and py, and η of pz and either pt or px and py."""
+    first = _first(sample, rows, near)
+    numbers, values = list(first), np.array(list(first.values()))
+    pairs = list(combinations(range(len(numbers)), 2))
+    pt = np.array([math.hypot(values[i], values[j]) for i, j in pairs])
+    made = {
+        "arctan2": np.arctan2(values[:, None], values),
+        "arcsinh": np.arcsinh(values[:, None] / values),
+        "eta": np.arcsinh(values[:, None] / pt),
+    }
+    out = []
+    for name, angles in made.items():
+        for one, other in np.argwhere(np.abs(angles - target[0]) <= CLOSE * abs(target[0])).tolist():
+            places = (one, *pairs[other]) if name == "eta" else (one, other)
+            if len({*places}) == len(places):
+                out.append(Formula(name, tuple(numbers[place] for place in places)))
+    return out

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from baler_root.bounds import ErrorBound, violations
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
+from baler_root.functions import PROPORTIONAL
 from baler_root.quantiser import Quantised, dequantise, quantise
-from baler_root.relations import INVERSES, Derived, Formula, Relation, compromise, correction, droppable
+from baler_root.relations import Derived, Formula, Relation, compromise, correction, droppable
 
 Values = NDArray[Any]
 Doubles = NDArray[np.float64]
@@ -27,6 +28,9 @@ MAX_ROWS = 400
 
 MAX_MISSED = 0.01
 """Share of the rows in which a relation may fail."""
+
+UNITS = (1.0, 1000.0, 0.001)
+"""GeV and MeV."""
 
 SCALABLE = ("rel", "abs")
 """Kinds of bounds of which one can take a part."""
@@ -104,7 +108,7 @@ class Sample:
         lead, *others = formula.sources
         best: tuple[float, Derived, dict[int, float]] | None = None
         kinds = [self.bounds[source].kind in SCALABLE for source in (number, *formula.sources)]
-        shared = may_share and formula.function in INVERSES and all(kinds[:2])
+        shared = may_share and formula.function in PROPORTIONAL and all(kinds[:2])
         for first in TIGHTER if kinds[1] else TIGHTER[:1]:
             for second in TIGHTER if any(kinds[2:]) else TIGHTER[:1]:
                 parts = {lead: first} | dict.fromkeys(others, second)

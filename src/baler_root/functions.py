@@ -1,0 +1,68 @@
+"""The functions that a formula may be (formats/pages.md#formulas), in double precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root import elementary
+
+Doubles = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """One of them."""
+
+    text: str
+    """With `{}` for each source, and then for the constant, if it has one; for those of any number of one of these."""
+    of: Callable[..., Doubles]
+    arity: int
+    any_number: bool = False
+    """Whether there may be more sources than `arity`."""
+    constant: bool = False
+    """Whether it has a constant besides its sources, given last."""
+
+
+def _norm(first: Doubles, *others: Doubles | float) -> Doubles:
+    total = first * first
+    for values in others:
+        total = total + values * values
+    return np.sqrt(total)
+
+
+def _energy(pt: Doubles, eta: Doubles, mass: Doubles | float) -> Doubles:
+    return _norm(pt * elementary.cosh(eta), mass)
+
+
+def _eta(pz: Doubles, px: Doubles, py: Doubles) -> Doubles:
+    return elementary.arcsinh(pz / _norm(px, py))
+
+
+FUNCTIONS = {
+    "linear": Function("{}", lambda x: x, 1),
+    "norm": Function("{}**2", _norm, 2, any_number=True),
+    "cosh": Function("{} * cosh({})", lambda x, y: x * elementary.cosh(y), 2),
+    "sinh": Function("{} * sinh({})", lambda x, y: x * elementary.sinh(y), 2),
+    "cos": Function("{} * cos({})", lambda x, y: x * elementary.cos(y), 2),
+    "sin": Function("{} * sin({})", lambda x, y: x * elementary.sin(y), 2),
+    "energy": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 3),
+    "arctan2": Function("arctan2({}, {})", elementary.arctan2, 2),
+    "arcsinh": Function("arcsinh({} / {})", lambda x, y: elementary.arcsinh(x / y), 2),
+    "eta": Function("arcsinh({} / sqrt({}**2 + {}**2))", _eta, 3),
+    "norm_const": Function("{}**2", _norm, 1, any_number=True, constant=True),
+    "energy_const": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 2, constant=True),
+}
+"""By name; their order is their number in a file."""
+
+PROPORTIONAL = ("cosh", "sinh", "cos", "sin", "energy", "energy_const")
+"""Functions that are proportional to their first source, or nearly."""
+
+NORMS = ("norm", "norm_const")
+"""Functions of momenta that give lengths and energies."""
+
+ANGLES = ("arctan2", "arcsinh", "eta")
+"""Functions of momenta that give directions."""
