@@ -878,6 +878,256 @@ bad(
 )
 
 
+# ---- codecs with latents
+
+
+@dataclass
+class Latents:
+    """The payload of a page with latents, taken apart."""
+
+    kind: int
+    model: bytes
+    rows: int
+    codes: list[int]
+    latents: bytes
+    anomalies: bytes
+    missed: bytes
+    low_bits: bytes
+    rest: bytes
+    streams: dict[int, bytes]
+    """By column."""
+
+    @classmethod
+    def of(cls, data: bytes, columns: int) -> Latents:
+        """A payload with so many columns."""
+        cursor = Cursor(data)
+        kind, model, rows = cursor.byte(), bytes(cursor.take(8)), cursor.varint()
+        codes, sizes = [], {}
+        for at in range(columns):
+            codes.append(cursor.varint())
+            if codes[-1]:
+                sizes[at] = cursor.varint()
+        parts = [bytes(cursor.take(cursor.varint())) for _ in range(5)]
+        return cls(kind, model, rows, codes, *parts, {at: bytes(cursor.take(n)) for at, n in sizes.items()})
+
+    def packed(self) -> bytes:
+        """The payload again."""
+        out = bytes([self.kind]) + self.model + pack_varint(self.rows)
+        for at, code in enumerate(self.codes):
+            out += pack_varint(code)
+            if code:
+                out += pack_varint(len(self.streams.get(at, b"")))
+        for part in (self.latents, self.anomalies, self.missed, self.low_bits, self.rest):
+            out += pack_varint(len(part)) + part
+        return out + b"".join(stream for at, stream in sorted(self.streams.items()) if self.codes[at])
+
+
+def latent_page(
+    change: Callable[[Latents], object], golden: str = "autoencoder", end: bytes = b""
+) -> Callable[[], bytes]:
+    """A golden file with latents in whose first page something is changed, and something put at its end."""
+
+    def build() -> bytes:
+        forger = _golden(golden)
+        columns = len(forger.document["trees"][0]["names"])
+
+        def changed(place: Any, old: bytes) -> bytes:
+            if place.cluster:
+                return old
+            cursor = Cursor(old)
+            unpack_bytes(cursor, 1 << 20)
+            page = Latents.of(bytes(cursor.data[cursor.at :]), columns)
+            change(page)
+            return old[: cursor.at] + page.packed() + end
+
+        return forger.build(page=changed)
+
+    return build
+
+
+def latent_model(
+    change: Callable[[dict[str, Any], list[Any]], object],
+    golden: str = "autoencoder",
+    coding: Callable[[bytes], bytes] = lambda coding: coding,
+) -> Callable[[], bytes]:
+    """The same with another model, given its text and arrays, whose name the pages know."""
+
+    def build() -> bytes:
+        forger = _golden(golden)
+        kind, tree, model = forger.blocks[0]
+        cursor = Cursor(model)
+        text, recipes, inner = (bytes(unpack_bytes(cursor, 1 << 20)) for _ in range(3))
+        document = json.loads(text)
+        dtypes = [np.uint32] * 2 * len(document["columns"]) + [np.int8, np.int32] * 2
+        dtypes += [np.float32] * ("clusters" in document)
+        specs = [SymbolSpec(np.dtype(t), n) for t, n in zip(dtypes, document["lengths"], strict=True)]
+        arrays = list(Classic().decode(cursor.rest(), specs).values())
+        change(document, arrays)
+        document["lengths"] = [len(array) for array in arrays]
+        payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
+        data = b"".join(map(pack_bytes, (json.dumps(document).encode(), recipes, coding(inner)))) + payload
+        forger.blocks[0] = (kind, tree, data)
+        old, new = (hashlib.sha256(block).digest()[:8] for block in (model, data))
+        return forger.build(page=lambda _, payload: payload.replace(old, new))
+
+    return build
+
+
+def _golden(name: str) -> Forger:
+    from vectors import GOOD
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "good.baler"
+        GOOD[name](path)
+        return Forger(path)
+
+
+def _columns(count: int, columns: list[Any]) -> bytes:
+    """Rows by themselves."""
+    payload, _ = Classic().encode(columns, [SymbolSpec(column.dtype, len(column)) for column in columns])
+    return pack_varint(count) + payload
+
+
+def _rows(gaps: list[int], place: int = 0) -> bytes:
+    """Rows of the golden file `autoencoder_alone` by themselves, all values at one place."""
+    each = [1, 1, 1, 2, 1, 1]
+    places = [np.full(len(gaps) * values, place, np.uint32) for values in each]
+    return _columns(len(gaps), [np.array(gaps, np.uint32), *places])
+
+
+def _other_model(forger: Forger) -> bytes:
+    """The page's model replaced by one for the codec `conditional`."""
+    from vectors import GOOD
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "other.baler"
+        GOOD["conditional"](path)
+        other = next(payload for kind, _, payload in Forger(path).blocks if kind == BlockKind.MODEL)
+    kind, tree, model = forger.blocks[0]
+    forger.blocks[0] = (kind, tree, other)
+    old, new = (hashlib.sha256(block).digest()[:8] for block in (model, other))
+    return forger.build(page=lambda _, payload: payload.replace(old, new))
+
+
+def _swap_codes(page: Latents, one: int, other: int) -> None:
+    page.codes[one], page.codes[other] = page.codes[other], page.codes[one]
+
+
+for name, about, message, change, golden in (
+    ("kind", "a page of an unknown kind", "unknown kind 9",
+     lambda page: setattr(page, "kind", 9), "autoencoder"),
+    ("model", "a page whose model is not there", "the model 0000000000000000 is not in the file",
+     lambda page: setattr(page, "model", bytes(8)), "autoencoder"),
+    ("column", "a column that the model does not have", "column 98 of a model of 5",
+     lambda page: page.codes.__setitem__(0, 99), "autoencoder"),
+    ("twice", "two columns that are one of the model", "two columns are column 0",
+     lambda page: page.codes.__setitem__(1, 1), "autoencoder"),
+    ("none", "latents of no column", "latents of no column",
+     lambda page: page.codes.__setitem__(slice(None), [0] * 7), "autoencoder"),
+    ("rows-2-60", "2^60 rows", "a column of 250 values in 1152921504606846976 rows",
+     lambda page: setattr(page, "rows", 1 << 60), "autoencoder"),
+    ("each", "arrays where the model has numbers", "288 values where the model has 1 in a row",
+     lambda page: _swap_codes(page, 1, 2), "autoencoder_exact"),
+    ("type", "integers where the model has floats", "an axis of uint8 symbols without 17 bits",
+     lambda page: _swap_codes(page, 0, 2), "autoencoder_alone"),
+    ("floats", "floats where the model has integers", "an axis of float64 symbols",
+     lambda page: _swap_codes(page, 0, 2), "autoencoder"),
+    ("drop", "more bits left out than there are", "an axis of float16 symbols without 47 bits",
+     lambda page: _swap_codes(page, 0, 3), "autoencoder_exact"),
+    ("outside", "latents that depend on other pages", "depend on other pages",
+     lambda page: setattr(page, "latents", b"\2" + page.latents[1:]), "autoencoder"),
+    ("far", "a latent of 2048", "latents from 2048 to 2048",
+     lambda page: setattr(page, "latents", b"\0" + _classic(b"\0\0\x08" * 3)), "autoencoder"),
+    ("coding", "latents coded with another model", "is not in the file",
+     lambda page: setattr(page, "latents", page.latents[:1] + bytes(8) + page.latents[9:]), "autoencoder"),
+    ("missed", "rows by themselves beside streams", "rows stored by themselves beside streams",
+     lambda page: setattr(page, "missed", b"\1"), "autoencoder"),
+    ("streams", "streams where the latents stand alone", "streams of a model whose latents stand alone",
+     lambda page: page.streams.update({0: b"\0"}), "autoencoder_alone"),
+    ("stream-word", "a stream with another last word", "stream of symbols",
+     lambda page: page.streams.update({1: page.streams[1][:-4] + bytes(4)}), "autoencoder"),
+    ("stream-more", "a stream with a block too many", "left over after the last block",
+     lambda page: page.streams.update({1: page.streams[1] + b"\0"}), "autoencoder"),
+    ("low-none", "low bits of no column", "left over",
+     lambda page: setattr(page, "low_bits", _classic(b"\0\0")), "autoencoder"),
+    ("low-far", "low bits that are more than are left out", "4 low bits are 16",
+     lambda page: setattr(page, "low_bits", _classic(b"\0\x10" + bytes(5) + bytes(5) + bytes(9))),
+     "autoencoder_exact"),
+    ("missed-order", "a row by itself twice", "do not increase",
+     lambda page: setattr(page, "missed", _rows([3, 0])), "autoencoder_alone"),
+    ("missed-far", "a row by itself behind the end", "do not increase",
+     lambda page: setattr(page, "missed", _rows([3, 197])), "autoencoder_alone"),
+    ("missed-2-60", "more rows by themselves than there are", "1152921504606846976 rows stored by themselves",
+     lambda page: setattr(page, "missed", pack_varint(1 << 60) + page.missed[1:]), "autoencoder_alone"),
+    ("missed-place", "a value beyond the axis", "place 6 of an axis of 6",
+     lambda page: setattr(page, "missed", _rows([3, 9], 6)), "autoencoder_alone"),
+):  # fmt: skip
+    bad(f"latents-{name}", about, message, latent_page(change, golden))
+bad("latents-left-over", "bytes behind the streams", "left over", latent_page(lambda _: None, end=b"\0"))
+bad(
+    "latents-cut",
+    "a stream that is longer than what is left",
+    "left",
+    latent_page(lambda page: page.streams.update({5: page.streams[5][:-1]})),
+    TRUNCATED,
+)
+bad(
+    "latents-other-model",
+    "a page whose model is one for another codec",
+    "a model of the format 'baler-root conditional model 1'",
+    lambda: _other_model(_golden("autoencoder")),
+)
+
+for name, about, message, change in (
+    ("format", "a model of a later format", "of the format 'baler-root autoencoder model 2'",
+     lambda text, _: text.update(format="baler-root autoencoder model 2")),
+    ("residual", "a residual of an unknown kind", "a residual of the kind 'some'",
+     lambda text, _: text.update(residual="some")),
+    ("components", "no components", "0 components", lambda text, _: text.update(components=0)),
+    ("components-many", "17 components", "17 components",
+     lambda text, _: text.update(components=17)),
+    ("drop", "a boolean for a number of bits", "an integer expected, not True",
+     lambda text, _: text["columns"][0].update(drop=True)),
+    ("drop-64", "64 bits left out", "a count up to 63", lambda text, _: text["columns"][0].update(drop=64)),
+    ("each", "a column without values", "a column without values",
+     lambda text, _: text["columns"][0].update(each=0)),
+    ("each-2-40", "2^40 values in a row", "a count up to 1048576",
+     lambda text, _: text["columns"][0].update(each=1 << 40)),
+    ("low", "half a symbol", "an integer expected, not 0.5", lambda text, _: text["columns"][0].update(low=0.5)),
+    ("latents", "two latents that are one column of their model", "not each one of the 3 columns",
+     lambda text, _: text.update(latents=[0, 0, 1])),
+    ("latents-far", "a latent that its model does not have", "not each one of the 3 columns",
+     lambda text, _: text.update(latents=[0, 1, 3])),
+    ("latents-few", "fewer latents than the encoder makes", "different latents",
+     lambda text, arrays: (text.update(latents=[0, 1]), text.pop("clusters"), arrays.pop(),
+                           arrays.__setitem__(-2, arrays[-2].reshape(-1, 3)[:, :2].reshape(-1)))),
+    ("operation", "an operation with more than it needs", "says more than is known",
+     lambda text, _: text["decoder"][0].update(more=1)),
+    ("weights", "a weight too many", "too long",
+     lambda _, arrays: arrays.__setitem__(-3, np.append(arrays[-3], arrays[-3][:1]))),
+    ("biases", "a bias too few", "too short", lambda _, arrays: arrays.__setitem__(-2, arrays[-2][:-1])),
+    ("threshold", "a threshold that is NaN", "not told by finite numbers",
+     lambda _, arrays: arrays[-1].__setitem__(0, np.nan)),
+    ("clusters", "more clusters than are there", "3 clusters of 3 latents",
+     lambda text, _: text.update(clusters=3)),
+    ("clusters-none", "no clusters that tell anomalies", "0 clusters of 3 latents",
+     lambda text, _: text.update(clusters=0)),
+):  # fmt: skip
+    bad(f"latent-model-{name}", about, message, latent_model(change))
+bad(
+    "latent-model-coding",
+    "a model of the latents that is none",
+    "the model is not valid",
+    latent_model(lambda *_: None, coding=lambda coding: coding[:-1]),
+)
+bad(
+    "latent-model-pattern",
+    "an axis beyond all floats",
+    "a pattern beyond those of float16",
+    latent_model(lambda text, _: text["columns"][2].update(low=1 << 20), "autoencoder_exact"),
+)
+
+
 # ---- models in other files
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import mini_networks
 import numpy as np
 from mini_bytes import Bytes, need
-from mini_codecs import Symbols, Unrans, Wanted, axis, classic, conditional, mixture_shares, mixtures
+from mini_codecs import Model, Symbols, Unrans, Wanted, axis, classic, conditional, mixture_shares, mixtures
 
 FORMAT = "baler-root autoencoder model 1"
 
@@ -152,6 +152,9 @@ class AutoencoderModel:
             "biases": biases.tolist(),
         }
         need(1 <= self.latents <= 256 and 1 <= self.components <= 16, "latents or components")
+        known = [number for number in document["latents"] if number is not None]
+        need(len(set(known)) == len(known), "two latents that are one column")
+        need(not known or max(known) < len(Model(coding).columns), "latents without a column")
         need(self.residual in ("bounded", "none"), "kind of a residual")
         if clusters is not None:
             count = 1 + clusters * self.latents * (1 + self.latents)

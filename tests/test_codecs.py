@@ -86,7 +86,7 @@ class Modelled(AutoencoderCodec):
 
     def column(self, column: NDArray[Any], spec: SymbolSpec) -> ModelColumn:
         drop = {2: 3, 4: 17, 8: 47}[column.itemsize] if column.dtype.kind == "f" else None
-        few = column[:1] % 2**40 if column.itemsize > 2 and drop is None else column
+        few = column[:1] >> 24 if column.itemsize > 2 and drop is None else column
         return known_column("", b"", few, drop, int(np.prod(spec.shape)))
 
     def decode(

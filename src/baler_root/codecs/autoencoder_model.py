@@ -73,15 +73,15 @@ class AutoencoderModel:
     """Which rows are stored exactly because they are unlike the others."""
 
     def __post_init__(self) -> None:
-        width = self.bounds[-1]
-        if self.residual not in RESIDUALS or any(column.each < 1 for column in self.columns):
-            raise CorruptFileError(f"a residual of the kind {self.residual!r}, or columns without values")
-        if self.encoder.inputs != width or self.decoder.outputs != 3 * self.components * width:
-            raise CorruptFileError("networks that do not fit the columns")
-        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
-            raise CorruptFileError("an encoder and a decoder of different latents")
+        if self.residual not in RESIDUALS:
+            raise CorruptFileError(f"a residual of the kind {self.residual!r}")
         if not 1 <= self.latents <= MAX_LATENTS or not 1 <= self.components <= MAX_COMPONENTS:
             raise CorruptFileError(f"{self.latents} latents, {self.components} components")
+        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
+            raise CorruptFileError("an encoder and a decoder of different latents")
+        width = self.bounds[-1]
+        if self.encoder.inputs != width or self.decoder.outputs != 3 * self.components * width:
+            raise CorruptFileError("networks that do not fit the columns")
         known = [number for number in self.coded if number is not None]
         columns = len(self.latent_model.columns) if self.latent_model else 0
         if len(set(known)) < len(known) or max(known, default=-1) >= columns:
@@ -175,6 +175,8 @@ def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: me
         recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
         drop = count(entry["drop"], 63) if "drop" in entry else None
         each = count(entry.get("each", 1), MAX_SIZE)
+        if not each:
+            raise CorruptFileError("a column without values")
         columns.append(ModelColumn(str(entry["name"]), recipe, axis, None, drop=drop, each=each))
     recipes.finish("the recipes")
     coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])

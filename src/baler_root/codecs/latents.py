@@ -73,7 +73,7 @@ class LatentCodec:
 
         None if the model does not ask for them.
         """
-        position = self._position()
+        position = self._position(columns)
         anomaly = self.models[self.model].anomaly if position else None
         if anomaly is None:
             return None
@@ -87,14 +87,23 @@ class LatentCodec:
         """The same codec, told which rows of the page it encodes are anomalies."""
         return type(self)(self.models, self.model, self.known, (rows, scores))
 
-    def _position(self) -> dict[int, int]:
-        """Where in the page to encode the model's columns are, by number."""
-        return {number: at for at, number in enumerate(self.known) if number is not None}
+    def _position(self, columns: Sequence[Symbols]) -> dict[int, int]:
+        """Where in the page to encode the model's columns are, by number: those with as many rows as the first of them."""
+        out: dict[int, int] = {}
+        rows = 0
+        for at, number in enumerate(self.known):
+            if number is None:
+                continue
+            found, left = divmod(len(columns[at]), self.models[self.model].columns[number].each)
+            rows = rows or found
+            if found and not left and found == rows:
+                out[number] = at
+        return out
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
-        position = self._position()
-        if not position or not specs[min(position.values())].length:
+        position = self._position(columns)
+        if not position:
             return _plain(columns, specs)
         model = self.models[self.model]
         parts = {n: told_apart(model.columns[n], columns[at]) for n, at in position.items()}
@@ -105,7 +114,6 @@ class LatentCodec:
         if not told or rows * model.latents > MAX_LATENT_VALUES:
             return _plain(columns, specs)
         latents = latents_of(model, places)
-        told = dict(sorted(told.items()))
         streams: dict[int, bytes] = {}
         missed = b""
         if model.residual == "bounded":
@@ -139,15 +147,12 @@ class LatentCodec:
             return Classic().decode(payload[1:], specs, wanted)
         page = LatentPage(payload, specs)
         chosen = set(range(len(specs)) if wanted is None else wanted)
+        told = {at: n for at, n in page.known.items() if at in chosen}
+        out = decode_told(self._model(page), page, told) if told else {}
         others = [at for at in range(len(specs)) if at not in page.known]
         asked = [place for place, at in enumerate(others) if at in chosen]
         found = Classic().decode(page.rest, [specs[at] for at in others], asked)
-        out = {others[place]: symbols for place, symbols in found.items()}
-        if not chosen.isdisjoint(page.known):
-            out |= decode_told(
-                self._model(page), page, {at: n for at, n in page.known.items() if at in chosen}
-            )
-        return out
+        return out | {others[place]: symbols for place, symbols in found.items()}
 
     def latents(self, page: LatentPage) -> NDArray[np.int16]:
         """The latents of a page, (rows, latents); raises FormatError."""
