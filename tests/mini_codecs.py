@@ -206,6 +206,7 @@ class Model:
 
 def axis(column: dict[str, Any], positions: Any, shares: Any) -> Any:
     """Give a column its edges and codes; returns what lies below each place."""
+    need(type(column["low"]) is int, "first symbol of an axis")
     p, s = (np.cumsum([0, *steps.tolist()]) for steps in (positions, shares))
     need(s[-1] == 1 << 24 and 0 < p[-1] <= 1 << 20 and np.all(np.diff(p) > 0), "knots of an axis")
     k = np.searchsorted(p, np.arange(p[-1]), side="right") - 1
