@@ -21,7 +21,7 @@ from baler_root.bounds import ErrorBound, measure
 from baler_root.container.layout import BlockKind
 from baler_root.errors import BalerError
 from baler_root.functions import FUNCTIONS
-from baler_root.latent_reader import LatentReader
+from baler_root.latent_pages import LatentPages
 from baler_root.model_file import read_model_file
 from baler_root.pages import Page
 from baler_root.reader import open_file
@@ -246,16 +246,14 @@ def test_both_readers_find_the_same_latents(name: str) -> None:
     reader = second_reader(name)
     whole = list(reader.clusters(0))
     with open_file(path_of(name)) as file:
-        latents = LatentReader(file.trees[0])
-        tables = latents.tables()
-        assert tables
-        for table in tables:
+        latents = LatentPages(file.trees[0])
+        assert latents.tables
+        for table in latents.tables:
             for cluster in range(len(whole)):
-                told = reader.latents[0, cluster, table.group]
-                (mine,) = latents.latents(table, [cluster])
-                rows, scores = latents.outliers(table, cluster)
-                assert mine.dtype == np.int16
-                assert np.array_equal(mine, told["latents"])
+                (part,) = latents.parts(cluster, table)
+                told = reader.latents[0, cluster, part.id.group]
+                assert np.array_equal(latents.latents([part], part.page.rows), told["latents"])
+                rows, scores = latents.anomalies([part], part.page.rows)
                 assert np.array_equal(rows, told["rows"])
                 assert scores.tobytes() == told["scores"].tobytes()
 

@@ -59,9 +59,28 @@ class LatentPage:
         cursor.finish("the last stream")
 
     @property
-    def has_missed(self) -> bool:
-        """Whether there are rows that the latents do not give back."""
-        return len(self._missed) > 0
+    def sizes(self) -> dict[str, int]:
+        """Bytes of what the page holds: `latents`, `residual` (the streams), `anomalies` (rows and scores), rows that were
+        `missed` with their places, `low_bits` of exact floats, and the `rest`: columns that latents do not tell of.
+        """
+        return {
+            "latents": len(self.latents),
+            "residual": sum(map(len, self.streams.values())),
+            "anomalies": len(self._anomalies),
+            "missed": len(self._missed),
+            "low_bits": len(self.low_bits),
+            "rest": len(self.rest),
+        }
+
+    @property
+    def has_anomalies(self) -> bool:
+        """Whether any row is an anomaly; nothing is decoded."""
+        return len(self._anomalies) > 0
+
+    @property
+    def missed_rows(self) -> int:
+        """How many rows the latents do not give back; nothing is decoded."""
+        return self._count(Cursor(self._missed)) if len(self._missed) else 0
 
     @property
     def anomalies(self) -> tuple[Rows, NDArray[np.float32]]:
@@ -81,9 +100,7 @@ class LatentPage:
         if not len(data):
             return np.zeros(0, UINT32), {at: np.zeros(0, dtype) for at in wanted}
         cursor = Cursor(data)
-        count = cursor.varint()
-        if not 0 < count <= self.rows:
-            raise CorruptFileError(f"{count} rows stored by themselves, of {self.rows}")
+        count = self._count(cursor)
         place = {at: 1 + number for number, at in enumerate(each)}
         specs = [SymbolSpec(UINT32, count), *(SymbolSpec(dtype, count * values) for values in each.values())]
         found = Classic().decode(cursor.rest(), specs, [0, *(place[at] for at in wanted)])
@@ -91,6 +108,13 @@ class LatentPage:
         if np.any(found[0][1:] == 0) or rows[-1] >= self.rows:
             raise CorruptFileError(f"rows stored by themselves do not increase from 0 to below {self.rows}")
         return rows.astype(UINT32), {at: found[place[at]] for at in wanted}
+
+    def _count(self, cursor: Cursor) -> int:
+        """How many rows are stored by themselves."""
+        count = cursor.varint()
+        if not 0 < count <= self.rows:
+            raise CorruptFileError(f"{count} rows stored by themselves, of {self.rows}")
+        return count
 
 
 def pack_rows(rows: NDArray[np.integer], columns: Sequence[NDArray[np.generic]]) -> bytes:

@@ -73,7 +73,7 @@ class LatentCodec:
 
         None if the model does not ask for them.
         """
-        position = self._position(columns)
+        position = self._position()
         anomaly = self.models[self.model].anomaly if position else None
         if anomaly is None:
             return None
@@ -87,23 +87,14 @@ class LatentCodec:
         """The same codec, told which rows of the page it encodes are anomalies."""
         return type(self)(self.models, self.model, self.known, (rows, scores))
 
-    def _position(self, columns: Sequence[Symbols]) -> dict[int, int]:
-        """Where in the page to encode the model's columns are, by number: those with as many rows as the first of them."""
-        out: dict[int, int] = {}
-        rows = 0
-        for at, number in enumerate(self.known):
-            if number is None:
-                continue
-            found, left = divmod(len(columns[at]), self.models[self.model].columns[number].each)
-            rows = rows or found
-            if found and not left and found == rows:
-                out[number] = at
-        return out
+    def _position(self) -> dict[int, int]:
+        """Where in the page to encode the model's columns are, by number."""
+        return {number: at for at, number in enumerate(self.known) if number is not None}
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
-        position = self._position(columns)
-        if not position:
+        position = self._position()
+        if not position or not specs[min(position.values())].length:
             return _plain(columns, specs)
         model = self.models[self.model]
         parts = {n: told_apart(model.columns[n], columns[at]) for n, at in position.items()}
@@ -203,7 +194,7 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
             raise CorruptFileError(f"an axis of {spec.dtype} symbols{dropped}")
         if page.streams[at] and model.residual != "bounded":
             raise CorruptFileError("streams of a model whose latents stand alone")
-    if page.has_missed and model.residual == "bounded":
+    if page.missed_rows and model.residual == "bounded":
         raise CorruptFileError("rows stored by themselves beside streams")
     if page.rows * model.latents > MAX_LATENT_VALUES:
         raise CorruptFileError(f"{page.rows} rows of {model.latents} latents")
