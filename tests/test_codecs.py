@@ -25,8 +25,10 @@ from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.base import Codec, SymbolSpec
 from baler_root.codecs.classic import Classic, encode_column
 from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.codecs.convolutional import ConvolutionalCodec
 from baler_root.codecs.model import ModelColumn
 from baler_root.codecs.streams import Coding, Transform
+from baler_root.codecs.transformer import TransformerCodec
 from baler_root.errors import ConfigError, CorruptFileError, FormatError, UnknownCodecError
 
 
@@ -110,7 +112,7 @@ class TestConditional(CodecSuite):
 
 
 class TestAutoencoder(CodecSuite):
-    """Without a model it is `classic` behind one byte."""
+    """Without a model codecs with latents are `classic` behind one byte; test_networks.py has models."""
 
     codec = AutoencoderCodec()
 
@@ -125,6 +127,14 @@ class TestLatentsAlone(CodecSuite):
     """The same without streams."""
 
     codec = Modelled("none")
+
+
+class TestTransformer(CodecSuite):
+    codec = TransformerCodec()
+
+
+class TestConvolutional(CodecSuite):
+    codec = ConvolutionalCodec()
 
 
 class TestThirdParty(CodecSuite):
