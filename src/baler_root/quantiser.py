@@ -111,9 +111,7 @@ def dequantise(
     )
 
 
-def with_outliers(
-    values: NDArray[Any], positions: NDArray[np.int64], outliers: NDArray[Any]
-) -> NDArray[Any]:
+def with_outliers(values: NDArray[Any], positions: NDArray[np.int64], outliers: NDArray[Any]) -> NDArray[Any]:
     """`values` after the outliers were written into them; FormatError when positions do not fit."""
     if positions.size != outliers.size:
         raise CorruptFileError(f"{positions.size} outlier positions for {outliers.size} outliers")
