@@ -133,8 +133,8 @@ class Interpolation:
             at += target.size
             _check(target)
         out = done.reshape(-1).astype(np.float64)
-        out *= self.step
         with np.errstate(over="ignore"):
+            out *= self.step
             return out.astype(dtype, copy=False)
 
     def _unit(self, level: int) -> int:
