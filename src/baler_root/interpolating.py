@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 
 from baler_root.atoms import candidates, locate
 from baler_root.bounds import ErrorBound, violations
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.classic import encode_column
+from baler_root.codecs.classic import Classic
 from baler_root.interpolation import Interpolation
-from baler_root.packing import pack_bytes
-from baler_root.pages import Cell, pack_entry
+from baler_root.pages import Cell, pack_page
 from baler_root.patterns import patterns
 from baler_root.quantiser import Quantised, Recipe
 
@@ -107,9 +105,6 @@ def _cut(cell: Cell, quantised: Quantised, part: slice) -> Cell:
 
 
 def _size(cell: Cell) -> int:
-    """About how many bytes `classic` makes of a column with symbols."""
-    if cell.quantised is None:
-        raise ValueError("a column without symbols")
-    symbols = cell.quantised.symbols
-    stream = encode_column(symbols, SymbolSpec(symbols.dtype, cell.length, cell.shape))
-    return stream.cost + len(pack_bytes(pack_entry(cell)))
+    """Bytes of the column in a page of its own."""
+    payload, _ = pack_page(Classic(), [cell])
+    return len(payload)

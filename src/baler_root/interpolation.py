@@ -87,8 +87,8 @@ class Interpolation:
     def symbols(self, values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any] | None:
         """Unsigned integers that `values` turns into these values of arrays of a shape, as far as a lattice can.
 
-        What is NaN, infinite or beyond the lattice becomes what is predicted there. None where that is no lattice
-        point either.
+        What is NaN, infinite or beyond the lattice becomes what is predicted there. None where that is beyond it, too,
+        or where symbols are beyond their limit.
         """
         with np.errstate(over="ignore", invalid="ignore"):
             points = values.astype(np.float64) / self.step
@@ -109,7 +109,8 @@ class Interpolation:
             found.append(off.reshape(-1))
         together = np.concatenate(found)
         folded = (together << 1 ^ together >> 63).view(np.uint64)
-        return folded.astype(np.min_scalar_type(int(folded.max(initial=0))))
+        largest = int(folded.max(initial=0))
+        return folded.astype(np.min_scalar_type(largest)) if self._allows(largest) else None
 
     def values(self, symbols: NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
         """The values, flat; raises CorruptFileError for symbols that fit neither the shape nor the lattice."""
@@ -118,7 +119,7 @@ class Interpolation:
             raise CorruptFileError(f"{len(symbols)} values are no whole number of arrays of shape {shape}")
         if not len(symbols):
             return np.zeros(0, dtype)
-        if (int(symbols.max()) + 1 >> 1) * max(self.units) > MAX_OFF:
+        if not self._allows(int(symbols.max())):
             raise CorruptFileError(f"symbol {symbols.max()} leads off the lattice")
         done = self._grid(np.zeros(len(symbols), np.int64), shape)
         corner = self._corner(done.ndim)
@@ -136,6 +137,10 @@ class Interpolation:
         with np.errstate(over="ignore"):
             out *= self.step
             return out.astype(dtype, copy=False)
+
+    def _allows(self, symbol: int) -> bool:
+        """Whether no prediction can be so far off that more than 64 bits are needed."""
+        return (symbol + 1 >> 1) * max(self.units) <= MAX_OFF
 
     def _unit(self, level: int) -> int:
         return self.units[min(level, len(self.units) - 1)]

@@ -63,7 +63,7 @@ class Cell:
 
 def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
     """The payload of the page holding these columns, and each column's share of its bytes."""
-    entries = [pack_entry(cell) for cell in cells]
+    entries = [_pack_entry(cell) for cell in cells]
     directory = pack_bytes(b"".join(entries))
     own = [(cell.quantised.symbols, cell) for cell in cells if cell.quantised is not None]
     specs = [SymbolSpec(symbols.dtype, cell.length, cell.shape) for symbols, cell in own]
@@ -77,8 +77,7 @@ def pack_page(codec: Codec, cells: Sequence[Cell]) -> tuple[bytes, list[float]]:
     return directory + payload, sizes
 
 
-def pack_entry(cell: Cell) -> bytes:
-    """What the directory says of a column."""
+def _pack_entry(cell: Cell) -> bytes:
     if cell.related is not None:
         steps = None if cell.quantised is None else cell.quantised.symbols.dtype
         return pack_related(cell.related, cell.length, steps)
