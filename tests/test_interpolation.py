@@ -75,18 +75,18 @@ def test_symbols_lead_back_to_within_half_a_unit(
 ) -> None:
     values, shape = made
     symbols = way.symbols(values, shape)
+    wide, half = values.astype(np.float64), way.step * max(way.units) / 2
+    with np.errstate(over="ignore", invalid="ignore"):
+        points = np.abs(wide / way.step)
+        room = half + (np.abs(wide) + half) * (np.finfo(values.dtype).eps + 2.0**-50)
+        near = (points < LIMIT // 2) & (np.abs(wide) + room < np.finfo(values.dtype).max)
     if symbols is None:  # only where values are far beyond all that a bound leaves open
-        assert np.abs(values.astype(np.float64) / way.step).max() * max(way.units) > LIMIT / 8
+        assert np.nanmax(points) * max(way.units) > LIMIT / 8
         return
     assert symbols.dtype.kind == "u"
     assert len(symbols) == len(values)
-    found = way.values(symbols, shape, values.dtype)
-    with np.errstate(over="ignore", invalid="ignore"):
-        wide = values.astype(np.float64)
-        room = way.step * max(way.units) / 2 + np.abs(wide) * (np.finfo(values.dtype).eps + 2.0**-50)
-        near = (np.abs(wide / way.step) < LIMIT // 2) & (np.abs(wide) + room < np.finfo(values.dtype).max)
-        off = np.abs(found.astype(np.float64) - wide)
-    assert (off[near] <= room[near] + np.finfo(values.dtype).tiny).all()
+    found = way.values(symbols, shape, values.dtype).astype(np.float64)
+    assert (np.abs(found[near] - wide[near]) <= room[near] + np.finfo(values.dtype).tiny).all()
 
 
 @given(grids(), ways)
