@@ -542,6 +542,67 @@ bad(
     page(1, total(b"\x01\0\0", b"\x09")),
 )
 
+# ---- interpolation
+
+
+def interpolated(head: bytes, symbols: bytes = bytes(ENTRIES), width: int = 1) -> bytes:
+    """A page of one interpolated column."""
+    return _paged(b"\x06" + N + head + bytes([width]) + b"\0", _planes(symbols))
+
+
+ONE_UNIT = f64(1.0) + b"\1\1\1"
+
+bad(
+    "interpolated-integers", "an interpolated column of integers", "of int32", page(0, interpolated(ONE_UNIT))
+)
+bad("interpolated-step", "a step of 0", "with step 0.0", page(1, interpolated(f64(0.0) + b"\1\1\1")))
+bad(
+    "interpolated-infinite",
+    "a step without end",
+    "with step inf",
+    page(1, interpolated(f64(np.inf) + b"\1\1\1")),
+)
+bad(
+    "interpolated-rows",
+    "neither along rows nor without",
+    "along rows: 2",
+    page(1, interpolated(f64(1.0) + b"\2\1\1")),
+)
+bad("interpolated-no-units", "no units", "0 units", page(1, interpolated(f64(1.0) + b"\1\0")))
+bad(
+    "interpolated-many-units",
+    "33 units",
+    "33 units",
+    page(1, interpolated(f64(1.0) + b"\1\x21" + b"\1" * 33)),
+)
+bad("interpolated-unit", "a unit of 0", "in units of (0,)", page(1, interpolated(f64(1.0) + b"\1\1\0")))
+bad(
+    "interpolated-wide-unit",
+    "a unit above 2^20",
+    "in units of (1048577,)",
+    page(1, interpolated(f64(1.0) + b"\1\1" + pack_varint((1 << 20) + 1))),
+)
+bad(
+    "interpolated-width", "symbols of 3 bytes", "symbols of 3 bytes", page(1, interpolated(ONE_UNIT, width=3))
+)
+bad(
+    "interpolated-symbol",
+    "a symbol above all limits",
+    "symbol 18446744073709551615 leads off the lattice",
+    page(1, interpolated(ONE_UNIT, b"\xff" * 8 * ENTRIES, width=8)),
+)
+bad(
+    "interpolated-off",
+    "points that leave the lattice together",
+    "leaves its lattice",
+    page(
+        1,
+        interpolated(
+            ONE_UNIT, np.full(ENTRIES, 1 << 52, "<u8").view("u1").reshape(-1, 8).T.tobytes(), width=8
+        ),
+    ),
+)
+
 # ---- formulas
 
 

@@ -17,6 +17,7 @@ import xxhash
 from mini_bytes import BIG, Bytes, need
 from mini_codecs import Model, Symbols, classic, conditional
 from mini_formulas import Formula
+from mini_interpolation import Interpolation
 from mini_latents import autoencoder
 from mini_lookups import Lookup
 from mini_recipe import Recipe
@@ -191,7 +192,7 @@ def page(
 
     for dtype, shape in columns:
         kind, length = directory.unpack("B")[0], directory.varint()
-        need(kind < 6 and length <= BIG, "entry of a page directory")
+        need(kind < 7 and length <= BIG, "entry of a page directory")
         if kind == 1:
             entries.append((length, [(0, directory.varint())], (np.zeros(0, "i8"), np.zeros(0, dtype))))
         elif kind == 3:
@@ -205,8 +206,9 @@ def page(
             entries.append((length, relation, relation.steps, outliers(dtype, length), shape))
         else:
             lattice = directory.unpack("dd") if kind == 2 else None
-            recipe = Recipe(directory)
-            entries.append((length, lattice, recipe, outliers(recipe.dtype, length), shape))
+            recipe = Interpolation(directory, dtype, shape) if kind == 6 else Recipe(directory)
+            rows = () if kind == 6 else shape
+            entries.append((length, lattice, recipe, outliers(recipe.dtype, length), rows))
     need(directory.at == len(directory.data), "bytes left over")
     symbols = {
         i: e[2] if isinstance(e[1], Formula | Lookup) else e[2].symbols

@@ -28,7 +28,7 @@ from baler_root.container import layout
 from baler_root.functions import FUNCTIONS
 from baler_root.grids import MAX_STEPS, octave_tables
 from baler_root.packing import unpack_bytes
-from baler_root.pages import COPY, LATTICE, OWN
+from baler_root.pages import COPY, INTERPOLATED, LATTICE, OWN
 from baler_root.recipe import DTYPES, KINDS
 from baler_root.registry import codec_ids
 from baler_root.related import FORMULA, LOOKUP, SUM
@@ -158,7 +158,7 @@ def test_recipes() -> None:
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
     known = {"own": OWN, "copy": COPY, "lattice": LATTICE, "sum": SUM, "formula": FORMULA}
-    known |= {"lookup": LOOKUP}
+    known |= {"lookup": LOOKUP, "interpolated": INTERPOLATED}
     assert {name: int(kinds[name]) for name in known} == known
 
 

@@ -177,6 +177,7 @@ def test_every_part_of_the_format_has_a_file() -> None:
     }
     wanted |= {"recipe exact", "recipe shift int64", "recipe linear int32", "recipe linear uint64"}
     wanted |= {f"lookup by {count}" for count in (1, 2, 3)}
+    wanted |= {"interpolated", "interpolated without rows", "1 units", "5 units"}
     wanted |= {"copy", "lattice", "outliers", "atoms", "superseded", "same_as", "detached"}
     wanted |= {
         f"block {kind.name.lower()}" for kind in BlockKind if kind.name in ("OBJECTS", "STATISTICS", "SCHEMA")
@@ -217,7 +218,7 @@ def test_statistics_by_the_text(name: str) -> None:
 
 def test_both_readers_decode_the_same_bits() -> None:
     """Also where a bound allows them to differ: the decode rule is part of the format."""
-    for name in ("relative", "absolute", "mantissa", "lattice"):
+    for name in ("relative", "absolute", "mantissa", "lattice", "grids"):
         mine = next(Reader(path_of(name).read_bytes()).clusters(0))
         with open_file(path_of(name)) as file:
             theirs = file.trees[0].read_columns([0], range(len(mine)))[0]

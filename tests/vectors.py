@@ -346,6 +346,22 @@ def frames(target: Path) -> Made:
     return write_trees(target, Source("Events", arrays))
 
 
+def grids(target: Path) -> Made:
+    """Arrays told from coarse to fine: along rows and without, of one to three axes, of two types, with outliers."""
+    rng = np.random.default_rng(28)
+    t, y, x = np.arange(26.0)[:, None, None], np.arange(9.0)[:, None], np.arange(7.0)
+    drifting = np.round(np.sin(t / 9 + y / 4) * np.cos(x / 3 - t / 12), 4)
+    holes = np.round(drifting * 512) / 512
+    holes[:, 3:5, 2:4] = 0.0
+    holes[5, 0, :3], holes[9, 8, 6] = (np.nan, -np.inf, -999.0), -0.0
+    waves = np.cos(np.arange(33) / rng.uniform(9, 25, (26, 1)) + rng.uniform(0, 6, (26, 1)))
+    volume = np.sin(t[..., None] / 9 + x[:3, None, None] / 3) * np.cos(y[:6] / 4 + x[:5] / 5)
+    arrays = {"drifting": flat(drifting, "f8"), "holes": flat(holes, "f4")}
+    arrays |= {"waves": flat(np.round(waves, 4), "f8"), "volume": flat(np.round(volume * 512) / 512, "f4")}
+    bounds = {"drifting": "abs=0.002", "holes": "abs=0.01", "waves": "abs=0.004", "volume": "abs=0.1"}
+    return write_trees(target, Source("Events", arrays, bounds, cuts=(25, 1), groups=(1, 2, 1)))
+
+
 def transforms(target: Path) -> Made:
     """Columns for which each transform and coding is the smallest: dictionary, delta, bits, planes, constant."""
     rng = np.random.default_rng(8)
@@ -937,7 +953,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, frames, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists, directions, masses, lookups,
+        lists, directions, masses, lookups, grids,
         autoencoder, autoencoder_exact, autoencoder_alone, autoencoder_lists, autoencoder_grids,
     )
 }  # fmt: skip
@@ -948,11 +964,12 @@ GOOD: dict[str, Callable[[Path], Made]] = {
 
 def plain(value: Any) -> Any:
     """Nested values as JSON can hold them: floats without a number as their bits, bytes and complex as text."""
-    if isinstance(value, ak.Array) and value.ndim == 1 and isinstance(value.layout, ak.contents.NumpyArray):
+    if isinstance(value, ak.Array) and _is_regular(value.layout):
         value = np.asarray(value)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            patterns = value.view(f"u{value.dtype.itemsize}").tolist()
-            return [x if np.isfinite(x) else hex(p) for x, p in zip(value.tolist(), patterns, strict=True)]
+            items, odd = value.astype(object), ~np.isfinite(value)
+            items[odd] = [hex(pattern) for pattern in value.view(f"u{value.dtype.itemsize}")[odd].tolist()]
+            return items.tolist()
     if isinstance(value, ak.Array | np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
@@ -960,6 +977,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return repr(value) if isinstance(value, bytes | complex) else value
+
+
+def _is_regular(layout: Any) -> bool:
+    """Whether an array is one of numbers, with any number of axes."""
+    while isinstance(layout, ak.contents.RegularArray):
+        layout = layout.content
+    return isinstance(layout, ak.contents.NumpyArray)
 
 
 def features(path: Path) -> list[str]:
@@ -1003,6 +1027,11 @@ def _features(page: Page, codec: str) -> set[str]:
         if entry.spec is not None:
             specs.append(entry.spec)
         if entry.related is not None or entry.recipe is None or entry.outliers is None:
+            continue
+        if entry.interpolation is not None:
+            found.add("interpolated" + ("" if entry.interpolation.along_rows else " without rows"))
+            found.add(f"{len(entry.interpolation.units)} units")
+            found |= {"outliers"} if len(entry.outliers) else set()
             continue
         dtype = entry.recipe.dtype
         found.add(f"recipe {entry.recipe.kind}" + ("" if entry.recipe.kind == "exact" else f" {dtype}"))

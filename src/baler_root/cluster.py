@@ -17,12 +17,14 @@ from baler_root.bounds import measure
 from baler_root.cells import make_cells
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.base import Codec
+from baler_root.codecs.classic import Classic
 from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.codecs.latents import LatentCodec
 from baler_root.codecs.lists import Surroundings
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.decoding import OpenedPage, decode_cluster
 from baler_root.errors import ErrorBoundViolated, SourceError
+from baler_root.interpolating import interpolated
 from baler_root.pages import Cell, Page, pack_page
 from baler_root.plan import GroupModel, Plan, equality_key
 from baler_root.registry import get_codec
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     import awkward as ak
 
 Values = NDArray[Any]
+
+INTERPOLATES = (Classic.id, ConditionalCodec.id)
+"""Codecs that make of arrays what `classic` does; another may know better, and gets them as they are."""
 
 
 @dataclass(slots=True)
@@ -63,6 +68,10 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     columns = plan.columns
     originals = flatten(plan, columns, arrays)
     cells, bounds = make_cells(plan, columns, originals)
+    if plan.codec in INTERPOLATES:
+        for i, bound in enumerate(bounds):
+            if all(model.column(i) is None for model in plan.models):
+                cells[i] = interpolated(cells[i], originals[i], bound, plan.sentinels)
     out = EncodedCluster(entries, records=np.zeros(len(columns), dtype=RECORD))
     learned = {entry.group: entry for entry in plan.models}
     payloads, sizes = [], []
