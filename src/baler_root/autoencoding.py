@@ -16,7 +16,7 @@ from baler_root.codecs.anomaly import Anomaly
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.axis import Axis
 from baler_root.codecs.coarse import take_apart
-from baler_root.codecs.latents import LATENT, latents_of, pack_latents
+from baler_root.codecs.latent_columns import LATENT, latents_of, pack_latents
 from baler_root.codecs.model import ModelColumn
 from baler_root.entropy.tables import MAX_SYMBOLS
 from baler_root.errors import CorruptFileError
