@@ -180,7 +180,7 @@ class Page:
             return None
         own, specs, _ = self._coded(None)
         found = LatentPage(self._symbols, specs)
-        return found, [own[at] for _, at in sorted(found.known.items())]
+        return found, [own[at] for at in found.known]
 
     def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
         """Positions of the columns that have symbols, what is known of these, and which of them are wanted."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
+
+CODECS = "|".join(sorted({point.name for point in entry_points(group="baler_root.codecs")}))
+"""All that are installed; nothing of them is imported."""
 
 Bound = Annotated[
     str | None,
@@ -57,7 +61,7 @@ Latents = Annotated[
     int | None,
     typer.Option(
         help="Numbers for each row, of a codec that stores latents.",
-        show_default="half the columns, 16 at most",
+        show_default="half the columns, 8 at most",
     ),
 ]
 Residual = Annotated[
