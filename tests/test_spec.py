@@ -24,6 +24,7 @@ from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.conditional import ROWS
 from baler_root.codecs.latent_columns import BLOCK_OUTPUTS
 from baler_root.codecs.latents import MAX_LATENT_VALUES, LatentCodec
+from baler_root.codecs.model_parts import MAX_PLACES
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
 from baler_root.functions import FUNCTIONS
@@ -143,6 +144,7 @@ def test_limits() -> None:
         "expansion": layout.MAX_EXPANSION,
         "codecs": layout.NO_CODEC,
         "window": 1 << 27,
+        "places": MAX_PLACES,
         "dictionary": MAX_DICTIONARY,
         "steps": MAX_STEPS,
     }
