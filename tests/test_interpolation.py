@@ -79,8 +79,12 @@ def test_symbols_lead_back_to_within_half_a_unit(
     wide, half = values.astype(np.float64), way.step * max(way.units) / 2
     with np.errstate(over="ignore", invalid="ignore"):
         points = np.abs(wide / way.step)
-        room = half + (np.abs(wide) + half) * (np.finfo(values.dtype).eps + 2.0**-50)
-        near = (points < LIMIT // 2) & (np.abs(wide) + room < np.finfo(values.dtype).max)
+        lattice = points < LIMIT // 2
+        guess = way.step * points.max(
+            initial=0.0, where=lattice
+        )  # what is wanted is rounded to its last digit
+        room = half + (np.abs(wide) + half) * np.finfo(values.dtype).eps + guess * 2.0**-50
+        near = lattice & (np.abs(wide) + room < np.finfo(values.dtype).max)
     if symbols is None:  # only where values are far beyond all that a bound leaves open
         assert np.nanmax(points) * max(way.units) > LIMIT / 8
         return
