@@ -137,6 +137,7 @@ def held(described: dict[str, Any], summary: Summary) -> dict[str, Any]:
         "size": summary.size,
         "model bytes": models,
         "model %": round(100 * models / summary.size, 2),
+        "rows": None,
         "latents": None,
         **{f"{part} bits/row": None for part in PARTS},
         "missed %": None,
@@ -147,6 +148,7 @@ def held(described: dict[str, Any], summary: Summary) -> dict[str, Any]:
         rows = table["rows"]
         out |= {f"{part} bits/row": round(8 * table["parts"][part] / rows, 2) for part in PARTS}
         out |= {
+            "rows": rows,
             "latents": next(m["latents"] for m in described["models"] if m["sha256"] in table["models"]),
             "missed %": round(100 * table["missed"] / rows, 2),
             "flagged %": round(100 * table["anomalies"] / rows, 3),

@@ -102,7 +102,7 @@ def compare(
                 baler_root.train(group.seen, model, bound=BOUND, codec=codec, outliers=share, **limits)
             except ConfigError as error:
                 out = {"group": group.name, "file": None, "codec": codec, "way": f"model{label}"}
-                yield {**out, **dict.fromkeys(KEPT), "notes": str(error).replace(str(where), "")}
+                yield {**out, **dict.fromkeys(KEPT), "notes": str(error).replace(f"{path.parent}/", "")}
                 continue
             trained = {"training s": round(counted.seconds, 1)}
             for path in (group.seen if share else []) + group.unseen:
