@@ -85,7 +85,7 @@ def find_autoencoder(
 ) -> Modelled:
     """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
 
-    Each row of the sample stands for `weight` rows of the file. Without a residual there is one whatever it saves:
+    Each row of the sample stands for `weight` rows of the file. There are no more latents than columns. Without a residual there is one whatever it saves:
     who asks for that wants the latents.
     """
     asked = effort.autoencoding
@@ -98,7 +98,7 @@ def find_autoencoder(
     axes = [fit_axis(column.symbols, weight) for column in columns]
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
     values = sum(column.each for column in columns)
-    latents = asked.latents or max(1, min(DEFAULT_LATENTS, values // 2))
+    latents = min(values, asked.latents or max(1, min(DEFAULT_LATENTS, values // 2)))
     shape = Shape(values, latents, COMPONENTS, WIDTH[effort.level.name], columns[0].shape)
     make = _maker(asked.codec)
     alone = asked.residual == "none"

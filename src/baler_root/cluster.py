@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from baler_root.pages import Cell, Page, pack_page
 from baler_root.plan import GroupModel, Plan, equality_key
 from baler_root.registry import get_codec
 from baler_root.statistics import RECORD, digest_of, record
+from baler_root.tables import tables_of
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -64,18 +67,17 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     learned = {entry.group: entry for entry in plan.models}
     payloads, sizes = [], []
     opened: list[OpenedPage] = []
-    first = 0
-    for group, count in enumerate(plan.groups):
-        members = range(first, first + count)
-        codec = _codec(plan, learned.get(group), members, cells, originals)
-        if isinstance(codec, LatentCodec):
-            codec = _with_anomalies(codec, members, cells, originals)
+    pages = [
+        range(stop - count, stop) for stop, count in zip(accumulate(plan.groups), plan.groups, strict=True)
+    ]
+    codecs = [_codec(plan, learned.get(group), page, cells, originals) for group, page in enumerate(pages)]
+    codecs = _with_anomalies(codecs, pages, cells, originals, columns)
+    for codec, members in zip(codecs, pages, strict=True):
         payload, shares = pack_page(codec, [cells[i] for i in members])
         page = Page(memoryview(payload), [columns[i] for i in members])
-        opened.append(OpenedPage(first, page, codec))
+        opened.append(OpenedPage(members.start, page, codec))
         payloads.append(payload)
         sizes += shares
-        first += count
     values = decode_cluster(opened, columns)
     for i, size in enumerate(sizes):
         errors = measure(originals[i], values[i], bounds[i])
@@ -88,12 +90,9 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
         exact = cells[i].related or cells[i].quantised
         outliers = 0 if exact is None else len(exact.positions)
         out.records[i] = record(values[i], errors, outliers, size)
-    first = 0
-    for payload, count in zip(payloads, plan.groups, strict=True):
-        members = range(first, first + count)
+    for payload, members in zip(payloads, pages, strict=True):
         length = sum(values[i].nbytes for i in members)
         out.pages.append(EncodedPage(payload, length, digest_of([values[i] for i in members])))
-        first += count
     out.lists = [equality_key(v)[1] for v, c in zip(originals, columns, strict=True) if c.role == "counts"]
     return out
 
@@ -122,6 +121,10 @@ def _codec(
         codec = get_codec(plan.codec)
         if not isinstance(codec, LatentCodec):
             raise TypeError(f"the codec {plan.codec!r} has no use for an autoencoder")
+        rows = [cells[n].length // math.prod(cells[n].shape) for n in own]
+        first = next((count for count, at in zip(rows, known, strict=True) if at is not None), 0)
+        # Lists that were of equal lengths in the sample may not be so here.
+        known = [at if count == first else None for count, at in zip(rows, known, strict=True)]
         return type(codec)({learned.name: learned.model}, learned.name, known)
     around = None
     if learned.lists is not None and _is_outside(learned.lists, members, cells):
@@ -133,17 +136,30 @@ def _codec(
 
 
 def _with_anomalies(
-    codec: LatentCodec, members: range, cells: list[Cell], originals: Sequence[Values]
-) -> LatentCodec:
-    """The codec told which rows are anomalies; the cells of the page keep these exactly then."""
-    symbols = [quantised.symbols for number in members if (quantised := cells[number].quantised) is not None]
-    found = codec.find_anomalies(symbols)
-    if found is None:
-        return codec
-    rows, scores, count = found
-    for number in members:
-        cells[number] = keep_exactly(cells[number], originals[number], rows, count)
-    return codec.with_anomalies(rows, scores)
+    codecs: Sequence[Codec],
+    pages: Sequence[range],
+    cells: list[Cell],
+    originals: Sequence[Values],
+    columns: Sequence[Column],
+) -> list[Codec]:
+    """The codecs told which rows of their pages are anomalies; the cells of these rows' tables keep them exactly then."""
+    out = list(codecs)
+    for number, (codec, members) in enumerate(zip(codecs, pages, strict=True)):
+        if not isinstance(codec, LatentCodec):
+            continue
+        own = {n: quantised.symbols for n in members if (quantised := cells[n].quantised) is not None}
+        found = codec.find_anomalies(list(own.values()))
+        if found is None:
+            continue
+        rows, scores, count = found
+        out[number] = codec.with_anomalies(rows, scores)
+        if len(rows):
+            tables = tables_of(columns, originals)
+            mine = {tables[n] for n, known in zip(own, codec.known, strict=True) if known is not None}
+            keep_exactly(
+                cells, originals, [n for n, table in enumerate(tables) if table in mine], rows, count
+            )
+    return out
 
 
 def _is_outside(number: int, members: range, cells: Sequence[Cell]) -> bool:

@@ -100,7 +100,7 @@ class ColumnReader:
             first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
             if codec >= len(codecs):
                 raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
-            with _named(self.container, page):
+            with named(self.container, page):
                 opened = Page(payload, self.columns[first:last])
                 self._check_lengths(page, opened, self.columns[first:last])
             out[page] = (opened, codecs[codec])
@@ -164,7 +164,7 @@ class ColumnReader:
                     values[column] = counts.setdefault(places[0], arrays[0].astype(dtype, copy=False))
                 elif found:
                     own = decoded[page].get(position) if page in decoded else None
-                    with _named(self.container, page):
+                    with named(self.container, page):
                         values[column] = pages[page][0].entries[position].from_sources(arrays, dtype, own)
                 else:
                     values[column] = arrays[0].astype(dtype, copy=False)
@@ -180,7 +180,7 @@ class ColumnReader:
         """
         outside: dict[PageId, tuple[int, ...]] = {}
         for page, positions in wanted.items():
-            with _named(self.container, page):
+            with named(self.container, page):
                 codec = self.codec(pages[page][1])
                 outside[page] = pages[page][0].outside(codec, sorted(positions))
         first = {page: set(wanted[page]) for page, needs in outside.items() if not needs}
@@ -205,7 +205,7 @@ class ColumnReader:
         ) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
             opened, name = pages[page]
-            with _named(self.container, page):
+            with named(self.container, page):
                 codec = self.codec(name)
                 if needs and isinstance(codec, LeaningCodec):
                     codec = codec.with_outside({number: outer(page, number) for number in needs})
@@ -218,7 +218,7 @@ class ColumnReader:
 
         def values(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
-            with _named(self.container, page):
+            with named(self.container, page):
                 return page, pages[page][0].values({p: symbols[page][p] for p in positions})
 
         return dict(self._file.map(values, wanted.items()))
@@ -239,7 +239,7 @@ class ColumnReader:
                 number = entry.copy_of
                 continue
             exact = entry.related is None and entry.spec is not None
-            with _named(self.container, page):
+            with named(self.container, page):
                 if page != needy and exact and not opened.outside(self.codec(name), [position]):
                     return page, position
             break
@@ -278,7 +278,7 @@ class ColumnReader:
 
 
 @contextmanager
-def _named(container: Container, page: PageId) -> Iterator[None]:
+def named(container: Container, page: PageId) -> Iterator[None]:
     """Adds the page's name to an error raised while it is decoded."""
     try:
         yield

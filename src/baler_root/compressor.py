@@ -18,7 +18,7 @@ from baler_root.container.manifest import Block, Manifest
 from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
-from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
+from baler_root.levels import MIN_ROWS, Effort, autoencoding_of, get_level, with_residual
 from baler_root.model_file import ModelFile, read_model_file
 from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
@@ -27,6 +27,7 @@ from baler_root.provenance import provenance_of
 from baler_root.registry import get_codec
 from baler_root.reuse import reuse
 from baler_root.rootio.read import RootSource, UnreadableBranchError
+from baler_root.sampling import take_sample
 from baler_root.statistics import pack_statistics
 from baler_root.summary import Summary, TreeSummary, summarise_branches
 from baler_root.workers import Task, in_order, processes
@@ -108,6 +109,8 @@ def compress(
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
     effort = Effort(get_level(level), seed, train_seconds, autoencoding)
+    if autoencoding is not None and model is None:
+        autoencoding.check(effort.level)
     if detach_model and model is None:
         raise ConfigError(
             "--detach-model (detach_model=True) is for the models of a file: name it with --model"
@@ -245,8 +248,10 @@ def _learn(
     progress: Progress | None,
 ) -> int:
     """Find models for each tree, and write them before the pages that need them; returns how many there are."""
-    from baler_root.learning import learn
+    from baler_root.learning import check_latents, learn
 
+    large = [j for j in work if j.same_as is None and j.plan.schema.num_entries >= MIN_ROWS]
+    check_latents(((job.plan, take_sample([(job.source, job.plan)])) for job in large), effort)
     number = 0
     for job in work:
         if job.same_as is None:

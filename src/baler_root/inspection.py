@@ -1,13 +1,14 @@
-"""What a file says about itself, without reading a page."""
+"""What a file says about itself, without decoding a column."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
-from baler_root.batch import Column
 from baler_root.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
+from baler_root.latent_pages import LatentTable
 from baler_root.model_description import describe_models
 from baler_root.model_store import Places
 from baler_root.reader import open_file
@@ -19,8 +20,12 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
     """The description of a `.baler` or `.balermodel` file as plain values: format, sizes by part, models, trees,
     branches, provenance.
 
-    Sizes are in bytes. Head, footer, statistics and models are read, but no page. `models` says where models may be
-    that the file only refers to; a missing one is no error here. Raises SourceError or FormatError.
+    Sizes are in bytes. Head, footer, statistics and models are read, and pages only of codecs that store latents, one
+    cluster at a time: their tables have `latents`, with the number of `rows`, of `anomalies` (rows kept exactly as
+    unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`, and the bytes of each of the
+    `parts`: latents, residual, anomalies (their rows and scores; their values count as their branches'), missed rows,
+    models, and the rest (low bits of exact floats, columns that latents do not tell of). `models` says where models
+    may be that the file only refers to; a missing one is no error here. Raises SourceError or FormatError.
     """
     with open_file(path, models=models) as file:
         container = file.container
@@ -30,21 +35,22 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
             parts[name] = parts.get(name, 0) + size
         parts["footer"] = container.trailer.footer_size
         parts["head and trailer"] = HEAD.size + TRAILER.size
+        described = describe_models(file.models, container.manifest.trained)
         return {
             "path": file.path,
             "size": container.size,
             "format": f"{VERSION_MAJOR}.{container.trailer.minor}",
             "codecs": list(container.manifest.codecs),
-            "models": describe_models(file.models, container.manifest.trained),
+            "models": described,
             "parts": parts,
-            "trees": [_tree(tree) for tree in file.trees],
+            "trees": [_tree(tree, described) for tree in file.trees],
             "objects": [entry._asdict() for entry in file.objects],
             "directories": file.directories,
             "provenance": file.metadata,
         }
 
 
-def _tree(tree: TreeReader) -> dict[str, Any]:
+def _tree(tree: TreeReader, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
     schema, stored = tree.schema, tree.stored
     branches = summarise_branches(schema, tree.columns, tree.bounds, tree.statistics)
     by_path = {branch.path: branch for branch in branches}
@@ -56,7 +62,7 @@ def _tree(tree: TreeReader) -> dict[str, Any]:
         "num_entries": schema.num_entries,
         "clusters": list(stored.clusters),
         "pages": sum(len(stored.groups(cluster)) for cluster in range(len(stored.clusters))),
-        "tables": _tables(tree.columns, stored.lists, stored.tables),
+        "tables": _tables(tree, models),
         "aliases": schema.aliases,
         "relations": [{"text": text, "saved": saved} for text, saved in stored.relations],
         "branches": [
@@ -81,9 +87,27 @@ def _numbers(branch: Any) -> dict[str, Any]:
     return {name: getattr(branch, name) for name in names}
 
 
-def _tables(columns: list[Column], lists: tuple[int, ...], names: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Each table's name and how many columns share its length."""
-    opened = [column.opens for column in columns if column.role == "counts"]
-    tables = {0: 0, **dict(zip(opened, lists, strict=True))}
-    sizes = Counter(tables.get(column.table) for column in columns if column.has_values)
-    return [{"name": name, "columns": sizes[number]} for number, name in enumerate(names)]
+def _tables(tree: TreeReader, models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each table's name, how many columns share its length, and what it has of latents."""
+    stored = tree.stored
+    opened = [column.opens for column in tree.columns if column.role == "counts"]
+    tables = {0: 0, **dict(zip(opened, stored.lists, strict=True))}
+    numbers = Counter(tables.get(column.table) for column in tree.columns if column.has_values)
+    latents = {table.number: _latents(tree, table, models) for table in tree.latents.pages.tables}
+    return [
+        {
+            "name": name,
+            "columns": numbers[number],
+            **({"latents": latents[number]} if number in latents else {}),
+        }
+        for number, name in enumerate(stored.tables)
+    ]
+
+
+def _latents(tree: TreeReader, table: LatentTable, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the latents of a table take."""
+    found = tree.latents.pages.sizes(table)
+    used = [model for model in models if bytes.fromhex(model["sha256"]).startswith(tuple(found["models"]))]
+    found["models"] = [model["sha256"] for model in used]
+    found["parts"]["models"] = sum(model["size"] for model in used)
+    return found

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from baler_root.batch import Progress
+from baler_root.errors import ConfigError
 from baler_root.levels import MIN_ROWS, Effort
 from baler_root.modelling import Modelled, TableSample, classic_size, find_model
 from baler_root.plan import GroupModel, Plan, plan_groups
@@ -15,6 +17,7 @@ from baler_root.registry import latent_codec
 from baler_root.rootio.read import SourceTree
 from baler_root.sampling import Sample, take_sample
 from baler_root.surroundings import Around, find_surroundings
+from baler_root.tables import ENTRIES, common_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ def learn(
     """
     entries = source.schema.num_entries
     if entries < MIN_ROWS:
-        return Learned(plan)
+        why = f"{plan.schema.path}: no latents of {entries} entries; at least {MIN_ROWS} are needed to learn from"
+        return Learned(plan, notes=[] if effort.autoencoding is None else [why])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
@@ -62,6 +66,10 @@ def learn_from(
     groups: list[int] = []
     models: list[GroupModel] = []
     out = Learned(plan)
+    if effort.autoencoding is not None and not runs:
+        out.notes.append(
+            f"{plan.schema.path}: no latents, since no table has columns enough that can be learned"
+        )
     clock = _Clock(effort.seconds, [len(members) for _, _, members in runs])
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
@@ -74,7 +82,8 @@ def learn_from(
                 found = find_model(_table(sample, members, names, entries, around), mine, progress)
             else:
                 around = Around()
-                found = _find_autoencoder(sample, members, names, entries, mine, progress)
+                pieces = sum(sample.tables[other[0]] == sample.tables[members[0]] for _, _, other in runs)
+                found = _find_autoencoder(sample, members, names, entries, mine.of_one(pieces), progress)
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
                 given = len(around.names)
@@ -96,6 +105,25 @@ def learn_from(
     if not models:
         return out
     return replace(out, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
+
+
+def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: Effort) -> None:
+    """Raise ConfigError where more latents are asked for than any table of these trees has columns to make them of."""
+    asked = effort.autoencoding
+    if asked is None or asked.latents is None:
+        return
+    widths: dict[str, int] = {}
+    for plan, sample in trees:
+        for _, _, members in _runs(sample, *_takes(sample, effort)):
+            names = [plan.schema.branches[sample.columns[number].branch].name for number in members]
+            table = common_name(names) if sample.tables[members[0]] else ENTRIES
+            width = sum(math.prod(sample.columns[number].shape) for number in members)
+            widths[table] = max(width, widths.get(table, 0))
+    if widths and asked.latents > max(widths.values()):
+        found = ", ".join(f"{table} ({width})" for table, width in widths.items())
+        raise ConfigError(
+            f"{asked.latents} latents are more than any table has columns to make them of: {found}; ask for fewer"
+        )
 
 
 class _Clock:

@@ -13,6 +13,7 @@ from baler_root.codecs.autoencoder_model import MAX_LATENTS
 from baler_root.codecs.latents import LatentCodec
 from baler_root.errors import ConfigError
 from baler_root.registry import get_codec
+from baler_root.rules import DEFAULT
 from baler_root.training.training import Training
 
 if TYPE_CHECKING:
@@ -156,7 +157,7 @@ def with_residual(rules: Rules, bound: str | None, asked: Autoencoding | None) -
     """
     if asked is None or asked.residual != "lossless":
         return rules
-    if bound is not None:
+    if bound is not None or rules.default not in (DEFAULT, LOSSLESS):
         raise ConfigError("a lossless residual keeps every bit: leave the bound out")
     return replace(rules, default=LOSSLESS)
 
@@ -185,6 +186,13 @@ class Effort:
             raise ConfigError(
                 f"training needs torch, which is not installed: {INSTALL}; level fast does without"
             )
+
+    def of_one(self, pieces: int) -> Effort:
+        """What is wanted of one of the `pieces` of a table that have models of their own: all share its outliers."""
+        asked = self.autoencoding
+        if asked is None or pieces == 1:
+            return self
+        return replace(self, autoencoding=replace(asked, outliers=asked.outliers / pieces))
 
     def missing(self, work: Iterable[TreeJob]) -> list[str]:
         """What to say where nothing is learned for want of torch."""

@@ -58,6 +58,11 @@ def latent_codec(codec_id: str) -> LatentCodec:
     return codec
 
 
+def latent_codec_ids() -> list[str]:
+    """The ids of the installed codecs that store latents, sorted."""
+    return [name for name in codec_ids() if isinstance(get_codec(name), LatentCodec)]
+
+
 def codec_with(codec_id: str, models: Callable[[], Mapping[bytes, bytes]]) -> Codec:
     """The codec of this id, with the models that `models` reads if it is one that needs them."""
     codec = get_codec(codec_id)

@@ -15,7 +15,7 @@ from baler_root.cluster import flatten
 from baler_root.entropy.tables import MAX_SYMBOLS
 from baler_root.levels import MIN_ROWS
 from baler_root.pages import Cell
-from baler_root.plan import Plan
+from baler_root.plan import Plan, is_constant
 from baler_root.quantiser import Quantised
 from baler_root.rootio.read import SourceTree
 from baler_root.tables import tables_of
@@ -59,13 +59,14 @@ class Sample:
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
 
     def is_exact(self, number: int) -> bool:
-        """Whether a column has floats that are kept as they are."""
+        """Whether a column has floats that are kept as they are, and are not all the same."""
         cell, column = self.cells[number], self.columns[number]
         if cell.quantised is None or cell.related is not None or cell.lattice is not None:
             return False
         symbols = cell.quantised.symbols
         usual = column.role == "data" and not column.shape and self.tables[number] >= 0
-        return usual and symbols.dtype.kind == "f" and symbols.dtype.itemsize > 2 and len(symbols) >= MIN_ROWS
+        floats = symbols.dtype.kind == "f" and symbols.dtype.itemsize > 2
+        return usual and floats and len(symbols) >= MIN_ROWS and not is_constant(symbols)
 
     def is_grid(self, number: int) -> bool:
         """Whether a column has arrays of two dimensions, with symbols that can lie on an axis."""

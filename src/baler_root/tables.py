@@ -30,7 +30,7 @@ def find_tables(
             members.append([])
         members[table].append(schema.branches[column.branch].name)
         out.append(table)
-    return tuple(out), (ENTRIES, *(_common_name(names) for names in members[1:]))
+    return tuple(out), (ENTRIES, *(common_name(names) for names in members[1:]))
 
 
 def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list[int]:
@@ -56,7 +56,7 @@ def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> 
     return None
 
 
-def _common_name(names: Sequence[str]) -> str:
+def common_name(names: Sequence[str]) -> str:
     """What the names of a collection's branches begin with (`Muon` of `Muon_pt` and `Muon_eta`)."""
     if len(set(names)) == 1:
         return names[0]

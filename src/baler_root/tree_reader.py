@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from baler_root.batch import (
 )
 from baler_root.column_reader import ColumnReader
 from baler_root.errors import CorruptFileError
+from baler_root.latent_reader import LatentReader
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -34,6 +36,11 @@ class TreeReader(ColumnReader):
     def __init__(self, file: FileReader, position: int) -> None:
         super().__init__(file, position)
         self._last: tuple[int, dict[int, Values]] = (-1, {})
+
+    @cached_property
+    def latents(self) -> LatentReader:
+        """Latents and anomalies of the tree's tables."""
+        return LatentReader(self)
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of the stored branches at these positions, entries `start` to `stop`."""

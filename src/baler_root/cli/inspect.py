@@ -25,7 +25,7 @@ def inspect(
     model: Models = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is in a file without reading a page: schema, bounds, errors made, where the bytes are, and models.
+    """Show what is in a file without decoding it: schema, bounds, errors made, where the bytes are, and models.
 
     baler-root inspect events.baler
     baler-root inspect events.baler --by-size | head -40
@@ -106,11 +106,30 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
         f"{table['name']} ({count_text(table['columns'], 'column')})" for table in tree["tables"]
     )
     yield Text(f"  tables: {tables}")
+    for table in tree["tables"]:
+        if "latents" in table:
+            yield Text(f"  latents of {table['name']}: {_latents(table['latents'])}")
     for relation in sorted(tree["relations"], key=lambda relation: -relation["saved"]):
         yield Text(f"  relation {relation['text']}: about {size_text(relation['saved'])} saved")
     for name, expression in tree["aliases"].items():
         yield Text(f"  alias {name} = {expression}")
     yield _branches(tree["branches"], total, by_size)
+
+
+def _latents(found: dict[str, Any]) -> str:
+    """What the latents of a table take, and for how many rows."""
+    names = {
+        "latents": "latents",
+        "residual": "residual",
+        "missed": f"{count_text(found['missed'], 'row')} that they miss",
+        "anomalies": f"{count_text(found['anomalies'], 'outlier row')} with scores",
+        "rest": "low bits and other columns",
+        "models": count_text(len(found["models"]), "model"),
+    }
+    sizes = [
+        f"{name} {size_text(found['parts'][part])}" for part, name in names.items() if found["parts"][part]
+    ]
+    return f"{count_text(found['rows'], 'row')}: " + " · ".join(sizes)
 
 
 def _branches(branches: list[dict[str, Any]], total: int, by_size: bool) -> Table:

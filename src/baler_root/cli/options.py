@@ -57,7 +57,7 @@ Latents = Annotated[
     int | None,
     typer.Option(
         help="Numbers for each row, of a codec that stores latents.",
-        show_default="half the columns, 16 at most",
+        show_default="half the columns, 8 at most",
     ),
 ]
 Residual = Annotated[

@@ -121,6 +121,10 @@ class FixedPointNet:
                 raise CorruptFileError(f"layer {number} {error}") from None
             value = self._steps[-1].after
 
+    def __reduce__(self) -> tuple[type[FixedPointNet], tuple[Sequence[Dense], int, int]]:
+        """For other processes: made again of its layers."""
+        return FixedPointNet, (self.layers, self.low, self.high)
+
     def __call__(self, codes: Ints) -> NDArray[np.int32]:
         """The codes of the last layer, (rows, outputs); codes beyond the input's bounds saturate."""
         out = np.empty((len(codes), self.layers[-1].weight.shape[0]), np.int32)

@@ -33,8 +33,7 @@ class LatentPage:
         self.rows = cursor.varint()
         self.known: dict[int, int] = {}
         """Position in the page of each of the model's columns."""
-        self.sizes: dict[int, int] = {}
-        """Sizes of the streams, by position."""
+        streams: dict[int, int] = {}
         for at in range(len(specs)):
             code = cursor.varint()
             if code:
@@ -44,15 +43,38 @@ class LatentPage:
                 if specs[at].length != self.rows * math.prod(specs[at].shape):
                     raise CorruptFileError(f"a column of {specs[at].length} values in {self.rows} rows")
                 self.known[number] = at
-                self.sizes[at] = cursor.varint()
+                streams[at] = cursor.varint()
         if not self.known:
             raise CorruptFileError("latents of no column")
         self.latents = cursor.take(cursor.varint())
         self._anomalies = cursor.take(cursor.varint())
         self._missed = cursor.take(cursor.varint())
         self.rest = cursor.take(cursor.varint())
-        self.streams = {at: cursor.take(size) for at, size in sorted(self.sizes.items())}
+        self.streams = {at: cursor.take(size) for at, size in sorted(streams.items())}
         cursor.finish("the last stream")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of what the page holds: `latents`, `residual` (the streams), `anomalies` (rows and scores), rows that were
+        `missed` with their symbols, and the `rest`: low bits of exact floats, and columns that latents do not tell of.
+        """
+        return {
+            "latents": len(self.latents),
+            "residual": sum(map(len, self.streams.values())),
+            "anomalies": len(self._anomalies),
+            "missed": len(self._missed),
+            "rest": len(self.rest),
+        }
+
+    @property
+    def has_anomalies(self) -> bool:
+        """Whether any row is an anomaly; nothing is decoded."""
+        return len(self._anomalies) > 0
+
+    @property
+    def missed_rows(self) -> int:
+        """How many rows the latents do not give back; nothing is decoded."""
+        return self._length(Cursor(self._missed).varint()) if len(self._missed) else 0
 
     @property
     def anomalies(self) -> tuple[Rows, NDArray[np.float32]]:

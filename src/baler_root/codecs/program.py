@@ -59,6 +59,10 @@ class Program:
         most = max((step.after.size + step.scratch for step in self._steps), default=inputs)
         self._rows, self._dtype = max(1, BLOCK // (kept + most)), floats_for(values[0].largest)
 
+    def __reduce__(self) -> tuple[type[Program], tuple[Sequence[Operation], int, int, int]]:
+        """For other processes: made again of its operations."""
+        return Program, (self.operations, self.inputs, self.low, self.high)
+
     @classmethod
     def from_json(
         cls,

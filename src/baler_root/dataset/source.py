@@ -11,6 +11,22 @@ if TYPE_CHECKING:
     import awkward as ak
 
 
+class LatentSource(Protocol):
+    """What codecs with latents store of a tree's tables besides their values."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The tables with latents."""
+
+    def latents(self, name: str | None, start: int, stop: int) -> ak.Array:
+        """The latents of a table in the entries `start` to `stop`: integers, (entries, latents), or of lists (entries,
+        items, latents).
+        """
+
+    def outliers(self, name: str | None, start: int, stop: int) -> ak.Array:
+        """Records of the rows in these entries that were kept exactly as unlike the others."""
+
+
 class TreeSource(Protocol):
     """One tree: what it looks like, and its arrays."""
 
@@ -21,6 +37,10 @@ class TreeSource(Protocol):
     @property
     def cluster_offsets(self) -> Sequence[int]:
         """Entry numbers at which clusters start: `[0, n1, ..., num_entries]`."""
+
+    @property
+    def latents(self) -> LatentSource:
+        """Latents of its tables."""
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Entries `start` to `stop` of stored branches, by position; touches only the pages they need."""

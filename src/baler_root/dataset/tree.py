@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from baler_root.dataset.branch import Branch
+from baler_root.dataset.libraries import library_name, numpy_of
 from baler_root.dataset.reading import Readable
+from baler_root.dataset.request import entry_range
 from baler_root.dataset.source import TreeSource
+from baler_root.errors import ConfigError
 from baler_root.schema import Tree as TreeSchema
 
 if TYPE_CHECKING:
@@ -76,3 +79,63 @@ class Tree(Readable):
         """Arrays of stored branches by position; raises ValueError once the file is closed."""
         self.file.check_open()
         return self.source.read(branches, start, stop)
+
+    @property
+    def latent_tables(self) -> list[str]:
+        """Names of the tables with latents (`entries`, and collections such as `jet`); empty where no codec stored any."""
+        self.file.check_open()
+        return list(self.source.latents.names)
+
+    def latents(
+        self,
+        table: str | None = None,
+        entry_start: int | None = None,
+        entry_stop: int | None = None,
+        *,
+        library: Any = "ak",
+    ) -> Any:
+        """The latents of each row of a table, int16, without decoding its columns.
+
+        Of the table `entries` an array (entries, latents); of a collection of lists (entries, items, latents), with
+        one row for each item. `table`: a name of `latent_tables`, or of a branch in it; not needed if there is only
+        one. `entry_start`, `entry_stop`: the range of entries, negative ones counted from the end. `library`: `"ak"`,
+        or `"np"` (of lists one array (items, latents) for each entry).
+
+        Raises KeyInFileError for a table that is not there, and ConfigError if it has no latents, or those of several
+        models in this range (files merged), which mean different things.
+        """
+        return self._besides(self.source.latents.latents, table, entry_start, entry_stop, library)
+
+    def outliers(
+        self,
+        table: str | None = None,
+        entry_start: int | None = None,
+        entry_stop: int | None = None,
+        *,
+        library: Any = "ak",
+    ) -> Any:
+        """The rows of a table that were kept exactly because they are unlike the others, in their order.
+
+        One record each: `entry` (int64), for lists also `item` (int64), the place in the entry's list, `score`
+        (float32), the distance from other rows in standard deviations of their latents, and the exact values of the
+        table's branches, each by its path; a branch called like one of the former has `_` behind its name. No record
+        if none were asked for (`--outliers`). Arguments and errors are those of `latents`; `"np"` gives a structured
+        array. Values are decoded only of clusters that have such rows.
+        """
+        return self._besides(self.source.latents.outliers, table, entry_start, entry_stop, library)
+
+    def _besides(
+        self,
+        read: Callable[[str | None, int, int], ak.Array],
+        table: str | None,
+        entry_start: int | None,
+        entry_stop: int | None,
+        library: Any,
+    ) -> Any:
+        """What `read` gives of a table, in the library asked for."""
+        self.file.check_open()
+        kind = library_name(library)
+        if kind == "pd":
+            raise ConfigError("latents and outliers are arrays of the libraries 'ak' or 'np', not 'pd'")
+        array = read(table, *entry_range(self.num_entries, entry_start, entry_stop))
+        return array if kind == "ak" else numpy_of(array)
