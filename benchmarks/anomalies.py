@@ -17,8 +17,7 @@ import argparse
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,12 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.model_file import read_model_file
 from benchmarks import autoencoders, results, transfer
 
 BOUND = "rel=1e-2"
-SHARES = (0.0, 0.001, 0.01, 0.05)
+SHARES = (0.001, 0.01, 0.05)
+"""Bits of rows are compared at the last: there are enough of them for the rest of a file not to matter."""
 CLUSTERS = (1, 4)
-JUDGED = 0.05
-"""Share at which the bits of rows are compared: enough of them for the rest of a file not to matter."""
 
 LEFT_OUT = "weight"
 SIGNAL = "VBF"
@@ -102,18 +98,6 @@ def len_of(arrays: Arrays) -> int:
     return len(next(iter(arrays.values())))
 
 
-def scores(path: Path, model: Path, bound: str) -> NDArray[np.float32]:
-    """How unlike those learned from each row is."""
-    known = read_model_file(model).models[0].model
-    if not isinstance(known, AutoencoderModel) or known.anomaly is None:
-        raise TypeError(f"{model}: tells no anomalies")
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
-        baler_root.compress(path, target, bound=bound, model=model, detach_model=True)
-        with baler_root.open(target, models=model) as file:
-            return known.anomaly.scores(file["Events"].latents(library="np"))
-
-
 def bits(
     files: Files,
     found: Scores,
@@ -178,19 +162,6 @@ def retrieval(found: Scores, clusters: int) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
 
 
-def train(seen: Sequence[Path], where: Path, keywords: dict[str, Any]) -> dict[tuple[int, float], Path]:
-    """Models with the same networks, by clusters and share; without a share clusters do not matter."""
-    out: dict[tuple[int, float], Path] = {}
-    for clusters in CLUSTERS:
-        for share in SHARES:
-            if share or not out:
-                path = where / f"{clusters}-{share}.balermodel"
-                more: dict[str, Any] = {"outliers": share, "clusters": clusters} if share else {}
-                baler_root.train(seen, path, **keywords, **more)
-                out[clusters if share else 0, share] = path
-    return out
-
-
 def main() -> None:
     """Measure, print and store."""
     warnings.simplefilter("ignore")
@@ -205,24 +176,30 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, autoencoders.trainings():
         where = Path(folder)
         files = prepared(where)
-        seen = [files[name][0] for name in MIXTURES["seen"]]
-        models = train(
-            seen, where, {"bound": asked.bound, "codec": asked.codec, "train_seconds": asked.train_seconds}
-        )
+        plain = where / "plain.balermodel"
+        baler_root.train(
+            [files[name][0] for name in MIXTURES["seen"]], plain,
+            bound=asked.bound, codec=asked.codec, train_seconds=asked.train_seconds,
+        )  # fmt: skip
+        latents = {name: autoencoders.latents(path, plain, asked.bound) for name, (path, _) in files.items()}
+        learned = np.concatenate([latents[name] for name in MIXTURES["seen"]])
+        models = {(0, 0.0): plain}
         for clusters in CLUSTERS:
-            model = models[clusters, JUDGED]
-            found = {name: scores(path, model, asked.bound) for name, (path, _) in files.items()}
+            for share in SHARES:
+                target = where / f"{clusters}-{share}.balermodel"
+                models[clusters, share], anomaly = autoencoders.flagging(
+                    plain, learned, share, clusters, target
+                )
+            found = {name: anomaly.scores(own) for name, own in latents.items()}
             tables["anomaly_scores"] += distribution(found, clusters)
             tables["anomaly_retrieval"] += retrieval(found, clusters)
-            threshold = float(
-                np.quantile(np.concatenate([found[name] for name in MIXTURES["seen"]]), 1 - JUDGED)
+            tables["anomaly_bits"] += bits(
+                files, found, clusters, anomaly.threshold, plain, asked.bound, where
             )
-            one = partial(bits, files, found, clusters, threshold, models[0, 0.0], asked.bound, where)
-            tables["anomaly_bits"] += one()
             print(*tables["anomaly_bits"][-4:], sep="\n", file=sys.stderr, flush=True)
         tables["anomalies"] += sizes(files, models, asked.bound)
     about = {
-        "bound": asked.bound, "codec": asked.codec, "share at which bits are compared": JUDGED,
+        "bound": asked.bound, "codec": asked.codec, "share at which bits are compared": SHARES[-1],
         "training seconds": asked.train_seconds,
     }  # fmt: skip
     for name, rows in tables.items():

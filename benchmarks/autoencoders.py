@@ -1,30 +1,34 @@
 """Files of codecs that store latents, measured: what is in them, how far values are off, how long it takes.
 
 Trainings may be limited in seconds. Those are counted as processor time here, so that a busy machine trains as much
-as an idle one, and a training that is asked for again with nothing but other outliers is not repeated.
+as an idle one.
 """
 
 from __future__ import annotations
 
-import copy
-import hashlib
 import math
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+import awkward as ak
+import numpy as np
 import torch
 import uproot
+from numpy.typing import NDArray
 
 import baler_root
 from baler_root.bounds import ErrorBound
+from baler_root.codecs.anomaly import Anomaly
+from baler_root.codecs.autoencoder_model import AutoencoderModel
+from baler_root.model_file import StoredModel, read_model_file, write_model_file
 from baler_root.registry import codec_ids, get_codec
 from baler_root.summary import Summary
 from baler_root.training import autoencode, fit
@@ -47,39 +51,24 @@ def networks() -> list[str]:
 
 @dataclass(slots=True)
 class Trainings:
-    """What was trained so far, and for how long."""
+    """What training took."""
 
     seconds: float = 0.0
-    """Of processor time, since `start`; a training that is not repeated counts again."""
-    known: dict[str, tuple[float, Any]] = field(default_factory=dict)
+    """Of processor time, since `start`."""
 
     def start(self) -> None:
         """Count from nothing."""
         self.seconds = 0.0
 
-    def network(self, axes: Any, places: Any, make: Any, components: int, course: Any, progress: Any) -> Any:
-        """`fit_autoencoder`, once for the same arguments."""
-        with torch.random.fork_rng(devices=[]):
-            network = make()
-        digest = hashlib.sha256(f"{network} {components} {course}".encode())
-        for at in places:
-            digest.update(at.tobytes())
-        name = digest.hexdigest()
-        if name not in self.known:
-            self.known[name] = clock(partial(FIT, axes, places, make, components, course, progress))
-        seconds, trained = self.known[name]
-        self.seconds += seconds
-        return copy.deepcopy(trained)
+    def counted(self, train: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, whose seconds count."""
 
-    def columns(self, *arguments: Any, **keywords: Any) -> Any:
-        """`fit` of the networks of `conditional`."""
-        seconds, trained = clock(partial(FIT_COLUMNS, *arguments, **keywords))
-        self.seconds += seconds
-        return trained
+        def run(*arguments: Any, **keywords: Any) -> Any:
+            seconds, trained = clock(partial(train, *arguments, **keywords))
+            self.seconds += seconds
+            return trained
 
-
-FIT: Callable[..., Any] = autoencode.fit_autoencoder
-FIT_COLUMNS: Callable[..., Any] = fit.fit
+        return run
 
 
 @contextmanager
@@ -90,10 +79,38 @@ def trainings() -> Iterator[Trainings]:
     timer = SimpleNamespace(monotonic=time.process_time)
     with (
         mock.patch.object(autoencode, "time", timer),
-        mock.patch.object(autoencode, "fit_autoencoder", out.network),
-        mock.patch.object(fit, "fit", out.columns),
+        mock.patch.object(autoencode, "fit_autoencoder", out.counted(autoencode.fit_autoencoder)),
+        mock.patch.object(fit, "fit", out.counted(fit.fit)),
     ):
         yield out
+
+
+def latents(path: Path, model: Path, bound: str) -> NDArray[np.int16]:
+    """The latents of all rows of a file; raises ConfigError where the model is not used for it."""
+    with tempfile.TemporaryDirectory() as where:
+        target = Path(where) / "out.baler"
+        baler_root.compress(path, target, bound=bound, model=model, detach_model=True)
+        with baler_root.open(target, models=model) as file:
+            (tree,) = (file[name] for name in file.keys(cycle=False))
+            found = tree.latents()
+    out: NDArray[np.int16] = ak.to_numpy(ak.flatten(found) if found.ndim > 2 else found)
+    return out
+
+
+def flagging(
+    model: Path, found: NDArray[np.int16], share: float, clusters: int, target: Path
+) -> tuple[Path, Anomaly]:
+    """The same model, with a share of the rows that have these latents flagged, as `train --outliers` would."""
+    file = read_model_file(model)
+    (stored,) = file.models
+    if not isinstance(stored.model, AutoencoderModel):
+        raise TypeError(f"{model}: no autoencoder")
+    anomaly = Anomaly.fit(found, share, clusters, seed=0)
+    data = replace(stored.model, anomaly=anomaly).to_bytes()
+    write_model_file(
+        target, [StoredModel.of(stored.trained.tree, stored.trained.columns, data)], file.provenance
+    )
+    return target, anomaly
 
 
 def measured(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import awkward as ak
+import numpy as np
 import uproot
 
 import baler_root
@@ -29,13 +30,10 @@ from baler_root.errors import ConfigError
 from benchmarks import autoencoders, results, sources
 
 BOUND = "rel=1e-3"
-SHARE = "1%"
+SHARE = 0.01
 
 PROCESSES = ("cms_htt_DY_35k", "cms_htt_TT_13k"), ("cms_htt_W1J_7k", "cms_htt_W2J_11k", "cms_htt_VBF_5k")
 JETS = "pythia_jets_365k"
-
-PLACES = ("inside", False), ("beside", True)
-"""Where a model is, and whether it is detached."""
 
 KEYS = ("file", "codec", "way")
 KEPT = (
@@ -94,21 +92,25 @@ def compare(
             yield row(path, codec, way, {"codec": codec, **limits})
         if codec == "classic":
             continue
-        for share in (None, SHARE) if makes_latents else (None,):
-            label = f", {share} flagged" if share else ""
-            model = where / f"{codec}{label}.balermodel"
-            counted.start()
-            try:
-                baler_root.train(group.seen, model, bound=BOUND, codec=codec, outliers=share, **limits)
-            except ConfigError as error:
-                out = {"group": group.name, "file": None, "codec": codec, "way": f"model{label}"}
-                yield {**out, **dict.fromkeys(KEPT), "notes": str(error).replace(f"{path.parent}/", "")}
-                continue
-            trained = {"training s": round(counted.seconds, 1)}
-            for path in (group.seen if share else []) + group.unseen:
-                for place, detach in PLACES[1:] if share else PLACES:
-                    used = {"model": model, "detach_model": detach}
-                    yield row(path, codec, f"model {place}{label}", used) | trained
+        model = where / f"{codec}.balermodel"
+        counted.start()
+        try:
+            baler_root.train(group.seen, model, bound=BOUND, codec=codec, **limits)
+        except ConfigError as error:
+            out = {"group": group.name, "file": None, "codec": codec, "way": "no model"}
+            yield {**out, **dict.fromkeys(KEPT), "notes": str(error).replace(f"{group.seen[0].parent}/", "")}
+            continue
+        trained = {"training s": round(counted.seconds, 1)}
+        for path in group.unseen:
+            for place, detach in (("inside", False), ("beside", True)):
+                used = {"model": model, "detach_model": detach}
+                yield row(path, codec, f"model {place}", used) | trained
+        if makes_latents:
+            found = np.concatenate([autoencoders.latents(path, model, BOUND) for path in group.seen])
+            model, _ = autoencoders.flagging(model, found, SHARE, 1, where / f"{codec}-flagging.balermodel")
+            for path in (*group.seen, *group.unseen):
+                used = {"model": model, "detach_model": True}
+                yield row(path, codec, f"model beside, {SHARE:.0%} flagged", used) | trained
 
 
 def arguments() -> argparse.Namespace:
