@@ -78,9 +78,11 @@ def sizes(files: Files, models: Mapping[tuple[int, float], Path], bound: str) ->
 
 
 def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
-    """Bytes of the file and of its pages, and how many of its rows are flagged; a model counts for nothing."""
+    """Bytes of the file and of its pages, and how many of its rows are flagged; a model is used whatever it saves, and
+    its own bytes do not count.
+    """
     ways: dict[str, Any] = {"codec": "classic"} if model is None else {"model": model, "detach_model": True}
-    with tempfile.TemporaryDirectory() as where:
+    with tempfile.TemporaryDirectory() as where, autoencoders.insisting():
         target = Path(where) / "out.baler"
         summary = baler_root.compress(source, target, bound=bound, **ways)
         described = baler_root.inspect(target, models=model)
@@ -89,7 +91,6 @@ def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
         "size": summary.size,
         "pages": described["parts"]["pages"],
         "flagged": sum(table["anomalies"] for table in tables),
-        "used": bool(tables),
     }
 
 
@@ -127,7 +128,6 @@ def bits(
             yield {
                 "clusters": clusters, "files": label, "rows": what, "number": rows,
                 **{f"bits/row {way}": round(8 * one["pages"] / rows, 1) for way, one in ways.items()},
-                "model used": ways["with the model"]["used"],
             }  # fmt: skip
 
 

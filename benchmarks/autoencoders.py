@@ -25,6 +25,7 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root import reuse
 from baler_root.bounds import ErrorBound
 from baler_root.codecs.anomaly import Anomaly
 from baler_root.codecs.autoencoder_model import AutoencoderModel
@@ -85,9 +86,19 @@ def trainings() -> Iterator[Trainings]:
         yield out
 
 
+@contextmanager
+def insisting() -> Iterator[None]:
+    """Models are used within, whether they make a file smaller or not: `compress --model` leaves them out if not."""
+    with (
+        mock.patch.object(reuse, "WORTHWHILE", -math.inf),
+        mock.patch.object(reuse, "_worth", lambda match, gains: match.numbers),  # noqa: ARG005
+    ):
+        yield
+
+
 def latents(path: Path, model: Path, bound: str) -> NDArray[np.int16]:
-    """The latents of all rows of a file; raises ConfigError where the model is not used for it."""
-    with tempfile.TemporaryDirectory() as where:
+    """The latents of all rows of a file, whether or not they make it smaller."""
+    with tempfile.TemporaryDirectory() as where, insisting():
         target = Path(where) / "out.baler"
         baler_root.compress(path, target, bound=bound, model=model, detach_model=True)
         with baler_root.open(target, models=model) as file:

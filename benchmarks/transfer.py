@@ -3,8 +3,8 @@
 CMS H→ττ: from DY and TT (simulated processes) to W1J, W2J and VBF; jets: from the first half of the events to the second.
 Every value of every file is checked against its bound again. `flagged %` are rows that are unlike the others, as told
 by a threshold above which 1 % of those learned from were; they are kept exactly, by another model with the same
-networks, so that sizes of the other rows hold nothing but what bounds ask for. Files that were learned from are there
-only with that one.
+networks, so that sizes of the other rows hold nothing but what bounds ask for. That one is used whether it makes a
+file smaller or not; files that were learned from are there only with it.
 
 `python -m benchmarks.transfer [NAME…] [--codec CODEC]… [--train-seconds S]` replaces the groups whose name holds
 one of the words.
@@ -108,9 +108,11 @@ def compare(
         if makes_latents:
             found = np.concatenate([autoencoders.latents(path, model, BOUND) for path in group.seen])
             model, _ = autoencoders.flagging(model, found, SHARE, 1, where / f"{codec}-flagging.balermodel")
+            way = f"model beside, {SHARE:.0%} flagged"
             for path in (*group.seen, *group.unseen):
-                used = {"model": model, "detach_model": True}
-                yield row(path, codec, f"model beside, {SHARE:.0%} flagged", used) | trained
+                with autoencoders.insisting():
+                    flagged = row(path, codec, way, {"model": model, "detach_model": True})
+                yield flagged | trained
 
 
 def arguments() -> argparse.Namespace:
