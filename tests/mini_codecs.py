@@ -185,14 +185,7 @@ class Model:
         arrays = classic(Bytes(parts.take(len(data) - parts.at)), wanted)
         knots, (weights, biases, *more) = arrays[: 2 * len(self.columns)], arrays[2 * len(self.columns) :]
         for number, column in enumerate(self.columns):
-            p, s = (np.cumsum([0, *knots[2 * number + i].tolist()]) for i in range(2))
-            need(s[-1] == 1 << 24 and 0 < p[-1] <= 1 << 20 and np.all(np.diff(p) > 0), "knots of an axis")
-            k = np.searchsorted(p, np.arange(p[-1]), side="right") - 1
-            below = 16 * s[k] + (np.arange(p[-1]) - p[k]) * (s[k + 1] - s[k]) * 16 // (p[k + 1] - p[k])
-            below = np.append(below, 1 << 28)
-            column["edges"] = quantile(below)
-            middle = quantile((below[:-1] + below[1:]) >> 1)
-            column["codes"] = np.clip((middle + 2048) >> 12, -2048, 2047)
+            below = axis(column, *knots[2 * number : 2 * number + 2])
             if "parents" in column:
                 last = number - ("cuts" in column)
                 need(all(0 <= parent <= last for parent in column["parents"]), "a later parent")
@@ -209,6 +202,20 @@ class Model:
                     )
                     weights, biases, inputs = weights[outputs * inputs :], biases[outputs:], outputs
         need(not any(map(len, (weights, biases, *more))), "weights or roots left over")
+
+
+def axis(column: dict[str, Any], positions: Any, shares: Any) -> Any:
+    """Give a column its edges and codes; returns what lies below each place."""
+    need(type(column["low"]) is int, "first symbol of an axis")
+    p, s = (np.cumsum([0, *steps.tolist()]) for steps in (positions, shares))
+    need(s[-1] == 1 << 24 and 0 < p[-1] <= 1 << 20 and np.all(np.diff(p) > 0), "knots of an axis")
+    k = np.searchsorted(p, np.arange(p[-1]), side="right") - 1
+    below = 16 * s[k] + (np.arange(p[-1]) - p[k]) * (s[k + 1] - s[k]) * 16 // (p[k + 1] - p[k])
+    below = np.append(below, 1 << 28)
+    column["edges"] = quantile(below)
+    middle = quantile((below[:-1] + below[1:]) >> 1)
+    column["codes"] = np.clip((middle + 2048) >> 12, -2048, 2047)
+    return below
 
 
 def take_histograms(column: dict[str, Any], below: Any, arrays: list[Any]) -> None:

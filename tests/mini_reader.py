@@ -17,6 +17,8 @@ import xxhash
 from mini_bytes import BIG, Bytes, need
 from mini_codecs import Model, Symbols, classic, conditional
 from mini_formulas import Formula
+from mini_interpolation import Interpolation
+from mini_latents import autoencoder
 from mini_lookups import Lookup
 from mini_recipe import Recipe
 
@@ -61,6 +63,7 @@ class Reader:
     def __init__(self, data: bytes, beside: bytes = b"") -> None:
         """`beside`: the model file with the models that are not in this one."""
         self.data, self.beside = data, beside
+        self.latents: dict[tuple[int, int, int], dict[str, Any]] = {}  # what decoded pages say of them
         need(len(data) >= 84 and data[:8] == b"\x89BLR\r\n\x1a\n", "no .baler file")
         fields = struct.unpack("<QQQQQIIHHQ8s", data[-68:])
         offset, size, xxh3, length, _, critical, _, major, _, check, magic = fields
@@ -157,7 +160,12 @@ class Reader:
         for group, count in groups:
             offset, size, length, xxh3, digest = self.table[row + group]
             codec, payload = self.block(offset, size, xxh3, (1, number, cluster, group))
-            known = {"classic": classic, "conditional": partial(conditional, self.models, outer)}
+            told = self.latents.setdefault((number, cluster, group), {})
+            known = {
+                "classic": classic,
+                "conditional": partial(conditional, self.models, outer),
+                "autoencoder": partial(autoencoder, self.models, told),
+            }
             need(self.manifest["codecs"][codec] in known, "unknown codec")
             first, decode = len(values), known[self.manifest["codecs"][codec]]
             made |= page(Bytes(payload), columns[first : first + count], values, made, symbols, decode)
@@ -184,7 +192,7 @@ def page(
 
     for dtype, shape in columns:
         kind, length = directory.unpack("B")[0], directory.varint()
-        need(kind < 6 and length <= BIG, "entry of a page directory")
+        need(kind < 7 and length <= BIG, "entry of a page directory")
         if kind == 1:
             entries.append((length, [(0, directory.varint())], (np.zeros(0, "i8"), np.zeros(0, dtype))))
         elif kind == 3:
@@ -198,8 +206,9 @@ def page(
             entries.append((length, relation, relation.steps, outliers(dtype, length), shape))
         else:
             lattice = directory.unpack("dd") if kind == 2 else None
-            recipe = Recipe(directory)
-            entries.append((length, lattice, recipe, outliers(recipe.dtype, length), shape))
+            recipe = Interpolation(directory, dtype, shape) if kind == 6 else Recipe(directory)
+            rows = () if kind == 6 else shape
+            entries.append((length, lattice, recipe, outliers(recipe.dtype, length), rows))
     need(directory.at == len(directory.data), "bytes left over")
     symbols = {
         i: e[2] if isinstance(e[1], Formula | Lookup) else e[2].symbols

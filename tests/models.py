@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.codecs.attention import Attention
+from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
 from baler_root.codecs.axis import CODE_LIMIT, Axis
+from baler_root.codecs.coarse import take_apart
+from baler_root.codecs.exact import Operation
 from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.codecs.histograms import Histograms
+from baler_root.codecs.latent_columns import latents_of, told_apart
 from baler_root.codecs.model import Conditional, Model, ModelColumn
+from baler_root.codecs.operations import Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.codecs.program import Program
 from baler_root.plan import GroupModel, Plan
 from baler_root.quantiser import quantise
 from baler_root.recipe import Recipe
@@ -125,3 +133,166 @@ def list_model(
 def uniform_axis(places: int, low: int = 0) -> Axis:
     """An axis of equally frequent symbols."""
     return Axis(low, np.array([0, places]), np.array([0, 1 << 24]))
+
+
+def known_column(
+    name: str, recipe: bytes, symbols: NDArray[Any], drop: int | None = None, each: int = 1
+) -> ModelColumn:
+    """A column with the axis of these symbols; with `drop` they are exact floats."""
+    integers = symbols.view("u1") if symbols.dtype == bool else symbols
+    axis = fit_axis(integers if drop is None else take_apart(symbols, drop)[0])
+    return ModelColumn(name, recipe, axis, None, drop=drop, each=each)
+
+
+def random_program(rng: np.random.Generator, inputs: int, outputs: int, limit: int) -> Program:
+    """A network with one hidden layer of 8, for codes from minus the limit to below it."""
+    weight, bias = rng.integers(-99, 99, (8, inputs)), rng.integers(-9999, 9999, 8)
+    hidden = Dense(weight.astype(np.int8), bias.astype(np.int32), 6, 0, 1023)
+    weight, bias = rng.integers(-20, 21, (outputs, 8)), rng.integers(-(1 << 17), 1 << 16, outputs)
+    last = Dense(weight.astype(np.int8), bias.astype(np.int32), 6, -32768, 32767)
+    return Program([hidden, last], inputs, -limit, limit - 1)
+
+
+def random_autoencoder(
+    columns: Sequence[ModelColumn],
+    seed: int = 0,
+    residual: str = "bounded",
+    latents: int = 2,
+    components: int = 2,
+    encoder: Program | None = None,
+    decoder: Program | None = None,
+) -> AutoencoderModel:
+    """An autoencoder of random networks, or those that are given."""
+    rng = np.random.default_rng(seed)
+    values = sum(column.each for column in columns)
+    encoder = encoder or random_program(rng, values, latents, CODE_LIMIT)
+    decoder = decoder or random_program(rng, latents, 3 * components * values, LATENT_LIMIT)
+    about, coded = {"made": "of random numbers"}, (None,) * latents
+    return AutoencoderModel(
+        "autoencoder", tuple(columns), encoder, decoder, components, residual, b"", coded, about
+    )
+
+
+def attending(inputs: int, tokens: int, outputs: int, seed: int, width: int = 8) -> Program:
+    """A decoder in which each value is a token, that looks at the others once."""
+    rng = np.random.default_rng(seed)
+
+    def dense(inputs: int, outputs: int, shift: int, limit: int) -> Dense:
+        bias = rng.integers(-4096, 4096, outputs).astype(np.int32)
+        return Dense(rng.integers(-99, 99, (outputs, inputs)).astype(np.int8), bias, shift, -limit, limit - 1)
+
+    operations: list[Operation] = [
+        dense(inputs, tokens * width, 5, 2048),
+        Shape((tokens, width)),
+        Offset(rng.integers(-512, 512, (tokens, width)).astype(np.int32)),
+        Norm(7),
+        dense(width, 3 * width, 5, 2048),
+        Attention(2, 15),
+        dense(width, width, 6, 2048),
+        Add(3),
+        dense(width, outputs, 3, 32768),
+    ]
+    return Program(operations, inputs, -LATENT_LIMIT, LATENT_LIMIT - 1)
+
+
+def convolving(side: int, outputs: int, seed: int) -> Program:
+    """An encoder of square grids."""
+    rng = np.random.default_rng(seed)
+    layers = [
+        Dense(
+            rng.integers(-99, 99, (out, n)).astype(np.int8), np.zeros(out, np.int32), shift, -limit, limit - 1
+        )
+        for out, n, shift, limit in ((4, 9, 7, 1024), (outputs, 4 * (side // 8) ** 2, 9, 2048))
+    ]
+    grid, flat = Shape((side, side, 1)), Shape((4 * (side // 8) ** 2,))
+    return Program([grid, Conv(layers[0], 3, 8), flat, layers[1]], side**2, -CODE_LIMIT, CODE_LIMIT - 1)
+
+
+def growing(inputs: int, side: int, outputs: int, seed: int) -> Program:
+    """A decoder of square grids, with so many outputs for each place."""
+    rng = np.random.default_rng(seed)
+    few = side // 16
+    first = Dense(
+        rng.integers(-99, 99, (4 * few**2, inputs)).astype(np.int8), np.zeros(4 * few**2, np.int32), 6, 0, 255
+    )
+    weight, bias = rng.integers(-20, 20, (outputs, 4)), rng.integers(-4096, 4096, outputs)
+    last = Dense(weight.astype(np.int8), bias.astype(np.int32), 2, -32768, 32767)
+    between = [Shape((few, few, 4)), Upsample(4 * few, 4 * few), Upsample(side, side)]
+    return Program([first, *between, Conv(last, 1, 1)], inputs, -LATENT_LIMIT, LATENT_LIMIT - 1)
+
+
+def following(leaders: Sequence[int], residual: str, columns: Sequence[ModelColumn]) -> AutoencoderModel:
+    """An autoencoder whose latents are the codes of some values, in which each value is expected to equal a `leader`.
+
+    `leaders` has for each value the number of the latent that it follows; the first that follows one makes it.
+    """
+    values, latents = len(leaders), max(leaders) + 1
+    first = [leaders.index(latent) for latent in range(latents)]
+    encoder = Dense(np.eye(values, dtype=np.int8)[first], np.zeros(latents, np.int32), 3, -256, 255)
+    weight = np.zeros((values, 3, latents), np.int8)
+    weight[np.arange(values), 1, leaders] = 64  # latents are in units of 2**-5, means in units of 2**-10
+    bias = np.tile(np.array([0, 0, -6000], np.int32), values)
+    decoder = Dense(weight.reshape(-1, latents), bias, 1, -32768, 32767)
+    return AutoencoderModel(
+        "autoencoder",
+        tuple(columns),
+        Program([encoder], values, -CODE_LIMIT, CODE_LIMIT - 1),
+        Program([decoder], latents, -LATENT_LIMIT, LATENT_LIMIT - 1),
+        1,
+        residual,
+        b"",
+        (None,) * latents,
+        {"made": "by hand"},
+    )
+
+
+def coding_of(latents: NDArray[np.int16]) -> Model:
+    """A model of latents (rows, latents): histograms of each, of the second one and later in eight contexts of the first."""
+    columns: list[ModelColumn] = []
+    cuts = tuple(range(-900, 901, 300))
+    contexts = np.zeros(len(latents), np.int64)
+    for number, own in enumerate(latents.T):
+        axis = fit_axis(own)
+        cells = np.unique(np.linspace(0, axis.length, min(axis.length, 40) + 1).astype(np.int64))
+        roots = np.zeros((len(cuts) + 1 if number else 1, len(cells) - 1))
+        np.add.at(roots, (contexts, np.searchsorted(cells, own - axis.low, side="right") - 1), 1)
+        roots = np.ceil(np.sqrt(roots / roots.max()) * 255)
+        told = Histograms((0,) if number else (), (cuts,) if number else (), cells, roots.astype(np.uint8))
+        columns.append(ModelColumn(f"latent {number}", b"", axis, told))
+        if not number:
+            contexts = np.searchsorted(cuts, axis.codes[axis.places(own)], side="right")
+    return Model(tuple(columns), {"made": "by counting"})
+
+
+def with_coding(model: AutoencoderModel, latents: NDArray[np.int16]) -> AutoencoderModel:
+    """The same with a model of its latents."""
+    return replace(model, coding=coding_of(latents).to_bytes(), coded=tuple(range(model.latents)))
+
+
+def latents_from(model: AutoencoderModel, columns: Sequence[NDArray[Any]]) -> NDArray[np.int16]:
+    """What a model makes of the symbols of all its columns."""
+    pairs = zip(model.columns, columns, strict=True)
+    return latents_of(model, {n: told_apart(column, own)[0] for n, (column, own) in enumerate(pairs)})
+
+
+def model_of_table(
+    plan: Plan,
+    originals: Sequence[NDArray[Any]],
+    group: int,
+    numbers: Sequence[int],
+    make: Callable[[list[ModelColumn], list[NDArray[Any]]], AutoencoderModel],
+) -> tuple[GroupModel, bytes]:
+    """A model that `make` makes of columns of a tree, which are in one page, and of their symbols."""
+    columns, symbols = [], []
+    for number in numbers:
+        quantised = quantise(originals[number], bounds_of(plan)[number])
+        own, recipe = quantised.symbols, quantised.recipe.to_bytes()
+        drop = {2: 4, 4: 17, 8: 47}[own.dtype.itemsize] if own.dtype.kind == "f" else None
+        each = int(np.prod(plan.columns[number].shape))
+        columns.append(known_column(f"column {number}", recipe, own, drop, each))
+        symbols.append(own)
+    data = make(columns, symbols).to_bytes()
+    model = AutoencoderModel.from_bytes(data)
+    return GroupModel(
+        group, hashlib.sha256(data).digest(), model, {n: at for at, n in enumerate(numbers)}
+    ), data

@@ -83,7 +83,7 @@ def quick() -> Iterator[None]:
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(autoencoding, "STEPS", {"default": 100})
-        patch.setattr(autoencoding, "WIDTH", {"default": 16})
+        patch.setattr(autoencoding, "WIDTHS", {"default": ((np.inf, 16),)})
         patch.setattr(autoencoding, "MARGIN", -1e9)
         yield
 

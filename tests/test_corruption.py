@@ -262,6 +262,13 @@ def test_pages_that_lie_under_right_checksums(small: Path) -> None:
     assert set(run("pages", small)) <= {"refused", "reported", "same"}
 
 
+@pytest.mark.parametrize("name", ["autoencoder_alone", "autoencoder_exact"])
+def test_pages_with_latents_that_lie_under_right_checksums(name: str) -> None:
+    """`same`: rows that are said to be unlike others change no value."""
+    path = Path(__file__).parents[1] / "formats" / "vectors" / f"{name}.baler"
+    assert set(run("pages", path)) <= {"refused", "reported", "same"}
+
+
 def test_blocks_that_lie_under_right_checksums(small: Path) -> None:
     """Statistics have no second witness: they may change, but never break the reader."""
     assert set(run("blocks", small)) <= {"refused", "reported", "same", "other"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -12,15 +13,22 @@ import numpy as np
 import pytest
 import vectors
 import xxhash
+from models import known_column, random_autoencoder
 
 from baler_root import __version__, elementary
 from baler_root.batch import MAX_ROW
+from baler_root.codecs import autoencoder_model
+from baler_root.codecs.anomaly import MAX_CENTRES, Anomaly
 from baler_root.codecs.classic import MAX_DICTIONARY
+from baler_root.codecs.conditional import ROWS
+from baler_root.codecs.latent_columns import BLOCK_OUTPUTS
+from baler_root.codecs.latents import MAX_LATENT_VALUES
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
 from baler_root.functions import FUNCTIONS
 from baler_root.grids import MAX_STEPS, octave_tables
-from baler_root.pages import COPY, LATTICE, OWN
+from baler_root.packing import unpack_bytes
+from baler_root.pages import COPY, INTERPOLATED, LATTICE, OWN
 from baler_root.recipe import DTYPES, KINDS
 from baler_root.registry import codec_ids
 from baler_root.related import FORMULA, LOOKUP, SUM
@@ -150,7 +158,7 @@ def test_recipes() -> None:
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
     known = {"own": OWN, "copy": COPY, "lattice": LATTICE, "sum": SUM, "formula": FORMULA}
-    known |= {"lookup": LOOKUP}
+    known |= {"lookup": LOOKUP, "interpolated": INTERPOLATED}
     assert {name: int(kinds[name]) for name in known} == known
 
 
@@ -188,6 +196,28 @@ def test_codecs() -> None:
     stated = {row["id"].strip("`") for row in tables(TEXTS["codecs.md"], "codecs")[0]}
     assert stated <= set(codec_ids())
     assert "classic" in stated
+
+
+def test_autoencoder_models() -> None:
+    text = TEXTS["codecs.md"]
+    keys, more = tables(text, "autoencoder-models")[1:]
+    column = known_column("x", b"", np.array([1.5, 2.5]), drop=47, each=2)
+    model = random_autoencoder([column], latents=2)
+    model = replace(model, anomaly=Anomaly.fit(np.zeros((9, 2), np.int16), 0.1, 1, seed=0))
+    document = json.loads(bytes(unpack_bytes(Cursor(memoryview(model.to_bytes())), 1 << 20)))
+    names = [[name for row in rows for name in re.findall(r"`(\w+)`", row["key"])] for rows in (keys, more)]
+    assert sorted(names[0]) == sorted(document)
+    assert sorted(names[1]) == sorted(document["columns"][0])
+    assert f"`{autoencoder_model.FORMAT}`" in text
+    for limit, words in (
+        (autoencoder_model.MAX_LATENTS, "1 to {} latents"),
+        (autoencoder_model.MAX_COMPONENTS, "`K`, 1 to {} "),
+        (autoencoder_model.LATENT_LIMIT, "Latents are from -{} to"),
+        (MAX_CENTRES, "tell anomalies, 1 to {};"),
+        (ROWS, "min({}, 2^23 // N)"),
+    ):
+        assert words.format(limit) in text
+    assert (BLOCK_OUTPUTS, MAX_LATENT_VALUES) == (1 << 23, 1 << 27)
 
 
 def test_xxh3_known_answers() -> None:

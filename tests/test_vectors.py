@@ -21,6 +21,7 @@ from baler_root.bounds import ErrorBound, measure
 from baler_root.container.layout import BlockKind
 from baler_root.errors import BalerError
 from baler_root.functions import FUNCTIONS
+from baler_root.latent_pages import LatentPages
 from baler_root.model_file import read_model_file
 from baler_root.pages import Page
 from baler_root.reader import open_file
@@ -176,6 +177,7 @@ def test_every_part_of_the_format_has_a_file() -> None:
     }
     wanted |= {"recipe exact", "recipe shift int64", "recipe linear int32", "recipe linear uint64"}
     wanted |= {f"lookup by {count}" for count in (1, 2, 3)}
+    wanted |= {"interpolated", "interpolated without rows", "1 units", "5 units"}
     wanted |= {"copy", "lattice", "outliers", "atoms", "superseded", "same_as", "detached"}
     wanted |= {
         f"block {kind.name.lower()}" for kind in BlockKind if kind.name in ("OBJECTS", "STATISTICS", "SCHEMA")
@@ -216,7 +218,7 @@ def test_statistics_by_the_text(name: str) -> None:
 
 def test_both_readers_decode_the_same_bits() -> None:
     """Also where a bound allows them to differ: the decode rule is part of the format."""
-    for name in ("relative", "absolute", "mantissa", "lattice"):
+    for name in ("relative", "absolute", "mantissa", "lattice", "grids"):
         mine = next(Reader(path_of(name).read_bytes()).clusters(0))
         with open_file(path_of(name)) as file:
             theirs = file.trees[0].read_columns([0], range(len(mine)))[0]
@@ -234,6 +236,39 @@ def exercise(path: Path) -> None:
             _ = tree.statistics
             tree.read(tree.schema.stored(), 0, tree.schema.num_entries)
         _ = file.objects_blob
+
+
+LATENTS = [name for name in GOOD if "codec autoencoder" in expected(name)["shows"]]
+
+
+@pytest.mark.parametrize("name", LATENTS)
+def test_both_readers_find_the_same_latents(name: str) -> None:
+    """And the same rows that were held to be unlike the others, whose values are exact."""
+    reader = second_reader(name)
+    whole = list(reader.clusters(0))
+    with open_file(path_of(name)) as file:
+        latents = LatentPages(file.trees[0])
+        assert latents.tables
+        for table in latents.tables:
+            for cluster in range(len(whole)):
+                (part,) = latents.parts(cluster, table)
+                told = reader.latents[0, cluster, part.id.group]
+                assert np.array_equal(latents.latents([part], part.page.rows), told["latents"])
+                rows, scores = latents.anomalies([part], part.page.rows)
+                assert np.array_equal(rows, told["rows"])
+                assert scores.tobytes() == told["scores"].tobytes()
+
+
+def test_rows_unlike_the_others_are_exact() -> None:
+    reader = second_reader("autoencoder")
+    about = expected("autoencoder")["trees"][0]["branches"]
+    start, found = 0, 0
+    for cluster, (_, pt, _, phi, *_) in enumerate(reader.clusters(0)):
+        rows = reader.latents[0, cluster, 0]["rows"]
+        for values, name in ((pt, "pt"), (phi, "phi")):
+            assert mini_arrays.plain(values[rows]) == [about[name]["values"][start + row] for row in rows]
+        start, found = start + len(pt), found + len(rows)
+    assert found == 15
 
 
 @pytest.mark.parametrize("name", BAD)

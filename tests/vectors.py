@@ -14,18 +14,33 @@ import tempfile
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
 import uproot
-from models import learned, list_model
+from models import (
+    attending,
+    convolving,
+    following,
+    growing,
+    latents_from,
+    learned,
+    list_model,
+    model_of_table,
+    random_autoencoder,
+    with_coding,
+)
 
 from baler_root.batch import plain_form
 from baler_root.bounds import ErrorBound
 from baler_root.cluster import encode_cluster, flatten
+from baler_root.codecs.anomaly import Anomaly
+from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.classic import _read_entry
+from baler_root.codecs.model import ModelColumn
 from baler_root.codecs.streams import Coding, Transform
 from baler_root.compressor import compress
 from baler_root.container.layout import BlockKind
@@ -77,6 +92,8 @@ class Source:
     """Which of the model's columns have histograms and not networks."""
     made: tuple[Callable[[Plan, Sequence[Any]], tuple[GroupModel, bytes]], ...] = ()
     """Each makes a model of one page from the columns of the first cluster."""
+    codec: str = "conditional"
+    """Of pages where there is a model."""
 
     @property
     def entries(self) -> int:
@@ -123,7 +140,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
     """Write trees straight from arrays, through no ROOT file; with `detach`, models into a file beside it."""
     stored: list[StoredTree] = []
     models: list[StoredModel] = []
-    codecs = ("classic", "conditional") if any(t.parents or t.made for t in trees) else ("classic",)
+    codecs = tuple(dict.fromkeys(("classic", *(t.codec for t in trees if t.parents or t.made))))
     beside = target.with_suffix(".balermodel")
     with ContainerWriter(target) as writer:
         if schema:
@@ -146,7 +163,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 found = [make(plan, flatten(plan, plan.columns, head)) for make in tree.made]
                 for _, data in found:
                     writer.write_block(BlockKind.MODEL, data, number)
-                plan = replace(plan, codec="conditional", models=tuple(model for model, _ in found))
+                plan = replace(plan, codec=tree.codec, models=tuple(model for model, _ in found))
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
                 arrays = {
@@ -327,6 +344,22 @@ def frames(target: Path) -> Made:
     moving = rng.integers(0, 3, (30, 6, 7)).cumsum(0).cumsum(1).cumsum(2)
     arrays = {"rows": flat(still, "i4"), "grid": flat(moving, "u2")}
     return write_trees(target, Source("Events", arrays))
+
+
+def grids(target: Path) -> Made:
+    """Arrays told from coarse to fine: along rows and without, of one to three axes, of two types, with outliers."""
+    rng = np.random.default_rng(28)
+    t, y, x = np.arange(26.0)[:, None, None], np.arange(9.0)[:, None], np.arange(7.0)
+    drifting = np.round(np.sin(t / 9 + y / 4) * np.cos(x / 3 - t / 12), 4)
+    holes = np.round(drifting * 512) / 512
+    holes[:, 3:5, 2:4] = 0.0
+    holes[5, 0, :3], holes[9, 8, 6] = (np.nan, -np.inf, -999.0), -0.0
+    waves = np.cos(np.arange(33) / rng.uniform(9, 25, (26, 1)) + rng.uniform(0, 6, (26, 1)))
+    volume = np.sin(t[..., None] / 9 + x[:3, None, None] / 3) * np.cos(y[:6] / 4 + x[:5] / 5)
+    arrays = {"drifting": flat(drifting, "f8"), "holes": flat(holes, "f4")}
+    arrays |= {"waves": flat(np.round(waves, 4), "f8"), "volume": flat(np.round(volume * 512) / 512, "f4")}
+    bounds = {"drifting": "abs=0.002", "holes": "abs=0.01", "waves": "abs=0.004", "volume": "abs=0.1"}
+    return write_trees(target, Source("Events", arrays, bounds, cuts=(25, 1), groups=(1, 2, 1)))
 
 
 def transforms(target: Path) -> Made:
@@ -740,6 +773,140 @@ def lists(target: Path) -> Made:
     return write_trees(target, source)
 
 
+def autoencoder(target: Path) -> Made:
+    """Latents with streams, in two clusters, and a model of the latents; rows unlike the others; values off their axes."""
+    rng = np.random.default_rng(30)
+    rows = 400
+    n = rng.poisson(3, rows) + 5
+    pt = rng.exponential(30, rows) + n
+    pt[7], pt[300], n[310], n[320] = np.nan, 1e6, 99, -7
+    plain = n * 2
+    plain[350:370] += 500  # too many for outliers: that column is coded without the latents then
+    arrays = {
+        "n": flat(n, "i4"),
+        "pt": flat(pt, "f4"),
+        "weight": flat(rng.normal(size=rows), "f8"),
+        "phi": flat(rng.uniform(-3, 3, rows), "f8"),
+        "passed": flat(pt > 20, "bool"),
+        "plain": flat(plain, "u2"),
+        "wide": flat(n * 10**12, "i8"),
+    }
+
+    def make(columns: list[ModelColumn], symbols: list[Any]) -> AutoencoderModel:
+        model = following([0, 1, 2, 1, 0], "bounded", columns)
+        latents = latents_from(model, symbols)
+        return replace(with_coding(model, latents), anomaly=Anomaly.fit(latents, 0.03, 2, seed=0))
+
+    # In the model's order: n, pt, phi, passed, plain; it has never heard of weight and wide.
+    return latent_tree(
+        target, arrays, {"pt": "rel=0.01", "phi": "abs=0.01"}, [0, 1, 3, 4, 5], make, (250, 150)
+    )
+
+
+def autoencoder_exact(target: Path) -> Made:
+    """Latents with streams: floats kept exactly, with NaN payloads, and arrays of them; networks with attention."""
+    rng = np.random.default_rng(31)
+    rows = 96
+    x = rng.normal(size=(rows, 3))
+    arrays = {
+        "half": bits(
+            np.resize([0x7C00, 0xFC00, 0x7E01, 0x8000, 1, *x[:, 0].astype("f2").view("u2")], rows), "f2"
+        ),
+        "vector": flat(x, "f4"),
+        "single": bits(np.resize([0x7F800001, 0xFFC12345, *x[:, 1].astype("f4").view("u4")], rows), "f4"),
+        "double": bits(np.resize([(0x7FF << 52) + 1, 1 << 63, 1, *x[:, 0].view("u8")], rows), "f8"),
+        "n": flat(rng.integers(-3, 3, (rows, 2)), "i2"),
+    }
+
+    def make(columns: list[ModelColumn], _: list[Any]) -> AutoencoderModel:
+        return random_autoencoder(columns, seed=1, decoder=attending(2, 8, 6, seed=2))
+
+    return latent_tree(target, arrays, {}, [4, 1, 0, 2, 3], make)
+
+
+def autoencoder_alone(target: Path) -> Made:
+    """Latents and no streams: rows that they do not give back, of which the second cluster has none; exact floats, too."""
+    rng = np.random.default_rng(32)
+    rows = 300
+    level = rng.integers(0, 6, rows)
+    x = np.sqrt(level + 2.0)
+    near = level + 2
+    near[[5, 17, 199]] += 1, 2, 1
+    x[[17, 40]] = -1.5
+    arrays = {
+        "level": flat(level, "u1"),
+        "near": flat(near, "i4"),
+        "x": flat(x, "f4"),
+        "noise": flat(rng.normal(size=rows), "f8"),
+        "pair": flat(np.stack([level, 5 - level], axis=1), "i2"),
+        "on": flat(level > 2, "bool"),
+        "close": flat(level * 0.1, "f8"),
+    }
+
+    def make(columns: list[ModelColumn], _: list[Any]) -> AutoencoderModel:
+        return following([0, 0, 1, 0, 2, 0, 0], "none", columns)
+
+    return latent_tree(target, arrays, {"close": "abs=0.05"}, [0, 1, 2, 4, 5, 6], make, (200, 100))
+
+
+def autoencoder_lists(target: Path) -> Made:
+    """Latents of entries, and of the items of lists, with another model; a page that no model knows."""
+    rng = np.random.default_rng(33)
+    counts = rng.integers(0, 4, 90)
+    total = int(counts.sum())
+    pt = rng.exponential(30, total) + 1
+    arrays = {
+        "met": flat(rng.exponential(30, 90), "f4"),
+        "vertices": flat(rng.poisson(20, 90), "u1"),
+        "pt": ak.unflatten(pt.astype("f4"), counts),
+        "tracks": ak.unflatten(rng.poisson(pt / 10).astype("u2"), counts),
+        "tag": ak.unflatten(pt > 30, counts),
+        "run": flat(np.full(90, 7), "u4"),
+    }
+
+    def make(columns: list[ModelColumn], _: list[Any]) -> AutoencoderModel:
+        return random_autoencoder(columns, seed=len(columns), components=3)
+
+    # Columns: 0 met, 1 vertices, 2 and 3 pt, 4 and 5 tracks, 6 and 7 tag (counts first), 8 run
+    made = tuple(
+        partial(model_of_table, group=group, numbers=numbers, make=make)
+        for group, numbers in ((0, (0, 1)), (1, (3, 5, 7)))
+    )
+    bounds = {"met": "rel=0.01", "pt": "rel=0.01"}
+    source = Source("Events", arrays, bounds, cuts=(50, 40), groups=(2, 6, 1), made=made, codec="autoencoder")
+    return write_trees(target, source)
+
+
+def autoencoder_grids(target: Path) -> Made:
+    """Latents of fixed-size arrays, with convolutions; streams of two blocks, as the model has many values in a row."""
+    rng = np.random.default_rng(34)
+    rows, side = 50, 64
+    place = np.arange(side) - side // 2
+    disc = np.hypot(place[1:, None], place) < rng.uniform(5, 40, rows)[:, None, None]
+    shades = disc.astype("u1")
+    shades[4:] *= 2  # off the axis in the second cluster, where the latents tell of the other column only
+    arrays = {"disc": flat(shades, "u1"), "strip": flat(disc[:, side // 2], "bool")}
+
+    def make(columns: list[ModelColumn], _: list[Any]) -> AutoencoderModel:
+        encoder, decoder = convolving(side, 3, seed=4), growing(3, side, 48, seed=5)
+        return random_autoencoder(columns, latents=3, components=16, encoder=encoder, decoder=decoder)
+
+    return latent_tree(target, arrays, {}, [0, 1], make, (4, 46))
+
+
+def latent_tree(
+    target: Path,
+    arrays: dict[str, ak.Array],
+    bounds: dict[str, str],
+    numbers: Sequence[int],
+    make: Callable[[list[ModelColumn], list[Any]], AutoencoderModel],
+    cuts: tuple[int, ...] = (),
+) -> Made:
+    """A tree of flat branches in one page, of which a model knows those with some numbers."""
+    made = (partial(model_of_table, group=0, numbers=numbers, make=make),)
+    return write_trees(target, Source("Events", arrays, bounds, cuts=cuts, made=made, codec="autoencoder"))
+
+
 def from_root(
     target: Path,
     trees: dict[str, dict[str, Any]],
@@ -786,7 +953,8 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, frames, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists, directions, masses, lookups,
+        lists, directions, masses, lookups, grids,
+        autoencoder, autoencoder_exact, autoencoder_alone, autoencoder_lists, autoencoder_grids,
     )
 }  # fmt: skip
 
@@ -796,11 +964,12 @@ GOOD: dict[str, Callable[[Path], Made]] = {
 
 def plain(value: Any) -> Any:
     """Nested values as JSON can hold them: floats without a number as their bits, bytes and complex as text."""
-    if isinstance(value, ak.Array) and value.ndim == 1 and isinstance(value.layout, ak.contents.NumpyArray):
+    if isinstance(value, ak.Array) and _is_regular(value.layout):
         value = np.asarray(value)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            patterns = value.view(f"u{value.dtype.itemsize}").tolist()
-            return [x if np.isfinite(x) else hex(p) for x, p in zip(value.tolist(), patterns, strict=True)]
+            items, odd = value.astype(object), ~np.isfinite(value)
+            items[odd] = [hex(pattern) for pattern in value.view(f"u{value.dtype.itemsize}")[odd].tolist()]
+            return items.tolist()
     if isinstance(value, ak.Array | np.ndarray):
         value = value.tolist()
     if isinstance(value, dict):
@@ -808,6 +977,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return repr(value) if isinstance(value, bytes | complex) else value
+
+
+def _is_regular(layout: Any) -> bool:
+    """Whether an array is one of numbers, with any number of axes."""
+    while isinstance(layout, ak.contents.RegularArray):
+        layout = layout.content
+    return isinstance(layout, ak.contents.NumpyArray)
 
 
 def features(path: Path) -> list[str]:
@@ -851,6 +1027,11 @@ def _features(page: Page, codec: str) -> set[str]:
         if entry.spec is not None:
             specs.append(entry.spec)
         if entry.related is not None or entry.recipe is None or entry.outliers is None:
+            continue
+        if entry.interpolation is not None:
+            found.add("interpolated" + ("" if entry.interpolation.along_rows else " without rows"))
+            found.add(f"{len(entry.interpolation.units)} units")
+            found |= {"outliers"} if len(entry.outliers) else set()
             continue
         dtype = entry.recipe.dtype
         found.add(f"recipe {entry.recipe.kind}" + ("" if entry.recipe.kind == "exact" else f" {dtype}"))

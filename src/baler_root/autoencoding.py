@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from baler_root.batch import Progress
 from baler_root.codecs.anomaly import Anomaly
 from baler_root.codecs.autoencoder_model import AutoencoderModel
+from baler_root.codecs.axis import Axis
 from baler_root.codecs.coarse import take_apart
-from baler_root.codecs.latents import LATENT, latents_of, pack_latents
+from baler_root.codecs.latent_columns import LATENT, latents_of, pack_latents
 from baler_root.codecs.model import ModelColumn
 from baler_root.entropy.tables import MAX_SYMBOLS
+from baler_root.errors import CorruptFileError
 from baler_root.levels import Effort, get_level
 from baler_root.modelling import MARGIN, Modelled, TableSample, find_model
 from baler_root.patterns import MANTISSA_BITS
@@ -26,10 +28,11 @@ from baler_root.registry import latent_codec
 from baler_root.training.axes import fit_axis
 
 if TYPE_CHECKING:
+    from baler_root.training.autoencode import Autoencoded
     from baler_root.training.autoencoder import Autoencoder, Shape
 
-DEFAULT_LATENTS = 8
-"""Latents at most where none are asked for; training leaves those empty that it has no use for."""
+DEFAULT_LATENTS, GRID_LATENTS = 8, 32
+"""Latents of a row, and of a grid, at most where none are asked for; training empties those that it has no use for."""
 
 COMPONENTS = 2
 """Logistic distributions of which the decoder mixes what it expects of a value."""
@@ -44,9 +47,15 @@ KEPT_BITS = 9
 """Of the mantissa of exact floats: those below are noise to all others."""
 
 STEPS = {"default": 6000, "max": 24_000}
-WIDTH = {"default": 64, "max": 128}
-EPOCHS = 200
-"""How often a row of the sample is seen at most."""
+
+PRODUCTS = {"default": 1e12, "max": 8e12}
+"""Multiplications of a training at most: minutes, or hours, of one core."""
+
+WIDTHS = {
+    "default": ((100e3, 16), (500e3, 32), (math.inf, 64)),
+    "max": ((100e3, 32), (500e3, 64), (math.inf, 128)),
+}
+"""Bytes of a table in `classic` up to which networks are so wide: their own bytes weigh more in small ones."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,35 +94,24 @@ def find_autoencoder(
 ) -> Modelled:
     """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
 
-    Each row of the sample stands for `weight` rows of the file. There are no more latents than columns. Without a residual there is one whatever it saves:
-    who asks for that wants the latents.
+    Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
+    Without a residual there is one whatever it saves: who asks for that wants the latents.
     """
     asked = effort.autoencoding
     if asked is None or effort.level.training is None:
         raise ValueError("no autoencoder was asked for")
-    from baler_root.training.autoencode import Course, fit_autoencoder
-    from baler_root.training.autoencoder import Shape
-
     rows = len(columns[0].symbols) // columns[0].each
+    label = f"the {asked.codec} of {columns[0].name!r}" + (
+        f" and {len(columns) - 1} more columns" if len(columns) > 1 else ""
+    )
     axes = [fit_axis(column.symbols, weight) for column in columns]
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
-    values = sum(column.each for column in columns)
-    latents = min(values, asked.latents or max(1, min(DEFAULT_LATENTS, values // 2)))
-    shape = Shape(values, latents, COMPONENTS, WIDTH[effort.level.name], columns[0].shape)
-    make = _maker(asked.codec)
     alone = asked.residual == "none"
-    course = Course(
-        steps=min(STEPS[effort.level.name], max(1, EPOCHS * rows // 1024)),
-        seed=effort.seed,
-        seconds=effort.seconds,
-        latent_weight=LATENT_WEIGHT_ALONE if alone else LATENT_WEIGHT,
-    )
-    order = np.random.default_rng(effort.seed).permutation(rows)
-    shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
-    trained = fit_autoencoder(axes, shuffled, lambda: make(shape), COMPONENTS, course, progress)
-    if trained is None:
-        return Modelled(None, notes=(f"the training of the {asked.codec} diverged; classic is used",))
-    encoder, decoder = trained.network.programs()
+    try:
+        trained = _train(columns, axes, places, plain * weight, effort, progress)
+        encoder, decoder = trained.network.programs()
+    except (CorruptFileError, FloatingPointError) as error:
+        return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
     model = AutoencoderModel(
         asked.codec,
         tuple(
@@ -125,7 +123,7 @@ def find_autoencoder(
         COMPONENTS,
         "none" if alone else "bounded",
         b"",
-        (None,) * latents,
+        (None,) * encoder.outputs,
         {
             "level": effort.level.name,
             "rows": rows,
@@ -143,12 +141,52 @@ def find_autoencoder(
     saved = (plain - size) * weight
     if not alone and saved < MARGIN * len(data):
         lost = (
-            f"the {asked.codec} of {columns[0].name!r} and {len(columns) - 1} more columns is not used: it would take "
-            f"{(size * weight + len(data)) / 1000:.3g} kB, classic {plain * weight / 1000:.3g}"
+            f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
+            f"classic takes {plain * weight / 1000:.3g}"
         )
         return Modelled(None, notes=(*trained.notes, lost))
     # What a reader gets, so that pages are checked against that.
     return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, trained.notes)
+
+
+def _train(
+    columns: Sequence[Column],
+    axes: Sequence[Axis],
+    places: Sequence[NDArray[np.int64]],
+    plain: float,
+    effort: Effort,
+    progress: Progress | None,
+) -> Autoencoded:
+    """The trained networks of a table that takes `plain` bytes of the file in `classic`.
+
+    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them.
+    """
+    from baler_root.training.autoencode import Course, fit_autoencoder
+    from baler_root.training.autoencoder import Shape
+
+    asked, level = effort.autoencoding, effort.level.name
+    if asked is None:
+        raise ValueError("no autoencoder was asked for")
+    values = sum(column.each for column in columns)
+    most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
+    latents = min(values, asked.latents or max(1, min(most, values // 2)))
+    width = next(width for limit, width in WIDTHS[level] if plain <= limit)
+    shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
+    make = _maker(asked.codec)
+    course = Course(
+        steps=STEPS[level],
+        products=PRODUCTS[level],
+        seed=effort.seed,
+        seconds=effort.seconds,
+        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" else LATENT_WEIGHT,
+    )
+    rows = len(columns[0].symbols) // columns[0].each
+    order = np.random.default_rng(effort.seed).permutation(rows)
+    shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
+    trained = fit_autoencoder(axes, shuffled, lambda: make(shape), COMPONENTS, course, progress)
+    if trained is None:
+        raise FloatingPointError("no step of its training gave a number")
+    return trained
 
 
 def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:

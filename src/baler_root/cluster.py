@@ -17,12 +17,14 @@ from baler_root.bounds import measure
 from baler_root.cells import make_cells
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.base import Codec
+from baler_root.codecs.classic import Classic
 from baler_root.codecs.conditional import ConditionalCodec
 from baler_root.codecs.latents import LatentCodec
 from baler_root.codecs.lists import Surroundings
 from baler_root.container.layout import MAX_PAGE_LENGTH
 from baler_root.decoding import OpenedPage, decode_cluster
 from baler_root.errors import ErrorBoundViolated, SourceError
+from baler_root.interpolating import interpolated
 from baler_root.pages import Cell, Page, pack_page
 from baler_root.plan import GroupModel, Plan, equality_key
 from baler_root.registry import get_codec
@@ -33,6 +35,9 @@ if TYPE_CHECKING:
     import awkward as ak
 
 Values = NDArray[Any]
+
+INTERPOLATES = (Classic.id, ConditionalCodec.id)
+"""Codecs that make of arrays what `classic` does; another may know better, and gets them as they are."""
 
 
 @dataclass(slots=True)
@@ -63,6 +68,10 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     columns = plan.columns
     originals = flatten(plan, columns, arrays)
     cells, bounds = make_cells(plan, columns, originals)
+    if plan.codec in INTERPOLATES:
+        for i, bound in enumerate(bounds):
+            if all(model.column(i) is None for model in plan.models):
+                cells[i] = interpolated(cells[i], originals[i], bound, plan.sentinels)
     out = EncodedCluster(entries, records=np.zeros(len(columns), dtype=RECORD))
     learned = {entry.group: entry for entry in plan.models}
     payloads, sizes = [], []
@@ -121,10 +130,7 @@ def _codec(
         codec = get_codec(plan.codec)
         if not isinstance(codec, LatentCodec):
             raise TypeError(f"the codec {plan.codec!r} has no use for an autoencoder")
-        rows = [cells[n].length // math.prod(cells[n].shape) for n in own]
-        first = next((count for count, at in zip(rows, known, strict=True) if at is not None), 0)
-        # Lists that were of equal lengths in the sample may not be so here.
-        known = [at if count == first else None for count, at in zip(rows, known, strict=True)]
+        known = _of_one_length(learned.model, [cells[n] for n in own], known)
         return type(codec)({learned.name: learned.model}, learned.name, known)
     around = None
     if learned.lists is not None and _is_outside(learned.lists, members, cells):
@@ -133,6 +139,23 @@ def _codec(
         symbols[learned.lists] = originals[learned.lists]
         around = Surroundings(symbols, {at: number for number, at in there.items()}, learned.lists)
     return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, around)
+
+
+def _of_one_length(
+    model: AutoencoderModel, cells: Sequence[Cell], known: Sequence[int | None]
+) -> list[int | None]:
+    """The numbers of those columns that are shaped as the model knows, with as many rows as the first of them.
+
+    Lists that were of equal lengths in the sample may not be so here.
+    """
+    out: list[int | None] = []
+    rows = 0
+    for cell, number in zip(cells, known, strict=True):
+        each = math.prod(cell.shape)
+        fits = number is not None and each == model.columns[number].each
+        rows = rows or (cell.length // each if fits else 0)
+        out.append(number if fits and cell.length == rows * each else None)
+    return out
 
 
 def _with_anomalies(

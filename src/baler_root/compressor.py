@@ -18,7 +18,7 @@ from baler_root.container.manifest import Block, Manifest
 from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
-from baler_root.levels import MIN_ROWS, Effort, autoencoding_of, get_level, with_residual
+from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
 from baler_root.model_file import ModelFile, read_model_file
 from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
@@ -248,9 +248,9 @@ def _learn(
     progress: Progress | None,
 ) -> int:
     """Find models for each tree, and write them before the pages that need them; returns how many there are."""
-    from baler_root.learning import check_latents, learn
+    from baler_root.learning import check_latents, learn, least_rows
 
-    large = [j for j in work if j.same_as is None and j.plan.schema.num_entries >= MIN_ROWS]
+    large = [j for j in work if j.same_as is None and j.plan.schema.num_entries >= least_rows(effort)]
     check_latents(((job.plan, take_sample([(job.source, job.plan)])) for job in large), effort)
     number = 0
     for job in work:

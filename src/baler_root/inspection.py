@@ -24,7 +24,7 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
     cluster at a time: their tables have `latents`, with the number of `rows`, of `anomalies` (rows kept exactly as
     unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`, and the bytes of each of the
     `parts`: latents, residual, anomalies (their rows and scores; their values count as their branches'), missed rows,
-    models, and the rest (low bits of exact floats, columns that latents do not tell of). `models` says where models
+    low_bits of exact floats, models, and the rest (columns that latents do not tell of). `models` says where models
     may be that the file only refers to; a missing one is no error here. Raises SourceError or FormatError.
     """
     with open_file(path, models=models) as file:

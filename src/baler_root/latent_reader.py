@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.latents import LATENT
+from baler_root.codecs.latent_columns import LATENT
 from baler_root.errors import ConfigError, KeyInFileError
 from baler_root.latent_pages import LatentPages, LatentTable, Lengths
 from baler_root.registry import latent_codec_ids

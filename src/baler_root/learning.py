@@ -19,6 +19,9 @@ from baler_root.sampling import Sample, take_sample
 from baler_root.surroundings import Around, find_surroundings
 from baler_root.tables import ENTRIES, common_name
 
+MIN_GRIDS = 16
+"""Arrays of a column below which no model of them pays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Learned:
@@ -43,12 +46,20 @@ def learn(
     Raises ConfigError where torch is needed and not installed.
     """
     entries = source.schema.num_entries
-    if entries < MIN_ROWS:
-        why = f"{plan.schema.path}: no latents of {entries} entries; at least {MIN_ROWS} are needed to learn from"
+    if entries < (least := least_rows(effort)):
+        why = (
+            f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
+        )
         return Learned(plan, notes=[] if effort.autoencoding is None else [why])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
+
+
+def least_rows(effort: Effort) -> int:
+    """Rows below which nothing is learned."""
+    asked = effort.autoencoding
+    return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
 
 
 def learn_from(

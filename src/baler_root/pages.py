@@ -19,9 +19,10 @@ from baler_root.codecs.base import Codec, LeaningCodec, SymbolSpec
 from baler_root.codecs.latent_page import LatentPage
 from baler_root.container.layout import MAX_COLUMN_LENGTH, MAX_PAGE_LENGTH
 from baler_root.errors import CorruptFileError
+from baler_root.interpolation import Interpolation
 from baler_root.lattice import Lattice
 from baler_root.packing import pack_bytes, unpack_bytes
-from baler_root.quantiser import Quantised, Recipe, dequantise
+from baler_root.quantiser import Quantised, Recipe, dequantise, with_outliers
 from baler_root.related import (
     FORMULA,
     LOOKUP,
@@ -35,7 +36,10 @@ from baler_root.related import (
 from baler_root.relations import Relation
 from baler_root.varint import Cursor, pack_varint
 
-OWN, COPY, LATTICE = 0, 1, 2
+OWN, COPY, LATTICE, INTERPOLATED = 0, 1, 2, 6
+
+WIDTHS = (1, 2, 4, 8)
+"""Bytes of a symbol."""
 
 _LATTICE = struct.Struct("<dd")
 
@@ -48,8 +52,11 @@ class Cell:
     quantised: Quantised | None = None
     copy_of: int = 0
     shape: tuple[int, ...] = ()
+    """Of the arrays that the symbols lie in; interpolated ones lie in none."""
     lattice: Lattice | None = None
     """Set when the symbols are the integers of a lattice."""
+    interpolation: Interpolation | None = None
+    """Set when they say what is missing to a prediction; outliers are then values of the column, not of the recipe."""
     related: Related | None = None
     """Set when the values are recomputed from others; `quantised` then holds what the relation misses, if anything."""
 
@@ -77,6 +84,16 @@ def _pack_entry(cell: Cell) -> bytes:
     if cell.quantised is None:
         return bytes([COPY]) + pack_varint(cell.length) + pack_varint(cell.copy_of)
     quantised = cell.quantised
+    if cell.interpolation is not None:
+        return b"".join(
+            (
+                bytes([INTERPOLATED]),
+                pack_varint(cell.length),
+                cell.interpolation.to_bytes(),
+                bytes([quantised.symbols.dtype.itemsize]),
+                pack_outliers(quantised.positions, quantised.outliers),
+            )
+        )
     exact = quantised.recipe.kind == "exact"
     return b"".join(
         (
@@ -101,6 +118,7 @@ class Entry:
     positions: NDArray[np.int64] | None = None
     outliers: NDArray[Any] | None = None
     lattice: Lattice | None = None
+    interpolation: Interpolation | None = None
     related: Related | None = None
 
     @property
@@ -131,7 +149,7 @@ class Page:
         cursor = Cursor(payload)
         directory = Cursor(unpack_bytes(cursor, MAX_PAGE_LENGTH))
         self.entries = [_read_entry(directory, column) for column in columns]
-        self._dtypes = [column.dtype for column in columns]
+        self._columns = list(columns)
         directory.finish("the page directory")
         length = sum(
             entry.length * max(entry.spec.dtype.itemsize if entry.spec else 0, column.dtype.itemsize)
@@ -162,7 +180,7 @@ class Page:
             return None
         own, specs, _ = self._coded(None)
         found = LatentPage(self._symbols, specs)
-        return found, [own[at] for _, at in sorted(found.known.items())]
+        return found, [own[at] for at in found.known]
 
     def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
         """Positions of the columns that have symbols, what is known of these, and which of them are wanted."""
@@ -177,10 +195,15 @@ class Page:
             entry = self.entries[position]
             if entry.recipe is None or entry.positions is None or entry.outliers is None:
                 raise CorruptFileError("a column has neither a recipe nor a source")
+            column = self._columns[position]
+            if entry.interpolation is not None:
+                found = entry.interpolation.values(coded, column.shape, column.dtype)
+                out[position] = with_outliers(found, entry.positions, entry.outliers)
+                continue
             decoded = dequantise(coded, entry.recipe, entry.positions, entry.outliers)
             if decoded.dtype == np.bool_ and decoded.view(np.uint8).max(initial=0) > 1:
                 raise CorruptFileError("a boolean that is neither 0 nor 1")
-            dtype = decoded.dtype if entry.related is not None else self._dtypes[position]
+            dtype = decoded.dtype if entry.related is not None else column.dtype
             if entry.lattice is not None:
                 decoded = entry.lattice.values(decoded, dtype)
             out[position] = decoded.astype(dtype, copy=False)
@@ -205,6 +228,8 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         return Entry(
             length, None, Recipe("exact", steps), spec, nothing, nothing.astype(steps), related=related
         )
+    if kind == INTERPOLATED:
+        return _read_interpolated(directory, length, column)
     if kind not in (OWN, LATTICE):
         raise CorruptFileError(f"unknown kind of column {kind}")
     lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
@@ -214,9 +239,31 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         raise CorruptFileError(f"{recipe.dtype} symbols cannot become a column of {column.dtype}")
     dtype = recipe.dtype
     if recipe.kind != "exact":
-        itemsize = directory.byte()
-        if itemsize not in (1, 2, 4, 8):
-            raise CorruptFileError(f"symbols of {itemsize} bytes")
-        dtype = np.dtype(f"u{itemsize}")
+        dtype = _read_width(directory)
     positions, outliers = read_outliers(directory, length, recipe.dtype)
     return Entry(length, None, recipe, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice)
+
+
+def _read_interpolated(directory: Cursor, length: int, column: Column) -> Entry:
+    if column.dtype.kind != "f" or column.dtype.itemsize < 4:
+        raise CorruptFileError(f"an interpolated column of {column.dtype}")
+    interpolation = Interpolation.read(directory)
+    dtype = _read_width(directory)
+    positions, outliers = read_outliers(directory, length, column.dtype)
+    return Entry(
+        length,
+        None,
+        Recipe("exact", dtype),
+        SymbolSpec(dtype, length),
+        positions,
+        outliers,
+        interpolation=interpolation,
+    )
+
+
+def _read_width(directory: Cursor) -> np.dtype[Any]:
+    """The type of symbols that are unsigned integers."""
+    itemsize = directory.byte()
+    if itemsize not in WIDTHS:
+        raise CorruptFileError(f"symbols of {itemsize} bytes")
+    return np.dtype(f"u{itemsize}")

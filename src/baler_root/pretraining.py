@@ -19,8 +19,8 @@ from baler_root.config import Rules, build_rules
 from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
-from baler_root.learning import check_latents, learn_from
-from baler_root.levels import MIN_ROWS, Effort, autoencoding_of, get_level, with_residual
+from baler_root.learning import check_latents, learn_from, least_rows
+from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.plan import GroupModel, Plan
 from baler_root.planning import plan_tree
@@ -163,17 +163,14 @@ def _learn(
     jobs = [plan_tree(roots[0], key, rules, codec, "64 MB", skip) for key in keys]
     rules.check_used(job.plan.schema for job in jobs)
     opened = [(job, _open_all(roots, job.source, job.plan, skip)) for job in jobs]
-    large = [
-        alike for _, alike in opened if sum(source.schema.num_entries for source, _ in alike) >= MIN_ROWS
-    ]
+    least = least_rows(effort)
+    large = [alike for _, alike in opened if sum(source.schema.num_entries for source, _ in alike) >= least]
     check_latents(((alike[0][1], take_sample(alike)) for alike in large), effort)
     for job, alike in opened:
         entries = sum(source.schema.num_entries for source, _ in alike)
         path = job.plan.schema.path
-        if entries < MIN_ROWS:
-            out.notes.append(
-                f"tree {path!r}: {entries} entries; at least {MIN_ROWS} are needed to learn from"
-            )
+        if entries < least:
+            out.notes.append(f"tree {path!r}: {entries} entries; at least {least} are needed to learn from")
             continue
         sample = take_sample(alike)
         found = learn_from(sample, job.plan, entries, entries, effort, progress)

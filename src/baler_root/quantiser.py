@@ -22,7 +22,7 @@ from baler_root.grids import Grid, fold
 from baler_root.patterns import BLOCK, negatives, patterns
 from baler_root.recipe import DTYPES, Recipe
 
-__all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise", "quantise_as"]
+__all__ = ["SENTINELS", "Quantised", "Recipe", "dequantise", "quantise", "quantise_as", "with_outliers"]
 
 MAX_OUTLIERS = 0.05
 """Share of outliers above which a grid is given up."""
@@ -104,15 +104,21 @@ def dequantise(
         values = symbols
     else:
         values = _look_up(symbols, recipe)
+    if positions.size and outliers.dtype != recipe.dtype:
+        raise CorruptFileError(f"outliers are {outliers.dtype}, not {recipe.dtype}")
+    return with_outliers(
+        values.copy() if positions.size and recipe.kind == "exact" else values, positions, outliers
+    )
+
+
+def with_outliers(values: NDArray[Any], positions: NDArray[np.int64], outliers: NDArray[Any]) -> NDArray[Any]:
+    """`values` after the outliers were written into them; FormatError when positions do not fit."""
     if positions.size != outliers.size:
         raise CorruptFileError(f"{positions.size} outlier positions for {outliers.size} outliers")
     if positions.size:
         increasing = bool(np.all(positions[1:] > positions[:-1]))
         if not increasing or positions[0] < 0 or positions[-1] >= values.size:
             raise CorruptFileError(f"outlier positions do not increase from 0 to below {values.size}")
-        if outliers.dtype != recipe.dtype:
-            raise CorruptFileError(f"outliers are {outliers.dtype}, not {recipe.dtype}")
-        values = values.copy() if recipe.kind == "exact" else values
         values[positions] = outliers
     return values
 

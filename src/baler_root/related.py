@@ -15,6 +15,7 @@ from baler_root.errors import CorruptFileError
 from baler_root.functions import FUNCTIONS
 from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS
+from baler_root.quantiser import with_outliers
 from baler_root.relations import MAX_TERMS, Formula, Relation, Sum, corrected
 from baler_root.varint import Cursor, pack_varint
 
@@ -45,11 +46,7 @@ class Related:
         values = self.relation.values(sources, dtype)
         if self.drop is not None and steps is not None:
             values = corrected(values, steps.astype(np.int64), self.drop)
-        if self.positions.size:
-            if not np.all(np.diff(self.positions) > 0) or self.positions[-1] >= len(values):
-                raise CorruptFileError(f"outlier positions do not increase from 0 to below {len(values)}")
-            values[self.positions] = self.outliers
-        return values
+        return with_outliers(values, self.positions, self.outliers)
 
 
 def pack_related(related: Related, length: int, steps: np.dtype[Any] | None) -> bytes:

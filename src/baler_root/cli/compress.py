@@ -21,6 +21,7 @@ from baler_root.cli.common import (
     user_errors,
 )
 from baler_root.cli.options import (
+    CODECS,
     Bound,
     Branches,
     Clusters,
@@ -62,8 +63,9 @@ def compress(
     codec: Annotated[
         str | None,
         typer.Option(
+            metavar=f"[{CODECS}]",
             help="classic learns nothing from the data; conditional insists on it, so it fails without torch; "
-            "autoencoder stores latents.",
+            "autoencoder and transformer store latents of tables, convolutional those of grids.",
             show_default="conditional where it pays",
         ),
     ] = None,
@@ -121,8 +123,9 @@ def compress(
     if it says so itself ('LHE*Weight=rel=1e-4'). A branch spelled out in
     full is bounded whatever it is, integers too.
 
-    Codecs that store latents (--codec autoencoder) make a few numbers of each
-    row, from which the rest is told; bounds hold all the same. What latents
+    Codecs that store latents (autoencoder, transformer; convolutional for
+    grids) make a few numbers of each row, from which the rest is told; bounds
+    hold all the same. What latents
     miss is a residual: within the bounds (--residual bounded), to the last
     bit (lossless), or of those rows only that they fail (none). Rows unlike
     all others can be kept exactly, and found again (--outliers 1%).

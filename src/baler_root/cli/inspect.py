@@ -123,7 +123,8 @@ def _latents(found: dict[str, Any]) -> str:
         "residual": "residual",
         "missed": f"{count_text(found['missed'], 'row')} that they miss",
         "anomalies": f"{count_text(found['anomalies'], 'outlier row')} with scores",
-        "rest": "low bits and other columns",
+        "low_bits": "low bits of exact floats",
+        "rest": "other columns",
         "models": count_text(len(found["models"]), "model"),
     }
     sizes = [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
+
+CODECS = "|".join(sorted({point.name for point in entry_points(group="baler_root.codecs")}))
+"""All that are installed; nothing of them is imported."""
 
 Bound = Annotated[
     str | None,

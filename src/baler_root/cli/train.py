@@ -18,6 +18,7 @@ from baler_root.cli.common import (
 )
 from baler_root.cli.compress import expand
 from baler_root.cli.options import (
+    CODECS,
     Bound,
     Branches,
     Clusters,
@@ -57,7 +58,8 @@ def train(
     codec: Annotated[
         str,
         typer.Option(
-            help="Of the files to compress: conditional, or one that stores latents (autoencoder, …)."
+            metavar=f"[{CODECS}]",
+            help="Of the files to compress: conditional, or one that stores latents; classic learns nothing.",
         ),
     ] = "conditional",
     level: LevelName = "default",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +18,9 @@ class Anomaly:
 
     threshold: float
     """Rows whose score is above are stored exactly."""
-    centres: NDArray[np.float64]
+    centres: NDArray[np.float32]
     """(clusters, latents)"""
-    whitening: NDArray[np.float64]
+    whitening: NDArray[np.float32]
     """(clusters, latents, latents): makes a cluster's latents independent, of unit width."""
 
     @property
@@ -45,38 +44,36 @@ class Anomaly:
             whitening.append(np.linalg.inv(np.linalg.cholesky(covariance)))
         if not centres:
             centres, whitening = [rows.mean(axis=0)], [np.eye(rows.shape[1])]
-        out = cls(0.0, np.array(centres), np.array(whitening))
+        out = cls(0.0, np.array(centres, np.float32), np.array(whitening, np.float32))
         threshold = np.quantile(out.scores(latents), 1 - share) if share < 1 else -1.0
-        return cls(float(threshold), out.centres, out.whitening)
+        return cls(float(np.float32(threshold)), out.centres, out.whitening)
 
     def scores(self, latents: NDArray[np.integer]) -> NDArray[np.float32]:
         """Mahalanobis distance of each row from the nearest centre, in standard deviations."""
         best = np.full(len(latents), np.inf)
-        for centre, whitening in zip(self.centres, self.whitening, strict=True):
-            apart = (latents - centre) @ whitening.T
+        for centre, whitening in zip(self.centres, self.whitening.astype(np.float64), strict=True):
+            apart = (latents - centre.astype(np.float64)) @ whitening.T
             np.minimum(best, np.sqrt(np.einsum("ij,ij->i", apart, apart)), out=best)
         return best.astype(np.float32)
 
-    def to_json(self) -> dict[str, Any]:
-        """As a model says it."""
-        return {
-            "threshold": self.threshold,
-            "centres": self.centres.tolist(),
-            "whitening": self.whitening.tolist(),
-        }
+    def to_array(self) -> NDArray[np.float32]:
+        """As a model holds it: the threshold, then centre and matrix of each cluster."""
+        parts = [self.centres[:, None], self.whitening]
+        return np.append(np.float32(self.threshold), np.concatenate(parts, axis=1).reshape(-1))
 
     @classmethod
-    def from_json(cls, document: dict[str, Any]) -> Anomaly:
-        """Raises CorruptFileError, or what Python raises, for anything else."""
-        centres = np.array(document["centres"], dtype=np.float64)
-        whitening = np.array(document["whitening"], dtype=np.float64)
+    def from_array(cls, array: NDArray[np.float32], clusters: int, latents: int) -> Anomaly:
+        """Raises CorruptFileError for an array of another length, or with numbers that are not finite."""
         if (
-            centres.ndim != 2
-            or not 1 <= len(centres) <= MAX_CENTRES
-            or whitening.shape != (*centres.shape, centres.shape[1])
+            not clusters
+            or len(array) != 1 + clusters * latents * (1 + latents)
+            or not np.isfinite(array).all()
         ):
-            raise CorruptFileError("anomalies are told by centres that do not fit their widths")
-        return cls(float(document["threshold"]), centres, whitening)
+            raise CorruptFileError(
+                f"{clusters} clusters of {latents} latents that are not told by finite numbers"
+            )
+        parts = array[1:].reshape(clusters, 1 + latents, latents)
+        return cls(float(array[0]), parts[:, 0], parts[:, 1:])
 
 
 def _clusters(rows: NDArray[np.float64], clusters: int, seed: int, rounds: int = 30) -> NDArray[np.int64]:

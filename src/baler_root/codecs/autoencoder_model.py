@@ -15,8 +15,9 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from baler_root.codecs.anomaly import Anomaly
+from baler_root.codecs.anomaly import MAX_CENTRES, Anomaly
 from baler_root.codecs.axis import CODE_LIMIT
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
@@ -31,6 +32,7 @@ from baler_root.codecs.model_parts import (
     integer,
     joined,
 )
+from baler_root.codecs.operations import MAX_SIZE
 from baler_root.codecs.program import Program
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.packing import pack_bytes, unpack_bytes
@@ -71,15 +73,19 @@ class AutoencoderModel:
     """Which rows are stored exactly because they are unlike the others."""
 
     def __post_init__(self) -> None:
+        if self.residual not in RESIDUALS:
+            raise CorruptFileError(f"a residual of the kind {self.residual!r}")
+        if not 1 <= self.latents <= MAX_LATENTS or not 1 <= self.components <= MAX_COMPONENTS:
+            raise CorruptFileError(f"{self.latents} latents, {self.components} components")
+        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
+            raise CorruptFileError("an encoder and a decoder of different latents")
         width = self.bounds[-1]
         if self.encoder.inputs != width or self.decoder.outputs != 3 * self.components * width:
             raise CorruptFileError("networks that do not fit the columns")
-        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
-            raise CorruptFileError("an encoder and a decoder of different latents")
-        if not 1 <= self.latents <= MAX_LATENTS or not 1 <= self.components <= MAX_COMPONENTS:
-            raise CorruptFileError(f"{self.latents} latents, {self.components} components")
-        if self.anomaly is not None and self.anomaly.latents != self.latents:
-            raise CorruptFileError("anomalies are told by other latents")
+        known = [number for number in self.coded if number is not None]
+        columns = len(self.latent_model.columns) if self.latent_model else 0
+        if len(set(known)) < len(known) or max(known, default=-1) >= columns:
+            raise CorruptFileError(f"latents that are not each one of the {columns} columns of their model")
 
     @cached_property
     def bounds(self) -> list[int]:
@@ -103,11 +109,10 @@ class AutoencoderModel:
 
     def to_bytes(self) -> bytes:
         """The bytes that `from_bytes` reads; the same model gives the same bytes."""
-        arrays = [array for column in self.columns for array in axis_arrays(column.axis)]
-        programs = (self.encoder, self.decoder)
-        parts = [program.arrays() for program in programs]
-        arrays.append(joined((weight for weights, _ in parts for weight in weights), np.int8))
-        arrays.append(joined((bias for _, biases in parts for bias in biases), np.int32))
+        arrays: list[NDArray[Any]] = [a for column in self.columns for a in axis_arrays(column.axis)]
+        for program in (self.encoder, self.decoder):
+            weights, biases = program.arrays()
+            arrays += [joined(weights, np.int8), joined(biases, np.int32)]
         document = {
             "format": FORMAT,
             "about": self.about,
@@ -118,10 +123,11 @@ class AutoencoderModel:
             "decoder": self.decoder.to_json(),
             "components": self.components,
             "residual": self.residual,
-            "lengths": [len(array) for array in arrays],
         }
         if self.anomaly is not None:
-            document["anomaly"] = self.anomaly.to_json()
+            document["clusters"] = len(self.anomaly.centres)
+            arrays.append(self.anomaly.to_array())
+        document["lengths"] = [len(array) for array in arrays]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         recipes = b"".join(column.recipe for column in self.columns)
         payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
@@ -156,7 +162,9 @@ def _column_to_json(column: ModelColumn) -> dict[str, Any]:
 def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: memoryview) -> AutoencoderModel:
     lengths = [count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
     described = document["columns"]
-    dtypes: list[Any] = [*[np.uint32] * (2 * len(described)), np.int8, np.int32]
+    dtypes: list[Any] = [*[np.uint32] * (2 * len(described)), *[np.int8, np.int32] * 2]
+    if "clusters" in document:
+        dtypes.append(np.float32)
     if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
         raise CorruptFileError("its arrays are too many, too few or too long")
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
@@ -166,23 +174,19 @@ def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: me
         axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
         recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
         drop = count(entry["drop"], 63) if "drop" in entry else None
-        each = count(entry.get("each", 1), MAX_COLUMNS)
+        each = count(entry.get("each", 1), MAX_SIZE)
+        if not each:
+            raise CorruptFileError("a column without values")
         columns.append(ModelColumn(str(entry["name"]), recipe, axis, None, drop=drop, each=each))
     recipes.finish("the recipes")
     coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
-    weights, biases = Taker(arrays[len(dtypes) - 2]), Taker(arrays[len(dtypes) - 1])
+    first = 2 * len(described)
     values = sum(column.each for column in columns)
-    encoder = Program.from_json(
-        document["encoder"], values, -CODE_LIMIT, CODE_LIMIT - 1, weights.take, biases.take
-    )
-    decoder = Program.from_json(
-        document["decoder"], len(coded), -LATENT_LIMIT, LATENT_LIMIT - 1, weights.take, biases.take
-    )
-    weights.finish()
-    biases.finish()
-    if document["residual"] not in RESIDUALS:
-        raise CorruptFileError(f"a residual of the unknown kind {document['residual']!r}")
-    anomaly = Anomaly.from_json(document["anomaly"]) if "anomaly" in document else None
+    encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[first], arrays[first + 1])
+    decoder = _program(document["decoder"], len(coded), LATENT_LIMIT, arrays[first + 2], arrays[first + 3])
+    anomaly = None
+    if "clusters" in document:
+        anomaly = Anomaly.from_array(arrays[first + 4], count(document["clusters"], MAX_CENTRES), len(coded))
     return AutoencoderModel(
         str(document["codec"]),
         tuple(columns),
@@ -195,3 +199,14 @@ def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: me
         dict(document["about"]),
         anomaly,
     )
+
+
+def _program(
+    operations: Any, inputs: int, limit: int, weights: NDArray[Any], biases: NDArray[Any]
+) -> Program:
+    """A network of codes from minus the limit to below it; raises CorruptFileError."""
+    takers = Taker(weights), Taker(biases)
+    out = Program.from_json(operations, inputs, -limit, limit - 1, *(taker.take for taker in takers))
+    for taker in takers:
+        taker.finish()
+    return out

@@ -28,7 +28,7 @@ def open_model(data: bytes | memoryview) -> AnyModel:
         name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
-    if name not in _OPEN:
+    if not isinstance(name, str) or name not in _OPEN:
         raise CorruptFileError(f"the model is not valid: of the format {name!r}, not {' or '.join(_OPEN)}")
     return _OPEN[name](data)
 

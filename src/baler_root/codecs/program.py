@@ -34,6 +34,10 @@ class Program:
 
     outputs: int
     """Numbers that a row gives."""
+    products: int
+    """Multiplications for each row."""
+    numbers: int
+    """Numbers of each row, in all values and in the tables that operations make in between."""
 
     def __init__(self, operations: Sequence[Operation], inputs: int, low: int, high: int) -> None:
         """`low` and `high` bound the input codes.
@@ -48,10 +52,12 @@ class Program:
             values.append(self._steps[-1].after)
         self._last = {op.source: at for at, op in enumerate(self.operations) if isinstance(op, Add)}
         """Of values that are added later, the operation that does so last."""
-        products = sum(step.products for step in self._steps)
-        numbers = inputs + sum(step.after.size + step.scratch for step in self._steps)
-        if products > MAX_PRODUCTS or numbers > MAX_NUMBERS:
-            raise CorruptFileError(f"a program of {products} products and {numbers} numbers for each row")
+        self.products = sum(step.products for step in self._steps)
+        self.numbers = inputs + sum(step.after.size + step.scratch for step in self._steps)
+        if self.products > MAX_PRODUCTS or self.numbers > MAX_NUMBERS:
+            raise CorruptFileError(
+                f"a program of {self.products} products and {self.numbers} numbers for each row"
+            )
         if not -INT_LIMIT <= values[-1].low <= values[-1].high < INT_LIMIT:
             raise CorruptFileError("the outputs of a program do not fit 32 bits")
         self.outputs = values[-1].size

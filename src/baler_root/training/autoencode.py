@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -25,6 +26,15 @@ PRIOR = 3
 WARM = 100
 """Steps in which the rate grows to what it should be."""
 
+MOST_NUMBERS = 1 << 23
+"""Numbers in all values of the rows of a step, which bounds memory."""
+
+LEAST_BATCH = 16
+"""Rows of a step, whatever the size of the network."""
+
+LEAST_STEPS = 1000
+"""Of training, whatever the size of the sample."""
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -32,12 +42,25 @@ class Course:
 
     steps: int
     batch: int = 1024
+    """Rows of a step at most: fewer of large networks."""
+    epochs: int = 200
+    """How often a row is seen at most."""
+    products: float = math.inf
+    """Multiplications of rows at most, of all steps."""
     rate: float = 3e-3
     seed: int = 0
     seconds: float | None = None
     """At most this long; the result then depends on the machine."""
     latent_weight: float = 1.0
     """What a bit of a latent counts, compared with one of a residual."""
+
+    def of(self, network: Autoencoder, rows: int) -> Course:
+        """The steps and the batch of this network, learning from so many rows."""
+        most = max(1, min(self.batch, rows, max(LEAST_BATCH, MOST_NUMBERS // network.numbers)))
+        batch = 1 << (most.bit_length() - 1)
+        seen = max(LEAST_STEPS, self.epochs * rows // batch)
+        steps = min(self.steps, seen, max(1.0, self.products / (batch * network.products)))
+        return replace(self, steps=int(steps), batch=batch)
 
 
 @dataclass(slots=True)
@@ -68,10 +91,9 @@ def fit_autoencoder(
     `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
     one; where its memory is too small, on the processor. None where no step gave a number.
     """
-    devices = ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
     notes: list[str] = []
-    for device in devices:
-        with torch.random.fork_rng(devices=[]):
+    for device in _devices():
+        with torch.random.fork_rng(devices=[]), _one_thread():
             torch.manual_seed(course.seed)
             try:
                 found = _Run(axes, places, make(), components, course, torch.device(device)).run(progress)
@@ -82,6 +104,22 @@ def fit_autoencoder(
             found.notes = tuple(notes)
         return found
     raise MemoryError("not enough memory for the training")
+
+
+def _devices() -> list[str]:
+    """Where to train, the fastest first."""
+    return ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Layers are too small for several threads, which wait for each other longest on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Run:
@@ -96,9 +134,9 @@ class _Run:
         course: Course,
         device: torch.device,
     ) -> None:
-        self.course, self.components, self.network = course, components, network.to(device)
-        self.count = len(places[0])
+        self.count, self.components, self.network = len(places[0]), components, network.to(device)
         self.held = max(1, self.count // HELD)
+        self.course = course.of(network, self.count - self.held)
         self.at = [torch.from_numpy(at).to(device) for at in places]
         self.codes = [torch.from_numpy(axis.codes.astype(np.float32)).to(device) for axis in axes]
         unit = 1 << tables.AXIS_BITS
@@ -177,8 +215,9 @@ class _Run:
     def look(self, count: int) -> tuple[NDArray[np.float64], float]:
         """Bits per row of each value, and of the latents, on the first rows, which are not trained on."""
         total, latents = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0
-        for start in range(0, count, 4096):
-            rows = torch.arange(start, min(count, start + 4096), device=self.device)
+        few = min(4096, 4 * self.course.batch)
+        for start in range(0, count, few):
+            rows = torch.arange(start, min(count, start + few), device=self.device)
             own, latent = self.bits(rows, noisy=False)
             total += own.double().sum(0).cpu()
             latents += float(latent.double().sum())

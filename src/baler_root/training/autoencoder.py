@@ -60,6 +60,16 @@ class Autoencoder(nn.Module):
         self.encoder = Network(encoder, inputs=shape.values)
         self.decoder = Network(decoder, inputs=shape.latents, bits=LATENT_BITS, total=CODE_TOTAL)
 
+    @property
+    def products(self) -> int:
+        """Multiplications for each row."""
+        return self.encoder.products + self.decoder.products
+
+    @property
+    def numbers(self) -> int:
+        """Numbers in all values of a row."""
+        return self.encoder.numbers + self.decoder.numbers
+
     def encode(self, codes: Tensor) -> Tensor:
         """(rows, values) to (rows, latents), which become integers when they are rounded."""
         out: Tensor = self.encoder(codes)

@@ -7,6 +7,7 @@ as if nothing were rounded.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from baler_root.codecs import attention, fixedpoint
 from baler_root.codecs import operations as ops
-from baler_root.codecs.attention import MAX_SCORE_BITS, SHARE_BITS
+from baler_root.codecs.attention import BIAS, FRACTION, MAX_SCORE_BITS, SHARE_BITS
 from baler_root.codecs.exact import Operation
 
 HIDDEN_BITS, HIDDEN_TOTAL = 7, 10
@@ -29,11 +30,27 @@ def straight(value: Tensor, rounded: Tensor) -> Tensor:
     return rounded.detach() + (value - value.detach())
 
 
+class _Quantise(torch.autograd.Function):
+    """What `quantise` does, in few passes over memory."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, bits: int, low: int, high: int) -> Tensor:
+        """Of any shape."""
+        step = 2.0**bits
+        ctx.save_for_backward((values < low / step).logical_or_(values > high / step))
+        return (values * step).add_(0.5).floor_().clamp_(low, high).mul_(1 / step)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
+        """That of the values, where they are within the limits."""
+        (beyond,) = ctx.saved_tensors
+        return grads[0].masked_fill(beyond, 0.0), None, None, None
+
+
 def quantise(values: Tensor, bits: int, low: int, high: int) -> Tensor:
     """The values as multiples of `2**-bits`, rounded half up, `low` to `high` of them; no gradient beyond these."""
-    step = 2.0**bits
-    values = values.clamp(low / step, high / step)
-    return straight(values, torch.floor(values * step + 0.5) / step)
+    out: Tensor = _Quantise.apply(values, bits, low, high)  # type: ignore[no-untyped-call]
+    return out
 
 
 def limits(total: int, relu: bool = False) -> tuple[int, int]:
@@ -243,19 +260,46 @@ class Norm(Layer):
         return [ops.Norm(self.output_bits)]
 
 
+class _Attend(torch.autograd.Function):
+    """What each query gathers: (rows, heads, tokens, width) of queries, keys and values to the same."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, bits: int, score_bits: int
+    ) -> Tensor:
+        """Values have `bits` fraction bits, a score of `2**score_bits` of their products doubles a share."""
+        scale = 2.0 ** (2 * bits - score_bits)
+        octaves = queries @ keys.transpose(-1, -2) * scale
+        octaves -= octaves.amax(-1, keepdim=True)
+        # Put where a float32 has its exponent, they become powers of two, linear between these.
+        digits = octaves.clamp_(-SHARE_BITS - 1, 0).mul_(2.0**FRACTION).to(torch.int32)
+        shares = digits.add_(BIAS + SHARE_BITS << FRACTION).view(torch.float32).floor_().to(values.dtype)
+        total = shares.sum(-1, keepdim=True)
+        ctx.save_for_backward(queries, keys, values, shares / total)
+        ctx.slope = scale * math.log(2)
+        sums = shares @ values
+        return sums.mul_(2 * 2.0**bits).add_(total).div_(2 * total).floor_().mul_(2.0**-bits)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """As of a softmax that gives these shares."""
+        queries, keys, values, shares = ctx.saved_tensors
+        told = grads[0] @ values.transpose(-1, -2)
+        told -= (told * shares).sum(-1, keepdim=True)
+        scores = told.mul_(shares).mul_(ctx.slope)
+        gathered = shares.transpose(-1, -2) @ grads[0]
+        return scores @ keys, scores.transpose(-1, -2) @ queries, gathered, None, None
+
+
 class Attention(Layer):
     """What each token gathers from all of them, in each head by itself; the layer before gives 3 × width for each.
 
     Between two dense layers: `Dense(width, 3 * width), Attention(width, heads), Dense(width, width)`.
     """
 
-    powers: Tensor
-
     def __init__(self, width: int, heads: int = 1) -> None:
         super().__init__()
         self.width, self.heads = width, heads
-        halves = torch.tensor([2.0**-octave for octave in range(SHARE_BITS + 2)])
-        self.register_buffer("powers", halves, persistent=False)
 
     def _score_bits(self) -> int:
         """Scores are products of queries and keys by sqrt(head width), as near as a power of two comes."""
@@ -266,17 +310,8 @@ class Attention(Layer):
         """(rows, tokens, 3 × width) to (rows, tokens, width)."""
         rows, tokens, _ = values.shape
         parts = values.reshape(rows, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        queries, keys, gathered = parts.unbind()
-        scores = queries @ keys.transpose(-1, -2) * 2.0 ** (2 * self.bits - self._score_bits())
-        smooth = torch.softmax(scores * math.log(2), -1) @ gathered
-        with torch.no_grad():
-            octaves = scores.amax(-1, keepdim=True) - scores
-            whole = torch.floor(octaves).clamp_max(SHARE_BITS + 1)
-            powers = self.powers[whole.long()].to(values.dtype) * 2.0**SHARE_BITS
-            shares = torch.floor(powers * (1 - (octaves - whole).clamp_max(1) / 2))
-            total, step = shares.sum(-1, keepdim=True), 2.0**self.bits
-            exact = torch.floor((2 * step * (shares @ gathered) + total) / (2 * total)) / step
-        return straight(smooth, exact).transpose(1, 2).reshape(rows, tokens, self.width)
+        out: Tensor = _Attend.apply(*parts.contiguous(), self.bits, self._score_bits())  # type: ignore[no-untyped-call]
+        return out.transpose(1, 2).reshape(rows, tokens, self.width)
 
     def operations(self) -> list[Operation]:
         """See `Layer`."""

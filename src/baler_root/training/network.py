@@ -49,7 +49,8 @@ class Network(nn.Sequential):
         super().__init__(*layers)
         self.inputs, self.input_bits, self.limits = inputs, bits, limits(total)
         self.output_bits = _connect(self, bits)
-        self.program()
+        program = self.program()
+        self.products, self.numbers = program.products, program.numbers
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as the base class names it
         """(rows, inputs) to what the last layer gives; inputs are rounded and saturate as the program's codes are."""

@@ -1,0 +1,41 @@
+"""A codec that is not part of baler-root: an autoencoder whose layers add to what they get (He et al., arXiv:1512.03385).
+
+Files need this module to be read, but no torch: that is imported where the networks are made, and what is stored of
+them are integers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from baler_root.codecs.latents import LatentCodec
+
+if TYPE_CHECKING:
+    from baler_root.training.autoencoder import Autoencoder, Shape
+
+
+class SkippingCodec(LatentCodec):
+    """`baler-root compress in.root out.baler --codec skipping`."""
+
+    id: ClassVar[str] = "skipping"
+    network: ClassVar[str] = "skipping_codec:make"
+
+
+def make(shape: Shape) -> Autoencoder:
+    """The networks of a table of `shape.values` values a row, to be trained."""
+    from torch import nn
+
+    from baler_root.training.autoencoder import Autoencoder, latents_from, told_by
+    from baler_root.training.layers import Dense
+    from baler_root.training.network import Residual
+
+    width = shape.width
+
+    def skipping() -> Residual:
+        return Residual(Dense(width, width, relu=True), Dense(width, width))
+
+    encoder = nn.Sequential(Dense(shape.values, width), skipping(), skipping(), latents_from(width, shape))
+    decoder = nn.Sequential(
+        Dense(shape.latents, width), skipping(), skipping(), told_by(width, shape.components, shape.values)
+    )
+    return Autoencoder(shape, encoder, decoder)

@@ -1,0 +1,71 @@
+"""Interpolated columns for the second reader, from `formats/pages.md` alone: point by point, in whole numbers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from mini_bytes import Bytes, need
+
+Place = tuple[int, ...]
+
+
+class Interpolation:
+    """How the symbols of one column of a dtype, with rows of a shape, become values."""
+
+    def __init__(self, data: Bytes, dtype: np.dtype[Any], shape: Place) -> None:
+        need(dtype in (np.float32, np.float64), "type of an interpolated column")
+        self.dtype, self.shape = dtype, shape
+        self.step, self.along_rows = data.unpack("dB")
+        need(0 < self.step < math.inf and self.along_rows < 2, "step of an interpolation")
+        count = data.varint()
+        need(0 < count < 33, "units of an interpolation")
+        self.units = [data.varint() for _ in range(count)]
+        need(all(0 < unit <= 1 << 20 for unit in self.units), "a unit")
+        width = data.unpack("B")[0]
+        need(width in (1, 2, 4, 8), "width of symbols")
+        self.symbols = np.dtype(f"u{width}")
+
+    def values(self, symbols: Any) -> Any:
+        numbers = [u // 2 if u % 2 == 0 else -(u + 1) // 2 for u in symbols.tolist()]
+        row = math.prod(self.shape)
+        need(not numbers or (row and len(numbers) % row == 0), "not a whole number of rows")
+        need(all(abs(n) * max(self.units) <= 1 << 54 for n in numbers), "a symbol too large")
+        shape = (len(numbers) // max(1, row), *self.shape)
+        points: dict[Place, int] = {}
+        for (place, guess, level), number in zip(self.order(shape, points), numbers, strict=True):
+            points[place] = guess + number * self.units[min(level, len(self.units) - 1)]
+            need(abs(points[place]) <= 1 << 52, "off the lattice")
+        flat = [float(points[place]) * self.step for place in np.ndindex(shape)] if numbers else []
+        with np.errstate(over="ignore"):
+            return np.array(flat, np.float64).astype(self.dtype)
+
+    def order(self, shape: Place, points: dict[Place, int]) -> Iterator[tuple[Place, int, int]]:
+        """Each place in its turn, what is predicted there from the points, and its level."""
+        axes = [*range(1, len(shape)), *([0] if self.along_rows else [])]
+        for place in itertools.product(*(range(min(n, 1) if a in axes else n) for a, n in enumerate(shape))):
+            yield place, 0, len(self.units)
+        for level in range(32, -1, -1):
+            for turn, axis in enumerate(axes):
+                if shape[axis] <= 1 << level:
+                    continue
+                strides = [1] * len(shape)
+                for other in axes:
+                    strides[other] = 1 << level if other in axes[:turn] else 2 << level
+                others = [range(0, n, strides[a]) for a, n in enumerate(shape) if a != axis]
+                for at, *rest in itertools.product(range(1 << level, shape[axis], 2 << level), *others):
+                    line = [(*rest[:axis], at + k * (1 << level), *rest[axis:]) for k in (-3, -1, 0, 1, 3)]
+                    yield line[2], predicted([points.get(place) for place in line]), level
+
+
+def predicted(line: list[int | None]) -> int:
+    """From the points around one in the middle of a line."""
+    a, b, _, c, d = line
+    if b is None:
+        raise ValueError("a point before its neighbours")
+    if c is None:
+        return b
+    return (b + c + 1) >> 1 if a is None or d is None else (9 * (b + c) - a - d + 8) >> 4
