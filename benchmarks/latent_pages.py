@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from benchmarks import latents, results, transfer
+from benchmarks import latents, results
 from benchmarks.markdown import NOT_YET, kb, number, table
 
 RESIDUALS = {None: "", "bounded": ", residual", "none": ", rows missed", "lossless": ", residual"}
@@ -78,16 +78,16 @@ def transfers() -> list[str]:
         return NOT_YET
     lines = [
         [
-            str(row["file"] or row["group"]), f"`{row['codec']}`", row["way"], kb(row["size"]),
+            str(row["file"] or row["group"]), row["bound"], f"`{row['codec']}`", row["way"], kb(row["size"]),
             number(row["/ classic"], 2), kb(row["model bytes"]), number(row["largest error / bound"], 4),
             number(row["rms error / bound"], 2), number(row["flagged %"], 2),
         ]
         for row in rows
     ]  # fmt: skip
     head = (
-        "file", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "flagged %",
+        "file", "bound", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "flagged %",
     )  # fmt: skip
-    return [f"At `{transfer.BOUND}`; errors as shares of the bound.", "", *table(head, lines)]
+    return ["Errors are shares of the bound.", "", *table(head, lines)]
 
 
 def anomalies() -> list[str]:

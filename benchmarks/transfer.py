@@ -6,7 +6,7 @@ by a threshold above which 1 % of those learned from were; they are kept exactly
 networks, so that sizes of the other rows hold nothing but what bounds ask for. That one is used whether it makes a
 file smaller or not; files that were learned from are there only with it.
 
-`python -m benchmarks.transfer [NAME…] [--codec CODEC]… [--train-seconds S]` replaces the groups whose name holds
+`python -m benchmarks.transfer [NAME…] [--bound BOUND] [--codec CODEC]… [--train-seconds S]` replaces the groups whose name holds
 one of the words.
 """
 
@@ -29,13 +29,13 @@ import baler_root
 from baler_root.errors import ConfigError
 from benchmarks import autoencoders, results, sources
 
-BOUND = "rel=1e-3"
+BOUND = "rel=1e-2"
 SHARE = 0.01
 
 PROCESSES = ("cms_htt_DY_35k", "cms_htt_TT_13k"), ("cms_htt_W1J_7k", "cms_htt_W2J_11k", "cms_htt_VBF_5k")
 JETS = "pythia_jets_365k"
 
-KEYS = ("file", "codec", "way")
+KEYS = ("group", "file", "bound", "codec", "way")
 KEPT = (
     "size", "model bytes", "latents bits/row", "residual bits/row", "largest error / bound", "rms error / bound",
     "flagged %", "training s", "notes",
@@ -75,13 +75,13 @@ GROUPS: dict[str, Callable[[Path], Group]] = {"cms_htt": processes, "jets": halv
 
 
 def compare(
-    group: Group, codecs: list[str], counted: autoencoders.Trainings, seconds: float, where: Path
+    group: Group, bound: str, codecs: list[str], counted: autoencoders.Trainings, seconds: float, where: Path
 ) -> Iterator[dict[str, Any]]:
     """The rows of one group."""
 
     def row(path: Path, codec: str, way: str, keywords: dict[str, Any]) -> dict[str, Any]:
-        found = autoencoders.measured(path, counted, bound=BOUND, **keywords)
-        out = {"group": group.name, "file": path.stem, "codec": codec, "way": way}
+        found = autoencoders.measured(path, counted, bound=bound, **keywords)
+        out = {"group": group.name, "file": path.stem, "bound": bound, "codec": codec, "way": way}
         return out | {name: found[name] for name in KEPT}
 
     for codec in codecs:
@@ -95,9 +95,9 @@ def compare(
         model = where / f"{codec}.balermodel"
         counted.start()
         try:
-            baler_root.train(group.seen, model, bound=BOUND, codec=codec, **limits)
+            baler_root.train(group.seen, model, bound=bound, codec=codec, **limits)
         except ConfigError as error:
-            out = {"group": group.name, "file": None, "codec": codec, "way": "no model"}
+            out = {"group": group.name, "file": None, "bound": bound, "codec": codec, "way": "no model"}
             yield {**out, **dict.fromkeys(KEPT), "notes": str(error).replace(f"{group.seen[0].parent}/", "")}
             continue
         trained = {"training s": round(counted.seconds, 1)}
@@ -106,7 +106,7 @@ def compare(
                 used = {"model": model, "detach_model": detach}
                 yield row(path, codec, f"model {place}", used) | trained
         if makes_latents:
-            found = np.concatenate([autoencoders.latents(path, model, BOUND) for path in group.seen])
+            found = np.concatenate([autoencoders.latents(path, model, bound) for path in group.seen])
             model, _ = autoencoders.flagging(model, found, SHARE, 1, where / f"{codec}-flagging.balermodel")
             way = f"model beside, {SHARE:.0%} flagged"
             for path in (*group.seen, *group.unseen):
@@ -119,6 +119,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("names", nargs="*")
+    parser.add_argument("--bound", default=BOUND)
     parser.add_argument("--codec", action="append")
     parser.add_argument("--train-seconds", type=float, default=autoencoders.SECONDS)
     return parser.parse_args()
@@ -135,12 +136,12 @@ def main() -> None:
         new = []
         with tempfile.TemporaryDirectory() as folder, autoencoders.trainings() as counted:
             where = Path(folder)
-            for row in compare(make(where), codecs, counted, asked.train_seconds, where):
+            for row in compare(make(where), asked.bound, codecs, counted, asked.train_seconds, where):
                 new.append(row)
                 print(row, file=sys.stderr, flush=True)
                 rows = results.merged("transfer", new, *KEYS)
-                autoencoders.against(rows, "file", one="classic")
-                summary = {"bound": BOUND, "training seconds of latents": asked.train_seconds}
+                autoencoders.against(rows, "file", "bound", one="classic")
+                summary = {"training seconds of latents": asked.train_seconds}
                 results.update("transfer", rows, summary)
         results.show(name, [{k: v for k, v in row.items() if k not in ("group", "notes")} for row in new], {})
 
