@@ -40,8 +40,10 @@ from benchmarks.throughput import clock
 SECONDS = 60.0
 """Of training at most, where a network makes latents."""
 
-PARTS = ("latents", "residual", "missed", "rest")
-"""What pages with latents hold: these, streams of what they miss, rows that they miss, and all else."""
+PARTS = ("latents", "residual", "missed", "low_bits")
+"""What pages with latents hold of columns that these tell of: them, streams of what they miss, rows that they miss, and
+the low bits of exact floats.
+"""
 
 
 def networks() -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from benchmarks import latents, results
+from benchmarks.autoencoders import PARTS
 from benchmarks.markdown import NOT_YET, kb, number, table
 
 RESIDUALS = {None: "", "bounded": ", residual", "none": ", rows missed", "lossless": ", residual"}
@@ -24,7 +25,6 @@ def sizes() -> list[str]:
         lines = []
         for bound in bounds:
             for row in (row for row in rows if (row["file"], row["bound"]) == (file, bound)):
-                parts = ("latents", "residual", "missed", "rest")
                 used = row["latents"] is not None
                 lines.append(
                     [
@@ -33,7 +33,7 @@ def sizes() -> list[str]:
                         kb(row["size"]) + (" *" if row["residual"] and not used else ""),
                         number(row["/ conditional"], 2),
                         f"{kb(row['model bytes'])} ({row['model %']:.1f} %)" if row["model bytes"] else "–",
-                        " / ".join(number(row[f"{part} bits/row"]) for part in parts) if used else "–",
+                        " / ".join(number(row[f"{part} bits/row"]) for part in PARTS) if used else "–",
                         number(row["missed %"]) if row["residual"] == "none" and used else "–",
                         number(row["training s"], 0),
                         number(row["decode MB/s"], 0),
