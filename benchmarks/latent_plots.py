@@ -85,7 +85,7 @@ def _sweep(panel: Axes, rows: Rows) -> None:
     panel.set_xlabel("latents")
     panel.set_ylabel("bits per row")
     panel.set_title(f"{codec} at {bound}: bits of latents, and left", fontsize=10, loc="left")
-    panel.legend(frameon=False, loc="lower right")
+    _headroom(panel)
 
 
 def anomalies() -> Figure | None:
@@ -137,7 +137,13 @@ def _bits(panel: Axes, rows: Rows) -> None:
     panel.set_xticks(range(len(own)), labels)
     panel.set_ylabel("bits per row")
     panel.set_title("What rows take in files of their own", fontsize=10, loc="left")
-    panel.legend(frameon=False)
+    _headroom(panel)
+
+
+def _headroom(panel: Axes) -> None:
+    """A legend above what is drawn."""
+    panel.set_ylim(0, 1.22 * panel.get_ylim()[1])
+    panel.legend(frameon=False, loc="upper center", ncols=2)
 
 
 def _each(rows: Iterable[dict[str, Any]], key: str) -> list[Any]:
