@@ -226,13 +226,12 @@ NETWORKS: dict[str, Callable[[int], Network]] = {"autoencoder": Autoencoder, "su
 
 
 def without(frames: Frames, tolerance: float) -> dict[str, int]:
-    """Bytes of the frames without any model: `classic` columns, the rivals and the estimate of `grids`."""
+    """Bytes of the frames without any model: `classic` columns, with and without interpolation, and the rivals."""
     with tempfile.TemporaryDirectory() as where:
         source = Path(where) / "frames.root"
         grids.write([frames], source)
         out = {"classic": int(grids.baler(source, f"abs={tolerance!r}", {"codec": "classic"})["pages"])}
-        for estimate in grids.estimates(source, ErrorBound("abs", tolerance)):
-            out[estimate["what"]] = estimate["size"]
+        out[grids.DIFFERENCES] = grids.differences(source, ErrorBound("abs", tolerance))
     return out | {what: len(way(frames, tolerance)[0]) for what, way in grids.RIVALS.items()}
 
 
@@ -262,7 +261,6 @@ def compare(share: float, frames: Frames, asked: argparse.Namespace) -> list[dic
     targets = {
         "classic": others["classic"],
         "SZ3": min(others[what] for what in grids.RIVALS),
-        "interpolation": others["estimate, interpolation"],
     }
     nothing: dict[str, Any] = {f"wins over {name} from MB": None for name in targets}
     rows = [row(frame, share, what, size, **nothing) for what, size in others.items()]

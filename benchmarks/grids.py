@@ -6,8 +6,7 @@ frames, in two and in three dimensions, the fields alone, and pay for no metadat
 the tolerance it is given, gets the largest power of two of it that still keeps the bound. Neither keeps exact zeros
 (inside of an obstacle, say), as `.baler` does.
 
-The last rows are estimates, columns without metadata, of what `classic` does and of what it does not: differences
-from the frame before, along the entries, and prediction before quantising (`interpolation`).
+The last row is pages of `classic` without interpolation, where frames are told by differences alone.
 
 `python -m benchmarks.grids [--size MB]… [--only cfd]`
 """
@@ -25,14 +24,13 @@ from typing import Any
 
 import numpy as np
 import uproot
-import zstandard
-from numpy.typing import NDArray
 
 import baler_root
 from baler_root.bounds import ErrorBound
-from baler_root.codecs import streams
+from baler_root.codecs.classic import Classic
+from baler_root.pages import Cell, pack_page
 from baler_root.quantiser import quantise
-from benchmarks import interpolation, results, sources
+from benchmarks import results, sources
 from benchmarks.fluids import Fluid, Frames
 from benchmarks.packers import SZ3, ZFP
 from benchmarks.throughput import clock
@@ -45,6 +43,7 @@ SIZES = (20.0, 300.0)
 BLOCK = 64_000_000
 """Bytes of frames at a time, as in a cluster of a `.baler` file."""
 CODECS: list[tuple[str, dict[str, Any]]] = [("classic", {"codec": "classic"}), ("default", {})]
+DIFFERENCES = "classic, differences alone"
 ISSUE = {1e-2: 2.0, 1e-3: 4.4}
 """% of the size that integer Lorenzo prediction along axes and entries reaches on `CFD`."""
 
@@ -145,36 +144,14 @@ def rival(source: Path, bound: ErrorBound, way: Way) -> dict[str, Any]:
     return {"size": size, "encoding": encoding, "decoding": decoding}
 
 
-def differences(symbols: NDArray[Any], shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-    """The symbols and their differences along the axes of a frame, along entries, and along both.
-
-    All are modulo 2^bits, flat, and the first two are what `classic` chooses from.
-    """
-    frames = symbols.reshape(-1, int(np.prod(shape)))
-    entries = frames.copy()
-    entries[1:] -= frames[:-1]
-    return {
-        "none": symbols,
-        "axes": streams.lorenzo_encode(symbols, shape),
-        "entries": entries.reshape(-1),
-        "axes and entries": streams.lorenzo_encode(entries.reshape(-1), shape),
-    }
-
-
-def estimates(source: Path, bound: ErrorBound) -> list[dict[str, Any]]:
-    """Bytes of the columns of each transform: pco or zstd over byte planes, whichever is shorter in a block."""
-    sizes: dict[str, int] = {}
+def differences(source: Path, bound: ErrorBound) -> int:
+    """Bytes of pages of `classic` that are not interpolated."""
+    size = 0
     for frames in blocks(source):
-        found = quantise(frames.reshape(-1), bound)
-        outliers = 16 * found.positions.size
-        for along, symbols in differences(found.symbols, frames.shape[1:]).items():
-            planes = zstandard.ZstdCompressor(19).compress(streams.planes_encode(symbols))
-            best = min(len(streams.pco_encode(symbols)), len(planes))
-            name = f"estimate, differences: {along}"
-            sizes[name] = sizes.get(name, 0) + best + outliers
-        name = "estimate, interpolation"
-        sizes[name] = sizes.get(name, 0) + interpolation.size(interpolation.encode(frames, bound.value))
-    return [{"what": name, "size": size} for name, size in sizes.items()]
+        cell = Cell(frames.size, quantise(frames.reshape(-1), bound), shape=frames.shape[1:])
+        payload, _ = pack_page(Classic(), [cell])
+        size += len(payload)
+    return size
 
 
 def compare(name: str, source: Path, raw: int, span: float) -> list[dict[str, Any]]:
@@ -197,8 +174,7 @@ def compare(name: str, source: Path, raw: int, span: float) -> list[dict[str, An
             note(share, label, **baler(source, f"abs={bound.value!r}", keywords))
         for what, way in RIVALS.items():
             note(share, what, **rival(source, bound, way))
-        for estimate in estimates(source, bound):
-            note(share, **estimate)
+        note(share, DIFFERENCES, differences(source, bound))
     return rows
 
 

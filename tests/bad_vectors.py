@@ -564,9 +564,9 @@ bad(
 )
 bad(
     "interpolated-rows",
-    "neither along rows nor without",
-    "along rows: 2",
-    page(1, interpolated(f64(1.0) + b"\2\1\1")),
+    "rows of a kind that is none",
+    "rows of kind 3",
+    page(1, interpolated(f64(1.0) + b"\3\1\1")),
 )
 bad("interpolated-no-units", "no units", "0 units", page(1, interpolated(f64(1.0) + b"\1\0")))
 bad(

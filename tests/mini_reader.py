@@ -22,6 +22,8 @@ from mini_latents import autoencoder
 from mini_lookups import Lookup
 from mini_recipe import Recipe
 
+LATENT_CODECS = ("autoencoder", "transformer", "convolutional")
+
 Form = dict[str, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
 RELATIONS = {4: Formula, 5: Lookup}  # kinds of columns that are computed once all others are known
@@ -164,7 +166,7 @@ class Reader:
             known = {
                 "classic": classic,
                 "conditional": partial(conditional, self.models, outer),
-                "autoencoder": partial(autoencoder, self.models, told),
+                **dict.fromkeys(LATENT_CODECS, partial(autoencoder, self.models, told)),
             }
             need(self.manifest["codecs"][codec] in known, "unknown codec")
             first, decode = len(values), known[self.manifest["codecs"][codec]]

@@ -1,13 +1,16 @@
-"""The estimates for grids count bytes from which the frames could be had again."""
+"""Frames to compress are the same each time, and what is written without interpolation is measured beside."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from baler_root.bounds import ErrorBound
+
 grids = pytest.importorskip("benchmarks.grids", reason="benchmarks/ is not on the path")
 
-from benchmarks import interpolation
 from benchmarks.fluids import Fluid
 
 
@@ -24,22 +27,9 @@ def test_a_fluid_has_as_many_frames_as_asked_and_the_same_each_time() -> None:
     assert np.array_equal(found, frames())
 
 
-@pytest.mark.parametrize("shape", [(12, 20, 20), (1, 7, 5), (9, 1, 1), (240, 20), (1, 1, 1)])
-@pytest.mark.parametrize("share", [1e-1, 1e-3, 1e-6])
-def test_interpolation_comes_back_within_the_bound(shape: tuple[int, ...], share: float) -> None:
-    values = frames().reshape(-1)[: np.prod(shape)].reshape(shape)
-    tolerance = share * float(np.ptp(frames()))
-    symbols = interpolation.encode(values, tolerance)
-    assert sum(len(part) for part in symbols) == values.size
-    decoded = interpolation.decode(symbols, shape, tolerance)
-    assert np.abs(decoded - values).max() <= tolerance * (1 + 1e-9)
-    assert interpolation.size(symbols) > 0
-
-
-def test_differences_can_be_summed_again() -> None:
-    """Along entries, and along the axes after that."""
-    symbols = (np.arange(300) ** 2 % 251).astype(np.uint8)
-    found = grids.differences(symbols, (5, 6))
-    entries = found["entries"].reshape(-1, 30)
-    assert np.array_equal(np.cumsum(entries, axis=0, dtype=np.uint8).reshape(-1), symbols)
-    assert np.array_equal(grids.streams.lorenzo_decode(found["axes and entries"], (5, 6)), found["entries"])
+def test_differences_alone_are_what_classic_writes_without_interpolation(tmp_path: Path) -> None:
+    source = tmp_path / "frames.root"
+    _, span = grids.write([frames()], source)
+    bound = ErrorBound("abs", 1e-2 * span)
+    alone = grids.differences(source, bound)
+    assert 0 < grids.baler(source, str(bound), {"codec": "classic"})["pages"] <= alone + 64

@@ -16,9 +16,10 @@ from models import random_model
 from numpy.typing import NDArray
 
 from baler_root.codecs import conditional
+from baler_root.codecs.axis import Axis
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.conditional import ConditionalCodec
-from baler_root.codecs.model import Model
+from baler_root.codecs.model import Model, ModelColumn
 from baler_root.errors import CorruptFileError, FormatError
 from baler_root.packing import pack_bytes, unpack_bytes
 from baler_root.varint import Cursor
@@ -30,6 +31,17 @@ Columns = list[NDArray[Any]]
 def codec_of(model: Model, known: Sequence[int | None]) -> ConditionalCodec:
     name = hashlib.sha256(model.to_bytes()).digest()
     return ConditionalCodec({name: model}, name, known)
+
+
+def test_a_model_cannot_claim_endless_places() -> None:
+    """A few knots say how long an axis is: what a reader works out of them is bounded."""
+    axis = Axis(0, np.array([0, 1 << 20]), np.array([0, 1 << 24]))
+    for columns, allowed in ((32, True), (33, False)):
+        model = Model(tuple(ModelColumn(str(n), b"", axis, None) for n in range(columns)), {})
+        with (
+            contextlib.nullcontext() if allowed else pytest.raises(CorruptFileError, match="places together")
+        ):
+            assert len(Model.from_bytes(model.to_bytes()).columns) == columns
 
 
 def reader_of(model: Model) -> ConditionalCodec:

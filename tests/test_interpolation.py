@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -23,7 +24,7 @@ from baler_root.cluster import encode_cluster
 from baler_root.codecs.classic import Classic
 from baler_root.errors import CorruptFileError
 from baler_root.interpolating import UNITS, interpolated
-from baler_root.interpolation import LIMIT, Interpolation, passes
+from baler_root.interpolation import LIMIT, Interpolation, Rows, passes
 from baler_root.pages import Cell, Page, pack_page
 from baler_root.patterns import patterns
 from baler_root.plan import Plan
@@ -37,7 +38,7 @@ SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, -999.0, -1.0, 1e30, 5e-324]
 ways = st.builds(
     Interpolation,
     st.sampled_from([1e-300, 1e-9, 0.01, 1.0, 1e9, 1e300]),
-    st.booleans(),
+    st.sampled_from(Rows),
     st.sampled_from([*UNITS, (1,), (1 << 20, 1, 3)]),
 )
 
@@ -78,8 +79,12 @@ def test_symbols_lead_back_to_within_half_a_unit(
     wide, half = values.astype(np.float64), way.step * max(way.units) / 2
     with np.errstate(over="ignore", invalid="ignore"):
         points = np.abs(wide / way.step)
-        room = half + (np.abs(wide) + half) * (np.finfo(values.dtype).eps + 2.0**-50)
-        near = (points < LIMIT // 2) & (np.abs(wide) + room < np.finfo(values.dtype).max)
+        lattice = points < LIMIT // 2
+        guess = way.step * points.max(
+            initial=0.0, where=lattice
+        )  # what is wanted is rounded to its last digit
+        room = half + (np.abs(wide) + half) * np.finfo(values.dtype).eps + guess * 2.0**-50
+        near = lattice & (np.abs(wide) + room < np.finfo(values.dtype).max)
     if symbols is None:  # only where values are far beyond all that a bound leaves open
         assert np.nanmax(points) * max(way.units) > LIMIT / 8
         return
@@ -176,7 +181,7 @@ def test_smooth_grids_are_interpolated(dtype: str, bound: str) -> None:
     values = smooth(dtype=dtype)
     cell = chosen(values, bound)
     assert cell.interpolation is not None
-    assert cell.interpolation.along_rows
+    assert cell.interpolation.rows is not Rows.ALONE
     plain = Cell(values.size, quantise(values.reshape(-1), ErrorBound.parse(bound)), shape=values.shape[1:])
     assert size(cell) < 0.9 * size(plain)
 
@@ -186,7 +191,17 @@ def test_rows_that_know_nothing_of_each_other_stand_alone() -> None:
     waves = np.cos(np.arange(64) / rng.uniform(9, 25, (200, 1)) + rng.uniform(0, 6, (200, 1)))
     cell = chosen(waves, "abs=1e-3")
     assert cell.interpolation is not None
-    assert not cell.interpolation.along_rows
+    assert cell.interpolation.rows is Rows.ALONE
+
+
+def test_what_rows_miss_is_interpolated_where_neighbours_miss_alike() -> None:
+    rng = np.random.default_rng(0)
+    flickering = smooth(60, 32) * rng.uniform(0.9, 1.1, (60, 1, 1))
+    trembling = smooth(60, 32) + rng.normal(0, 0.01, (60, 32, 32))
+    alike, noise = chosen(flickering, "abs=1e-3").interpolation, chosen(trembling, "abs=0.02").interpolation
+    assert alike is not None
+    assert noise is not None
+    assert (alike.rows, noise.rows) == (Rows.MISS_ALIKE, Rows.PREDICT)
 
 
 def test_coarse_points_are_nearer_where_the_bound_is_wide() -> None:
@@ -241,7 +256,7 @@ def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
 
 
 def test_arrays_that_are_not_whole_are_refused() -> None:
-    way = Interpolation(1.0, True, (1,))
+    way = Interpolation(1.0, Rows.PREDICT, (1,))
     for length, shape in ((5, (2, 3)), (4, (0,)), (1, (2,))):
         with pytest.raises(CorruptFileError, match="no whole number of arrays"):
             way.values(np.zeros(length, np.uint8), shape, np.dtype("f8"))
@@ -250,7 +265,7 @@ def test_arrays_that_are_not_whole_are_refused() -> None:
 
 def test_more_axes_than_numpy_has() -> None:
     """Those of length 1 change nothing, and 28 others are as many as a column can have."""
-    way = Interpolation(1.0, True, (2, 1))
+    way = Interpolation(1.0, Rows.PREDICT, (2, 1))
     symbols = np.arange(24, dtype=np.uint8)
     many = way.values(symbols, (1,) * 70 + (2,) + (1,) * 9 + (3,), np.dtype("f8"))
     assert np.array_equal(many, way.values(symbols, (2, 3), np.dtype("f8")))
@@ -262,8 +277,8 @@ def test_points_at_the_limits_need_no_more_than_64_bits() -> None:
     largest = float(LIMIT // 2 - 1)
     for shape in ((9,), (5, 5), (33, 3)):
         signs = 1.0 - 2.0 * (np.indices((9, *shape)).sum(0) // 2 % 2)
-        for unit in (1, 1 << 20):
-            way = Interpolation(1.0, True, (unit,))
+        for unit, rows in itertools.product((1, 1 << 20), Rows):
+            way = Interpolation(1.0, rows, (unit,))
             symbols = way.symbols((signs * largest).reshape(-1), shape)
             assert symbols is not None
             text = ByTheText(Bytes(way.to_bytes() + bytes([symbols.dtype.itemsize])), np.dtype("f8"), shape)
@@ -274,12 +289,12 @@ def test_points_at_the_limits_need_no_more_than_64_bits() -> None:
 
 def test_values_beyond_their_type_become_infinite() -> None:
     """As a writer finds out, who then keeps them exactly."""
-    way = Interpolation(1e300, True, (1,))
+    way = Interpolation(1e300, Rows.PREDICT, (1,))
     assert way.values(np.array([0, 1 << 40], np.uint64), (2,), np.dtype("f4")).tolist() == [0.0, np.inf]
 
 
 def test_a_description_comes_back() -> None:
-    for way in (Interpolation(0.1, True, UNITS[1]), Interpolation(5e-324, False, (1,) * 32)):
+    for way in (Interpolation(0.1, Rows.MISS_ALIKE, UNITS[1]), Interpolation(5e-324, Rows.ALONE, (1,) * 32)):
         cursor = Cursor(way.to_bytes())
         assert Interpolation.read(cursor) == way
         cursor.finish("it")

@@ -13,7 +13,7 @@ import pytest
 from jets import jets
 
 import baler_root
-from baler_root import levels
+from baler_root import learning, levels
 from baler_root.errors import ConfigError
 from baler_root.levels import LEVELS, Level
 from baler_root.training.axes import fit_axis
@@ -47,6 +47,20 @@ def test_smaller_within_bounds_and_the_same_each_time(make_root: Maker, tmp_path
     described = baler_root.inspect(tmp_path / "one.baler")
     assert {model["columns"] for model in described["models"]} <= {2, 3, 4, 5}
     assert sum(model["size"] for model in described["models"]) < described["parts"]["model"]
+
+
+def test_no_model_has_longer_axes_than_readers_allow(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = make_root("jets.root", Events=jets(8000))
+    longest = []
+    for name, most in (("all.baler", learning.MAX_OWN_PLACES), ("few.baler", 12_000)):
+        monkeypatch.setattr(learning, "MAX_OWN_PLACES", most)
+        baler_root.compress(source, tmp_path / name, level="fast")
+        assert baler_root.verify(tmp_path / name, source).ok
+        models = baler_root.inspect(tmp_path / name)["models"]
+        longest.append(max(sum(column["symbols"] for column in model["architecture"]) for model in models))
+    assert longest[1] <= 12_000 < longest[0]
 
 
 def test_torch_is_not_needed_to_read(make_root: Maker, tmp_path: Path) -> None:

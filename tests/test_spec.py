@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import vectors
 import xxhash
+from mini_reader import LATENT_CODECS
 from models import known_column, random_autoencoder
 
 from baler_root import __version__, elementary
@@ -22,7 +23,8 @@ from baler_root.codecs.anomaly import MAX_CENTRES, Anomaly
 from baler_root.codecs.classic import MAX_DICTIONARY
 from baler_root.codecs.conditional import ROWS
 from baler_root.codecs.latent_columns import BLOCK_OUTPUTS
-from baler_root.codecs.latents import MAX_LATENT_VALUES
+from baler_root.codecs.latents import MAX_LATENT_VALUES, LatentCodec
+from baler_root.codecs.model_parts import MAX_PLACES
 from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.container import layout
 from baler_root.functions import FUNCTIONS
@@ -30,7 +32,7 @@ from baler_root.grids import MAX_STEPS, octave_tables
 from baler_root.packing import unpack_bytes
 from baler_root.pages import COPY, INTERPOLATED, LATTICE, OWN
 from baler_root.recipe import DTYPES, KINDS
-from baler_root.registry import codec_ids
+from baler_root.registry import codec_ids, get_codec
 from baler_root.related import FORMULA, LOOKUP, SUM
 from baler_root.statistics import RECORD
 from baler_root.varint import Cursor, pack_varint
@@ -142,6 +144,7 @@ def test_limits() -> None:
         "expansion": layout.MAX_EXPANSION,
         "codecs": layout.NO_CODEC,
         "window": 1 << 27,
+        "places": MAX_PLACES,
         "dictionary": MAX_DICTIONARY,
         "steps": MAX_STEPS,
     }
@@ -193,8 +196,10 @@ def test_classic() -> None:
 
 
 def test_codecs() -> None:
-    stated = {row["id"].strip("`") for row in tables(TEXTS["codecs.md"], "codecs")[0]}
+    rows = tables(TEXTS["codecs.md"], "codecs")[0]
+    stated = {name for row in rows for name in re.findall(r"`(\w+)`", row["id"])}
     assert stated <= set(codec_ids())
+    assert {name for name in stated if isinstance(get_codec(name), LatentCodec)} == set(LATENT_CODECS)
     assert "classic" in stated
 
 

@@ -177,7 +177,8 @@ def test_every_part_of_the_format_has_a_file() -> None:
     }
     wanted |= {"recipe exact", "recipe shift int64", "recipe linear int32", "recipe linear uint64"}
     wanted |= {f"lookup by {count}" for count in (1, 2, 3)}
-    wanted |= {"interpolated", "interpolated without rows", "1 units", "5 units"}
+    wanted |= {f"interpolated, rows {word}" for word in ("alone", "predict", "miss alike")}
+    wanted |= {"1 units", "5 units"}
     wanted |= {"copy", "lattice", "outliers", "atoms", "superseded", "same_as", "detached"}
     wanted |= {
         f"block {kind.name.lower()}" for kind in BlockKind if kind.name in ("OBJECTS", "STATISTICS", "SCHEMA")

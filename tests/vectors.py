@@ -358,7 +358,7 @@ def grids(target: Path) -> Made:
     volume = np.sin(t[..., None] / 9 + x[:3, None, None] / 3) * np.cos(y[:6] / 4 + x[:5] / 5)
     arrays = {"drifting": flat(drifting, "f8"), "holes": flat(holes, "f4")}
     arrays |= {"waves": flat(np.round(waves, 4), "f8"), "volume": flat(np.round(volume * 512) / 512, "f4")}
-    bounds = {"drifting": "abs=0.002", "holes": "abs=0.01", "waves": "abs=0.004", "volume": "abs=0.1"}
+    bounds = {"drifting": "abs=0.0005", "holes": "abs=0.01", "waves": "abs=0.004", "volume": "abs=0.1"}
     return write_trees(target, Source("Events", arrays, bounds, cuts=(25, 1), groups=(1, 2, 1)))
 
 
@@ -1029,7 +1029,7 @@ def _features(page: Page, codec: str) -> set[str]:
         if entry.related is not None or entry.recipe is None or entry.outliers is None:
             continue
         if entry.interpolation is not None:
-            found.add("interpolated" + ("" if entry.interpolation.along_rows else " without rows"))
+            found.add(f"interpolated, rows {entry.interpolation.rows.name.lower().replace('_', ' ')}")
             found.add(f"{len(entry.interpolation.units)} units")
             found |= {"outliers"} if len(entry.outliers) else set()
             continue

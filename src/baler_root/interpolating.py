@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_root.atoms import candidates, locate
 from baler_root.bounds import ErrorBound, violations
 from baler_root.codecs.classic import Classic
-from baler_root.interpolation import Interpolation
+from baler_root.interpolation import Interpolation, Rows
 from baler_root.pages import Cell, pack_page
 from baler_root.patterns import patterns
 from baler_root.quantiser import Quantised, Recipe
@@ -48,7 +48,7 @@ def interpolated(cell: Cell, values: Values, bound: ErrorBound, sentinels: Seque
     step = found.recipe.size / FINE if found.recipe.kind == "linear" else 0.0
     if not 0 < step * FINE <= 2 * bound.value:
         return cell
-    ways = [Interpolation(step, along_rows, units) for along_rows in (True, False) for units in UNITS]
+    ways = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
     part = _middle(len(values), row)
     best, size = None, _size(_cut(cell, found, part))
     for way in ways:

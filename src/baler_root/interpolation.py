@@ -12,6 +12,7 @@ import math
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -73,14 +74,24 @@ def predicted(known: Ints, length: int) -> Ints:
     return out
 
 
+class Rows(IntEnum):
+    """What rows have to do with each other."""
+
+    ALONE = 0
+    """Nothing: each is interpolated by itself."""
+    PREDICT = 1
+    """They predict those between them, last in each level."""
+    MISS_ALIKE = 2
+    """They do, and what is missed is interpolated in its turn: neighbours in a row miss alike."""
+
+
 @dataclass(frozen=True, slots=True)
 class Interpolation:
     """How symbols become values: all but the shape of the arrays."""
 
     step: float
     """Distance of lattice points, of which 0 is one."""
-    along_rows: bool
-    """Whether rows predict rows, last in each level; else each row stands alone."""
+    rows: Rows
     units: tuple[int, ...]
     """Lattice points that a symbol stands for at each level, the finest first; the last one is for all further."""
 
@@ -93,20 +104,12 @@ class Interpolation:
         with np.errstate(over="ignore", invalid="ignore"):
             points = values.astype(np.float64) / self.step
             points[~(np.abs(points) < LIMIT // 2)] = np.nan
-        wanted = self._grid(points, shape)
-        done = np.zeros(wanted.shape, np.int64)
-        corner = self._corner(wanted.ndim)
-        off = _off(wanted[corner], done[corner], self.units[-1])
-        done[corner] = self.units[-1] * off
-        found = [off.reshape(-1)]
-        for each in passes(wanted.shape, self._axes(wanted.ndim)):
-            target, unit = each.wanted(done), self._unit(each.level)
-            guess = predicted(each.known(done), len(target))
-            off = _off(each.wanted(wanted), guess, unit)
-            target[...] = guess + unit * off
-            if not _inside(target):
-                return None
-            found.append(off.reshape(-1))
+        wanted = _grid(points, shape)
+        found: list[Ints] = []
+        try:
+            self._take_apart(wanted, self._axes(wanted.ndim), self.units, found)
+        except CorruptFileError:
+            return None
         together = np.concatenate(found)
         folded = (together << 1 ^ together >> 63).view(np.uint64)
         largest = int(folded.max(initial=0))
@@ -121,80 +124,107 @@ class Interpolation:
             return np.zeros(0, dtype)
         if not self._allows(int(symbols.max())):
             raise CorruptFileError(f"symbol {symbols.max()} leads off the lattice")
-        done = self._grid(np.zeros(len(symbols), np.int64), shape)
-        corner = self._corner(done.ndim)
-        at = done[corner].size
-        done[corner] = self.units[-1] * _unfold(symbols[:at]).reshape(done[corner].shape)
-        _check(done[corner])
-        for each in passes(done.shape, self._axes(done.ndim)):
-            target = each.wanted(done)
-            guess = predicted(each.known(done), len(target))
-            off = _unfold(symbols[at : at + target.size]).reshape(target.shape)
-            target[...] = guess + self._unit(each.level) * off
-            at += target.size
-            _check(target)
+        done = _grid(np.zeros(len(symbols), np.int64), shape)
+        self._put_together(done, self._axes(done.ndim), self.units, _Unfolded(symbols))
         out = done.reshape(-1).astype(np.float64)
         with np.errstate(over="ignore"):
             out *= self.step
             return out.astype(dtype, copy=False)
 
+    def _take_apart(
+        self, wanted: NDArray[np.float64], axes: Sequence[int], units: Sequence[int], found: list[Ints]
+    ) -> Ints:
+        """The points that a reader will have where these are wanted; symbols go to `found`."""
+        done = np.zeros(wanted.shape, np.int64)
+        corner = _corner(wanted.ndim, axes)
+        done[corner] = _nearest(wanted[corner], units[-1], found)
+        _check(done[corner])
+        for each in passes(wanted.shape, axes):
+            target, unit = each.wanted(done), units[min(each.level, len(units) - 1)]
+            guess = predicted(each.known(done), len(target))
+            missed = each.wanted(wanted) - guess.astype(np.float64)
+            if each.axis == 0 and self.rows is Rows.MISS_ALIKE:
+                target[...] = guess + self._take_apart(missed, axes[:-1], (unit,), found)
+            else:
+                target[...] = guess + _nearest(missed, unit, found)
+            _check(target)
+        return done
+
+    def _put_together(
+        self, done: Ints, axes: Sequence[int], units: Sequence[int], symbols: _Unfolded
+    ) -> None:
+        """Fill a grid of zeros with points."""
+        corner = _corner(done.ndim, axes)
+        done[corner] = units[-1] * symbols.take(done[corner].shape)
+        _check(done[corner])
+        for each in passes(done.shape, axes):
+            target, unit = each.wanted(done), units[min(each.level, len(units) - 1)]
+            guess = predicted(each.known(done), len(target))
+            if each.axis == 0 and self.rows is Rows.MISS_ALIKE:
+                missed = np.zeros(target.shape, np.int64)
+                self._put_together(missed, axes[:-1], (unit,), symbols)
+            else:
+                missed = unit * symbols.take(target.shape)
+            target[...] = guess + missed
+            _check(target)
+
+    def _axes(self, ndim: int) -> tuple[int, ...]:
+        """The axes that are interpolated, in turn: rows come last, for they predict best and most is left to them."""
+        return tuple(range(1, ndim)) if self.rows is Rows.ALONE else (*range(1, ndim), 0)
+
     def _allows(self, symbol: int) -> bool:
         """Whether no prediction can be so far off that more than 64 bits are needed."""
         return (symbol + 1 >> 1) * max(self.units) <= MAX_OFF
 
-    def _unit(self, level: int) -> int:
-        return self.units[min(level, len(self.units) - 1)]
-
-    def _axes(self, ndim: int) -> tuple[int, ...]:
-        """The axes that are interpolated, in turn: rows come last, for they predict best and most is left to them."""
-        return (*range(1, ndim), 0) if self.along_rows else tuple(range(1, ndim))
-
-    def _corner(self, ndim: int) -> tuple[slice, ...]:
-        """What no pass tells."""
-        axes = self._axes(ndim)
-        return tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(ndim))
-
-    def _grid(self, flat: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-        """Rows and axes; those of length 1, of which there may be more than NumPy takes, change nothing."""
-        return flat.reshape(-1, *(length for length in shape if length > 1))
-
     def to_bytes(self) -> bytes:
         """Bytes that `read` reads."""
         units = b"".join(map(pack_varint, self.units))
-        return _HEAD.pack(self.step, self.along_rows) + pack_varint(len(self.units)) + units
+        return _HEAD.pack(self.step, self.rows) + pack_varint(len(self.units)) + units
 
     @classmethod
     def read(cls, cursor: Cursor) -> Self:
         """What `to_bytes` wrote; raises FormatError."""
-        step, along_rows = _HEAD.unpack(cursor.take(_HEAD.size))
+        step, rows = _HEAD.unpack(cursor.take(_HEAD.size))
         count = cursor.varint()
-        if not (step > 0 and math.isfinite(step)) or along_rows > 1 or not 0 < count <= MAX_UNITS:
-            raise CorruptFileError(
-                f"an interpolation with step {step}, {count} units, along rows: {along_rows}"
-            )
+        if not (step > 0 and math.isfinite(step)) or rows not in tuple(Rows) or not 0 < count <= MAX_UNITS:
+            raise CorruptFileError(f"an interpolation with step {step}, {count} units, rows of kind {rows}")
         units = tuple(cursor.varint() for _ in range(count))
         if not all(0 < unit <= MAX_UNIT for unit in units):
             raise CorruptFileError(f"an interpolation in units of {units}")
-        return cls(step, bool(along_rows), units)
+        return cls(step, Rows(rows), units)
 
 
-def _off(wanted: NDArray[np.float64], guess: Ints, unit: int) -> Ints:
-    """How many units the guess is off, to the nearest; 0 where nothing is wanted."""
-    off = np.rint((wanted - guess) / unit)
+class _Unfolded:
+    """Symbols as the signed numbers that they stand for: 0, -1, 1, -2, … for 0, 1, 2, 3, …"""
+
+    def __init__(self, symbols: NDArray[Any]) -> None:
+        self._symbols, self._at = symbols, 0
+
+    def take(self, shape: tuple[int, ...]) -> Ints:
+        """The next of them."""
+        start, self._at = self._at, self._at + math.prod(shape)
+        wide = self._symbols[start : self._at].astype(np.int64)
+        return np.asarray(wide >> 1 ^ -(wide & 1)).reshape(shape)
+
+
+def _grid(flat: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Rows and axes; those of length 1, of which there may be more than NumPy takes, change nothing."""
+    return flat.reshape(-1, *(length for length in shape if length > 1))
+
+
+def _corner(ndim: int, axes: Sequence[int]) -> tuple[slice, ...]:
+    """What no pass tells."""
+    return tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(ndim))
+
+
+def _nearest(wanted: NDArray[np.float64], unit: int, found: list[Ints]) -> Ints:
+    """The multiples of the unit that are nearest, 0 where nothing is wanted; the multipliers go to `found`."""
+    off = np.rint(wanted / unit)
     off[np.isnan(off)] = 0
-    return off.astype(np.int64)
-
-
-def _unfold(symbols: NDArray[Any]) -> Ints:
-    """0, -1, 1, -2, … for 0, 1, 2, 3, …"""
-    wide = symbols.astype(np.int64)
-    return np.asarray(wide >> 1 ^ -(wide & 1))
-
-
-def _inside(points: Ints) -> bool:
-    return not points.size or (int(points.min()) >= -LIMIT and int(points.max()) <= LIMIT)
+    found.append(off.astype(np.int64).reshape(-1))
+    return unit * off.astype(np.int64)
 
 
 def _check(points: Ints) -> None:
-    if not _inside(points):
+    if points.size and not (int(points.min()) >= -LIMIT and int(points.max()) <= LIMIT):
         raise CorruptFileError("an interpolated column leaves its lattice")

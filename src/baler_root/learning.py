@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from baler_root.batch import Progress
+from baler_root.codecs.model_parts import MAX_PLACES
 from baler_root.errors import ConfigError
 from baler_root.levels import MIN_ROWS, Effort
 from baler_root.modelling import Modelled, TableSample, classic_size, find_model
@@ -21,6 +22,10 @@ from baler_root.tables import ENTRIES, common_name
 
 MIN_GRIDS = 16
 """Arrays of a column below which no model of them pays."""
+
+
+MAX_OWN_PLACES = MAX_PLACES // 2
+"""Of the columns of one model: what lies around them needs some, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +201,7 @@ def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[
     """(first column, end, columns to model) of each stretch of columns of one table, `least` of them or more."""
     runs: list[tuple[int, int, list[int]]] = []
     current: list[int] = []
+    places = 0
 
     def close() -> None:
         if len(current) >= least:
@@ -205,8 +211,11 @@ def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[
     for number in range(len(sample.columns)):
         if not is_wanted(number):
             continue
-        if current and (least == 1 or sample.tables[current[-1]] != sample.tables[number]):
+        long = sample.places(number)
+        full = places + long > MAX_OWN_PLACES
+        if current and (least == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
             close()
+        places = places + long if current else long
         current.append(number)
     close()
     return runs

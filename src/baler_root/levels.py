@@ -183,8 +183,9 @@ class Effort:
         if self.autoencoding is not None:
             self.autoencoding.check(self.level)
         if self.level.training is not None and not can_train():
+            otherwise = "level fast" if self.autoencoding is None else "the codec conditional at level fast"
             raise ConfigError(
-                f"training needs torch, which is not installed: {INSTALL}; level fast does without"
+                f"training needs torch, which is not installed: {INSTALL}; {otherwise} does without"
             )
 
     def of_one(self, pieces: int) -> Effort:

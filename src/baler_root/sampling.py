@@ -58,6 +58,11 @@ class Sample:
         low, high = int(symbols.min()), int(symbols.max())
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
 
+    def places(self, number: int) -> int:
+        """How long the axis of a column will be, at most."""
+        symbols = self.quantised(number).symbols
+        return MAX_SYMBOLS if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
+
     def is_exact(self, number: int) -> bool:
         """Whether a column has floats that are kept as they are, and are not all the same."""
         cell, column = self.cells[number], self.columns[number]

@@ -28,6 +28,7 @@ from baler_root.codecs.model_parts import (
     Taker,
     axis_arrays,
     axis_of,
+    check_places,
     count,
     integer,
     joined,
@@ -178,6 +179,7 @@ def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: me
         if not each:
             raise CorruptFileError("a column without values")
         columns.append(ModelColumn(str(entry["name"]), recipe, axis, None, drop=drop, each=each))
+    check_places(column.axis for column in columns)
     recipes.finish("the recipes")
     coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
     first = 2 * len(described)

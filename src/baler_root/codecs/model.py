@@ -27,6 +27,7 @@ from baler_root.codecs.model_parts import (
     Taker,
     axis_arrays,
     axis_of,
+    check_places,
     count,
     integer,
     joined,
@@ -171,6 +172,7 @@ def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Mo
         columns.append(ModelColumn(str(entry["name"]), recipe, axis, conditional, kind))
     for taker in (weights, biases, *more):
         taker.finish()
+    check_places(column.axis for column in columns)
     recipes.finish("the recipes")
     return Model(tuple(columns), dict(document["about"]))
 

@@ -14,6 +14,9 @@ from baler_root.errors import CorruptFileError
 MAX_MODEL_LENGTH = 1 << 26
 MAX_COLUMNS = 1 << 16
 
+MAX_PLACES = 1 << 25
+"""On all axes of a model together: a few knots may claim 2**20 places, each of which takes memory."""
+
 
 class Taker:
     """Gives an array piece by piece."""
@@ -47,6 +50,12 @@ def axis_arrays(axis: Axis) -> list[NDArray[np.uint32]]:
 def axis_of(low: Any, positions: NDArray[Any], shares: NDArray[Any]) -> Axis:
     """The axis with these `axis_arrays`; raises CorruptFileError."""
     return Axis(integer(low), _summed(positions), _summed(shares))
+
+
+def check_places(axes: Iterable[Axis]) -> None:
+    """Raise CorruptFileError for axes that are too long together."""
+    if (places := sum(axis.length for axis in axes)) > MAX_PLACES:
+        raise CorruptFileError(f"axes of {places} places together")
 
 
 def _summed(steps: NDArray[Any]) -> NDArray[np.int64]:
