@@ -32,7 +32,7 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
-from benchmarks import results, sources
+from benchmarks import autoencoders, results, sources
 from benchmarks.dense import LATENTS, Dense, Table, train
 from benchmarks.throughput import clock
 
@@ -42,6 +42,7 @@ TREE, VARIABLES = "Events", "jet_*"
 CODECS: list[tuple[str, dict[str, Any]]] = [
     ("classic", {"codec": "classic"}),
     ("conditional", {"codec": "conditional"}),
+    *((name, {"codec": name}) for name in autoencoders.networks()),
 ]
 """(label, keywords of `compress`) of the `.baler` files that are compared."""
 

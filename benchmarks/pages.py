@@ -6,14 +6,15 @@ A page has a table between `<!-- begin NAME … -->` and `<!-- end NAME -->`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results, scoreboard, variants
+from benchmarks import latent_pages, results, scoreboard, variants
+from benchmarks.markdown import NOT_YET, kb, table
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/smaller.md")
+PAGES = ("README.md", "docs/smaller.md", "docs/autoencoders-measured.md")
 FILES = {
     "agc_muons_100k": "CMS Open Data muons, NanoAOD slice, 100 000 events",
     "cms_aod2nano_10000": "CMS 2012 data, NanoAOD-like, 10 000 events",
@@ -51,18 +52,6 @@ WORDS = {
 }
 FIRST, LAST = variants.NAMES[0], variants.USUAL
 PARTS = ("columns", "models", "other objects", "metadata")
-NOT_YET = ["*Not measured yet.*"]
-
-
-def kb(size: Any) -> str:
-    """Bytes in kB; a dash where there is no number."""
-    return "–" if size is None else f"{size / 1000:,.0f}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = [f"| {' | '.join(cells)} |" for cells in (head, *rows)]
-    return [lines[0], "|" + "---|" * len(head), *lines[1:]]
 
 
 def numbers() -> list[str]:
@@ -237,6 +226,7 @@ BLOCKS: dict[str, Callable[[], list[str]]] = {
     "parts": parts,
     "precision": precision,
     "throughput": throughput,
+    **latent_pages.BLOCKS,
 }
 
 

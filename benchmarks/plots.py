@@ -13,7 +13,7 @@ import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 
-from benchmarks import results, variants
+from benchmarks import latent_plots, results, variants
 from benchmarks.pages import FIRST, LAST, PARTS, SHORT, WORDS
 
 FOLDER = Path(__file__).parents[1] / "docs" / "plots"
@@ -145,7 +145,7 @@ def parts() -> Figure | None:
     return figure
 
 
-PLOTS = {"bounds": bounds, "branches": branches, "parts": parts}
+PLOTS = {"bounds": bounds, "branches": branches, "parts": parts, **latent_plots.PLOTS}
 
 
 def main() -> None:

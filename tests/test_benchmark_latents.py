@@ -1,0 +1,76 @@
+"""What the benchmarks of codecs with latents count."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="torch is not installed")
+anomalies = pytest.importorskip("benchmarks.anomalies", reason="benchmarks/ is not on the path")
+
+import baler_root
+from baler_root.codecs.anomaly import Anomaly
+from benchmarks import autoencoders, latents, transfer
+
+
+def table(rows: int = 3000) -> dict[str, np.ndarray]:
+    """Columns that follow from one."""
+    random = np.random.default_rng(3)
+    first = random.exponential(30, rows)
+    return {
+        name: (first * random.normal(factor, 0.02, rows)).astype(np.float32)
+        for name, factor in zip("abcd", (1, 2, 3, 4), strict=True)
+    }
+
+
+def test_every_kind_is_measured_once_and_latents_are_added_where_they_are_swept() -> None:
+    asked = Namespace(names=["jets"], bound=None, codec=None, residual=None, latents=(2, 4))
+    jobs = list(latents.wanted(asked))
+    assert len(jobs) == len(set(jobs))
+    assert {job[3] for job in jobs if job[1] == "lossless"} == {None, "lossless"}
+    assert [job[4] for job in jobs if job[4]] == [2, 4]
+
+
+def test_models_flag_the_share_that_was_asked_for_and_are_used_whatever_they_save(tmp_path: Path) -> None:
+    source = autoencoders.write(tmp_path / "a.root", table())
+    model = tmp_path / "a.balermodel"
+    with autoencoders.trainings() as counted:
+        baler_root.train(source, model, bound="rel=1e-2", codec="autoencoder", train_seconds=1)
+        assert counted.seconds > 0
+        found = autoencoders.latents(source, model, "rel=1e-2")
+        flagging, anomaly = autoencoders.flagging(model, found, 0.01, 1, tmp_path / "b.balermodel")
+        assert isinstance(anomaly, Anomaly)
+        with autoencoders.insisting():
+            row = autoencoders.measured(source, counted, bound="rel=1e-2", model=flagging, detach_model=True)
+    assert found.shape[0] == row["rows"] == 3000
+    assert 0 < row["flagged %"] <= 1
+    assert 0.5 < row["largest error / bound"] <= 1
+    assert row["latents bits/row"] + row["residual bits/row"] < 8 * row["size"] / row["rows"]
+
+
+def test_scores_that_tell_signal_apart_find_it() -> None:
+    random = np.random.default_rng(4)
+    scores = {name: random.uniform(0, 1, 500) for name in ("DY", "TT", "W1J", "W2J")}
+    rows = list(anomalies.retrieval({**scores, "VBF": random.uniform(2, 3, 200)}, clusters=1))
+    assert {row["AUC"] for row in rows} == {1.0}
+    assert all(row["signal among them %"] == 100 for row in rows)
+    (least,) = (row["signal in all %"] for row in rows if row["background"] == "all" and row["top %"] == 1)
+    assert least == 9.1
+
+
+def test_shares_above_scores_fall() -> None:
+    rows = list(anomalies.distribution({"DY": np.arange(1000.0)}, clusters=1))
+    assert rows[0]["share above"] == 1
+    assert rows[0]["score"] == 0
+    assert all(one["score"] <= other["score"] for one, other in pairwise(rows))
+
+
+def test_what_is_learned_and_what_is_not_are_other_files() -> None:
+    if not transfer.sources.chosen(["cms_htt_DY"]):
+        pytest.skip("no cms_htt_DY_35k: BALER_ROOT_DATA")
+    group = transfer.processes(Path())
+    assert not {*group.seen} & {*group.unseen}
