@@ -119,17 +119,8 @@ class LatentCodec:
             streams = encode_streams(model, latents, told, places)
         else:
             missed = pack_missed(model, latents, told, places)
-        fewer = (
-            {
-                at: n
-                for at, n in told.items()
-                if len(streams.get(at, b"")) + low_shares.get(at, 0.0) < plain[at]
-            }
-            if compare
-            else {}
-        )
-        if fewer:
-            told = fewer
+        if compare and (worth := _worth(streams, low_shares, plain)):
+            told = {at: n for at, n in told.items() if at in worth}
             streams = {at: streams[at] for at in told}
             low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
         others = [at for at in range(len(columns)) if at not in told]
@@ -179,6 +170,11 @@ class LatentCodec:
                 _check(model, page)
                 return model
         raise CorruptFileError(f"the model {page.model.hex()} is not in the file")
+
+
+def _worth(streams: Mapping[int, bytes], low: Mapping[int, float], plain: Sequence[float]) -> set[int]:
+    """The columns whose streams and low bits are smaller than what `classic` makes of them."""
+    return {at for at, stream in streams.items() if len(stream) + low.get(at, 0.0) < plain[at]}
 
 
 class _Opening(Mapping[bytes, AutoencoderModel]):
