@@ -129,6 +129,20 @@ def test_convolutional_keeps_bounds(residual: str, make_root: Maker, tmp_path: P
     assert np.abs(ak.to_numpy(found) - arrays["field"][20:30]).max() <= 0.01
 
 
+def test_low_bits_count_in_what_pays(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To foretell the leading bits of exact floats is no gain where `classic` sees that whole values repeat."""
+    monkeypatch.setattr(autoencoding, "MARGIN", 1.0)
+    rng = np.random.default_rng(0)
+    few = (0x3F800000 + rng.integers(0, 1 << 13, (2, 200))).astype("u4").view("f4")
+    source = make_root("few.root", t={name: rng.choice(few[n], 9000) for n, name in enumerate("ab")})
+    classic = baler_root.compress(source, tmp_path / "classic.baler", bound="lossless", codec="classic")
+    summary = baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", residual="lossless")
+    assert "is not used: it would take" in " ".join(summary.notes)
+    assert summary.size <= classic.size
+
+
 @pytest.mark.parametrize("codec", ["autoencoder", "transformer", "convolutional"])
 def test_what_does_not_pay_is_said(
     codec: str, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -21,7 +21,7 @@ from baler_root.codecs.model import ModelColumn
 from baler_root.entropy.tables import MAX_SYMBOLS
 from baler_root.errors import CorruptFileError
 from baler_root.levels import Effort, get_level
-from baler_root.modelling import MARGIN, Modelled, TableSample, find_model
+from baler_root.modelling import MARGIN, Modelled, TableSample, classic_size, find_model
 from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import Quantised
 from baler_root.registry import latent_codec
@@ -69,6 +69,8 @@ class Column:
     drop: int | None = None
     shape: tuple[int, ...] = ()
     """Of fixed-size arrays."""
+    low: int = 0
+    """Bytes of the low bits of exact floats."""
 
     @property
     def each(self) -> int:
@@ -82,11 +84,11 @@ class Column:
         if symbols.dtype.kind != "f":
             return cls(name, recipe, symbols, None, shape)
         drop = MANTISSA_BITS[symbols.dtype.itemsize] - KEPT_BITS
-        coarse, _ = take_apart(symbols, drop)
+        coarse, low = take_apart(symbols, drop)
         while int(coarse.max()) - int(coarse.min()) >= MAX_SYMBOLS >> 2:
             drop += 1
-            coarse, _ = take_apart(symbols, drop)
-        return cls(name, recipe, coarse, drop, shape)
+            coarse, low = take_apart(symbols, drop)
+        return cls(name, recipe, coarse, drop, shape, classic_size(low, shape))
 
 
 def find_autoencoder(
@@ -138,6 +140,7 @@ def find_autoencoder(
         model = replace(model, anomaly=Anomaly.fit(found, asked.outliers, asked.clusters, effort.seed))
     data = model.to_bytes()
     size = len(pack_latents(model, found)) + float(trained.residual.sum()) * rows / 8
+    size += sum(column.low for column in columns)
     saved = (plain - size) * weight
     if not alone and saved < MARGIN * len(data):
         lost = (
