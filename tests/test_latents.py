@@ -27,6 +27,7 @@ from baler_root.codecs.anomaly import Anomaly
 from baler_root.codecs.autoencoder import AutoencoderCodec
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.base import SymbolSpec
+from baler_root.codecs.classic import Classic
 from baler_root.codecs.latent_page import LatentPage
 from baler_root.errors import CorruptFileError, FormatError
 from baler_root.varint import pack_varint
@@ -202,6 +203,30 @@ def test_columns_off_their_axes_go_another_way() -> None:
     columns = [columns[0], columns[1]]
     payload, _ = writer_of(model, known[:2]).encode(columns, specs[:2])
     assert payload[0] == 0
+
+
+def test_no_page_is_larger_than_classic_if_that_is_asked() -> None:
+    columns, specs, model, known = table(rows=500)  # random networks tell nothing
+    plain, _ = Classic().encode(columns, specs)
+    payload, shares = writer_of(model, known, compare=True).encode(columns, specs)
+    assert len(payload) <= 1 + len(plain) < len(writer_of(model, known).encode(columns, specs)[0])
+    assert sum(shares) == pytest.approx(len(payload))
+    check(reader_of(model), payload, columns, specs)
+    anomalies = np.array([3]), np.ones(1, np.float32)
+    payload, _ = writer_of(model, known, compare=True, anomalies=anomalies).encode(columns, specs)
+    check(reader_of(model), payload, columns, specs)
+    assert LatentPage(memoryview(payload), specs).anomalies[0].tolist() == [3]
+
+
+def test_columns_of_which_the_latents_tell_too_little_are_left_to_classic() -> None:
+    level = np.resize(np.random.default_rng(0).integers(0, 6, 999), 4000).astype("u1")
+    columns = [level, level * np.uint8(3), np.full(4000, 7, "u1")]
+    described = [known_column("", b"", column) for column in (*columns[:2], np.arange(250, dtype="u1"))]
+    model = following([0, 0, 1], "bounded", described)
+    specs = [SymbolSpec(c.dtype, len(c)) for c in columns]
+    payload, _ = writer_of(model, [0, 1, 2], compare=True).encode(columns, specs)
+    check(reader_of(model), payload, columns, specs)
+    assert set(LatentPage(memoryview(payload), specs).known) == {0, 1}
 
 
 def test_no_rows() -> None:

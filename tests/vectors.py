@@ -803,7 +803,7 @@ def autoencoder(target: Path) -> Made:
     )
 
 
-def autoencoder_exact(target: Path) -> Made:
+def transformer(target: Path) -> Made:
     """Latents with streams: floats kept exactly, with NaN payloads, and arrays of them; networks with attention."""
     rng = np.random.default_rng(31)
     rows = 96
@@ -819,9 +819,10 @@ def autoencoder_exact(target: Path) -> Made:
     }
 
     def make(columns: list[ModelColumn], _: list[Any]) -> AutoencoderModel:
-        return random_autoencoder(columns, seed=1, decoder=attending(2, 8, 6, seed=2))
+        model = random_autoencoder(columns, seed=1, decoder=attending(2, 8, 6, seed=2))
+        return replace(model, codec="transformer")
 
-    return latent_tree(target, arrays, {}, [4, 1, 0, 2, 3], make)
+    return latent_tree(target, arrays, {}, [4, 1, 0, 2, 3], make, codec="transformer")
 
 
 def autoencoder_alone(target: Path) -> Made:
@@ -877,7 +878,7 @@ def autoencoder_lists(target: Path) -> Made:
     return write_trees(target, source)
 
 
-def autoencoder_grids(target: Path) -> Made:
+def convolutional(target: Path) -> Made:
     """Latents of fixed-size arrays, with convolutions; streams of two blocks, as the model has many values in a row."""
     rng = np.random.default_rng(34)
     rows, side = 50, 64
@@ -889,9 +890,10 @@ def autoencoder_grids(target: Path) -> Made:
 
     def make(columns: list[ModelColumn], _: list[Any]) -> AutoencoderModel:
         encoder, decoder = convolving(side, 3, seed=4), growing(3, side, 48, seed=5)
-        return random_autoencoder(columns, latents=3, components=16, encoder=encoder, decoder=decoder)
+        model = random_autoencoder(columns, latents=3, components=16, encoder=encoder, decoder=decoder)
+        return replace(model, codec="convolutional")
 
-    return latent_tree(target, arrays, {}, [0, 1], make, (4, 46))
+    return latent_tree(target, arrays, {}, [0, 1], make, (4, 46), codec="convolutional")
 
 
 def latent_tree(
@@ -901,10 +903,11 @@ def latent_tree(
     numbers: Sequence[int],
     make: Callable[[list[ModelColumn], list[Any]], AutoencoderModel],
     cuts: tuple[int, ...] = (),
+    codec: str = "autoencoder",
 ) -> Made:
     """A tree of flat branches in one page, of which a model knows those with some numbers."""
     made = (partial(model_of_table, group=0, numbers=numbers, make=make),)
-    return write_trees(target, Source("Events", arrays, bounds, cuts=cuts, made=made, codec="autoencoder"))
+    return write_trees(target, Source("Events", arrays, bounds, cuts=cuts, made=made, codec=codec))
 
 
 def from_root(
@@ -954,7 +957,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
         integers, floats, relative, absolute, mantissa, jagged, fixed, frames, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
         lists, directions, masses, lookups, grids,
-        autoencoder, autoencoder_exact, autoencoder_alone, autoencoder_lists, autoencoder_grids,
+        autoencoder, autoencoder_alone, autoencoder_lists, transformer, convolutional,
     )
 }  # fmt: skip
 

@@ -131,7 +131,7 @@ def _codec(
         if not isinstance(codec, LatentCodec):
             raise TypeError(f"the codec {plan.codec!r} has no use for an autoencoder")
         known = _of_one_length(learned.model, [cells[n] for n in own], known)
-        return type(codec)({learned.name: learned.model}, learned.name, known)
+        return type(codec)({learned.name: learned.model}, learned.name, known, compare=learned.compare)
     around = None
     if learned.lists is not None and _is_outside(learned.lists, members, cells):
         there = {n: at for n, at in learned.outside.items() if fits(n) and _is_outside(n, members, cells)}

@@ -56,11 +56,16 @@ class LatentCodec:
         model: bytes = b"",
         known: Sequence[int | None] = (),
         anomalies: tuple[Rows, Symbols] | None = None,
+        compare: bool = False,
     ) -> None:
         """`models` by SHA-256. To encode: the `model` to use, its number for each of the page's columns, and the
-        rows that are anomalies with their scores."""
+        rows that are anomalies with their scores.
+
+        With `compare` columns whose streams would be larger than in `classic` are left to it, and so is all of a page.
+        """
         self.models = {} if models is None else models
         self.model, self.known, self.anomalies = model, tuple(known), anomalies
+        self.compare = compare
 
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
         """See `ModelCodec.with_models`."""
@@ -85,7 +90,7 @@ class LatentCodec:
 
     def with_anomalies(self, rows: Rows, scores: Symbols) -> Self:
         """The same codec, told which rows of the page it encodes are anomalies."""
-        return type(self)(self.models, self.model, self.known, (rows, scores))
+        return type(self)(self.models, self.model, self.known, (rows, scores), self.compare)
 
     def _position(self) -> dict[int, int]:
         """Where in the page to encode the model's columns are, by number."""
@@ -107,13 +112,19 @@ class LatentCodec:
         latents = latents_of(model, places)
         streams: dict[int, bytes] = {}
         missed = b""
+        compare = self.compare and model.residual == "bounded"
+        whole, plain = _plain(columns, specs) if compare else (b"", [])
+        low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
         if model.residual == "bounded":
             streams = encode_streams(model, latents, told, places)
         else:
             missed = pack_missed(model, latents, told, places)
+        if compare and (worth := _worth(streams, low_shares, plain)):
+            told = {at: n for at, n in told.items() if at in worth}
+            streams = {at: streams[at] for at in told}
+            low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
         others = [at for at in range(len(columns)) if at not in told]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
-        low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
         packed = pack_latents(model, latents)
         anomalies = b"" if self.anomalies is None else pack_rows(self.anomalies[0], [self.anomalies[1]])
         head = bytearray(b"\1" + self.model[:NAME_SIZE] + pack_varint(rows))
@@ -124,6 +135,8 @@ class LatentCodec:
         for part in (packed, anomalies, missed, low, rest):
             head += pack_varint(len(part)) + part
         payload = bytes(head) + b"".join(streams.values())
+        if compare and not anomalies and len(payload) > len(whole):
+            return whole, plain
         sizes = dict(zip(others, shares, strict=True))
         shared = (len(packed) + len(missed)) / len(told)
         for at in told:
@@ -157,6 +170,11 @@ class LatentCodec:
                 _check(model, page)
                 return model
         raise CorruptFileError(f"the model {page.model.hex()} is not in the file")
+
+
+def _worth(streams: Mapping[int, bytes], low: Mapping[int, float], plain: Sequence[float]) -> set[int]:
+    """The columns whose streams and low bits are smaller than what `classic` makes of them."""
+    return {at for at, stream in streams.items() if len(stream) + low.get(at, 0.0) < plain[at]}
 
 
 class _Opening(Mapping[bytes, AutoencoderModel]):
