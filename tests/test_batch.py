@@ -65,6 +65,10 @@ def assert_identical(one: ak.Array, other: ak.Array) -> None:
     assert str(one.type) == str(other.type)
     assert plain_form(one) == plain_form(other)
     assert lengths[0] == lengths[1]
+    if "union" in str(one.type):
+        # The indexes and options of a union say one thing in several ways, and packing leaves them as they are.
+        assert str(ak.to_list(one)) == str(ak.to_list(other))
+        return
     if forms[0] == forms[1]:
         for key, values in buffers[0].items():
             assert values.dtype == buffers[1][key].dtype
