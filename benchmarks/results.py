@@ -23,8 +23,11 @@ PACKAGES = (
 
 def machine() -> dict[str, Any]:
     """What the numbers were taken with."""
+    spec = sys.modules["__main__"].__spec__
     return {
-        "command": f"python -m {(sys.modules['__main__'].__spec__ or sys).name} {' '.join(sys.argv[1:])}".strip(),
+        "command": " ".join(
+            ["python", *(sys.argv[:1] if spec is None else ["-m", spec.name]), *sys.argv[1:]]
+        ),
         "cpu": cpu(),
         "cores": os.cpu_count(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),

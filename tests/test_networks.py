@@ -143,6 +143,14 @@ def test_low_bits_count_in_what_pays(
     assert summary.size <= classic.size
 
 
+def test_many_exact_floats_have_one_model(make_root: Maker, tmp_path: Path) -> None:
+    wide = {f"x{n}": np.random.default_rng(n).normal(size=2500).astype("f4") for n in range(20)}
+    source, target = make_root("wide.root", t=wide), tmp_path / "out.baler"
+    baler_root.compress(source, target, codec="autoencoder", residual="lossless", train_seconds=2)
+    (model,) = baler_root.inspect(target)["models"]
+    assert model["columns"] == 20
+
+
 @pytest.mark.parametrize("codec", ["autoencoder", "transformer", "convolutional"])
 def test_what_does_not_pay_is_said(
     codec: str, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -18,13 +18,13 @@ from baler_root.codecs.axis import Axis
 from baler_root.codecs.coarse import take_apart
 from baler_root.codecs.latent_columns import LATENT, latents_of, pack_latents
 from baler_root.codecs.model import ModelColumn
-from baler_root.entropy.tables import MAX_SYMBOLS
 from baler_root.errors import CorruptFileError
 from baler_root.levels import Effort, get_level
 from baler_root.modelling import MARGIN, Modelled, TableSample, classic_size, find_model
 from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import Quantised
 from baler_root.registry import latent_codec
+from baler_root.sampling import EXACT_PLACES
 from baler_root.training.axes import fit_axis
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class Column:
             return cls(name, recipe, symbols, None, shape)
         drop = MANTISSA_BITS[symbols.dtype.itemsize] - KEPT_BITS
         coarse, low = take_apart(symbols, drop)
-        while int(coarse.max()) - int(coarse.min()) >= MAX_SYMBOLS >> 2:
+        while int(coarse.max()) - int(coarse.min()) >= EXACT_PLACES:
             drop += 1
             coarse, low = take_apart(symbols, drop)
         return cls(name, recipe, coarse, drop, shape, classic_size(low, shape))

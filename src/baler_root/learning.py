@@ -23,7 +23,6 @@ from baler_root.tables import ENTRIES, common_name
 MIN_GRIDS = 16
 """Arrays of a column below which no model of them pays."""
 
-
 MAX_OWN_PLACES = MAX_PLACES // 2
 """Of the columns of one model: what lies around them needs some, too."""
 

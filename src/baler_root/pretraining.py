@@ -91,8 +91,8 @@ def train(
     Bounds and `trees` are as in `compress`, and must be the same there when the models are used
     (`compress(..., model=target)`). Entries are taken from all files. `codec` is the one that will use the models;
     `level`, `train_seconds`, and what is asked of codecs that store latents (`latents`, `residual`, `outliers`,
-    `clusters`) are as in `compress`; without the latter the same files and `seed` give the same bytes. All levels but `"fast"` need torch
-    (`pip install "baler-root[train]"`); using the models does not.
+    `clusters`) are as in `compress`; without `train_seconds` the same files and `seed` give the same bytes. All levels
+    but `"fast"` need torch (`pip install "baler-root[train]"`); using the models does not.
 
     Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch), OutputError
     or KeyInFileError; nothing is left then.

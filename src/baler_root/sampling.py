@@ -23,6 +23,9 @@ from baler_root.tables import tables_of
 SAMPLE_SIZE = 1 << 26
 """Bytes of a tree, in memory, from which its models are learned."""
 
+EXACT_PLACES = MAX_SYMBOLS >> 2
+"""On the axis of exact floats, at most: the bits below are noise to all other columns."""
+
 SAMPLE_RANGES = 4
 """Places of the tree from which they are taken."""
 
@@ -61,7 +64,7 @@ class Sample:
     def places(self, number: int) -> int:
         """How long the axis of a column will be, at most."""
         symbols = self.quantised(number).symbols
-        return MAX_SYMBOLS if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
+        return EXACT_PLACES if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
 
     def is_exact(self, number: int) -> bool:
         """Whether a column has floats that are kept as they are, and are not all the same."""

@@ -5,8 +5,7 @@ formats/codecs.md#conditional is the specification.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,6 +19,7 @@ from baler_root.codecs.histograms import Histograms
 from baler_root.codecs.learned_page import LISTS, NAME_SIZE, LearnedPage, Needed
 from baler_root.codecs.lists import Lists, Surroundings
 from baler_root.codecs.model import Conditional, Model, ModelColumn
+from baler_root.codecs.opening import Opening, named
 from baler_root.errors import CorruptFileError
 from baler_root.varint import Cursor, pack_varint
 
@@ -57,7 +57,7 @@ class ConditionalCodec:
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
-        return ConditionalCodec(_Opening(models))
+        return ConditionalCodec(Opening(models, Model.from_bytes))
 
     def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
         """See `LeaningCodec.with_outside`."""
@@ -172,32 +172,7 @@ class ConditionalCodec:
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
-        for digest in self.models:
-            if digest.startswith(name):
-                return self.models[digest].columns
-        raise CorruptFileError(f"the model {name.hex()} is not in the file")
-
-
-class _Opening(Mapping[bytes, Model]):
-    """Models from their bytes, each read when it is first needed."""
-
-    def __init__(self, models: Mapping[bytes, bytes]) -> None:
-        self._models = models
-
-    def __getitem__(self, digest: bytes) -> Model:
-        return _opened(self._models[digest])
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._models)
-
-    def __len__(self) -> int:
-        return len(self._models)
-
-
-@lru_cache(maxsize=16)
-def _opened(data: bytes) -> Model:
-    """The model in these bytes; its axes are worked out once."""
-    return Model.from_bytes(data)
+        return named(self.models, name).columns
 
 
 def adding_up(shares: Sequence[float], size: int) -> list[float]:

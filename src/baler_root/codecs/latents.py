@@ -7,8 +7,7 @@ matter here; `autoencoder` and others differ in what is trained (formats/codecs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -31,6 +30,7 @@ from baler_root.codecs.latent_columns import (
 )
 from baler_root.codecs.latent_page import LatentPage, pack_rows
 from baler_root.codecs.learned_page import NAME_SIZE
+from baler_root.codecs.opening import Opening, named
 from baler_root.errors import CorruptFileError
 from baler_root.varint import pack_varint
 
@@ -69,7 +69,7 @@ class LatentCodec:
 
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
         """See `ModelCodec.with_models`."""
-        return type(self)(_Opening(models))
+        return type(self)(Opening(models, AutoencoderModel.from_bytes))
 
     def find_anomalies(
         self, columns: Sequence[Symbols]
@@ -119,7 +119,7 @@ class LatentCodec:
             streams = encode_streams(model, latents, told, places)
         else:
             missed = pack_missed(model, latents, told, places)
-        if compare and (worth := _worth(streams, low_shares, plain)):
+        if compare and 0 < len(worth := _worth(streams, low_shares, plain)) < len(told):
             told = {at: n for at, n in told.items() if at in worth}
             streams = {at: streams[at] for at in told}
             low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
@@ -164,38 +164,14 @@ class LatentCodec:
 
     def _model(self, page: LatentPage) -> AutoencoderModel:
         """The model of a page; raises CorruptFileError where that is not there, or not for such columns."""
-        for digest in self.models:
-            if digest.startswith(page.model):
-                model = self.models[digest]
-                _check(model, page)
-                return model
-        raise CorruptFileError(f"the model {page.model.hex()} is not in the file")
+        model = named(self.models, page.model)
+        _check(model, page)
+        return model
 
 
 def _worth(streams: Mapping[int, bytes], low: Mapping[int, float], plain: Sequence[float]) -> set[int]:
     """The columns whose streams and low bits are smaller than what `classic` makes of them."""
     return {at for at, stream in streams.items() if len(stream) + low.get(at, 0.0) < plain[at]}
-
-
-class _Opening(Mapping[bytes, AutoencoderModel]):
-    """Models from their bytes, each read when it is first needed."""
-
-    def __init__(self, models: Mapping[bytes, bytes]) -> None:
-        self._models = models
-
-    def __getitem__(self, digest: bytes) -> AutoencoderModel:
-        return _opened(self._models[digest])
-
-    def __iter__(self) -> Iterator[bytes]:
-        return iter(self._models)
-
-    def __len__(self) -> int:
-        return len(self._models)
-
-
-@lru_cache(maxsize=16)
-def _opened(data: bytes) -> AutoencoderModel:
-    return AutoencoderModel.from_bytes(data)
 
 
 def _check(model: AutoencoderModel, page: LatentPage) -> None:
