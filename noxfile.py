@@ -12,6 +12,8 @@ nox.options.default_venv_backend = "virtualenv"
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PINNED = ("-c", "constraints.txt")
+ALL = "-e.[fpga,http,pandas,report,rtl,samples,train]"
+"""The package with every extra."""
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -30,21 +32,21 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typecheck(session: nox.Session) -> None:
     """Check types, strictly."""
-    session.install(*PINNED, "-e.", *group("typing"))
+    session.install(*PINNED, ALL, *group("typing"))
     session.run("mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run the tests, doctests included."""
-    session.install(*PINNED, "-e.", *group("test"))
+    session.install(*PINNED, ALL, *group("test"))
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
     """Run the tests marked slow, and every property at length."""
-    session.install(*PINNED, "-e.", *group("test"))
+    session.install(*PINNED, ALL, *group("test"))
     env = {"HYPOTHESIS_PROFILE": "nightly"}
     session.run("pytest", "-n", "auto", "-m", "slow or not slow", *session.posargs, env=env)
 
@@ -52,7 +54,7 @@ def slow(session: nox.Session) -> None:
 @nox.session(default=False)
 def root(session: nox.Session) -> None:
     """Let real ROOT read what is written back (a pre-release, some 700 MB)."""
-    session.install(*PINNED, "-e.", *group("test"))
+    session.install(*PINNED, ALL, *group("test"))
     session.install("--pre", "ROOT")
     session.run("pytest", "tests/test_real_root.py", *session.posargs)
 
@@ -63,7 +65,7 @@ def minimums(session: nox.Session) -> None:
     extras = PROJECT["project"]["optional-dependencies"].values()
     bounds = [*PROJECT["project"]["dependencies"], *(bound for extra in extras for bound in extra)]
     lowest = [bound.replace(">=", "==") for bound in bounds]
-    session.install("-e.", *lowest, *group("test"))
+    session.install(ALL, *lowest, *group("test"))
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
@@ -77,7 +79,7 @@ def demo(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Compare file sizes with rivals; `nox -s bench -- MODULE …` runs another module of benchmarks/."""
-    session.install(*PINNED, "-e.", *group("bench"))
+    session.install(*PINNED, ALL, *group("bench"))
     name, *arguments = session.posargs or ["scoreboard"]
     session.run("python", "-m", f"benchmarks.{name}", *arguments)
 
@@ -85,7 +87,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(default=False)
 def vectors(session: nox.Session) -> None:
     """Write golden vectors: `nox -s vectors -- write NAME`; never overwrites one."""
-    session.install(*PINNED, "-e.", *group("test"))
+    session.install(*PINNED, ALL, *group("test"))
     session.run("python", "tests/vectors.py", *session.posargs)
 
 

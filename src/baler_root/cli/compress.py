@@ -233,7 +233,7 @@ def _report(summary: Summary, as_json: bool, quiet: bool) -> None:
     if as_json:
         print_json(summary)
     elif not quiet:
-        from baler_root.cli.report import compression
+        from baler_root.cli.compression_report import compression
 
         out = console()
         for part in compression(summary):

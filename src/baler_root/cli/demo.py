@@ -63,7 +63,7 @@ def demo(
 
 
 def _table(rows: Sequence[DemoRow]) -> Table:
-    from baler_root.cli.report import plain_table
+    from baler_root.cli.compression_report import plain_table
 
     table = plain_table()
     table.add_column("file", no_wrap=True)

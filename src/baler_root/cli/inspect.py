@@ -136,7 +136,7 @@ def _latents(found: dict[str, Any]) -> str:
 def _branches(branches: list[dict[str, Any]], total: int, by_size: bool) -> Table:
     from rich.text import Text
 
-    from baler_root.cli.report import plain_table, short_type
+    from baler_root.cli.compression_report import plain_table, short_type
 
     table = plain_table()
     for name in ("branch", "type", "bound", "reason"):

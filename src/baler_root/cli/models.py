@@ -65,7 +65,7 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
 def _networks(networks: list[dict[str, Any]]) -> Table:
     from rich.text import Text
 
-    from baler_root.cli.report import plain_table
+    from baler_root.cli.compression_report import plain_table
 
     bounds = any("bound" in network for network in networks)
     table = plain_table()

@@ -91,7 +91,7 @@ def _sound(path: str, result: Verification) -> str:
     """One line, or two where values were compared with a source."""
     text = f"{path}: OK, all checksums and decoded values agree ({count_text(result.pages, 'page')})"
     if result.worst:
-        from baler_root.cli.report import limit
+        from baler_root.cli.compression_report import limit
 
         bounded = {name: pair for name, pair in result.worst.items() if pair[0] != "lossless"}
         text += (
