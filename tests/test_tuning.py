@@ -75,7 +75,9 @@ class Model:
     def __call__(self, bounds: Bounds) -> Trial:
         self.tried.append(bounds)
         size = sum(round(1000 - 100 * math.log2(bound / LADDER[-1])) for bound in bounds.values())
-        return Trial(bounds, size + 10_000, {"Z": sum(self.sensitivity[name] * b for name, b in bounds.items())})
+        return Trial(
+            bounds, size + 10_000, {"Z": sum(self.sensitivity[name] * b for name, b in bounds.items())}
+        )
 
 
 def test_each_branch_gets_the_loosest_bound_that_the_budget_allows() -> None:

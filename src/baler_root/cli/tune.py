@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, console, count_text, print_json, size_text, status, user_errors
+from baler_root.cli.common import (
+    Json,
+    Overwrite,
+    Quiet,
+    console,
+    count_text,
+    print_json,
+    size_text,
+    status,
+    user_errors,
+)
 from baler_root.errors import OutputError
 
 if TYPE_CHECKING:
@@ -19,11 +29,15 @@ if TYPE_CHECKING:
 def tune(
     sources: Annotated[
         list[str],
-        typer.Argument(metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."),
+        typer.Argument(
+            metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."
+        ),
     ],
     analysis: Annotated[
         str,
-        typer.Option("--analysis", "-a", metavar="NAME|FILE.py", help="hgamgam, hzz4l, or the path of your own."),
+        typer.Option(
+            "--analysis", "-a", metavar="NAME|FILE.py", help="hgamgam, hzz4l, or the path of your own."
+        ),
     ],
     budget: Annotated[
         str,
@@ -34,15 +48,26 @@ def tune(
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="The rules file (TOML) to write.", show_default=False)
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The rules file (TOML) to write.", show_default=False
+        ),
     ],
-    bound: Annotated[str, typer.Option(metavar="BOUND", help="Of branches that the analysis does not read.")] = "rel=1e-3",
+    bound: Annotated[
+        str, typer.Option(metavar="BOUND", help="Of branches that the analysis does not read.")
+    ] = "rel=1e-3",
     margin: Annotated[
         float,
-        typer.Option(metavar="SHARE", help="Of the budget, what the events tuned on may use up; the rest is for chance."),
+        typer.Option(
+            metavar="SHARE",
+            help="Of the budget, what the events tuned on may use up; the rest is for chance.",
+        ),
     ] = 0.5,
     lattices: Annotated[
-        int, typer.Option(metavar="N", help="How often each choice is tried, rounded elsewhere each time; the worst counts.")
+        int,
+        typer.Option(
+            metavar="N", help="How often each choice is tried, rounded elsewhere each time; the worst counts."
+        ),
     ] = 3,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -68,14 +93,20 @@ def tune(
         if Path(output).exists() and not overwrite:
             raise OutputError(f"{output}: exists; --overwrite replaces it")
         with status(quiet) as say:
-            tuned = run(load(analysis), sources, limits, bound=bound, margin=margin, lattices=lattices, say=say)
+            tuned = run(
+                load(analysis), sources, limits, bound=bound, margin=margin, lattices=lattices, say=say
+            )
         if as_json:
             print_json(asdict(tuned) | {"proved": tuned.proved})
         elif not quiet:
             _show(tuned, limits)
         if not tuned.proved:
-            broken = ", ".join(f"d{name} uses {share:.3g} ×" for name, share in tuned.proof.items() if share > 1)
-            raise BudgetError(f"events that were not tuned on break the budget ({broken}): no rules written; try a smaller --margin")
+            broken = ", ".join(
+                f"d{name} uses {share:.3g} ×" for name, share in tuned.proof.items() if share > 1
+            )
+            raise BudgetError(
+                f"events that were not tuned on break the budget ({broken}): no rules written; try a smaller --margin"
+            )
         heading = [
             f"baler-root tune {' '.join(sources)} --analysis {analysis} --budget '{limits}'",
             "Used up in events that were not tuned on: "

@@ -17,7 +17,9 @@ SHORT = {"m": "mass", "s": "signal", "b": "background"}
 ENERGIES = {"eV": 1e-9, "keV": 1e-6, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
 """In GeV."""
 
-_TERM = re.compile(r"d(?P<name>\w+)\s*<=?\s*(?P<limit>[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(?P<unit>%|[A-Za-z]*)")
+_TERM = re.compile(
+    r"d(?P<name>\w+)\s*<=?\s*(?P<limit>[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(?P<unit>%|[A-Za-z]*)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Limit:
 
     def spent(self, original: Quantity, decompressed: Quantity) -> float:
         """The shift as a share of what is allowed; infinite where one of the two could not be measured."""
-        shift, allowed = abs(decompressed.value - original.value), self.allowed(original)
+        shift = abs(float(decompressed.value) - float(original.value))
+        allowed = float(self.allowed(original))
         if not math.isfinite(shift) or not math.isfinite(allowed):
             return math.inf
         return shift / allowed if shift else 0.0
@@ -81,11 +84,15 @@ class Budget:
             original = originals[limit.quantity]
             if not math.isfinite(original.value):
                 why = original.failure or "it is not a number"
-                raise ConfigError(f"budget {limit}: {limit.quantity} could not be measured on the original ({why})")
+                raise ConfigError(
+                    f"budget {limit}: {limit.quantity} could not be measured on the original ({why})"
+                )
             if not limit.allowed(original) > 0:
                 raise ConfigError(f"budget {limit}: nothing may move; use --bound lossless instead")
 
-    def spent(self, originals: Mapping[str, Quantity], decompressed: Mapping[str, Quantity]) -> dict[str, float]:
+    def spent(
+        self, originals: Mapping[str, Quantity], decompressed: Mapping[str, Quantity]
+    ) -> dict[str, float]:
         """Of each quantity, the share of its limit that is used up; beyond 1 the budget is broken."""
         return {
             limit.quantity: limit.spent(originals[limit.quantity], decompressed[limit.quantity])

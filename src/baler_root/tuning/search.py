@@ -34,7 +34,11 @@ class Trial:
 
 
 def search(
-    branches: Sequence[str], measure: Callable[[Bounds], Trial], *, share: float = 1.0, ladder: Sequence[float] = LADDER
+    branches: Sequence[str],
+    measure: Callable[[Bounds], Trial],
+    *,
+    share: float = 1.0,
+    ladder: Sequence[float] = LADDER,
 ) -> Trial:
     """The trial of the smallest size that is found within `share` of the budget.
 
@@ -71,7 +75,9 @@ def _uniform(
         else:
             low = middle + 1
     if held is None:
-        broken = "" if last is None else ", ".join(f"d{name} {spent:.3g} ×" for name, spent in last.spent.items())
+        broken = (
+            "" if last is None else ", ".join(f"d{name} {spent:.3g} ×" for name, spent in last.spent.items())
+        )
         raise BudgetError(
             f"even rel={ladder[-1]:g} for all branches is not within the budget (of what may be used up: {broken}); "
             "a wider budget, or `--margin 1`, may do"

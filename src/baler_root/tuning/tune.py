@@ -65,7 +65,9 @@ def tune(
     chance; the largest shift counts. Raises ConfigError, SourceError, BudgetError, and what the analysis raises.
     """
     if not analysis.inferable:
-        raise ConfigError(f"{analysis.path}: has no infer(selection, observable), so there is nothing to hold within a budget")
+        raise ConfigError(
+            f"{analysis.path}: has no infer(selection, observable), so there is nothing to hold within a budget"
+        )
     if not 0 < margin <= 1:
         raise ConfigError(f"margin {margin:g}: a share of the budget, above 0 and at most 1")
     if lattices < 1:
@@ -75,9 +77,14 @@ def tune(
         say("reading what the analysis needs")
         bench = Workbench(analysis, sources, Path(folder))
         if not bench.branches:
-            raise ConfigError(f"{analysis.path}: reads no floating-point branch, so there is no bound to tune")
+            raise ConfigError(
+                f"{analysis.path}: reads no floating-point branch, so there is no bound to tune"
+            )
         tuned_on, kept = halves(bench.original)
-        results = {half: _inferred(analysis, bench.original, flags) for half, flags in (("tuned", tuned_on), ("kept", kept))}
+        results = {
+            half: _inferred(analysis, bench.original, flags)
+            for half, flags in (("tuned", tuned_on), ("kept", kept))
+        }
         for part in results.values():
             for quantities in part.values():
                 budget.check(quantities)
@@ -110,12 +117,19 @@ def tune(
         sizes = []
         for rules in (base, rules_of(best.bounds, base=base)):
             whole = Path(folder) / "whole.baler"
-            sizes.append(sum(compress(path, whole, rules=rules, codec="classic", overwrite=True).size for path in sources))
+            sizes.append(
+                sum(
+                    compress(path, whole, rules=rules, codec="classic", overwrite=True).size
+                    for path in sources
+                )
+            )
     before = sum(Path(path).stat().st_size for path in sources)
     return Tuned(best.bounds, best.spent, proof.spent, results["kept"], count, before, *sizes)
 
 
-def write_rules(tuned: Tuned, path: str | os.PathLike[str], heading: Sequence[str], *, bound: str, overwrite: bool) -> None:
+def write_rules(
+    tuned: Tuned, path: str | os.PathLike[str], heading: Sequence[str], *, bound: str, overwrite: bool
+) -> None:
     """Writes the rules file that `compress --config` reads. Raises OutputError if it exists."""
     if Path(path).exists() and not overwrite:
         raise OutputError(f"{os.fspath(path)}: exists; --overwrite replaces it")
