@@ -16,7 +16,7 @@ from baler_root.physics.analysis import Analysis
 from baler_root.physics.quantity import Quantity
 from baler_root.physics.selection import Flags, Selection
 from baler_root.tuning.budget import Budget
-from baler_root.tuning.search import Bounds, BudgetError, Trial, search
+from baler_root.tuning.search import Bounds, Trial, search
 from baler_root.tuning.workbench import Workbench, halves, rules_of
 
 LATTICES = 3

@@ -87,4 +87,4 @@ def _reduce(analysis: Analysis, source: Any, path: Path) -> list[str]:
 def _is_float(array: Any) -> bool:
     import awkward as ak
 
-    return ak.to_buffers(ak.flatten(array, axis=None))[0].primitive.startswith("float")
+    return np.issubdtype(ak.to_numpy(ak.flatten(array[:0], axis=None)).dtype, np.floating)
