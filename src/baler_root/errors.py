@@ -53,6 +53,10 @@ class AnalysisError(BalerError):
     """An analysis, often a user's own file, raised or gave back something else than a selection."""
 
 
+class FitError(BalerError):
+    """A fit did not converge, or has nothing to fit."""
+
+
 class OutputError(BalerError, OSError):
     """The output cannot be written where it was asked for."""
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,14 +13,12 @@ from typing import Any
 import numpy as np
 
 from baler_root.errors import AnalysisError, ConfigError, SourceError, nearest
+from baler_root.physics.extras import needed
 from baler_root.physics.quantity import Quantity
 from baler_root.physics.selection import Observable, Selection
-from baler_root.physics.study import Study
+from baler_root.physics.study import Progress, Study
 from baler_root.physics.trees import opened
 from baler_root.physics.user_code import blaming
-
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
 
 STEP = 50_000
 """Entries read at a time: memory does not grow with the file but for what is selected, some 30 bytes an entry."""
@@ -179,7 +176,7 @@ def load(name_or_path: str | os.PathLike[str]) -> Analysis:
                 f"no analysis {text!r}; built in: {', '.join(nearest(text, BUILT_IN) or BUILT_IN)}; or give the "
                 "path of a file, path/to/mine.py"
             )
-        module = importlib.import_module(f"baler_root.analyses.{text}")
+        module = needed(f"baler_root.analyses.{text}")
         analysis = Analysis(text, Path(str(module.__file__)), module)
     if not callable(getattr(analysis.module, "select", None)):
         raise AnalysisError(f"{analysis.path}: defines no function select(events); see analyses/example.py")

@@ -12,7 +12,7 @@ from baler_root.errors import AnalysisError, BalerError
 
 @contextlib.contextmanager
 def blaming(path: Path, what: str) -> Iterator[None]:
-    """Turns what `what` of the file at `path` raises into an AnalysisError that shows its traceback from there on.
+    """Turns what `what` of the file at `path` raises into an AnalysisError that shows the lines of that file.
 
     Errors of this package (missing branches, a fit that makes no sense) pass as they are.
     """
@@ -22,7 +22,7 @@ def blaming(path: Path, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         trace = traceback.TracebackException.from_exception(error)
-        frames = list(trace.stack)
-        first = next((n for n, frame in enumerate(frames) if frame.filename == str(path)), len(frames))
-        trace.stack = traceback.StackSummary.from_list(frames[first:])
-        raise AnalysisError(f"{path}: {what} raised\n{''.join(trace.format()).rstrip()}") from error
+        own = [frame for frame in trace.stack if frame.filename == str(path)]
+        trace.stack = traceback.StackSummary.from_list(own)
+        shown = "".join(trace.format(chain=False)).rstrip()
+        raise AnalysisError(f"{path}: {what} raised\n{shown}") from error
