@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
@@ -97,7 +96,7 @@ def default(analysis: Analysis) -> tuple[dict[str, Any], Selection, Selection]:
     """Originals and what `.baler` files at rel=1e-3 give back, and their share of the ROOT files."""
     with tempfile.TemporaryDirectory() as folder:
         bench = Workbench(analysis, [DATA, SIMULATION], Path(folder))
-        before = sum(os.path.getsize(path) for path in Path(folder).glob("*.root"))
+        before = sum(path.stat().st_size for path in Path(folder).glob("*.root"))
         size, decompressed = bench.decompressed(dict.fromkeys(bench.branches, 1e-3))
         return {"share": round(size / before, 3)}, bench.original, decompressed
 
@@ -112,7 +111,9 @@ def measured(analysis: Analysis, selection: Selection, mass: str) -> Iterator[tu
         yield found["Z"].value, found["mass"].value
 
 
-def rows(what: str, share: float | None, analysis: Analysis, before: Selection, after: Selection) -> Iterator[dict[str, Any]]:
+def rows(
+    what: str, share: float | None, analysis: Analysis, before: Selection, after: Selection
+) -> Iterator[dict[str, Any]]:
     """One row for each way to build the mass; errors are those of the mean over the parts."""
     for mass in MASSES:
         first, then = (np.array(list(measured(analysis, selection, mass))) for selection in (before, after))
@@ -130,7 +131,9 @@ def rows(what: str, share: float | None, analysis: Analysis, before: Selection, 
             "failed fits": int((~np.isfinite(shift)).sum()),
             "Z of all data": round(whole[1]["Z"].value, 3),
             "RMS Δm GeV": round(float(np.sqrt(np.mean(moved**2))), 4),
-            "migrated %": round(100 * float((before.passing() != after.passing()).sum() / before.passing().sum()), 3),
+            "migrated %": round(
+                100 * float((before.passing() != after.passing()).sum() / before.passing().sum()), 3
+            ),
         }
 
 

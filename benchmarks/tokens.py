@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -35,7 +36,7 @@ class Tokens(nn.Module):
         self.value = nn.Linear(TOKEN, 1)
         sizes = (latents, HIDDEN, HIDDEN, columns) if back else (columns, HIDDEN, HIDDEN, latents)
         parts: list[nn.Module] = []
-        for before, after in zip(sizes[:-1], sizes[1:], strict=True):
+        for before, after in pairwise(sizes):
             parts += [nn.Linear(before, after), nn.LeakyReLU()]
         self.dense, self.back = nn.Sequential(*parts[:-1]), back
 
@@ -65,8 +66,12 @@ class Scale:
 
     def apply(self, table: Table) -> Table:
         """Scaled."""
-        values = np.where(self.logarithmic, np.log(np.where(self.logarithmic, np.maximum(table, 1e-30), 1)), table)
-        return ((values - self.low) / np.where(self.high > self.low, self.high - self.low, 1)).astype(np.float32)
+        values = np.where(
+            self.logarithmic, np.log(np.where(self.logarithmic, np.maximum(table, 1e-30), 1)), table
+        )
+        return ((values - self.low) / np.where(self.high > self.low, self.high - self.low, 1)).astype(
+            np.float32
+        )
 
     def undo(self, scaled: Table) -> Table:
         """The columns again."""

@@ -39,16 +39,16 @@ def search(
     *,
     share: float = 1.0,
     ladder: Sequence[float] = LADDER,
-) -> Trial:
-    """The trial of the smallest size that is found within `share` of the budget.
+) -> list[Trial]:
+    """The trials that were within `share` of the budget, each smaller than the one before.
 
     The loosest bound that all branches can have is found by halving the ladder, as if shifts grew with the bound.
     Then each branch in turn is given the next looser one, again and again while that saves bytes and the budget holds;
     the branch whose last step saved most goes first. Raises BudgetError if even the tightest bound breaks the budget.
     """
-    start = _uniform(branches, measure, share, ladder)
-    best, saved = start, dict.fromkeys(branches, float("inf"))
-    places = dict.fromkeys(branches, ladder.index(start.bounds[branches[0]])) if branches else {}
+    best = uniform(branches, measure, share=share, ladder=ladder)
+    held, saved = [best], dict.fromkeys(branches, float("inf"))
+    places = {name: ladder.index(bound) for name, bound in best.bounds.items()}
     open_ = [name for name in branches if places[name] > 0]
     while open_:
         name = max(open_, key=saved.__getitem__)  # of equals the first
@@ -56,14 +56,20 @@ def search(
         saved[name] = best.size - trial.size
         if trial.within(share) and trial.size < best.size:
             best, places[name] = trial, places[name] - 1
+            held.append(trial)
         if best is not trial or places[name] == 0:
             open_.remove(name)
-    return best
+    return held
 
 
-def _uniform(
-    branches: Sequence[str], measure: Callable[[Bounds], Trial], share: float, ladder: Sequence[float]
+def uniform(
+    branches: Sequence[str],
+    measure: Callable[[Bounds], Trial],
+    *,
+    share: float = 1.0,
+    ladder: Sequence[float] = LADDER,
 ) -> Trial:
+    """The trial of the loosest bound that all branches can have; raises BudgetError where there is none."""
     low, high = 0, len(ladder)  # all before `low` break the budget, `high` and all after hold it
     held: Trial | None = None
     last: Trial | None = None
