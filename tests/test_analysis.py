@@ -16,9 +16,10 @@ from baler_root.errors import AnalysisError, ConfigError, SourceError
 pytest.importorskip("iminuit", reason="the extra [report] is not installed")
 pytest.importorskip("vector", reason="the extra [report] is not installed")
 
+from open_data import gamgam, write
+
 from baler_root.physics import analysis
 from baler_root.physics.analysis import load
-from tests.open_data import gamgam, write
 
 GOOD = """
 import awkward as ak, numpy as np
