@@ -83,7 +83,7 @@ _COMMON_PHOTON = {
     "pt": "photon_pt", "eta": "photon_eta", "phi": "photon_phi", "is_tight": "photon_isTightID",
 }  # fmt: skip
 _COMMON_LEPTON = {
-    "pt": "lep_pt", "eta": "lep_eta", "phi": "lep_phi", "charge": "lep_charge", "type": "lep_type", "z0": "lep_z0",
+    "pt": "lep_pt", "eta": "lep_eta", "phi": "lep_phi", "charge": "lep_charge", "flavour": "lep_type", "z0": "lep_z0",
 }  # fmt: skip
 
 RELEASES = (

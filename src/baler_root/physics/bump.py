@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from baler_root.errors import FitError
 from baler_root.physics.continuum import Continuum
 from baler_root.physics.minimise import deviance, deviance_gradient, minimise
 from baler_root.physics.peak import Peak
@@ -112,6 +113,8 @@ class Bump:
             limits=[None, within, *[(self.continuum.lowest, None)] * size],
             gradient=gradient,
         )
+        if min(found.values[1] - within[0], within[1] - found.values[1]) < 1e-3 * (within[1] - within[0]):
+            raise FitError(f"the fitted mass runs to the end of its range, {found.values[1]:.1f} GeV")
         total, error = self._total(found.values[2:], found.covariance[2:, 2:])
         (signal, place), (signal_error, place_error) = found.values[:2].tolist(), found.errors[:2].tolist()
         return BumpFit(signal, signal_error, place, place_error, total, error, found.values[2:], found.cost)
