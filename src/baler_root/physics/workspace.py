@@ -92,26 +92,30 @@ def discover(document: Mapping[str, Any], *, with_error: bool = False) -> Discov
         config = document["measurements"][0]["config"]
         spec = {"channels": document["channels"], "parameters": config["parameters"]}
         model = pyhf.Model(spec, poi_name=config["poi"], validate=False)
-        init = model.config.suggested_init()
-        init[model.config.poi_index] = 1.0
-        asimov = np.asarray(model.expected_data(init))
+        truth = np.asarray(model.config.suggested_init(), np.float64)
+        truth[model.config.poi_index] = 1.0
+        asimov = np.asarray(model.expected_data(truth))
         counts = document["observations"][0]["data"]
         observed = np.asarray([*counts, *model.config.auxdata], np.float64)
-        expected = _z(pyhf, asimov, model)[0]
-        z, best = _z(pyhf, observed, model)
-        strength, error = float(best[model.config.poi_index]), np.nan
-        if with_error:
-            with _failing(pyhf):
-                fitted = np.asarray(pyhf.infer.mle.fit(observed, model, return_uncertainties=True))
-            strength, error = (float(value) for value in fitted[model.config.poi_index])
-    return Discovery(expected, z, strength, error)
+        with _failing(pyhf):
+            best, least = pyhf.infer.mle.fit(
+                observed, model, return_fitted_val=True, return_uncertainties=with_error
+            )
+        best = np.asarray(best)
+        strength, error = (
+            best[model.config.poi_index] if with_error else (best[model.config.poi_index], np.nan)
+        )
+        # what fits the Asimov data best is the truth, and needs no fit
+        expected = _z(pyhf, asimov, model, -2.0 * float(model.logpdf(truth, asimov)[0]))
+        z = _z(pyhf, observed, model, float(least))
+    return Discovery(expected, z, float(strength), float(error))
 
 
-def _z(pyhf: Any, data: Floats, model: Any) -> tuple[float, Floats]:
+def _z(pyhf: Any, data: Floats, model: Any, least: float) -> float:
+    """√q0 where -2 ln of the likelihood is `least` with signal."""
     with _failing(pyhf):
-        best, with_signal = pyhf.infer.mle.fit(data, model, return_fitted_val=True)
         _, without = pyhf.infer.mle.fixed_poi_fit(0.0, data, model, return_fitted_val=True)
-    return float(np.sqrt(max(float(without) - float(with_signal), 0.0))), np.asarray(best)
+    return float(np.sqrt(max(float(without) - least, 0.0)))
 
 
 @contextlib.contextmanager
