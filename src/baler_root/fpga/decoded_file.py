@@ -117,8 +117,8 @@ class DecodedFile:
     def _write_rows(self, rows: Rows) -> None:
         layout = self._link.layout
         (raw,) = np.nonzero(rows["flags"] & Flag.RAW)
-        latents = layout.unpack(rows)
-        codec = self._pages.codec(latents, raw, layout.unpack_raw(rows[raw]))
+        values = rows["values"]
+        codec = self._pages.codec(values[:, : len(layout.latents)], raw, values[raw][:, : len(layout.inputs)])
         status = [np.ascontiguousarray(rows["entry"]), np.ascontiguousarray(rows["flags"])]
         self._events.write(
             self._writer,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.fpga.packets import CRC_SIZE, HEAD_SIZE, SYNC, packet_dtype
+from baler_root.fpga.packets import CRC_SIZE, HEAD_SIZE, SYNC, WORDS_AT, packet_dtype
 
 
 @dataclass(slots=True)
@@ -60,11 +60,11 @@ class Framing:
         while True:
             at = data.find(SYNC, at)
             if at < 0:
-                at = len(data) - (data[-1:] == SYNC[:1] and not last)
+                at = len(data)
                 break
             stop = at + HEAD_SIZE + CRC_SIZE
             if stop <= len(data):
-                stop += 8 * data[at + 3]
+                stop += 8 * data[at + WORDS_AT]
             if stop > len(data):
                 if last:
                     at += 1

@@ -1,4 +1,4 @@
-"""Packets: latents, or input codes as they are, of one event each, as bits on a wire (formats/wire.md)."""
+"""Packets: latents of some events, or the input codes of one as they are, as bits on a wire (formats/wire.md)."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from baler_root.fpga.definition import Definition
 
 VERSION = 1
 
-SYNC = b"\xb4\x1e"
+SYNC = b"\xb4"
 """How every packet begins."""
 
 HEAD_SIZE, CRC_SIZE = 12, 4
-MAX_WORDS = 255
-"""Words of 64 bits that a packet can carry."""
+EVENTS_AT, WORDS_AT = 2, 3
+"""The bytes of a header with the number of events, and the length of the payload."""
+MAX_WORDS = MAX_EVENTS = 255
+"""Words of 64 bits, and events, that a packet can carry."""
 
-Bytes = NDArray[np.uint8]
 Values = NDArray[np.int64]
 """(rows, fields)"""
 
@@ -34,9 +35,9 @@ class Flag(IntFlag):
 
     NONE = 0
     SATURATED = 1
-    """A latent is at a limit of its last layer: it may stand for something beyond."""
+    """A latent of an event is at a limit of the last layer: it may stand for something beyond."""
     RAW = 2
-    """Pass-through: the payload are the input codes and not the latents."""
+    """Pass-through: the payload are the input codes of one event."""
     END = 4
     """The end of the run: no event, and the counter is how many there were."""
 
@@ -82,8 +83,9 @@ def packet_dtype(words: int) -> np.dtype[Any]:
     """A packet with so many words of payload."""
     return np.dtype(
         [
-            ("sync", "S2"),
+            ("sync", "u1"),
             ("kind", "u1"),
+            ("events", "u1"),
             ("words", "u1"),
             ("model", "<u4"),
             ("counter", "<u4"),
@@ -105,9 +107,9 @@ class Layout:
     """Bits of each input code."""
 
     def __post_init__(self) -> None:
-        if max(self.latent_words, self.input_words) > MAX_WORDS:
+        if self.most < 1 or words_of(self.inputs) > MAX_WORDS:
             raise ConfigError(
-                f"{sum(self.inputs)} bits of input codes and {sum(self.latents)} of latents: a packet carries at most "
+                f"{sum(self.inputs)} bits of input codes, {sum(self.latents)} of latents: a packet carries at most "
                 f"{64 * MAX_WORDS}"
             )
 
@@ -117,73 +119,80 @@ class Layout:
         widths = tuple(latent.width for latent in definition.latents)
         return cls(definition.digest, widths, (definition.input.width,) * definition.width)
 
-    @property
-    def latent_words(self) -> int:
-        """Words of payload with latents."""
-        return words_of(self.latents)
+    @cached_property
+    def row(self) -> np.dtype[Any]:
+        """A received event: its number, its flags, and its latents or input codes, filled up with zeros."""
+        width = max(len(self.latents), len(self.inputs))
+        return np.dtype([("entry", "<i8"), ("flags", "u1"), ("values", "<i2", (width,))])
 
     @property
-    def input_words(self) -> int:
-        """Words of payload with input codes."""
-        return words_of(self.inputs)
+    def most(self) -> int:
+        """Events of which a packet can carry the latents."""
+        return min(MAX_EVENTS, 64 * MAX_WORDS // sum(self.latents))
 
     @cached_property
     def model(self) -> int:
         """The digest as far as headers have it."""
         return int.from_bytes(self.digest[:4], "little")
 
-    def words(self, flags: int) -> int:
-        """Words of payload of a packet with these flags."""
-        if flags & Flag.END:
-            return 0
-        return self.input_words if flags & Flag.RAW else self.latent_words
+    def fields(self, flags: int, events: int) -> tuple[int, ...]:
+        """The widths of all fields of a packet."""
+        return self.inputs if flags & Flag.RAW else self.latents * events
 
-    @cached_property
-    def row(self) -> np.dtype[Any]:
-        """A received packet whose header was checked: its entry, its flags, and its payload, filled up with zeros."""
-        words = max(self.latent_words, self.input_words)
-        return np.dtype([("entry", "<i8"), ("flags", "u1"), ("payload", "<u8", (words,))])
+    def fits(self, flags: int, events: int, words: int) -> bool:
+        """Whether there can be such a packet."""
+        if flags > int(sum(Flag)):
+            return False
+        alone = 0 if flags & Flag.END else 1 if flags & Flag.RAW else events
+        return (
+            events == alone and (events > 0) != (flags & Flag.END > 0) and words == self._words(flags, events)
+        )
 
     def pack(
-        self, counters: NDArray[np.integer], latents: NDArray[np.integer], flags: NDArray[np.uint8]
+        self,
+        counters: NDArray[np.integer],
+        values: NDArray[np.integer],
+        flags: NDArray[np.uint8],
+        raw: bool = False,
     ) -> list[bytes]:
-        """A packet for each row of latents, in their order; none of the flags may be RAW or END."""
-        return _sealed(self.model, counters, flags, pack_fields(latents, self.latents))
+        """Packets of equally many events, in their order.
 
-    def pack_raw(
-        self, counters: NDArray[np.integer], codes: NDArray[np.integer], flags: NDArray[np.uint8]
-    ) -> list[bytes]:
-        """The same for rows of input codes, with RAW among the flags."""
-        return _sealed(self.model, counters, flags | np.uint8(Flag.RAW), pack_fields(codes, self.inputs))
+        `values`: (packets, events, latents), or with `raw` (packets, 1, inputs), input codes. `counters`: of each
+        packet's first event. Neither RAW nor END is among the `flags`.
+        """
+        events = values.shape[1]
+        kinds = flags | np.uint8(Flag.RAW) if raw else flags
+        widths = self.fields(Flag.RAW if raw else Flag.NONE, events)
+        return _sealed(
+            self.model, counters, kinds, events, pack_fields(values.reshape(len(values), -1), widths)
+        )
 
     def pack_end(self, events: int) -> bytes:
         """What says that the run is over and had so many events."""
-        one = np.array([Flag.END], np.uint8)
-        return _sealed(self.model, np.array([events]), one, np.zeros((1, 0), np.uint64))[0]
+        flags = np.array([Flag.END], np.uint8)
+        return _sealed(self.model, np.array([events]), flags, 0, np.zeros((1, 0), np.uint64))[0]
 
-    def unpack(self, rows: NDArray[Any]) -> Values:
-        """The latents of received rows that are not RAW, (rows, latents)."""
-        return unpack_fields(rows["payload"], self.latents)
-
-    def unpack_raw(self, rows: NDArray[Any]) -> Values:
-        """The input codes of received rows that are RAW, (rows, inputs)."""
-        return unpack_fields(rows["payload"], self.inputs)
+    def _words(self, flags: int, events: int) -> int:
+        return words_of(self.fields(flags, events))
 
 
 def _sealed(
-    model: int, counters: NDArray[np.integer], flags: NDArray[np.uint8], payload: NDArray[np.uint64]
+    model: int,
+    counters: NDArray[np.integer],
+    flags: NDArray[np.uint8],
+    events: int,
+    payload: NDArray[np.uint64],
 ) -> list[bytes]:
     """Packets with their checksums."""
-    dtype = packet_dtype(payload.shape[1])
-    packets = np.empty(len(counters), dtype)
-    packets["sync"] = SYNC
+    packets = np.empty(len(counters), packet_dtype(payload.shape[1]))
+    packets["sync"] = SYNC[0]
     packets["kind"] = VERSION | flags << 4
+    packets["events"] = events
     packets["words"] = payload.shape[1]
     packets["model"] = model
     packets["counter"] = (counters & 0xFFFFFFFF).astype(np.uint32)
     packets["payload"] = payload
-    size = dtype.itemsize
-    data = packets.tobytes()
+    size, data = packets.itemsize, packets.tobytes()
     out = []
     for start in range(0, len(data), size):
         body = data[start : start + size - CRC_SIZE]

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,13 @@ from baler_root.fpga.address import Address
 from baler_root.fpga.faults import Faults, FaultyWire
 from baler_root.fpga.front_end import Rows, rows_of
 from baler_root.fpga.link import Link
-from baler_root.fpga.packets import Flag
+from baler_root.fpga.packets import EVENTS_AT, Flag
 
 DATAGRAM = 1400
 """Bytes of packets in a datagram, at most: what Ethernet carries in one piece."""
+
+TOGETHER = 8
+"""Events in a packet: the header then weighs little, and a lost packet loses few."""
 
 ENDS = 3
 """How often the end of the run is sent: it may be lost, too."""
@@ -60,13 +62,18 @@ class Sent:
 class Board:
     """Makes packets of rows."""
 
-    def __init__(self, link: Link, pass_through: bool = True) -> None:
-        """With `pass_through` rows of which latents tell too little are sent as they are."""
-        self._link, self._pass_through = link, pass_through
+    def __init__(self, link: Link, together: int = TOGETHER, pass_through: bool = True) -> None:
+        """`together`: events of which a packet has the latents, at most.
+
+        With `pass_through` rows of which latents tell too little are sent as they are. Raises ConfigError.
+        """
+        if not 1 <= together <= link.layout.most:
+            raise ConfigError(f"{together} events in a packet: from 1 to {link.layout.most} are possible")
+        self._link, self._together, self._pass_through = link, together, pass_through
         self.events = self.saturated = self.raw = 0
 
     def packets(self, rows: Rows) -> list[bytes]:
-        """A packet for each row, in their order."""
+        """The rows in packets, in their order."""
         link, layout = self._link, self._link.layout
         latents = link.definition(rows.codes)
         limits = link.definition.output
@@ -76,17 +83,17 @@ class Board:
             raw = saturated | rows.odd
             if link.model.anomaly is not None:
                 raw |= link.model.anomaly.scores(latents) > link.model.anomaly.threshold
-        flags = (saturated * np.uint8(Flag.SATURATED)).astype(np.uint8)
-        counters = self.events + np.arange(len(latents))
-        out: list[bytes] = [b""] * len(latents)
-        parts: list[tuple[NDArray[Any], list[bytes]]] = [
-            (~raw, layout.pack(counters[~raw], latents[~raw], flags[~raw])),
-            (raw, layout.pack_raw(counters[raw], rows.codes[raw], flags[raw])),
-        ]
-        for chosen, made in parts:
-            for at, packet in zip(np.flatnonzero(chosen).tolist(), made, strict=True):
-                out[at] = packet
-        self.events += len(out)
+        starts, counts = pieces(raw, self._together)
+        out: list[bytes] = [b""] * len(starts)
+        for events, alone in sorted(set(zip(counts.tolist(), raw[starts].tolist(), strict=True))):
+            at = np.flatnonzero((counts == events) & (raw[starts] == alone))
+            members = starts[at][:, None] + np.arange(events)
+            flags = (saturated[members].any(axis=1) * np.uint8(Flag.SATURATED)).astype(np.uint8)
+            values = (rows.codes if alone else latents)[members]
+            made = layout.pack(self.events + starts[at], values, flags, alone)
+            for place, packet in zip(at.tolist(), made, strict=True):
+                out[place] = packet
+        self.events += len(latents)
         self.saturated += int(saturated.sum())
         self.raw += int(raw.sum())
         return out
@@ -94,6 +101,14 @@ class Board:
     def end(self) -> bytes:
         """The end of the run."""
         return self._link.layout.pack_end(self.events)
+
+
+def pieces(raw: NDArray[np.bool_], together: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each packet begins among the rows, and how many it has: one that is raw, or up to `together` others."""
+    number = np.arange(len(raw))
+    since = number - np.maximum.accumulate(np.where(raw, number + 1, 0))  # rows since the last raw one
+    starts = np.flatnonzero(raw | (since % together == 0))
+    return starts, np.diff(starts, append=len(raw))
 
 
 def send(
@@ -104,6 +119,7 @@ def send(
     tree: str | None = None,
     rate: float | None = None,
     events: int | None = None,
+    together: int = TOGETHER,
     pass_through: bool = True,
     faults: Faults | None = None,
     seed: int = 0,
@@ -111,7 +127,8 @@ def send(
 ) -> Sent:
     """Send the rows of a ROOT file as packets to `target`, `HOST:PORT` for datagrams or else the name of a new file.
 
-    `rate` is in events per second; without it, as fast as it goes. With `events` the file is sent from its beginning
+    `rate` is in events per second; without it, as fast as it goes. `together` and `pass_through` are as `Board` has
+    them. With `events` the file is sent from its beginning
     again until there are so many. `faults` hit packets after the board, of `seed`; the end of the run is spared.
 
     Raises SourceError, ConfigError, FormatError (of the model) or OutputError.
@@ -119,7 +136,7 @@ def send(
     link = Link.open(model, tree)
     if rate is not None and not rate > 0:
         raise ConfigError(f"a rate of {rate} events per second: more than 0 are needed")
-    board, wire = Board(link, pass_through), FaultyWire(faults or Faults(), seed)
+    board, wire = Board(link, together, pass_through), FaultyWire(faults or Faults(), seed)
     started = time.perf_counter()
     made = 0
 
@@ -197,5 +214,5 @@ def _datagrams(address: Address, packets: Iterator[bytes], rate: float | None) -
                 if early > PACE:
                     time.sleep(early)
             waiting += packet
-            sent += 1
+            sent += packet[EVENTS_AT] if packet else 0
     return size

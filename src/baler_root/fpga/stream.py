@@ -12,7 +12,7 @@ from baler_root.errors import ConfigError
 from baler_root.fpga.framing import Found, Framing
 from baler_root.fpga.link import Link
 from baler_root.fpga.ordering import WINDOW, Incident, Ordering
-from baler_root.fpga.packets import VERSION, Flag
+from baler_root.fpga.packets import VERSION, Flag, unpack_fields
 
 CHUNK = 1 << 20
 """Bytes looked at together."""
@@ -37,7 +37,7 @@ class Account:
     repeated: int
     reordered: int
     late: int
-    """Packets too much, in another place, and too far back to be put in their place."""
+    """Events that came again, behind later ones, and too late to be put in their place."""
     damaged: int
     damaged_bytes: int
     """Stretches of bytes that are no packets, and their bytes."""
@@ -52,10 +52,10 @@ class Account:
         parts = [
             f"{self.lost} events lost" if self.lost else "",
             f"{self.damaged} damaged stretches ({self.damaged_bytes} bytes)" if self.damaged else "",
-            f"{self.repeated} packets repeated" if self.repeated else "",
+            f"{self.repeated} repeated" if self.repeated else "",
             f"{self.reordered} out of order" if self.reordered else "",
             f"{self.late} too late" if self.late else "",
-            f"{self.foreign} of other models" if self.foreign else "",
+            f"{self.foreign} packets of other models" if self.foreign else "",
             "no end of the run: events behind the last are unknown" if self.run is None else "",
         ]
         return ", ".join(part for part in parts if part)
@@ -128,33 +128,48 @@ class Stream:
         )
 
     def _rows(self, found: Found) -> tuple[Rows, list[tuple[int, int]]]:
-        """The packets with events as they came, and the stretches of damage before some of them."""
-        rows = np.zeros(len(found.starts), self.layout.row)
-        own = np.zeros(len(rows), np.bool_)
-        strangers = np.zeros(len(rows), "<u4")
-        for numbers, packets in found.groups():
-            flags = packets["kind"] >> 4
-            words = np.array([self.layout.words(flag) for flag in range(16)])[flags]
-            known = (packets["kind"] & 15 == VERSION) & (packets["model"] == self.layout.model)
-            own[numbers] = known & (flags <= int(sum(Flag))) & (packets["words"] == words)
-            strangers[numbers] = packets["model"]
-            rows["entry"][numbers] = packets["counter"]
-            rows["flags"][numbers] = flags
-            length = min(packets["payload"].shape[1], rows["payload"].shape[1])
-            rows["payload"][numbers, :length] = packets["payload"][:, :length]
-        if len(rows) and not own[0] and not self._any:
-            self._refuse(int(strangers[0]))
-        self._any |= bool(own.any())
-        self._foreign += int(np.count_nonzero(~own))
-        ends = own & (rows["flags"] & Flag.END > 0)
-        own &= ~ends
-        place: NDArray[np.int64] = np.cumsum(own) - own  # among the events
-        skipped = [
-            (int(place[at]) if at < len(place) else int(own.sum()), size) for at, size in found.skipped
-        ]
-        if ends.any():
-            self._end = int(rows["entry"][ends][-1])
-        return rows[own], skipped
+        """The events as they came, and the stretches of damage before some of them."""
+        packets = len(found.starts)
+        strangers = np.zeros(packets, np.int64)
+        """What other model or version a packet is of; 0 if it is none."""
+        parts = [(np.zeros(0, np.int64), np.zeros(0, self.layout.row))]
+        for numbers, alike in found.groups():
+            heads = (
+                alike["kind"].astype(np.int64) << 40 | alike["events"].astype(np.int64) << 32 | alike["model"]
+            )
+            for head in np.unique(heads).tolist():
+                at = np.flatnonzero(heads == head)
+                kind, events, model = head >> 40, head >> 32 & 255, head & 0xFFFFFFFF
+                fits = kind & 15 == VERSION and self.layout.fits(kind >> 4, events, int(alike["words"][0]))
+                if model != self.layout.model or not fits:
+                    strangers[numbers[at]] = model + 1
+                elif kind >> 4 & Flag.END:
+                    self._end = int(alike["counter"][at[-1]])
+                else:
+                    own = self._events_in(alike[at], Flag(kind >> 4 & Flag.RAW), events)
+                    parts.append((np.repeat(numbers[at], events), own))
+        if packets and strangers[0] and not self._any:
+            self._refuse(int(strangers[0]) - 1)
+        self._any |= bool((strangers == 0).any())
+        self._foreign += int(np.count_nonzero(strangers))
+        of = np.concatenate([packet for packet, _ in parts])
+        order = np.argsort(of, kind="stable")
+        rows = np.concatenate([own for _, own in parts])[order]
+        places = np.searchsorted(of[order], [at for at, _ in found.skipped])
+        return rows, [(int(place), size) for place, (_, size) in zip(places, found.skipped, strict=True)]
+
+    def _events_in(self, packets: NDArray[Any], raw: Flag, events: int) -> Rows:
+        """The events of packets with so many each, one after another."""
+        values = unpack_fields(packets["payload"], self.layout.fields(raw, events))
+        values = values.reshape(len(packets) * events, -1)
+        rows = np.zeros(len(values), self.layout.row)
+        rows["entry"] = (packets["counter"].astype(np.int64)[:, None] + np.arange(events)).reshape(-1)
+        rows["values"][:, : values.shape[1]] = values
+        latents = self.link.definition(values) if raw else values
+        limits = self.link.definition.output
+        saturated = ((latents == limits.low) | (latents == limits.high)).any(axis=1)
+        rows["flags"] = raw | saturated * np.uint8(Flag.SATURATED)
+        return rows
 
     def _refuse(self, model: int) -> None:
         stream, wanted = model.to_bytes(4, "little").hex(), self.layout.digest[:4].hex()
