@@ -52,6 +52,10 @@ class Input:
 
     def of_values(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """The code of each value of the branch; raises SourceError for values of which the model knows little."""
+        return self.of_symbols(self.symbols(values)[0])
+
+    def symbols(self, values: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        """The symbol of each value, and where values have none of their own; raises SourceError as `of_values` does."""
         recipe, _ = Recipe.from_bytes(self.recipe)
         quantised = quantise_as(values, ErrorBound.parse(self.column.held), recipe)
         if quantised is None:
@@ -62,7 +66,7 @@ class Input:
         symbols = quantised.symbols
         if self.drop is not None:
             symbols, _ = take_apart(symbols, self.drop)
-        return self.of_symbols(symbols)
+        return symbols, quantised.positions
 
     def thresholds(self) -> NDArray[np.float64]:
         """The value at which each run begins, as a front end may compare with it; -inf for the first."""
