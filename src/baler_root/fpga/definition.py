@@ -51,7 +51,8 @@ class Layer:
     def sums(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[Codes, Codes]:
         """The lowest and highest sum with its bias of each output, for inputs from `low` to `high`, (inputs,) each."""
         up, down = np.maximum(self.weights, 0), np.minimum(self.weights, 0)
-        return up @ low + down @ high + self.biases, up @ high + down @ low + self.biases
+        lowest, highest = up @ low + down @ high, up @ high + down @ low
+        return np.asarray(lowest + self.biases), np.asarray(highest + self.biases)
 
     def requantised(self, sums: Codes) -> Codes:
         """What the layer gives for its sums."""
@@ -78,7 +79,7 @@ class Definition:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for layers that do not fit or are too wide to be computed exactly."""
-        width, before = sum(entry.each for entry in self.inputs), self.input
+        width, before = self.width, self.input
         if not self.layers:
             raise ConfigError("a network without layers")
         for number, layer in enumerate(self.layers):
@@ -134,7 +135,7 @@ class Definition:
     @cached_property
     def latents(self) -> tuple[CodeFormat, ...]:
         """The format of each latent, signed: no wider than what can come out for any input codes."""
-        width = self.layers[0].weights.shape[1]
+        width = self.width
         low, high = np.full(width, self.input.low), np.full(width, self.input.high)
         for layer in self.layers:
             low, high = (layer.requantised(sums) for sums in layer.sums(low, high))
@@ -143,7 +144,7 @@ class Definition:
     @property
     def width(self) -> int:
         """Inputs of the network."""
-        return self.layers[0].weights.shape[1]
+        return sum(entry.each for entry in self.inputs)
 
     @property
     def input_bits(self) -> int:
@@ -172,6 +173,20 @@ class Definition:
         for layer in self.layers:
             values = layer(values)
         return values
+
+    def saturated(self, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which rows saturate in which layer, (rows, layers): the cut of a ReLU at 0 does not count."""
+        values: Codes = np.clip(codes.astype(np.int64), self.input.low, self.input.high)
+        out = np.zeros((len(values), len(self.layers)), np.bool_)
+        for number, layer in enumerate(self.layers):
+            sums = values @ layer.weights.T + layer.biases
+            rounded = (sums + (1 << (layer.shift - 1))) >> layer.shift
+            beyond = rounded > layer.output.high
+            if layer.output.signed:
+                beyond |= rounded < layer.output.low
+            out[:, number] = beyond.any(axis=1)
+            values = layer.requantised(sums)
+        return out
 
     def to_json(self) -> dict[str, Any]:
         """The definition as `spec.json` has it; what follows from other entries is there for readers."""
