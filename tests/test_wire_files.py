@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import tracemalloc
@@ -10,10 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+import mini_arrays
 import numpy as np
 import pytest
 import uproot
 from command import Cli
+from mini_reader import Reader
 from models import following, known_column
 from wire_model import columns, link, stored_model, write_model, write_root
 
@@ -30,9 +34,11 @@ from baler_root.fpga.simulator import Board, pieces, send
 from baler_root.fpga.stream import Stream
 from baler_root.model_file import StoredModel
 from baler_root.recipe import Recipe
+from baler_root.recovery import recover
 from baler_root.verification import verify
 
 ROWS = 3000
+FORMATS = Path(__file__).parents[1] / "formats"
 FAULTS = Faults(0.05, 0.05, 0.05, 0.05)
 
 
@@ -82,6 +88,43 @@ def test_clean_stream(tmp_path: Path, source: Path, model: Path) -> None:
     assert found["pt"].dtype == np.float32
     assert found["tagged"].dtype == np.bool_
     assert np.corrcoef(found["pt"], original["pt"])[0, 1] > 0.99
+    assert verify(tmp_path / "out.baler").ok
+
+
+def test_second_reader_reads_the_file(tmp_path: Path, source: Path, model: Path) -> None:
+    """It is an ordinary file: the text of the format is enough, and its manifest fits the schema."""
+    send(source, model, str(tmp_path / "s.bin"), faults=FAULTS)
+    decode(tmp_path / "s.bin", tmp_path / "out.baler", model)
+    reader = Reader((tmp_path / "out.baler").read_bytes())
+    schema = json.loads((FORMATS / "manifest.schema.json").read_text(encoding="utf-8"))
+    jsonschema.validate(reader.manifest, schema)
+    for number, tree in enumerate(("Events", "wire_incidents")):
+        found, names = mini_arrays.read(reader, number), reader.manifest["trees"][number]["names"]
+        for name, values in arrays(tmp_path / "out.baler", tree).items():
+            assert (np.asarray(found[names.index(name)]) == values).all(), name
+
+
+def test_recovers_what_a_dead_writer_left(tmp_path: Path, source: Path, model: Path) -> None:
+    send(source, model, str(tmp_path / "s.bin"))
+    own = Link.open(model)
+    stream = Stream(own, "s.bin")
+    with decoded_file.DecodedFile(tmp_path / "out.baler", own) as file:
+        rows = np.concatenate([stream.feed((tmp_path / "s.bin").read_bytes()), stream.finish()])
+        for _ in range(1 + decoded_file.CLUSTER // ROWS):
+            file.add(rows, stream.ordering.take_incidents())
+        (left,) = tmp_path.glob(".out.baler.*")
+        file._writer._output.file.flush()
+        (tmp_path / "dead.baler").write_bytes(left.read_bytes())
+    assert not list(tmp_path.glob(".out*"))
+    saved = recover(tmp_path / "dead.baler", tmp_path / "saved.baler")
+    assert saved.entries["Events"] == decoded_file.CLUSTER
+    assert (arrays(tmp_path / "saved.baler")["wire_entry"][:ROWS] == np.arange(ROWS)).all()
+
+
+def test_run_without_events(tmp_path: Path, model: Path) -> None:
+    (tmp_path / "s.bin").write_bytes(link().layout.pack_end(0))
+    assert decode(tmp_path / "s.bin", tmp_path / "out.baler", model).account.problems == ""
+    assert len(arrays(tmp_path / "out.baler")["pt"]) == 0
     assert verify(tmp_path / "out.baler").ok
 
 
