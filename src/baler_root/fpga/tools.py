@@ -45,7 +45,9 @@ YOSYS = Tool("yosys", "apt install yosys", "-V")
 ICARUS = Tool("iverilog", "apt install iverilog", "-V")
 
 
-def run(command: Sequence[str], folder: Path, seconds: float, environment: dict[str, str] | None = None) -> str:
+def run(
+    command: Sequence[str], folder: Path, seconds: float, environment: dict[str, str] | None = None
+) -> str:
     """What a program writes to standard output, run in a folder; raises ToolFailedError with its last lines."""
     name = Path(command[0]).name
     try:

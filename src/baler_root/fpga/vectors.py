@@ -36,7 +36,9 @@ class Vectors:
     def make(cls, definition: Definition, physics: Codes | None, seed: int = 0) -> Self:
         """Rows of a data file if there are any, and corner cases; at least `LEAST_ROWS` together."""
         rows = np.zeros((0, definition.width), np.int64) if physics is None else physics
-        corners = _corners(definition, np.random.default_rng(seed), max(LEAST_ROWS // 2, LEAST_ROWS - len(rows)))
+        corners = _corners(
+            definition, np.random.default_rng(seed), max(LEAST_ROWS // 2, LEAST_ROWS - len(rows))
+        )
         codes = np.concatenate([rows, corners])
         return cls(codes, definition(codes), len(rows))
 
