@@ -22,6 +22,7 @@ from models import following, known_column
 from wire_model import columns, link, stored_model, write_model, write_root
 
 import baler_root
+from baler_root.codecs.anomaly import Anomaly
 from baler_root.container.references import KnownColumn
 from baler_root.errors import BalerError, ConfigError, CorruptFileError, OutputError, SourceError
 from baler_root.fpga import decoded_file, receiver
@@ -251,6 +252,19 @@ def test_saturated_events_are_flagged_and_passed_through(tmp_path: Path, source:
         flags = arrays(tmp_path / "out.baler")["wire_flags"]
         assert ((flags & 1) > 0).tolist() == saturated.tolist()
         assert np.count_nonzero(flags & 2) == sent.raw
+
+
+def test_rows_unlike_the_others_are_passed_through(source: Path) -> None:
+    plain = link()
+    (rows,) = rows_of(plain, source)
+    latents = plain.latents(rows.codes)
+    anomaly = Anomaly.fit(latents, 0.02, 1, seed=0)
+    data = replace(plain.model, anomaly=anomaly).to_bytes()
+    own = Link.of(StoredModel.of("Events", plain.stored.trained.columns, data))
+    board = Board(own)
+    board.packets(rows)
+    expected = int(np.count_nonzero(rows.odd | (anomaly.scores(latents) > anomaly.threshold)))
+    assert board.raw == expected > plain.saturated(latents).sum()
 
 
 def test_values_off_their_axis_are_passed_through(tmp_path: Path, model: Path) -> None:
