@@ -101,7 +101,7 @@ def agree(definition: Definition, vectors: Vectors, folder: Path, say: Say) -> A
         (INT64, lambda: f"numpy {np.__version__}", lambda: definition(vectors.codes)),
         (
             GEMM,
-            lambda: f"numpy {np.__version__}, the codec's network",
+            lambda: f"numpy {np.__version__}",
             lambda: _gemm(definition, vectors.codes),
         ),
         (C_SIMULATION, COMPILER.version, lambda: hls.simulate(definition, folder / "hls", vectors.codes)),

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from baler_root import __version__
 from baler_root.fpga.agreement import Agreement
 from baler_root.fpga.anchors import ANCHORS
@@ -18,9 +20,7 @@ from baler_root.fpga.rtl import Pipeline
 from baler_root.fpga.synthesis import Synthesis
 from baler_root.fpga.target import Target
 
-How = Literal[
-    "by definition", "chosen", "measured", "estimated by yosys", "estimated by da4ml", "not known here"
-]
+How = Literal["by definition", "measured", "estimated by yosys", "estimated by da4ml", "not known here"]
 
 ASK = "`rtl/build.tcl` and `hls/README.md` have the commands"
 
@@ -83,7 +83,11 @@ class Report:
         words = words_of(layout.latents * group)
         wire = 8 * (HEAD_SIZE + CRC_SIZE + 8 * words) / group
         inside, outside = definition.input_bits, definition.latent_bits
+        stored = sum(8 * np.dtype(entry.column.dtype).itemsize * entry.each for entry in definition.inputs)
         return [
+            Figure(
+                "bits of the branches, per row", stored, "bits", "by definition", "as ROOT has them in memory"
+            ),
             Figure(
                 "bits in, per row",
                 inside,
@@ -134,10 +138,10 @@ class Report:
     def _time(self) -> list[Figure]:
         measured = self.agreement.edges is not None
         how: How = "measured" if measured else "estimated by da4ml" if self.edges else "not known here"
-        asked = f"at {self.clock:g} MHz as asked; whether that clock is met is not known here"
+        asked = f"edges at {self.clock:g} MHz as asked; whether that clock is met is not known here"
         out = [
             Figure("clock edges, codes to latents", self.edges, "", how),
-            Figure("initiation interval", 1 if self.edges else None, "clocks", how, "a row at every clock"),
+            Figure("initiation interval", 1 if self.edges else None, "clock", how, "a row at every clock"),
             Figure("latency", self.latency, "ns", how, asked),
         ]
         if self.pipeline is not None:
