@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +19,7 @@ from baler_root.names import exact_by_name
 from baler_root.patterns import patterns
 from baler_root.plan import Plan
 from baler_root.reader import open_file
+from baler_root.report.energy import Meter
 from baler_root.rootio.read import RootSource
 from baler_root.tree_reader import TreeReader
 
@@ -45,25 +45,6 @@ class PairedColumn:
     """As long as `original`, and of the same type."""
 
 
-@dataclass(slots=True)
-class Clock:
-    """Seconds of wall time and of processor time that something took."""
-
-    wall: float = 0.0
-    cpu: float = 0.0
-    _started: tuple[float, float] = field(default=(0.0, 0.0), repr=False)
-
-    def __enter__(self) -> Self:
-        self._started = time.perf_counter(), time.process_time()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.wall += time.perf_counter() - self._started[0]
-        self.cpu += time.process_time() - self._started[1]
-
-
 class Pair:
     """A ROOT file and the `.baler` file made of it, open side by side."""
 
@@ -75,7 +56,7 @@ class Pair:
         except BaseException:
             self.file.close()
             raise
-        self.decoding = Clock()
+        self.decoding = Meter()
         """What decoding has taken so far."""
 
     def __enter__(self) -> Self:
