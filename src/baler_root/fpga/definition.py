@@ -27,6 +27,7 @@ from baler_root.errors import BalerError, ConfigError, CorruptFileError, SourceE
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.inputs import Input
 from baler_root.model_file import StoredModel, read_model_file
+from baler_root.resources import rounds_only
 
 FORMAT = "baler-root firmware 1"
 
@@ -62,6 +63,10 @@ class Layer:
     def __call__(self, codes: Codes) -> Codes:
         """(rows, inputs) to (rows, outputs)."""
         return self.requantised(codes @ self.weights.T + self.biases)
+
+    def of_each(self, codes: Codes) -> Codes:
+        """What a layer that only rounds gives for each of any codes."""
+        return self.requantised(codes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,12 +123,19 @@ class Definition:
             if not isinstance(operation, Dense):
                 raise ConfigError(_not_dense(model.codec, operation))
             dense.append(operation)
+        inputs = tuple(map(Input.of, stored.trained.columns, model.columns))
+        limits = -CODE_LIMIT, CODE_LIMIT - 1
+        if len(dense) > 1 and rounds_only(dense[0]):
+            # Codes of fewer bits: tables of the front end give them, and the network begins behind that.
+            first = _layer(0, dense.pop(0), last=False)
+            limits = first.output.low, first.output.high
+            inputs = tuple(entry.rounded(first.of_each) for entry in inputs)
         return cls(
             stored.trained.digest,
             stored.trained.tree,
             model.codec,
-            tuple(map(Input.of, stored.trained.columns, model.columns)),
-            CodeFormat.of_limits(-CODE_LIMIT, CODE_LIMIT - 1, "the input"),
+            inputs,
+            CodeFormat.of_limits(*limits, "the input"),
             tuple(_layer(number, layer, last=layer is dense[-1]) for number, layer in enumerate(dense)),
         )
 

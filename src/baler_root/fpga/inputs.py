@@ -7,8 +7,8 @@ to slightly other values.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -44,6 +44,12 @@ class Input:
         codes = column.axis.codes.astype(np.int64)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         return cls(known, column.recipe, column.drop, column.each, starts + column.axis.low, codes[starts])
+
+    def rounded(self, rounding: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Self:
+        """The same with other codes: what `rounding`, which keeps their order, makes of each."""
+        codes = rounding(self.codes)
+        first = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+        return replace(self, starts=self.starts[first], codes=codes[first])
 
     def of_symbols(self, symbols: NDArray[np.integer]) -> NDArray[np.int64]:
         """The code of each symbol; those beyond the table have that of its end."""
