@@ -143,7 +143,7 @@ def physics() -> list[str]:
             return float(np.mean([row[name] for row in some]))
 
         return [
-            bound, f"`{residual}`", "with" if term == "True" else "without", kb(mean("size")),
+            bound, f"`{residual}`", term, kb(mean("size")),
             number(mean("latents bits/row")), number(mean("residual bits/row") + mean("missed bits/row")),
             number(mean("file: RMS of mass %"), 2), number(mean("latents: RMS of mass %")),
             number(mean("latents: 68 % of masses %")),
