@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Progress
+from baler_root.circuit_search import SEARCHED, check_edges, find_circuit, resources_of
 from baler_root.codecs.anomaly import Anomaly
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.axis import Axis
@@ -30,7 +31,9 @@ from baler_root.sampling import EXACT_PLACES
 from baler_root.training.axes import fit_axis
 
 if TYPE_CHECKING:
-    from baler_root.training.autoencode import Autoencoded
+    from baler_root.circuit import Circuit
+    from baler_root.codecs.program import Program
+    from baler_root.training.autoencode import Autoencoded, Course
     from baler_root.training.autoencoder import Autoencoder, Shape
 
 DEFAULT_LATENTS, GRID_LATENTS = 8, 32
@@ -118,7 +121,7 @@ def find_autoencoder(
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
     alone = asked.residual == "none"
     try:
-        trained = _train(columns, axes, places, plain * weight, effort, progress, pairs)
+        trained, circuit = _train(columns, axes, places, plain * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
         return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
@@ -145,6 +148,7 @@ def find_autoencoder(
             "steps": trained.steps,
             "history": trained.history[:: max(1, len(trained.history) // 5)],
             **({"masses": told} if told else {}),
+            **({} if circuit is None else {"circuit": circuit.to_json()}),
         },
     )
     found = latents_of(model, dict(enumerate(places)))
@@ -155,14 +159,17 @@ def find_autoencoder(
     size = len(pack_latents(model, found)) + float(trained.residual.sum()) * rows / 8
     size += sum(column.low for column in columns)
     saved = (plain - size) * weight
-    if not alone and saved < MARGIN * len(data):
+    notes = list(trained.notes)
+    if circuit is not None:
+        notes.append(_told(circuit, encoder))
+    elif not alone and saved < MARGIN * len(data):
         lost = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {plain * weight / 1000:.3g}"
         )
         return Modelled(None, notes=(*trained.notes, lost))
     # What a reader gets, so that pages are checked against that.
-    return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, trained.notes)
+    return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
 
 
 def _train(
@@ -173,10 +180,11 @@ def _train(
     effort: Effort,
     progress: Progress | None,
     pairs: Sequence[Pair],
-) -> Autoencoded:
-    """The trained networks of a table that takes `plain` bytes of the file in `classic`.
+) -> tuple[Autoencoded, Circuit | None]:
+    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
 
-    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them.
+    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them,
+    ConfigError for a budget of firmware that cannot be kept.
     """
     from baler_root.training.autoencode import Course, fit_autoencoder
     from baler_root.training.autoencoder import Shape
@@ -196,18 +204,44 @@ def _train(
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,
-        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" else LATENT_WEIGHT,
+        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.circuit else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].each
     order = np.random.default_rng(effort.seed).permutation(rows)
     shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
     values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
-    trained = fit_autoencoder(
-        axes, shuffled, lambda: make(shape), COMPONENTS, course, progress, MassTerms(pairs, values_at)
+    masses = MassTerms(pairs, values_at)
+
+    def fit(circuit: Circuit | None, course: Course) -> Autoencoded:
+        own = shape if circuit is None else replace(shape, circuit=circuit)
+        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress, masses)
+        if trained is None:
+            raise FloatingPointError("no step of its training gave a number")
+        return trained
+
+    if asked.circuit is None:
+        return fit(None, course), None
+    circuits = asked.circuit.circuits()
+    course = replace(course, luts=circuits[0].budget.luts)
+    circuit = circuits[0]
+    if len(circuits) > 1:
+        few = replace(course, steps=course.steps // SEARCHED, products=course.products / SEARCHED)
+        if course.seconds is not None:
+            few = replace(few, seconds=course.seconds / 2 / len(circuits))
+            course = replace(course, seconds=course.seconds / 2)
+        circuit = find_circuit(circuits, lambda one: fit(one, few), course.latent_weight)
+    trained = fit(circuit, course)
+    check_edges(resources_of(trained.network.programs()[0], circuit), circuit)
+    return trained, circuit
+
+
+def _told(circuit: Circuit, encoder: Program) -> str:
+    """What people should know of an encoder that is to be firmware."""
+    found = resources_of(encoder, circuit)
+    return (
+        f"encoder for firmware: {circuit.describe()}: about {found.luts:.3g} LUTs, {found.edges(circuit.budget.levels)} "
+        f"clock edges at {circuit.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
     )
-    if trained is None:
-        raise FloatingPointError("no step of its training gave a number")
-    return trained
 
 
 def _values(column: Column, axis: Axis) -> NDArray[np.float64]:

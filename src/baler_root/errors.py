@@ -49,6 +49,14 @@ class ConfigError(BalerError, ValueError):
     """A rule, bound or option makes no sense."""
 
 
+class AnalysisError(BalerError):
+    """An analysis, often a user's own file, raised or gave back something else than a selection."""
+
+
+class FitError(BalerError):
+    """A fit did not converge, or has nothing to fit."""
+
+
 class OutputError(BalerError, OSError):
     """The output cannot be written where it was asked for."""
 
@@ -73,6 +81,18 @@ class KeyInFileError(BalerError, KeyError):
 
 class MissingExtraError(BalerError, ImportError):
     """An optional dependency is needed; the message has the install line."""
+
+
+class MissingToolError(BalerError):
+    """A program is needed that is not installed; the message says how to get it."""
+
+
+class ToolFailedError(BalerError):
+    """A program that was started failed, or took too long."""
+
+
+class DisagreementError(BalerError):
+    """Firmware gives other latents than its definition: never shipped silently."""
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_root.codecs.autoencoder_model import LATENT_LIMIT
 from baler_root.codecs.axis import CODE_BITS, Axis
 from baler_root.entropy import tables
 from baler_root.training.autoencoder import Autoencoder
+from baler_root.training.economy import END, Economy
 from baler_root.training.fit import HELD, LOOK, LOOK_ROWS, bits
 from baler_root.training.mass_terms import MassTerms
 from baler_root.training.training import Progressing
@@ -52,6 +52,8 @@ class Course:
     seed: int = 0
     seconds: float | None = None
     """At most this long; the result then depends on the machine."""
+    luts: float = math.inf
+    """That an encoder which is to be firmware may take."""
     latent_weight: float = 1.0
     """What a bit of a latent counts, compared with one of a residual."""
 
@@ -153,9 +155,10 @@ class _Run:
         self.prior = torch.nn.Parameter(spread.repeat(network.latents, 1).to(device))
         self.device = device
         self.masses = masses.on(self.edges, self.at)
+        self.economy = Economy.of(network.encoder, self.course.luts)
 
     def run(self, progress: Callable[[int, int], None] | None) -> Autoencoded | None:
-        course, network = self.course, self.network
+        course, network, economy = self.course, self.network, self.economy
         optimiser = torch.optim.Adam([*network.parameters(), self.prior], lr=course.rate, betas=(0.9, 0.99))
         started, step, done = time.monotonic(), 0, 0.0
         going = Progressing(patience=10)
@@ -167,6 +170,8 @@ class _Run:
             rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
             own, latent, mass = self.bits(rows, noisy=True)
             loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + mass.mean(0).sum()
+            if economy is not None:
+                loss = economy.loss(loss)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 100.0)
@@ -175,14 +180,16 @@ class _Run:
             done = step / course.steps
             if course.seconds is not None:
                 done = max(done, (time.monotonic() - started) / course.seconds)
+            if economy is not None:
+                economy.after(step, done)
             if step % LOOK == 0 or done >= 1:
                 residual, latents, masses = self.look(min(self.held, LOOK_ROWS))
                 total = float(residual.sum()) + course.latent_weight * latents + sum(masses)
                 history.append((step, round(float(residual.sum()) + latents, 3)))
-                if total < best:
+                if total < best and (economy is None or economy.is_kept):
                     best = total
                     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-                if not going.look(np.array([best])):
+                if (economy is None or done > END) and not going.look(np.array([best])):
                     done = 1.0
             if progress is not None:
                 progress(
@@ -205,7 +212,7 @@ class _Run:
         latents = self.network.encode(codes * 2.0**-CODE_BITS)
         # Rounding has no gradient; noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
-        latents = latents.clamp(-LATENT_LIMIT, LATENT_LIMIT - 1)
+        latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
         return bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows)
 
