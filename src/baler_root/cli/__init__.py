@@ -14,6 +14,7 @@ from baler_root.cli.inspect import inspect
 from baler_root.cli.merge import merge
 from baler_root.cli.presets import presets
 from baler_root.cli.recover import recover
+from baler_root.cli.report import report
 from baler_root.cli.sample import sample
 from baler_root.cli.train import train
 from baler_root.cli.verify import verify

@@ -83,6 +83,18 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] 
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
+@contextlib.contextmanager
+def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+    """A function that names what begins, and gives a callback (done, total) for it; each stage has a bar on stderr."""
+    with contextlib.ExitStack() as bars:
+
+        def stage(words: str) -> Callable[[int, int], None] | None:
+            bars.close()
+            return bars.enter_context(progress_bar(words, quiet))
+
+        yield stage
+
+
 def console() -> Console:
     """Where reports for people go: stdout, wide enough for a table when it is no terminal."""
     from rich.console import Console
