@@ -1,27 +1,25 @@
 """H → ZZ* → 4ℓ: four isolated leptons, few events and little background; a counting model with systematics.
 
-`m_4l` comes from pt, η, φ and the leptons' masses, `m_4l_stored` from the stored energies. Weights keep
-their sign, and pairs of a flavour are of opposite charge each, not only in sum.
+`m_4l` comes from pt, η, φ and the leptons' masses, `m_4l_stored` from the stored energies. Pairs of a flavour are of opposite
+charge each, not only in sum. Simulation gives the model, a pyhf workspace, and data are compared with it; where there are
+none, significances are those expected. Weights keep their sign; bins in which negative ones prevail count as empty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
 
 import awkward as ak
 import numpy as np
 import vector
 
 from baler_root.errors import FitError
-from baler_root.physics import histogram, workspace
-from baler_root.physics.discovery import p_value
+from baler_root.physics import counting, histogram
 from baler_root.physics.histogram import Histogram
 from baler_root.physics.peak import Peak, fit_peak
 from baler_root.physics.quantity import Quantity
 from baler_root.physics.selection import Flags, Observable, Selection
-from baler_root.physics.study import Curve, Progress, Study
+from baler_root.physics.study import Progress, Study
 from baler_root.physics.workspace import Sample
 
 from .release_schema import release_of, require
@@ -138,130 +136,62 @@ def _mass(quad: ak.Array, pt: ak.Array, name: str, value: ak.Array) -> ak.Array:
 
 
 def infer(selection: Selection, observable: str) -> dict[str, Quantity]:
-    """Z and strength of the signal, yields from 115 to 130 GeV, and the place of the simulated peak.
+    """Z of the signal, yields from 115 to 130 GeV, and the place of the simulated peak.
 
-    `Z` is observed where there are data, else expected. Quick: with uncertainties of rates only; `study` also has those
-    of the simulation's size and of the momentum scale.
+    Quick: with uncertainties of rates only; `study` also has those of the simulation's size and of the momentum scale.
     """
-    groups = _groups(selection)
+    signal = np.isin(selection.process, SIGNAL)
     return {
-        **_discovery(selection, observable),
-        "signal": _in_window(selection, observable, groups["signal"]),
-        "background": _in_window(selection, observable, groups["ZZ"] | groups["other"]),
-        "mass": _peak(selection, observable, groups["signal"]),
+        **counting.measure("m4l", samples(selection, observable), data(selection, observable)),
+        "signal": in_window(selection, observable, signal),
+        "background": in_window(selection, observable, ~signal & (selection.process != 0)),
+        "mass": peak_mass(selection, observable, signal),
     }
 
 
 def study(
     selection: Selection, observable: str, *, toys: int, seed: int, progress: Progress | None = None
 ) -> Study:
-    """The full model as a pyhf workspace, and the discovery test on it. Raises FitError.
-
-    Asymptotic formulas only: `toys`, `seed` and `progress` are not used.
-    """
+    """The full model as a pyhf workspace, and the discovery test on it, without toys. Raises FitError."""
     del toys, seed, progress
-    samples = _samples(selection, observable)
-    document = _workspace(selection, observable, samples, full=True)
-    found = workspace.discover(document, with_error=True)
-    has_data = bool((selection.process == 0).any())
-    quantities = {
-        "Z expected": Quantity(found.expected, 1.0),
-        "p expected": Quantity(p_value(found.expected)),
-    }
-    if has_data:
-        quantities |= {
-            "Z observed": Quantity(found.observed, 1.0),
-            "p observed": Quantity(p_value(found.observed)),
-            "signal strength": Quantity(found.strength, found.strength_error),
-        }
-    total = np.sum([sample.histogram.counts for sample in samples], axis=0)
-    signal = sum(sample.histogram.counts for sample in samples if sample.is_signal)
-    lines = {"signal and background": total, "background": total - signal}
-    if has_data:
-        lines["data"] = _filled(selection, observable, selection.process == 0).counts
-    negative = sum(_filled(selection, observable, flags).negative for flags in _groups(selection).values())
-    return Study(
-        quantities,
-        {"spectrum": Curve("m(4ℓ) [GeV]", "events / 2.5 GeV", 0.5 * (EDGES[1:] + EDGES[:-1]), lines)},
-        {"workspace.json": document},
-        (
-            "Observations of the workspace are "
-            + ("data." if has_data else "what is expected of signal and background, as there are no data."),
-            *(
-                [f"{negative} bins in which negative weights prevail were taken as empty."]
-                if negative
-                else []
-            ),
-        ),
+    return counting.study(
+        "m4l", samples(selection, observable), data(selection, observable), OBSERVABLES[observable]
     )
 
 
-def _groups(selection: Selection) -> dict[str, Flags]:
+def data(selection: Selection, observable: str) -> Histogram | None:
+    """The spectrum of data, if there are any."""
+    found = selection.process == 0
+    return histogram.of(selection, observable, EDGES, found) if found.any() else None
+
+
+def samples(selection: Selection, observable: str) -> list[Sample]:
+    """What signal, ZZ* and the rest of the background contribute, with their uncertainties."""
     process = selection.process
     signal, zz = np.isin(process, SIGNAL), np.isin(process, ZZ)
-    return {"signal": signal, "ZZ": zz, "other": ~signal & ~zz & (process != 0)}
+    groups = {"signal": signal, "ZZ": zz, "other": ~signal & ~zz & (process != 0)}
+    return [_sample(selection, observable, name, flags) for name, flags in groups.items()]
 
 
-def _filled(selection: Selection, observable: str, flags: Flags) -> Histogram:
-    return histogram.of(selection, observable, EDGES, flags)
+def _sample(selection: Selection, observable: str, name: str, flags: Flags) -> Sample:
+    """One of them. A shift of the momentum scale moves both masses alike, so it is taken from `m_4l`."""
+    filled = histogram.of(selection, observable, EDGES, flags)
+    up, here = (histogram.of(selection, which, EDGES, flags).counts for which in ("m_4l_scale_up", "m_4l"))
+    moved = up - here
+    shapes = {"momentum_scale": (filled.counts + moved, filled.counts - moved)} if moved.any() else {}
+    return Sample(name, filled, name == "signal", RATES[name], shapes)
 
 
-def _samples(selection: Selection, observable: str) -> list[Sample]:
-    """What each group of processes contributes, with its uncertainties. Raises FitError where a needed one is missing."""
-    samples = []
-    for name, flags in _groups(selection).items():
-        filled = _filled(selection, observable, flags).clipped()
-        if not filled.counts.any():
-            continue
-        # the scale of momenta moves masses alike, however they are made
-        moved = _filled(selection, "m_4l_scale_up", flags).counts - _filled(selection, "m_4l", flags).counts
-        scale = (np.maximum(filled.counts + moved, 0.0), np.maximum(filled.counts - moved, 0.0))
-        samples.append(Sample(name, filled, name == "signal", RATES[name], {"momentum_scale": scale}))
-    names = {sample.name for sample in samples}
-    if "signal" not in names or len(names) == 1:
-        raise FitError("simulated signal and background are needed beside the data")
-    return samples
-
-
-def _workspace(
-    selection: Selection, observable: str, samples: Sequence[Sample], *, full: bool
-) -> dict[str, Any]:
-    """The workspace; unless `full`, of rates only."""
-    data = selection.process == 0
-    observed = (
-        _filled(selection, observable, data).counts
-        if data.any()
-        else np.sum([sample.histogram.counts for sample in samples], axis=0)
-    )
-    if not full:
-        samples = [replace(sample, shapes={}) for sample in samples]
-    return workspace.build("m4l", samples, observed, statistical=full)
-
-
-def _discovery(selection: Selection, observable: str) -> dict[str, Quantity]:
-    has_data = bool((selection.process == 0).any())
-    try:
-        samples = _samples(selection, observable)
-        found = workspace.discover(_workspace(selection, observable, samples, full=False))
-    except FitError as error:
-        return {"Z": Quantity.failed(str(error))}
-    if not has_data:
-        return {"Z": Quantity(found.expected, 1.0)}
-    return {
-        "Z": Quantity(found.observed, 1.0),
-        "Z expected": Quantity(found.expected, 1.0),
-        "strength": Quantity(found.strength),
-    }
-
-
-def _in_window(selection: Selection, observable: str, flags: Flags) -> Quantity:
-    filled = histogram.of(selection, observable, np.array(WINDOW), flags)
+def in_window(selection: Selection, observable: str, flags: Flags) -> Quantity:
+    """Expected events in WINDOW and the statistical error of the simulation."""
     if not flags.any():
         return Quantity.failed("not simulated", "events")
+    filled = histogram.of(selection, observable, np.array(WINDOW), flags)
     return Quantity(float(filled.counts[0]), float(np.sqrt(filled.variances[0])), "events")
 
 
-def _peak(selection: Selection, observable: str, signal: Flags) -> Quantity:
+def peak_mass(selection: Selection, observable: str, signal: Flags) -> Quantity:
+    """The middle of the peak of simulated signal."""
     try:
         fit = fit_peak(histogram.of(selection, observable, SHAPE_EDGES, signal), SHAPE)
     except FitError as error:

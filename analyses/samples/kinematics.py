@@ -34,7 +34,7 @@ def polar(momenta: Floats) -> tuple[Floats, Floats, Floats]:
 def mass_of(momenta: Floats) -> Floats:
     """Invariant mass; 0 where rounding makes its square negative."""
     square = momenta[..., 0] ** 2 - np.sum(momenta[..., 1:] ** 2, axis=-1)
-    return np.sqrt(np.maximum(square, 0.0, dtype=np.float64))
+    return np.asarray(np.sqrt(np.maximum(square, 0.0)))
 
 
 def momentum(mass: Floats, first: Floats | float, second: Floats | float) -> Floats:

@@ -67,7 +67,8 @@ def study(
 ) -> Study:
     """Everything about the spectrum: the scan over `masses` with its global p-value, the choice of background.
 
-    `template`: simulated background, empty where there is none. Raises FitError.
+    `template`: simulated background, empty where there is none. The spectrum has the range of `shown`, and a multiple of
+    its bins. Raises FitError.
     """
     counts = spectrum.clipped().counts
     z, fit, without = discovery.observed(model, counts, mass)
@@ -76,6 +77,7 @@ def study(
     scan, asimov = scanner.significances(counts), scanner.significances(fitted)
     highest = float(scan.max())
     alone = lookelsewhere.throw(scanner, toys, seed, progress)
+    anywhere = lookelsewhere.gross_vitells(highest, alone)
     tested, source = _tested(counts, model, template.clipped(), fit)
     return Study(
         quantities={
@@ -86,19 +88,20 @@ def study(
             "Z highest": Quantity(highest),
             "mass of highest Z": Quantity(float(masses[scan.argmax()]), unit="GeV"),
             "p local of highest Z": Quantity(discovery.p_value(highest)),
-            "p global (Gross and Vitells)": lookelsewhere.gross_vitells(highest, alone),
+            "p global (Gross and Vitells)": anywhere,
+            "Z global": Quantity(discovery.z_of(anywhere.value)),
             "p global (toys)": lookelsewhere.by_toys(highest, alone),
             "up-crossings of 0": Quantity(alone.crossings, alone.crossings_error),
         },
         curves={
             "spectrum": Curve(
                 f"{shown.label} [{shown.unit}]",
-                f"events / {spectrum.edges[1] - spectrum.edges[0]:g} {shown.unit}",
-                spectrum.centres,
+                f"events / {(shown.high - shown.low) / shown.bins:g} {shown.unit}",
+                _wider(spectrum.centres, shown.bins) * shown.bins / len(counts),
                 {
-                    "data": counts,
-                    "signal and background": fitted,
-                    "background": model.continuum.expected(fit.parameters),
+                    "data": _wider(counts, shown.bins),
+                    "signal and background": _wider(fitted, shown.bins),
+                    "background": _wider(model.continuum.expected(fit.parameters), shown.bins),
                 },
             ),
             "scan": Curve(
@@ -112,6 +115,11 @@ def study(
         documents={"background.json": [_row(candidate) for candidate in tested]},
         notes=(_verdict(tested, model, source), *_remarks(spectrum)),
     )
+
+
+def _wider(values: Floats, bins: int) -> Floats:
+    """Sums in wider bins, of which there are so many."""
+    return np.asarray(values.reshape(bins, -1).sum(axis=1))
 
 
 def _p_values(z: Floats) -> Floats:
