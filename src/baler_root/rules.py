@@ -159,7 +159,9 @@ class Rules:
         preset = document["preset"]
         return cls(
             ErrorBound.parse(document["default"]),
-            tuple(Rule(name, ErrorBound.parse(bound), tree, preset) for name, bound, tree in document["rules"]),
+            tuple(
+                Rule(name, ErrorBound.parse(bound), tree, preset) for name, bound, tree in document["rules"]
+            ),
             tuple(document["sentinels"]),
             preset,
             tuple(document.get("relations", ())),

@@ -28,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
 )
-for verb in (compress, decompress, inspect, verify, train, merge, recover, sample, demo, presets):
+for verb in (compress, decompress, inspect, verify, train, merge, recover, report, sample, demo, presets):
     app.command()(verb)
 
 

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 def report(
     original: Annotated[
-        str, typer.Argument(metavar="ORIGINAL.root", show_default=False, help="The ROOT file that was compressed.")
+        str,
+        typer.Argument(
+            metavar="ORIGINAL.root", show_default=False, help="The ROOT file that was compressed."
+        ),
     ],
     compressed: Annotated[
         str, typer.Argument(metavar="COMPRESSED.baler", show_default=False, help="The file made of it.")
@@ -26,32 +29,45 @@ def report(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE.html", show_default=False,
+            "--output",
+            "-o",
+            metavar="FILE.html",
+            show_default=False,
             help="The page; JSON and a folder of plots are written beside it.",
         ),
     ],
     analysis: Annotated[
         str | None,
         typer.Option(
-            "--analysis", "-a", metavar="NAME|FILE.py", show_default="none: values and sizes only",
+            "--analysis",
+            "-a",
+            metavar="NAME|FILE.py",
+            show_default="none: values and sizes only",
             help="hgamgam, hzz4l, or the path of your own (analyses/example.py is one to copy).",
         ),
     ] = None,
     simulation: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="ORIGINAL=COMPRESSED", help="Simulated events that the analysis reads besides; repeatable."
+            metavar="ORIGINAL=COMPRESSED",
+            help="Simulated events that the analysis reads besides; repeatable.",
         ),
     ] = None,
-    toys: Annotated[int, typer.Option(min=1, help="Background-only toys of the look-elsewhere effect.")] = 200,
-    bootstrap: Annotated[int, typer.Option(min=0, help="Replicas of the paired bootstrap; 0 for none.")] = 200,
+    toys: Annotated[
+        int, typer.Option(min=1, help="Background-only toys of the look-elsewhere effect.")
+    ] = 200,
+    bootstrap: Annotated[
+        int, typer.Option(min=0, help="Replicas of the paired bootstrap; 0 for none.")
+    ] = 200,
     offsets: Annotated[
         int, typer.Option(min=0, max=50, help="Other lattices that values are rounded to; 0 for none.")
     ] = 4,
     seed: Annotated[int, typer.Option(min=0, help="Of toys and bootstrap.")] = 0,
     time_encoding: Annotated[
         bool,
-        typer.Option("--time-encoding", help="Compress again to time it, even where networks have to be trained."),
+        typer.Option(
+            "--time-encoding", help="Compress again to time it, even where networks have to be trained."
+        ),
     ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,

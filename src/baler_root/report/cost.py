@@ -113,7 +113,9 @@ def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rival
                     totals[compression][position] += _size(path, tree, kept, count, compression) * scale
             _size(path, tree, arrays, count, "lz4-1")
             for bound in BOUNDS:
-                made = compress(path, path.with_suffix(".baler"), bound=bound, codec="classic", overwrite=True)
+                made = compress(
+                    path, path.with_suffix(".baler"), bound=bound, codec="classic", overwrite=True
+                )
                 by_bound[bound] += made.size * scale
     return Rivals(
         tuple(RootSize(name, round(as_is), round(lossy)) for name, (as_is, lossy) in totals.items()),
@@ -132,13 +134,30 @@ def encoding(source: str, provenance: Mapping[str, Any], even_if_slow: bool) -> 
     codec, level = provenance["codec"], provenance.get("level")
     if level not in (None, "fast") and not even_if_slow:
         return None, f"not measured: networks were trained (level {level}); --time-encoding does it again"
-    options = ("level", "seed", "train_seconds", "latents", "residual", "outliers", "clusters", "trees", "cluster_size")
+    options = (
+        "level",
+        "seed",
+        "train_seconds",
+        "latents",
+        "residual",
+        "outliers",
+        "clusters",
+        "trees",
+        "cluster_size",
+    )
     asked = {name: provenance[name] for name in options if name in provenance}
     rules = Rules.from_json(provenance["rules"])
     meter = Meter()
     with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder, meter:
         again = Path(folder) / "again.baler"
-        compress(source, again, rules=rules, codec=None if codec == "conditional" else codec, skip_unsupported=True, **asked)
+        compress(
+            source,
+            again,
+            rules=rules,
+            codec=None if codec == "conditional" else codec,
+            skip_unsupported=True,
+            **asked,
+        )
     return meter.effort(), "compressed again as the file says it was made"
 
 
@@ -151,7 +170,9 @@ def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
             step = 2.0 ** math.floor(math.log2(2 * bound.value))
             out = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
         else:
-            bits = int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
+            bits = (
+                int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
+            )
             out = round_mantissa(values, min(bits, MANTISSA_BITS[values.dtype.itemsize]))
     return np.where(np.isfinite(values) & np.isfinite(out), out, values)
 

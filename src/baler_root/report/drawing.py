@@ -36,7 +36,9 @@ class Plot:
         with styled():
             self.figure.savefig(folder / f"{self.name}.png", dpi=110, facecolor="white")
             self.figure.savefig(
-                folder / f"{self.name}.pdf", facecolor="white", metadata={"CreationDate": None, "Producer": None}
+                folder / f"{self.name}.pdf",
+                facecolor="white",
+                metadata={"CreationDate": None, "Producer": None},
             )
 
 
@@ -55,7 +57,9 @@ def styled() -> Iterator[None]:
             "savefig.bbox": None,
         }  # fmt: skip
         with matplotlib.rc_context():
-            matplotlib.rcParams.update({key: value for key, value in style.items() if key in matplotlib.rcParams})
+            matplotlib.rcParams.update(
+                {key: value for key, value in style.items() if key in matplotlib.rcParams}
+            )
             matplotlib.rcParams.update(own)
             yield
 
@@ -78,7 +82,9 @@ def finished(name: str, caption: str, figure: Any) -> Plot:
     """The figure as SVG for a page, whose text colour it takes; call it within `styled`."""
     out = io.StringIO()
     matplotlib = needed("matplotlib")
-    with matplotlib.rc_context({"svg.hashsalt": name}):  # names inside do not clash with those of other figures
+    with matplotlib.rc_context(
+        {"svg.hashsalt": name}
+    ):  # names inside do not clash with those of other figures
         figure.savefig(
             out, format="svg", transparent=True,
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},

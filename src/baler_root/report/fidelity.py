@@ -78,7 +78,9 @@ class Thinned:
         """The values kept."""
         if not self._parts:
             return np.empty(0), np.empty(0)
-        return np.concatenate([part[0] for part in self._parts]), np.concatenate([part[1] for part in self._parts])
+        return np.concatenate([part[0] for part in self._parts]), np.concatenate(
+            [part[1] for part in self._parts]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,14 @@ def spectrum(observable: ObservableImpact, one: Spectrum) -> Plot:
     before, after = _hist(one.before), _hist(one.after)
     hep.histplot(before, ax=upper, color=BEFORE, label="original", histtype="step", yerr=False, linewidth=2)
     hep.histplot(
-        after, ax=upper, color=AFTER, label="compressed", histtype="errorbar", markersize=5, yerr=False, xerr=False
+        after,
+        ax=upper,
+        color=AFTER,
+        label="compressed",
+        histtype="errorbar",
+        markersize=5,
+        yerr=False,
+        xerr=False,
     )
     shown = observable.shown
     width = one.before.edges[1] - one.before.edges[0]
@@ -90,26 +97,26 @@ def spectrum(observable: ObservableImpact, one: Spectrum) -> Plot:
     with np.errstate(all="ignore"):
         ratio = np.where(one.before.counts > 0, one.after.counts / one.before.counts, np.nan)
         error = np.where(one.before.counts > 0, one.scatter / one.before.counts, np.nan)
-        statistical = np.where(
-            one.before.counts > 0, np.sqrt(one.before.variances) / one.before.counts, 0.0
-        )
+        statistical = np.where(one.before.counts > 0, np.sqrt(one.before.variances) / one.before.counts, 0.0)
     lower.fill_between(
         np.repeat(one.before.edges, 2)[1:-1], np.repeat(1 - statistical, 2), np.repeat(1 + statistical, 2),
         color="gray", alpha=0.3, linewidth=0,
     )  # fmt: skip
     lower.axhline(1.0, color=BEFORE, linewidth=1)
     lower.errorbar(one.before.centres, ratio, error, fmt="o", color=AFTER, markersize=4, linewidth=1.2)
-    reach = np.nanmax(np.abs(ratio - 1) + error, initial=0.0)
-    reach = max(1e-4, 1.3 * min(float(reach), 0.5))
+    full = one.before.counts > 0.05 * one.before.counts.max()
+    reach = float(np.nanmax((np.abs(ratio - 1) + error)[full], initial=0.0))
+    reach = max(1e-4, 1.3 * min(reach, 0.5))
     lower.set_ylim(1 - reach, 1 + reach)
     lower.set_ylabel("ratio")
     lower.set_xlabel(_axis(observable))
     lower.set_xlim(one.before.edges[0], one.before.edges[-1])
-    largest = float(np.nanmax(np.abs(ratio - 1), initial=0.0))
+    deviation = np.abs(one.after.counts - one.before.counts) / np.sqrt(np.maximum(one.before.variances, 1e-300))
+    largest = float(np.max(deviation[one.before.variances > 0], initial=0.0))
     return finished(
         f"spectrum-{observable.name}-{one.label.replace(' ', '-')}",
-        f"{shown.label}: {one.label} before and after; no bin differs by more than {100 * largest:.2g} %. "
-        "Bars: scatter by events that change bins; band: statistical error.",
+        f"{shown.label}: {one.label} before and after; no bin moves by more than {100 * largest:.2g} % of its "
+        "statistical error (band). Bars: scatter by events that change bins.",
         figure,
     )
 
@@ -158,7 +165,9 @@ def study_curve(observable: ObservableImpact, name: str, before: Curve, after: C
     axes.legend()
     label(axes, f"{observable.name}: {name}")
     return finished(
-        f"{name}-{observable.name}", f"{name} of {observable.shown.label}: solid original, dashed compressed.", figure
+        f"{name}-{observable.name}",
+        f"{name} of {observable.shown.label}: solid original, dashed compressed.",
+        figure,
     )
 
 
@@ -173,7 +182,9 @@ def shifts(impact: AnalysisImpact) -> Plot:
         if not (math.isfinite(own) and own > 0 and math.isfinite(shift.shift)):
             axes.text(0.0, y, " not measured", va="center", size="small")
             continue
-        axes.plot(np.array(shift.lattices) / own, [y] * len(shift.lattices), "|", color=THIRD, markersize=14, mew=2)
+        axes.plot(
+            np.array(shift.lattices) / own, [y] * len(shift.lattices), "|", color=THIRD, markersize=14, mew=2
+        )
         error = shift.paired_error / own if math.isfinite(shift.paired_error) else 0.0
         axes.errorbar(shift.relative, y, xerr=error, fmt="o", color=AFTER, markersize=8)
     axes.set_yticks(range(len(rows)), [f"{shift.name}, {name}" for name, shift in rows])
@@ -182,7 +193,9 @@ def shifts(impact: AnalysisImpact) -> Plot:
     axes.set_xlabel("shift / statistical error")
     label(axes, "dots: this file; ticks: other lattices")
     return finished(
-        "shifts", "Shifts of all results in units of their statistical error, with paired bootstrap errors.", figure
+        "shifts",
+        "Shifts of all results in units of their statistical error, with paired bootstrap errors.",
+        figure,
     )
 
 
@@ -244,7 +257,9 @@ def residuals(pair: PairReport) -> Plot | None:
 
 def correlations(pair: PairReport) -> Plot | None:
     """The change of the correlation matrix of the table in which most changes."""
-    found = max((one for one in pair.correlations if one.rows > 100), key=lambda one: one.largest, default=None)
+    found = max(
+        (one for one in pair.correlations if one.rows > 100), key=lambda one: one.largest, default=None
+    )
     if found is None:
         return None
     size = len(found.columns)
@@ -292,7 +307,9 @@ def sizes(pairs: Sequence[PairReport]) -> Plot:
     axes.set_xlabel("MB")
     label(axes, "rounded: within the same bounds")
     return finished(
-        "sizes", "Size of the file beside ROOT files of the same events, as they are and rounded within the bounds.", figure
+        "sizes",
+        "Size of the file beside ROOT files of the same events, as they are and rounded within the bounds.",
+        figure,
     )
 
 
@@ -301,7 +318,9 @@ def size_against_bound(points: Sequence[Point]) -> Plot:
     figure = new_figure()
     axes = figure.subplots()
     for series, style in _series(points):
-        chosen = sorted((p for p in points if p.series == series and math.isfinite(p.bound)), key=lambda p: p.bound)
+        chosen = sorted(
+            (p for p in points if p.series == series and math.isfinite(p.bound)), key=lambda p: p.bound
+        )
         axes.plot([p.bound for p in chosen], [p.size for p in chosen], label=series, **style)
     axes.set_xscale("log")
     axes.set_ylim(bottom=0)
@@ -317,7 +336,9 @@ def z_against_size(points: Sequence[Point]) -> Plot:
     figure = new_figure()
     axes = figure.subplots()
     for series, style in _series(points):
-        chosen = sorted((p for p in points if p.series == series and math.isfinite(p.z)), key=lambda p: p.size)
+        chosen = sorted(
+            (p for p in points if p.series == series and math.isfinite(p.z)), key=lambda p: p.size
+        )
         errors = [p.z_error if math.isfinite(p.z_error) else 0.0 for p in chosen]
         axes.errorbar([p.size for p in chosen], [p.z for p in chosen], errors, label=series, **style)
     axes.set_xlim(left=0)
@@ -340,7 +361,12 @@ def _series(points: Sequence[Point]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _bound_points(pairs: Sequence[PairReport]) -> list[Point]:
     original = sum(pair.cost.original for pair in pairs)
     points = [
-        Point(bound, "classic, all branches", sum(pair.cost.by_bound[bound] for pair in pairs) / original, _relative(bound))
+        Point(
+            bound,
+            "classic, all branches",
+            sum(pair.cost.by_bound[bound] for pair in pairs) / original,
+            _relative(bound),
+        )
         for bound in pairs[0].cost.by_bound
     ]
     default = _relative(str(pairs[0].provenance["rules"]["default"]))
@@ -367,7 +393,8 @@ def _z_points(report: Report) -> list[Point]:
     size = sum(pair.cost.compressed for pair in report.pairs) / original
     this = Point("this file", "this file", size, z=shift.after.value, z_error=shift.paired_error)
     others = [
-        Point("other lattice", "other lattices", size, z=shift.before.value + moved) for moved in shift.lattices
+        Point("other lattice", "other lattices", size, z=shift.before.value + moved)
+        for moved in shift.lattices
     ]
     return [*points, this, *others]
 
