@@ -23,6 +23,7 @@ from baler_root.physics.study import Progress, Study
 from baler_root.physics.workspace import Sample
 
 from .release_schema import release_of, require
+from .samples.release import USAGE_NOTE
 
 TITLE = "H → ZZ* → 4ℓ"
 TREES = ("mini", "analysis")
@@ -31,6 +32,7 @@ OBSERVABLES = {
     "m_4l_stored": Observable("m(4ℓ) from stored energies", "GeV", 80.0, 170.0, 36),
 }
 INFER = tuple(OBSERVABLES)
+NOTE = f"If the files are the real ones: {USAGE_NOTE}"
 
 SIGNAL = (345060, 344235, 341964, 341947, 346228, 346310, 346311, 346312, 346340, 346341, 346342)
 """`channelNumber` of H → ZZ* → 4ℓ by production."""

@@ -84,15 +84,15 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] 
 
 
 @contextlib.contextmanager
-def status(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A callback that shows what is under way, on stderr, where somebody looks."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
+def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+    """A function that names what begins, and gives a callback (done, total) for it; each stage has a bar on stderr."""
+    with contextlib.ExitStack() as bars:
 
-    with Console(stderr=True).status("") as line:
-        yield line.update
+        def stage(words: str) -> Callable[[int, int], None] | None:
+            bars.close()
+            return bars.enter_context(progress_bar(words, quiet))
+
+        yield stage
 
 
 def console() -> Console:

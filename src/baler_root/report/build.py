@@ -12,7 +12,7 @@ from baler_root.inspection import inspect
 from baler_root.physics.analysis import Analysis
 from baler_root.report.consistency import Consistency, FourVectorConsistency
 from baler_root.report.correlations import CorrelationChange, Correlations
-from baler_root.report.cost import Cost, encoding, root_sizes
+from baler_root.report.cost import Cost, encoding, rivals
 from baler_root.report.fidelity import BranchFidelity, Fidelity
 from baler_root.report.impact import AnalysisImpact, Stage, measure
 from baler_root.report.pairing import Pair
@@ -99,7 +99,7 @@ def _pair(original: str, compressed: str, *, time_encoding: bool, stage: Stage) 
                 progress(done, total)
         stage("sizes of ROOT files")
         bounds = {tree["path"]: _bounds(tree) for tree in described["trees"]}
-        root, sampled = root_sizes(pair.source, bounds)
+        others = rivals(pair.source, bounds)
         original_size = pair.source.size
         decode = pair.decoding.effort()
     stage("time of encoding")
@@ -111,7 +111,7 @@ def _pair(original: str, compressed: str, *, time_encoding: bool, stage: Stage) 
         tuple(fidelity.result()), tuple(correlations.result()), tuple(consistency.result()),
         Cost(
             original_size, described["size"], sum(branch.get("raw_size", 0) for _, branch in branches),
-            described["parts"], root, sampled, total, decode, encode, note,
+            described["parts"], others.root, others.by_bound, others.sampled, total, decode, encode, note,
         ),
     )  # fmt: skip
 

@@ -117,7 +117,8 @@ def _four_vectors(by_name: dict[tuple[str, str], PairedColumn]) -> Iterator[tupl
         mass = next((by_name[tree, stem + m] for m in MASS if (tree, stem + m) in by_name), None)
         columns = [one for one in (pt, *parts, energy) if one is not None]
         alike = all(
-            one.table == pt.table and not one.row_shape and len(one.original) == len(pt.original) for one in columns
+            one.table == pt.table and not one.row_shape and len(one.original) == len(pt.original)
+            for one in columns
         )
         if len(columns) == 4 and alike and pt.original.dtype.kind == "f":
             with_mass = mass is not None and mass.table == pt.table

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     import awkward as ak
 
 COMPRESSIONS = ("zlib-1", "zstd-5", "lzma-9")
-SAMPLE = 50_000
+BOUNDS = ("rel=1e-2", "rel=3e-3", "rel=1e-3", "rel=3e-4", "rel=1e-4", "lossless")
+SAMPLE = 30_000
 """Entries of each tree that ROOT files are written from."""
 BLOCKS = 4
 """Places spread over the tree that they are taken from."""
@@ -56,8 +57,10 @@ class Cost:
     parts: Mapping[str, int]
     """Of the compressed file."""
     root: tuple[RootSize, ...]
+    by_bound: Mapping[str, int]
+    """Size with one bound for all floating-point branches, codec `classic`."""
     sampled: int
-    """Entries that the ROOT files were written from."""
+    """Entries that the ROOT files, and those of other bounds, were made from."""
     entries: int
     decode: Effort
     encode: Effort | None
@@ -75,12 +78,22 @@ class Cost:
         return self.compressed / size if size else math.nan
 
 
-def root_sizes(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> tuple[tuple[RootSize, ...], int]:
-    """Sizes of ROOT files of all trees, and the entries that they are taken from.
+@dataclass(frozen=True, slots=True)
+class Rivals:
+    """Sizes of other files of the same trees, and the entries that they are taken from."""
+
+    root: tuple[RootSize, ...]
+    by_bound: Mapping[str, int]
+    sampled: int
+
+
+def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rivals:
+    """Sizes of ROOT files of all trees, and of `.baler` files with other bounds.
 
     `bounds`: by path of the tree, then of the branch. Other objects of the file (histograms) are not counted.
     """
     totals = {compression: [0.0, 0.0] for compression in COMPRESSIONS}
+    by_bound = dict.fromkeys(BOUNDS, 0.0)
     entries = 0
     for key in source.tree_keys():
         tree = source.open_tree(key)
@@ -92,12 +105,23 @@ def root_sizes(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> t
         entries += count
         asked = bounds.get(tree.schema.path, {})
         rounded = {b: _rounded(a, asked.get(tree.schema.path_of(b), "lossless")) for b, a in arrays.items()}
-        for compression in COMPRESSIONS:
-            for position, kept in enumerate((arrays, rounded)):
-                size = _size(tree, kept, count, compression)
-                totals[compression][position] += size * tree.schema.num_entries / count
-    sizes = (RootSize(name, round(as_is), round(lossy)) for name, (as_is, lossy) in totals.items())
-    return tuple(sizes), entries
+        scale = tree.schema.num_entries / count
+        with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder:
+            path = Path(folder) / "sample.root"
+            for compression in COMPRESSIONS:
+                for position, kept in enumerate((arrays, rounded)):
+                    totals[compression][position] += _size(path, tree, kept, count, compression) * scale
+            _size(path, tree, arrays, count, "lz4-1")
+            for bound in BOUNDS:
+                made = compress(
+                    path, path.with_suffix(".baler"), bound=bound, codec="classic", overwrite=True
+                )
+                by_bound[bound] += made.size * scale
+    return Rivals(
+        tuple(RootSize(name, round(as_is), round(lossy)) for name, (as_is, lossy) in totals.items()),
+        {bound: round(size) for bound, size in by_bound.items()},
+        entries,
+    )
 
 
 def encoding(source: str, provenance: Mapping[str, Any], even_if_slow: bool) -> tuple[Effort | None, str]:
@@ -110,13 +134,30 @@ def encoding(source: str, provenance: Mapping[str, Any], even_if_slow: bool) -> 
     codec, level = provenance["codec"], provenance.get("level")
     if level not in (None, "fast") and not even_if_slow:
         return None, f"not measured: networks were trained (level {level}); --time-encoding does it again"
-    options = ("level", "seed", "train_seconds", "latents", "residual", "outliers", "clusters", "trees", "cluster_size")
+    options = (
+        "level",
+        "seed",
+        "train_seconds",
+        "latents",
+        "residual",
+        "outliers",
+        "clusters",
+        "trees",
+        "cluster_size",
+    )
     asked = {name: provenance[name] for name in options if name in provenance}
     rules = Rules.from_json(provenance["rules"])
     meter = Meter()
     with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder, meter:
         again = Path(folder) / "again.baler"
-        compress(source, again, rules=rules, codec=None if codec == "conditional" else codec, skip_unsupported=True, **asked)
+        compress(
+            source,
+            again,
+            rules=rules,
+            codec=None if codec == "conditional" else codec,
+            skip_unsupported=True,
+            **asked,
+        )
     return meter.effort(), "compressed again as the file says it was made"
 
 
@@ -129,7 +170,9 @@ def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
             step = 2.0 ** math.floor(math.log2(2 * bound.value))
             out = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
         else:
-            bits = int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
+            bits = (
+                int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
+            )
             out = round_mantissa(values, min(bits, MANTISSA_BITS[values.dtype.itemsize]))
     return np.where(np.isfinite(values) & np.isfinite(out), out, values)
 
@@ -163,14 +206,11 @@ def _rounded(array: ak.Array, text: str) -> ak.Array:
     return ak.transform(visit, array)
 
 
-def _size(tree: SourceTree, arrays: dict[int, ak.Array], count: int, compression: str) -> int:
+def _size(path: Path, tree: SourceTree, arrays: dict[int, ak.Array], count: int, compression: str) -> int:
     schema = replace(tree.schema, num_entries=count)
 
-    def once() -> Iterator[dict[int, ak.Array]]:
+    def clusters() -> Iterator[dict[int, ak.Array]]:
         yield arrays
 
-    clusters: Callable[[], Iterator[dict[int, ak.Array]]] = once
-    with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder:
-        path = Path(folder) / "sample.root"
-        write_root(path, [(schema, clusters)], compression=compression)
-        return path.stat().st_size
+    write_root(path, [(schema, clusters)], compression=compression)
+    return path.stat().st_size

@@ -20,6 +20,8 @@ Values = NDArray[Any]
 KEPT = 40_000_000
 """Pairs of values kept for distances of distributions, of all columns together."""
 KEPT_OF_COLUMN = 1_000_000
+BINS = 40
+"""Of errors, from minus to plus the limit."""
 
 
 @dataclass(slots=True)
@@ -76,7 +78,9 @@ class Thinned:
         """The values kept."""
         if not self._parts:
             return np.empty(0), np.empty(0)
-        return np.concatenate([part[0] for part in self._parts]), np.concatenate([part[1] for part in self._parts])
+        return np.concatenate([part[0] for part in self._parts]), np.concatenate(
+            [part[1] for part in self._parts]
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,8 @@ class BranchFidelity:
     """The same as a share of the standard deviation of the original."""
     compared: int
     """Values that the last three are of."""
+    errors: tuple[int, ...]
+    """How many errors lie in each of 40 equal bins from minus to plus the limit; empty for lossless."""
 
 
 class Fidelity:
@@ -139,6 +145,7 @@ class _Column:
         self.first, self.sample = first, sample
         self.values = self.changed = self.missed = 0
         self.residual, self.response = Moments(), Moments()
+        self.errors = np.zeros(BINS, np.int64)
 
     def add(self, x: Values, y: Values) -> None:
         self.values += len(x)
@@ -151,9 +158,13 @@ class _Column:
             wide_x, wide_y = wide_x[usable], wide_y[usable]
         error = wide_y - wide_x
         self.changed += int(np.count_nonzero(error))
-        self.residual.add(error)
         nonzero = wide_x != 0
-        self.response.add(error[nonzero] / wide_x[nonzero])
+        response = error[nonzero] / wide_x[nonzero]
+        self.residual.add(error)
+        self.response.add(response)
+        bound = self.first.bound
+        own = (error if bound.kind == "abs" else response) / limit_of(bound)
+        self.errors += np.histogram(own, BINS, (-1.0, 1.0))[0]
         kept = x.dtype if x.dtype.kind == "f" else np.float64
         self.sample.add(wide_x.astype(kept), wide_y.astype(kept))
 
@@ -161,7 +172,7 @@ class _Column:
         first, bound = self.first, self.first.bound
         common = (first.tree, first.name, str(first.original.dtype), str(bound), self.values)
         if bound == LOSSLESS:
-            return BranchFidelity(*common, 0, 0, *(0.0,) * 12, self.values)
+            return BranchFidelity(*common, 0, 0, *(0.0,) * 12, self.values, ())
         error = self.residual if bound.kind == "abs" else self.response
         limit = limit_of(bound)
         x, y = self.sample.pairs()
@@ -184,6 +195,7 @@ class _Column:
             area,
             area / spread if spread > 0 else math.nan,
             len(x),
+            tuple(self.errors.tolist()),
         )
 
 

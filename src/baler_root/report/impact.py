@@ -73,7 +73,7 @@ class AnalysisImpact:
     bootstrap: int
     lattices: int
     seed: int
-    usage_note: str
+    note: str
 
 
 def measure(
@@ -118,7 +118,7 @@ def measure(
             )
             for name in names
         ),
-        toys, bootstrap, offsets, seed, str(getattr(analysis.module, "USAGE_NOTE", "")),
+        toys, bootstrap, offsets, seed, str(getattr(analysis.module, "NOTE", "")),
     )  # fmt: skip
 
 

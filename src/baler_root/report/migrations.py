@@ -66,7 +66,9 @@ def by_process(before: Selection, after: Selection) -> Mapping[int, Crossing]:
     """Of all cuts together, for each process (0: data)."""
     one, other = before.passing(), after.passing()
     return {
-        int(number): _crossing(before, after, one & (before.process == number), other & (after.process == number))
+        int(number): _crossing(
+            before, after, one & (before.process == number), other & (after.process == number)
+        )
         for number in np.unique(before.process)
     }
 

@@ -97,7 +97,9 @@ class Pair:
                     decoded = tree.read_columns([cluster], range(len(originals)))[0]
                 yield (
                     stop - start,
-                    list(self._paired(tree, described, originals, [decoded[n] for n in range(len(originals))])),
+                    list(
+                        self._paired(tree, described, originals, [decoded[n] for n in range(len(originals))])
+                    ),
                 )
 
     def _trees(self) -> Iterator[TreeReader]:
@@ -113,7 +115,9 @@ class Pair:
         decoded: Sequence[Values],
     ) -> Iterator[PairedColumn]:
         # identifiers first: "eventNumber differs" says more than any other column
-        order = sorted(range(len(described)), key=lambda number: exact_by_name(described[number][1]) != "identifier")
+        order = sorted(
+            range(len(described)), key=lambda number: exact_by_name(described[number][1]) != "identifier"
+        )
         for number in order:
             _, name, _, bound = described[number]
             self._check_same(name, bound, originals[number], decoded[number])
@@ -123,7 +127,9 @@ class Pair:
 
     def _check_same(self, name: str, bound: ErrorBound, x: Values, y: Values) -> None:
         if len(x) != len(y):
-            raise self._different(f"{name} has {len(x)} values in the original, {len(y)} in the compressed file")
+            raise self._different(
+                f"{name} has {len(x)} values in the original, {len(y)} in the compressed file"
+            )
         if bound == LOSSLESS:
             other = np.flatnonzero(patterns(x) != patterns(y))
             if other.size:

@@ -26,7 +26,9 @@ def verdict(pairs: Sequence[PairReport], impact: AnalysisImpact | None) -> str:
     every = [(one, shift) for one in impact.observables for shift in one.shifts]
     changes = [_change(one.name, shift) for one, shift in every if shift.name == "Z"]
     failures = [f"{shift.name} of {one.name}" for one, shift in every if math.isnan(shift.shift)]
-    known = [(abs(shift.relative), shift.name, one.name) for one, shift in every if math.isfinite(shift.relative)]
+    known = [
+        (abs(shift.relative), shift.name, one.name) for one, shift in every if math.isfinite(shift.relative)
+    ]
     if known:
         most, name, where = max(known)
         moved = (
@@ -55,7 +57,12 @@ def _change(observable: str, shift: Shift) -> str:
 
 
 def _values(pairs: Sequence[PairReport]) -> str:
-    lossy = [branch for pair in pairs for branch in pair.fidelity if branch.bound != str(LOSSLESS) and branch.values]
+    lossy = [
+        branch
+        for pair in pairs
+        for branch in pair.fidelity
+        if branch.bound != str(LOSSLESS) and branch.values
+    ]
     if not lossy:
         return "Every value is the same,"
     largest = max(branch.max_of_limit for branch in lossy)
