@@ -43,10 +43,10 @@ class NarrowDense(Dense):
     ) -> None:
         """`input_total` are the bits that inputs have, `bits` and `total` those of the outputs, as in `Dense`.
 
-        In training outputs have `fine` fraction bits more.
+        Outputs of `forward` have `fine` fraction bits more.
         """
-        super().__init__(inputs, outputs, relu=relu, bits=bits + fine, total=total + fine)
-        self.limit, self.input_total, self.final_bits = (1 << (weight_bits - 1)) - 1, input_total, bits
+        super().__init__(inputs, outputs, relu=relu, bits=bits, total=total)
+        self.limit, self.input_total, self.fine = (1 << (weight_bits - 1)) - 1, input_total, fine
         self.register_buffer("keep", torch.ones(outputs, inputs))
 
     @torch.no_grad()
@@ -54,7 +54,7 @@ class NarrowDense(Dense):
         """See `_Weighted`; the shift must be at least 1."""
         weight = self.weight.detach() * self.keep
         largest = min(max(1e-6, float(weight.abs().max())), 1e6)
-        least = self.final_bits - self.bits + 1
+        least = self.output_bits - self.bits + 1
         coarsest = max(least, min(12, math.floor(math.log2(self.limit / largest))))
         wrong = [
             float((weight - quantise(weight, bits, -self.limit, self.limit)).square().sum())
@@ -66,6 +66,10 @@ class NarrowDense(Dense):
         bits = self._weight_bits()
         weight = quantise(self.weight * self.keep, bits, -self.limit, self.limit)
         return weight, quantise(self.bias, self.bits + bits, -BIAS_LIMIT, BIAS_LIMIT)
+
+    def _output(self, sums: Tensor) -> Tensor:
+        low, high = self.low << self.fine, (self.high + 1 << self.fine) - 1
+        return quantise(sums, self.output_bits + self.fine, low, high)
 
     def bit_operations(self) -> Tensor:
         """Bits of all weights times those of what they multiply: `log2(1 + |weight|)` in steps, so that it has a gradient.
