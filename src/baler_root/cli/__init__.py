@@ -10,6 +10,7 @@ from baler_root import __version__
 from baler_root.cli.compress import compress
 from baler_root.cli.decompress import decompress
 from baler_root.cli.demo import demo
+from baler_root.cli.fpga import app as fpga
 from baler_root.cli.inspect import inspect
 from baler_root.cli.merge import merge
 from baler_root.cli.presets import presets
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for verb in (compress, decompress, inspect, verify, train, merge, recover, demo, presets):
     app.command()(verb)
+app.add_typer(fpga)
 
 
 def _print_version(wanted: bool) -> None:

@@ -34,6 +34,7 @@ CLUSTER = 1 << 16
 
 CODECS = (AutoencoderCodec.id, Classic.id)
 
+REASON = "of latents alone"
 NOTE = "decoded from a stream of latents: no bound holds against the events before the encoder"
 
 STATUS = (
@@ -58,10 +59,10 @@ class DecodedFile:
 
     def __init__(self, target: str | os.PathLike[str], link: Link, overwrite: bool = False) -> None:
         """Raises OutputError where the file cannot be written."""
-        self._link, self._pages = link, LatentRows(link.stored, link.model)
+        self._link, self._pages = link, LatentRows(link)
         trained = link.stored.trained
         told = [
-            FlatColumn(known.name.replace("/", "."), "", np.dtype(known.dtype), own.each, UNBOUNDED, NOTE)
+            FlatColumn(known.name.replace("/", "."), "", np.dtype(known.dtype), own.each, UNBOUNDED, REASON)
             for known, own in zip(trained.columns, link.model.columns, strict=True)
         ]
         taken = {column.name for column in told}

@@ -258,9 +258,10 @@ class Definition:
                     for entry in document["layers"]
                 ),
             )
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError, ConfigError) as error:
+            again = out.to_json()
+        except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise CorruptFileError(f"no definition of firmware ({type(error).__name__}: {error})") from None
-        if out.to_json() != document:
+        if again != document:
             raise CorruptFileError("the definition contradicts itself: it was changed after it was written")
         return out
 

@@ -11,7 +11,7 @@ import io
 import shutil
 import warnings
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -29,23 +29,27 @@ from baler_root.fpga.vectors import Vectors
 
 PROJECT = "encoder"
 
-BACKENDS: Mapping[str, str] = MappingProxyType(
-    {"vitis": "Vitis", "vivado": "Vivado", "catapult": "Catapult"}
-)
+BACKENDS: Mapping[str, str] = MappingProxyType({"vitis": "Vitis", "vivado": "Vivado", "catapult": "Catapult"})
 """hls4ml's names of those that it compiles with g++ alone."""
 
 STRATEGIES: Mapping[str, str] = MappingProxyType(
     {"latency": "Latency", "resource": "Resource", "distributed_arithmetic": "distributed_arithmetic"}
 )
 
-COMMANDS: Mapping[str, str] = MappingProxyType(
+COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "vitis": "vitis-run --mode hls --tcl build_prj.tcl",
-        "vivado": "vivado_hls -f build_prj.tcl",
-        "catapult": "catapult -product ultra -shell -f build_prj.tcl",
+        "vitis": ("vitis-run --mode hls --tcl build_prj.tcl", "vivado -mode batch -source vivado_synth.tcl"),
+        "vivado": (
+            'vivado_hls -f build_prj.tcl "csim=1 synth=1 cosim=1 validation=1"',
+            "vivado -mode batch -source vivado_synth.tcl",
+        ),
+        "catapult": (
+            "catapult -product ultra -shell -f build_prj.tcl -eval 'set ::argv \"csim=1 synth=1 cosim=1\"'",
+            "catapult -product ultra -shell -f build_prj.tcl -eval 'set ::argv \"vsynth=1\"'",
+        ),
     }
 )
-"""C simulation, synthesis and co-simulation in the vendor's tool."""
+"""In the vendor's tool: C simulation, synthesis and co-simulation; then synthesis of the Verilog that came out."""
 
 COMPILE_SECONDS = 600
 
@@ -61,7 +65,9 @@ def check_options(backend: str, strategy: str, reuse: int) -> None:
     if reuse < 1:
         raise ConfigError(f"reuse {reuse}: how often a multiplier is used for a row, at least once")
     if reuse > 1 and strategy != "resource":
-        raise ConfigError(f"--reuse {reuse} needs --strategy resource: {strategy} computes a row at every clock")
+        raise ConfigError(
+            f"--reuse {reuse} needs --strategy resource: {strategy} computes a row at every clock"
+        )
 
 
 def write_hls(
@@ -79,6 +85,8 @@ def write_hls(
     """
     check_options(backend, strategy, reuse)
     hls4ml, torch = package("hls4ml", "fpga"), package("torch", "fpga")
+    if strategy == "distributed_arithmetic":
+        package("da4ml", "rtl")  # with which hls4ml makes adders of such layers
     layers: OrderedDict[str, Any] = OrderedDict()
     for number, layer in enumerate(definition.layers):
         outputs, inputs = layer.weights.shape
@@ -125,7 +133,9 @@ def simulate(definition: Definition, folder: Path, codes: Codes) -> Codes:
     with TemporaryDirectory(prefix="baler-root-hls-") as name:
         work = Path(name) / "hls"
         shutil.copytree(folder, work)
-        text = fill("simulate_hls.cpp", project=PROJECT, inputs=definition.width, outputs=len(definition.latents))
+        text = fill(
+            "simulate_hls.cpp", project=PROJECT, inputs=definition.width, outputs=len(definition.latents)
+        )
         (work / "simulate.cpp").write_text(text, encoding="ascii")
         includes = ["firmware", "firmware/ap_types", "firmware/ac_types/include", "firmware/ac_math/include"]
         includes += ["firmware/ac_simutils/include", "firmware/nnet_utils"]
@@ -138,7 +148,7 @@ def simulate(definition: Definition, folder: Path, codes: Codes) -> Codes:
         out = np.fromfile(work / "latents.bin", "<f8")
     if out.size != len(codes) * len(definition.latents):
         raise ToolFailedError(f"the C simulation of {folder} gave {out.size} numbers")
-    return np.rint(out).astype(np.int64).reshape(len(codes), -1)
+    return np.asarray(np.rint(out), np.int64).reshape(len(codes), -1)
 
 
 def _set_precision(definition: Definition, layers: dict[str, Any], strategy: str, reuse: int) -> None:
@@ -147,7 +157,8 @@ def _set_precision(definition: Definition, layers: dict[str, Any], strategy: str
     layers[first]["Precision"] = {"result": _fixed(definition.input)}
     for number, (name, layer) in enumerate(zip(others, definition.layers, strict=True)):
         weights, biases = (
-            CodeFormat.covering(int(values.min()), int(values.max())) for values in (layer.weights, layer.biases)
+            CodeFormat.covering(int(values.min()), int(values.max()))
+            for values in (layer.weights, layer.biases)
         )
         layers[name] |= {"Strategy": strategy, "ReuseFactor": reuse}
         layers[name]["Precision"] = {
@@ -164,7 +175,7 @@ def _fixed(one: CodeFormat, fraction: int = 0, modes: str = "") -> str:
 
 
 @contextlib.contextmanager
-def _silent() -> Any:
+def _silent() -> Iterator[None]:
     """What hls4ml prints and warns of is not for people: what matters of it is checked or reported."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.codecs.autoencoder import AutoencoderCodec
-from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
+from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.axis import Axis
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
@@ -19,7 +19,7 @@ from baler_root.codecs.coarse import low_dtype
 from baler_root.codecs.latent_columns import LATENT, pack_latents, pack_low_bits
 from baler_root.codecs.latent_page import pack_latent_page, pack_rows
 from baler_root.codecs.model import ModelColumn
-from baler_root.model_file import StoredModel
+from baler_root.fpga.link import Link
 from baler_root.pages import Cell
 from baler_root.quantiser import Quantised
 from baler_root.recipe import Recipe
@@ -31,9 +31,11 @@ Codes = NDArray[np.int64]
 class LatentRows:
     """Makes pages of what comes over a wire, of all columns of a model."""
 
-    def __init__(self, stored: StoredModel, model: AutoencoderModel) -> None:
+    def __init__(self, link: Link) -> None:
+        self._link = link
         # Nothing came of what the latents do not say: the model is used, and named, as one without a residual.
-        self.data = stored.data if model.residual == "none" else replace(model, residual="none").to_bytes()
+        alone = link.model.residual == "none"
+        self.data = link.stored.data if alone else replace(link.model, residual="none").to_bytes()
         self.model = AutoencoderModel.from_bytes(self.data)
         """As the file has it."""
         self.name = sha256(self.data).digest()
@@ -42,7 +44,7 @@ class LatentRows:
     def codec(self, latents: Codes, raw: NDArray[np.int64], codes: Codes) -> _GivenRows:
         """What encodes a page of these latents (rows, latents), of which the rows `raw` came as input codes."""
         own = latents.astype(LATENT)
-        own[raw] = np.clip(self.model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
+        own[raw] = self._link.latents(codes)
         return _GivenRows(self.name, self.model, own, raw, codes)
 
     def cells(self, rows: int) -> list[Cell]:
@@ -70,7 +72,7 @@ class _GivenRows(AutoencoderCodec):
         self.given = latents
         self._raw, self._codes = raw, codes
 
-    def encode(self, columns: Sequence[Any], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+    def encode(self, columns: Sequence[Any], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:  # noqa: ARG002
         """See `Codec.encode`; the columns are only those of the model, and their symbols are not looked at."""
         model = self.models[self.model]
         places = []

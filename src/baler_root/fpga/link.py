@@ -6,7 +6,10 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
-from baler_root.codecs.autoencoder_model import AutoencoderModel
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
 from baler_root.errors import ConfigError
 from baler_root.fpga.definition import Definition
 from baler_root.fpga.packets import Layout
@@ -41,3 +44,12 @@ class Link:
         if not isinstance(stored.model, AutoencoderModel):
             raise ConfigError("the model stores no latents")
         return cls(stored, stored.model, definition, Layout.of(definition))
+
+    def latents(self, codes: NDArray[np.integer]) -> NDArray[np.int32]:
+        """What the encoder makes of input codes, (rows, latents): what `definition` does, and the codec, only sooner."""
+        return np.clip(self.model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
+
+    def saturated(self, latents: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Rows with a latent at a limit of the last layer."""
+        limits = self.definition.output
+        return np.asarray(((latents == limits.low) | (latents == limits.high)).any(axis=1))

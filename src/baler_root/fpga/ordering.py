@@ -44,6 +44,8 @@ class Ordering:
         self._highest = -1
         self._next = 0
         """The event to be given out next."""
+        self._open: list[int] = []
+        """Bytes of the damaged stretches behind which no event has come."""
         self._incidents: list[NDArray[Any]] = []
         self.counts: Counter[Incident] = Counter()
         """Events of each kind of incident; stretches of bytes for DAMAGED."""
@@ -68,9 +70,14 @@ class Ordering:
         """
         entries = rows["entry"] = self._unwrapped(rows["entry"])
         before = np.maximum.accumulate(np.concatenate([[self._highest], entries]))
+        self._open += [size for number, size in damage if not number]
+        if len(entries):
+            self._close(int(entries[0]))
         for number, size in damage:
-            stop = int(entries[number]) if number < len(entries) else 0
-            self._damaged(int(before[number]) + 1, stop, size)
+            if 0 < number < len(entries):
+                self._damaged(int(before[number]) + 1, int(entries[number]), size)
+        if len(entries):
+            self._open = [size for number, size in damage if number == len(entries)]
         self._highest = int(before[-1])
         before = before[:-1]
         late = (entries <= before - self._window) | (entries < 0)
@@ -89,16 +96,13 @@ class Ordering:
 
     def finish(self, events: int | None) -> Rows:
         """The events that still wait. `events` is how many the run had, if that is known."""
+        self._close(events or 0)
         rows = self._given(self._waiting)
         self._waiting = self._waiting[:0]
         if events is not None and events > self._next:
             self._lost(np.array([self._next]), np.array([events]))
             self._next = events
         return rows
-
-    def damaged_end(self, size: int, events: int | None) -> None:
-        """Note bytes behind the last packet that are none."""
-        self._damaged(self._highest + 1, events or 0, size)
 
     def unwrapped(self, counter: int) -> int:
         """The number, near the latest event, whose last 32 bits are these."""
@@ -107,6 +111,12 @@ class Ordering:
     def _unwrapped(self, counters: Entries) -> Entries:
         reference = self._highest if self._highest >= 0 or not len(counters) else int(counters[0])
         return reference + ((counters - reference + (1 << 31)) % (1 << 32) - (1 << 31))
+
+    def _close(self, stop: int) -> None:
+        """Note the damage behind which no event has come before `stop`."""
+        for size in self._open:
+            self._damaged(self._highest + 1, stop, size)
+        self._open.clear()
 
     def _given(self, rows: Rows) -> Rows:
         """The same, after what is missing before and between them was noted."""

@@ -63,8 +63,10 @@ def _saturated(definition: Definition) -> str:
     tests, at = [], 0
     for latent in definition.latents:
         bits = f"latents[{at + latent.width - 1}:{at}]"
-        for limit in (definition.output.low, definition.output.high):
-            if latent.low <= limit <= latent.high:
-                tests.append(f"{bits} == {latent.width}'d{limit & ((1 << latent.width) - 1)}")
+        tests += [
+            f"{bits} == {latent.width}'d{limit & ((1 << latent.width) - 1)}"
+            for limit in (definition.output.low, definition.output.high)
+            if latent.low <= limit <= latent.high
+        ]
         at += latent.width
     return " || ".join(tests) or "1'b0"

@@ -85,7 +85,7 @@ def write_rtl(definition: Definition, target: Target, clock: float, levels: int,
     sources = verilog.pipeline_logic_gen(pipe, NETWORK)
     for name, text in sources.items():
         (folder / f"{name}.v").write_text(text, encoding="ascii")
-    library = Path(verilog.__file__).parent / "source"
+    library = Path(str(verilog.__file__)).parent / "source"
     for name in sorted({word for text in sources.values() for word in re.findall(r"\b(\w+) #\(", text)}):
         shutil.copyfile(library / f"{name}.v", folder / f"{name}.v")
     logic.save(folder / LOGIC)

@@ -44,7 +44,19 @@ def simulate(definition: Definition, rtl: Path, bench: Path) -> Simulated:
         work = Path(name)
         sources = sorted(str(path.resolve()) for path in rtl.glob("*.v"))
         main = str((bench / "simulate.cpp").resolve())
-        command = [verilator, "--cc", "--exe", "--build", "-j", "2", *QUIET, "-CFLAGS", "-O0", "--Mdir", "obj"]
+        command = [
+            verilator,
+            "--cc",
+            "--exe",
+            "--build",
+            "-j",
+            "2",
+            *QUIET,
+            "-CFLAGS",
+            "-O0",
+            "--Mdir",
+            "obj",
+        ]
         run([*command, "--top-module", TOP, *sources, main], work, BUILD_SECONDS, {"OPT": "-O0"})
         layout = Layout.of(definition)
         between = words_of(layout.inputs) + words_of(layout.latents) + 4

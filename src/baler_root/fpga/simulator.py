@@ -75,9 +75,8 @@ class Board:
     def packets(self, rows: Rows) -> list[bytes]:
         """The rows in packets, in their order."""
         link, layout = self._link, self._link.layout
-        latents = link.definition(rows.codes)
-        limits = link.definition.output
-        saturated = ((latents == limits.low) | (latents == limits.high)).any(axis=1)
+        latents = link.latents(rows.codes)
+        saturated = link.saturated(latents)
         raw = np.zeros(len(latents), np.bool_)
         if self._pass_through:
             raw = saturated | rows.odd
@@ -88,7 +87,7 @@ class Board:
         for events, alone in sorted(set(zip(counts.tolist(), raw[starts].tolist(), strict=True))):
             at = np.flatnonzero((counts == events) & (raw[starts] == alone))
             members = starts[at][:, None] + np.arange(events)
-            flags = (saturated[members].any(axis=1) * np.uint8(Flag.SATURATED)).astype(np.uint8)
+            flags = np.where(saturated[members].any(axis=1), np.uint8(Flag.SATURATED), np.uint8(0))
             values = (rows.codes if alone else latents)[members]
             made = layout.pack(self.events + starts[at], values, flags, alone)
             for place, packet in zip(at.tolist(), made, strict=True):

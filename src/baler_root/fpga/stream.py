@@ -1,4 +1,4 @@
-"""Reads a stream of packets: events in order, and an account of everything else (formats/wire.md#streams)."""
+"""Reads a stream of packets: events in order, and an account of everything else (formats/wire.md#order)."""
 
 from __future__ import annotations
 
@@ -102,11 +102,7 @@ class Stream:
 
     def finish(self) -> Rows:
         """The events that were left; nothing may come then."""
-        found = self._framing.finish()
-        tail = found.skipped.pop()[1] if found.skipped and found.skipped[-1][0] == len(found.starts) else 0
-        first = self._counted(self.ordering.add(*self._rows(found)))
-        if tail:
-            self.ordering.damaged_end(tail, self._run)
+        first = self._counted(self.ordering.add(*self._rows(self._framing.finish())))
         return np.concatenate([first, self._counted(self.ordering.finish(self._run))])
 
     def account(self) -> Account:
@@ -165,9 +161,7 @@ class Stream:
         rows = np.zeros(len(values), self.layout.row)
         rows["entry"] = (packets["counter"].astype(np.int64)[:, None] + np.arange(events)).reshape(-1)
         rows["values"][:, : values.shape[1]] = values
-        latents = self.link.definition(values) if raw else values
-        limits = self.link.definition.output
-        saturated = ((latents == limits.low) | (latents == limits.high)).any(axis=1)
+        saturated = self.link.saturated(self.link.latents(values) if raw else values)
         rows["flags"] = raw | saturated * np.uint8(Flag.SATURATED)
         return rows
 

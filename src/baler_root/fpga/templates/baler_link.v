@@ -51,9 +51,11 @@ module baler_link (
 
     // One packet is open. An event joins it, or closes it and opens the next; full ones close by themselves.
     reg [7:0] events;
+    reg [15:0] used;  // bits of the payload
     reg opened, is_raw, is_end, any_saturated;
     reg [31:0] first;
     reg [PAYLOAD-1:0] payload;
+    integer slot;
     wire complete = is_raw || is_end || events == TOGETHER;
     wire joins = opened && !complete && !row_raw && !row_end && row_counter == first + {24'd0, events};
     wire push = opened && (complete || (latents_valid && !joins));
@@ -66,18 +68,22 @@ module baler_link (
             any_saturated <= saturated;
             first <= row_counter;
             events <= row_end ? 8'd0 : 8'd1;
+            used <= row_end ? 16'd0 : row_raw ? CODES : LATENTS;
             payload <= 0;
             if (row_raw) payload[CODES-1:0] <= row[CODES-1:0];
             else if (!row_end) payload[LATENTS-1:0] <= latents;
         end else if (latents_valid) begin
             events <= events + 8'd1;
             any_saturated <= any_saturated || saturated;
-            payload[events*LATENTS +: LATENTS] <= latents;
+            used <= used + LATENTS;
+            for (slot = 1; slot < TOGETHER; slot = slot + 1)
+                if (events == slot) payload[slot*LATENTS +: LATENTS] <= latents;
         end else if (push) opened <= 0;
     end
 
     // The queue of closed packets.
-    reg [PAYLOAD+42:0] queue [0:(1<<DEPTH_BITS)-1];
+    wire [15:0] rounded = used + 16'd63;
+    reg [PAYLOAD+50:0] queue [0:(1<<DEPTH_BITS)-1];
     reg [DEPTH_BITS:0] written, taken;
     wire full = written - taken == (1 << DEPTH_BITS);
     always @(posedge clk) begin
@@ -86,17 +92,16 @@ module baler_link (
             dropped <= 0;
         end else if (push && full) dropped <= dropped + {24'd0, is_end ? 8'd1 : events};
         else if (push) begin
-            queue[written[DEPTH_BITS-1:0]] <= {is_end, is_raw, any_saturated, events, first, payload};
+            queue[written[DEPTH_BITS-1:0]] <= {is_end, is_raw, any_saturated, events, rounded[13:6], first, payload};
             written <= written + 1'b1;
         end
     end
 
     // Framing: a word at every clock at which it is taken.
-    wire [PAYLOAD+42:0] next = queue[taken[DEPTH_BITS-1:0]];
-    wire [2:0] next_flags = next[PAYLOAD+42:PAYLOAD+40];
-    wire [7:0] next_events = next[PAYLOAD+39:PAYLOAD+32];
-    wire [15:0] bits = next_flags[2] ? 16'd0 : next_flags[1] ? CODES : next_events * LATENTS;
-    wire [7:0] next_words = (bits + 16'd63) >> 6;
+    wire [PAYLOAD+50:0] next = queue[taken[DEPTH_BITS-1:0]];
+    wire [2:0] next_flags = next[PAYLOAD+50:PAYLOAD+48];
+    wire [7:0] next_events = next[PAYLOAD+47:PAYLOAD+40];
+    wire [7:0] next_words = next[PAYLOAD+39:PAYLOAD+32];
     reg sending, at_first;
     reg [7:0] left;  // words behind this one
     reg [PAYLOAD+95:0] body;
