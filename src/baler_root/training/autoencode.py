@@ -29,6 +29,9 @@ WARM = 100
 MOST_NUMBERS = 1 << 23
 """Numbers in all values of the rows of a step, which bounds memory."""
 
+NEAR = 0.85
+"""Part of their limit from which latents count as near saturation."""
+
 LEAST_BATCH = 16
 """Rows of a step, whatever the size of the network."""
 
@@ -159,8 +162,8 @@ class _Run:
                 warm = min(1.0, (step + 1) / WARM)
                 group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
             rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
-            own, latent = self.bits(rows, noisy=True)
-            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum()
+            own, latent, raw = self.bits(rows, noisy=True)
+            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + raw.mean()
             if economy is not None:
                 loss = economy.loss(loss)
             optimiser.zero_grad()
@@ -174,8 +177,8 @@ class _Run:
             if economy is not None:
                 economy.after(step, done)
             if step % LOOK == 0 or done >= 1:
-                residual, latents = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents
+                residual, latents, raw = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents + raw
                 history.append((step, round(float(residual.sum()) + latents, 3)))
                 if total < best and (economy is None or economy.is_kept):
                     best = total
@@ -190,22 +193,29 @@ class _Run:
         if state is None:
             return None
         network.load_state_dict(state)
-        residual, latents = self.look(self.held)
+        residual, latents, _ = self.look(self.held)
         history = [entry for entry in history if math.isfinite(entry[1])]
         return Autoencoded(network.cpu(), residual, latents, step, history)
 
-    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:
-        """Bits of each value (rows, values) and of each latent (rows, latents)."""
+    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Bits of each value (rows, values), of each latent (rows, latents), and what being near saturation counts (rows,)."""
         at = [at[rows] for at in self.at]
         codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
         low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
         high = torch.cat([edges[at + 1] for edges, at in zip(self.edges, at, strict=True)], 1)
         latents = self.network.encode(codes * 2.0**-CODE_BITS)
+        raw = self.near_saturation(latents)
         # Rounding has no gradient; noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
         latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
-        return bits(outputs, low, high), self.prior_bits(latents)
+        return bits(outputs, low, high), self.prior_bits(latents), raw
+
+    def near_saturation(self, latents: Tensor) -> Tensor:
+        """0 where no latent is near its limits, as many bits as a row sent raw takes where one is at them."""
+        limit = self.network.latent_limits[1]
+        over = (latents.abs() / limit - NEAR).clamp_min(0).sum(1) / (1 - NEAR)
+        return over * self.network.raw_bits
 
     def prior_bits(self, latents: Tensor) -> Tensor:
         """Bits of latents, each coded by itself."""
@@ -219,13 +229,14 @@ class _Run:
         return -torch.log2((weights * (second - first)).sum(-1).clamp_min(1e-9))
 
     @torch.no_grad()
-    def look(self, count: int) -> tuple[NDArray[np.float64], float]:
-        """Bits per row of each value, and of the latents, on the first rows, which are not trained on."""
-        total, latents = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0
+    def look(self, count: int) -> tuple[NDArray[np.float64], float, float]:
+        """Bits per row of each value, of the latents, and near saturation, on the first rows, which are not trained on."""
+        total, latents, raw = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0, 0.0
         few = min(4096, 4 * self.course.batch)
         for start in range(0, count, few):
             rows = torch.arange(start, min(count, start + few), device=self.device)
-            own, latent = self.bits(rows, noisy=False)
+            own, latent, near = self.bits(rows, noisy=False)
             total += own.double().sum(0).cpu()
             latents += float(latent.double().sum())
-        return np.asarray((total / count).numpy()), latents / count
+            raw += float(near.double().sum())
+        return np.asarray((total / count).numpy()), latents / count, raw / count

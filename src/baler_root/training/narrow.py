@@ -17,6 +17,9 @@ from baler_root.training.layers import BIAS_LIMIT, Dense, Layer, limits, quantis
 RANGE_BITS = 3
 """Activations saturate at `2**RANGE_BITS`."""
 
+BEYOND = 4
+"""Latents may in training be `2**BEYOND` times as large as they can be."""
+
 FINER = 2
 """Steps of weights are tried this many powers of two finer than the one that the largest weight needs."""
 
@@ -43,7 +46,7 @@ class NarrowDense(Dense):
     ) -> None:
         """`input_total` are the bits that inputs have, `bits` and `total` those of the outputs, as in `Dense`.
 
-        Outputs of `forward` have `fine` fraction bits more.
+        With `fine` those of `forward` have so many fraction bits more, and do not saturate: that must have a gradient.
         """
         super().__init__(inputs, outputs, relu=relu, bits=bits, total=total)
         self.limit, self.input_total, self.fine = (1 << (weight_bits - 1)) - 1, input_total, fine
@@ -68,8 +71,10 @@ class NarrowDense(Dense):
         return weight, quantise(self.bias, self.bits + bits, -BIAS_LIMIT, BIAS_LIMIT)
 
     def _output(self, sums: Tensor) -> Tensor:
-        low, high = self.low << self.fine, (self.high + 1 << self.fine) - 1
-        return quantise(sums, self.output_bits + self.fine, low, high)
+        if not self.fine:
+            return super()._output(sums)
+        most = self.high + 1 << self.fine + BEYOND
+        return quantise(sums, self.output_bits + self.fine, -most, most)
 
     def bit_operations(self) -> Tensor:
         """Bits of all weights times those of what they multiply: `log2(1 + |weight|)` in steps, so that it has a gradient.
