@@ -23,7 +23,7 @@ PILE_UP = 140
 NOISE = 0.25
 """[MIP] Of a trigger cell."""
 
-UNIT, THRESHOLD = 0.25, 2
+UNIT, THRESHOLD = 0.25, 5
 """[MIP] Of a count, and counts below which a cell is 0."""
 
 MARGIN = 8.0
@@ -55,7 +55,13 @@ def generate(process: list[str], events: int, seed: int) -> Particles:
     import pythia8mc as pythia8
 
     pythia = pythia8.Pythia("", False)
-    for line in ["Print:quiet = on", "Beams:eCM = 14000.", "Random:setSeed = on", f"Random:seed = {seed + 1}", *process]:
+    for line in [
+        "Print:quiet = on",
+        "Beams:eCM = 14000.",
+        "Random:setSeed = on",
+        f"Random:seed = {seed + 1}",
+        *process,
+    ]:
         pythia.readString(line)
     pythia.init()
     rows: list[tuple[float, ...]] = []
@@ -70,7 +76,14 @@ def generate(process: list[str], events: int, seed: int) -> Particles:
                 continue
             far = geometry.DISTANCE / abs(particle.pz())
             rows.append(
-                (number, particle.px() * far, particle.py() * far, particle.e(), particle.isCharged(), code in (11, 22))
+                (
+                    number,
+                    particle.px() * far,
+                    particle.py() * far,
+                    particle.e(),
+                    particle.isCharged(),
+                    code in (11, 22),
+                )
             )
     array = np.array(rows)
     return Particles(
@@ -105,7 +118,12 @@ class Library:
     def make(cls, events: int, seed: int) -> Library:
         """So many of each kind."""
         soft = ["SoftQCD:inelastic = on"]
-        z = ["WeakSingleBoson:ffbar2gmZ = on", "23:onMode = off", "23:onIfAny = 11", "PhaseSpace:mHatMin = 60."]
+        z = [
+            "WeakSingleBoson:ffbar2gmZ = on",
+            "23:onMode = off",
+            "23:onIfAny = 11",
+            "PhaseSpace:mHatMin = 60.",
+        ]
         hard = ["HardQCD:all = on", "PhaseSpace:pTHatMin = 30."]
         electrons = generate([*z, "PartonLevel:MPI = off"], events, seed + 1)
         return cls(generate(soft, events, seed), electrons, generate(hard, events, seed + 2))
@@ -124,7 +142,12 @@ def modules(library: Library, rows: int, rng: np.random.Generator) -> dict[str, 
     counts = np.floor((mips + signal + noise) / UNIT).astype(np.int64).clip(0)
     counts[counts < THRESHOLD] = 0
     codes = code_of(counts)
-    truth = {"kind": kind.astype("i4"), "energy": signal.sum(1).astype("f4"), "x": x.astype("f4"), "y": y.astype("f4")}
+    truth = {
+        "kind": kind.astype("i4"),
+        "energy": signal.sum(1).astype("f4"),
+        "x": x.astype("f4"),
+        "y": y.astype("f4"),
+    }
     truth["pile_up"] = mips.sum(1).astype("f4")
     return {f"tc_{n:02d}": codes[:, n].astype("i4") for n in range(CELLS)} | truth
 
@@ -155,7 +178,12 @@ def _add_pile_up(mips: Floats, particles: Particles, rng: np.random.Generator) -
 
 
 def _add_signal(
-    mips: Floats, rows: NDArray[np.int64], particles: Particles, x: Floats, y: Floats, rng: np.random.Generator
+    mips: Floats,
+    rows: NDArray[np.int64],
+    particles: Particles,
+    x: Floats,
+    y: Floats,
+    rng: np.random.Generator,
 ) -> None:
     """Put an electron, or the particles of a jet, into these rows: the one of most energy hits (x, y)."""
     order = np.lexsort((-particles.energy, particles.event))
@@ -174,7 +202,12 @@ def _add_signal(
     near = np.hypot(dx, dy) < 2 * geometry.SIDE
     own = particles.take(at[near])
     own = Particles(
-        rows[row[near]], dx[near] + x[rows[row[near]]], dy[near] + y[rows[row[near]]], own.energy, own.charged, own.light
+        rows[row[near]],
+        dx[near] + x[rows[row[near]]],
+        dy[near] + y[rows[row[near]]],
+        own.energy,
+        own.charged,
+        own.light,
     )
     _put(mips, own, rng)
 

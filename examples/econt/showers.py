@@ -56,7 +56,9 @@ def radii(energy: Floats, before: Floats, rng: np.random.Generator) -> Floats:
     maximum = np.maximum(np.log(np.maximum(energy, 0.1) / CRITICAL) - 0.858, 0.5)
     tau = np.minimum(before / maximum, 4.0)
     core = 0.0251 + 0.00319 * log + (0.1162 - 0.000381 * Z) * tau
-    tail = (0.659 - 0.00309 * Z) * (np.exp(-2.59 * (tau - 0.645)) + np.exp((0.3585 + 0.0421 * log) * (tau - 0.645)))
+    tail = (0.659 - 0.00309 * Z) * (
+        np.exp(-2.59 * (tau - 0.645)) + np.exp((0.3585 + 0.0421 * log) * (tau - 0.645))
+    )
     part = (0.401 + 0.00187 * Z - tau) / (1.313 - 0.0686 * log)
     inside = np.clip((2.632 - 0.00094 * Z) * np.exp(part - np.exp(part)), 0.0, 1.0)
     scale = np.where(rng.random(len(energy)) < inside, core, tail)
@@ -84,7 +86,9 @@ def deposits(
     owner = np.repeat(np.arange(count), spots)
     share = 1.0 / spots[owner]
     far = radii((energy * part)[owner], before[owner], rng)
-    far = np.where(rng.random(len(owner)) * (layer + wide)[owner] < layer[owner], far, rng.exponential(WIDE, len(owner)))
+    far = np.where(
+        rng.random(len(owner)) * (layer + wide)[owner] < layer[owner], far, rng.exponential(WIDE, len(owner))
+    )
     far = np.where(showers[owner], far, 0.0)
     angle = rng.uniform(0, 2 * math.pi, len(owner))
     mips = (layer + wide + track)[owner] * share

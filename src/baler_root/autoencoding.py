@@ -51,6 +51,9 @@ KEPT_BITS = 9
 
 STEPS = {"default": 6000, "max": 24_000}
 
+BATCH, FEWER = 1024, 4
+"""Rows of a step, and what these are divided by for encoders of few bits: they need many small steps."""
+
 PRODUCTS = {"default": 1e12, "max": 8e12}
 """Multiplications of a training at most: minutes, or hours, of one core."""
 
@@ -185,7 +188,8 @@ def _train(
     shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
     course = Course(
-        steps=STEPS[level],
+        steps=STEPS[level] * (1 if asked.circuit is None else FEWER),
+        batch=BATCH // (1 if asked.circuit is None else FEWER),
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,

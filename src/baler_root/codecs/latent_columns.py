@@ -127,7 +127,7 @@ def pack_missed(
     wrong = np.zeros(len(latents), np.bool_)
     for at, values, outputs in _outputs(model, latents, told):
         column = model.columns[told[at]]
-        missed = _guesses(column.axis, outputs) != places[told[at]][values]
+        missed = guesses(column.axis, outputs) != places[told[at]][values]
         rows = slice(values.start // column.each, values.stop // column.each)
         wrong[rows] |= missed.reshape(-1, column.each).any(axis=1)
     (rows_missed,) = np.nonzero(wrong)
@@ -150,7 +150,7 @@ def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, in
             words = streams[at].take(streams[at].varint())
             places = coder.decode(words, column.axis.edges, outputs)
         else:
-            places = _guesses(column.axis, outputs)
+            places = guesses(column.axis, outputs)
             first, stop = values.start // column.each, values.stop // column.each
             here = slice(*np.searchsorted(missed, (first, stop)))
             by_rows(places, stop - first)[missed[here] - first] = exact[at].reshape(-1, column.each)[here]
@@ -163,7 +163,7 @@ def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, in
     return out
 
 
-def _guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
+def guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
     """The places in which the mean of the heaviest component lies."""
     components = outputs.shape[1] // 3
     heaviest = outputs[:, :components].argmax(axis=1)

@@ -177,8 +177,8 @@ class _Run:
             if economy is not None:
                 economy.after(step, done)
             if step % LOOK == 0 or done >= 1:
-                residual, latents, raw = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents + raw
+                residual, latents, near = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents + near
                 history.append((step, round(float(residual.sum()) + latents, 3)))
                 if total < best and (economy is None or economy.is_kept):
                     best = total
