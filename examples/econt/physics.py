@@ -32,6 +32,11 @@ def clusters(mips: Floats) -> tuple[Floats, Floats]:
     return energy, weights @ places / np.maximum(weights.sum(axis=1), 1e-9)[:, None]
 
 
+def gravity(mips: Floats) -> Floats:
+    """[cm] The centre of gravity of all cells."""
+    return np.asarray(mips @ geometry.centres() / np.maximum(mips.sum(axis=1), 1e-9)[:, None])
+
+
 def half_width(values: Floats) -> float:
     """Half of what the central 68 % of the values span."""
     return float(np.subtract(*np.percentile(values, [84, 16])) / 2) if len(values) > 20 else float("nan")
@@ -40,15 +45,18 @@ def half_width(values: Floats) -> float:
 def measure(methods: dict[str, tuple[Floats, Floats]], truth: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """Resolutions by bins of the true energy, of each way to send cells [MIP] (rows, cells) and their sum.
 
-    Each is calibrated by its median in the bin.
+    Each is calibrated by its median in the bin; of jets it is measured how far the centre of gravity is from that of the
+    first way.
     """
     kind, energy = truth["kind"], truth["energy"].astype(float)
     inside = np.hypot(truth["x"], truth["y"]) < 0.75 * geometry.SIDE * np.sqrt(0.75)
+    full = gravity(next(iter(methods.values()))[0])
     out: dict[str, Any] = {"edges": EDGES.tolist(), "methods": {}}
     for name, (mips, total) in methods.items():
         found, centre = clusters(mips)
         off = np.hypot(centre[:, 0] - truth["x"], centre[:, 1] - truth["y"])
-        own: dict[str, Any] = {"electron_energy": [], "electron_position": [], "jet_energy": []}
+        shift = np.hypot(*(gravity(mips) - full).T)
+        own: dict[str, Any] = {"electron_energy": [], "electron_position": [], "jet_position": []}
         for low, high in pairwise(EDGES):
             here = inside & (energy >= low) & (energy < high)
             electron, jet = here & (kind == ELECTRON), here & (kind == JET)
@@ -59,8 +67,7 @@ def measure(methods: dict[str, tuple[Floats, Floats]], truth: dict[str, NDArray[
             own["electron_position"].append(
                 float(np.percentile(off[electron], 68)) if electron.sum() > 20 else None
             )
-            ratio = total[jet] / (energy + truth["pile_up"])[jet]
-            own["jet_energy"].append(half_width(ratio / np.median(ratio)) if jet.sum() > 20 else None)
+            own["jet_position"].append(float(np.percentile(shift[jet], 68)) if jet.sum() > 20 else None)
         alone = kind == NONE
         own["pile_up_sum"] = float(np.corrcoef(total[alone], truth["pile_up"][alone])[0, 1])
         own["pile_up_response"] = float(total[alone].mean() / truth["pile_up"][alone].mean())
@@ -81,7 +88,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     titles = {
         "electron_energy": ("electrons: energy of the cluster", "resolution (68 %)"),
         "electron_position": ("electrons: position", "68 % nearer than [cm]"),
-        "jet_energy": ("jets and pile-up: energy of the module", "resolution (68 %)"),
+        "jet_position": ("jets: centre of gravity of all cells", "68 % nearer than [cm] to that of all bits"),
     }
     for panel, (key, (title, label)) in zip(panels, titles.items(), strict=True):
         for (name, own), marker in zip(result["methods"].items(), "os^Dv", strict=False):

@@ -177,6 +177,7 @@ def _train(
     """
     from baler_root.training.autoencode import Course, fit_autoencoder
     from baler_root.training.autoencoder import Shape
+    from baler_root.training.fit import LOOK
 
     asked, level = effort.autoencoding, effort.level.name
     if asked is None:
@@ -187,9 +188,11 @@ def _train(
     width = next(width for limit, width in WIDTHS[level] if plain <= limit)
     shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
+    fewer = 1 if asked.circuit is None else FEWER
     course = Course(
-        steps=STEPS[level] * (1 if asked.circuit is None else FEWER),
-        batch=BATCH // (1 if asked.circuit is None else FEWER),
+        steps=STEPS[level] * fewer,
+        batch=BATCH // fewer,
+        look=LOOK * fewer,
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,

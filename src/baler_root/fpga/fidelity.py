@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
 
 from baler_root.codecs.axis import CODE_BITS
 from baler_root.codecs.latent_columns import guesses
+from baler_root.fpga.definition import Codes
 from baler_root.fpga.front_end import Rows, rows_of
 from baler_root.fpga.link import Link
 
@@ -35,17 +37,23 @@ class Fidelity:
         codes, fine = (
             np.concatenate(parts)[-rows:] for parts in zip(*((k.codes, k.fine) for k in kept), strict=True)
         )
-        outputs = link.model.decoder(link.latents(codes)).reshape(len(codes), codes.shape[1], -1)
-        errors: dict[str, float] = {}
-        for number, column in enumerate(link.model.columns):
-            inside = slice(*link.model.bounds[number : number + 2])
-            own = outputs[:, inside].reshape(-1, outputs.shape[2])
-            told = column.axis.codes[guesses(column.axis, own)].astype(np.float64)
-            wrong = (told - fine[:, inside].reshape(-1)) / (1 << CODE_BITS)
-            errors[column.name] = float(np.sqrt(np.mean(wrong**2)))
+        wrong = (told_codes(link, codes) - fine) / (1 << CODE_BITS)
+        bounds = zip(link.model.columns, pairwise(link.model.bounds), strict=True)
+        errors = {column.name: float(np.sqrt(np.mean(wrong[:, slice(*own)] ** 2))) for column, own in bounds}
         return cls(errors)
 
     @property
     def error(self) -> float:
         """Root of the mean square over all columns."""
         return float(np.sqrt(np.mean(np.square(list(self.columns.values())))))
+
+
+def told_codes(link: Link, codes: Codes) -> Codes:
+    """What latents of input codes tell, as codes on the axes with all bits; (rows, inputs) both."""
+    outputs = link.model.decoder(link.latents(codes)).reshape(len(codes), codes.shape[1], -1)
+    out = np.empty(codes.shape, np.int64)
+    for column, own in zip(link.model.columns, pairwise(link.model.bounds), strict=True):
+        inside = slice(*own)
+        places = guesses(column.axis, outputs[:, inside].reshape(-1, outputs.shape[2]))
+        out[:, inside] = column.axis.codes[places].reshape(len(codes), -1)
+    return out

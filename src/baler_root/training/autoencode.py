@@ -46,6 +46,8 @@ class Course:
     steps: int
     batch: int = 1024
     """Rows of a step at most: fewer of large networks."""
+    look: int = LOOK
+    """After so many steps it is seen how good the networks are."""
     epochs: int = 200
     """How often a row is seen at most."""
     products: float = math.inf
@@ -176,7 +178,7 @@ class _Run:
                 done = max(done, (time.monotonic() - started) / course.seconds)
             if economy is not None:
                 economy.after(step, done)
-            if step % LOOK == 0 or done >= 1:
+            if step % course.look == 0 or done >= 1:
                 residual, latents, near = self.look(min(self.held, LOOK_ROWS))
                 total = float(residual.sum()) + course.latent_weight * latents + near
                 history.append((step, round(float(residual.sum()) + latents, 3)))
