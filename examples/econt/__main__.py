@@ -11,7 +11,7 @@ from baler_root.budget import Budget
 from baler_root.circuit import CircuitOptions
 from baler_root.fpga.definition import Definition
 from examples import steps
-from examples.econt import physics, rivals, sample
+from examples.econt import geometry, physics, rivals, sample
 
 LATENTS, LATENT_BITS, LEVELS = 16, 6, 4
 
@@ -36,7 +36,7 @@ def main() -> None:
     steps.learn(train, model, "Modules", LATENTS, CIRCUIT, asked.seconds, seed=asked.seed)
     if not asked.no_build:
         steps.firmware(model, test, folder / "firmware", levels=LEVELS)
-    names = [f"tc_{n:02d}" for n in range(sample.CELLS)]
+    names = [f"tc_{n:02d}" for n in range(geometry.CELLS)]
     decoded = steps.through_wire(model, test, folder, "Modules", names)
     with uproot.open(test) as file:
         cells, truth = file["Modules"].arrays(library="np"), file["Truth"].arrays(library="np")
@@ -46,7 +46,7 @@ def main() -> None:
     # All send the sum besides, in 7 bits.
     exact, total = sample.mips_of(codes), rivals.sums(codes)
     methods = {
-        f"all {sample.CELLS} cells, 7 bits ({7 * sample.CELLS} bits)": (exact, exact.sum(axis=1)),
+        f"all {geometry.CELLS} cells, 7 bits ({7 * geometry.CELLS} bits)": (exact, exact.sum(axis=1)),
         f"{LATENTS} latents ({bits} bits)": (rivals.scaled(sample.mips_of(told), total), total),
         f"threshold and best choice ({bits} bits)": (rivals.best_choice(codes, bits), total),
         f"truncation ({bits} bits)": (rivals.scaled(rivals.truncated(codes, bits), total), total),

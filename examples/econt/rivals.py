@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from examples.econt.sample import CELLS, UNIT, code_of, mips_of
+from examples.econt.geometry import CELLS
+from examples.econt.sample import UNIT, code_of, mips_of
 
 Codes = NDArray[np.int64]
 

@@ -188,7 +188,7 @@ def _add_signal(
     """Put an electron, or the particles of a jet, into these rows: the one of most energy hits (x, y)."""
     order = np.lexsort((-particles.energy, particles.event))
     particles = particles.take(order)
-    if particles is None or not len(rows):
+    if not len(rows):
         return
     starts = np.flatnonzero(np.diff(particles.event, prepend=-1))
     sizes = np.diff(np.append(starts, len(particles.event)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.codecs.axis import CODE_BITS
-from baler_root.codecs.latent_columns import symbols_at
+from baler_root.codecs.conditional import symbols_at
 from baler_root.fpga.link import Link
 from baler_root.recipe import Recipe
 
