@@ -137,11 +137,11 @@ def _pack_table(table: Table) -> bytes:
 
 def _read_table(directory: Cursor) -> Table:
     count = directory.varint()
-    if count > MAX_KEYS:
-        raise CorruptFileError(f"a table of {count} keys")
     table = tuple(_ENTRY.iter_unpack(directory.take(count * _ENTRY.size)))
     if not is_table(table):
-        raise CorruptFileError(f"a table of {table}")
+        raise CorruptFileError(
+            f"a table of {count} keys: 1 to {MAX_KEYS}, increasing, and finite numbers make one"
+        )
     return table
 
 
