@@ -89,9 +89,12 @@ def report(
         check(target, overwrite)
         pairs = [(original, compressed), *map(_pair, simulation or [])]
         from baler_root.physics.analysis import load
+        from baler_root.physics.extras import needed
         from baler_root.report.build import build
         from baler_root.report.writing import write
 
+        for library in ("hist", "jinja2", "matplotlib", "mplhep"):
+            needed(library)  # before minutes of measuring
         found = None if analysis is None else load(analysis)
         with staged_progress(quiet) as stage:
             made = build(

@@ -160,7 +160,7 @@ def _observable(
     return ObservableImpact(
         name, shown, tuple(_spectra(shown, name, before, after, signal)),
         movement(before, after, name, np.ones(len(before), np.bool_)), movement(before, after, name, signal),
-        _difference(before, after, name), tuple(shifts(one, other, found, lattice_results)), *studies, failure,
+        _difference(before, after, name), tuple(shifts(one, other, found, lattice_results)), studies[0], studies[1], failure,
     )  # fmt: skip
 
 

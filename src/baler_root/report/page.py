@@ -37,17 +37,17 @@ def page(report: Report, figures: Sequence[Plot], command: str) -> str:
         report=report,
         impact=report.impact,
         figure=figures_by_name.get,
-        names=_names(report),
+        units=_units(report),
         changed=[(pair, [one for one in pair.fidelity if one.bound != "lossless"]) for pair in report.pairs],
         command=command,
     )
     return text
 
 
-def _names(report: Report) -> list[str]:
-    """What is inferred from any observable."""
+def _units(report: Report) -> dict[str, str]:
+    """What is inferred from any observable, and its unit."""
     observables = report.impact.observables if report.impact else ()
-    return list(dict.fromkeys(row.name for one in observables for row in one.shifts))
+    return {row.name: row.unit for one in observables for row in one.shifts}
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -90,7 +90,7 @@ def quantity(value: Quantity) -> str:
 
 def shift(row: Shift) -> str:
     """A shift with its paired error."""
-    return f"{with_error(row.shift, row.paired_error, plus=True)} {row.unit}".rstrip()
+    return with_error(row.shift, row.paired_error, plus=True)
 
 
 def lattice_mean(row: Shift) -> str:
@@ -103,7 +103,7 @@ def side(row: Shift, value: Quantity) -> str:
     if value.failure:
         return f"no value: {value.failure}"
     fine = row.paired_error if row.paired_error > 0 else value.error
-    return f"{with_error(value.value, value.error, fine=fine)} {value.unit}".rstrip()
+    return with_error(value.value, value.error, fine=fine)
 
 
 def with_error(value: float, error: float, *, plus: bool = False, fine: float = math.nan) -> str:

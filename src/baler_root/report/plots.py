@@ -4,46 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
-
-from baler_root.physics.extras import needed
-from baler_root.physics.histogram import Histogram
-from baler_root.physics.study import Curve
+from baler_root.report import analysis_plots, file_plots
 from baler_root.report.build import PairReport, Report
-from baler_root.report.drawing import (
-    AFTER,
-    BEFORE,
-    DASHES,
-    FOURTH,
-    INK,
-    THIRD,
-    Plot,
-    finished,
-    label,
-    new_figure,
-    styled,
-)
-from baler_root.report.impact import AnalysisImpact, ObservableImpact, Spectrum
-
-RESIDUALS = 12
-"""Branches whose errors are drawn."""
-
-
-@dataclass(frozen=True, slots=True)
-class Point:
-    """One file in a plot against size or bound; NaN where something is not known."""
-
-    label: str
-    series: str
-    """Points of a series are joined."""
-    size: float
-    """As a share of the original file."""
-    bound: float = math.nan
-    z: float = math.nan
-    z_error: float = math.nan
+from baler_root.report.drawing import Plot, styled
+from baler_root.report.file_plots import Point
+from baler_root.report.impact import ObservableImpact
 
 
 def plots(report: Report) -> Iterator[Plot]:
@@ -52,21 +18,24 @@ def plots(report: Report) -> Iterator[Plot]:
         if report.impact is not None:
             for observable in report.impact.observables:
                 yield from _of_observable(observable)
-            yield shifts(report.impact)
-            yield migrations(report.impact)
-        yield from filter(None, (residuals(report.pairs[0]), correlations(report.pairs[0])))
-        yield sizes(report.pairs)
-        yield size_against_bound(_bound_points(report.pairs))
+            yield analysis_plots.shifts(report.impact)
+            yield analysis_plots.migrations(report.impact)
+        yield from filter(
+            None, (file_plots.residuals(report.pairs[0]), file_plots.correlations(report.pairs[0]))
+        )
+        yield file_plots.sizes(report.pairs)
+        yield file_plots.size_against_bound(_bound_points(report.pairs))
         if points := _z_points(report):
-            yield z_against_size(points)
+            yield file_plots.z_against_size(points)
 
 
 def _of_observable(observable: ObservableImpact) -> Iterator[Plot]:
     for one in observable.spectra:
-        yield spectrum(observable, one)
-    yield movement(observable)
+        yield analysis_plots.spectrum(observable, one)
+    yield analysis_plots.movement(observable)
     for name, curve in observable.study_before.curves.items():
         if name in observable.study_after.curves:
+<<<<<<< HEAD
             yield study_curve(observable, name, curve, observable.study_after.curves[name])
 
 
@@ -358,6 +327,9 @@ def _series(points: Sequence[Point]) -> Iterator[tuple[str, dict[str, Any]]]:
         yield series, {
             "color": colours[k % 5], "marker": markers[k % 5], "linestyle": line or "none", "markersize": 9
         }  # fmt: skip
+=======
+            yield analysis_plots.study_curve(observable, name, curve, observable.study_after.curves[name])
+>>>>>>> refs/heads/report
 
 
 def _bound_points(pairs: Sequence[PairReport]) -> list[Point]:
@@ -404,17 +376,3 @@ def _z_points(report: Report) -> list[Point]:
 def _relative(bound: str) -> float:
     kind, _, value = bound.partition("=")
     return float(value) if kind == "rel" else math.nan
-
-
-def _axis(observable: ObservableImpact) -> str:
-    shown = observable.shown
-    return f"{shown.label} [{shown.unit}]" if shown.unit else shown.label
-
-
-def _hist(found: Histogram) -> Any:
-    hist = needed("hist")
-    edges = found.edges
-    out = hist.Hist(hist.axis.Regular(len(edges) - 1, edges[0], edges[-1]), storage=hist.storage.Weight())
-    out.view().value = found.counts
-    out.view().variance = found.variances
-    return out
