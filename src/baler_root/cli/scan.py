@@ -28,7 +28,7 @@ from baler_root.errors import OutputError, UnknownCodecError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from baler_root.report.plots import Point
+    from baler_root.report.file_plots import Point
     from baler_root.tuning.scan import ScanPoint
 
 
@@ -137,7 +137,7 @@ def _table(points: Sequence[ScanPoint], observable: str) -> Table:
 def _write(points: Sequence[ScanPoint], folder: Path) -> None:
     """scan.json, and the plots where a significance is inferred."""
     from baler_root.report.drawing import styled
-    from baler_root.report.plots import Point, size_against_bound, z_against_size
+    from baler_root.report.file_plots import Point, size_against_bound, z_against_size
 
     first = points[0]
     originals = [
@@ -160,7 +160,7 @@ def _write(points: Sequence[ScanPoint], folder: Path) -> None:
 
 
 def _point(point: ScanPoint, observable: str) -> Point:
-    from baler_root.report.plots import Point
+    from baler_root.report.file_plots import Point
 
     kind, _, value = point.bound.partition("=")
     z = next((shift for shift in point.shifts.get(observable, ()) if shift.name == "Z"), None)
