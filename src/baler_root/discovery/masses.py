@@ -36,6 +36,9 @@ MAX_INTEGERS = 24
 CONFIRMED = 4
 """Rows of one of its values, at least, in which a mass shows."""
 
+NOISE = 4.0
+"""Standard deviations that the square of a mass is away from 0, at least."""
+
 MAX_ETA = 20.0
 """The largest number that can be a pseudorapidity."""
 
@@ -142,8 +145,7 @@ def _tables(
         for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
             own = keys == key
             square = float(least + most) / 2
-            mass = _mass(energies[own], momenta[hit, own], error, square) if least > 0 else 0.0
-            table.append((key, mass))
+            table.append((key, _mass(energies[own], momenta[hit, own], error, square)))
         yield hit, tuple(table)
 
 
@@ -168,11 +170,13 @@ def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[i
 
 
 def _mass(energies: Doubles, momenta: Doubles, error: float, square: float) -> float:
-    """The mass of about this square by which energies exceed momenta, in no more digits than they tell."""
+    """The mass of about this square by which energies exceed momenta, in no more digits than they tell; 0 for noise."""
     left, room = energies - momenta, error * energies
     fits = np.abs(left - square) <= 2 * room
     left, weight = left[fits], 1 / room[fits] ** 2
-    mean = max(0.0, float(np.average(left, weights=weight)))
+    mean = float(np.average(left, weights=weight))
     doubt = float(np.sqrt(np.sum((weight * (left - mean)) ** 2)) / np.sum(weight))
+    if mean <= NOISE * doubt:
+        return 0.0
     shorter = (float(f"{math.sqrt(mean):.{digits}g}") for digits in range(1, 17))
     return next((mass for mass in shorter if abs(mass * mass - mean) <= 2 * doubt), math.sqrt(mean))
