@@ -209,6 +209,20 @@ def test_masses_by_an_integer_in_a_file(bound: str, dtype: str, make_root: Maker
         assert apart[abs(kind) < 15].sum() <= 4, "energies and momenta belong together"
 
 
+def test_energies_of_real_leptons_stay_consistent(data_file: Callable[..., Path], tmp_path: Path) -> None:
+    source, target = data_file("real", "atlas_4lep_data_A.root"), tmp_path / "leptons.baler"
+    baler_root.compress(source, target, bound=str(REL), codec="classic")
+    assert baler_root.verify(target, against=source).ok
+    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
+    assert [r for r in relations if r.startswith("lep_E = ") and r.endswith("[lep_type]**2)")]
+    with baler_root.open(target) as file:
+        names = ["lep_pt", "lep_eta", "lep_E", "lep_type"]
+        events = file["mini"].arrays(names)
+    pt, eta, energy, kind = (ak.to_numpy(ak.flatten(events[name])).astype("f8") for name in names)
+    square = (pt * np.cosh(eta)) ** 2 + np.where(kind == 13, 105.66, 0.511) ** 2
+    assert np.all(np.abs(energy / np.sqrt(square) - 1) < 1e-6)
+
+
 @pytest.mark.parametrize("bound", ["rel=1e-3", "abs=0.01", "bits=10", "lossless"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_constant_masses_in_a_file(bound: str, dtype: str, make_root: Maker, tmp_path: Path) -> None:

@@ -42,7 +42,6 @@ NOISE = 4.0
 MAX_ETA = 20.0
 """The largest number that can be a pseudorapidity."""
 
-
 Places = NDArray[np.int64]
 """Combinations of columns, one in each row."""
 
@@ -138,9 +137,8 @@ def _tables(
     confirmed = np.array([len(light) >= CONFIRMED for _, light in classes])
     shows = (low > 0) & np.stack([varied for *_, varied in known]) & confirmed[:, None]
     fits = ((low <= high) & (high >= 0)).all(axis=0) & shows.any(axis=0)
-    for hit in np.flatnonzero(
-        fits & (low.max(axis=0) > high.min(axis=0))
-    ).tolist():  # else a constant would do
+    fits &= low.max(axis=0) > high.min(axis=0)  # else a constant would do
+    for hit in np.flatnonzero(fits).tolist():
         table = []
         for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
             own = keys == key
