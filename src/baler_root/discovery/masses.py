@@ -36,9 +36,11 @@ MAX_INTEGERS = 24
 CONFIRMED = 4
 """Rows of one of its values, at least, in which a mass shows."""
 
+NOISE = 4.0
+"""Standard deviations that the square of a mass is away from 0, at least."""
+
 MAX_ETA = 20.0
 """The largest number that can be a pseudorapidity."""
-
 
 Places = NDArray[np.int64]
 """Combinations of columns, one in each row."""
@@ -135,15 +137,13 @@ def _tables(
     confirmed = np.array([len(light) >= CONFIRMED for _, light in classes])
     shows = (low > 0) & np.stack([varied for *_, varied in known]) & confirmed[:, None]
     fits = ((low <= high) & (high >= 0)).all(axis=0) & shows.any(axis=0)
-    for hit in np.flatnonzero(
-        fits & (low.max(axis=0) > high.min(axis=0))
-    ).tolist():  # else a constant would do
+    fits &= low.max(axis=0) > high.min(axis=0)  # else a constant would do
+    for hit in np.flatnonzero(fits).tolist():
         table = []
         for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
             own = keys == key
             square = float(least + most) / 2
-            mass = _mass(energies[own], momenta[hit, own], error, square) if least > 0 else 0.0
-            table.append((key, mass))
+            table.append((key, _mass(energies[own], momenta[hit, own], error, square)))
         yield hit, tuple(table)
 
 
@@ -168,11 +168,13 @@ def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[i
 
 
 def _mass(energies: Doubles, momenta: Doubles, error: float, square: float) -> float:
-    """The mass of about this square by which energies exceed momenta, in no more digits than they tell."""
+    """The mass of about this square by which energies exceed momenta, in no more digits than they tell; 0 for noise."""
     left, room = energies - momenta, error * energies
     fits = np.abs(left - square) <= 2 * room
     left, weight = left[fits], 1 / room[fits] ** 2
-    mean = max(0.0, float(np.average(left, weights=weight)))
+    mean = float(np.average(left, weights=weight))
     doubt = float(np.sqrt(np.sum((weight * (left - mean)) ** 2)) / np.sum(weight))
+    if mean <= NOISE * doubt:
+        return 0.0
     shorter = (float(f"{math.sqrt(mean):.{digits}g}") for digits in range(1, 17))
     return next((mass for mass in shorter if abs(mass * mass - mean) <= 2 * doubt), math.sqrt(mean))
