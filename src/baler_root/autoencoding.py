@@ -22,8 +22,10 @@ from baler_root.codecs.model import ModelColumn
 from baler_root.errors import CorruptFileError
 from baler_root.levels import Effort, get_level
 from baler_root.modelling import MARGIN, Modelled, TableSample, classic_size, find_model
+from baler_root.pair_masses import Pair
 from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import Quantised
+from baler_root.recipe import Recipe
 from baler_root.registry import latent_codec
 from baler_root.sampling import EXACT_PLACES
 from baler_root.training.axes import fit_axis
@@ -98,12 +100,18 @@ class Column:
 
 
 def find_autoencoder(
-    columns: Sequence[Column], plain: float, weight: float, effort: Effort, progress: Progress | None = None
+    columns: Sequence[Column],
+    plain: float,
+    weight: float,
+    effort: Effort,
+    progress: Progress | None = None,
+    pairs: Sequence[Pair] = (),
 ) -> Modelled:
     """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
 
     Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
-    Without a residual there is one whatever it saves: who asks for that wants the latents.
+    Without a residual there is one whatever it saves: who asks for that wants the latents. `pairs` are masses that
+    the latents are to tell as well as the columns.
     """
     asked = effort.autoencoding
     if asked is None or effort.level.training is None:
@@ -116,10 +124,14 @@ def find_autoencoder(
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
     alone = asked.residual == "none"
     try:
-        trained, circuit = _train(columns, axes, places, plain * weight, effort, progress)
+        trained, circuit = _train(columns, axes, places, plain * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
         return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
+    told = [
+        {"branches": list(pair.asked.branches), "bits": round(bits, 3)}
+        for pair, bits in zip(pairs, trained.masses, strict=True)
+    ]
     model = AutoencoderModel(
         asked.codec,
         tuple(
@@ -138,6 +150,7 @@ def find_autoencoder(
             "seed": effort.seed,
             "steps": trained.steps,
             "history": trained.history[:: max(1, len(trained.history) // 5)],
+            **({"masses": told} if told else {}),
             **({} if circuit is None else {"circuit": circuit.to_json()}),
         },
     )
@@ -169,6 +182,7 @@ def _train(
     plain: float,
     effort: Effort,
     progress: Progress | None,
+    pairs: Sequence[Pair],
 ) -> tuple[Autoencoded, Circuit | None]:
     """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
 
@@ -178,6 +192,7 @@ def _train(
     from baler_root.training.autoencode import Course, fit_autoencoder
     from baler_root.training.autoencoder import Shape
     from baler_root.training.fit import LOOK
+    from baler_root.training.mass_terms import MassTerms
 
     asked, level = effort.autoencoding, effort.level.name
     if asked is None:
@@ -201,10 +216,12 @@ def _train(
     rows = len(columns[0].symbols) // columns[0].each
     order = np.random.default_rng(effort.seed).permutation(rows)
     shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
+    values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
+    masses = MassTerms(pairs, values_at)
 
     def fit(circuit: Circuit | None, course: Course) -> Autoencoded:
         own = shape if circuit is None else replace(shape, circuit=circuit)
-        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress)
+        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress, masses)
         if trained is None:
             raise FloatingPointError("no step of its training gave a number")
         return trained
@@ -232,6 +249,13 @@ def _told(circuit: Circuit, encoder: Program) -> str:
         f"encoder for firmware: {circuit.describe()}: about {found.luts:.3g} LUTs, {found.edges(circuit.budget.levels)} "
         f"clock edges at {circuit.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
     )
+
+
+def _values(column: Column, axis: Axis) -> NDArray[np.float64]:
+    """What the places of an axis stand for."""
+    recipe, _ = Recipe.from_bytes(column.recipe)
+    symbols = np.arange(axis.low, axis.low + axis.length, dtype=np.uint64)
+    return recipe.values(symbols).astype(np.float64)
 
 
 def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:

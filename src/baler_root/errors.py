@@ -49,6 +49,14 @@ class ConfigError(BalerError, ValueError):
     """A rule, bound or option makes no sense."""
 
 
+class AnalysisError(BalerError):
+    """An analysis, often a user's own file, raised or gave back something else than a selection."""
+
+
+class FitError(BalerError):
+    """A fit did not converge, or has nothing to fit."""
+
+
 class OutputError(BalerError, OSError):
     """The output cannot be written where it was asked for."""
 

@@ -21,7 +21,7 @@ from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
 from baler_root.learning import check_latents, learn_from, least_rows
-from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
+from baler_root.levels import Effort, autoencoding_of, get_level, idle_masses, with_residual
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.plan import GroupModel, Plan
 from baler_root.planning import plan_tree
@@ -110,7 +110,7 @@ def train(
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
-    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters, circuit)
+    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters, rules.masses, circuit)
     if not isinstance(get_codec(codec), ModelCodec):
         raise ConfigError(f"the codec {codec!r} learns nothing")
     rules = with_residual(rules, bound, autoencoding)
@@ -131,7 +131,8 @@ def train(
     if not learned.models:
         raise ConfigError(f"{_listed(paths)}: no model: {'; '.join(learned.notes)}")
     size = write_model_file(target, learned.models, provenance, overwrite)
-    notes = [f"{tree}: {branch} left out: {why}" for (tree, branch), why in skip.items()] + learned.notes
+    notes = [f"{tree}: {branch} left out: {why}" for (tree, branch), why in skip.items()]
+    notes += idle_masses(rules, autoencoding) + learned.notes
     return TrainingSummary(
         tuple(os.fspath(path) for path in paths),
         os.fspath(target),

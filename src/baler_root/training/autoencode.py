@@ -18,6 +18,7 @@ from baler_root.entropy import tables
 from baler_root.training.autoencoder import Autoencoder
 from baler_root.training.economy import END, Economy
 from baler_root.training.fit import HELD, LOOK, LOOK_ROWS, bits
+from baler_root.training.mass_terms import MassTerms
 from baler_root.training.training import Progressing
 
 PRIOR = 3
@@ -79,6 +80,8 @@ class Autoencoded:
     """Bits of each value of a row, on rows that were not trained on, given the latents."""
     latents: float
     """Bits of the latents of such a row, each coded by itself."""
+    masses: list[float]
+    """Bits that each mass of a pair would cost, if it were a column, given the latents."""
     steps: int
     history: list[tuple[int, float]] = field(default_factory=list)
     """(step, bits per row, latents and residual together) on such rows."""
@@ -92,10 +95,11 @@ def fit_autoencoder(
     components: int,
     course: Course,
     progress: Callable[[int, int], None] | None = None,
+    masses: MassTerms | None = None,
 ) -> Autoencoded | None:
     """The network of `make` trained to give the fewest bits: those of the latents and those of the columns given them.
 
-    `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
+    `masses` count as columns do. `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
     one; where its memory is too small, on the processor. None where no step gave a number.
     """
     notes: list[str] = []
@@ -103,7 +107,10 @@ def fit_autoencoder(
         with torch.random.fork_rng(devices=[]), _one_thread():
             torch.manual_seed(course.seed)
             try:
-                found = _Run(axes, places, make(), components, course, torch.device(device)).run(progress)
+                run = _Run(
+                    axes, places, make(), components, course, masses or MassTerms(), torch.device(device)
+                )
+                found = run.run(progress)
             except torch.OutOfMemoryError:
                 notes.append("the GPU's memory is too small for the training, which went on without it")
                 continue
@@ -139,6 +146,7 @@ class _Run:
         network: Autoencoder,
         components: int,
         course: Course,
+        masses: MassTerms,
         device: torch.device,
     ) -> None:
         self.count, self.components, self.network = len(places[0]), components, network.to(device)
@@ -151,6 +159,7 @@ class _Run:
         spread = torch.tensor([0.0, 0.0, 0.0, -8.0, 0.0, 8.0, 2.0, 2.0, 2.0])
         self.prior = torch.nn.Parameter(spread.repeat(network.latents, 1).to(device))
         self.device = device
+        self.masses = masses.on(self.edges, self.at)
         self.economy = Economy.of(network.encoder, self.course.luts)
 
     def run(self, progress: Callable[[int, int], None] | None) -> Autoencoded | None:
@@ -164,8 +173,8 @@ class _Run:
                 warm = min(1.0, (step + 1) / WARM)
                 group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
             rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
-            own, latent, raw = self.bits(rows, noisy=True)
-            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + raw.mean()
+            own, latent, mass, raw = self.bits(rows, noisy=True)
+            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + mass.mean(0).sum() + raw.mean()
             if economy is not None:
                 loss = economy.loss(loss)
             optimiser.zero_grad()
@@ -179,8 +188,8 @@ class _Run:
             if economy is not None:
                 economy.after(step, done)
             if step % course.look == 0 or done >= 1:
-                residual, latents, near = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents + near
+                residual, latents, masses, near = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents + sum(masses) + near
                 history.append((step, round(float(residual.sum()) + latents, 3)))
                 if total < best and (economy is None or economy.is_kept):
                     best = total
@@ -195,12 +204,12 @@ class _Run:
         if state is None:
             return None
         network.load_state_dict(state)
-        residual, latents, _ = self.look(self.held)
+        residual, latents, masses, _ = self.look(self.held)
         history = [entry for entry in history if math.isfinite(entry[1])]
-        return Autoencoded(network.cpu(), residual, latents, step, history)
+        return Autoencoded(network.cpu(), residual, latents, masses, step, history)
 
-    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Bits of each value (rows, values), of each latent (rows, latents), and what being near saturation counts (rows,)."""
+    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Bits of each value (rows, values), latent (rows, latents) and mass (rows, masses), and near saturation (rows,)."""
         at = [at[rows] for at in self.at]
         codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
         low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
@@ -211,7 +220,7 @@ class _Run:
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
         latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
-        return bits(outputs, low, high), self.prior_bits(latents), raw
+        return bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows), raw
 
     def near_saturation(self, latents: Tensor) -> Tensor:
         """0 where no latent is near its limits, as many bits as a row sent raw takes where one is at them."""
@@ -231,14 +240,16 @@ class _Run:
         return -torch.log2((weights * (second - first)).sum(-1).clamp_min(1e-9))
 
     @torch.no_grad()
-    def look(self, count: int) -> tuple[NDArray[np.float64], float, float]:
-        """Bits per row of each value, of the latents, and near saturation, on the first rows, which are not trained on."""
+    def look(self, count: int) -> tuple[NDArray[np.float64], float, list[float], float]:
+        """Bits per row of values, latents, masses, and near saturation, on the first rows, which are not trained on."""
         total, latents, raw = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0, 0.0
+        masses = torch.zeros(len(self.masses.pairs), dtype=torch.float64)
         few = min(4096, 4 * self.course.batch)
         for start in range(0, count, few):
             rows = torch.arange(start, min(count, start + few), device=self.device)
-            own, latent, near = self.bits(rows, noisy=False)
+            own, latent, mass, near = self.bits(rows, noisy=False)
             total += own.double().sum(0).cpu()
+            masses += mass.double().sum(0).cpu()
             latents += float(latent.double().sum())
             raw += float(near.double().sum())
-        return np.asarray((total / count).numpy()), latents / count, raw / count
+        return np.asarray((total / count).numpy()), latents / count, (masses / count).tolist(), raw / count

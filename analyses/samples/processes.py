@@ -1,0 +1,107 @@
+"""The processes that can be generated: their numbers, cross-sections and settings of Pythia."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Skim = Literal["GamGam", "4lep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One simulated process."""
+
+    name: str
+    label: str
+    number: int
+    """`channelNumber`, the dataset number of a similar ATLAS sample."""
+    cross_section: float
+    """[pb], times branching fractions and the efficiency of what is required when generating."""
+    skim: Skim
+    pythia: tuple[str, ...]
+    fakes: Literal["", "photon", "leptons"] = ""
+    """Objects made of jets: one photon, or two leptons; `cross_section` counts only such events."""
+    negative: float = 0.0
+    """Share of events with negative weight."""
+
+
+_HIGGS_YY = ("25:m0 = 125.", "25:onMode = off", "25:onIfMatch = 22 22")
+_HIGGS_4L = (
+    "25:m0 = 125.",
+    "25:onMode = off",
+    "25:onIfMatch = 23 23",
+    "23:onMode = off",
+    "23:onIfAny = 11 13",
+)
+
+PROCESSES = {
+    process.name: process
+    for process in (
+        # Cross-sections of the Higgs processes: metadata of the 2020 release. They are those of decays to e and μ
+        # for H→ZZ*→4ℓ (48.6 pb × 1.24e-4), which is what is generated here.
+        Process("ggH-yy", "gg→H→γγ", 343981, 0.102, "GamGam", ("HiggsSM:gg2H = on", *_HIGGS_YY)),
+        Process(
+            "VBF-yy",
+            "qq→Hqq→γγ",
+            345041,
+            0.008518764,
+            "GamGam",
+            ("HiggsSM:ff2Hff(t:WW) = on", "HiggsSM:ff2Hff(t:ZZ) = on", *_HIGGS_YY),
+        ),
+        Process(
+            "yy",
+            "γγ",
+            364352,
+            60.0,
+            "GamGam",
+            (
+                "PromptPhoton:ffbar2gammagamma = on",
+                "PromptPhoton:gg2gammagamma = on",
+                "PhaseSpace:pTHatMin = 22.",
+                "PhaseSpace:mHatMin = 80.",
+            ),
+            negative=0.05,
+        ),
+        Process(
+            "yj",
+            "γ+jet, the jet taken for a photon",
+            364541,
+            15.0,
+            "GamGam",
+            (
+                "PromptPhoton:qg2qgamma = on",
+                "PromptPhoton:qqbar2ggamma = on",
+                "PhaseSpace:pTHatMin = 27.",
+                "PhaseSpace:mHatMin = 80.",
+            ),
+            fakes="photon",
+            negative=0.05,
+        ),
+        Process("ggH-4l", "gg→H→ZZ*→4ℓ", 345060, 0.0060239, "4lep", ("HiggsSM:gg2H = on", *_HIGGS_4L)),
+        Process(
+            "ZZ-4l",
+            "qq→ZZ→4ℓ",
+            363490,
+            0.19,
+            "4lep",
+            ("WeakDoubleBoson:ffbar2gmZgmZ = on", "23:onMode = off", "23:onIfAny = 11 13", "23:mMin = 5."),
+            negative=0.05,
+        ),
+        Process(
+            "Zjets",
+            "Z+jets, two leptons from jets",
+            361106,
+            0.1,
+            "4lep",
+            (
+                "WeakSingleBoson:ffbar2gmZ = on",
+                "23:onMode = off",
+                "23:onIfAny = 11 13",
+                "PhaseSpace:mHatMin = 40.",
+            ),
+            fakes="leptons",
+            negative=0.1,
+        ),
+    )
+}
