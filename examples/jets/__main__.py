@@ -17,7 +17,7 @@ from examples.jets import physics
 
 LATENTS, LEVELS = 14, 3
 
-HIDDEN = (32, 16)
+HIDDEN = (24,)
 
 FIRMWARE = CircuitOptions(
     hidden=HIDDEN, weight_bits=(6,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from baler_root.codecs.axis import CODE_BITS
-from baler_root.codecs.latent_columns import guesses
+from baler_root.codecs.latent_columns import LATENT, guesses_of
 from baler_root.fpga.definition import Codes
 from baler_root.fpga.front_end import Rows, rows_of
 from baler_root.fpga.link import Link
@@ -50,10 +50,12 @@ class Fidelity:
 
 def told_codes(link: Link, codes: Codes) -> Codes:
     """What latents of input codes tell, as codes on the axes with all bits; (rows, inputs) both."""
-    outputs = link.model.decoder(link.latents(codes)).reshape(len(codes), codes.shape[1], -1)
+    model = link.model
     out = np.empty(codes.shape, np.int64)
-    for column, own in zip(link.model.columns, pairwise(link.model.bounds), strict=True):
-        inside = slice(*own)
-        places = guesses(column.axis, outputs[:, inside].reshape(-1, outputs.shape[2]))
-        out[:, inside] = column.axis.codes[places].reshape(len(codes), -1)
+    for number, values, places in guesses_of(
+        model, link.latents(codes).astype(LATENT), {n: n for n in range(len(model.columns))}
+    ):
+        first, stop = model.bounds[number : number + 2]
+        rows = slice(values.start // (stop - first), values.stop // (stop - first))
+        out[rows, first:stop] = model.columns[number].axis.codes[places].reshape(-1, stop - first)
     return out
