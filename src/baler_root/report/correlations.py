@@ -61,25 +61,19 @@ class Correlations:
 class _Table:
     def __init__(self, first: list[PairedColumn]) -> None:
         self.names = [one.name for one in first]
-        # sums of products lose no digits where values are counted from near their mean, in units of their spread
-        finite = [_finite(one.original) for one in first]
-        self.origins = np.array([float(v.mean()) if v.size else 0.0 for v in finite])
-        self.units = np.array([float(v.std()) or 1.0 if v.size else 1.0 for v in finite])
         self.rows = 0
-        self.sums = [_Sums(len(first)), _Sums(len(first))]
+        self.before = _Sums([one.original for one in first])
+        self.after = _Sums([one.decompressed for one in first])
 
     def add(self, columns: list[PairedColumn]) -> None:
         if [one.name for one in columns] != self.names:
             return
         self.rows += len(columns[0].original)
-        for sums, arrays in zip(
-            self.sums, ([c.original for c in columns], [c.decompressed for c in columns]), strict=True
-        ):
-            x = np.stack([values.astype(np.float64) for values in arrays], axis=1)
-            sums.add((x - self.origins) / self.units)
+        self.before.add([one.original for one in columns])
+        self.after.add([one.decompressed for one in columns])
 
     def result(self, table: str) -> CorrelationChange | None:
-        before, after = (sums.coefficients() for sums in self.sums)
+        before, after = self.before.coefficients(), self.after.coefficients()
         known = np.isfinite(np.diag(before)) & np.isfinite(np.diag(after))
         if known.sum() < 2:
             return None
@@ -99,10 +93,15 @@ class _Table:
 class _Sums:
     """Of pairs of columns, over the rows in which both are finite."""
 
-    def __init__(self, columns: int) -> None:
-        self.count, self.x, self.xx, self.xy = (np.zeros((columns, columns)) for _ in range(4))
+    def __init__(self, first: list[NDArray[Any]]) -> None:
+        # sums of products lose no digits where values are counted from near their mean, in units of their spread
+        finite = [_finite(values) for values in first]
+        self.origins = np.array([float(values.mean()) if values.size else 0.0 for values in finite])
+        self.units = np.array([float(values.std()) or 1.0 if values.size else 1.0 for values in finite])
+        self.count, self.x, self.xx, self.xy = (np.zeros((len(first), len(first))) for _ in range(4))
 
-    def add(self, x: Matrix) -> None:
+    def add(self, columns: list[NDArray[Any]]) -> None:
+        x = (np.stack([values.astype(np.float64) for values in columns], axis=1) - self.origins) / self.units
         finite = np.isfinite(x)
         if finite.all():
             total = x.sum(axis=0)[:, None]
