@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.batch import Progress
+from baler_root.circuit_search import SEARCHED, check_edges, find_circuit, resources_of
 from baler_root.codecs.anomaly import Anomaly
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.axis import Axis
@@ -21,14 +22,18 @@ from baler_root.codecs.model import ModelColumn
 from baler_root.errors import CorruptFileError
 from baler_root.levels import Effort, get_level
 from baler_root.modelling import MARGIN, Modelled, TableSample, classic_size, find_model
+from baler_root.pair_masses import Pair
 from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import Quantised
+from baler_root.recipe import Recipe
 from baler_root.registry import latent_codec
 from baler_root.sampling import EXACT_PLACES
 from baler_root.training.axes import fit_axis
 
 if TYPE_CHECKING:
-    from baler_root.training.autoencode import Autoencoded
+    from baler_root.circuit import Circuit
+    from baler_root.codecs.program import Program
+    from baler_root.training.autoencode import Autoencoded, Course
     from baler_root.training.autoencoder import Autoencoder, Shape
 
 DEFAULT_LATENTS, GRID_LATENTS = 8, 32
@@ -92,12 +97,18 @@ class Column:
 
 
 def find_autoencoder(
-    columns: Sequence[Column], plain: float, weight: float, effort: Effort, progress: Progress | None = None
+    columns: Sequence[Column],
+    plain: float,
+    weight: float,
+    effort: Effort,
+    progress: Progress | None = None,
+    pairs: Sequence[Pair] = (),
 ) -> Modelled:
     """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
 
     Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
-    Without a residual there is one whatever it saves: who asks for that wants the latents.
+    Without a residual there is one whatever it saves: who asks for that wants the latents. `pairs` are masses that
+    the latents are to tell as well as the columns.
     """
     asked = effort.autoencoding
     if asked is None or effort.level.training is None:
@@ -110,10 +121,14 @@ def find_autoencoder(
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
     alone = asked.residual == "none"
     try:
-        trained = _train(columns, axes, places, plain * weight, effort, progress)
+        trained, circuit = _train(columns, axes, places, plain * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
         return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
+    told = [
+        {"branches": list(pair.asked.branches), "bits": round(bits, 3)}
+        for pair, bits in zip(pairs, trained.masses, strict=True)
+    ]
     model = AutoencoderModel(
         asked.codec,
         tuple(
@@ -132,6 +147,8 @@ def find_autoencoder(
             "seed": effort.seed,
             "steps": trained.steps,
             "history": trained.history[:: max(1, len(trained.history) // 5)],
+            **({"masses": told} if told else {}),
+            **({} if circuit is None else {"circuit": circuit.to_json()}),
         },
     )
     found = latents_of(model, dict(enumerate(places)))
@@ -142,14 +159,17 @@ def find_autoencoder(
     size = len(pack_latents(model, found)) + float(trained.residual.sum()) * rows / 8
     size += sum(column.low for column in columns)
     saved = (plain - size) * weight
-    if not alone and saved < MARGIN * len(data):
+    notes = list(trained.notes)
+    if circuit is not None:
+        notes.append(_told(circuit, encoder))
+    elif not alone and saved < MARGIN * len(data):
         lost = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {plain * weight / 1000:.3g}"
         )
         return Modelled(None, notes=(*trained.notes, lost))
     # What a reader gets, so that pages are checked against that.
-    return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, trained.notes)
+    return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
 
 
 def _train(
@@ -159,13 +179,16 @@ def _train(
     plain: float,
     effort: Effort,
     progress: Progress | None,
-) -> Autoencoded:
-    """The trained networks of a table that takes `plain` bytes of the file in `classic`.
+    pairs: Sequence[Pair],
+) -> tuple[Autoencoded, Circuit | None]:
+    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
 
-    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them.
+    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them,
+    ConfigError for a budget of firmware that cannot be kept.
     """
     from baler_root.training.autoencode import Course, fit_autoencoder
     from baler_root.training.autoencoder import Shape
+    from baler_root.training.mass_terms import MassTerms
 
     asked, level = effort.autoencoding, effort.level.name
     if asked is None:
@@ -181,15 +204,51 @@ def _train(
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,
-        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" else LATENT_WEIGHT,
+        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.circuit else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].each
     order = np.random.default_rng(effort.seed).permutation(rows)
     shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
-    trained = fit_autoencoder(axes, shuffled, lambda: make(shape), COMPONENTS, course, progress)
-    if trained is None:
-        raise FloatingPointError("no step of its training gave a number")
-    return trained
+    values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
+    masses = MassTerms(pairs, values_at)
+
+    def fit(circuit: Circuit | None, course: Course) -> Autoencoded:
+        own = shape if circuit is None else replace(shape, circuit=circuit)
+        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress, masses)
+        if trained is None:
+            raise FloatingPointError("no step of its training gave a number")
+        return trained
+
+    if asked.circuit is None:
+        return fit(None, course), None
+    circuits = asked.circuit.circuits()
+    course = replace(course, luts=circuits[0].budget.luts)
+    circuit = circuits[0]
+    if len(circuits) > 1:
+        few = replace(course, steps=course.steps // SEARCHED, products=course.products / SEARCHED)
+        if course.seconds is not None:
+            few = replace(few, seconds=course.seconds / 2 / len(circuits))
+            course = replace(course, seconds=course.seconds / 2)
+        circuit = find_circuit(circuits, lambda one: fit(one, few), course.latent_weight)
+    trained = fit(circuit, course)
+    check_edges(resources_of(trained.network.programs()[0], circuit), circuit)
+    return trained, circuit
+
+
+def _told(circuit: Circuit, encoder: Program) -> str:
+    """What people should know of an encoder that is to be firmware."""
+    found = resources_of(encoder, circuit)
+    return (
+        f"encoder for firmware: {circuit.describe()}: about {found.luts:.3g} LUTs, {found.edges(circuit.budget.levels)} "
+        f"clock edges at {circuit.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
+    )
+
+
+def _values(column: Column, axis: Axis) -> NDArray[np.float64]:
+    """What the places of an axis stand for."""
+    recipe, _ = Recipe.from_bytes(column.recipe)
+    symbols = np.arange(axis.low, axis.low + axis.length, dtype=np.uint64)
+    return recipe.values(symbols).astype(np.float64)
 
 
 def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:

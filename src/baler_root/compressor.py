@@ -18,7 +18,7 @@ from baler_root.container.manifest import Block, Manifest
 from baler_root.container.references import Detached
 from baler_root.container.write import ContainerWriter
 from baler_root.errors import ConfigError, SourceError
-from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
+from baler_root.levels import Effort, autoencoding_of, get_level, idle_masses, with_residual
 from baler_root.model_file import ModelFile, read_model_file
 from baler_root.model_store import hint_of
 from baler_root.packing import pack_bytes
@@ -100,7 +100,7 @@ def compress(
     """
     if rules is None:
         rules = build_rules(bound=bound, branch=branch_bounds, preset=preset, independent=independent)
-    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters)
+    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters, rules.masses)
     if model is not None and (latents, residual, outliers, clusters) != (None,) * 4:
         raise ConfigError(
             "latents, their residual and outliers are settled when a model is trained: leave them out"
@@ -175,8 +175,10 @@ def _compress(
         total = sum(sum(job.lengths) for job in work if job.same_as is None)
         detached: tuple[Detached, ...] = ()
         notes = [note for job in work for note in job.notes]
-        if models is None and codec is None and effort.codec == "classic":
-            notes += effort.missing(work)
+        if models is None:
+            notes += idle_masses(rules, effort.autoencoding)
+            if codec is None and effort.codec == "classic":
+                notes += effort.missing(work)
         if models is not None:
             used, detached = _reuse(
                 work, writer, models, hint_of(models.path, target) if detach else None, notes

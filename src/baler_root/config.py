@@ -12,6 +12,7 @@ from typing import Any
 
 from baler_root.bounds import ErrorBound
 from baler_root.errors import ConfigError, nearest
+from baler_root.pair_masses import EXAMPLE, PairMass
 from baler_root.presets import PRESETS
 from baler_root.rules import Rule, Rules
 
@@ -71,8 +72,8 @@ def _preset(name: str) -> Rules:
 def load_rules(path: str | PathLike[str], preset: str | None = None) -> Rules:
     """The rules of a TOML file; `preset` replaces the one it may name. Raises ConfigError.
 
-    Keys: `default`, `preset`, `sentinels`, `relations`, `independent`, and tables `[[rules]]` with `branch`, `bound` and,
-    if wanted, `tree`.
+    Keys: `default`, `preset`, `sentinels`, `relations`, `independent`, tables `[[rules]]` with `branch`, `bound` and, if
+    wanted, `tree`, and tables `[[physics]]` with `mass`, the branches of a `PairMass`.
     """
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -87,23 +88,40 @@ def load_rules(path: str | PathLike[str], preset: str | None = None) -> Rules:
 
 
 def _from_document(document: Mapping[str, Any], preset: str | None) -> Rules:
-    _refuse_unknown(document, ("default", "preset", "sentinels", "relations", "independent", "rules"), "")
+    _refuse_unknown(
+        document, ("default", "preset", "sentinels", "relations", "independent", "rules", "physics"), ""
+    )
     chosen = preset if preset is not None else _text(document, "preset", "")
     rules = Rules() if chosen is None else _preset(chosen)
     default = _text(document, "default", "")
     if default is not None:
         rules = replace(rules, default=ErrorBound.parse(default))
-    found = document.get("rules", [])
-    if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
-        raise ConfigError('rules must be tables: [[rules]], then branch = "Muon_*" and bound = "bits=12"')
+    found = _tables(document, "rules", 'branch = "Muon_*" and bound = "bits=12"')
     own = tuple(_rule_of(table, f"rule {number}") for number, table in enumerate(found, 1))
+    terms = _tables(document, "physics", EXAMPLE)
     return replace(
         rules,
         rules=(*rules.rules, *own),
         sentinels=_sentinels(document.get("sentinels", [])),
         relations=_texts(document, "relations", "E = pt * cosh(eta)"),
         independent=_texts(document, "independent", "photon_E"),
+        masses=tuple(_mass_of(table, f"physics {number}: ") for number, table in enumerate(terms, 1)),
     )
+
+
+def _tables(document: Mapping[str, Any], key: str, example: str) -> list[Mapping[str, Any]]:
+    found = document.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
+        raise ConfigError(f"{key} must be tables: [[{key}]], then {example}")
+    return found
+
+
+def _mass_of(table: Mapping[str, Any], where: str) -> PairMass:
+    _refuse_unknown(table, ("mass",), where)
+    try:
+        return PairMass(_texts(table, "mass", "mu_pt"))
+    except ConfigError as error:
+        raise ConfigError(f"{where}{error}") from None
 
 
 def _texts(document: Mapping[str, Any], key: str, example: str) -> tuple[str, ...]:

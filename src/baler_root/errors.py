@@ -83,6 +83,18 @@ class MissingExtraError(BalerError, ImportError):
     """An optional dependency is needed; the message has the install line."""
 
 
+class MissingToolError(BalerError):
+    """A program is needed that is not installed; the message says how to get it."""
+
+
+class ToolFailedError(BalerError):
+    """A program that was started failed, or took too long."""
+
+
+class DisagreementError(BalerError):
+    """Firmware gives other latents than its definition: never shipped silently."""
+
+
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
     """The up to `n` known words most like `word`, best first."""
     return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=n, cutoff=0.5)

@@ -12,8 +12,10 @@ from baler_root.batch import Progress
 from baler_root.codecs.model_parts import MAX_PLACES
 from baler_root.errors import ConfigError
 from baler_root.levels import MIN_ROWS, Effort
+from baler_root.mass_places import place_masses
 from baler_root.modelling import Modelled, TableSample, classic_size, find_model
-from baler_root.plan import GroupModel, Plan, plan_groups
+from baler_root.pair_masses import Pair
+from baler_root.plan import GroupModel, Plan, is_constant, plan_groups
 from baler_root.registry import latent_codec
 from baler_root.rootio.read import SourceTree
 from baler_root.sampling import Sample, take_sample
@@ -22,6 +24,9 @@ from baler_root.tables import ENTRIES, common_name
 
 MIN_GRIDS = 16
 """Arrays of a column below which no model of them pays."""
+
+NAMES = 6
+"""Columns named in a note."""
 
 MAX_OWN_PLACES = MAX_PLACES // 2
 """Of the columns of one model: what lies around them needs some, too."""
@@ -85,7 +90,14 @@ def learn_from(
         out.notes.append(
             f"{plan.schema.path}: no latents, since no table has columns enough that can be learned"
         )
-    clock = _Clock(effort.seconds, [len(members) for _, _, members in runs])
+    tables = [members for _, _, members in runs]
+    pairs: dict[int, list[Pair]] = {}
+    if effort.autoencoding is not None and runs:
+        placed, notes = place_masses(effort.autoencoding.masses, sample, names, tables)
+        pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
+        notes += _constants(sample, names)
+        out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
+    clock = _Clock(effort.seconds, list(map(len, tables)))
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
         if first < start:
@@ -98,7 +110,9 @@ def learn_from(
             else:
                 around = Around()
                 pieces = sum(sample.tables[other[0]] == sample.tables[members[0]] for _, _, other in runs)
-                found = _find_autoencoder(sample, members, names, entries, mine.of_one(pieces), progress)
+                found = _find_autoencoder(
+                    sample, members, names, entries, pairs[members[0]], mine.of_one(pieces), progress
+                )
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
                 given = len(around.names)
@@ -185,6 +199,7 @@ def _find_autoencoder(
     members: Sequence[int],
     names: Sequence[str],
     entries: int,
+    pairs: Sequence[Pair],
     effort: Effort,
     progress: Progress | None,
 ) -> Modelled:
@@ -193,7 +208,20 @@ def _find_autoencoder(
 
     columns = [Column.of(names[n], sample.quantised(n), sample.columns[n].shape) for n in members]
     plain = sum(classic_size(sample.quantised(n).symbols, sample.columns[n].shape) for n in members)
-    return find_autoencoder(columns, plain, entries / sample.entries, effort, progress)
+    return find_autoencoder(columns, plain, entries / sample.entries, effort, progress, pairs)
+
+
+def _constants(sample: Sample, names: Sequence[str]) -> list[str]:
+    """What to say of columns that have nothing to normalise, since all their values are the same."""
+    found = [
+        repr(names[number])
+        for number, (column, values) in enumerate(zip(sample.columns, sample.values, strict=True))
+        if column.has_values and column.role == "data" and len(values) and is_constant(values)
+    ]
+    if not found:
+        return []
+    more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
+    return [f"no input of latents, since their values never change: {', '.join(found[:NAMES])}{more}"]
 
 
 def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[tuple[int, int, list[int]]]:

@@ -8,16 +8,18 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from baler_root.bounds import LOSSLESS
+from baler_root.circuit import CircuitOptions
 from baler_root.codecs.anomaly import MAX_CENTRES
 from baler_root.codecs.autoencoder_model import MAX_LATENTS
 from baler_root.codecs.latents import LatentCodec
 from baler_root.errors import ConfigError
-from baler_root.registry import get_codec
+from baler_root.registry import get_codec, latent_codec
 from baler_root.rules import DEFAULT
 from baler_root.training.training import Training
 
 if TYPE_CHECKING:
     from baler_root.container.manifest import Json
+    from baler_root.pair_masses import PairMass
     from baler_root.planning import TreeJob
     from baler_root.rules import Rules
 
@@ -102,6 +104,10 @@ class Autoencoding:
     """Share of the rows that are stored exactly because they are unlike the others."""
     clusters: int = 1
     """Groups of rows of which one must be near for a row not to be unlike the others."""
+    masses: tuple[PairMass, ...] = ()
+    """Of pairs, which latents are to tell as well as the columns."""
+    circuit: CircuitOptions | None = None
+    """What is asked of an encoder that is to be firmware."""
 
     def check(self, level: Level) -> None:
         """Raise ConfigError for what cannot be."""
@@ -117,6 +123,10 @@ class Autoencoding:
             )
         if not 1 <= self.clusters <= MAX_CENTRES:
             raise ConfigError(f"{self.clusters} clusters of latents; from 1 to {MAX_CENTRES} are possible")
+        if self.circuit is not None and not latent_codec(self.codec).firmware:
+            raise ConfigError(
+                f"encoders of the codec {self.codec!r} cannot be firmware; those of 'autoencoder' can"
+            )
 
     def to_json(self) -> Json:
         """For the provenance of a file."""
@@ -125,6 +135,7 @@ class Autoencoding:
             "residual": self.residual,
             "outliers": self.outliers,
             "clusters": self.clusters,
+            **({} if self.circuit is None else {"circuit": self.circuit.to_json()}),
         }
 
 
@@ -134,20 +145,32 @@ def autoencoding_of(
     residual: str | None,
     outliers: float | str | None,
     clusters: int | None,
+    masses: tuple[PairMass, ...] = (),
+    circuit: CircuitOptions | None = None,
 ) -> Autoencoding | None:
-    """What is asked of a codec that stores latents; None for another codec, of which nothing may be asked.
+    """What is asked of a codec that stores latents; None for another codec, of which nothing may be asked but `masses`.
 
     Raises ConfigError, or UnknownCodecError.
     """
     if codec is not None and isinstance(get_codec(codec), LatentCodec):
         share = 0.0 if outliers is None else parse_share(outliers)
-        return Autoencoding(codec, latents, residual or "bounded", share, 1 if clusters is None else clusters)
+        groups = 1 if clusters is None else clusters
+        return Autoencoding(codec, latents, residual or "bounded", share, groups, masses, circuit)
+    if circuit is not None:
+        raise ConfigError("bits and budgets of firmware are for the codec autoencoder: --codec autoencoder")
     given = {"latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters}
     if asked := [f"--{name}" for name, value in given.items() if value is not None]:
         raise ConfigError(
             f"{', '.join(asked)}: for codecs that store latents; ask for one with --codec autoencoder, say"
         )
     return None
+
+
+def idle_masses(rules: Rules, asked: Autoencoding | None) -> list[str]:
+    """What to say where the masses of a rules file are no part of a training, since no latents are asked for."""
+    if not rules.masses or asked is not None:
+        return []
+    return ["[[physics]] of the rules is for codecs that store latents (--codec autoencoder, say): not used"]
 
 
 def with_residual(rules: Rules, bound: str | None, asked: Autoencoding | None) -> Rules:

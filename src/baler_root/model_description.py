@@ -12,6 +12,7 @@ from baler_root.codecs.models import AnyModel, open_model
 from baler_root.container.references import Trained
 from baler_root.errors import MissingModelError
 from baler_root.model_store import ModelStore
+from baler_root.recipe import Recipe
 
 
 def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict[str, Any]]:
@@ -41,7 +42,8 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
 def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
     """The same of one model; `trained` says what its columns are in the files it is for.
 
-    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns.
+    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns, but of
+    each column the `axis` on which its frequencies are the input: linear, logarithmic or exact.
     """
     networks = [_network(model.columns, column) for column in model.columns]
     if trained is not None:
@@ -54,13 +56,15 @@ def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -
         "networks": sum(bool(network["layers"]) for network in networks),
         "histograms": sum(network["histograms"] > 0 for network in networks),
         "weights": sum(network["weights"] for network in networks),
-        **(_autoencoder(model) if isinstance(model, AutoencoderModel) else {}),
+        **(_autoencoder(model, networks) if isinstance(model, AutoencoderModel) else {}),
         **model.about,
         "architecture": networks,
     }
 
 
-def _autoencoder(model: AutoencoderModel) -> dict[str, Any]:
+def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dict[str, Any]:
+    for network, column in zip(networks, model.columns, strict=True):
+        network["axis"] = Recipe.from_bytes(column.recipe)[0].axis
     return {
         "codec": model.codec,
         "latents": model.latents,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from baler_root.batch import Progress
+from baler_root.circuit import CircuitOptions
 from baler_root.codecs.autoencoder_model import AutoencoderModel
 from baler_root.codecs.base import ModelCodec
 from baler_root.codecs.histograms import Histograms
@@ -20,7 +21,7 @@ from baler_root.container.references import KnownColumn
 from baler_root.container.write import check_output
 from baler_root.errors import ConfigError
 from baler_root.learning import check_latents, learn_from, least_rows
-from baler_root.levels import Effort, autoencoding_of, get_level, with_residual
+from baler_root.levels import Effort, autoencoding_of, get_level, idle_masses, with_residual
 from baler_root.model_file import StoredModel, write_model_file
 from baler_root.plan import GroupModel, Plan
 from baler_root.planning import plan_tree
@@ -82,6 +83,7 @@ def train(
     residual: str | None = None,
     outliers: float | str | None = None,
     clusters: int | None = None,
+    circuit: CircuitOptions | None = None,
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -91,7 +93,7 @@ def train(
     Bounds and `trees` are as in `compress`, and must be the same there when the models are used
     (`compress(..., model=target)`). Entries are taken from all files. `codec` is the one that will use the models;
     `level`, `train_seconds`, and what is asked of codecs that store latents (`latents`, `residual`, `outliers`,
-    `clusters`) are as in `compress`; without `train_seconds` the same files and `seed` give the same bytes. All levels
+    `clusters`) are as in `compress`; `circuit` is what is asked of an encoder that is to be firmware. Without `train_seconds` the same files and `seed` give the same bytes. All levels
     but `"fast"` need torch (`pip install "baler-root[train]"`); using the models does not.
 
     Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch), OutputError
@@ -108,7 +110,7 @@ def train(
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
-    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters)
+    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters, rules.masses, circuit)
     if not isinstance(get_codec(codec), ModelCodec):
         raise ConfigError(f"the codec {codec!r} learns nothing")
     rules = with_residual(rules, bound, autoencoding)
@@ -129,7 +131,8 @@ def train(
     if not learned.models:
         raise ConfigError(f"{_listed(paths)}: no model: {'; '.join(learned.notes)}")
     size = write_model_file(target, learned.models, provenance, overwrite)
-    notes = [f"{tree}: {branch} left out: {why}" for (tree, branch), why in skip.items()] + learned.notes
+    notes = [f"{tree}: {branch} left out: {why}" for (tree, branch), why in skip.items()]
+    notes += idle_masses(rules, autoencoding) + learned.notes
     return TrainingSummary(
         tuple(os.fspath(path) for path in paths),
         os.fspath(target),

@@ -53,6 +53,13 @@ class Recipe:
         return self.cells + self.atom_symbols.size
 
     @property
+    def axis(self) -> str:
+        """How symbols go with values: `linear`, `logarithmic`, or `exact` where they are the values."""
+        if self.kind in ("exact", "linear"):
+            return self.kind
+        return "logarithmic, both signs" if self.base < 0 < self.base + self.cells else "logarithmic"
+
+    @property
     def grid(self) -> Grid:
         """The grid of the cells; not for `exact`."""
         return Grid(cast(GridKind, self.kind), self.dtype, self.size)

@@ -74,6 +74,8 @@ class Match:
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
     """Give each job the models that make its tree smaller; with `detach` their own bytes count for nothing.
 
+    Autoencoders without a residual are given whatever they save.
+
     Raises ConfigError where no column of any tree fits any model, or most have another bound.
     """
     out = Reuse()
@@ -245,7 +247,7 @@ def _try_out(
         saved = int((plain - tried)[sorted(numbers)].sum() * scale) if numbers else 0
         least = WORTHWHILE * float(plain[page].sum()) * scale
         cost = least if detach else len(match.stored.data)
-        if numbers and saved > cost:
+        if numbers and (saved > cost or _alone(match)):
             kept.append(replace(match, numbers=numbers))
         elif numbers and not detach and saved > least:
             notes.append(
@@ -268,7 +270,8 @@ def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
     """The columns that save bytes, and those that their networks ask for; none if no network is left."""
     columns, streams = match.stored.model.columns, set(_streams(match))
     if isinstance(match.stored.model, AutoencoderModel):
-        return match.numbers if streams and gains[sorted(match.numbers)].sum() > 0 else {}
+        pays = gains[sorted(match.numbers)].sum() > 0 or _alone(match)
+        return match.numbers if streams and pays else {}
     needed: set[int] = set()
     paying = False
     for number, at in sorted(match.numbers.items(), key=lambda item: -item[1]):
@@ -278,6 +281,12 @@ def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
             net = columns[at].conditional
             needed.update([at, *(net.parents if net is not None else ())])
     return {number: at for number, at in match.numbers.items() if at in needed} if paying else {}
+
+
+def _alone(match: Match) -> bool:
+    """Whether a model's latents have no residual beside them: who trained it wants them, whatever they save."""
+    model = match.stored.model
+    return isinstance(model, AutoencoderModel) and model.residual == "none"
 
 
 def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[Any]], entries: int) -> Plan:

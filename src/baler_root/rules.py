@@ -14,6 +14,7 @@ from baler_root.bounds import LOSSLESS, ErrorBound
 from baler_root.declared import parse
 from baler_root.errors import ConfigError, nearest
 from baler_root.names import exact_by_name
+from baler_root.pair_masses import PairMass
 
 if TYPE_CHECKING:
     from baler_root.schema import Tree
@@ -87,6 +88,8 @@ class Rules:
     """What columns are of others (`baler_root.declared`), besides what is found by itself."""
     independent: tuple[str, ...] = ()
     """Patterns of branches that are never recomputed from others."""
+    masses: tuple[PairMass, ...] = ()
+    """Of pairs that codecs with latents look after in training."""
 
     def is_independent(self, path: str, name: str) -> bool:
         """True if a branch must keep its own values, whatever relation holds."""
@@ -129,6 +132,8 @@ class Rules:
             raise ConfigError(_no_match(rule, values))
         for text in self.relations:
             _check_relation(text, values)
+        for mass in self.masses:
+            _check_together(f"[[physics]] {mass}", mass.branches, values)
         for pattern in self.independent:
             if not any(Rule(pattern, LOSSLESS).matches(*value[:3]) for value in values):
                 raise ConfigError(_no_match(Rule(pattern, LOSSLESS), values))
@@ -151,6 +156,7 @@ class Rules:
             "sentinels": list(self.sentinels),
             **({"relations": list(self.relations)} if self.relations else {}),
             **({"independent": list(self.independent)} if self.independent else {}),
+            **({"masses": [list(mass.branches) for mass in self.masses]} if self.masses else {}),
         }
 
     @classmethod
@@ -197,10 +203,6 @@ def _kind(dtype: np.dtype[Any], typename: str) -> str:
 
 def _check_relation(text: str, values: Sequence[Value]) -> None:
     """Raise ConfigError for a relation that is none, or whose columns no tree has together."""
-    trees: dict[str, list[str]] = {}
-    for tree, path, *_ in values:
-        trees.setdefault(tree, []).append(path)
-    known = list(dict.fromkeys(path for paths in trees.values() for path in paths))
     wanted: list[str] = []
 
     def number(name: str) -> int:
@@ -208,11 +210,20 @@ def _check_relation(text: str, values: Sequence[Value]) -> None:
         return len(wanted)
 
     parse(text, number)
+    _check_together(f"relation {text!r}", wanted, values)
+
+
+def _check_together(what: str, wanted: Sequence[str], values: Sequence[Value]) -> None:
+    """Raise ConfigError where no tree has all these branches."""
+    trees: dict[str, list[str]] = {}
+    for tree, path, *_ in values:
+        trees.setdefault(tree, []).append(path)
+    known = list(dict.fromkeys(path for paths in trees.values() for path in paths))
     for name in wanted:
         if name not in known:
-            raise ConfigError(f"relation {text!r}: there is no branch {name!r}{_hint(name, known)}")
+            raise ConfigError(f"{what}: there is no branch {name!r}{_hint(name, known)}")
     if not any(set(wanted) <= set(paths) for paths in trees.values()):
-        raise ConfigError(f"relation {text!r}: no tree has all of {', '.join(map(repr, wanted))}")
+        raise ConfigError(f"{what}: no tree has all of {', '.join(map(repr, wanted))}")
 
 
 def _no_match(rule: Rule, values: Sequence[Value]) -> str:

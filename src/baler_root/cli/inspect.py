@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,9 @@ from baler_root.cli.common import Json, Models, console, count_text, print_json,
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
+
+WIRE = ("lost", "damaged", "repeated", "reordered", "late", "raw", "saturated")
+"""What is told of a stream that a file was decoded from."""
 
 
 def inspect(
@@ -82,6 +86,12 @@ def _origin(provenance: dict[str, Any]) -> Iterator[str]:
         yield f"learned from {source.get('name')} ({size_text(source.get('size', 0))})"
     if provenance.get("model"):
         yield f"models of {provenance['model']}"
+    if wire := provenance.get("wire"):
+        yield f"{wire['note']}; stream {wire['stream']} of the encoder {wire['model'][:12]}…"
+        yield (
+            f"events of the run: {wire['run'] if wire['run'] is not None else 'unknown'}, here {wire['events']}, "
+            + (", ".join(f"{wire[name]} {name}" for name in WIRE) + "; see the tree wire_incidents")
+        )
     if "rules" in provenance:
         yield f"rules {json.dumps(provenance['rules'], ensure_ascii=False)}"
     if provenance.get("versions"):
@@ -133,6 +143,11 @@ def _latents(found: dict[str, Any]) -> str:
     return f"{count_text(found['rows'], 'row')}: " + " · ".join(sizes)
 
 
+def _error(largest: float) -> str:
+    """The largest error, where it is known."""
+    return "unknown" if math.isnan(largest) else f"{largest:.2e}"
+
+
 def _branches(branches: list[dict[str, Any]], total: int, by_size: bool) -> Table:
     from rich.text import Text
 
@@ -158,7 +173,7 @@ def _branches(branches: list[dict[str, Any]], total: int, by_size: bool) -> Tabl
                 size_text(branch["size"]),
                 f"{branch['size'] / total:.1%}",
                 f"{branch['size'] / branch['raw_size']:.1%}" if branch["raw_size"] else "",
-                "0" if exact else f"{branch['max_error']:.2e}",
+                "0" if exact else _error(branch["max_error"]),
                 "" if exact else str(branch["outliers"]),
             )
     return table

@@ -58,11 +58,15 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
         points = " → ".join(f"{bits} (step {step})" for step, bits in history)
         what = "all columns" if "encoder" in model else "the columns with networks"
         yield Text(f"  bits per row of {what}, on rows kept apart: {points}")
-    if "encoder" not in model:
-        yield _networks(model["architecture"])
+    masses = model.get("masses")
+    for mass in masses if isinstance(masses, list) else ():
+        yield Text(
+            f"  trained for a mass, too: {', '.join(mass['branches'])} ({mass['bits']} bits if it were a column)"
+        )
+    yield _columns(model["architecture"], latents="encoder" in model)
 
 
-def _networks(networks: list[dict[str, Any]]) -> Table:
+def _columns(networks: list[dict[str, Any]], latents: bool) -> Table:
     from rich.text import Text
 
     from baler_root.cli.compression_report import plain_table
@@ -72,17 +76,24 @@ def _networks(networks: list[dict[str, Any]]) -> Table:
     table.add_column("column", overflow="fold")
     for name in ("type", "bound") if bounds else ():
         table.add_column(name, no_wrap=True)
-    for name in ("symbols", "layers", "parameters"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("depends on", overflow="fold")
+    table.add_column("symbols", justify="right", no_wrap=True)
+    if latents:
+        table.add_column("axis", no_wrap=True)
+    else:
+        for name in ("layers", "parameters"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("depends on", overflow="fold")
     for network in networks:
         cells = [Text(network["column"])]
         if bounds:
             cells += [Text(network.get("dtype", "")), Text(network.get("bound", ""))]
+        cells.append(Text(str(network["symbols"])))
+        if latents:
+            table.add_row(*cells, network["axis"])
+            continue
         layers = network["layers"]
         table.add_row(
             *cells,
-            str(network["symbols"]),
             "→".join(map(str, layers)) if layers else _lighter(network["histograms"]),
             str(network["weights"] + network["biases"]) if layers else "",
             Text(", ".join(network["parents"])),

@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from baler_root.cli.circuit_options import (
+    ActivationBits,
+    FpgaBudget,
+    Hidden,
+    InputBits,
+    LatentBits,
+    WeightBits,
+)
 from baler_root.cli.common import (
     Json,
     Overwrite,
@@ -68,6 +76,12 @@ def train(
     residual: Residual = None,
     outliers: Outliers = None,
     clusters: Clusters = None,
+    fpga_budget: FpgaBudget = None,
+    hidden: Hidden = None,
+    weight_bits: WeightBits = None,
+    activation_bits: ActivationBits = None,
+    input_bits: InputBits = None,
+    latent_bits: LatentBits = None,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -77,6 +91,7 @@ def train(
 
     baler-root train dy.root ttbar.root -o higgs.balermodel
     baler-root train 'data/*_1.root' -o jets.balermodel --codec autoencoder --latents 6
+    baler-root train jets.root -o trigger.balermodel --codec autoencoder --latents 14 --fpga-budget 'luts<10000,edges<12'
     baler-root inspect higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
@@ -89,12 +104,16 @@ def train(
     Networks need torch (pip install "baler-root\\[train]"); --level fast, using
     the models and reading what they compressed do not.
     """
+    from baler_root.circuit import CircuitOptions
     from baler_root.config import build_rules
     from baler_root.pretraining import train as run
 
     with user_errors(UnknownCodecError):
         rules = build_rules(
             bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
+        )
+        circuit = CircuitOptions.parse(
+            fpga_budget, hidden, weight_bits, activation_bits, input_bits, latent_bits
         )
         files = [source for text in sources for source in expand(text)]
         with progress_bar("learning", quiet) as progress:
@@ -110,6 +129,7 @@ def train(
                 residual=residual,
                 outliers=outliers,
                 clusters=clusters,
+                circuit=circuit,
                 seed=seed,
                 overwrite=overwrite,
                 progress=progress,

@@ -12,3 +12,4 @@ class AutoencoderCodec(LatentCodec):
 
     id: ClassVar[str] = "autoencoder"
     network: ClassVar[str] = "baler_root.training.networks:DenseAutoencoder"
+    firmware: ClassVar[bool] = True

@@ -125,9 +125,9 @@ def pack_missed(
 ) -> bytes:
     """The rows that the latents do not give back, with the places of all their values."""
     wrong = np.zeros(len(latents), np.bool_)
-    for at, values, outputs in _outputs(model, latents, told):
+    for at, values, guesses in guesses_of(model, latents, told):
         column = model.columns[told[at]]
-        missed = _guesses(column.axis, outputs) != places[told[at]][values]
+        missed = guesses != places[told[at]][values]
         rows = slice(values.start // column.each, values.stop // column.each)
         wrong[rows] |= missed.reshape(-1, column.each).any(axis=1)
     (rows_missed,) = np.nonzero(wrong)
@@ -161,6 +161,14 @@ def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, in
     for stream in streams.values():
         stream.finish("the last block")
     return out
+
+
+def guesses_of(
+    model: AutoencoderModel, latents: Latents, told: Mapping[int, int]
+) -> Iterator[tuple[int, slice, Places]]:
+    """Block by block, for each position: which of its values, and the places that the latents alone give these."""
+    for at, values, outputs in _outputs(model, latents, told):
+        yield at, values, _guesses(model.columns[told[at]].axis, outputs)
 
 
 def _guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:

@@ -124,3 +124,22 @@ def pack_rows(rows: NDArray[np.integer], columns: Sequence[NDArray[np.generic]])
     arrays = [np.diff(rows.astype(np.int64), prepend=0).astype(UINT32), *columns]
     payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
     return pack_varint(len(rows)) + payload
+
+
+def pack_latent_page(
+    model: bytes, rows: int, columns: Sequence[tuple[int, bytes] | None], parts: Sequence[bytes]
+) -> bytes:
+    """The payload that `LatentPage` takes apart.
+
+    `columns` has the number in the model and the stream of each column that the latents tell of, None for others;
+    `parts` are latents, anomalies, missed rows, low bits and rest, each packed.
+    """
+    head = bytearray(b"\1" + model[:NAME_SIZE] + pack_varint(rows))
+    for told in columns:
+        if told is None:
+            head += pack_varint(0)
+        else:
+            head += pack_varint(told[0] + 1) + pack_varint(len(told[1]))
+    for part in parts:
+        head += pack_varint(len(part)) + part
+    return bytes(head) + b"".join(told[1] for told in columns if told is not None)

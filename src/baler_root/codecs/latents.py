@@ -28,11 +28,9 @@ from baler_root.codecs.latent_columns import (
     told_apart,
     unpack_latents,
 )
-from baler_root.codecs.latent_page import LatentPage, pack_rows
-from baler_root.codecs.learned_page import NAME_SIZE
+from baler_root.codecs.latent_page import LatentPage, pack_latent_page, pack_rows
 from baler_root.codecs.opening import Opening, named
 from baler_root.errors import CorruptFileError
-from baler_root.varint import pack_varint
 
 Symbols = NDArray[Any]
 Rows = NDArray[np.integer]
@@ -47,6 +45,8 @@ class LatentCodec:
     id: ClassVar[str]
     network: ClassVar[str]
     """`module:class` of a `baler_root.training.autoencoder.Autoencoder`, imported only for training."""
+    firmware: ClassVar[bool] = False
+    """Whether the network heeds the `circuit` of a `Shape`: dense layers alone, which can be firmware."""
     grids: ClassVar[bool] = False
     """Whether it is for columns of two-dimensional arrays, each by itself, and not for tables of numbers."""
 
@@ -127,14 +127,12 @@ class LatentCodec:
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         packed = pack_latents(model, latents)
         anomalies = b"" if self.anomalies is None else pack_rows(self.anomalies[0], [self.anomalies[1]])
-        head = bytearray(b"\1" + self.model[:NAME_SIZE] + pack_varint(rows))
-        for at in range(len(columns)):
-            head += pack_varint(told[at] + 1 if at in told else 0)
-            if at in told:
-                head += pack_varint(len(streams.get(at, b"")))
-        for part in (packed, anomalies, missed, low, rest):
-            head += pack_varint(len(part)) + part
-        payload = bytes(head) + b"".join(streams.values())
+        payload = pack_latent_page(
+            self.model,
+            rows,
+            [(told[at], streams.get(at, b"")) if at in told else None for at in range(len(columns))],
+            (packed, anomalies, missed, low, rest),
+        )
         if compare and not anomalies and len(payload) > len(whole):
             return whole, plain
         sizes = dict(zip(others, shares, strict=True))

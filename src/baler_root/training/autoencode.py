@@ -13,11 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_root.codecs.autoencoder_model import LATENT_LIMIT
 from baler_root.codecs.axis import CODE_BITS, Axis
 from baler_root.entropy import tables
 from baler_root.training.autoencoder import Autoencoder
+from baler_root.training.economy import END, Economy
 from baler_root.training.fit import HELD, LOOK, LOOK_ROWS, bits
+from baler_root.training.mass_terms import MassTerms
 from baler_root.training.training import Progressing
 
 PRIOR = 3
@@ -51,6 +52,8 @@ class Course:
     seed: int = 0
     seconds: float | None = None
     """At most this long; the result then depends on the machine."""
+    luts: float = math.inf
+    """That an encoder which is to be firmware may take."""
     latent_weight: float = 1.0
     """What a bit of a latent counts, compared with one of a residual."""
 
@@ -72,6 +75,8 @@ class Autoencoded:
     """Bits of each value of a row, on rows that were not trained on, given the latents."""
     latents: float
     """Bits of the latents of such a row, each coded by itself."""
+    masses: list[float]
+    """Bits that each mass of a pair would cost, if it were a column, given the latents."""
     steps: int
     history: list[tuple[int, float]] = field(default_factory=list)
     """(step, bits per row, latents and residual together) on such rows."""
@@ -85,10 +90,11 @@ def fit_autoencoder(
     components: int,
     course: Course,
     progress: Callable[[int, int], None] | None = None,
+    masses: MassTerms | None = None,
 ) -> Autoencoded | None:
     """The network of `make` trained to give the fewest bits: those of the latents and those of the columns given them.
 
-    `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
+    `masses` count as columns do. `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
     one; where its memory is too small, on the processor. None where no step gave a number.
     """
     notes: list[str] = []
@@ -96,7 +102,10 @@ def fit_autoencoder(
         with torch.random.fork_rng(devices=[]), _one_thread():
             torch.manual_seed(course.seed)
             try:
-                found = _Run(axes, places, make(), components, course, torch.device(device)).run(progress)
+                run = _Run(
+                    axes, places, make(), components, course, masses or MassTerms(), torch.device(device)
+                )
+                found = run.run(progress)
             except torch.OutOfMemoryError:
                 notes.append("the GPU's memory is too small for the training, which went on without it")
                 continue
@@ -132,6 +141,7 @@ class _Run:
         network: Autoencoder,
         components: int,
         course: Course,
+        masses: MassTerms,
         device: torch.device,
     ) -> None:
         self.count, self.components, self.network = len(places[0]), components, network.to(device)
@@ -144,9 +154,11 @@ class _Run:
         spread = torch.tensor([0.0, 0.0, 0.0, -8.0, 0.0, 8.0, 2.0, 2.0, 2.0])
         self.prior = torch.nn.Parameter(spread.repeat(network.latents, 1).to(device))
         self.device = device
+        self.masses = masses.on(self.edges, self.at)
+        self.economy = Economy.of(network.encoder, self.course.luts)
 
     def run(self, progress: Callable[[int, int], None] | None) -> Autoencoded | None:
-        course, network = self.course, self.network
+        course, network, economy = self.course, self.network, self.economy
         optimiser = torch.optim.Adam([*network.parameters(), self.prior], lr=course.rate, betas=(0.9, 0.99))
         started, step, done = time.monotonic(), 0, 0.0
         going = Progressing(patience=10)
@@ -156,8 +168,10 @@ class _Run:
                 warm = min(1.0, (step + 1) / WARM)
                 group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
             rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
-            own, latent = self.bits(rows, noisy=True)
-            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum()
+            own, latent, mass = self.bits(rows, noisy=True)
+            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + mass.mean(0).sum()
+            if economy is not None:
+                loss = economy.loss(loss)
             optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(network.parameters(), 100.0)
@@ -166,14 +180,16 @@ class _Run:
             done = step / course.steps
             if course.seconds is not None:
                 done = max(done, (time.monotonic() - started) / course.seconds)
+            if economy is not None:
+                economy.after(step, done)
             if step % LOOK == 0 or done >= 1:
-                residual, latents = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents
+                residual, latents, masses = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents + sum(masses)
                 history.append((step, round(float(residual.sum()) + latents, 3)))
-                if total < best:
+                if total < best and (economy is None or economy.is_kept):
                     best = total
                     state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-                if not going.look(np.array([best])):
+                if (economy is None or done > END) and not going.look(np.array([best])):
                     done = 1.0
             if progress is not None:
                 progress(
@@ -183,12 +199,12 @@ class _Run:
         if state is None:
             return None
         network.load_state_dict(state)
-        residual, latents = self.look(self.held)
+        residual, latents, masses = self.look(self.held)
         history = [entry for entry in history if math.isfinite(entry[1])]
-        return Autoencoded(network.cpu(), residual, latents, step, history)
+        return Autoencoded(network.cpu(), residual, latents, masses, step, history)
 
-    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor]:
-        """Bits of each value (rows, values) and of each latent (rows, latents)."""
+    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor, Tensor]:
+        """Bits of each value (rows, values), of each latent (rows, latents), of each mass (rows, masses)."""
         at = [at[rows] for at in self.at]
         codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
         low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
@@ -196,9 +212,9 @@ class _Run:
         latents = self.network.encode(codes * 2.0**-CODE_BITS)
         # Rounding has no gradient; noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
-        latents = latents.clamp(-LATENT_LIMIT, LATENT_LIMIT - 1)
+        latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
-        return bits(outputs, low, high), self.prior_bits(latents)
+        return bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows)
 
     def prior_bits(self, latents: Tensor) -> Tensor:
         """Bits of latents, each coded by itself."""
@@ -212,13 +228,15 @@ class _Run:
         return -torch.log2((weights * (second - first)).sum(-1).clamp_min(1e-9))
 
     @torch.no_grad()
-    def look(self, count: int) -> tuple[NDArray[np.float64], float]:
-        """Bits per row of each value, and of the latents, on the first rows, which are not trained on."""
+    def look(self, count: int) -> tuple[NDArray[np.float64], float, list[float]]:
+        """Bits per row of each value, of the latents, and of each mass, on the first rows, which are not trained on."""
         total, latents = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0
+        masses = torch.zeros(len(self.masses.pairs), dtype=torch.float64)
         few = min(4096, 4 * self.course.batch)
         for start in range(0, count, few):
             rows = torch.arange(start, min(count, start + few), device=self.device)
-            own, latent = self.bits(rows, noisy=False)
+            own, latent, mass = self.bits(rows, noisy=False)
             total += own.double().sum(0).cpu()
+            masses += mass.double().sum(0).cpu()
             latents += float(latent.double().sum())
-        return np.asarray((total / count).numpy()), latents / count
+        return np.asarray((total / count).numpy()), latents / count, (masses / count).tolist()

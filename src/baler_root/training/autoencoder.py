@@ -11,10 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from baler_root.circuit import Circuit
 from baler_root.codecs.autoencoder_model import LATENT_LIMIT
 from baler_root.codecs.program import Program
 from baler_root.entropy.tables import OUTPUT_BITS
 from baler_root.training.layers import Dense
+from baler_root.training.narrow import narrow_layers
 from baler_root.training.network import CODE_TOTAL, Network
 
 LATENT_BITS = 2
@@ -40,6 +42,8 @@ class Shape:
     """Of hidden layers."""
     entry: tuple[int, ...] = ()
     """Shape of a row that is one fixed-size array."""
+    circuit: Circuit | None = None
+    """Of an encoder that is to be firmware; `width` is that of the decoder then."""
 
     @property
     def outputs(self) -> int:
@@ -57,6 +61,8 @@ class Autoencoder(nn.Module):
         """
         super().__init__()
         self.latents = shape.latents
+        limit = LATENT_LIMIT if shape.circuit is None else 1 << (shape.circuit.latent_bits - 1)
+        self.latent_limits = -limit, limit - 1
         self.encoder = Network(encoder, inputs=shape.values)
         self.decoder = Network(decoder, inputs=shape.latents, bits=LATENT_BITS, total=CODE_TOTAL)
 
@@ -84,7 +90,7 @@ class Autoencoder(nn.Module):
         """Encoder and decoder in integers; raises what `Network.program` raises."""
         last = [layer for layer in self.encoder.modules() if isinstance(layer, Dense)][-1]
         fine = last.output_bits, last.low, last.high
-        last.output_bits, last.low, last.high = 0, -LATENT_LIMIT, LATENT_LIMIT - 1
+        last.output_bits, (last.low, last.high) = 0, self.latent_limits
         try:
             return self.encoder.program(), self.decoder.program()
         finally:
@@ -97,6 +103,14 @@ def latents_from(inputs: int, shape: Shape) -> Dense:
     with torch.no_grad():
         layer.weight.mul_(SPREAD)
     return layer
+
+
+def narrow(shape: Shape, circuit: Circuit) -> nn.Sequential:
+    """An encoder that is to be firmware."""
+    out = nn.Sequential(*narrow_layers(circuit, shape.values, shape.latents, FINE_BITS))
+    with torch.no_grad():
+        list(out.parameters())[-2].mul_(SPREAD)
+    return out
 
 
 def told_by(inputs: int, components: int, values: int = 1) -> Dense:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from torch import nn
 
 from baler_root.training import layers
-from baler_root.training.autoencoder import Autoencoder, Shape, latents_from, told_by
+from baler_root.training.autoencoder import Autoencoder, Shape, latents_from, narrow, told_by
 from baler_root.training.layers import Attention, Conv, Dense, Norm, Offset, Upsample
 from baler_root.training.network import Residual
 
@@ -28,7 +28,7 @@ COARSEST = 8
 
 
 class DenseAutoencoder(Autoencoder):
-    """Two hidden layers each, as wide as asked."""
+    """Two hidden layers each, as wide as asked; an encoder that is to be firmware has those of its circuit."""
 
     def __init__(self, shape: Shape) -> None:
         width = shape.width
@@ -38,7 +38,9 @@ class DenseAutoencoder(Autoencoder):
                 Dense(shape.values, width, relu=True),
                 Dense(width, width, relu=True),
                 latents_from(width, shape),
-            ),
+            )
+            if shape.circuit is None
+            else narrow(shape, shape.circuit),
             nn.Sequential(
                 Dense(shape.latents, width, relu=True),
                 Dense(width, width, relu=True),

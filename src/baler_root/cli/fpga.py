@@ -1,0 +1,169 @@
+"""`baler-root fpga`: firmware from an autoencoder model."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from baler_root.cli.common import Json, Overwrite, Quiet, console, count_text, print_json, user_errors
+from baler_root.cli.fpga_wire import decode, receive, send
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from baler_root.fpga.agreement import Agreement
+    from baler_root.fpga.report import Report
+
+app = typer.Typer(
+    name="fpga",
+    no_args_is_help=True,
+    help="Make firmware of an autoencoder model, bit for bit, and decode what a board sends.",
+)
+for verb in (decode, receive, send):
+    app.command()(verb)
+
+
+@app.command()
+def build(
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL", show_default=False, help="A .balermodel file of the codec autoencoder."
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="FOLDER", show_default=False, help="The folder to write."),
+    ],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="ROOT", show_default=False, help="A ROOT file of whose rows test vectors are made."
+        ),
+    ] = None,
+    tree: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PATH", show_default=False, help="Of which tree, if the file has models of several."
+        ),
+    ] = None,
+    target: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="The FPGA: vu13p, ku115, or a TOML file like those in fpga/targets/."
+        ),
+    ] = "vu13p",
+    clock: Annotated[
+        str | None, typer.Option(metavar="CLOCK", help="200MHz or 5ns.", show_default="that of the target")
+    ] = None,
+    backend: Annotated[
+        str, typer.Option(metavar="NAME", help="Of hls4ml: vitis, vivado or catapult.")
+    ] = "vitis",
+    strategy: Annotated[
+        str, typer.Option(metavar="NAME", help="Of hls4ml: latency, resource or distributed_arithmetic.")
+    ] = "latency",
+    reuse: Annotated[
+        int,
+        typer.Option(metavar="N", help="How often a multiplier works for a row; with --strategy resource."),
+    ] = 1,
+    levels: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Adders between two registers in rtl/, at most.",
+            show_default="those of the target",
+        ),
+    ] = None,
+    synthesis_seconds: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest synthesis by yosys; 0 for none.")
+    ] = 600.0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Write firmware of a model's encoder: HLS project, Verilog, benches, agreement and report.
+
+    baler-root train jets.root -o jets.balermodel --codec autoencoder --latents 14
+    baler-root fpga build jets.balermodel -o firmware/ --data jets.root
+
+    All ways to compute the latents are compared on at least 10 000 rows; one
+    row that differs is an error. What is not installed is named and left out:
+    hls4ml (pip install "baler-root\\[fpga]"), da4ml (pip install
+    "baler-root\\[rtl]", LGPLv3), and g++, verilator and yosys (apt install).
+    """
+    from baler_root.fpga.build import Options
+    from baler_root.fpga.build import build as run
+
+    with user_errors(), _status(quiet or as_json) as say:
+        options = Options(target, clock, backend, strategy, reuse, levels, synthesis_seconds)
+        report = run(model, output, options, tree=tree, data=data, overwrite=overwrite, say=say)
+    if as_json:
+        print_json(report.to_json())
+    elif not quiet:
+        _print_report(report, output)
+
+
+@app.command()
+def verify(
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", show_default=False, help="What `fpga build` wrote.")
+    ],
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare all ways to compute the latents again, on the vectors in a folder of firmware.
+
+    Exit code 1 if a row differs, or a file is not as it was written.
+    """
+    from baler_root.fpga.build import verify as run
+
+    with user_errors(), _status(quiet or as_json) as say:
+        agreement = run(folder, say)
+    if as_json:
+        print_json(agreement)
+    elif not quiet:
+        _print_agreement(agreement)
+
+
+@contextmanager
+def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A callback that says on stderr what happens, with the seconds since the start."""
+    import time
+
+    from rich.console import Console
+
+    started = time.monotonic()
+    out = Console(stderr=True, highlight=False, quiet=quiet)
+
+    def say(text: str) -> None:
+        out.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {text}", soft_wrap=True)
+
+    yield say
+
+
+def _print_agreement(agreement: Agreement) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in ("path", "rows identical", "tool"):
+        table.add_column(name)
+    for row in agreement.table():
+        table.add_row(*row)
+    console().print(table)
+
+
+def _print_report(report: Report, output: Path) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for figure in report.figures():
+        table.add_row(figure.what, figure.text, figure.how)
+    console().print(table)
+    typer.echo()
+    _print_agreement(report.agreement)
+    for gap in report.gaps:
+        typer.echo(f"  not done here: {gap}")
+    typer.echo(f"{output}: firmware in {report.seconds['all']:.3g} s; {count_text(len(report.gaps), 'gap')}")

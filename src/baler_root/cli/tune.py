@@ -1,0 +1,138 @@
+"""`baler-root tune`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from baler_root.cli.common import (
+    Json,
+    Overwrite,
+    Quiet,
+    console,
+    count_text,
+    print_json,
+    size_text,
+    status,
+    user_errors,
+)
+from baler_root.errors import OutputError
+
+if TYPE_CHECKING:
+    from baler_root.tuning.budget import Budget
+    from baler_root.tuning.tune import Tuned
+
+
+def tune(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."
+        ),
+    ],
+    analysis: Annotated[
+        str,
+        typer.Option(
+            "--analysis", "-a", metavar="NAME|FILE.py", help="hgamgam, hzz4l, or the path of your own."
+        ),
+    ],
+    budget: Annotated[
+        str,
+        typer.Option(
+            metavar="LIMITS",
+            help="How far results may move: 'dZ<0.01,dm<10MeV'; also 5% (of the value) or 0.1sigma (of its error).",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The rules file (TOML) to write.", show_default=False
+        ),
+    ],
+    bound: Annotated[
+        str, typer.Option(metavar="BOUND", help="Of branches that the analysis does not read.")
+    ] = "rel=1e-3",
+    margin: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Of the budget, what the events tuned on may use up; the rest is for chance.",
+        ),
+    ] = 0.5,
+    lattices: Annotated[
+        int,
+        typer.Option(
+            metavar="N", help="How often each choice is tried, rounded elsewhere each time; the worst counts."
+        ),
+    ] = 3,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Find the loosest error bounds that keep the results of an analysis within a budget.
+
+    baler-root tune data.root mc.root -a hgamgam --budget "dZ<0.02,dm<10MeV" -o rules.toml
+    baler-root compress data.root data.baler --config rules.toml
+
+    Every other entry is tuned on; the others then prove that the budget holds
+    in events that had no say. If it does not, nothing is written and the exit
+    code is 1. Branches that the analysis does not read keep --bound.
+    """
+    from baler_root.physics.analysis import load
+    from baler_root.tuning.budget import Budget
+    from baler_root.tuning.search import BudgetError
+    from baler_root.tuning.tune import tune as run
+    from baler_root.tuning.tune import write_rules
+
+    with user_errors():
+        limits = Budget.parse(budget)
+        if Path(output).exists() and not overwrite:
+            raise OutputError(f"{output}: exists; --overwrite replaces it")
+        with status(quiet) as say:
+            tuned = run(
+                load(analysis), sources, limits, bound=bound, margin=margin, lattices=lattices, say=say
+            )
+        if as_json:
+            print_json(asdict(tuned) | {"proved": tuned.proved})
+        elif not quiet:
+            _show(tuned, limits)
+        if not tuned.proved:
+            broken = ", ".join(
+                f"d{name} uses {share:.3g} ×" for name, share in tuned.proof.items() if share > 1
+            )
+            raise BudgetError(
+                f"events that were not tuned on break the budget ({broken}): no rules written; try a smaller --margin"
+            )
+        heading = [
+            f"baler-root tune {' '.join(sources)} --analysis {analysis} --budget '{limits}'",
+            "Used up in events that were not tuned on: "
+            + ", ".join(f"d{name} {share:.0%}" for name, share in tuned.proof.items()),
+        ]
+        write_rules(tuned, output, heading, bound=bound, overwrite=overwrite)
+
+
+def _show(tuned: Tuned, budget: Budget) -> None:
+    from baler_root.cli.compression_report import plain_table
+
+    bounds = plain_table(f"bounds found in {count_text(tuned.trials, 'trial')}")
+    bounds.add_column("branch")
+    bounds.add_column("bound", justify="right")
+    for name, value in tuned.bounds.items():
+        bounds.add_row(name, f"rel={value:g}")
+    shares = plain_table("share of the budget used up")
+    for title in ("limit", "tuned on", "proof"):
+        shares.add_column(title, justify="left" if title == "limit" else "right")
+    for limit in budget.limits:
+        name = limit.quantity
+        shares.add_row(str(limit), f"{tuned.spent[name]:.0%}", f"{tuned.proof[name]:.0%}")
+    out = console()
+    out.print(bounds)
+    out.print(shares)
+    out.print(
+        f"size with codec classic: {size_text(tuned.default_size)} with the default bound, "
+        f"{size_text(tuned.tuned_size)} tuned; the input has {size_text(tuned.source_size)}"
+    )

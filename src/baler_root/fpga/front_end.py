@@ -1,0 +1,89 @@
+"""A front end in software: rows of a ROOT file as the input codes of a model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.batch import take_apart
+from baler_root.errors import ConfigError, SourceError
+from baler_root.fpga.link import Link
+from baler_root.plan import Plan
+from baler_root.rootio.read import RootSource, SourceTree
+
+ENTRIES = 1 << 14
+"""Of the file, read at once."""
+
+
+class Rows(NamedTuple):
+    """Some rows."""
+
+    codes: NDArray[np.int64]
+    """(rows, inputs)"""
+    odd: NDArray[np.bool_]
+    """(rows,): whether a value has no symbol on the axis of its column, so that its code does not tell it."""
+
+
+def rows_of(link: Link, source: str | os.PathLike[str]) -> Iterator[Rows]:
+    """All rows of a ROOT file's tree, some at a time: entries, or the items of lists if the model was made of these.
+
+    Raises SourceError for a file that cannot be read or has other values, ConfigError for one that lacks columns.
+    """
+    with RootSource(source) as root:
+        path = link.definition.tree
+        (key, *_) = sorted(root.tree_keys([path]), key=lambda key: -int(key.rpartition(";")[2]))
+        tree = root.open_tree(key)
+        tree.sample.clear()
+        plan = Plan(tree.schema, (), ())
+        numbers = _numbers(link, plan, root.path)
+        for start in range(0, tree.schema.num_entries, ENTRIES):
+            stop = min(start + ENTRIES, tree.schema.num_entries)
+            yield _rows(link, plan, numbers, tree, start, stop)
+
+
+def _numbers(link: Link, plan: Plan, source: str) -> list[int]:
+    """Which of the tree's columns are those of the model, in its order."""
+    schema = plan.schema
+    places: dict[tuple[str, str, str], int] = {
+        (schema.path_of(c.branch), c.field, c.role): n for n, c in reversed([*enumerate(plan.columns)])
+    }
+    wanted = [entry.column for entry in link.definition.inputs]
+    missing = [known.name for known in wanted if (known.branch, known.field, known.role) not in places]
+    if missing:
+        raise ConfigError(
+            f"{source}: tree {schema.path!r} lacks {', '.join(map(repr, missing[:5]))}{' …' if missing[5:] else ''}, "
+            "of which the model makes its latents"
+        )
+    return [places[known.branch, known.field, known.role] for known in wanted]
+
+
+def _rows(link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: int, stop: int) -> Rows:
+    """Those of some entries."""
+    values: dict[int, NDArray[Any]] = {}
+    columns = plan.columns
+    for branch, array in tree.read(
+        sorted({columns[number].branch for number in numbers}), start, stop
+    ).items():
+        own = [number for number, column in enumerate(columns) if column.branch == branch]
+        form = plan.schema.branches[branch].form or {}
+        values.update(zip(own, take_apart(array, form, [columns[number] for number in own]), strict=True))
+    codes: list[NDArray[np.int64]] = []
+    odd: list[NDArray[np.bool_]] = []
+    for number, entry, known in zip(numbers, link.definition.inputs, link.model.columns, strict=True):
+        flat = values[number]
+        if len(flat) % entry.each or (codes and len(flat) != len(codes[0]) * entry.each):
+            raise SourceError(
+                f"branch {entry.column.name!r} has {len(flat)} values, not as many as the others"
+            )
+        symbols, outliers = (
+            entry.symbols(flat) if len(flat) else (flat.astype(np.int64), np.zeros(0, np.int64))
+        )
+        off = known.axis.places(symbols) + known.axis.low != symbols
+        off[outliers] = True
+        codes.append(entry.of_symbols(symbols).reshape(-1, entry.each))
+        odd.append(off.reshape(-1, entry.each).any(axis=1))
+    return Rows(np.concatenate(codes, axis=1), np.logical_or.reduce(odd))

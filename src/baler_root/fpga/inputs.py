@@ -1,0 +1,121 @@
+"""How the values of a branch become the integer codes that a network gets: the side of the front end.
+
+A value has a symbol, by the grid of its recipe (formats/pages.md#recipes), and a symbol has a code, by a table that
+rises with it. Which code a value gets is never a matter of correctness: latents of slightly other codes are decoded
+to slightly other values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.bounds import ErrorBound
+from baler_root.codecs.coarse import low_dtype, put_together, take_apart
+from baler_root.codecs.model import ModelColumn
+from baler_root.container.references import KnownColumn
+from baler_root.errors import SourceError
+from baler_root.quantiser import quantise_as
+from baler_root.recipe import Recipe
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Input:
+    """One column of the table that a network sees."""
+
+    column: KnownColumn
+    recipe: bytes
+    drop: int | None
+    """Low bits of exact floats that are left out."""
+    each: int
+    """Values in a row, and as many inputs."""
+    starts: NDArray[np.int64]
+    """The first symbol of each run of symbols with one code, increasing."""
+    codes: NDArray[np.int64]
+    """The code of each run."""
+
+    @classmethod
+    def of(cls, known: KnownColumn, column: ModelColumn) -> Self:
+        """A column of a model."""
+        codes = column.axis.codes.astype(np.int64)
+        starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+        return cls(known, column.recipe, column.drop, column.each, starts + column.axis.low, codes[starts])
+
+    def rounded(self, rounding: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Self:
+        """The same with other codes: what `rounding`, which keeps their order, makes of each."""
+        codes = rounding(self.codes)
+        first = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
+        return replace(self, starts=self.starts[first], codes=codes[first])
+
+    def of_symbols(self, symbols: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The code of each symbol; those beyond the table have that of its end."""
+        run = np.searchsorted(self.starts, symbols.astype(np.int64), side="right") - 1
+        return np.asarray(self.codes[np.maximum(run, 0)])
+
+    def of_values(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """The code of each value of the branch; raises SourceError for values of which the model knows little."""
+        return self.of_symbols(self.symbols(values)[0])
+
+    def symbols(self, values: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+        """The symbol of each value, and where values have none of their own; raises SourceError as `of_values` does."""
+        recipe, _ = Recipe.from_bytes(self.recipe)
+        quantised = quantise_as(values, ErrorBound.parse(self.column.held), recipe)
+        if quantised is None:
+            raise SourceError(
+                f"branch {self.column.name!r}: its values ({values.dtype}) are not like those that the model learned "
+                f"from ({recipe.dtype})"
+            )
+        symbols = quantised.symbols
+        if self.drop is not None:
+            symbols, _ = take_apart(symbols, self.drop)
+        return symbols, quantised.positions
+
+    def thresholds(self) -> NDArray[np.float64]:
+        """The value at which each run begins, as a front end may compare with it; -inf for the first."""
+        recipe, _ = Recipe.from_bytes(self.recipe)
+        if self.drop is not None:
+            low = np.zeros(len(self.starts), low_dtype(self.drop))
+            out = put_together(self.starts, low, recipe.dtype, self.drop).astype(np.float64)
+        elif recipe.kind == "exact":
+            out = self.starts.astype(np.float64)
+        else:
+            inside = np.clip(self.starts, 0, recipe.span - 1).astype(np.uint64)
+            out = recipe.values(inside).astype(np.float64)
+        out[0] = -np.inf
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """As `spec.json` has it."""
+        known = self.column
+        return {
+            "branch": known.branch,
+            "field": known.field,
+            "role": known.role,
+            "dtype": known.dtype,
+            "bound": known.bound,
+            "held": known.held,
+            "values": self.each,
+            "recipe": self.recipe.hex(),
+            "drop": self.drop,
+            "symbols": self.starts.tolist(),
+            "codes": self.codes.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Self:
+        """Raises what Python or FormatError raises for anything that `to_json` did not give."""
+        names = ("branch", "field", "role", "dtype", "bound", "held")
+        recipe = bytes.fromhex(entry["recipe"])
+        Recipe.from_bytes(recipe)
+        return cls(
+            KnownColumn(*(str(entry[name]) for name in names)),
+            recipe,
+            entry["drop"],
+            int(entry["values"]),
+            np.array(entry["symbols"], np.int64),
+            np.array(entry["codes"], np.int64),
+        )

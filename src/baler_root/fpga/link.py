@@ -1,0 +1,55 @@
+"""What both ends of a wire share: a model, the integers of its encoder, and the packets that these fill."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
+from baler_root.errors import ConfigError
+from baler_root.fpga.definition import Definition
+from baler_root.fpga.packets import Layout
+from baler_root.model_file import StoredModel, read_model_file
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Link:
+    """A model as both ends of a wire have it."""
+
+    stored: StoredModel
+    model: AutoencoderModel
+    """The one in `stored`."""
+    definition: Definition
+    layout: Layout
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
+        """That of a `.balermodel` file; `tree` says of which tree if there are several.
+
+        Raises ConfigError for a model whose encoder cannot be firmware, FormatError and SourceError for a file that
+        cannot be read.
+        """
+        digest = Definition.from_model(path, tree).digest
+        file = read_model_file(path)
+        return cls.of(next(stored for stored in file.models if stored.trained.digest == digest))
+
+    @classmethod
+    def of(cls, stored: StoredModel) -> Self:
+        """That of one model; raises ConfigError as `open` does."""
+        definition = Definition.of(stored)
+        if not isinstance(stored.model, AutoencoderModel):
+            raise ConfigError("the model stores no latents")
+        return cls(stored, stored.model, definition, Layout.of(definition))
+
+    def latents(self, codes: NDArray[np.integer]) -> NDArray[np.int32]:
+        """What the encoder makes of input codes, (rows, latents): what `definition` does, and the codec, only sooner."""
+        return np.clip(self.model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
+
+    def saturated(self, latents: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Rows with a latent at a limit of the last layer."""
+        limits = self.definition.output
+        return np.asarray(((latents == limits.low) | (latents == limits.high)).any(axis=1))

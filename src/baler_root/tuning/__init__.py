@@ -1,0 +1,1 @@
+"""Error bounds against physics: how much each costs an analysis (`scan`), and the loosest within a budget (`tune`)."""
