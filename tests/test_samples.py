@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 import uproot
 from baler_root.analyses.samples import release
-from baler_root.analyses.samples.making import make, make_source
+from baler_root.analyses.samples.making import make
 from baler_root.analyses.samples.processes import PROCESSES
-from baler_root.analyses.samples.source import random_numbers
+from baler_root.analyses.samples.source import make_source, random_numbers
 from command import Cli
 from numpy.typing import NDArray
 
@@ -171,9 +171,10 @@ def test_schema_is_that_of_a_real_file(data_file: Any, gamgam: ak.Array) -> None
 def test_same_seed_same_events(tmp_path: Path, generator: str) -> None:
     if generator == "pythia":
         pytest.importorskip("pythia8mc", reason="no Pythia (extra samples)")
-    options: dict[str, Any] = {"generator": generator, "luminosity": 0.1}
+    what = {"quick": "gamgam", "pythia": "ggH-yy"}[generator]
     first, again, other = (
-        sample(tmp_path / f"{i}.root", "gamgam", 60, seed=seed, **options) for i, seed in enumerate((1, 1, 2))
+        sample(tmp_path / f"{i}.root", what, 60, seed=seed, generator=generator)
+        for i, seed in enumerate((1, 1, 2))
     )
     assert ak.array_equal(first, again)
     assert not ak.array_equal(first, other)
@@ -241,13 +242,13 @@ def test_weights_scale_simulation_to_a_luminosity(tmp_path: Path) -> None:
 def test_luminosity_sets_the_signal(tmp_path: Path) -> None:
     def signal(luminosity: float | None) -> int:
         made = make(
-            tmp_path / "s.root", "gamgam", 12_000, generator="quick", luminosity=luminosity, overwrite=True
+            tmp_path / "s.root", "gamgam", 6_000, generator="quick", luminosity=luminosity, overwrite=True
         )
         return sum(part.entries for part in made.parts if part.counted)
 
-    natural = 1000 * 0.9 * 12_000 / 23_800 * (0.102 + 0.0085) * 0.48
+    natural = 1000 * 0.9 * 6_000 / 23_800 * (0.102 + 0.0085) * 0.48
     assert signal(None) == pytest.approx(natural, abs=5 * natural**0.5)
-    assert signal(30.0) == pytest.approx(30_000 * 0.1105 * 0.48, rel=0.15)
+    assert signal(15.0) == pytest.approx(15_000 * 0.1105 * 0.48, rel=0.15)
 
 
 def test_pseudodata_look_like_data(gamgam: ak.Array) -> None:
@@ -282,7 +283,7 @@ def test_branches_depend_on_each_other_as_in_real_files(gamgam: ak.Array) -> Non
 
 def test_events_given_out_count_all_that_were_generated() -> None:
     def stream() -> Any:
-        return make_source("ggH-yy", "quick", random_numbers(1, "a"), random_numbers(1, "b"))
+        return make_source("ggH-yy", "quick", random_numbers(1, "a"), random_numbers(1, "b"), 10_000)
 
     whole, parts = stream(), stream()
     at_once = whole.next_generated(12_345)
@@ -305,7 +306,7 @@ def test_events_given_out_count_all_that_were_generated() -> None:
         (("gamgam", 10), {"generator": "herwig"}, "pythia or quick"),
         (("gamgam", 10), {"seed": -1}, "seed -1"),
         (("gamgam", 10), {"luminosity": -1.0}, "must be positive"),
-        (("gamgam", 1_000), {"luminosity": 1_000.0}, "lower --luminosity"),
+        (("gamgam", 1_000), {"luminosity": 40.0}, "lower --luminosity"),
         (("4lep", 100), {}, "lower --luminosity"),
         (("ggH-yy", 10), {"luminosity": 1.0}, "by its weights"),
     ],

@@ -7,13 +7,10 @@ pileup of the event, so that branches are correlated as in a real file.
 
 from __future__ import annotations
 
-from typing import Any
-
 import awkward as ak
 import numpy as np
-from numpy.typing import NDArray
 
-from . import hadrons, scale_factors
+from . import hadrons, scale_factors, triggers
 from .events import Events
 from .jagged import (
     Flags,
@@ -30,11 +27,12 @@ from .jagged import (
     wrapped,
 )
 from .processes import Process
+from .triggers import ELECTRON, MUON, turn_on
 from .truth import Truth
 
 MEAN_PILEUP = 25.0
 """Collisions per bunch crossing in simulation; in data 23.7 (as in 2016)."""
-ELECTRON, MUON, TAU = 11, 13, 15
+TAU = 15
 MASSES = {ELECTRON: 0.000511, MUON: 0.105658}
 SKIM_MASS = 95.0
 """Lowest mass of the two hardest photons [GeV]. The real GamGam files have no such cut."""
@@ -64,7 +62,7 @@ def observe(truth: Truth, process: Process, rng: np.random.Generator) -> tuple[E
     scalars = {
         **met,
         "ditau_m": hadrons.ditau_mass(taus),
-        **_triggers(photons, leptons, taus, met["met"], rng),
+        **triggers.of(photons, leptons, taus, met["met"], rng),
         **scale_factors.of(photons, leptons, jets, pileup),
         "mcWeight": _weights(truth, process, rng),
         "one": np.ones(n),
@@ -168,17 +166,12 @@ def _photons(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> ak.Arr
         lengths(true),
         pt=measured, eta=eta + rng.normal(0.0, 0.0015, n), phi=wrapped(flat(true.phi) + rng.normal(0.0, 0.0008, n)),
         mass=np.zeros(n), **cones, conv=kind, matched=matched, loose=chance < loose, tight=chance < tight,
-        triggered=rng.random(n) < 0.985 * _turn_on(measured, 24.0, 1.5), pt_syst=measured * energy_scale,
+        triggered=rng.random(n) < 0.985 * turn_on(measured, 24.0, 1.5), pt_syst=measured * energy_scale,
         isolated=(cones["pt20"] < 0.05 * measured) & (cones["et40"] < 2.45 + 0.022 * measured),
         isolated_loosely=(cones["pt20"] < 0.05 * measured) & (cones["et20"] < 0.065 * measured),
     )  # fmt: skip
     crack = (np.abs(eta) > 1.37) & (np.abs(eta) < 1.52)
     return keep(found, (measured > 25.0) & (np.abs(eta) < 2.37) & ~crack & (chance < loose))
-
-
-def _turn_on(pt: Floats, threshold: float, width: float) -> Floats:
-    """Efficiency of a trigger, a logistic function of pt."""
-    return 1.0 / (1.0 + np.exp(-(pt - threshold) / width))
 
 
 def _with_fakes(true: ak.Array, each: int, rng: np.random.Generator) -> ak.Array:
@@ -221,7 +214,7 @@ def _leptons(prompt: ak.Array, pileup: Floats, fakes: int, rng: np.random.Genera
         pt=measured, eta=eta + rng.normal(0.0, 0.0006, n), phi=wrapped(flat(true.phi) + rng.normal(0.0, 0.0004, n)),
         mass=mass, kind=kind, charge=flat(true.charge), **cones, **impact, matched=matched,
         loose=np.ones(n, np.bool_), medium=chance < medium, tight=chance < tight,
-        triggered=rng.random(n) < np.where(electron, 0.93, 0.78) * _turn_on(measured, 26.5, 0.5),
+        triggered=rng.random(n) < np.where(electron, 0.93, 0.78) * turn_on(measured, 26.5, 0.5),
         pt_syst=measured * (0.002 + np.where(electron, 0.004 * (np.abs(eta) > 1.37), 3e-5 * measured)),
         isolated=(cones["pt30"] < 0.06 * measured) & (cones["et20"] < 0.06 * measured),
         isolated_loosely=isolated_loosely,
@@ -244,37 +237,3 @@ def _impact(pt: Floats, eta: Floats, prompt: Flags, rng: np.random.Generator) ->
         0.06 * np.cosh(np.minimum(np.abs(eta), 2.5)) * rng.standard_t(4, n),
     )
     return {"d0": significance * sigma, "d0sig": significance, "d0sig_size": np.abs(significance), "z0": z0}
-
-
-def _triggers(
-    photons: ak.Array, leptons: ak.Array, taus: ak.Array, met: Floats, rng: np.random.Generator
-) -> dict[str, NDArray[Any]]:
-    """Two photons of 35 and 25 GeV; one electron or muon of 26; two or three of less; τ and missing momentum."""
-    n = len(photons)
-    pair = np.nan_to_num(nth(photons, 0, "pt")), np.nan_to_num(nth(photons, 1, "pt"))
-    two = 0.985 * _turn_on(pair[0], 34.0, 0.7) * _turn_on(pair[1], 24.0, 0.7)
-
-    def at_least(number: int, kinds: tuple[int, ...], pt: float) -> Flags:
-        chosen = leptons[
-            (leptons.pt > pt) & np.logical_or(*(leptons.kind == kind for kind in (kinds * 2)[:2]))
-        ]
-        return lengths(chosen) >= number
-
-    fired = {kind: np.asarray(ak.any((leptons.kind == kind) & leptons.triggered, axis=1)) for kind in MASSES}
-    pairs = {
-        kind: at_least(2, (kind,), pt) & (rng.random(n) < 0.9)
-        for kind, pt in ((ELECTRON, 18.0), (MUON, 15.0))
-    }
-    hadronic = np.asarray(ak.sum(taus.triggered, axis=1))
-    return {
-        "trigP": (lengths(photons) >= 2) & (rng.random(n) < two),
-        "trigE": fired[ELECTRON],
-        "trigM": fired[MUON],
-        "trigDE": pairs[ELECTRON],
-        "trigDM": pairs[MUON],
-        "trigML": at_least(3, (ELECTRON, MUON), 10.0) & (rng.random(n) < 0.9),
-        "trigT": hadronic >= 1,
-        "trigDT": hadronic >= 2,
-        "trigMET": rng.random(n) < _turn_on(met, 120.0, 12.0),
-        "dilepton": (pairs[ELECTRON] | pairs[MUON]).astype(np.float64),
-    }

@@ -19,13 +19,12 @@ from baler_root.errors import ConfigError
 from .events import Events
 from .processes import PROCESSES
 from .pseudodata import Bookkeeping, as_simulation
-from .pythia import LARGEST_SEED, PythiaGenerator, require
-from .quick import QuickGenerator
+from .pythia import require
 from .recipes import Recipe, recipe
 from .schema import Schema
 from .schema2020 import SCHEMA_2020
 from .schema2025 import SCHEMA_2025
-from .source import Source, random_numbers
+from .source import Source, make_source, random_numbers
 
 Progress = Callable[[int, int], None]
 SCHEMAS = {"2020": SCHEMA_2020, "2025": SCHEMA_2025}
@@ -231,17 +230,6 @@ class _Maker:
                 columns["weights_squared"][here] = source.weights_squared
                 columns["generated"][here] = source.generated
         return events.with_scalars(**columns)
-
-
-def make_source(
-    name: str, generator: str, rng: np.random.Generator, detector: np.random.Generator, entries: int = CHUNK
-) -> Source:
-    """The stream of events of a process from `pythia` or `quick`, for about so many entries."""
-    process = PROCESSES[name]
-    if generator == "quick":
-        return Source(process, QuickGenerator(process, rng), detector, min(max(entries, 500), 10_000))
-    seed = int(rng.integers(LARGEST_SEED))
-    return Source(process, PythiaGenerator(process, seed), detector, min(max(entries, 100), 2_000))
 
 
 def _write(path: Path, schema: Schema, spool: IO[bytes], chunks: int, maker: _Maker) -> None:

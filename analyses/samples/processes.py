@@ -39,7 +39,7 @@ PROCESSES = {
     process.name: process
     for process in (
         # γγ and γ+jet: Pythia has 29.6 pb and 23 nb; they are scaled so that their sum in the signal region is what the
-        # 2020 release has, 75 973 events for 10.064 fb⁻¹, 22 % of the preselected ones γ+jet. ZZ: Pythia's 0.122 pb
+        # 2020 release has, 75 973 events for 10.064 fb⁻¹, 22 % of the preselected ones being γ+jet. ZZ: Pythia's 0.122 pb
         # times 1.6 for higher orders. Z+jets: to 832 preselected events in all, what the release has.
         # Cross-sections of the Higgs processes: metadata of the 2020 release. They are those of decays to e and μ
         # for H→ZZ*→4ℓ (48.6 pb × 1.24e-4), which is what is generated here.
@@ -56,7 +56,7 @@ PROCESSES = {
             "yy",
             "γγ",
             364352,
-            82.0,
+            87.0,
             "GamGam",
             (
                 "PromptPhoton:ffbar2gammagamma = on",
@@ -70,7 +70,7 @@ PROCESSES = {
             "yj",
             "γ+jet, the jet taken for a photon",
             364541,
-            30.0,
+            32.0,
             "GamGam",
             (
                 "PromptPhoton:qg2qgamma = on",
