@@ -114,10 +114,10 @@ def select(events: ak.Array) -> Selection:
 def _good_2020(leptons: ak.Array) -> ak.Array:
     """Isolated, from the primary vertex, in the tracker."""
     electron = leptons.flavour == 11
-    eta, d0 = abs(leptons.eta), abs(leptons.d0)
+    eta = abs(leptons.eta)
     sin_theta = 1.0 / np.cosh(leptons.eta)
     isolated = (leptons.track_cone < 0.3 * leptons.pt) & (leptons.calorimeter_cone < 0.3 * leptons.pt)
-    central = (abs(leptons.z0) * sin_theta < 0.5) & (d0 < ak.where(electron, 5.0, 3.0) * leptons.d0_error)
+    central = (abs(leptons.z0) * sin_theta < 0.5) & (leptons.d0_significance < ak.where(electron, 5.0, 3.0))
     inside = ak.where(electron, (leptons.pt > 7.0) & (eta < 2.47), (leptons.pt > 5.0) & (eta < 2.5))
     return isolated & central & inside
 

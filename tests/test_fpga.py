@@ -17,6 +17,7 @@ from command import Cli
 from models import attending, known_column, random_autoencoder
 from numpy.typing import NDArray
 
+import baler_root
 from baler_root.bounds import ErrorBound
 from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
 from baler_root.codecs.axis import CODE_LIMIT
@@ -30,6 +31,7 @@ from baler_root.fpga.agreement import C_SIMULATION, INTERPRETER, RTL
 from baler_root.fpga.build import Options, build, verify
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.definition import Definition
+from baler_root.fpga.packetiser import expected_packets
 from baler_root.fpga.rtl import Field, _sized, write_rtl
 from baler_root.fpga.target import Target, folder, parse_clock
 from baler_root.fpga.vectors import Vectors, from_hex, to_hex
@@ -429,6 +431,24 @@ def test_rows_of_a_data_file_come_first(
         [entry.of_values(own) for entry, own in zip(definition.inputs, values.values(), strict=True)], axis=1
     )
     assert np.array_equal(vectors.codes[:500], codes[:500])
+
+
+def test_packets_are_decoded_to_the_latents(
+    make_model: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those that the Verilog is compared with."""
+    model = make_model()
+    definition = Definition.from_model(model)
+    vectors = Vectors.make(definition, None)
+    codes, raw = vectors.codes[-300:], np.arange(300) % 7 == 2
+    stream = tmp_path / "stream.bin"
+    stream.write_bytes(expected_packets(definition, codes, raw))
+    outcome = Cli(capsys)("fpga", "decode", stream, "--model", model, "-o", tmp_path / "out.baler")
+    assert outcome.code == 0, outcome.err
+    with baler_root.open(tmp_path / "out.baler") as file:
+        tree = file["Events"]
+        assert np.array_equal(tree["wire_entry"].array(library="np"), np.arange(300))
+        assert np.array_equal(np.asarray(tree.latents()), vectors.latents[-300:])
 
 
 @needs_compiler

@@ -53,6 +53,9 @@ KEPT_BITS = 9
 
 STEPS = {"default": 6000, "max": 24_000}
 
+BATCH, FEWER = 1024, 4
+"""Rows of a step, and what these are divided by for encoders of few bits: they need many small steps."""
+
 PRODUCTS = {"default": 1e12, "max": 8e12}
 """Multiplications of a training at most: minutes, or hours, of one core."""
 
@@ -188,6 +191,7 @@ def _train(
     """
     from baler_root.training.autoencode import Course, fit_autoencoder
     from baler_root.training.autoencoder import Shape
+    from baler_root.training.fit import LOOK
     from baler_root.training.mass_terms import MassTerms
 
     asked, level = effort.autoencoding, effort.level.name
@@ -199,8 +203,11 @@ def _train(
     width = next(width for limit, width in WIDTHS[level] if plain <= limit)
     shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
+    fewer = 1 if asked.circuit is None else FEWER
     course = Course(
-        steps=STEPS[level],
+        steps=STEPS[level] * fewer,
+        batch=BATCH // fewer,
+        look=LOOK * fewer,
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,

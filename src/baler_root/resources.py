@@ -21,7 +21,7 @@ from baler_root.codecs.fixedpoint import Dense
 LUTS_PER_BIT, MORE_BITS, SHARING, LUTS_PER_OUTPUT = 0.604, 2.55, 0.107, 18.0
 """Of an adder for each bit of its inputs and some more; what dense matrices save by sharing sums; of rounding."""
 
-LEVELS_PER_LAYER = 3
+LEVELS_PER_LAYER = 2
 """For the bias, rounding and saturation, besides the tree of adders."""
 
 ERROR = 0.1

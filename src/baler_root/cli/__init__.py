@@ -32,7 +32,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
 )
 for verb in (
-    compress, decompress, inspect, verify, train, merge, recover, report, scan, tune, sample, demo, presets
+    compress, decompress, inspect, verify, train, merge, recover, report, scan, tune, sample, demo, presets,
 ):  # fmt: skip
     app.command()(verb)
 app.add_typer(fpga)

@@ -95,18 +95,6 @@ def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int]
         yield stage
 
 
-@contextlib.contextmanager
-def status(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A callback that shows what is under way, on stderr, where somebody looks."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-
-    with Console(stderr=True).status("") as line:
-        yield line.update
-
-
 def console() -> Console:
     """Where reports for people go: stdout, wide enough for a table when it is no terminal."""
     from rich.console import Console

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_root.cli.common import Json, Overwrite, Quiet, console, count_text, print_json, user_errors
+from baler_root.cli.fpga_explore import explore
 from baler_root.cli.fpga_wire import decode, receive, send
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ app = typer.Typer(
     no_args_is_help=True,
     help="Make firmware of an autoencoder model, bit for bit, and decode what a board sends.",
 )
-for verb in (decode, receive, send):
+for verb in (explore, decode, receive, send):
     app.command()(verb)
 
 

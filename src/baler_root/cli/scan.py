@@ -19,7 +19,7 @@ from baler_root.cli.common import (
     plain,
     print_json,
     size_text,
-    status,
+    staged_progress,
     user_errors,
 )
 from baler_root.cli.options import LevelName, Seed, TrainSeconds
@@ -86,7 +86,7 @@ def scan(
     with user_errors(UnknownCodecError):
         if output is not None and Path(output).exists() and not overwrite:
             raise OutputError(f"{output}: exists; --overwrite writes into it")
-        with status(quiet) as say:
+        with staged_progress(quiet) as say:
             points = run(
                 load(analysis), sources, _listed(bounds), _listed(codecs),
                 level=level, train_seconds=train_seconds, bootstrap=bootstrap, seed=seed, say=say,

@@ -181,16 +181,19 @@ def verify(folder: str | os.PathLike[str], say: Say = lambda _: None) -> Agreeme
 
 
 @contextmanager
-def new_folder(path: Path, overwrite: bool) -> Iterator[Path]:
-    """A temporary folder beside `path` that gets its name in the end, and is removed if that is not reached."""
+def new_folder(path: Path, overwrite: bool, mark: str = SPEC) -> Iterator[Path]:
+    """A temporary folder beside `path` that gets its name in the end, and is removed if that is not reached.
+
+    Only a folder with the file `mark` is replaced.
+    """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path}: is a file; name a folder")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
-    if path.exists() and any(path.iterdir()) and not (path / SPEC).is_file():
-        raise OutputError(f"{path}: is no folder of firmware (no {SPEC}), and is not replaced; name another")
+    if path.exists() and any(path.iterdir()) and not (path / mark).is_file():
+        raise OutputError(f"{path}: is none of these folders (no {mark}), and is not replaced; name another")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.mkdir()

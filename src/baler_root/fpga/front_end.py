@@ -26,6 +26,8 @@ class Rows(NamedTuple):
     """(rows, inputs)"""
     odd: NDArray[np.bool_]
     """(rows,): whether a value has no symbol on the axis of its column, so that its code does not tell it."""
+    fine: NDArray[np.int64]
+    """(rows, inputs): what `codes` were if they had all bits of the axes."""
 
 
 def rows_of(link: Link, source: str | os.PathLike[str]) -> Iterator[Rows]:
@@ -73,6 +75,7 @@ def _rows(link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: i
         values.update(zip(own, take_apart(array, form, [columns[number] for number in own]), strict=True))
     codes: list[NDArray[np.int64]] = []
     odd: list[NDArray[np.bool_]] = []
+    fine: list[NDArray[np.int64]] = []
     for number, entry, known in zip(numbers, link.definition.inputs, link.model.columns, strict=True):
         flat = values[number]
         if len(flat) % entry.each or (codes and len(flat) != len(codes[0]) * entry.each):
@@ -82,8 +85,10 @@ def _rows(link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: i
         symbols, outliers = (
             entry.symbols(flat) if len(flat) else (flat.astype(np.int64), np.zeros(0, np.int64))
         )
-        off = known.axis.places(symbols) + known.axis.low != symbols
+        places = known.axis.places(symbols)
+        off = places + known.axis.low != symbols
         off[outliers] = True
         codes.append(entry.of_symbols(symbols).reshape(-1, entry.each))
         odd.append(off.reshape(-1, entry.each).any(axis=1))
-    return Rows(np.concatenate(codes, axis=1), np.logical_or.reduce(odd))
+        fine.append(known.axis.codes[places].astype(np.int64).reshape(-1, entry.each))
+    return Rows(np.concatenate(codes, axis=1), np.logical_or.reduce(odd), np.concatenate(fine, axis=1))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.bounds import ErrorBound
+from baler_root.codecs.axis import Axis
 from baler_root.codecs.coarse import low_dtype, put_together, take_apart
 from baler_root.codecs.model import ModelColumn
 from baler_root.container.references import KnownColumn
@@ -55,6 +56,13 @@ class Input:
         """The code of each symbol; those beyond the table have that of its end."""
         run = np.searchsorted(self.starts, symbols.astype(np.int64), side="right") - 1
         return np.asarray(self.codes[np.maximum(run, 0)])
+
+    def place_of(self, codes: NDArray[np.integer], axis: Axis) -> NDArray[np.int64]:
+        """The place on the column's axis that each code stands for: the middle one of those that have it."""
+        run = np.clip(np.searchsorted(self.codes, codes, side="right") - 1, 0, len(self.codes) - 1)
+        first = self.starts - axis.low
+        last = np.append(first[1:], axis.length) - 1
+        return np.asarray((first + last)[run] // 2)
 
     def of_values(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """The code of each value of the branch; raises SourceError for values of which the model knows little."""

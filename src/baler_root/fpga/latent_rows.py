@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from baler_root.codecs.autoencoder import AutoencoderCodec
 from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.codecs.axis import Axis
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.codecs.coarse import low_dtype
 from baler_root.codecs.latent_columns import LATENT, pack_latents, pack_low_bits
 from baler_root.codecs.latent_page import pack_latent_page, pack_rows
 from baler_root.codecs.model import ModelColumn
+from baler_root.fpga.inputs import Input
 from baler_root.fpga.link import Link
 from baler_root.pages import Cell
 from baler_root.quantiser import Quantised
@@ -45,7 +45,7 @@ class LatentRows:
         """What encodes a page of these latents (rows, latents), of which the rows `raw` came as input codes."""
         own = latents.astype(LATENT)
         own[raw] = self._link.latents(codes)
-        return _GivenRows(self.name, self.model, own, raw, codes)
+        return _GivenRows(self.name, self.model, own, raw, codes, self._link.definition.inputs)
 
     def cells(self, rows: int) -> list[Cell]:
         """The columns of a page of so many rows; the codec has their symbols."""
@@ -67,10 +67,11 @@ class _GivenRows(AutoencoderCodec):
         latents: NDArray[np.int16],
         raw: NDArray[np.int64],
         codes: Codes,
+        inputs: Sequence[Input],
     ) -> None:
         super().__init__({name: model}, name, range(len(model.columns)))
         self.given = latents
-        self._raw, self._codes = raw, codes
+        self._raw, self._codes, self._inputs = raw, codes, inputs
 
     def encode(self, columns: Sequence[Any], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:  # noqa: ARG002
         """See `Codec.encode`; the columns are only those of the model, and their symbols are not looked at."""
@@ -79,7 +80,7 @@ class _GivenRows(AutoencoderCodec):
         low: dict[int, NDArray[Any] | None] = {}
         for number, column in enumerate(model.columns):
             own = self._codes[:, slice(*model.bounds[number : number + 2])].reshape(-1)
-            places.append(place_of(column.axis, own).astype(np.uint32))
+            places.append(self._inputs[number].place_of(own, column.axis).astype(np.uint32))
             if column.drop is not None:  # in the middle of what the symbol leaves open
                 middle = (1 << column.drop) >> 1
                 low[number] = np.full(len(self.given) * column.each, middle, low_dtype(column.drop))
@@ -91,13 +92,6 @@ class _GivenRows(AutoencoderCodec):
             (pack_latents(model, self.given), b"", pack_rows(self._raw, places), pack_low_bits(low)[0], rest),
         )
         return payload, [len(payload) / len(columns)] * len(columns)
-
-
-def place_of(axis: Axis, codes: NDArray[np.integer]) -> NDArray[np.int64]:
-    """The place that each input code stands for: the middle one of those with this code."""
-    first = np.searchsorted(axis.codes, codes, side="left")
-    last = np.searchsorted(axis.codes, codes, side="right") - 1
-    return np.asarray(np.clip((first + last) // 2, 0, axis.length - 1))
 
 
 def shape_of(column: ModelColumn) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
+from baler_root.codecs.program import Program
 from baler_root.errors import ConfigError
 from baler_root.fpga.definition import Definition
 from baler_root.fpga.packets import Layout
@@ -25,6 +26,8 @@ class Link:
     """The one in `stored`."""
     definition: Definition
     layout: Layout
+    encoder: Program
+    """`definition` as the codec computes it: behind what rounds the codes of columns, if anything does."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
@@ -43,11 +46,14 @@ class Link:
         definition = Definition.of(stored)
         if not isinstance(stored.model, AutoencoderModel):
             raise ConfigError("the model stores no latents")
-        return cls(stored, stored.model, definition, Layout.of(definition))
+        program, one = stored.model.encoder, definition.input
+        behind = program.operations[-len(definition.layers) :]
+        encoder = Program(behind, program.inputs, one.low, one.high)
+        return cls(stored, stored.model, definition, Layout.of(definition), encoder)
 
     def latents(self, codes: NDArray[np.integer]) -> NDArray[np.int32]:
         """What the encoder makes of input codes, (rows, latents): what `definition` does, and the codec, only sooner."""
-        return np.clip(self.model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
+        return np.clip(self.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
 
     def saturated(self, latents: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Rows with a latent at a limit of the last layer."""

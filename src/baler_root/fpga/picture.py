@@ -39,6 +39,7 @@ def _bars(axes: Any, names: list[str], values: list[float], colours: list[str], 
     axes.set_yticks(places, names)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.45 * max([*values, 1.0]))
+    axes.locator_params(axis="x", nbins=4)
     for place, value, text in zip(places, values, texts, strict=True):
         axes.text(value, place, f" {text}", va="center", fontsize=8)
 

@@ -23,6 +23,7 @@ from baler_root.fpga.packetiser import write_packetiser
 from baler_root.fpga.target import Target
 from baler_root.fpga.templating import fill
 from baler_root.fpga.tools import package, package_version
+from baler_root.resources import Resources
 
 NETWORK = "encoder"
 """Module that da4ml writes."""
@@ -105,6 +106,12 @@ def write_rtl(definition: Definition, target: Target, clock: float, levels: int,
     (folder / "constraints.xdc").write_text(fill("constraints.xdc", period=period), encoding="ascii")
     (folder / "build.tcl").write_text(fill("build.tcl", part=target.part), encoding="ascii")
     return out
+
+
+def estimate(definition: Definition) -> Resources:
+    """What da4ml's solver makes of the network, in about a second; raises MissingExtraError without it."""
+    logic = _trace(definition)
+    return Resources(float(logic.cost), math.ceil(max(logic.latency)))
 
 
 def interpret(folder: Path, codes: Codes) -> Codes:

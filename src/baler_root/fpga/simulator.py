@@ -172,7 +172,7 @@ def _repeated(link: Link, source: str | os.PathLike[str], events: int | None) ->
     while left > 0:
         before = left
         for rows in rows_of(link, source):
-            yield Rows(rows.codes[:left], rows.odd[:left])
+            yield Rows(rows.codes[:left], rows.odd[:left], rows.fine[:left])
             left -= min(left, len(rows.odd))
             if not left:
                 return

@@ -56,14 +56,13 @@ class Synthesis:
 def synthesise(folder: Path, family: str, seconds: float) -> Synthesis:
     """The resources of a project; raises MissingToolError, and ToolFailedError if it takes longer than `seconds`."""
     yosys, started = YOSYS.path(), time.monotonic()
-    stages = sorted(path.stem for path in folder.glob(f"{rtl.NETWORK}_stage*.v"))
+    files = sorted(folder.glob(f"{rtl.NETWORK}_stage*.v"), key=lambda path: -path.stat().st_size)
+    stages = [path.stem for path in files]  # the largest first, so that no process waits for it in the end
     tops = [*stages, rtl.NETWORK, rtl.TOP, packetiser.TOP]
     library = [path.stem for path in folder.glob("*.v") if path.stem not in tops]
 
     def count(top: str) -> Counter[str]:
-        left = seconds - (time.monotonic() - started)
-        if left <= 0:
-            raise ToolFailedError(f"yosys was stopped after {seconds:g} s")
+        left = max(0.0, seconds - (time.monotonic() - started))
         with TemporaryDirectory(prefix="baler-root-yosys-") as name:
             used = [top, *library] if top in stages else [top]
             opaque = {rtl.NETWORK: stages, rtl.TOP: [rtl.NETWORK], packetiser.TOP: [rtl.TOP]}.get(top, [])
@@ -74,6 +73,13 @@ def synthesise(folder: Path, family: str, seconds: float) -> Synthesis:
             script.write_text("\n".join(lines) + "\n", encoding="utf-8")
             try:
                 run([yosys, "-q", "-s", str(script)], Path(name), left)
+            except ToolFailedError:
+                if time.monotonic() - started < seconds:
+                    raise
+                raise ToolFailedError(
+                    f"yosys was not done after {seconds:g} s (--synthesis-seconds)"
+                ) from None
+            try:
                 return _cells((Path(name) / "stat.json").read_text(encoding="utf-8"), top)
             except (OSError, ValueError, KeyError) as error:
                 raise ToolFailedError(f"yosys said nothing of {top} that can be read ({error})") from None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +31,9 @@ WARM = 100
 MOST_NUMBERS = 1 << 23
 """Numbers in all values of the rows of a step, which bounds memory."""
 
+NEAR = 0.85
+"""Part of their limit from which latents count as near saturation."""
+
 LEAST_BATCH = 16
 """Rows of a step, whatever the size of the network."""
 
@@ -44,6 +48,8 @@ class Course:
     steps: int
     batch: int = 1024
     """Rows of a step at most: fewer of large networks."""
+    look: int = LOOK
+    """After so many steps it is seen how good the networks are."""
     epochs: int = 200
     """How often a row is seen at most."""
     products: float = math.inf
@@ -131,6 +137,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class Cost(NamedTuple):
+    """What rows take, in bits."""
+
+    values: Tensor
+    """(rows, values)"""
+    latents: Tensor
+    """(rows, latents)"""
+    masses: Tensor
+    """(rows, masses)"""
+    raw: Tensor
+    """(rows,): what being near saturation counts, since rows that saturate are sent as they are."""
+
+
 class _Run:
     """One training on one device."""
 
@@ -168,8 +187,9 @@ class _Run:
                 warm = min(1.0, (step + 1) / WARM)
                 group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
             rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
-            own, latent, mass = self.bits(rows, noisy=True)
-            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + mass.mean(0).sum()
+            cost = self.bits(rows, noisy=True)
+            loss = cost.values.mean(0).sum() + course.latent_weight * cost.latents.mean(0).sum()
+            loss = loss + cost.masses.mean(0).sum() + cost.raw.mean()
             if economy is not None:
                 loss = economy.loss(loss)
             optimiser.zero_grad()
@@ -182,9 +202,9 @@ class _Run:
                 done = max(done, (time.monotonic() - started) / course.seconds)
             if economy is not None:
                 economy.after(step, done)
-            if step % LOOK == 0 or done >= 1:
-                residual, latents, masses = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents + sum(masses)
+            if step % course.look == 0 or done >= 1:
+                residual, latents, masses, raw = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents + sum(masses) + raw
                 history.append((step, round(float(residual.sum()) + latents, 3)))
                 if total < best and (economy is None or economy.is_kept):
                     best = total
@@ -199,22 +219,29 @@ class _Run:
         if state is None:
             return None
         network.load_state_dict(state)
-        residual, latents, masses = self.look(self.held)
+        residual, latents, masses, _ = self.look(self.held)
         history = [entry for entry in history if math.isfinite(entry[1])]
         return Autoencoded(network.cpu(), residual, latents, masses, step, history)
 
-    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor, Tensor]:
-        """Bits of each value (rows, values), of each latent (rows, latents), of each mass (rows, masses)."""
+    def bits(self, rows: Tensor, noisy: bool) -> Cost:
+        """What these rows take."""
         at = [at[rows] for at in self.at]
         codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
         low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
         high = torch.cat([edges[at + 1] for edges, at in zip(self.edges, at, strict=True)], 1)
         latents = self.network.encode(codes * 2.0**-CODE_BITS)
+        raw = self.near_saturation(latents)
         # Rounding has no gradient; noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
         latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
-        return bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows)
+        return Cost(bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows), raw)
+
+    def near_saturation(self, latents: Tensor) -> Tensor:
+        """0 where no latent is near its limits, as many bits as a row sent raw takes where one is at them."""
+        limit = self.network.latent_limits[1]
+        over = (latents.abs() / limit - NEAR).clamp_min(0).sum(1) / (1 - NEAR)
+        return over * self.network.raw_bits
 
     def prior_bits(self, latents: Tensor) -> Tensor:
         """Bits of latents, each coded by itself."""
@@ -228,15 +255,19 @@ class _Run:
         return -torch.log2((weights * (second - first)).sum(-1).clamp_min(1e-9))
 
     @torch.no_grad()
-    def look(self, count: int) -> tuple[NDArray[np.float64], float, list[float]]:
-        """Bits per row of each value, of the latents, and of each mass, on the first rows, which are not trained on."""
-        total, latents = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0
+    def look(self, count: int) -> tuple[NDArray[np.float64], float, list[float], float]:
+        """What each row takes of each value, of the latents, of each mass, and near saturation.
+
+        On the first rows, which are not trained on.
+        """
+        total, latents, raw = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0, 0.0
         masses = torch.zeros(len(self.masses.pairs), dtype=torch.float64)
         few = min(4096, 4 * self.course.batch)
         for start in range(0, count, few):
             rows = torch.arange(start, min(count, start + few), device=self.device)
-            own, latent, mass = self.bits(rows, noisy=False)
-            total += own.double().sum(0).cpu()
-            masses += mass.double().sum(0).cpu()
-            latents += float(latent.double().sum())
-        return np.asarray((total / count).numpy()), latents / count, (masses / count).tolist()
+            cost = self.bits(rows, noisy=False)
+            total += cost.values.double().sum(0).cpu()
+            masses += cost.masses.double().sum(0).cpu()
+            latents += float(cost.latents.double().sum())
+            raw += float(cost.raw.double().sum())
+        return np.asarray((total / count).numpy()), latents / count, (masses / count).tolist(), raw / count

@@ -63,6 +63,8 @@ class Autoencoder(nn.Module):
         self.latents = shape.latents
         limit = LATENT_LIMIT if shape.circuit is None else 1 << (shape.circuit.latent_bits - 1)
         self.latent_limits = -limit, limit - 1
+        self.raw_bits = 0 if shape.circuit is None else shape.values * shape.circuit.input_bits
+        """What a row costs on a wire of which a latent saturates: it is sent as it is (formats/wire.md)."""
         self.encoder = Network(encoder, inputs=shape.values)
         self.decoder = Network(decoder, inputs=shape.latents, bits=LATENT_BITS, total=CODE_TOTAL)
 

@@ -17,6 +17,9 @@ from baler_root.training.layers import BIAS_LIMIT, Dense, Layer, limits, quantis
 RANGE_BITS = 3
 """Activations saturate at `2**RANGE_BITS`."""
 
+BEYOND = 4
+"""Latents may in training be `2**BEYOND` times as large as they can be."""
+
 FINER = 2
 """Steps of weights are tried this many powers of two finer than the one that the largest weight needs."""
 
@@ -43,10 +46,10 @@ class NarrowDense(Dense):
     ) -> None:
         """`input_total` are the bits that inputs have, `bits` and `total` those of the outputs, as in `Dense`.
 
-        In training outputs have `fine` fraction bits more.
+        With `fine` those of `forward` have so many fraction bits more, and do not saturate: that must have a gradient.
         """
-        super().__init__(inputs, outputs, relu=relu, bits=bits + fine, total=total + fine)
-        self.limit, self.input_total, self.final_bits = (1 << (weight_bits - 1)) - 1, input_total, bits
+        super().__init__(inputs, outputs, relu=relu, bits=bits, total=total)
+        self.limit, self.input_total, self.fine = (1 << (weight_bits - 1)) - 1, input_total, fine
         self.register_buffer("keep", torch.ones(outputs, inputs))
 
     @torch.no_grad()
@@ -54,7 +57,7 @@ class NarrowDense(Dense):
         """See `_Weighted`; the shift must be at least 1."""
         weight = self.weight.detach() * self.keep
         largest = min(max(1e-6, float(weight.abs().max())), 1e6)
-        least = self.final_bits - self.bits + 1
+        least = self.output_bits - self.bits + 1
         coarsest = max(least, min(12, math.floor(math.log2(self.limit / largest))))
         wrong = [
             float((weight - quantise(weight, bits, -self.limit, self.limit)).square().sum())
@@ -66,6 +69,12 @@ class NarrowDense(Dense):
         bits = self._weight_bits()
         weight = quantise(self.weight * self.keep, bits, -self.limit, self.limit)
         return weight, quantise(self.bias, self.bits + bits, -BIAS_LIMIT, BIAS_LIMIT)
+
+    def _output(self, sums: Tensor) -> Tensor:
+        if not self.fine:
+            return super()._output(sums)
+        most = self.high + 1 << self.fine + BEYOND
+        return quantise(sums, self.output_bits + self.fine, -most, most)
 
     def bit_operations(self) -> Tensor:
         """Bits of all weights times those of what they multiply: `log2(1 + |weight|)` in steps, so that it has a gradient.

@@ -45,7 +45,7 @@ def scan(
     train_seconds: float | None = None,
     bootstrap: int = 50,
     seed: int = 0,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> list[ScanPoint]:
     """Compresses whole files (data, and simulation if need be), a point for each codec and bound, in this order.
 

@@ -1,0 +1,1 @@
+"""Worked examples of firmware: `python -m examples.jets`, `python -m examples.econt`."""

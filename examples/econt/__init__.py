@@ -1,0 +1,1 @@
+"""A front end like HGCAL's ECON-T: 48 trigger cells of a silicon module to 16 latents (README.md)."""

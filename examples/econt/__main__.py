@@ -1,0 +1,63 @@
+"""Make the sample, train, build firmware, send, decode, and compare with other ways to use the same bits."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import uproot
+
+from baler_root.budget import Budget
+from baler_root.circuit import CircuitOptions
+from baler_root.fpga.definition import Definition
+from examples import steps
+from examples.econt import geometry, physics, rivals, sample
+
+LATENTS, LATENT_BITS, LEVELS = 16, 6, 4
+
+CIRCUIT = CircuitOptions(
+    hidden=(24,), weight_bits=(6,), latent_bits=LATENT_BITS, budget=Budget(luts=8000, edges=5, levels=LEVELS)
+)
+
+
+def main() -> None:
+    """All of it."""
+    parser = steps.arguments(__doc__, "econt-example")
+    parser.add_argument("--events", type=int, default=800, help="that Pythia makes of each kind")
+    parser.add_argument("--rows", type=int, default=24_000, help="to learn from; 10 000 others are measured")
+    asked = parser.parse_args()
+    folder = asked.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    train, test, model = folder / "train.root", folder / "test.root", folder / "econt.balermodel"
+    if not test.exists():
+        library = sample.Library.make(asked.events, asked.seed)
+        for path, rows, seed in ((train, asked.rows, 1), (test, 10_000, 2)):
+            sample.write(path, sample.modules(library, rows, np.random.default_rng([asked.seed, seed])))
+    steps.learn(train, model, "Modules", LATENTS, CIRCUIT, asked.seconds, seed=asked.seed)
+    if not asked.no_build:
+        steps.firmware(model, test, folder / "firmware", levels=LEVELS)
+    names = [f"tc_{n:02d}" for n in range(geometry.CELLS)]
+    decoded = steps.through_wire(model, test, folder, "Modules", names)
+    with uproot.open(test) as file:
+        cells, truth = file["Modules"].arrays(library="np"), file["Truth"].arrays(library="np")
+    codes = np.stack([cells[name] for name in names], axis=1).astype(np.int64)
+    told = np.stack([decoded[name] for name in names], axis=1).astype(np.int64)
+    bits = Definition.from_model(model).latent_bits
+    # All send the sum besides, in 7 bits.
+    exact, total = sample.mips_of(codes), rivals.sums(codes)
+    methods = {
+        f"all {geometry.CELLS} cells, 7 bits ({7 * geometry.CELLS} bits)": (exact, exact.sum(axis=1)),
+        f"{LATENTS} latents ({bits} bits)": (rivals.scaled(sample.mips_of(told), total), total),
+        f"threshold and best choice ({bits} bits)": (rivals.best_choice(codes, bits), total),
+        f"truncation ({bits} bits)": (rivals.scaled(rivals.truncated(codes, bits), total), total),
+    }
+    result = physics.measure(methods, truth)
+    result["occupancy"] = float((codes > 0).mean())
+    (folder / "physics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    physics.draw(result, folder / "econt.png")
+    for name, own in result["methods"].items():
+        print(name, *(f"{key}: {value}" for key, value in own.items()), sep="\n  ")
+
+
+if __name__ == "__main__":
+    main()

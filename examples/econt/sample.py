@@ -1,0 +1,231 @@
+"""A ROOT file of modules: Pythia's electrons and jets with pile-up, parametrised showers, noise, 7 bits a cell.
+
+A few thousand events of each kind are generated; each is used many times, turned by a random angle about the beam, and
+electrons and jets are moved so that they hit the module.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from examples.econt import geometry, showers
+from examples.econt.geometry import CELLS, Floats
+
+PILE_UP = 140
+"""Collisions of a crossing on average."""
+
+NOISE = 0.25
+"""[MIP] Of a trigger cell."""
+
+UNIT, THRESHOLD = 0.25, 5
+"""[MIP] Of a count, and counts below which a cell is 0."""
+
+MARGIN = 8.0
+"""[cm] Beside the module from where showers reach it."""
+
+NONE, ELECTRON, JET = 0, 1, 2
+"""Kinds of rows: pile-up alone, or one of these besides."""
+
+
+@dataclass(frozen=True)
+class Particles:
+    """Of some events, flat."""
+
+    event: NDArray[np.int64]
+    x: Floats
+    """[cm] Where they cross the module's plane."""
+    y: Floats
+    energy: Floats
+    charged: NDArray[np.bool_]
+    light: NDArray[np.bool_]
+
+    def take(self, which: NDArray[Any]) -> Particles:
+        """Some of them."""
+        return Particles(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+
+
+def generate(process: list[str], events: int, seed: int) -> Particles:
+    """Particles of Pythia's events that cross the plane of the module, on both sides of the collision."""
+    import pythia8mc as pythia8
+
+    pythia = pythia8.Pythia("", False)
+    for line in [
+        "Print:quiet = on",
+        "Beams:eCM = 14000.",
+        "Random:setSeed = on",
+        f"Random:seed = {seed + 1}",
+        *process,
+    ]:
+        pythia.readString(line)
+    pythia.init()
+    rows: list[tuple[float, ...]] = []
+    for number in range(events):
+        while not pythia.next():
+            pass
+        for particle in pythia.event:
+            if not particle.isFinal() or not 1.3 < abs(particle.eta()) < 3.2 or particle.e() < 0.3:
+                continue
+            code = abs(particle.id())
+            if code in (12, 14, 16):
+                continue
+            far = geometry.DISTANCE / abs(particle.pz())
+            rows.append(
+                (
+                    number,
+                    particle.px() * far,
+                    particle.py() * far,
+                    particle.e(),
+                    particle.isCharged(),
+                    code in (11, 22),
+                )
+            )
+    array = np.array(rows)
+    return Particles(
+        array[:, 0].astype(np.int64), array[:, 1], array[:, 2], array[:, 3], array[:, 4] > 0, array[:, 5] > 0
+    )
+
+
+def code_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """7 bits of a count, 4 of exponent and 3 of mantissa, cut off, as the front end of HGCAL sends it."""
+    exponent = np.maximum(np.floor(np.log2(np.maximum(counts, 1))).astype(np.int64) - 3, 0)
+    mantissa = counts >> exponent
+    return np.asarray(np.where(counts < 8, counts, 8 * exponent + mantissa).clip(0, 127))
+
+
+def mips_of(codes: NDArray[np.integer]) -> Floats:
+    """[MIP] What 7 bits stand for: the middle of the counts that have them."""
+    codes = codes.astype(np.int64)
+    exponent = np.maximum(codes // 8 - 1, 0)
+    mantissa = codes - 8 * exponent
+    return np.asarray(UNIT * np.where(codes < 16, codes, (mantissa + 0.5) * 2.0**exponent))
+
+
+@dataclass(frozen=True)
+class Library:
+    """Events that modules are made of."""
+
+    pile_up: Particles
+    electrons: Particles
+    jets: Particles
+
+    @classmethod
+    def make(cls, events: int, seed: int) -> Library:
+        """So many of each kind."""
+        soft = ["SoftQCD:inelastic = on"]
+        z = [
+            "WeakSingleBoson:ffbar2gmZ = on",
+            "23:onMode = off",
+            "23:onIfAny = 11",
+            "PhaseSpace:mHatMin = 60.",
+        ]
+        hard = ["HardQCD:all = on", "PhaseSpace:pTHatMin = 30."]
+        electrons = generate([*z, "PartonLevel:MPI = off"], events, seed + 1)
+        return cls(generate(soft, events, seed), electrons, generate(hard, events, seed + 2))
+
+
+def modules(library: Library, rows: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
+    """Rows: 7-bit codes of the cells, and what was there: `kind`, `energy` [MIP], `x` and `y` [cm] of the signal."""
+    mips = np.zeros((rows, CELLS))
+    _add_pile_up(mips, library.pile_up, rng)
+    kind = rng.choice([NONE, ELECTRON, JET], rows, p=[0.4, 0.3, 0.3])
+    x, y = geometry.uniform(rng, rows)
+    signal = np.zeros((rows, CELLS))
+    for number, particles in ((ELECTRON, library.electrons), (JET, library.jets)):
+        _add_signal(signal, np.flatnonzero(kind == number), particles, x, y, rng)
+    noise = rng.normal(0, NOISE, mips.shape)
+    counts = np.floor((mips + signal + noise) / UNIT).astype(np.int64).clip(0)
+    counts[counts < THRESHOLD] = 0
+    codes = code_of(counts)
+    truth = {
+        "kind": kind.astype("i4"),
+        "energy": signal.sum(1).astype("f4"),
+        "x": x.astype("f4"),
+        "y": y.astype("f4"),
+    }
+    truth["pile_up"] = mips.sum(1).astype("f4")
+    return {f"tc_{n:02d}": codes[:, n].astype("i4") for n in range(CELLS)} | truth
+
+
+def _add_pile_up(mips: Floats, particles: Particles, rng: np.random.Generator) -> None:
+    """Put pile-up into the cells: a random choice of the library's particles, each at a random angle about the beam."""
+    radius = np.hypot(particles.x, particles.y)
+    reach = geometry.SIDE + MARGIN
+    near = particles.take(np.abs(radius - geometry.RADIUS) < reach)
+    events = int(particles.event.max()) + 1
+    half = reach / geometry.RADIUS
+    # Both ends of the detector see a collision: each particle is in one of them.
+    mean = PILE_UP * len(near.energy) / events / 2 * half / np.pi
+    counts = rng.poisson(mean, len(mips))
+    chosen = rng.integers(0, len(near.energy), counts.sum())
+    row = np.repeat(np.arange(len(mips)), counts)
+    angle = rng.uniform(-half, half, len(row))
+    far = np.hypot(near.x, near.y)[chosen]
+    own = Particles(
+        row,
+        far * np.cos(angle) - geometry.RADIUS,
+        far * np.sin(angle),
+        near.energy[chosen],
+        near.charged[chosen],
+        near.light[chosen],
+    )
+    _put(mips, own, rng)
+
+
+def _add_signal(
+    mips: Floats,
+    rows: NDArray[np.int64],
+    particles: Particles,
+    x: Floats,
+    y: Floats,
+    rng: np.random.Generator,
+) -> None:
+    """Put an electron, or the particles of a jet, into these rows: the one of most energy hits (x, y)."""
+    order = np.lexsort((-particles.energy, particles.event))
+    particles = particles.take(order)
+    if not len(rows):
+        return
+    starts = np.flatnonzero(np.diff(particles.event, prepend=-1))
+    sizes = np.diff(np.append(starts, len(particles.event)))
+    leading = particles.energy[starts] > 10.0
+    starts, sizes = starts[leading], sizes[leading]
+    picked = rng.integers(0, len(starts), len(rows))
+    row = np.repeat(np.arange(len(rows)), sizes[picked])
+    at = np.concatenate([np.arange(starts[p], starts[p] + sizes[p]) for p in picked])
+    first = starts[picked][row]
+    dx, dy = particles.x[at] - particles.x[first], particles.y[at] - particles.y[first]
+    near = np.hypot(dx, dy) < 2 * geometry.SIDE
+    own = particles.take(at[near])
+    own = Particles(
+        rows[row[near]],
+        dx[near] + x[rows[row[near]]],
+        dy[near] + y[rows[row[near]]],
+        own.energy,
+        own.charged,
+        own.light,
+    )
+    _put(mips, own, rng)
+
+
+def _put(mips: Floats, particles: Particles, rng: np.random.Generator) -> None:
+    """Put what particles leave into the cells of their rows."""
+    step = 100_000
+    for start in range(0, len(particles.energy), step):
+        own = particles.take(np.arange(start, min(start + step, len(particles.energy))))
+        owner, dx, dy, amount = showers.deposits(own.energy, own.charged, own.light, rng)
+        cell = geometry.cell_of(own.x[owner] + dx, own.y[owner] + dy)
+        inside = cell >= 0
+        np.add.at(mips, (own.event[owner][inside], cell[inside]), amount[inside])
+
+
+def write(path: Path, columns: dict[str, NDArray[Any]]) -> None:
+    """Trees `Modules`, which is compressed, and `Truth`, row by row the same."""
+    cells = {name: column for name, column in columns.items() if name.startswith("tc_")}
+    with uproot.recreate(path) as file:
+        file["Modules"] = cells
+        file["Truth"] = {name: column for name, column in columns.items() if name not in cells}

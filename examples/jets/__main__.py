@@ -1,0 +1,60 @@
+"""Train an encoder of jets for firmware and the same one of 8 bits for software; build, send, decode, compare."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from baler_root.budget import Budget
+from baler_root.circuit import CircuitOptions
+from baler_root.fpga.fidelity import Fidelity, told_codes
+from baler_root.fpga.front_end import rows_of
+from baler_root.fpga.link import Link
+from examples import steps
+from examples.jets import physics
+
+LATENTS, LEVELS = 14, 3
+
+HIDDEN = (24,)
+
+FIRMWARE = CircuitOptions(
+    hidden=HIDDEN, weight_bits=(6,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)
+)
+
+SOFTWARE = CircuitOptions(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)
+"""The same network with the bits that the codec has where none are asked for."""
+
+
+def main() -> None:
+    """All of it."""
+    parser = steps.arguments(__doc__, "jets-example")
+    parser.add_argument("data", type=Path, help="pythia_jets_365k.root, or jets like these")
+    asked = parser.parse_args()
+    folder = asked.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    model, reference = folder / "jets.balermodel", folder / "software.balermodel"
+    more = {"seed": asked.seed, "independent": ("*",)}
+    steps.learn(asked.data, reference, "Events", LATENTS, SOFTWARE, asked.seconds, **more)
+    steps.learn(asked.data, model, "Events", LATENTS, FIRMWARE, asked.seconds, **more)
+    errors = {path.stem: Fidelity.of(Link.open(path), asked.data).error for path in (reference, model)}
+    print(errors, f"firmware / software: {errors['jets'] / errors['software']:.3f}")
+    if not asked.no_build:
+        steps.firmware(model, asked.data, folder / "firmware", levels=LEVELS)
+    link = Link.open(model)
+    rows = next(rows_of(link, asked.data))
+    bits = link.definition.latent_bits
+    methods = {
+        f"{LATENTS} latents ({bits} bits)": told_codes(link, rows.codes),
+        f"truncation ({bits} bits)": physics.truncated(rows.fine, bits),
+        f"first {bits // physics.CENTRAL} columns ({bits} bits)": physics.best_columns(rows.fine, bits),
+    }
+    result = {"errors": errors, "methods": physics.measure(methods, link, rows.fine)}
+    (folder / "physics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    physics.draw(methods, link, np.asarray(rows.fine), folder / "jets.png")
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
