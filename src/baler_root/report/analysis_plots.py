@@ -38,7 +38,7 @@ def spectrum(observable: ObservableImpact, one: Spectrum) -> Plot:
         color=AFTER,
         label="compressed",
         histtype="errorbar",
-        markersize=5,
+        markersize=8,
         yerr=False,
         xerr=False,
     )
@@ -69,10 +69,10 @@ def spectrum(observable: ObservableImpact, one: Spectrum) -> Plot:
     deviation = np.abs(one.after.counts - one.before.counts) / np.sqrt(
         np.maximum(one.before.variances, 1e-300)
     )
-    largest = float(np.max(deviation[one.before.variances > 0], initial=0.0))
+    largest = float(np.max(deviation[full & (one.before.variances > 0)], initial=0.0))
     return finished(
         f"spectrum-{observable.name}-{one.label.replace(' ', '-')}",
-        f"{shown.label}: {one.label} before and after; no bin moves by more than {100 * largest:.2g} % of its "
+        f"{shown.label}: {one.label} before and after; no well filled bin moves by more than {100 * largest:.2g} % of its "
         "statistical error (band). Bars: scatter by events that change bins.",
         figure,
     )

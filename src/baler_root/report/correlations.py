@@ -13,7 +13,7 @@ from baler_root.report.pairing import PairedColumn
 
 Matrix = NDArray[np.float64]
 
-MOST = 400
+MOST = 200
 """Columns of one table whose coefficients are taken; of a wider one the first."""
 SHOWN = 10
 

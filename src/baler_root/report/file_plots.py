@@ -14,6 +14,8 @@ from baler_root.report.drawing import AFTER, DASHES, FOURTH, INK, THIRD, Plot, f
 
 RESIDUALS = 12
 """Branches whose errors are drawn."""
+MATRIX = 40
+"""Columns of a table whose correlations are drawn: those that change most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +70,19 @@ def correlations(pair: PairReport) -> Plot | None:
     )
     if found is None:
         return None
-    size = len(found.columns)
+    change = np.nan_to_num(found.after - found.before)
+    shown = np.sort(np.argsort(-np.abs(change).max(axis=0), kind="stable")[:MATRIX])
+    names = [found.columns[k] for k in shown]
+    size = len(names)
     figure = new_figure((10, 9))
     axes = figure.subplots()
     reach = found.largest or 1e-12
     image = axes.imshow(
-        found.after - found.before, cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest"
+        change[np.ix_(shown, shown)], cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest"
     )
     small = max(5, min(13, 320 // size))
-    axes.set_xticks(range(size), found.columns, rotation=90, size=small)
-    axes.set_yticks(range(size), found.columns, size=small)
+    axes.set_xticks(range(size), names, rotation=90, size=small)
+    axes.set_yticks(range(size), names, size=small)
     axes.minorticks_off()
     axes.tick_params(length=0)
     bar = figure.colorbar(image, ax=axes, shrink=0.8)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+import baler_root
 from baler_root.errors import AnalysisError, FitError
 from baler_root.physics.analysis import Analysis
 from baler_root.physics.histogram import Histogram
@@ -94,7 +96,9 @@ def measure(
     Fits that fail are failed quantities, and a study whose fit fails is reported as failed.
     """
     before = analysis.run(list(originals), stage("analysis of the original"))
-    after = analysis.run(list(compressed), stage("analysis of the compressed file"))
+    with contextlib.ExitStack() as files:
+        opened = [files.enter_context(baler_root.open({path: None})) for path in compressed]
+        after = analysis.run(opened, stage("analysis of the compressed file"))
     cuts = migrations(before, after)
     signal = signal_of(before, getattr(analysis.module, "SIGNAL", ()))
     names = [name for name in analysis.observables or before.observables if name in before.observables]

@@ -31,10 +31,14 @@ def verdict(pairs: Sequence[PairReport], impact: AnalysisImpact | None) -> str:
     ]
     if known:
         most, name, where = max(known)
-        moved = (
-            "nothing moved at all" if most == 0
-            else f"nothing moved by more than {_percent(most)} of its statistical error ({name} of {where})"
-        )  # fmt: skip
+        if most > 1:
+            moved = f"the largest shift is {most:.2g} times the statistical error ({name} of {where})"
+        elif most > 0:
+            moved = (
+                f"nothing moved by more than {100 * most:.2g} % of its statistical error ({name} of {where})"
+            )
+        else:
+            moved = "nothing moved at all"
     else:
         moved = "nothing could be compared with its statistical error"
     failed = f"; NOT MEASURED: {', '.join(failures)}" if failures else ""
@@ -81,8 +85,3 @@ def signed(value: float) -> str:
     """
     text = f"{value:+.3f}"
     return "0.000" if float(text) == 0 else text.replace("-", "−")
-
-
-def _percent(share: float) -> str:
-    """`2 %`; two figures."""
-    return f"{100 * share:.2g} %" if share < 1 else f"{100 * share:.0f} %"
