@@ -13,7 +13,9 @@ code for original and decompressed events, and gives for *every* entry of the ch
 All else is optional. TITLE, TREES (names of trees, the first that is found is read), OBSERVABLES (how they are shown) and
 `branches(keys)` (what to read of a tree with these branches; all without it) say more about it. `infer(selection,
 observable)` measures something from the observables named in INFER; a bootstrap calls it hundreds of times on reweighted
-events, so use `selection.weights`. What goes wrong in the file is shown with the line it went wrong in.
+events, so use `selection.weights`. For the report: SIGNAL (numbers of the processes whose peak is looked at; without it
+all simulated ones, or all) and NOTE (a sentence that belongs under the results). What goes wrong in the file is shown with
+the line it went wrong in.
 """
 
 from __future__ import annotations

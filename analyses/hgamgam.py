@@ -28,6 +28,7 @@ from baler_root.physics.selection import Observable, Selection
 from baler_root.physics.study import Progress, Study
 
 from .release_schema import release_of, require
+from .samples.release import USAGE_NOTE
 
 TITLE = "H → γγ"
 TREES = ("mini", "analysis")
@@ -36,6 +37,7 @@ OBSERVABLES = {
     "m_gg_stored": Observable("m(γγ) from stored energies", "GeV", 105.0, 160.0, 55),
 }
 INFER = tuple(OBSERVABLES)
+NOTE = f"If the files are the real ones: {USAGE_NOTE}"
 
 SIGNAL = (343981, 345041, 345318, 345319, 341081, 345061, 345317, 346214, 346525)
 """`channelNumber` of H → γγ by production; other simulated processes are background."""

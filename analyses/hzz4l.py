@@ -23,6 +23,7 @@ from baler_root.physics.study import Progress, Study
 from baler_root.physics.workspace import Sample
 
 from .release_schema import release_of, require
+from .samples.release import USAGE_NOTE
 
 TITLE = "H → ZZ* → 4ℓ"
 TREES = ("mini", "analysis")
@@ -31,6 +32,7 @@ OBSERVABLES = {
     "m_4l_stored": Observable("m(4ℓ) from stored energies", "GeV", 80.0, 170.0, 36),
 }
 INFER = tuple(OBSERVABLES)
+NOTE = f"If the files are the real ones: {USAGE_NOTE}"
 
 SIGNAL = (345060, 344235, 341964, 341947, 346228, 346310, 346311, 346312, 346340, 346341, 346342)
 """`channelNumber` of H → ZZ* → 4ℓ by production."""
@@ -112,10 +114,10 @@ def select(events: ak.Array) -> Selection:
 def _good_2020(leptons: ak.Array) -> ak.Array:
     """Isolated, from the primary vertex, in the tracker."""
     electron = leptons.flavour == 11
-    eta, d0 = abs(leptons.eta), abs(leptons.d0)
+    eta = abs(leptons.eta)
     sin_theta = 1.0 / np.cosh(leptons.eta)
     isolated = (leptons.track_cone < 0.3 * leptons.pt) & (leptons.calorimeter_cone < 0.3 * leptons.pt)
-    central = (abs(leptons.z0) * sin_theta < 0.5) & (d0 < ak.where(electron, 5.0, 3.0) * leptons.d0_error)
+    central = (abs(leptons.z0) * sin_theta < 0.5) & (leptons.d0_significance < ak.where(electron, 5.0, 3.0))
     inside = ak.where(electron, (leptons.pt > 7.0) & (eta < 2.47), (leptons.pt > 5.0) & (eta < 2.5))
     return isolated & central & inside
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from benchmarks import latents, results
 from benchmarks.autoencoders import PARTS
 from benchmarks.markdown import NOT_YET, kb, number, table
@@ -125,10 +127,56 @@ def retrieval() -> list[str]:
     return table(head, map(cells, rows))
 
 
+def physics() -> list[str]:
+    """What it is worth to have training look after a mass: means of all seeds."""
+    rows = results.rows("physics_terms")
+    if not rows:
+        return NOT_YET
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["bound"], row["residual"], row["term"]), []).append(row)
+
+    def cells(key: tuple[str, ...], some: list[dict[str, Any]]) -> list[str]:
+        bound, residual, term = key
+
+        def mean(name: str) -> float:
+            return float(np.mean([row[name] for row in some]))
+
+        return [
+            bound, f"`{residual}`", term, kb(mean("size")),
+            number(mean("latents bits/row")), number(mean("residual bits/row") + mean("missed bits/row")),
+            number(mean("file: RMS of mass %"), 2), number(mean("latents: RMS of mass %")),
+            number(mean("latents: 68 % of masses %")),
+        ]  # fmt: skip
+
+    head = (
+        "bound", "`--residual`", "the mass", "file, kB", "latents, bits", "the rest, bits", "mass in the file, RMS %",
+        "of latents alone, RMS %", "68 % are within, %",
+    )  # fmt: skip
+    return table(head, [cells(key, some) for key, some in groups.items()])
+
+
+def normalisations() -> list[str]:
+    """What networks see of columns."""
+    rows = results.rows("normalisation")
+    if not rows:
+        return NOT_YET
+    lines = [
+        [
+            row["file"], row["bound"], row["normalisation"], number(row["latents bits/row"]),
+            number(row["residual bits/row"]), number(row["latents bits/row"] + row["residual bits/row"]), kb(row["size"]),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return table(("file", "bound", "inputs", "latents, bits", "residual, bits", "both", "file, kB"), lines)
+
+
 BLOCKS: dict[str, Callable[[], list[str]]] = {
     "latents": sizes,
     "sweep": sweep,
     "transfer": transfers,
     "anomalies": anomalies,
     "retrieval": retrieval,
+    "physics": physics,
+    "normalisation": normalisations,
 }

@@ -37,6 +37,7 @@ FILE, TREE = "cms_htt_DY_35k", "Events"
 PAIR = tuple(f"{leg}_{name}" for leg in ("muon", "tau") for name in ("pt", "eta", "phi", "m"))
 BOUNDS, SEEDS = ("rel=1e-2", "rel=1e-1"), (0, 1)
 RESIDUALS = ("bounded", "none")
+TERM = "without", "with"
 
 KEYS = ("bound", "residual", "term", "seed")
 Arrays = dict[str, NDArray[Any]]
@@ -113,7 +114,7 @@ def measure(
     true = mass(arrays)
     whole, alone = (resolution(mass(some), true) for some in (decoded, told(model, arrays, rules.default)))
     return {
-        **dict(zip(KEYS, (bound, residual, term, seed), strict=True)),
+        **dict(zip(KEYS, (bound, residual, TERM[term], seed), strict=True)),
         "size": summary.size,
         **{
             name: held[name]
@@ -160,7 +161,7 @@ def main() -> None:
 
 
 def _order(row: dict[str, Any]) -> tuple[Any, ...]:
-    return row["bound"], row["residual"], row["seed"], str(row["term"])
+    return row["bound"], row["residual"], row["seed"], TERM.index(row["term"])
 
 
 if __name__ == "__main__":

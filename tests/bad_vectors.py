@@ -649,6 +649,26 @@ bad(
     "with nan",
     page(1, formula(b"\x0a" + PLAIN + f64(np.nan) + b"\1\0\0\0")),
 )
+for which, about, keys in (
+    ("empty", "a mass by a table of no keys", []),
+    ("twice", "a table with a key twice", [1, 2, 1, 3]),
+    ("nan", "a table with a mass that is NaN", [1, np.nan]),
+    ("infinite", "a table with an infinite key", [np.inf, 1]),
+    ("large", "a table of 257 keys", [*range(2 * 257)]),
+):
+    table = pack_varint(len(keys) // 2) + np.array(keys, "<f8").tobytes()
+    bad(
+        f"formula-table-{which}",
+        about,
+        f"a table of {len(keys) // 2} keys",
+        page(1, formula(b"\x0c" + PLAIN + table + b"\2\0\0\0\0")),
+    )
+bad(
+    "formula-table-alone",
+    "a norm of a key alone",
+    "norm_by of 1 columns",
+    page(1, formula(b"\x0c" + PLAIN + b"\1" + f64(1.0) * 2 + b"\1\0\0\0")),
+)
 bad("formula-itself", "a formula of itself", "not like it", page(1, formula(b"\0" + PLAIN + b"\1\1\0\0")))
 bad("formula-beyond", "a formula of no column", "not there", page(1, formula(b"\0" + PLAIN + b"\1\x7f\0\0")))
 bad(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from mini_bytes import Bytes, need
 
-ARITIES = (1, 2, 2, 2, 2, 2, 3, 2, 2, 3, 1, 2)
-MORE = (1, 10)  # may have more sources
+ARITIES = (1, 2, 2, 2, 2, 2, 3, 2, 2, 3, 1, 2, 2, 3)
+MORE = (1, 10, 12)  # may have more sources
 WITH_CONSTANT = (10, 11)
+WITH_TABLE = (12, 13)
 C = [1 / math.factorial(k) for k in range(18)]
 D = [1 / (2 * k + 1) for k in range(23)]
 EIGHTH = float.fromhex("0x1.a827999fcef34p-2")
@@ -109,6 +110,8 @@ OF = (
     lambda x, y, z: arcsinh(over(x, norm(y, z))),
     norm,
     lambda x, y, c: norm(x * cosh(y), c),
+    norm,
+    lambda x, y, c: norm(x * cosh(y), c),
 )
 
 
@@ -121,6 +124,14 @@ class Formula:
         need(self.function < len(OF), "a function")
         self.constant = data.unpack("d") if self.function in WITH_CONSTANT else ()
         need(all(map(math.isfinite, (self.scale, self.offset, *self.constant))), "finite numbers")
+        self.table = {}
+        if self.function in WITH_TABLE:
+            keys = data.varint()
+            need(0 < keys < 257, "keys")
+            entries = [data.unpack("dd") for _ in range(keys)]
+            self.table = dict(entries)
+            need(all(map(math.isfinite, sum(entries, ()))), "finite numbers in a table")
+            need(list(self.table) == sorted(self.table) and len(self.table) == keys, "increasing keys")
         count, least = data.varint(), ARITIES[self.function]
         need(count == least or (self.function in MORE and least < count < 17), "sources")
         self.sources = [data.varint() for _ in range(count)]
@@ -133,7 +144,10 @@ class Formula:
             self.steps = np.dtype(f"i{size}")
 
     def values(self, sources: list[Any], steps: Any) -> Any:
-        rows = zip(*(values.astype(np.float64).tolist() for values in sources), strict=True)
+        columns = [values.astype(np.float64).tolist() for values in sources]
+        if self.table:
+            columns[-1] = [self.table.get(key, math.nan) for key in columns[-1]]
+        rows = zip(*columns, strict=True)
         with np.errstate(all="ignore"):
             found = [OF[self.function](*row, *self.constant) * self.scale + self.offset for row in rows]
             found = [math.nan if math.isnan(x) else x for x in found]

@@ -143,7 +143,6 @@ def four_leptons(
         "lep_E": _lists(energy * unit),
         "lep_ptcone30": _lists(0.01 * pt * unit),
         "lep_etcone20": _lists(0.01 * pt * unit),
-        "lep_trackd0pvunbiased": _lists(rng.normal(0, 0.01, (n, 4))),
-        "lep_tracksigd0pvunbiased": _lists(np.full((n, 4), 0.01)),
+        "lep_tracksigd0pvunbiased": _lists(abs(rng.normal(0, 1.0, (n, 4)))),
         "lep_pt_syst": _lists(0.005 * pt * unit),
     }

@@ -14,7 +14,8 @@ anomalies = pytest.importorskip("benchmarks.anomalies", reason="benchmarks/ is n
 
 import baler_root
 from baler_root.codecs.anomaly import Anomaly
-from benchmarks import autoencoders, latents, transfer
+from baler_root.training.axes import fit_axis
+from benchmarks import autoencoders, baler, latents, normalisation, physics_terms, transfer
 
 
 def table(rows: int = 3000) -> dict[str, np.ndarray]:
@@ -74,3 +75,28 @@ def test_what_is_learned_and_what_is_not_are_other_files() -> None:
         pytest.skip("no cms_htt_DY_35k: BALER_ROOT_DATA")
     group = transfer.processes(Path())
     assert not {*group.seen} & {*group.unseen}
+
+
+def test_min_max_spreads_symbols_evenly_and_frequencies_do_not() -> None:
+    axis = fit_axis(np.round(np.random.default_rng(1).exponential(50, 5000)).astype(np.int64))
+    usual = axis.codes
+    for way in normalisation.WAYS:
+        with normalisation.normalised(way):
+            found = fit_axis(np.arange(3)).codes, type(axis)(axis.low, axis.positions, axis.shares).codes
+        steps = np.diff(found[1].astype(int))
+        assert (np.ptp(steps) <= 1) == (way == "min-max")
+        assert np.array_equal(found[1], usual) == (way == "frequencies")
+        assert abs(found[1]).max() <= 2048
+
+
+def test_masses_and_how_far_they_are_off() -> None:
+    names = dict(zip(physics_terms.PAIR, (30, 0.5, 1.0, 0.1, 40, 0.5, 1.0 + np.pi, 1.2), strict=True))
+    found = physics_terms.mass({name: np.array([value]) for name, value in names.items()})
+    assert found[0] == pytest.approx(np.sqrt(2 * 30 * 40 * 2), rel=1e-2)
+    assert physics_terms.resolution(np.array([1.01, 0.98, 1.0]), np.ones(3)) == pytest.approx(
+        (1.29, 1.37), abs=0.01
+    )
+
+
+def test_every_codec_with_latents_is_compared_with_baler() -> None:
+    assert {label for label, _ in baler.CODECS} == {"classic", "conditional", *autoencoders.networks()}

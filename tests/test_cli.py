@@ -36,7 +36,7 @@ def test_version_and_usage(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["", "compress", "decompress", "inspect", "verify", "train", "demo", "presets"]
+    "verb", ["", "compress", "decompress", "inspect", "verify", "train", "sample", "demo", "presets"]
 )
 def test_help_has_examples(cli: Cli, verb: str) -> None:
     outcome = cli(*verb.split(), "--help")

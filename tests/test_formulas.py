@@ -40,6 +40,9 @@ FORMULAS = [
     Formula("norm_const", (1,), 1.0, -0.1, 0.1),
     Formula("norm_const", (0, 1, 2), constant=0.105658),
     Formula("energy_const", (0, 2), 1000.0, constant=1e-5),
+    Formula("norm_by", (0, 1), 1.0, -0.1, table=((-3.0, 0.1),)),
+    Formula("norm_by", (1, 0, 2), table=((0.0, 2.0), (1.0, 1e-3), (7.5, 0.0))),
+    Formula("energy_by", (0, 2, 1), 0.001, table=((-13.0, 105.66), (11.0, 0.511), (12345678901.0, 1e-5))),
 ]
 """Of three columns, every function."""
 
@@ -131,6 +134,95 @@ def test_masses_that_do_not_show_are_none() -> None:
     assert "E" not in found({name: spread[name] for name in ("pt", "eta", "E")}, LOSSLESS), "no constant"
 
 
+def leptons(rows: int = 2000, dtype: str = "f4", unit: float = 1.0) -> Columns:
+    """Electrons, muons and a few of a third kind, with their energies."""
+    columns = {name: values.astype(dtype) for name, values in momenta(rows).items() if name != "m"}
+    kind = np.random.default_rng(3).choice([-13, -11, 11, 13, 15], rows, p=[0.3, 0.2, 0.2, 0.297, 0.003])
+    mass = np.select([abs(kind) == 11, abs(kind) == 13], [0.000511, 0.10566], 1.7769)
+    momentum = columns["pt"].astype("f8") * np.cosh(columns["eta"].astype("f8"))
+    return columns | {"kind": kind.astype("i4"), "E": (unit * np.sqrt(momentum**2 + mass**2)).astype(dtype)}
+
+
+@pytest.mark.parametrize("bound", [REL, LOSSLESS, ErrorBound("rel", 1e-5)])
+@pytest.mark.parametrize(("dtype", "unit"), [("f4", 1.0), ("f4", 1000.0), ("f8", 1.0)])
+def test_masses_by_an_integer_are_found(bound: ErrorBound, dtype: str, unit: float) -> None:
+    columns = leptons(dtype=dtype, unit=unit)
+    for names, function in ((("pt", "eta"), "energy_by"), (("px", "py", "pz"), "norm_by")):
+        if function == "norm_by":  # of what is stored
+            p2 = sum(columns[name].astype("f8") ** 2 for name in names)
+            mass = np.where(abs(columns["kind"]) == 13, 0.10566, 0.000511)
+            columns["E"] = (unit * np.sqrt(p2 + mass**2)).astype(dtype)
+        for key in (columns["kind"], abs(columns["kind"]).astype("u1"), abs(columns["kind"]) == 13):
+            chosen = {name: columns[name] for name in ("E", *names)} | {"key": key}
+            relations = found(chosen, bound)
+            assert relations.keys() == {"E"}
+            relation = parse(f"E = {relations['E']}", list(chosen).index)[1]
+            assert isinstance(relation, Formula)
+            assert (relation.function, relation.scale) == (function, unit)
+            assert relation.sources == tuple(range(1, len(chosen)))
+            table = dict(relation.table)
+            muon, electron = (True, False) if key.dtype == bool else (13, 11)
+            assert table[muon] == pytest.approx(0.10566, rel=1e-3)
+            if dtype == "f8":
+                assert table[electron] == pytest.approx(0.000511, rel=1e-2)
+            else:
+                assert table[electron] == 0, "does not show"
+
+
+def test_no_integer_tells_a_mass_that_none_does() -> None:
+    columns = leptons()
+    rng = np.random.default_rng(4)
+    columns["kind"] = rng.permutation(columns["kind"])
+    columns["flag"] = rng.random(2000) < 0.5
+    columns["charge"] = rng.choice([-1, 1], 2000).astype("i4")
+    assert found({name: columns[name] for name in ("pt", "eta", "E", "kind", "flag", "charge")}, REL) == {}
+    spread = momenta(mass=0.1)
+    chosen = {name: spread[name] for name in ("pt", "eta", "E")} | {"flag": columns["flag"]}
+    assert found(chosen, LOSSLESS) == {}
+    same = {name: columns[name] for name in ("pt", "eta")} | {"flag": columns["flag"]}
+    momentum = columns["pt"].astype("f8") * np.cosh(columns["eta"].astype("f8"))
+    same["E"] = np.sqrt(momentum**2 + 0.938272**2).astype("f4")
+    assert "[" not in found(same, REL)["E"], "one mass is no table"
+
+
+@pytest.mark.parametrize("bound", ["rel=1e-3", "abs=0.01", "bits=10", "lossless"])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_masses_by_an_integer_in_a_file(bound: str, dtype: str, make_root: Maker, tmp_path: Path) -> None:
+    columns = leptons(4000, dtype)
+    columns = {name: columns[name] for name in ("pt", "eta", "E", "kind")}
+    columns["kind"][3500:3510] = 99  # a kind that comes late
+    columns["E"][[3, 3000]], columns["pt"][7] = [1.0, np.nan], np.inf
+    source = make_root("leptons.root", Events=columns)
+    target = tmp_path / "leptons.baler"
+    baler_root.compress(source, target, bound=bound, codec="classic", cluster_size=1500)
+    assert baler_root.verify(target, against=source).ok
+    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
+    if not bound.startswith("abs"):
+        assert [text for text in relations if text.startswith("E = sqrt((pt * cosh(eta))**2 + {-13: 0.105")]
+    if bound == "rel=1e-3":
+        with baler_root.open(target) as file:
+            events = file["Events"].arrays(library="np")
+        kind, pt, eta = events["kind"], events["pt"].astype("f8"), events["eta"].astype("f8")
+        with np.errstate(all="ignore"):
+            energy = np.sqrt((pt * np.cosh(eta)) ** 2 + np.where(abs(kind) == 13, 0.10566, 0.0) ** 2)
+            apart = ~(np.abs(energy - events["E"]) <= 1e-6 * energy)
+        assert apart[abs(kind) < 15].sum() <= 4, "energies and momenta belong together"
+
+
+def test_energies_of_real_leptons_stay_consistent(data_file: Callable[..., Path], tmp_path: Path) -> None:
+    source, target = data_file("real", "atlas_4lep_data_A.root"), tmp_path / "leptons.baler"
+    baler_root.compress(source, target, bound=str(REL), codec="classic")
+    assert baler_root.verify(target, against=source).ok
+    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
+    assert [r for r in relations if r.startswith("lep_E = ") and r.endswith("[lep_type]**2)")]
+    with baler_root.open(target) as file:
+        names = ["lep_pt", "lep_eta", "lep_E", "lep_type"]
+        events = file["mini"].arrays(names)
+    pt, eta, energy, kind = (ak.to_numpy(ak.flatten(events[name])).astype("f8") for name in names)
+    square = (pt * np.cosh(eta)) ** 2 + np.where(kind == 13, 105.66, 0.511) ** 2
+    assert np.all(np.abs(energy / np.sqrt(square) - 1) < 1e-6)
+
+
 @pytest.mark.parametrize("bound", ["rel=1e-3", "abs=0.01", "bits=10", "lossless"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_constant_masses_in_a_file(bound: str, dtype: str, make_root: Maker, tmp_path: Path) -> None:
@@ -173,11 +265,29 @@ def test_relations_are_read_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["E", "E = ", "E = pt * tanh(eta)", "E = 2 * (a + b)", "1 = a", "E = sqrt(a)", "a b = c"]
+    "text",
+    [
+        "E",
+        "E = ",
+        "E = pt * tanh(eta)",
+        "E = 2 * (a + b)",
+        "1 = a",
+        "E = sqrt(a)",
+        "a b = c",
+        "E = sqrt(p**2 + {}[a]**2)",
+    ],
 )
 def test_what_is_no_relation_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="write one of"):
         parse(text, {"E": 0}.get)
+
+
+@pytest.mark.parametrize(
+    "table", ["{1: 2, 1: 3}", "{1: 1e999}", f"{{{', '.join(f'{n}: 1' for n in range(257))}}}"]
+)
+def test_tables_that_no_file_may_have_are_refused(table: str) -> None:
+    with pytest.raises(ConfigError, match="each key once, 256 at most, and finite numbers"):
+        parse(f"E = sqrt(p**2 + {table}[kind]**2)", ["E", "p", "kind"].index)
 
 
 def test_declared_and_independent(make_root: Maker, tmp_path: Path) -> None:

@@ -703,6 +703,44 @@ def masses(target: Path) -> Made:
     return write_trees(target, Source("Events", branches, bounds, groups=(6, 6), relations=derived))
 
 
+def keyed_masses(target: Path) -> Made:
+    """Energies with masses that integers and booleans tell, with values that tables lack, residual and outliers."""
+    rng = np.random.default_rng(28)
+    rows = 90
+    pt = (rng.exponential(9, rows) + 1).astype("f4")
+    eta, phi = (rng.uniform(-r, r, rows).astype("f4") for r in (4, 3.2))
+    kind = rng.choice([11, 13], rows).astype("u4")
+    ion = rng.choice([-3, 0, 2], rows).astype("i2")
+    proton = rng.random(rows) < 0.5
+    kind[[4, 70]], ion[8] = [15, 2**32 - 1], 300
+    x, y, z = pt.astype("f8"), eta.astype("f8"), phi.astype("f8")
+    arrays = {"pt": pt, "eta": eta, "px": (x * np.cos(z)).astype("f4"), "py": (x * np.sin(z)).astype("f4")}
+    arrays |= {"pz": (x * np.sinh(y)).astype("f4"), "kind": kind, "ion": ion, "proton": proton}
+    px, py, pz = (arrays[name].astype("f8") for name in ("px", "py", "pz"))
+    lepton, hadron = np.where(kind == 13, 0.10566, 0.0), np.where(proton, 0.938272, 0.13957)
+    heavy = np.select([ion == -3, ion == 2], [3.0, 1.875], 0.5)
+    arrays |= {
+        "E": np.sqrt((x * np.cosh(y)) ** 2 + lepton**2).astype("f4"),
+        "MeV": 1000 * np.sqrt((x * np.cosh(y)) ** 2 + lepton**2),
+        "hadron": np.sqrt(px**2 + py**2 + pz**2 + hadron**2).astype("f4"),
+        "transverse": np.sqrt(px**2 + py**2 + heavy**2).astype("f4"),
+        "single": np.sqrt(pz**2 + hadron**2) + 1,
+    }
+    arrays["E"][[2, 33]] = np.nan, -1.0
+    branches = {name: ak.Array(values) for name, values in arrays.items()}
+    leptons, hadrons = ((11.0, 0.0), (13.0, 0.10566)), ((0.0, 0.13957), (1.0, 0.938272))
+    derived = {
+        8: Derived(Formula("energy_by", (0, 1, 5), table=leptons)),
+        9: Derived(Formula("energy_by", (0, 1, 5), 1000.0, table=leptons), 43),
+        10: Derived(Formula("norm_by", (2, 3, 4, 7), table=hadrons), 0),
+        11: Derived(Formula("norm_by", (2, 3, 6), table=((-3.0, 3.0), (0.0, 0.5), (2.0, 1.875)))),
+        12: Derived(Formula("norm_by", (4, 7), 1.0, 1.0, table=hadrons)),
+    }
+    bounds = dict.fromkeys(("pt", "eta", "px", "py", "pz", "MeV"), "rel=1e-3")
+    bounds |= dict.fromkeys(("E", "transverse", "single"), "rel=0.01")
+    return write_trees(target, Source("Events", branches, bounds, groups=(8, 5), relations=derived))
+
+
 class FixedLookup(Lookup):
     """A lookup that keeps the table it has."""
 
@@ -956,7 +994,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
     for f in (
         integers, floats, relative, absolute, mantissa, jagged, fixed, frames, transforms, pco, records, lattice, clusters,
         trees, schema, empty, ttree, rntuple, merged, conditional, blocks, sums, formulas, histograms, detached,
-        lists, directions, masses, lookups, grids,
+        lists, directions, masses, keyed_masses, lookups, grids,
         autoencoder, autoencoder_alone, autoencoder_lists, transformer, convolutional,
     )
 }  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import awkward as ak
 import numpy as np
 
-from . import hadrons, scale_factors
+from . import hadrons, scale_factors, triggers
 from .events import Events
 from .jagged import (
     Flags,
@@ -27,13 +27,14 @@ from .jagged import (
     wrapped,
 )
 from .processes import Process
+from .triggers import ELECTRON, MUON, turn_on
 from .truth import Truth
 
 MEAN_PILEUP = 25.0
 """Collisions per bunch crossing in simulation; in data 23.7 (as in 2016)."""
-ELECTRON, MUON = 11, 13
+TAU = 15
 MASSES = {ELECTRON: 0.000511, MUON: 0.105658}
-SKIM_MASS = 85.0
+SKIM_MASS = 95.0
 """Lowest mass of the two hardest photons [GeV]. The real GamGam files have no such cut."""
 
 
@@ -54,18 +55,33 @@ def observe(truth: Truth, process: Process, rng: np.random.Generator) -> tuple[E
     met = hadrons.missing(truth, jets, pileup, rng)
     lists = {
         "photon": photons, "lep": leptons, "jet": jets, "tau": taus,
-        "largeRjet": by_pt(hadrons.fat_jets(truth.fat_jets, rng)),
-        "truth_jet": by_pt(truth.jets), "truth_lep": by_pt(truth.leptons), "truth_photon": by_pt(truth.photons),
+        "largerjet": by_pt(hadrons.fat_jets(truth.fat_jets, rng)),
+        **_generated(truth),
+        "sig_ph": ak.local_index(photons.pt, axis=1)[photons.tight & photons.isolated_loosely],
     }  # fmt: skip
     scalars = {
         **met,
         "ditau_m": hadrons.ditau_mass(taus),
-        **_triggers(photons, leptons, rng),
+        **triggers.of(photons, leptons, taus, met["met"], rng),
         **scale_factors.of(photons, leptons, jets, pileup),
         "mcWeight": _weights(truth, process, rng),
+        "one": np.ones(n),
+        "zero": np.zeros(n),
     }
     passed = _two_photons(photons) if process.skim == "GamGam" else _four_leptons(leptons)
     return Events(lists, scalars), passed
+
+
+def _generated(truth: Truth) -> dict[str, ak.Array]:
+    """The particles before the detector, those that can be seen."""
+    leptons = by_pt(truth.leptons)
+    return {
+        "truth_jet": by_pt(truth.jets[truth.jets.pt > 15.0]),
+        "truth_elec": leptons[leptons.kind == ELECTRON],
+        "truth_muon": leptons[leptons.kind == MUON],
+        "truth_tau": leptons[leptons.kind == TAU],
+        "truth_photon": by_pt(truth.photons),
+    }
 
 
 def _weights(truth: Truth, process: Process, rng: np.random.Generator) -> Floats:
@@ -101,7 +117,7 @@ def _electromagnetic(
     energy = pt * np.cosh(eta)
     barrel = np.abs(eta) < 1.37
     stochastic = np.where(barrel, 0.11, 0.17) / np.sqrt(energy)
-    constant = np.where(barrel, 0.012, 0.018)
+    constant = np.where(barrel, 0.014, 0.021)
     noise = np.where(barrel, 0.35, 0.6) * np.sqrt(pileup / MEAN_PILEUP) / energy
     response = rng.normal(1.0, np.sqrt(stochastic**2 + constant**2 + noise**2))
     tail = rng.random(len(pt)) < np.where(late, 0.2, 0.05)
@@ -112,19 +128,19 @@ def _electromagnetic(
 def _isolation(
     objects: ak.Array, pileup: Floats, noise: float, rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Measured cones: calorimeter ones with what pileup leaves after its mean is subtracted, tracks of pileup vertices."""
-    n = len(pileup)
+    """Measured cones: calorimeter ones with what pileup leaves after its mean is subtracted, tracks of
+    pileup vertices, and the underlying event in both."""
     width = noise * np.sqrt(pileup / MEAN_PILEUP)
     inner = rng.normal(0.0, width)
     outer = inner + rng.normal(0.0, 1.7 * width)
-    tracks = rng.poisson(0.06 * pileup / MEAN_PILEUP)
-    extra = np.where(tracks > 0, tracks + rng.gamma(np.maximum(tracks, 1), 0.6), 0.0)
-    near = rng.random(n) < 4 / 9
+    tracks = rng.poisson(0.14 + 0.08 * pileup / MEAN_PILEUP)
+    outside = np.where(tracks > 0, tracks + rng.gamma(np.maximum(tracks, 1), 0.6), 0.0)
+    inside = outside * rng.binomial(tracks, 4 / 9) / np.maximum(tracks, 1)
     return {
-        "et20": 0.7 * flat(objects.et20) + inner,
-        "et40": 0.7 * flat(objects.et40) + outer,
-        "pt20": flat(objects.pt20) + np.where(near, extra, 0.0),
-        "pt30": flat(objects.pt30) + extra,
+        "et20": 0.7 * (flat(objects.et20) + inside) + inner,
+        "et40": 0.7 * (flat(objects.et40) + outside) + outer,
+        "pt20": flat(objects.pt20) + inside,
+        "pt30": flat(objects.pt30) + outside,
     }
 
 
@@ -150,17 +166,12 @@ def _photons(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> ak.Arr
         lengths(true),
         pt=measured, eta=eta + rng.normal(0.0, 0.0015, n), phi=wrapped(flat(true.phi) + rng.normal(0.0, 0.0008, n)),
         mass=np.zeros(n), **cones, conv=kind, matched=matched, loose=chance < loose, tight=chance < tight,
-        triggered=rng.random(n) < 0.985 * _turn_on(measured, 24.0, 1.5), pt_syst=measured * energy_scale,
+        triggered=rng.random(n) < 0.985 * turn_on(measured, 24.0, 1.5), pt_syst=measured * energy_scale,
         isolated=(cones["pt20"] < 0.05 * measured) & (cones["et40"] < 2.45 + 0.022 * measured),
         isolated_loosely=(cones["pt20"] < 0.05 * measured) & (cones["et20"] < 0.065 * measured),
     )  # fmt: skip
     crack = (np.abs(eta) > 1.37) & (np.abs(eta) < 1.52)
     return keep(found, (measured > 25.0) & (np.abs(eta) < 2.37) & ~crack & (chance < loose))
-
-
-def _turn_on(pt: Floats, threshold: float, width: float) -> Floats:
-    """Efficiency of a trigger, a logistic function of pt."""
-    return 1.0 / (1.0 + np.exp(-(pt - threshold) / width))
 
 
 def _with_fakes(true: ak.Array, each: int, rng: np.random.Generator) -> ak.Array:
@@ -191,7 +202,7 @@ def _leptons(prompt: ak.Array, pileup: Floats, fakes: int, rng: np.random.Genera
     early = _electromagnetic(pt, eta, electron & (np.abs(eta) > 1.0), mu, rng)
     measured = np.where(electron, early, np.abs(pt * rng.normal(1.0, muon_width)))
     cones = _isolation(true, mu, 0.75, rng)
-    found_share = np.where(electron, 0.93 - 0.45 * np.exp(-pt / 9.0), 0.97 - 0.15 * np.exp(-pt / 6.0))
+    found_share = np.where(electron, 0.87 - 0.42 * np.exp(-pt / 9.0), 0.93 - 0.2 * np.exp(-pt / 6.0))
     medium = np.where(electron, 0.94 - 0.1 * np.exp(-pt / 15.0), 0.985) * np.where(matched, 1.0, 0.75)
     tight = medium * np.where(electron, 0.9 - 0.1 * (np.abs(eta) > 1.37), 0.95)
     chance = rng.random(n)
@@ -203,7 +214,7 @@ def _leptons(prompt: ak.Array, pileup: Floats, fakes: int, rng: np.random.Genera
         pt=measured, eta=eta + rng.normal(0.0, 0.0006, n), phi=wrapped(flat(true.phi) + rng.normal(0.0, 0.0004, n)),
         mass=mass, kind=kind, charge=flat(true.charge), **cones, **impact, matched=matched,
         loose=np.ones(n, np.bool_), medium=chance < medium, tight=chance < tight,
-        triggered=rng.random(n) < np.where(electron, 0.93, 0.78) * _turn_on(measured, 26.5, 0.5),
+        triggered=rng.random(n) < np.where(electron, 0.93, 0.78) * turn_on(measured, 26.5, 0.5),
         pt_syst=measured * (0.002 + np.where(electron, 0.004 * (np.abs(eta) > 1.37), 3e-5 * measured)),
         isolated=(cones["pt30"] < 0.06 * measured) & (cones["et20"] < 0.06 * measured),
         isolated_loosely=isolated_loosely,
@@ -226,16 +237,3 @@ def _impact(pt: Floats, eta: Floats, prompt: Flags, rng: np.random.Generator) ->
         0.06 * np.cosh(np.minimum(np.abs(eta), 2.5)) * rng.standard_t(4, n),
     )
     return {"d0": significance * sigma, "d0sig": significance, "d0sig_size": np.abs(significance), "z0": z0}
-
-
-def _triggers(photons: ak.Array, leptons: ak.Array, rng: np.random.Generator) -> dict[str, Flags]:
-    """Two photons of 35 and 25 GeV; one electron or muon of 26."""
-    n = len(photons)
-    pair = np.nan_to_num(nth(photons, 0, "pt")), np.nan_to_num(nth(photons, 1, "pt"))
-    two = 0.985 * _turn_on(pair[0], 34.0, 0.7) * _turn_on(pair[1], 24.0, 0.7)
-    fired = {kind: np.asarray(ak.any((leptons.kind == kind) & leptons.triggered, axis=1)) for kind in MASSES}
-    return {
-        "trigP": (lengths(photons) >= 2) & (rng.random(n) < two),
-        "trigE": fired[ELECTRON],
-        "trigM": fired[MUON],
-    }

@@ -19,9 +19,13 @@ from .jagged import (
     per_event,
     records,
     spread,
+    with_fields,
     wrapped,
 )
 from .truth import Truth
+
+B_TAG_POINTS = (0.11, 0.64, 0.83, 0.94)
+"""Of MV2c10, for 85, 77, 70 and 60 % of the b jets."""
 
 
 def jets_as_photons(jets: ak.Array, rng: np.random.Generator) -> ak.Array:
@@ -67,11 +71,12 @@ def reconstructed(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> a
         np.choose(np.searchsorted([0, 4, 5], flavour), choices)
         for choices in ([5.0, 1.4, 0.7], [0.9, 1.5, 4.0])
     )
-    return ak.with_field(
-        ak.with_field(both, ak.unflatten(1.0 - 2.0 * rng.beta(a, b, total), lengths(both)), "mv2c10"),
-        both.pt * (0.012 + 0.5 / both.pt + 0.004 * abs(both.eta)),
-        "pt_syst",
-    )
+    tag = 1.0 - 2.0 * rng.beta(a, b, total)
+    uncertain = pt * (0.012 + 0.004 * np.abs(flat(both.eta))) + 0.5
+    return with_fields(
+        both, mv2c10=tag, quantile=1 + np.searchsorted(B_TAG_POINTS, tag), passes_jvt=(flat(both.jvt) > 0.59) | (pt > 60.0),
+        pt_syst=uncertain, pt_jer1=pt + uncertain * rng.normal(0.0, 0.5, total), pt_jer2=pt * rng.normal(1.0, 0.02, total),
+    )  # fmt: skip
 
 
 def fat_jets(true: ak.Array, rng: np.random.Generator) -> ak.Array:

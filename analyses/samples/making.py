@@ -19,14 +19,15 @@ from baler_root.errors import ConfigError
 from .events import Events
 from .processes import PROCESSES
 from .pseudodata import Bookkeeping, as_simulation
-from .quick import QuickGenerator
+from .pythia import require
 from .recipes import Recipe, recipe
 from .schema import Schema
 from .schema2020 import SCHEMA_2020
-from .source import Source, random_numbers
+from .schema2025 import SCHEMA_2025
+from .source import Source, make_source, random_numbers
 
 Progress = Callable[[int, int], None]
-SCHEMAS = {"2020": SCHEMA_2020}
+SCHEMAS = {"2020": SCHEMA_2020, "2025": SCHEMA_2025}
 CHUNK = 20_000
 """Entries that are held at a time."""
 
@@ -88,6 +89,10 @@ def make(
         raise ConfigError(f"seed {seed}: must not be negative")
     if schema not in SCHEMAS:
         raise ConfigError(f"schema {schema!r} is not known; there are {', '.join(SCHEMAS)}")
+    if generator not in ("pythia", "quick"):
+        raise ConfigError(f"generator {generator!r} is not known; choose pythia or quick")
+    if generator == "pythia":
+        require()
     lumi = chosen.luminosity(entries, luminosity)
     maker = _Maker(chosen, entries, lumi, seed, generator, SCHEMAS[schema])
     output = AtomicFile(path, overwrite)
@@ -132,7 +137,9 @@ class _Maker:
         if (name, data) not in self.sources:
             purpose = "data" if data else "simulation"
             rng = partial(random_numbers, self.seed, self.generator, name, purpose)
-            self.sources[name, data] = make_source(name, self.generator, rng("generator"), rng("detector"))
+            self.sources[name, data] = make_source(
+                name, self.generator, rng("generator"), rng("detector"), self.entries
+            )
         return self.sources[name, data]
 
     def chunks(self) -> Iterator[Events]:
@@ -156,7 +163,7 @@ class _Maker:
 
     def _simulated(self, name: str, n: int) -> Events:
         self._add(name, False, n)
-        return as_simulation(self.source(name, False).accepted(n), PROCESSES[name].number)
+        return as_simulation(self.source(name, False).accepted(n), PROCESSES[name])
 
     def _data(self) -> Iterator[Events]:
         """Pseudo-data: what the luminosity gives, and what fills the rest."""
@@ -223,14 +230,6 @@ class _Maker:
                 columns["weights_squared"][here] = source.weights_squared
                 columns["generated"][here] = source.generated
         return events.with_scalars(**columns)
-
-
-def make_source(name: str, generator: str, rng: np.random.Generator, detector: np.random.Generator) -> Source:
-    """The stream of events of a process; raises ConfigError for an unknown generator."""
-    process = PROCESSES[name]
-    if generator == "quick":
-        return Source(process, QuickGenerator(process, rng), detector, 10_000)
-    raise ConfigError(f"generator {generator!r} is not known; choose pythia or quick")
 
 
 def _write(path: Path, schema: Schema, spool: IO[bytes], chunks: int, maker: _Maker) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from .events import Events
 from .jagged import Ints, flat, with_fields
+from .processes import Process
 
 SIMULATED_RUN = 284500
 RUNS = 25
@@ -48,6 +49,9 @@ class Bookkeeping:
             if name.startswith("truth_"):
                 lists[name] = objects[ak.local_index(objects.pt, axis=1) < 0]
                 continue
+            if not objects.fields:
+                lists[name] = objects
+                continue
             known = {
                 field: np.zeros_like(flat(objects[field]))
                 for field in TRUTH_FIELDS
@@ -57,15 +61,17 @@ class Bookkeeping:
         zero = np.zeros(n)
         blank = {name: zero for name in events.scalars if name.startswith("SF_")}
         return Events(lists, {**events.scalars, **blank}).with_scalars(
-            mcWeight=zero, met_syst=zero, runNumber=run, channelNumber=run, eventNumber=numbers
-        )
+            mcWeight=zero, met_syst=zero, runNumber=run, channelNumber=run, eventNumber=numbers,
+            category=np.full(n, "data"),
+        )  # fmt: skip
 
 
-def as_simulation(events: Events, number: int) -> Events:
-    """Simulated events with the number of their process, and their place among the generated ones as event number."""
+def as_simulation(events: Events, process: Process) -> Events:
+    """Simulated events with the number and name of their process, and their place among the generated ones as event number."""
     n = len(events)
     return events.with_scalars(
         runNumber=np.full(n, SIMULATED_RUN),
-        channelNumber=np.full(n, number),
+        channelNumber=np.full(n, process.number),
+        category=np.full(n, process.name),
         eventNumber=events.scalars["index"] + 1,
     )

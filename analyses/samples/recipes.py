@@ -54,7 +54,7 @@ RECIPES = {
             counted=("ggH-yy", "VBF-yy"),
             filling={"yy": 0.78, "yj": 0.22},
             filled_share=0.9,
-            entries_per_fb=18_000.0,
+            entries_per_fb=23_800.0,
         ),
         Recipe(
             "4lep",

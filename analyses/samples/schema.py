@@ -37,7 +37,8 @@ class Schema:
     tree: str
     scalars: tuple[Branch, ...]
     lists: dict[str, tuple[Branch, ...]]
-    """By prefix: `photon` for branches photon_n, photon_pt and so on; filled from the list of that name."""
+    """By prefix: `photon` for branches photon_n, photon_pt and so on; filled from the list of that name, in
+    small letters."""
     run_numbers: tuple[int, int]
     """Between which runs of data are."""
     plain: tuple[str, Branch] | None = None
@@ -74,7 +75,7 @@ class Schema:
             branch.name: _converted(events.scalars[branch.source], branch) for branch in self.scalars
         }
         for prefix, fields in self.lists.items():
-            objects = events.lists[prefix]
+            objects = events.lists[prefix.lower()]
             found[prefix] = records(
                 lengths(objects),
                 **{field.name: _converted(_of(objects, field.source), field) for field in fields},

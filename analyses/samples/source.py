@@ -12,7 +12,9 @@ import numpy as np
 from .detector import observe
 from .events import Events
 from .jagged import Floats
-from .processes import Process
+from .processes import PROCESSES, Process
+from .pythia import LARGEST_SEED, PythiaGenerator
+from .quick import QuickGenerator
 from .truth import Truth
 
 
@@ -91,3 +93,14 @@ class Source:
         self._ahead_weights = events.scalars["mcWeight"]
         index = np.arange(start, start + self.batch)
         return events.with_scalars(index=index).take(passed)
+
+
+def make_source(
+    name: str, generator: str, rng: np.random.Generator, detector: np.random.Generator, entries: int
+) -> Source:
+    """The stream of events of a process from `pythia` or `quick`, for about so many entries."""
+    process = PROCESSES[name]
+    if generator == "quick":
+        return Source(process, QuickGenerator(process, rng), detector, min(max(entries, 500), 10_000))
+    seed = int(rng.integers(LARGEST_SEED))
+    return Source(process, PythiaGenerator(process, seed), detector, min(max(entries, 100), 2_000))

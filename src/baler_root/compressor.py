@@ -89,7 +89,7 @@ def compress(
     the others, and can be read by themselves.
 
     `model` is a `.balermodel` file that `train` made from similar files: its models are used where they make the
-    file smaller, whatever `codec` says, and no torch is needed. They become part of the file too, or with
+    file smaller (or have no residual), whatever `codec` says, and no torch is needed. They become part of the file too, or with
     `detach_model` are referred to: `open` looks for them beside the file, where they are now, and in the folders of
     the environment variable BALER_ROOT_MODELS. `notes` of the result say what was not used, and why.
 

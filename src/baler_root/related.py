@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.functions import FUNCTIONS
+from baler_root.functions import FUNCTIONS, MAX_KEYS, Table, is_table
 from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS
 from baler_root.quantiser import with_outliers
@@ -24,6 +24,7 @@ SUM, FORMULA, LOOKUP = 3, 4, 5
 _POSITION = np.dtype("<u4")
 _FORMULA = struct.Struct("<dd")
 _CONSTANT = struct.Struct("<d")
+_ENTRY = struct.Struct("<dd")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,6 +69,7 @@ def pack_related(related: Related, length: int, steps: np.dtype[Any] | None) -> 
             bytes([list(FUNCTIONS).index(relation.function)]),
             _FORMULA.pack(relation.scale, relation.offset),
             _CONSTANT.pack(relation.constant) if FUNCTIONS[relation.function].constant else b"",
+            _pack_table(relation.table) if FUNCTIONS[relation.function].table else b"",
             pack_varint(len(relation.sources)),
             *map(pack_varint, relation.sources),
             residual,
@@ -119,13 +121,28 @@ def _read_formula(directory: Cursor) -> Formula:
     name, function = list(FUNCTIONS.items())[number]
     scale, offset = _FORMULA.unpack(directory.take(_FORMULA.size))
     constant = _CONSTANT.unpack(directory.take(_CONSTANT.size))[0] if function.constant else 0.0
+    table = _read_table(directory) if function.table else ()
     count = _terms(directory, "formula")
     if count < function.arity or (count > function.arity and not function.any_number):
         raise CorruptFileError(f"the function {name} of {count} columns")
     if not all(map(math.isfinite, (scale, offset, constant))):
         raise CorruptFileError(f"the function {name} times {scale} plus {offset}, with {constant}")
     sources = tuple(directory.varint() for _ in range(count))
-    return Formula(name, sources, scale, offset, constant)
+    return Formula(name, sources, scale, offset, constant, table)
+
+
+def _pack_table(table: Table) -> bytes:
+    return pack_varint(len(table)) + b"".join(_ENTRY.pack(*entry) for entry in table)
+
+
+def _read_table(directory: Cursor) -> Table:
+    count = directory.varint()
+    table = tuple(_ENTRY.iter_unpack(directory.take(count * _ENTRY.size)))
+    if not is_table(table):
+        raise CorruptFileError(
+            f"a table of {count} keys: 1 to {MAX_KEYS}, increasing, and finite numbers make one"
+        )
+    return table
 
 
 def _read_residual(directory: Cursor, dtype: np.dtype[Any]) -> tuple[int | None, np.dtype[Any] | None]:

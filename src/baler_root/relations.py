@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from baler_root.bounds import ErrorBound, violations
 from baler_root.errors import CorruptFileError
-from baler_root.functions import FUNCTIONS
+from baler_root.functions import ENERGIES, FUNCTIONS, Doubles, Table, constants_of
 from baler_root.grids import Grid, fold, unfold
 from baler_root.lookups import Lookup
 from baler_root.patterns import MANTISSA_BITS, negatives
@@ -60,7 +60,7 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """`scale × function(sources, constant) + offset`: energies and momenta, directions, other units, affine copies."""
+    """`scale × function(arguments) + offset`: energies and momenta, directions, other units, affine copies."""
 
     function: str
     sources: tuple[int, ...]
@@ -68,14 +68,24 @@ class Formula:
     offset: float = 0.0
     constant: float = 0.0
     """A mass that is no column; only for functions that have one."""
+    table: Table = ()
+    """Masses by the values of the last source; only for functions that have them."""
+
+    def arguments(self, sources: Sequence[Values]) -> list[Doubles | float]:
+        """What the function takes: the sources in double precision, and a constant or one for each row."""
+        function = FUNCTIONS[self.function]
+        wide: list[Doubles | float] = [values.astype(np.float64) for values in sources]
+        if function.constant:
+            return [*wide, self.constant]
+        if function.table:
+            return [*wide[:-1], constants_of(self.table, sources[-1].astype(np.float64))]
+        return wide
 
     def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
         """The formula in double precision, as a column of `dtype`: integers rounded to the nearest (ties to even)
         within its range, NaN as 0."""
         with np.errstate(all="ignore"):
-            function = FUNCTIONS[self.function]
-            constants = (self.constant,) if function.constant else ()
-            value = function.of(*(values.astype(np.float64) for values in sources), *constants)
+            value = FUNCTIONS[self.function].of(*self.arguments(sources))
             value = _one_nan(value * self.scale + self.offset)
             if dtype.kind == "f":
                 return value.astype(dtype)
@@ -88,7 +98,10 @@ class Formula:
     def text(self, names: Sequence[str]) -> str:
         """As people write it, with these names of its sources."""
         function = FUNCTIONS[self.function]
-        terms = [*names, f"{self.constant:.12g}"] if function.constant else names
+        terms = [*names, f"{self.constant:.12g}"] if function.constant else [*names]
+        if function.table:
+            table = ", ".join(f"{key:.17g}: {constant:.12g}" for key, constant in self.table)
+            terms[-1] = f"{{{table}}}[{terms[-1]}]"
         if function.any_number:
             text = f"sqrt({' + '.join(map(function.text.format, terms))})"
         else:
@@ -171,16 +184,15 @@ def compromise(
     further than `own` allows when it is `held` to a tighter bound, it stays.
     """
     with np.errstate(all="ignore"):
-        wide = [other.astype(np.float64) for other in others]
+        x = first.astype(np.float64)
+        wide = formula.arguments([first, *others])[1:]
         goal = (values.astype(np.float64) - formula.offset) / formula.scale
-        if formula.function in ("energy", "energy_const"):
-            mass = wide[1] if formula.function == "energy" else formula.constant
-            goal = np.sqrt(goal * goal - mass * mass)
+        if formula.function in ENERGIES:
+            goal = np.sqrt(goal * goal - wide[1] * wide[1])
             name = "cosh"
         else:
             name = formula.function
         exact = goal / FUNCTIONS[name].of(np.ones(len(goal)), wide[0])
-        x = first.astype(np.float64)
         moved = ((x + exact) * 0.5).astype(first.dtype)
         room = own.value - held.value
         reach = room * np.abs(x) if own.kind == "rel" else np.full(len(x), room)

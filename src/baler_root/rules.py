@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -158,6 +158,21 @@ class Rules:
             **({"independent": list(self.independent)} if self.independent else {}),
             **({"masses": [list(mass.branches) for mass in self.masses]} if self.masses else {}),
         }
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> Self:
+        """The rules that `to_json` gave; those of a preset may match nothing, and so may all others beside them."""
+        preset = document["preset"]
+        return cls(
+            ErrorBound.parse(document["default"]),
+            tuple(
+                Rule(name, ErrorBound.parse(bound), tree, preset) for name, bound, tree in document["rules"]
+            ),
+            tuple(document["sentinels"]),
+            preset,
+            tuple(document.get("relations", ())),
+            tuple(document.get("independent", ())),
+        )
 
 
 def values_of(tree: Tree) -> list[Value]:

@@ -15,7 +15,9 @@ from baler_root.cli.inspect import inspect
 from baler_root.cli.merge import merge
 from baler_root.cli.presets import presets
 from baler_root.cli.recover import recover
+from baler_root.cli.report import report
 from baler_root.cli.sample import sample
+from baler_root.cli.scan import scan
 from baler_root.cli.train import train
 from baler_root.cli.tune import tune
 from baler_root.cli.verify import verify
@@ -29,7 +31,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
 )
-for verb in (compress, decompress, inspect, verify, train, merge, recover, tune, sample, demo, presets):
+for verb in (
+    compress, decompress, inspect, verify, train, merge, recover, report, scan, tune, sample, demo, presets,
+):  # fmt: skip
     app.command()(verb)
 app.add_typer(fpga)
 

@@ -84,15 +84,15 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] 
 
 
 @contextlib.contextmanager
-def status(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A callback that shows what is under way, on stderr, where somebody looks."""
-    if quiet or not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
+def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
+    """A function that names what begins, and gives a callback (done, total) for it; each stage has a bar on stderr."""
+    with contextlib.ExitStack() as bars:
 
-    with Console(stderr=True).status("") as line:
-        yield line.update
+        def stage(words: str) -> Callable[[int, int], None] | None:
+            bars.close()
+            return bars.enter_context(progress_bar(words, quiet))
+
+        yield stage
 
 
 def console() -> Console:
@@ -104,16 +104,17 @@ def console() -> Console:
 
 def print_json(value: object) -> None:
     """One line of JSON; numbers that JSON lacks become null."""
-    typer.echo(json.dumps(_plain(value), allow_nan=False, ensure_ascii=False))
+    typer.echo(json.dumps(plain(value), allow_nan=False, ensure_ascii=False))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """The value as JSON knows it: dataclasses as objects, numbers that JSON lacks as null."""
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -130,8 +130,8 @@ def compress(
     bit (lossless), or of those rows only that they fail (none). Rows unlike
     all others can be kept exactly, and found again (--outliers 1%).
 
-    Models (--model) are used where they make a file smaller; what is not
-    used is said, and why. They go into the output, so that it can be read
+    Models (--model) are used where they make a file smaller (those trained
+    with --residual none always); what is not used is said, and why. They go into the output, so that it can be read
     alone; with --detach-model many files share them where they lie.
 
     A rules file is TOML; everything in it is optional:
@@ -145,6 +145,8 @@ def compress(
     branch = "Muon_*"
     bound = "bits=12"
     tree = "Events"
+    \\[\\[physics]]              # masses that latents should tell, too
+    mass = \\["mu_pt", "mu_eta", "mu_phi", "tau_pt", "tau_eta", "tau_phi"]
     """
     from baler_root.compressor import compress as run
     from baler_root.config import build_rules

@@ -16,7 +16,7 @@ from baler_root.cli.common import (
     count_text,
     print_json,
     size_text,
-    status,
+    staged_progress,
     user_errors,
 )
 from baler_root.errors import OutputError
@@ -92,7 +92,7 @@ def tune(
         limits = Budget.parse(budget)
         if Path(output).exists() and not overwrite:
             raise OutputError(f"{output}: exists; --overwrite replaces it")
-        with status(quiet) as say:
+        with staged_progress(quiet) as say:
             tuned = run(
                 load(analysis), sources, limits, bound=bound, margin=margin, lattices=lattices, say=say
             )

@@ -125,9 +125,9 @@ def pack_missed(
 ) -> bytes:
     """The rows that the latents do not give back, with the places of all their values."""
     wrong = np.zeros(len(latents), np.bool_)
-    for at, values, guesses in guesses_of(model, latents, told):
+    for at, values, found in guesses_of(model, latents, told):
         column = model.columns[told[at]]
-        missed = guesses != places[told[at]][values]
+        missed = found != places[told[at]][values]
         rows = slice(values.start // column.each, values.stop // column.each)
         wrong[rows] |= missed.reshape(-1, column.each).any(axis=1)
     (rows_missed,) = np.nonzero(wrong)
@@ -150,7 +150,7 @@ def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, in
             words = streams[at].take(streams[at].varint())
             places = coder.decode(words, column.axis.edges, outputs)
         else:
-            places = _guesses(column.axis, outputs)
+            places = guesses(column.axis, outputs)
             first, stop = values.start // column.each, values.stop // column.each
             here = slice(*np.searchsorted(missed, (first, stop)))
             by_rows(places, stop - first)[missed[here] - first] = exact[at].reshape(-1, column.each)[here]
@@ -168,10 +168,10 @@ def guesses_of(
 ) -> Iterator[tuple[int, slice, Places]]:
     """Block by block, for each position: which of its values, and the places that the latents alone give these."""
     for at, values, outputs in _outputs(model, latents, told):
-        yield at, values, _guesses(model.columns[told[at]].axis, outputs)
+        yield at, values, guesses(model.columns[told[at]].axis, outputs)
 
 
-def _guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
+def guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
     """The places in which the mean of the heaviest component lies."""
     components = outputs.shape[1] // 3
     heaviest = outputs[:, :components].argmax(axis=1)

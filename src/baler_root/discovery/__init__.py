@@ -59,7 +59,7 @@ def discover(
     }
     asked = [(number, formula) for number, formula in wanted.items() if isinstance(formula, Formula)]
     found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
-    plans = [_Plan(sample, derived, asked + order) for order in _orders(sample, found)]
+    plans = [_Plan(sample, derived, [*asked, *order]) for order in _orders(sample, found)]
     best = max(plans, key=lambda plan: plan.saved - DIRECTIONS * plan.has_angles)
     looked_up = [(number, lookup) for number, lookup in wanted.items() if isinstance(lookup, Lookup)]
     lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
@@ -69,8 +69,8 @@ def discover(
     )
 
 
-def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[list[tuple[int, Formula]]]:
-    """Orders in which formulas may be taken up, one of which is hopefully good.
+def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[tuple[tuple[int, Formula], ...]]:
+    """Orders in which formulas may be taken up, each once, one of which is hopefully good.
 
     `pt`, `η` and mass give both `pz` and `E`, which a formula of `E` in terms of `pz`, taken first, would spoil; and
     so on. Momenta that are computed from directions leave no directions to be computed from momenta: either comes
@@ -93,7 +93,7 @@ def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[list[t
         lambda entry: (entry[1].function not in NORMS, -saved[entry]),
     ]
     orders = [sorted(others, key=rank) + angles for rank in ranks]
-    return [*orders, angles + orders[-1]] if angles else orders
+    return list(dict.fromkeys(map(tuple, [*orders, angles + orders[-1]])))
 
 
 class _Plan:

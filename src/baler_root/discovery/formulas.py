@@ -9,7 +9,7 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.discovery.masses import MAX_ETA, constant_masses
+from baler_root.discovery.masses import MAX_ETA, masses
 from baler_root.discovery.sample import MAX_MISSED, MIN_ROWS, UNITS, Doubles, Sample
 from baler_root.relations import Formula
 
@@ -42,7 +42,7 @@ def _formulas_of(sample: Sample, number: int, near: Sequence[int]) -> list[Formu
     if len(rows) < MIN_ROWS // 2:
         return []
     target = sample.columns[number][rows].astype(np.float64)
-    kinds = (_copies, _products, _energies, _norms, _angles, constant_masses)
+    kinds = (_copies, _products, _energies, _norms, _angles, masses)
     tried = (
         formula
         for candidates in (kinds if sample.columns[number].dtype.kind == "f" else kinds[:1])

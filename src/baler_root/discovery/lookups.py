@@ -12,9 +12,8 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.discovery.sample import Sample, can_be_related
+from baler_root.discovery.sample import Sample
 from baler_root.lookups import MAX_COMBINATIONS, Coded, Lookup, combinations, few_values
-from baler_root.plan import equality_key
 from baler_root.relations import Derived
 
 PAIRS = 256
@@ -82,12 +81,8 @@ class _Columns:
     def __init__(self, sample: Sample) -> None:
         self._sample = sample
         self.coded: dict[int, Coded] = {}
-        seen: set[tuple[int, int]] = set()
-        for number, values in enumerate(sample.columns):
-            if values.dtype.kind not in "bui" or (key := equality_key(values)) in seen:
-                continue  # a copy costs nothing, and nothing is looked up by it
-            seen.add(key)
-            if can_be_related(values, sample.groups[number]) and (coded := few_values(values)) is not None:
+        for number in sample.integers:
+            if (coded := few_values(sample.columns[number])) is not None:
                 self.coded[number] = coded
         self._members: dict[int, list[int]] = {}
         for number in self.coded:

@@ -14,6 +14,7 @@ from baler_root.bounds import ErrorBound, violations
 from baler_root.codecs.base import SymbolSpec
 from baler_root.codecs.classic import Classic
 from baler_root.functions import PROPORTIONAL
+from baler_root.plan import equality_key
 from baler_root.quantiser import Quantised, dequantise, quantise
 from baler_root.relations import Derived, Formula, Relation, compromise, correction, droppable
 
@@ -65,8 +66,20 @@ class Sample:
                 if key not in seen:
                     self.numbers.append(number)
                 seen.add(key)
+        self._integers: list[int] | None = None
         self._costs: dict[int, float] = {}
         self._kept: dict[tuple[int, ErrorBound], Values] = {}
+
+    @property
+    def integers(self) -> list[int]:
+        """Columns of integers and booleans that vary, each once: a copy costs nothing, and no other is told by it."""
+        if self._integers is None:
+            first: dict[tuple[int, int], int] = {}
+            for number, values in enumerate(self.columns):
+                if values.dtype.kind in "bui":
+                    first.setdefault(equality_key(values), number)
+            self._integers = [n for n in first.values() if can_be_related(self.columns[n], self.groups[n])]
+        return self._integers
 
     def rows(self, number: int, near: Sequence[int]) -> NDArray[np.int64]:
         """Rows from which a function may be told: values that are finite and not 0, the best known first."""
@@ -111,7 +124,10 @@ class Sample:
         shared = may_share and formula.function in PROPORTIONAL and all(kinds[:2])
         for first in TIGHTER if kinds[1] else TIGHTER[:1]:
             for second in TIGHTER if any(kinds[2:]) else TIGHTER[:1]:
-                parts = {lead: first} | dict.fromkeys(others, second)
+                parts = {lead: first} | {
+                    source: second if scales else 1.0
+                    for source, scales in zip(others, kinds[2:], strict=True)
+                }
                 parts = {source: min(part, tighter.get(source, 1.0)) for source, part in parts.items()}
                 extra = sum(math.log2(tighter.get(source, 1.0) / part) for source, part in parts.items())
                 if best is not None and extra >= best[0]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -136,6 +137,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class Cost(NamedTuple):
+    """What rows take, in bits."""
+
+    values: Tensor
+    """(rows, values)"""
+    latents: Tensor
+    """(rows, latents)"""
+    masses: Tensor
+    """(rows, masses)"""
+    raw: Tensor
+    """(rows,): what being near saturation counts, since rows that saturate are sent as they are."""
+
+
 class _Run:
     """One training on one device."""
 
@@ -173,8 +187,9 @@ class _Run:
                 warm = min(1.0, (step + 1) / WARM)
                 group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
             rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
-            own, latent, mass, raw = self.bits(rows, noisy=True)
-            loss = own.mean(0).sum() + course.latent_weight * latent.mean(0).sum() + mass.mean(0).sum() + raw.mean()
+            cost = self.bits(rows, noisy=True)
+            loss = cost.values.mean(0).sum() + course.latent_weight * cost.latents.mean(0).sum()
+            loss = loss + cost.masses.mean(0).sum() + cost.raw.mean()
             if economy is not None:
                 loss = economy.loss(loss)
             optimiser.zero_grad()
@@ -188,8 +203,8 @@ class _Run:
             if economy is not None:
                 economy.after(step, done)
             if step % course.look == 0 or done >= 1:
-                residual, latents, masses, near = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents + sum(masses) + near
+                residual, latents, masses, raw = self.look(min(self.held, LOOK_ROWS))
+                total = float(residual.sum()) + course.latent_weight * latents + sum(masses) + raw
                 history.append((step, round(float(residual.sum()) + latents, 3)))
                 if total < best and (economy is None or economy.is_kept):
                     best = total
@@ -208,8 +223,8 @@ class _Run:
         history = [entry for entry in history if math.isfinite(entry[1])]
         return Autoencoded(network.cpu(), residual, latents, masses, step, history)
 
-    def bits(self, rows: Tensor, noisy: bool) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Bits of each value (rows, values), latent (rows, latents) and mass (rows, masses), and near saturation (rows,)."""
+    def bits(self, rows: Tensor, noisy: bool) -> Cost:
+        """What these rows take."""
         at = [at[rows] for at in self.at]
         codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
         low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
@@ -220,7 +235,7 @@ class _Run:
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
         latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
-        return bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows), raw
+        return Cost(bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows), raw)
 
     def near_saturation(self, latents: Tensor) -> Tensor:
         """0 where no latent is near its limits, as many bits as a row sent raw takes where one is at them."""
@@ -241,15 +256,18 @@ class _Run:
 
     @torch.no_grad()
     def look(self, count: int) -> tuple[NDArray[np.float64], float, list[float], float]:
-        """Bits per row of values, latents, masses, and near saturation, on the first rows, which are not trained on."""
+        """What each row takes of each value, of the latents, of each mass, and near saturation.
+
+        On the first rows, which are not trained on.
+        """
         total, latents, raw = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0, 0.0
         masses = torch.zeros(len(self.masses.pairs), dtype=torch.float64)
         few = min(4096, 4 * self.course.batch)
         for start in range(0, count, few):
             rows = torch.arange(start, min(count, start + few), device=self.device)
-            own, latent, mass, near = self.bits(rows, noisy=False)
-            total += own.double().sum(0).cpu()
-            masses += mass.double().sum(0).cpu()
-            latents += float(latent.double().sum())
-            raw += float(near.double().sum())
+            cost = self.bits(rows, noisy=False)
+            total += cost.values.double().sum(0).cpu()
+            masses += cost.masses.double().sum(0).cpu()
+            latents += float(cost.latents.double().sum())
+            raw += float(cost.raw.double().sum())
         return np.asarray((total / count).numpy()), latents / count, (masses / count).tolist(), raw / count

@@ -56,7 +56,7 @@ def tune(
     bound: str = "rel=1e-3",
     margin: float = MARGIN,
     lattices: int = LATTICES,
-    say: Callable[[str], None] = lambda _: None,
+    say: Callable[[str], object] = lambda _: None,
 ) -> Tuned:
     """Searches the bounds of the branches that `analysis` reads; all others keep `bound`.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,9 @@ from baler_root.compressor import compress
 from baler_root.config import Rule, Rules
 from baler_root.names import exact_by_name
 from baler_root.physics.analysis import Analysis
+from baler_root.physics.reduced import reduce
 from baler_root.physics.selection import Flags, Selection
 from baler_root.physics.trees import opened
-
-STEP = "100 MB"
-"""Of arrays read at a time."""
 
 
 class Workbench:
@@ -36,7 +34,7 @@ class Workbench:
         bounded: dict[str, None] = {}
         for number, source in enumerate(sources):
             path = folder / f"reduced-{number}.root"
-            bounded |= dict.fromkeys(_reduce(analysis, source, path))
+            bounded |= dict.fromkeys(_bounded(path, reduce(analysis, source, path)))
             self._files.append(path)
         self.branches = tuple(bounded)
         self.original = analysis.run([os.fspath(path) for path in self._files])
@@ -68,23 +66,14 @@ def halves(selection: Selection) -> tuple[Flags, Flags]:
     return even, ~even
 
 
-def _reduce(analysis: Analysis, source: Any, path: Path) -> list[str]:
-    """Writes what the analysis reads of `source` as an RNTuple; returns the branches of floating-point values."""
-    import uproot
-
-    with opened(source, analysis.trees) as tree, uproot.recreate(path) as file:
-        names = analysis.branches(list(dict.fromkeys(tree.keys(recursive=False))))
-        writer = None
-        for events in tree.iterate(names, step_size=STEP, library="ak"):
-            if writer is None:
-                writer = file.mkrntuple(tree.name, events)
-                bounded = [name for name in names if _is_float(events[name]) and not exact_by_name(name)]
-            else:
-                writer.extend(events)
-    return bounded if writer is not None else []
+def _bounded(path: Path, names: Sequence[str]) -> Iterator[str]:
+    """Branches of floating-point values that are not exact by name."""
+    with opened(path, ()) as tree:
+        first = tree.arrays(list(names), entry_stop=0, library="ak")
+    yield from (name for name in names if _is_float(first[name]) and not exact_by_name(name))
 
 
 def _is_float(array: Any) -> bool:
     import awkward as ak
 
-    return np.issubdtype(ak.to_numpy(ak.flatten(array[:0], axis=None)).dtype, np.floating)
+    return np.issubdtype(ak.to_numpy(ak.flatten(array, axis=None)).dtype, np.floating)

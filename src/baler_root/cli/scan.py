@@ -1,0 +1,174 @@
+"""`baler-root scan`."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from baler_root.cli.common import (
+    Json,
+    Overwrite,
+    Quiet,
+    console,
+    plain,
+    print_json,
+    size_text,
+    staged_progress,
+    user_errors,
+)
+from baler_root.cli.options import LevelName, Seed, TrainSeconds
+from baler_root.errors import OutputError, UnknownCodecError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from baler_root.report.file_plots import Point
+    from baler_root.tuning.scan import ScanPoint
+
+
+def scan(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."
+        ),
+    ],
+    analysis: Annotated[
+        str,
+        typer.Option(
+            "--analysis",
+            "-a",
+            metavar="NAME|FILE.py",
+            help="hgamgam, hzz4l, or the path of your own.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", metavar="FOLDER", help="Where scan.json and the plots go.", show_default=False
+        ),
+    ] = None,
+    bounds: Annotated[
+        str, typer.Option(metavar="BOUNDS", help="Relative ones, or bounds such as abs=0.1 and bits=10.")
+    ] = "1e-2,3e-3,1e-3,3e-4,1e-4",
+    codecs: Annotated[
+        str, typer.Option(metavar="CODECS", help="Each is tried at every bound.")
+    ] = "classic,conditional",
+    level: LevelName = "default",
+    train_seconds: TrainSeconds = None,
+    bootstrap: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Replicas that give the shifts their errors.")
+    ] = 50,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compress at several bounds with several codecs, and see what each does to an analysis.
+
+    baler-root scan data.root mc.root -a hgamgam -o scan/
+    baler-root scan data.root mc.root -a hgamgam --codecs classic,autoencoder --bounds 1e-2,1e-3 --train-seconds 60
+
+    Sizes are those of whole files. Errors of shifts are paired: events are
+    drawn alike before and after. Conditional and codecs that store latents
+    train networks at every bound, which takes a while.
+    """
+    from baler_root.physics.analysis import load
+    from baler_root.tuning.scan import scan as run
+
+    with user_errors(UnknownCodecError):
+        if output is not None and Path(output).exists() and not overwrite:
+            raise OutputError(f"{output}: exists; --overwrite writes into it")
+        with staged_progress(quiet) as say:
+            points = run(
+                load(analysis), sources, _listed(bounds), _listed(codecs),
+                level=level, train_seconds=train_seconds, bootstrap=bootstrap, seed=seed, say=say,
+            )  # fmt: skip
+            if output is not None:
+                say("drawing")
+                _write(points, Path(output))
+        if as_json:
+            print_json([asdict(point) for point in points])
+        elif not quiet:
+            for name in points[0].shifts:
+                console().print(_table(points, name))
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _table(points: Sequence[ScanPoint], observable: str) -> Table:
+    from baler_root.cli.compression_report import plain_table
+
+    table = plain_table(f"shifts of what is inferred from {observable}, ± paired errors")
+    for name in ("codec", "bound"):
+        table.add_column(name)
+    for name in (
+        "size",
+        "of input",
+        "migrated",
+        *(f"Δ {shift.name}" for shift in points[0].shifts[observable]),
+    ):
+        table.add_column(name, justify="right")
+    for point in points:
+        moved = [
+            shift.after.failure or f"{shift.shift:+.3g} ± {shift.paired_error:.2g} {shift.unit}".rstrip()
+            for shift in point.shifts[observable]
+        ]
+        table.add_row(
+            point.codec,
+            point.bound,
+            size_text(point.size),
+            f"{point.share:.1%}",
+            f"{point.migrated:.2%}",
+            *moved,
+        )
+    return table
+
+
+def _write(points: Sequence[ScanPoint], folder: Path) -> None:
+    """scan.json, and the plots where a significance is inferred."""
+    from baler_root.report.drawing import styled
+    from baler_root.report.file_plots import Point, size_against_bound, z_against_size
+
+    first = points[0]
+    originals = [
+        Point("original", f"original, {name}", 1.0, z=shift.before.value)
+        for name, shifts in first.shifts.items()
+        for shift in shifts
+        if shift.name == "Z"
+    ]
+    with styled():
+        drawn = [size_against_bound([_point(point, "") for point in points])]
+        if originals:
+            drawn.append(
+                z_against_size([*originals, *(_point(p, name) for name in first.shifts for p in points)])
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([plain(asdict(point)) for point in points], indent=1, allow_nan=False)
+    (folder / "scan.json").write_text(text + "\n", encoding="utf-8")
+    for plot in drawn:
+        plot.save(folder)
+
+
+def _point(point: ScanPoint, observable: str) -> Point:
+    from baler_root.report.file_plots import Point
+
+    kind, _, value = point.bound.partition("=")
+    z = next((shift for shift in point.shifts.get(observable, ()) if shift.name == "Z"), None)
+    return Point(
+        point.bound,
+        f"{point.codec}, {observable}" if observable else point.codec,
+        point.share,
+        float(value) if kind == "rel" else math.nan,
+        math.nan if z is None else z.after.value,
+        math.nan if z is None else z.paired_error,
+    )
