@@ -51,7 +51,7 @@ def learn(
 def firmware(model: Path, data: Path, folder: Path, levels: int) -> None:
     """Build it and say what agrees."""
     report = build(model, folder, Options(levels=levels), data=data, overwrite=True, say=print)
-    print(json.dumps(report.to_json(), indent=1)[:4000])
+    print(json.dumps(report.to_json(), indent=1))
 
 
 def through_wire(

@@ -188,9 +188,9 @@ def failing(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def no_numbers(run: Any, *_: object, **__: object) -> tuple[Any, ...]:
+def no_numbers(run: Any, *_: object, **__: object) -> autoencode.Cost:
     nothing = torch.full((1, sum(at.shape[1] for at in run.at)), math.nan, requires_grad=True)
-    return nothing, nothing[:, :1], nothing[:, :0], nothing[:, 0]
+    return autoencode.Cost(nothing, nothing[:, :1], nothing[:, :0], nothing[:, 0])
 
 
 @pytest.mark.parametrize(

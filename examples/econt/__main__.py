@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import uproot
@@ -13,18 +14,17 @@ from baler_root.fpga.definition import Definition
 from examples import steps
 from examples.econt import geometry, physics, rivals, sample
 
-LATENTS, LATENT_BITS, LEVELS = 16, 6, 4
+LATENTS, LEVELS = 16, 4
 
-CIRCUIT = CircuitOptions(
-    hidden=(24,), weight_bits=(6,), latent_bits=LATENT_BITS, budget=Budget(luts=8000, edges=5, levels=LEVELS)
-)
+CIRCUIT = CircuitOptions(hidden=(24,), weight_bits=(4,), budget=Budget(luts=8000, edges=5, levels=LEVELS))
 
 
 def main() -> None:
     """All of it."""
     parser = steps.arguments(__doc__, "econt-example")
     parser.add_argument("--events", type=int, default=800, help="that Pythia makes of each kind")
-    parser.add_argument("--rows", type=int, default=24_000, help="to learn from; 10 000 others are measured")
+    parser.add_argument("--rows", type=int, default=40_000, help="to learn from; 10 000 others are measured")
+    parser.add_argument("--latent-bits", type=int, default=6, help="of each latent")
     asked = parser.parse_args()
     folder = asked.folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -33,7 +33,8 @@ def main() -> None:
         library = sample.Library.make(asked.events, asked.seed)
         for path, rows, seed in ((train, asked.rows, 1), (test, 10_000, 2)):
             sample.write(path, sample.modules(library, rows, np.random.default_rng([asked.seed, seed])))
-    steps.learn(train, model, "Modules", LATENTS, CIRCUIT, asked.seconds, seed=asked.seed)
+    circuit = replace(CIRCUIT, latent_bits=asked.latent_bits)
+    steps.learn(train, model, "Modules", LATENTS, circuit, asked.seconds, seed=asked.seed)
     if not asked.no_build:
         steps.firmware(model, test, folder / "firmware", levels=LEVELS)
     names = [f"tc_{n:02d}" for n in range(geometry.CELLS)]

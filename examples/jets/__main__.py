@@ -17,10 +17,11 @@ from examples.jets import physics
 
 LATENTS, LEVELS = 14, 3
 
-HIDDEN = (24,)
+HIDDEN: tuple[int, ...] = ()
+"""No hidden layer: in a training of a minute one makes it worse (docs/firmware.md)."""
 
 FIRMWARE = CircuitOptions(
-    hidden=HIDDEN, weight_bits=(6,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)
+    hidden=HIDDEN, weight_bits=(7,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)
 )
 
 SOFTWARE = CircuitOptions(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)

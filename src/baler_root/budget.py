@@ -33,7 +33,7 @@ class Budget:
         """From what people write; raises ConfigError.
 
         >>> Budget.parse("luts<15000,latency<100ns,clock=200MHz")
-        Budget(luts=15000.0, edges=20.0, clock=200.0, levels=3)
+        Budget(luts=15000.0, edges=20, clock=200.0, levels=3)
         """
         found: dict[str, float] = {}
         for part in text.split(","):

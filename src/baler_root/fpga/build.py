@@ -181,7 +181,7 @@ def verify(folder: str | os.PathLike[str], say: Say = lambda _: None) -> Agreeme
 
 
 @contextmanager
-def new_folder(path: Path, overwrite: bool, mark: str = SPEC) -> Iterator[Path]:
+def new_folder(path: Path, overwrite: bool, mark: str = SPEC, what: str = "firmware") -> Iterator[Path]:
     """A temporary folder beside `path` that gets its name in the end, and is removed if that is not reached.
 
     Only a folder with the file `mark` is replaced.
@@ -193,7 +193,7 @@ def new_folder(path: Path, overwrite: bool, mark: str = SPEC) -> Iterator[Path]:
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
     if path.exists() and any(path.iterdir()) and not (path / mark).is_file():
-        raise OutputError(f"{path}: is none of these folders (no {mark}), and is not replaced; name another")
+        raise OutputError(f"{path}: is no folder of {what} (no {mark}), and is not replaced; name another")
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.mkdir()

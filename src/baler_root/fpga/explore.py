@@ -104,7 +104,7 @@ def explore(
 
     wanted = scan.points()
     points: list[Point] = []
-    with new_folder(Path(output), overwrite, POINTS) as folder:
+    with new_folder(Path(output), overwrite, POINTS, "a scan") as folder:
         models = folder / "models"
         models.mkdir()
         for number, (latents, options) in enumerate(wanted, 1):
