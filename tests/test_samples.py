@@ -411,6 +411,24 @@ def test_release_says_what_is_wrong(
         release.files("2020", "GamGamm", "1")
 
 
+def test_the_command_prints_files_and_what_they_are_for(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catalogue = Catalogue(["/data/data_A.GamGam.root", "/data/data_B.GamGam.root"])
+    monkeypatch.setitem(sys.modules, "atlasopenmagic", catalogue)
+    done = Cli(capsys)("opendata", "2025", "GamGam", "--folder", "/data", "--protocol", "root")
+    assert done.code == 0
+    assert done.out.splitlines() == catalogue.urls
+    assert done.err.strip() == release.USAGE_NOTE
+    assert catalogue.asked == [
+        "2025e-13tev-beta", "/data", "data", {"skim": "GamGam", "protocol": "root", "cache": False}
+    ]  # fmt: skip
+    monkeypatch.setitem(sys.modules, "atlasopenmagic", None)
+    refused = Cli(capsys)("opendata", "2020", "GamGam")
+    assert refused.code == 1
+    assert "pip install" in refused.err
+
+
 def test_usage_note_says_what_the_data_are_for() -> None:
     assert "educational purposes only" in release.USAGE_NOTE
     assert "15005" in release.USAGE_NOTE

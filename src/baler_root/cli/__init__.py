@@ -13,6 +13,7 @@ from baler_root.cli.demo import demo
 from baler_root.cli.fpga import app as fpga
 from baler_root.cli.inspect import inspect
 from baler_root.cli.merge import merge
+from baler_root.cli.opendata import opendata
 from baler_root.cli.presets import presets
 from baler_root.cli.recover import recover
 from baler_root.cli.report import report
@@ -32,7 +33,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
 )
 for verb in (
-    compress, decompress, inspect, verify, train, merge, recover, report, scan, tune, sample, demo, presets,
+    compress, decompress, inspect, verify, train, merge, recover, report, scan, tune, sample, opendata, demo, presets,
 ):  # fmt: skip
     app.command()(verb)
 app.add_typer(fpga)

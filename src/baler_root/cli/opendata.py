@@ -1,0 +1,45 @@
+"""`baler-root opendata`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from baler_root.cli.common import Json, print_json, user_errors
+
+
+def opendata(
+    release: Annotated[str, typer.Argument(metavar="RELEASE", show_default=False, help="2020 or 2025.")],
+    skim: Annotated[
+        str,
+        typer.Argument(metavar="SKIM", show_default=False, help="GamGam, 4lep, … as the release calls it."),
+    ],
+    key: Annotated[
+        str, typer.Argument(metavar="[KEY]", help="Number of a simulated process, or data.")
+    ] = "data",
+    protocol: Annotated[str, typer.Option(metavar="[https|root]", help="Of the URLs.")] = "https",
+    folder: Annotated[
+        str | None,
+        typer.Option(metavar="FOLDER", help="Of a copy: its paths instead of URLs.", show_default=False),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Tell where the files of the ATLAS Open Data are, one to a line; asks their catalogue over the network.
+
+    baler-root opendata 2020 GamGam
+    baler-root opendata 2020 4lep 345060
+    baler-root scan $(baler-root opendata 2020 GamGam --folder /data) -a hgamgam -o scan/
+
+    Needs pip install "baler-root\\[opendata]". The files are for educational
+    purposes only; reports of analyses repeat that note.
+    """
+    with user_errors():
+        from baler_root.analyses.samples.release import USAGE_NOTE, files
+
+        found = files(release, skim, key, protocol=protocol, folder=folder)
+        if as_json:
+            print_json({"files": found, "note": USAGE_NOTE})
+        else:
+            typer.echo("\n".join(found))
+            typer.secho(USAGE_NOTE, err=True, dim=True)
