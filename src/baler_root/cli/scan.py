@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from baler_root.cli.analysis_options import AnalysisName, Sources
 from baler_root.cli.common import (
     Json,
     Overwrite,
@@ -33,22 +34,8 @@ if TYPE_CHECKING:
 
 
 def scan(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."
-        ),
-    ],
-    analysis: Annotated[
-        str,
-        typer.Option(
-            "--analysis",
-            "-a",
-            metavar="NAME|FILE.py",
-            help="hgamgam, hzz4l, or the path of your own.",
-            show_default=False,
-        ),
-    ],
+    sources: Sources,
+    analysis: AnalysisName,
     output: Annotated[
         str | None,
         typer.Option(
