@@ -15,8 +15,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 
 import baler_root
 from baler_root import autoencoding
-from baler_root.budget import Budget
 from baler_root.circuit import Circuit, CircuitOptions
+from baler_root.circuit_budget import Budget
 from baler_root.codecs.axis import CODE_LIMIT
 from baler_root.codecs.fixedpoint import Dense
 from baler_root.codecs.latent_columns import latents_of

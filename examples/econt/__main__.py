@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import uproot
 
-from baler_root.budget import Budget
 from baler_root.circuit import CircuitOptions
+from baler_root.circuit_budget import Budget
 from baler_root.fpga.definition import Definition
 from examples import steps
 from examples.econt import geometry, physics, rivals, sample

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from baler_root.budget import Budget
 from baler_root.circuit import CircuitOptions
+from baler_root.circuit_budget import Budget
 from baler_root.fpga.fidelity import Fidelity, told_codes
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Self
 
-from baler_root.budget import Budget
+from baler_root.circuit_budget import Budget
 from baler_root.codecs.axis import CODE_BITS, CODE_LIMIT
 from baler_root.errors import ConfigError
 

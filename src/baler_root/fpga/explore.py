@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
-from baler_root.budget import Budget
 from baler_root.circuit import Circuit, CircuitOptions
+from baler_root.circuit_budget import Budget
 from baler_root.config import Rules
 from baler_root.errors import ConfigError, MissingExtraError
 from baler_root.fpga.definition import Definition
