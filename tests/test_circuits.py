@@ -22,11 +22,14 @@ from baler_root.codecs.fixedpoint import Dense
 from baler_root.codecs.latent_columns import latents_of
 from baler_root.errors import ConfigError
 from baler_root.fpga.code_format import CodeFormat
+from baler_root.fpga.decode import decode
 from baler_root.fpga.explore import Point, with_front
 from baler_root.fpga.fidelity import Fidelity
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link
+from baler_root.fpga.response import resolution
 from baler_root.fpga.rtl import estimate
+from baler_root.fpga.simulator import send
 from baler_root.model_file import read_model_file
 from baler_root.pretraining import train
 from baler_root.resources import ERROR, Resources, digits
@@ -266,6 +269,56 @@ def test_the_front_has_what_nothing_beats() -> None:
 
     points = [point("a", 1, 5), point("b", 2, 4), point("c", 2, 5), point("d", 3, 4), point("e", 3, 1)]
     assert [one.name for one in with_front(points) if one.on_front] == ["a", "b", "e"]
+
+
+def test_resolutions_are_half_of_the_shortest_interval() -> None:
+    rng = np.random.default_rng(0)
+    original = rng.exponential(5.0, 50_000)
+    told = original * rng.normal(1.1, 0.03, original.size)
+    told[:500] *= 100  # far off: they count, and do not matter much
+    original[-9:] = 0
+    told[-20:-10] = np.nan
+    assert resolution(told, original) == pytest.approx(0.03, rel=0.05)
+    assert resolution(np.ones(3), np.zeros(3)) is None
+
+
+def test_a_scan_tells_responses(make_root: Maker, tmp_path: Path, cli: Cli) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib is not installed (pip install 'baler-root[report]')")
+    values = {
+        f"jet_{name}": np.exp(own) for name, own in zip(("pt", "E", "mass"), table().values(), strict=False)
+    }
+    source = make_root("learn.root", Events=values)
+    test = make_root("test.root", Events={name: own[::-2] for name, own in values.items()})
+    arguments = ["--hidden", "none", "--weight-bits", "6", "--latents", "2", "-q"]
+    folder = tmp_path / "usual"
+    outcome = cli("fpga", "explore", str(source), "-o", str(folder), *arguments, "--bound", "lossless")
+    assert outcome.code == 0, outcome.err
+    document = json.loads((folder / "explore.json").read_text())
+    assert list(document["points"][0]["responses"]) == ["jet_pt", "jet_E"]
+    assert not document["measured"]["held_out"]
+    folder = tmp_path / "asked"
+    asked = ["--response", "jet_mass", "--test", str(test)]
+    outcome = cli("fpga", "explore", str(source), "-o", str(folder), *arguments, *asked)
+    assert outcome.code == 0, outcome.err
+    document = json.loads((folder / "explore.json").read_text())
+    assert document["measured"]["held_out"]
+    found = document["points"][0]["responses"]["jet_mass"]
+    with (folder / "explore.csv").open(newline="") as file:
+        assert [float(row["response:jet_mass"]) for row in csv.DictReader(file)] == [found]
+    # What a reader of the board's packets gets, where nothing is passed through.
+    model, stream = folder / "models" / "01.balermodel", tmp_path / "stream.bin"
+    send(test, model, str(stream), pass_through=False)
+    decode(stream, tmp_path / "out.baler", model)
+    with baler_root.open(tmp_path / "out.baler") as file:
+        told = np.asarray(file["Events"]["jet_mass"].array()).astype(float)
+    assert resolution(told, values["jet_mass"][::-2].astype(float)) == found
+    wrong = cli(
+        "fpga", "explore", str(source), "-o", str(tmp_path / "no"), *arguments, "--response", "jet_pT"
+    )
+    assert wrong.code == 2
+    assert "no such branch" in wrong.err
+    assert "jet_pt" in wrong.err
+    assert not (tmp_path / "no").exists()
 
 
 def test_a_scan_writes_points_and_models(source: Path, tmp_path: Path, cli: Cli) -> None:

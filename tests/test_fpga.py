@@ -33,6 +33,7 @@ from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.definition import Definition
 from baler_root.fpga.packetiser import expected_packets
 from baler_root.fpga.rtl import Field, _sized, write_rtl
+from baler_root.fpga.simulator import send
 from baler_root.fpga.target import Target, folder, parse_clock
 from baler_root.fpga.vectors import Vectors, from_hex, to_hex
 from baler_root.model_file import StoredModel, write_model_file
@@ -431,6 +432,45 @@ def test_rows_of_a_data_file_come_first(
         [entry.of_values(own) for entry, own in zip(definition.inputs, values.values(), strict=True)], axis=1
     )
     assert np.array_equal(vectors.codes[:500], codes[:500])
+
+
+def test_rows_that_are_sent_raw_are_counted(
+    make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a board of the simulator counts them, and as they are in its packets."""
+    monkeypatch.setattr(tools.shutil, "which", lambda _: None)
+    data, values = tmp_path / "data.root", values_of(rows=700, seed=9)
+    values["count"][::10] = 1000  # beyond the table
+    with uproot.recreate(data) as file:
+        file.mktree("Events", {name: own.dtype for name, own in values.items()})
+        file["Events"].extend(values)
+    rng = np.random.default_rng(4)
+    model = make_model(Program([dense(rng, 4, 4, 6, -512, 511)], 4, -CODE_LIMIT, CODE_LIMIT - 1))
+    report = build(model, tmp_path / "out", Options(synthesis_seconds=0), data=data)
+    found = report.traffic
+    assert found is not None
+    assert found.rows == 700
+    assert found.odd >= 70
+    assert 0 < found.saturated < found.raw < 700
+    sent = send(data, model, str(tmp_path / "stream.bin"))
+    assert (found.raw, found.saturated) == (sent.raw, sent.saturated)
+    assert found.bits == sent.bits_out
+    document = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert document["traffic"]["raw"] == found.raw
+    figures = {figure["what"]: figure for figure in document["figures"]}
+    raw, bits = figures["rows sent raw"], figures["bits on the wire with these, per row"]
+    assert (raw["value"], raw["how"]) == (100 * found.raw / 700, "measured")
+    assert (bits["value"], bits["how"]) == (found.bits, "measured")
+    assert bits["value"] > figures["bits on the wire, per row"]["value"]
+    text = (tmp_path / "out" / "report.md").read_text(encoding="utf-8")
+    assert f"{found.raw} of 700 rows of --data" in text
+
+
+def test_without_data_nothing_is_known_of_raw_rows(built: Path) -> None:
+    document = json.loads((built / "report.json").read_text())
+    assert document["traffic"] is None
+    (raw,) = [figure for figure in document["figures"] if figure["what"] == "rows sent raw"]
+    assert (raw["value"], raw["how"]) == (None, "not known here")
 
 
 def test_packets_are_decoded_to_the_latents(

@@ -42,7 +42,9 @@ def build(
     data: Annotated[
         Path | None,
         typer.Option(
-            metavar="ROOT", show_default=False, help="A ROOT file of whose rows test vectors are made."
+            metavar="ROOT",
+            show_default=False,
+            help="A ROOT file whose rows make test vectors, and tell how many are sent raw.",
         ),
     ] = None,
     tree: Annotated[

@@ -13,8 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from baler_root.errors import (
     ConfigError,
     CorruptFileError,
@@ -26,8 +24,8 @@ from baler_root.errors import (
 )
 from baler_root.fpga import hls, rtl, rtl_simulation
 from baler_root.fpga.agreement import Agreement, Say, agree
-from baler_root.fpga.definition import Codes, Definition
-from baler_root.fpga.front_end import rows_of
+from baler_root.fpga.definition import Definition
+from baler_root.fpga.front_end import Rows, rows_of
 from baler_root.fpga.link import Link
 from baler_root.fpga.picture import draw
 from baler_root.fpga.report import Report
@@ -35,6 +33,7 @@ from baler_root.fpga.synthesis import Synthesis, synthesise
 from baler_root.fpga.target import DEFAULT, Target, parse_clock
 from baler_root.fpga.templating import fill
 from baler_root.fpga.tools import package_version
+from baler_root.fpga.traffic import Traffic
 from baler_root.fpga.vectors import Vectors
 
 SPEC, MODEL = "spec.json", "model.balermodel"
@@ -106,7 +105,8 @@ def build(
         _write_inputs(definition, folder)
         shutil.copyfile(model, folder / MODEL)
         physics = None if data is None else _physics(link, data, rows)
-        vectors = Vectors.make(definition, physics)
+        traffic = None if physics is None else Traffic.of(link, physics)
+        vectors = Vectors.make(definition, None if physics is None else physics.codes)
         (folder / "tb").mkdir()
         vectors.write(folder / "tb", definition)
         rtl_simulation.write_benches(definition, len(vectors.codes), folder / "tb")
@@ -148,7 +148,16 @@ def build(
         gaps += [f"{path.path}: {path.gap}" for path in agreement.paths if path.gap]
         seconds["all"] = round(time.monotonic() - started, 1)
         report = Report(
-            definition, target, clock, described, agreement, pipeline, synthesis, tuple(gaps), seconds
+            definition,
+            target,
+            clock,
+            described,
+            agreement,
+            pipeline,
+            synthesis,
+            tuple(gaps),
+            seconds,
+            traffic,
         )
         try:
             draw(report, folder / "report.png")
@@ -207,18 +216,18 @@ def new_folder(path: Path, overwrite: bool, mark: str = SPEC, what: str = "firmw
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _physics(link: Link, data: str | os.PathLike[str], rows: int) -> Codes:
-    """The first rows of a ROOT file as input codes."""
-    parts: list[Codes] = []
+def _physics(link: Link, data: str | os.PathLike[str], rows: int) -> Rows:
+    """The first rows of a ROOT file."""
+    parts: list[Rows] = []
     left = rows
     for some in rows_of(link, data):
-        parts.append(some.codes[:left])
-        left -= len(parts[-1])
+        parts.append(some.only(slice(left)))
+        left -= len(parts[-1].odd)
         if left <= 0:
             break
     if left == rows:
         raise SourceError(f"{os.fspath(data)}: tree {link.definition.tree!r} has no rows to test with")
-    return np.concatenate(parts)
+    return Rows.joined(parts)
 
 
 def _synthesised(folder: Path, target: Target, seconds: float, say: Say) -> Synthesis | str:

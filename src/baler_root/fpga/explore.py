@@ -6,7 +6,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 
@@ -15,8 +15,9 @@ from baler_root.circuit_budget import Budget
 from baler_root.config import Rules
 from baler_root.errors import ConfigError, MissingExtraError
 from baler_root.fpga.definition import Definition
-from baler_root.fpga.fidelity import Fidelity
+from baler_root.fpga.fidelity import ROWS, Fidelity
 from baler_root.fpga.link import Link
+from baler_root.fpga.response import check_branches, columns_of
 from baler_root.fpga.rtl import estimate
 from baler_root.pretraining import train
 from baler_root.resources import Resources
@@ -81,6 +82,8 @@ class Point:
     estimated_by: str
     on_front: bool = False
     """Whether no other point has both a smaller error and fewer LUTs."""
+    responses: dict[str, float | None] = field(default_factory=dict)
+    """Resolution of branches from latents alone; see `resolution`."""
 
 
 def explore(
@@ -91,18 +94,28 @@ def explore(
     rules: Rules | None = None,
     tree: str | None = None,
     seconds: float | None = None,
+    responses: Sequence[str] | None = None,
+    test: str | os.PathLike[str] | None = None,
     seed: int = 0,
     overwrite: bool = False,
     say: Say = lambda _: None,
 ) -> list[Point]:
     """Train an encoder for each point of the scan, and write the folder `output`: points, plot, models.
 
-    `seconds` is the time of each training. Raises what `train` raises, and OutputError; nothing is left then.
+    `seconds` is the time of each training. Errors, and resolutions of the branches `responses` (without them of the
+    usual ones, see `columns_of`), are those of the last rows of the file `test`, which should not be learned from;
+    without it of `source`, most of which are learned from.
+
+    Raises what `train` and `rows_of` raise, ConfigError for a branch that is not there, and OutputError; nothing is
+    left then.
     """
     from baler_root.fpga.build import new_folder
     from baler_root.fpga.explore_plot import draw
 
     wanted = scan.points()
+    measured_on = source if test is None else test
+    for file in dict.fromkeys((os.fspath(source), os.fspath(measured_on))):
+        check_branches(responses or (), file, tree)
     points: list[Point] = []
     with new_folder(Path(output), overwrite, POINTS, "a scan") as folder:
         models = folder / "models"
@@ -124,11 +137,15 @@ def explore(
                 train_seconds=seconds,
                 seed=seed,
             )
-            points.append(_measured(name, path, source, tree, latents, circuit, scan))
+            points.append(_measured(name, path, measured_on, tree, latents, circuit, scan, responses))
             say(f"  error {points[-1].error:.3g}, {points[-1].luts:.0f} LUTs, {points[-1].edges} edges")
         points = with_front(points)
-        _write(points, scan, folder)
-        draw(points, folder / "explore.png")
+        _write(points, scan, measured_on, test is not None, folder)
+        draw(
+            points,
+            folder / "explore.png",
+            "rows not learned from" if test is not None else "rows learned from",
+        )
     return points
 
 
@@ -154,21 +171,24 @@ def _measured(
     latents: int,
     circuit: Circuit,
     scan: Scan,
+    responses: Sequence[str] | None,
 ) -> Point:
     """A trained encoder, and what is known of it."""
     link = Link.open(path, tree)
     found, by = estimated(link.definition)
     edges = found.edges(scan.levels)
+    fidelity = Fidelity.of(link, source, responses=columns_of(link, responses))
     return Point(
         name,
         circuit.describe(),
         latents,
         link.definition.latent_bits,
-        Fidelity.of(link, source).error,
+        fidelity.error,
         found.luts,
         edges,
         1000 * edges / scan.clock,
         by,
+        responses=fidelity.responses,
     )
 
 
@@ -181,11 +201,20 @@ def estimated(definition: Definition) -> tuple[Resources, str]:
         return Resources.of([layer.weights for layer in definition.layers], bits), "formula"
 
 
-def _write(points: Sequence[Point], scan: Scan, folder: Path) -> None:
-    """`explore.json` and `explore.csv`."""
-    document = {"scan": asdict(scan), "points": [asdict(point) for point in points]}
+def _write(
+    points: Sequence[Point], scan: Scan, source: str | os.PathLike[str], held_out: bool, folder: Path
+) -> None:
+    """`explore.json` and `explore.csv`, in which a branch's resolution is in the column `response:BRANCH`."""
+    document = {
+        "scan": asdict(scan),
+        "measured": {"file": os.fspath(source), "rows": f"the last {ROWS} at most", "held_out": held_out},
+        "points": [asdict(point) for point in points],
+    }
     (folder / POINTS).write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     with (folder / "explore.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(asdict(points[0])))
+        rows = [asdict(point) for point in points]
+        for row in rows:
+            row |= {f"response:{name}": value for name, value in row.pop("responses").items()}
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(asdict(point) for point in points)
+        writer.writerows(rows)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,10 +28,24 @@ class Rows(NamedTuple):
     """(rows,): whether a value has no symbol on the axis of its column, so that its code does not tell it."""
     fine: NDArray[np.int64]
     """(rows, inputs): what `codes` were if they had all bits of the axes."""
+    values: NDArray[np.float64]
+    """(rows, inputs of the columns asked for): the values themselves."""
+
+    def only(self, rows: slice) -> Rows:
+        """Some of them."""
+        return Rows(self.codes[rows], self.odd[rows], self.fine[rows], self.values[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Rows]) -> Rows:
+        """All rows of the parts, of which there is at least one."""
+        codes, odd, fine, values = zip(*parts, strict=True)
+        return cls(np.concatenate(codes), np.concatenate(odd), np.concatenate(fine), np.concatenate(values))
 
 
-def rows_of(link: Link, source: str | os.PathLike[str]) -> Iterator[Rows]:
+def rows_of(link: Link, source: str | os.PathLike[str], values: Sequence[int] = ()) -> Iterator[Rows]:
     """All rows of a ROOT file's tree, some at a time: entries, or the items of lists if the model was made of these.
+
+    `values`: numbers of the model's columns whose values are wanted, too.
 
     Raises SourceError for a file that cannot be read or has other values, ConfigError for one that lacks columns.
     """
@@ -44,7 +58,7 @@ def rows_of(link: Link, source: str | os.PathLike[str]) -> Iterator[Rows]:
         numbers = _numbers(link, plan, root.path)
         for start in range(0, tree.schema.num_entries, ENTRIES):
             stop = min(start + ENTRIES, tree.schema.num_entries)
-            yield _rows(link, plan, numbers, tree, start, stop)
+            yield _rows(link, plan, numbers, tree, start, stop, values)
 
 
 def _numbers(link: Link, plan: Plan, source: str) -> list[int]:
@@ -63,7 +77,9 @@ def _numbers(link: Link, plan: Plan, source: str) -> list[int]:
     return [places[known.branch, known.field, known.role] for known in wanted]
 
 
-def _rows(link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: int, stop: int) -> Rows:
+def _rows(
+    link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: int, stop: int, wanted: Sequence[int]
+) -> Rows:
     """Those of some entries."""
     values: dict[int, NDArray[Any]] = {}
     columns = plan.columns
@@ -91,4 +107,10 @@ def _rows(link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: i
         codes.append(entry.of_symbols(symbols).reshape(-1, entry.each))
         odd.append(off.reshape(-1, entry.each).any(axis=1))
         fine.append(known.axis.codes[places].astype(np.int64).reshape(-1, entry.each))
-    return Rows(np.concatenate(codes, axis=1), np.logical_or.reduce(odd), np.concatenate(fine, axis=1))
+    kept = [values[numbers[n]].astype(np.float64).reshape(-1, link.definition.inputs[n].each) for n in wanted]
+    return Rows(
+        np.concatenate(codes, axis=1),
+        np.logical_or.reduce(odd),
+        np.concatenate(fine, axis=1),
+        np.concatenate(kept, axis=1) if kept else np.zeros((len(codes[0]), 0)),
+    )

@@ -84,17 +84,24 @@ class Input:
 
     def thresholds(self) -> NDArray[np.float64]:
         """The value at which each run begins, as a front end may compare with it; -inf for the first."""
-        recipe, _ = Recipe.from_bytes(self.recipe)
-        if self.drop is not None:
-            low = np.zeros(len(self.starts), low_dtype(self.drop))
-            out = put_together(self.starts, low, recipe.dtype, self.drop).astype(np.float64)
-        elif recipe.kind == "exact":
-            out = self.starts.astype(np.float64)
-        else:
-            inside = np.clip(self.starts, 0, recipe.span - 1).astype(np.uint64)
-            out = recipe.values(inside).astype(np.float64)
+        out = self._values(self.starts, low=0)
         out[0] = -np.inf
         return out
+
+    def values_at(self, places: NDArray[np.int64], axis: Axis) -> NDArray[np.float64]:
+        """The value at each place on the column's axis; of exact floats in the middle of what the place leaves open."""
+        return self._values(places + axis.low, low=0 if self.drop is None else (1 << self.drop) >> 1)
+
+    def _values(self, symbols: NDArray[np.int64], low: int) -> NDArray[np.float64]:
+        """The value of each symbol, with these low bits where some are left out."""
+        recipe, _ = Recipe.from_bytes(self.recipe)
+        if self.drop is not None:
+            bits = np.full(len(symbols), low, low_dtype(self.drop))
+            return put_together(symbols, bits, recipe.dtype, self.drop).astype(np.float64)
+        if recipe.kind == "exact":
+            return symbols.astype(np.float64)
+        inside = np.clip(symbols, 0, recipe.span - 1).astype(np.uint64)
+        return recipe.values(inside).astype(np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """As `spec.json` has it."""

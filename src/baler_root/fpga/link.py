@@ -59,3 +59,7 @@ class Link:
         """Rows with a latent at a limit of the last layer."""
         limits = self.definition.output
         return np.asarray(((latents == limits.low) | (latents == limits.high)).any(axis=1))
+
+    def alone(self, latents: NDArray[np.integer], odd: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Rows that are passed through: those that saturate, and those that a front end finds `odd`."""
+        return self.saturated(latents) | odd

@@ -19,6 +19,7 @@ from baler_root.fpga.packets import CRC_SIZE, HEAD_SIZE, Layout, words_of
 from baler_root.fpga.rtl import Pipeline
 from baler_root.fpga.synthesis import Synthesis
 from baler_root.fpga.target import Target
+from baler_root.fpga.traffic import Traffic
 
 How = Literal["by definition", "measured", "estimated by yosys", "estimated by da4ml", "not known here"]
 
@@ -61,6 +62,8 @@ class Report:
     gaps: tuple[str, ...] = ()
     """What could not be done here, and why."""
     seconds: Mapping[str, float] = field(default_factory=dict)
+    traffic: Traffic | None = None
+    """Of rows of a data file, if there was one."""
 
     @property
     def edges(self) -> int | None:
@@ -104,8 +107,23 @@ class Report:
                 wire,
                 "bits",
                 "by definition",
-                f"packets of {group} rows, headers and checksums counted; rows sent as they are take more",
+                f"packets of {group} rows, headers and checksums counted, no row sent raw",
             ),
+            *self._traffic(),
+        ]
+
+    def _traffic(self) -> list[Figure]:
+        names, found = ("rows sent raw", "bits on the wire with these, per row"), self.traffic
+        if found is None:
+            return [Figure(name, None, "", "not known here", "needs rows: --data") for name in names]
+        why = (
+            f"{found.raw} of {found.rows} rows of --data: a latent saturates in {found.saturated}, a value has no code "
+            f"of its own in {found.odd}"
+        )
+        packets = "mean of the packets of these rows"
+        return [
+            Figure(names[0], 100 * found.rate, "%", "measured", why),
+            Figure(names[1], found.bits, "bits", "measured", packets),
         ]
 
     def _resources(self) -> list[Figure]:
@@ -163,6 +181,7 @@ class Report:
             "clock_MHz": self.clock,
             "options": dict(self.options),
             "figures": [asdict(figure) for figure in self.figures()],
+            "traffic": None if self.traffic is None else asdict(self.traffic),
             "agreement": asdict(self.agreement),
             "tools": self.tools(),
             "gaps": list(self.gaps),

@@ -79,7 +79,7 @@ class Board:
         saturated = link.saturated(latents)
         raw = np.zeros(len(latents), np.bool_)
         if self._pass_through:
-            raw = saturated | rows.odd
+            raw = link.alone(latents, rows.odd)
             if link.model.anomaly is not None:
                 raw |= link.model.anomaly.scores(latents) > link.model.anomaly.threshold
         starts, counts = pieces(raw, self._together)
@@ -172,7 +172,7 @@ def _repeated(link: Link, source: str | os.PathLike[str], events: int | None) ->
     while left > 0:
         before = left
         for rows in rows_of(link, source):
-            yield Rows(rows.codes[:left], rows.odd[:left], rows.fine[:left])
+            yield rows.only(slice(left))
             left -= min(left, len(rows.odd))
             if not left:
                 return
