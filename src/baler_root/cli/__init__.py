@@ -58,6 +58,7 @@ def overview(
     baler-root verify events.baler --against events.root
     baler-root inspect events.baler
     baler-root decompress events.baler back.root
+    baler-root report events.root events.baler -a hgamgam -o report.html
 
     In Python, baler_root.open("events.baler") reads as uproot.open does.
     """
