@@ -122,9 +122,6 @@ RELEASES = (
     ),
 )  # fmt: skip
 
-OPTIONAL = frozenset({"pt_syst"})
-"""Members that an analysis can do without."""
-
 
 def release_of(names: Sequence[str]) -> Release:
     """The release that has branches of these names: told by its sum of weights."""

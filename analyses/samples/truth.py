@@ -27,6 +27,3 @@ class Truth:
 
     def __len__(self) -> int:
         return len(self.boost)
-
-
-CONES = ("et20", "et40", "pt20", "pt30")

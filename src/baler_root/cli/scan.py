@@ -68,11 +68,14 @@ def scan(
     train networks at every bound, which takes a while.
     """
     from baler_root.physics.analysis import load
+    from baler_root.physics.extras import needed
     from baler_root.tuning.scan import scan as run
 
     with user_errors(UnknownCodecError):
         if output is not None and Path(output).exists() and not overwrite:
             raise OutputError(f"{output}: exists; --overwrite writes into it")
+        for library in ("hist", "matplotlib", "mplhep") if output is not None else ():
+            needed(library)  # before minutes of measuring
         with staged_progress(quiet) as say:
             points = run(
                 load(analysis), sources, _listed(bounds), _listed(codecs),

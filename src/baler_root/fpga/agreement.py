@@ -43,11 +43,6 @@ class PathResult:
     gap: str = ""
     """Why it was not tried, and what to install; then `rows` is 0."""
 
-    @property
-    def agrees(self) -> bool:
-        """Whether no row differs."""
-        return self.identical == self.rows
-
 
 @dataclass(frozen=True, slots=True)
 class Agreement:

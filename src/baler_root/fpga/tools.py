@@ -42,7 +42,6 @@ class Tool:
 COMPILER = Tool("g++", "apt install g++")
 VERILATOR = Tool("verilator", "apt install verilator")
 YOSYS = Tool("yosys", "apt install yosys", "-V")
-ICARUS = Tool("iverilog", "apt install iverilog", "-V")
 
 
 def run(

@@ -72,11 +72,6 @@ class Cost:
         """Of the original file."""
         return self.compressed / self.original
 
-    def ratio_to(self, compression: str) -> float:
-        """Of the ROOT file of this compression, as it is; NaN where there is none."""
-        size = next((one.as_is for one in self.root if one.compression == compression), 0)
-        return self.compressed / size if size else math.nan
-
 
 @dataclass(frozen=True, slots=True)
 class Rivals:

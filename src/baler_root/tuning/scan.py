@@ -65,7 +65,6 @@ def scan(
         get_codec(codec)
     say("analysing the originals")
     before = analysis.run(list(sources))
-    original_size = sum(Path(source).stat().st_size for source in sources)
     points = []
     with tempfile.TemporaryDirectory(prefix="baler-root-scan-") as folder:
         for codec in codecs:
@@ -73,13 +72,15 @@ def scan(
                 say(f"{codec} at {bound}: compressing")
                 started = time.perf_counter()
                 targets = [os.fspath(Path(folder) / f"{number}.baler") for number in range(len(sources))]
-                size = sum(
+                made = [
                     compress(
                         source, target, bound=bound, codec=codec, level=level, train_seconds=train_seconds, seed=seed,
                         overwrite=True,
-                    ).size
+                    )
                     for source, target in zip(sources, targets, strict=True)
-                )  # fmt: skip
+                ]  # fmt: skip
+                size = sum(summary.size for summary in made)
+                share = size / sum(summary.source_size for summary in made)
                 seconds = time.perf_counter() - started
                 say(f"{codec} at {bound}: analysing")
                 after = analysis.run(targets)
@@ -94,7 +95,5 @@ def scan(
                     )
                     found[name] = shifts(one, other, drawn)
                 moved = (before.passing() != after.passing()).sum() / before.passing().sum()
-                points.append(
-                    ScanPoint(codec, bound, size, size / original_size, seconds, found, float(moved))
-                )
+                points.append(ScanPoint(codec, bound, size, share, seconds, found, float(moved)))
     return points

@@ -117,17 +117,21 @@ def tune(
         say("proving the result on the other events")
         proof = measured(best.bounds, kept, results["kept"], fresh)
         say("compressing whole files")
-        sizes = []
-        for rules in (base, rules_of(best.bounds, base=base)):
-            whole = Path(folder) / "whole.baler"
-            sizes.append(
-                sum(
-                    compress(path, whole, rules=rules, codec="classic", overwrite=True).size
-                    for path in sources
-                )
-            )
-    before = sum(Path(path).stat().st_size for path in sources)
-    return Tuned(best.bounds, best.spent, proof.spent, results["kept"], count, before, *sizes)
+        whole = Path(folder) / "whole.baler"
+        default, tuned = (
+            [compress(path, whole, rules=rules, codec="classic", overwrite=True) for path in sources]
+            for rules in (base, rules_of(best.bounds, base=base))
+        )
+    return Tuned(
+        best.bounds,
+        best.spent,
+        proof.spent,
+        results["kept"],
+        count,
+        source_size=sum(summary.source_size for summary in default),
+        default_size=sum(summary.size for summary in default),
+        tuned_size=sum(summary.size for summary in tuned),
+    )
 
 
 def _confirmed(held: Sequence[Trial], again: Callable[[Bounds], Trial], share: float) -> Trial:

@@ -29,7 +29,7 @@ class Workbench:
 
     def __init__(self, analysis: Analysis, sources: Sequence[str | os.PathLike[str]], folder: Path) -> None:
         """Writes the reduced files in `folder`. Raises what `Analysis.run` does."""
-        self._analysis, self._folder = analysis, folder
+        self._analysis = analysis
         self._files: list[Path] = []
         bounded: dict[str, None] = {}
         for number, source in enumerate(sources):
