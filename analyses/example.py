@@ -26,8 +26,8 @@ import awkward as ak
 import numpy as np
 
 from baler_root.errors import SourceError
-from baler_root.physics.quantity import Quantity
-from baler_root.physics.selection import Observable, Selection
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.analysis.selection import Observable, Selection
 
 TITLE = "Missing transverse energy of events with a hard photon"
 TREES = ("mini",)

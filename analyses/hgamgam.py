@@ -18,14 +18,15 @@ import numpy as np
 import vector
 
 from baler_root.errors import FitError
-from baler_root.physics import histogram, hunt
-from baler_root.physics.bump import Bump
-from baler_root.physics.continuum import Bernstein, Continuum
-from baler_root.physics.histogram import Histogram
-from baler_root.physics.peak import Peak, fit_peak
-from baler_root.physics.quantity import Quantity
-from baler_root.physics.selection import Observable, Selection
-from baler_root.physics.study import Progress, Study
+from baler_root.evaluation.analysis import histogram
+from baler_root.evaluation.analysis.histogram import Histogram
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.analysis.selection import Observable, Selection
+from baler_root.evaluation.analysis.study import Progress, Study
+from baler_root.evaluation.statistics import peak_search as hunt
+from baler_root.evaluation.statistics.background import Bernstein, Continuum
+from baler_root.evaluation.statistics.peak_model import Bump
+from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
 
 from .release_schema import release_of, require
 from .samples.release import USAGE_NOTE

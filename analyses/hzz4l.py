@@ -14,13 +14,14 @@ import numpy as np
 import vector
 
 from baler_root.errors import FitError
-from baler_root.physics import counting, histogram
-from baler_root.physics.histogram import Histogram
-from baler_root.physics.peak import Peak, fit_peak
-from baler_root.physics.quantity import Quantity
-from baler_root.physics.selection import Flags, Observable, Selection
-from baler_root.physics.study import Progress, Study
-from baler_root.physics.workspace import Sample
+from baler_root.evaluation.analysis import histogram
+from baler_root.evaluation.analysis.histogram import Histogram
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.analysis.selection import Flags, Observable, Selection
+from baler_root.evaluation.analysis.study import Progress, Study
+from baler_root.evaluation.statistics import counting
+from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
+from baler_root.evaluation.statistics.workspace import Sample
 
 from .release_schema import release_of, require
 from .samples.release import USAGE_NOTE

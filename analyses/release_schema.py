@@ -13,7 +13,7 @@ import awkward as ak
 import numpy as np
 
 from baler_root.errors import SourceError
-from baler_root.physics.selection import Floats
+from baler_root.evaluation.analysis.selection import Floats
 
 ENERGIES = ("pt", "energy", "pt_syst", "track_cone", "calorimeter_cone")
 """Members of photons and leptons that have the file's unit."""

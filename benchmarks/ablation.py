@@ -14,7 +14,7 @@ from typing import Any
 from unittest import mock
 
 import baler_root
-from baler_root.surroundings import Around
+from baler_root.compression.models.list_context import Around
 from benchmarks import results, sources
 
 BOUND = "rel=1e-3"
@@ -38,7 +38,7 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
 def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     """Bytes of the file and of its models, and seconds."""
     keywords = {"bound": BOUND, **keywords}
-    patched: Any = mock.patch("baler_root.learning.find_surroundings", return_value=Around())
+    patched: Any = mock.patch("baler_root.compression.models.learn.find_surroundings", return_value=Around())
     with tempfile.TemporaryDirectory() as where, patched if keywords.pop(ALONE, 0) else nullcontext():
         target = Path(where) / "out.baler"
         summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)

@@ -25,14 +25,15 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root import reuse
-from baler_root.bounds import ErrorBound
-from baler_root.codecs.anomaly import Anomaly
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.model_file import StoredModel, read_model_file, write_model_file
-from baler_root.registry import codec_ids, get_codec
-from baler_root.summary import Summary
-from baler_root.training import autoencode, fit
+from baler_root.compression.models import reuse
+from baler_root.compression.summary import Summary
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.registry import codec_ids, get_codec
+from baler_root.format.model_file import StoredModel, read_model_file, write_model_file
+from baler_root.training.torch import fit_autoencoder as autoencode
+from baler_root.training.torch import fit_conditional as fit
 from benchmarks.scoreboard import ratio
 from benchmarks.speed import read_all
 from benchmarks.throughput import clock

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.batch import columns_of, plain_form, take_apart
-from baler_root.bounds import LOSSLESS, ErrorBound
+from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.columns import columns_of, plain_form, take_apart
 from benchmarks.sources import Tree
 
 

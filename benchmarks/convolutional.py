@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import conv2d, pad
 
-from baler_root.bounds import ErrorBound
+from baler_root.format.bounds import ErrorBound
 from benchmarks import grids, results
 from benchmarks.fluids import Fluid, Frames
 from benchmarks.packers import stored

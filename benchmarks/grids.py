@@ -26,10 +26,10 @@ import numpy as np
 import uproot
 
 import baler_root
-from baler_root.bounds import ErrorBound
-from baler_root.codecs.classic import Classic
-from baler_root.pages import Cell, pack_page
-from baler_root.quantiser import quantise
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.page import Cell, pack_page
 from benchmarks import results, sources
 from benchmarks.fluids import Fluid, Frames
 from benchmarks.packers import SZ3, ZFP

@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from baler_root.levels import RESIDUALS
+from baler_root.training.effort import RESIDUALS
 from benchmarks import autoencoders, results, sources
 
 MATRIX = {

@@ -19,8 +19,8 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root import autoencoding
-from baler_root.codecs.axis import CODE_BITS, CODE_LIMIT, Axis
+from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT, Axis
+from baler_root.training import latent as autoencoding
 from benchmarks import autoencoders, results, sources
 
 MATRIX = {"pythia_jets_365k": "rel=1e-2", "cms_htt_DY_35k": "rel=1e-2"}

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.bounds import ErrorBound, violations
-from baler_root.quantiser import dequantise, quantise
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.bounds import ErrorBound, violations
+from baler_root.format.encodings.quantized import dequantise
 from benchmarks import rounding
 from benchmarks.columns import Column
 from benchmarks.packers import PCODEC, SZ3, XZ, ZFP, ZSTD, Packer, Stream, lossless, stream

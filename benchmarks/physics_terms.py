@@ -22,15 +22,15 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root import autoencoding
-from baler_root.bounds import ErrorBound
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.codecs.latent_columns import guesses_of, latents_of
-from baler_root.config import Rules
-from baler_root.pair_masses import PairMass
-from baler_root.quantiser import quantise_as
-from baler_root.reader import open_file
-from baler_root.recipe import Recipe
+from baler_root.compression.quantisation.quantise import quantise_as
+from baler_root.compression.rules.rules import Rules
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.latent.columns import guesses_of, latents_of
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.training import latent as autoencoding
+from baler_root.training.pair_masses import PairMass
 from benchmarks import autoencoders, results, sources
 
 FILE, TREE = "cms_htt_DY_35k", "Events"

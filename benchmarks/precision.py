@@ -19,7 +19,7 @@ from unittest import mock
 import torch
 
 import baler_root
-from baler_root.training import fit
+from baler_root.training.torch import fit_conditional as fit
 from benchmarks import results, sources
 
 BOUND = "rel=1e-3"

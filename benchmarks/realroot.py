@@ -21,7 +21,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.bounds import LOSSLESS, ErrorBound, violations
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from benchmarks import rivals, rounding
 from benchmarks.columns import plain
 from benchmarks.sources import Tree, flatten, is_text

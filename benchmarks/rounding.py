@@ -9,7 +9,7 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.bounds import ErrorBound
+from baler_root.format.bounds import ErrorBound
 
 MANTISSA = {2: 10, 4: 23, 8: 52}
 

@@ -25,9 +25,9 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
-from baler_root.physics.analysis import Analysis, load
-from baler_root.physics.selection import Selection
-from baler_root.tuning.workbench import Workbench
+from baler_root.evaluation.analysis.analysis import Analysis, load
+from baler_root.evaluation.analysis.selection import Selection
+from baler_root.evaluation.tuning.trial_files import Workbench
 from benchmarks import results, sources, tokens
 
 DATA = sources.DATA / "generated" / "gamgam.root"

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.circuit import CircuitOptions
-from baler_root.fpga.build import Options, build
-from baler_root.fpga.decode import decode
-from baler_root.fpga.definition import Definition
-from baler_root.fpga.simulator import send
-from baler_root.pretraining import train
+from baler_root.api.train import train
+from baler_root.fpga.build.project import Options, build
+from baler_root.fpga.encoder import Definition
+from baler_root.fpga.wire.decode import decode
+from baler_root.fpga.wire.software_board import send
+from baler_root.training.hardware.circuit import CircuitOptions
 
 
 def arguments(description: str | None, folder: str) -> argparse.ArgumentParser:

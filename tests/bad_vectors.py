@@ -18,12 +18,12 @@ import awkward as ak
 import numpy as np
 from forge import Forger
 
-from baler_root.codecs.anomaly import Anomaly
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.classic import Classic
-from baler_root.container.layout import HEAD, TRAILER, BlockKind
-from baler_root.packing import pack_bytes, unpack_bytes, zstd_frame
-from baler_root.varint import Cursor, pack_varint
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes, zstd_frame
+from baler_root.format.binary.varint import Cursor, pack_varint
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.container.layout import HEAD, TRAILER, BlockKind
 
 ENTRIES = 8
 """Of the good file: tree `Events`, columns i (int32), x (float64) and l (counts, int16), one page each of 1, 1 and 2."""

@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from baler_root.codecs.base import Codec, SymbolSpec
 from baler_root.errors import FormatError
+from baler_root.format.codecs.base import Codec, SymbolSpec
 
 DTYPES = [np.dtype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8")]
 LENGTHS = [0, 1, 2, 7, 100, 5000]

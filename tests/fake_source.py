@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import awkward as ak
 
-from baler_root.rootio.read import RootSource, SourceTree
-from baler_root.schema import Tree
+from baler_root.format.schema import Tree
+from baler_root.rootio.source import RootSource, SourceTree
 
 CLUSTERS = 7
 

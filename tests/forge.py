@@ -10,7 +10,8 @@ from typing import Any
 
 import xxhash
 
-from baler_root.container.layout import (
+from baler_root.format.binary.packed import pack_bytes
+from baler_root.format.container.layout import (
     PAGE_ENTRY,
     SECTION,
     TRAILER,
@@ -20,9 +21,8 @@ from baler_root.container.layout import (
     Trailer,
     pack_head,
 )
-from baler_root.container.manifest import canonical_json
-from baler_root.container.read import PageId, open_container
-from baler_root.packing import pack_bytes
+from baler_root.format.container.manifest import canonical_json
+from baler_root.format.container.read import PageId, open_container
 
 Json = dict[str, Any]
 

@@ -10,22 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.attention import Attention
-from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
-from baler_root.codecs.axis import CODE_LIMIT, Axis
-from baler_root.codecs.coarse import take_apart
-from baler_root.codecs.exact import Operation
-from baler_root.codecs.fixedpoint import Dense, FixedPointNet
-from baler_root.codecs.histograms import Histograms
-from baler_root.codecs.latent_columns import latents_of, told_apart
-from baler_root.codecs.model import Conditional, Model, ModelColumn
-from baler_root.codecs.operations import Add, Conv, Norm, Offset, Shape, Upsample
-from baler_root.codecs.program import Program
-from baler_root.plan import GroupModel, Plan
-from baler_root.quantiser import quantise
-from baler_root.recipe import Recipe
-from baler_root.reuse import bounds_of
-from baler_root.training.axes import fit_axis
+from baler_root.compression.plan import GroupModel, Plan, bounds_of
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.codecs.axis import CODE_LIMIT, Axis
+from baler_root.format.codecs.conditional.histograms import Histograms
+from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
+from baler_root.format.codecs.latent.columns import latents_of, told_apart
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
+from baler_root.format.codecs.latent.split_floats import take_apart
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.networks.arithmetic import Operation
+from baler_root.format.networks.attention import Attention
+from baler_root.format.networks.dense import Dense, FixedPointNet
+from baler_root.format.networks.operations import Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.program import Program
+from baler_root.training.axis_fit import fit_axis
 
 COMPONENTS = 2
 

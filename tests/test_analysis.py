@@ -18,12 +18,12 @@ pytest.importorskip("vector", reason="the extra [report] is not installed")
 
 from open_data import gamgam, write
 
-from baler_root.physics import analysis
-from baler_root.physics.analysis import load
+from baler_root.evaluation.analysis import analysis
+from baler_root.evaluation.analysis.analysis import load
 
 GOOD = """
 import awkward as ak, numpy as np
-from baler_root.physics.selection import Selection
+from baler_root.evaluation.analysis.selection import Selection
 def select(events):
     n = len(events)
     return Selection({"some": ak.to_numpy(events.x) > 0.5}, {"x": ak.to_numpy(events.x).astype(float)},

@@ -16,11 +16,14 @@ from command import Cli
 from same import assert_same
 
 import baler_root
-from baler_root import autoencoding, levels, reuse, sampling
-from baler_root.bounds import ErrorBound, measure
+from baler_root.compression.models import reuse
+from baler_root.compression.models import sample as sampling
+from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import ConfigError, KeyInFileError, MissingModelError
-from baler_root.pages import Page
-from baler_root.tree_reader import TreeReader
+from baler_root.format.bounds import ErrorBound, measure
+from baler_root.format.page import Page
+from baler_root.training import effort as levels
+from baler_root.training import latent as autoencoding
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -474,7 +477,7 @@ def test_a_missing_model_is_named(source: Path, tmp_path: Path, monkeypatch: pyt
 def test_the_same_seed_gives_the_same_bytes_in_several_processes(
     source: Path, made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     options: Arrays = {"latents": 3, "outliers": "1%", "residual": "none", "cluster_size": CLUSTER}
     baler_root.compress(source, tmp_path / "two.baler", codec="autoencoder", jobs=2, **options)
     assert (tmp_path / "two.baler").read_bytes() == made["none"].read_bytes()

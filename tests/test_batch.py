@@ -14,7 +14,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from baler_root.batch import (
+from baler_root.errors import CorruptFileError, SourceError
+from baler_root.format.columns import (
     Column,
     Form,
     columns_of,
@@ -25,7 +26,6 @@ from baler_root.batch import (
     put_together,
     take_apart,
 )
-from baler_root.errors import CorruptFileError, SourceError
 
 DTYPES = [*"?bBhHiIqQ", "f2", "f4", "f8", "c8", "c16", "M8[ns]", "M8[D]", "m8[us]"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baler_root.bounds import ErrorBound
+from baler_root.format.bounds import ErrorBound
 
 grids = pytest.importorskip("benchmarks.grids", reason="benchmarks/ is not on the path")
 

@@ -13,8 +13,8 @@ pytest.importorskip("torch", reason="torch is not installed")
 anomalies = pytest.importorskip("benchmarks.anomalies", reason="benchmarks/ is not on the path")
 
 import baler_root
-from baler_root.codecs.anomaly import Anomaly
-from baler_root.training.axes import fit_axis
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.training.axis_fit import fit_axis
 from benchmarks import autoencoders, baler, latents, normalisation, physics_terms, transfer
 
 

@@ -6,7 +6,7 @@ import awkward as ak
 import numpy as np
 import pytest
 
-from baler_root.bounds import LOSSLESS, ErrorBound, violations
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 
 pytest.importorskip("pysz", reason="pysz (SZ3) is not installed")
 pytest.importorskip("zfpy", reason="zfpy is not installed")

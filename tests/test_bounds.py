@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from baler_root.bounds import LOSSLESS, ErrorBound, measure, violations
 from baler_root.errors import ConfigError
+from baler_root.format.bounds import LOSSLESS, ErrorBound, measure, violations
 
 FLOATS = ["f2", "f4", "f8"]
 INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]

@@ -21,11 +21,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import baler_root
-from baler_root.container.bytesource import FileObject, LocalFile, RemoteFile, coalesce, open_bytes, split
-from baler_root.container.layout import HEAD, TRAILER
-from baler_root.container.read import TAIL_SIZE, Container
+from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import FormatError, SourceError, TruncatedFileError
-from baler_root.reader import FileReader, open_file
+from baler_root.format.container.bytesource import (
+    FileObject,
+    LocalFile,
+    RemoteFile,
+    coalesce,
+    open_bytes,
+    split,
+)
+from baler_root.format.container.layout import HEAD, TRAILER
+from baler_root.format.container.read import TAIL_SIZE, Container
 
 ENTRIES, CLUSTER = 40_000, 10_000
 
@@ -78,7 +85,7 @@ def test_opening_is_one_read_of_the_tail(large: Path) -> None:
 def test_opening_with_a_large_footer_takes_one_more_read(
     large: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.container.read.TAIL_SIZE", TRAILER.size + 10)
+    monkeypatch.setattr("baler_root.format.container.read.TAIL_SIZE", TRAILER.size + 10)
     source = Counting(large, local=False)
     container = Container(source)
     trailer = container.trailer
@@ -123,7 +130,7 @@ def test_ranges_across_clusters_are_asked_for_together(large: Path) -> None:
 
 def test_inspecting_reads_no_page(large: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Counting(large)
-    monkeypatch.setattr("baler_root.container.read.open_bytes", lambda *_: source)
+    monkeypatch.setattr("baler_root.format.container.read.open_bytes", lambda *_: source)
     baler_root.inspect(large)
     tail = source.size - TAIL_SIZE
     assert all(offset >= tail or size <= HEAD.size for call in source.calls for offset, size in call) or (

@@ -14,28 +14,29 @@ from command import Cli
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
-from baler_root import autoencoding
-from baler_root.circuit import Circuit, CircuitOptions
-from baler_root.circuit_budget import Budget
-from baler_root.codecs.axis import CODE_LIMIT
-from baler_root.codecs.fixedpoint import Dense
-from baler_root.codecs.latent_columns import latents_of
+from baler_root.api.train import train
 from baler_root.errors import ConfigError
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.codecs.latent.columns import latents_of
+from baler_root.format.model_file import read_model_file
+from baler_root.format.networks.dense import Dense
+from baler_root.fpga.build.rtl import estimate
 from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.decode import decode
-from baler_root.fpga.explore import Point, with_front
-from baler_root.fpga.fidelity import Fidelity
+from baler_root.fpga.explore.fidelity import Fidelity
+from baler_root.fpga.explore.point import Point
+from baler_root.fpga.explore.response import resolution
+from baler_root.fpga.explore.scan import with_front
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link
-from baler_root.fpga.response import resolution
-from baler_root.fpga.rtl import estimate
-from baler_root.fpga.simulator import send
-from baler_root.model_file import read_model_file
-from baler_root.pretraining import train
-from baler_root.resources import ERROR, Resources, digits
-from baler_root.training.autoencoder import Shape
-from baler_root.training.economy import Economy
-from baler_root.training.networks import DenseAutoencoder
+from baler_root.fpga.wire.decode import decode
+from baler_root.fpga.wire.software_board import send
+from baler_root.training import latent as autoencoding
+from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.circuit import Circuit, CircuitOptions
+from baler_root.training.hardware.resources import ERROR, Resources, digits
+from baler_root.training.torch.autoencoder import Shape
+from baler_root.training.torch.networks import DenseAutoencoder
+from baler_root.training.torch.pruning import Economy
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 

@@ -18,8 +18,8 @@ import uproot
 from command import Cli
 
 import baler_root
-from baler_root.bounds import ErrorBound
-from baler_root.demo import compare, make_events, write_root
+from baler_root.evaluation.demo import compare, make_events, write_root
+from baler_root.format.bounds import ErrorBound
 
 
 @pytest.fixture

@@ -18,18 +18,16 @@ from models import known_column, random_autoencoder
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root import registry
-from baler_root.codecs import streams
-from baler_root.codecs.autoencoder import AutoencoderCodec
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.codecs.base import Codec, SymbolSpec
-from baler_root.codecs.classic import Classic, encode_column
-from baler_root.codecs.conditional import ConditionalCodec
-from baler_root.codecs.convolutional import ConvolutionalCodec
-from baler_root.codecs.model import ModelColumn
-from baler_root.codecs.streams import Coding, Transform
-from baler_root.codecs.transformer import TransformerCodec
 from baler_root.errors import ConfigError, CorruptFileError, FormatError, UnknownCodecError
+from baler_root.format.codecs import registry
+from baler_root.format.codecs.base import Codec, SymbolSpec
+from baler_root.format.codecs.classic import streams
+from baler_root.format.codecs.classic.codec import Classic, encode_column
+from baler_root.format.codecs.classic.streams import Coding, Transform
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
+from baler_root.format.codecs.conditional.model import ModelColumn
+from baler_root.format.codecs.latent.builtin import AutoencoderCodec, ConvolutionalCodec, TransformerCodec
+from baler_root.format.codecs.latent.model import AutoencoderModel
 
 
 class Zlib:
@@ -365,10 +363,10 @@ import resource, sys, warnings
 import numpy as np
 sys.path.insert(0, {tests!r})
 from codec_suite import decode_hostile, mixed_columns
-from baler_root.codecs.base import SymbolSpec
-from baler_root.packing import pack_bytes
-from baler_root.registry import get_codec
-from baler_root.varint import pack_varint
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.binary.packed import pack_bytes
+from baler_root.format.codecs.registry import get_codec
+from baler_root.format.binary.varint import pack_varint
 
 codec = get_codec("classic")
 columns, specs = mixed_columns()

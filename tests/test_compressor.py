@@ -17,10 +17,10 @@ from conftest import fixed_columns, flat_columns, jagged_columns, nested_columns
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root import cells, cluster
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.classic import Classic
-from baler_root.container import write
+from baler_root.compression import cluster_encoder as cluster
+from baler_root.compression import column_encoder as cells
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import (
     BalerError,
     ConfigError,
@@ -29,9 +29,11 @@ from baler_root.errors import (
     OutputError,
     SourceError,
 )
-from baler_root.quantiser import Quantised, quantise
-from baler_root.reader import open_file
-from baler_root.rootio import read as rootio
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.container import write
+from baler_root.format.encodings.quantized import Quantised
+from baler_root.rootio import source as rootio
 
 Make = Callable[..., Path]
 
@@ -154,7 +156,7 @@ def test_same_input_same_bytes(rich_root: Path, tmp_path: Path) -> None:
 def test_same_bytes_whatever_the_number_of_jobs(
     rich_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     seen: list[tuple[int, int]] = []
     baler_root.compress(rich_root, tmp_path / "one.baler", cluster_size=200)
     baler_root.compress(
@@ -303,7 +305,7 @@ def test_disk_full_at_the_end(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_interrupted(jobs: int, untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
 
     def interrupt(done: int, total: int) -> None:
         if done * 2 > total:

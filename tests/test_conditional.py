@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from models import random_model
 from numpy.typing import NDArray
 
-from baler_root.codecs import conditional
-from baler_root.codecs.axis import Axis
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.conditional import ConditionalCodec
-from baler_root.codecs.model import Model, ModelColumn
 from baler_root.errors import CorruptFileError, FormatError
-from baler_root.packing import pack_bytes, unpack_bytes
-from baler_root.varint import Cursor
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.conditional import codec as conditional
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
+from baler_root.format.codecs.conditional.model import Model, ModelColumn
 
 DTYPES = [np.dtype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
 Columns = list[NDArray[Any]]

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baler_root.bounds import ErrorBound
-from baler_root.config import Rule, Rules, build_rules, load_rules
+from baler_root.compression.rules.exact_branches import exact_by_name
+from baler_root.compression.rules.loading import build_rules, load_rules
+from baler_root.compression.rules.presets import PRESETS
+from baler_root.compression.rules.rules import Rule, Rules
 from baler_root.errors import ConfigError
-from baler_root.names import exact_by_name
-from baler_root.presets import PRESETS
-from baler_root.schema import Branch, Tree
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.schema import Branch, Tree
 
 F4, F8, I4, BOOL = (np.dtype(t) for t in ("f4", "f8", "i4", "?"))
 

@@ -13,10 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import baler_root
-from baler_root.container.layout import (
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.errors import (
+    CorruptFileError,
+    FormatError,
+    OutputError,
+    SourceError,
+    TruncatedFileError,
+    UnsupportedFeatureError,
+)
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes
+from baler_root.format.binary.varint import Cursor, pack_varint
+from baler_root.format.container.layout import (
     BLOCK,
     HEAD,
-    MAX_COLUMN_LENGTH,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
@@ -27,21 +37,11 @@ from baler_root.container.layout import (
     open_block,
     pack_head,
 )
-from baler_root.container.manifest import Manifest, StoredTree, canonical_json
-from baler_root.container.read import open_container
-from baler_root.container.write import AtomicFile, ContainerWriter
-from baler_root.errors import (
-    CorruptFileError,
-    FormatError,
-    OutputError,
-    SourceError,
-    TruncatedFileError,
-    UnsupportedFeatureError,
-)
-from baler_root.packing import pack_bytes, unpack_bytes
-from baler_root.reader import open_file
-from baler_root.schema import Branch, Tree
-from baler_root.varint import Cursor, pack_varint
+from baler_root.format.container.manifest import Manifest, StoredTree, canonical_json
+from baler_root.format.container.read import open_container
+from baler_root.format.container.write import AtomicFile, ContainerWriter
+from baler_root.format.limits import MAX_COLUMN_LENGTH
+from baler_root.format.schema import Branch, Tree
 
 
 @pytest.fixture

@@ -22,14 +22,14 @@ from conftest import fixed_columns, flat_columns, jagged_columns, nested_columns
 from forge import Forger, Json
 
 import baler_root
-from baler_root.container.layout import HEAD
+from baler_root.api.verify import verify
+from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import FormatError, UnknownCodecError
-from baler_root.packing import pack_bytes
-from baler_root.pages import Page
-from baler_root.reader import FileReader, open_file
-from baler_root.registry import get_codec
-from baler_root.varint import pack_varint
-from baler_root.verification import verify
+from baler_root.format.binary.packed import pack_bytes
+from baler_root.format.binary.varint import pack_varint
+from baler_root.format.codecs.registry import get_codec
+from baler_root.format.container.layout import HEAD
+from baler_root.format.page import Page
 
 MEMORY = 3 * 2**30
 """Address space for a loop: the libraries take most of the first GB."""

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from same import assert_same
 
 import baler_root
-from baler_root.dataset import Directory, File
+from baler_root.dataset.directory import Directory
+from baler_root.dataset.file import File
 from baler_root.dataset.request import entry_range
 from baler_root.dataset.views import HTML_ROWS, html_table
 from baler_root.errors import ConfigError, KeyInFileError, SourceError

@@ -18,7 +18,7 @@ from fake_source import FakeFile
 from same import assert_same
 
 import baler_root
-from baler_root.dataset import File
+from baler_root.dataset.file import File
 from baler_root.errors import SourceError
 
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import uniform_axis
 
-from baler_root.codecs.axis import Axis
-from baler_root.entropy import coder, tables
 from baler_root.errors import CorruptFileError
-from baler_root.training.axes import fit_axis
+from baler_root.format.codecs.axis import Axis
+from baler_root.format.entropy import rans_mixture as coder
+from baler_root.format.entropy import tables
+from baler_root.training.axis_fit import fit_axis
 
 
 @pytest.mark.parametrize(

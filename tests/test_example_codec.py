@@ -17,7 +17,8 @@ from codec_suite import CodecSuite
 from skipping_codec import SkippingCodec
 
 import baler_root
-from baler_root import autoencoding, registry
+from baler_root.format.codecs import registry
+from baler_root.training import latent as autoencoding
 
 EXAMPLE = Path(__file__).parent / "example_codec"
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from models import random_net
 from numpy.typing import NDArray
 
-from baler_root.codecs.axis import CODE_LIMIT
-from baler_root.codecs.fixedpoint import Dense, FixedPointNet
 from baler_root.errors import CorruptFileError
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.networks.dense import Dense, FixedPointNet
 
 
 def exactly(net: FixedPointNet, codes: NDArray[np.int64]) -> NDArray[np.int64]:

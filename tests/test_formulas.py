@@ -14,15 +14,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root import elementary
-from baler_root.bounds import LOSSLESS, ErrorBound
-from baler_root.cluster import encode_cluster
-from baler_root.config import build_rules
-from baler_root.declared import parse
-from baler_root.discovery import discover
+from baler_root.compression.cluster_encoder import encode_cluster
+from baler_root.compression.relations.fit import Derived, droppable
+from baler_root.compression.relations.parsing import parse
+from baler_root.compression.relations.search import discover
+from baler_root.compression.rules.loading import build_rules
 from baler_root.errors import ConfigError
-from baler_root.functions import FUNCTIONS
-from baler_root.relations import Derived, Formula, Sum, corrected, droppable, residual
+from baler_root.format.binary import portable_math as elementary
+from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.encodings.functions import FUNCTIONS
+from baler_root.format.encodings.relations import Formula, Sum, corrected, residual
 
 REL = ErrorBound("rel", 1e-3)
 FORMULAS = [

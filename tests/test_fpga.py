@@ -18,26 +18,26 @@ from models import attending, known_column, random_autoencoder
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.bounds import ErrorBound
-from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
-from baler_root.codecs.axis import CODE_LIMIT
-from baler_root.codecs.fixedpoint import Dense
-from baler_root.codecs.latent_columns import latents_of
-from baler_root.codecs.program import Program
-from baler_root.container.references import KnownColumn
+from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import ConfigError, CorruptFileError, DisagreementError, MissingToolError
-from baler_root.fpga import agreement, hls, rtl_simulation, tools
-from baler_root.fpga.agreement import C_SIMULATION, INTERPRETER, RTL
-from baler_root.fpga.build import Options, build, verify
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.codecs.latent.columns import latents_of
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
+from baler_root.format.container.references import KnownColumn
+from baler_root.format.model_file import StoredModel, write_model_file
+from baler_root.format.networks.dense import Dense
+from baler_root.format.networks.program import Program
+from baler_root.fpga.build import agreement, hls, rtl_simulation, tools
+from baler_root.fpga.build.agreement import C_SIMULATION, INTERPRETER, RTL
+from baler_root.fpga.build.packetiser import expected_packets
+from baler_root.fpga.build.project import Options, build, verify
+from baler_root.fpga.build.rtl import Field, _sized, write_rtl
+from baler_root.fpga.build.target import Target, folder, parse_clock
+from baler_root.fpga.build.vectors import Vectors, from_hex, to_hex
 from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.definition import Definition
-from baler_root.fpga.packetiser import expected_packets
-from baler_root.fpga.rtl import Field, _sized, write_rtl
-from baler_root.fpga.simulator import send
-from baler_root.fpga.target import Target, folder, parse_clock
-from baler_root.fpga.vectors import Vectors, from_hex, to_hex
-from baler_root.model_file import StoredModel, write_model_file
-from baler_root.quantiser import quantise
+from baler_root.fpga.encoder import Definition
+from baler_root.fpga.wire.software_board import send
 
 BRANCHES = ("pt", "mass", "energy", "count")
 Make = Callable[..., Path]

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from models import random_histograms, uniform_axis
 
-from baler_root.codecs.axis import Axis
-from baler_root.codecs.histograms import Histograms
-from baler_root.entropy import histograms as coder
-from baler_root.entropy.shares import Shares
 from baler_root.errors import CorruptFileError
-from baler_root.training.axes import fit_axis
-from baler_root.training.buckets import even_cuts
+from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.conditional.histograms import Histograms
+from baler_root.format.entropy import rans_histogram as coder
+from baler_root.format.entropy.histogram_table import Shares
+from baler_root.training.axis_fit import fit_axis
+from baler_root.training.dependencies import Ancestors, information, rank
 from baler_root.training.histograms import Bucketed, Found, fit_histograms
-from baler_root.training.parents import Ancestors, information, rank
+from baler_root.training.quantile_bins import even_cuts
 
 
 def any_shares(rng: np.random.Generator, places: int, knots: int) -> tuple[Shares, Histograms]:

@@ -18,19 +18,20 @@ from mini_interpolation import Interpolation as ByTheText
 from mini_reader import Bytes
 from numpy.typing import NDArray
 
-from baler_root.batch import Column, plain_form
-from baler_root.bounds import ErrorBound, violations
-from baler_root.cluster import encode_cluster
-from baler_root.codecs.classic import Classic
+from baler_root.compression.cluster_encoder import encode_cluster
+from baler_root.compression.interpolation import UNITS, interpolated
+from baler_root.compression.plan import Plan
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.errors import CorruptFileError
-from baler_root.interpolating import UNITS, interpolated
-from baler_root.interpolation import LIMIT, Interpolation, Rows, passes
-from baler_root.pages import Cell, Page, pack_page
-from baler_root.patterns import patterns
-from baler_root.plan import Plan
-from baler_root.quantiser import SENTINELS, quantise
-from baler_root.schema import Branch, Tree
-from baler_root.varint import Cursor
+from baler_root.format.binary.bit_patterns import patterns
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.bounds import ErrorBound, violations
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.columns import Column, plain_form
+from baler_root.format.encodings.interpolation import LIMIT, Interpolation, Rows, passes
+from baler_root.format.page import Cell, Page, pack_page
+from baler_root.format.schema import Branch, Tree
 
 SHAPES = [(4,), (1, 5), (7, 3), (2, 9, 4), (17,), (1,), (3, 1, 1, 2)]
 SPECIAL = [0.0, -0.0, np.nan, np.inf, -np.inf, -999.0, -1.0, 1e30, 5e-324]

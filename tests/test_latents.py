@@ -22,15 +22,16 @@ from mini_bytes import Bytes
 from models import following, known_column, latents_from, random_autoencoder, with_coding
 from numpy.typing import NDArray
 
-from baler_root.codecs import latent_columns, program
-from baler_root.codecs.anomaly import Anomaly
-from baler_root.codecs.autoencoder import AutoencoderCodec
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.classic import Classic
-from baler_root.codecs.latent_page import LatentPage
 from baler_root.errors import CorruptFileError, FormatError
-from baler_root.varint import pack_varint
+from baler_root.format.binary.varint import pack_varint
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.latent import columns as latent_columns
+from baler_root.format.codecs.latent.builtin import AutoencoderCodec
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.page import LatentPage
+from baler_root.format.networks import program
 
 INTEGERS = [np.dtype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
 FLOATS = [np.dtype(code) for code in ("f2", "f4", "f8")]
@@ -329,7 +330,7 @@ def test_latents_that_were_not_earned_are_refused() -> None:
 READ = """
 import hashlib, pathlib, sys
 sys.modules["torch"] = None
-from baler_root.reader import open_file
+from baler_root.dataset.reader.file_reader import open_file
 
 state = hashlib.sha256()
 for path in sorted(pathlib.Path(sys.argv[1]).glob("autoencoder*.baler")):

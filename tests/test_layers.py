@@ -13,8 +13,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 from torch import nn
 
 from baler_root.errors import CorruptFileError
-from baler_root.training.layers import Attention, Conv, Dense, Norm, Offset, Shape, Upsample
-from baler_root.training.network import Network, Residual
+from baler_root.training.torch.layers import Attention, Conv, Dense, Norm, Offset, Shape, Upsample
+from baler_root.training.torch.network import Network, Residual
 
 
 @pytest.fixture(autouse=True)

@@ -13,11 +13,12 @@ import pytest
 from jets import jets
 
 import baler_root
-from baler_root import learning, levels
+from baler_root.compression.models import learn as learning
 from baler_root.errors import ConfigError
-from baler_root.levels import LEVELS, Level
-from baler_root.training.axes import fit_axis
-from baler_root.training.training import Progressing, Training
+from baler_root.training import effort as levels
+from baler_root.training.axis_fit import fit_axis
+from baler_root.training.effort import LEVELS, Level
+from baler_root.training.settings import Progressing, Training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -99,7 +100,7 @@ def test_merged_and_recovered_files_keep_their_models(make_root: Maker, tmp_path
 def test_several_processes_write_the_same(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source = make_root("jets.root", Events=jets())
     for jobs in (1, 2):
         baler_root.compress(

@@ -13,12 +13,12 @@ import pytest
 from models import random_model
 
 import baler_root
-from baler_root import levels
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.classic import Classic
-from baler_root.codecs.conditional import ConditionalCodec
+from baler_root.compression.summary import Summary
 from baler_root.errors import ConfigError
-from baler_root.summary import Summary
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
+from baler_root.training import effort as levels
 
 Maker = Callable[..., Path]
 

@@ -20,23 +20,23 @@ from numpy.typing import NDArray
 from vectors import Made, Source, flat, write_trees
 
 import baler_root
-from baler_root import levels
-from baler_root.bounds import ErrorBound, measure
-from baler_root.cluster import flatten
-from baler_root.codecs import conditional
-from baler_root.codecs.base import SymbolSpec
-from baler_root.codecs.conditional import ConditionalCodec
-from baler_root.codecs.lists import PIECE, Lists, Surroundings
-from baler_root.codecs.model import Model
-from baler_root.container.read import Container, PageId
+from baler_root.api.verify import verify
+from baler_root.compression.models.list_context import Around
+from baler_root.compression.plan import GroupModel, Plan
+from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import FormatError
-from baler_root.levels import Level
-from baler_root.plan import GroupModel, Plan
-from baler_root.reader import open_file
-from baler_root.surroundings import Around
-from baler_root.tables import lengths_of, tables_of
-from baler_root.training.training import Training
-from baler_root.verification import verify
+from baler_root.format.bounds import ErrorBound, measure
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.conditional import codec as conditional
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
+from baler_root.format.codecs.conditional.list_context import PIECE, Lists, Surroundings
+from baler_root.format.codecs.conditional.model import Model
+from baler_root.format.columns import flatten
+from baler_root.format.container.read import Container, PageId
+from baler_root.format.tables import lengths_of, tables_of
+from baler_root.training import effort as levels
+from baler_root.training.effort import Level
+from baler_root.training.settings import Training
 
 Maker = Callable[..., Path]
 
@@ -281,7 +281,7 @@ def test_lists_in_arrays_of_fixed_size_are_none_of_the_entries() -> None:
     pairs = ak.to_regular(ak.Array([[[1], [2, 3]], [[], [4]], [[5], []]]), axis=1)
     plan = Source("Events", {"pairs": pairs, "flat": ak.Array([[1], [2, 3], []])}).plan()
     columns = plan.columns
-    values = flatten(plan, columns, dict(enumerate([pairs, ak.Array([[1], [2, 3], []])])))
+    values = flatten(plan.schema, columns, dict(enumerate([pairs, ak.Array([[1], [2, 3], []])])))
     found = tables_of(columns, values)
     assert [lengths_of(columns, found, table) for table in found] == [None, None, None, 2]
 
@@ -315,7 +315,7 @@ def test_lists_learn_from_their_entries(
     with baler_root.open(tmp_path / "out.baler") as file:
         one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
     assert ak.array_equal(several, one[1000:5500])
-    monkeypatch.setattr("baler_root.learning.find_surroundings", lambda *_: Around())
+    monkeypatch.setattr("baler_root.compression.models.learn.find_surroundings", lambda *_: Around())
     blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
@@ -330,7 +330,7 @@ def test_networks_see_the_item_before(
     torch.set_num_threads(1)
     quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(levels.LEVELS, "default", quick)
-    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
     for jobs in (1, 2):
         baler_root.compress(source, tmp_path / f"{jobs}.baler", cluster_size=3000, jobs=jobs)

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.bounds import LOSSLESS
-from baler_root.config import build_rules
-from baler_root.discovery import discover
+from baler_root.compression.relations.search import discover
+from baler_root.compression.rules.loading import build_rules
 from baler_root.errors import CorruptFileError
-from baler_root.lookups import MAX_COMBINATIONS, Lookup
-from baler_root.varint import Cursor
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.bounds import LOSSLESS
+from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Lookup
 
 Maker = Callable[..., Path]
 Columns = dict[str, NDArray[Any]]

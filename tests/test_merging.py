@@ -13,9 +13,9 @@ import uproot
 from conftest import flat_columns, jagged_columns, nested_columns
 
 import baler_root
-from baler_root.container.read import open_container
 from baler_root.errors import ConfigError, CorruptFileError, FormatError, OutputError
-from baler_root.pages import Page
+from baler_root.format.container.read import open_container
+from baler_root.format.page import Page
 
 Make = Callable[..., Path]
 

@@ -16,7 +16,7 @@ from command import Cli
 from jets import jets
 
 import baler_root
-from baler_root import levels, pretraining
+from baler_root.api import train as pretraining
 from baler_root.errors import (
     BalerError,
     ConfigError,
@@ -26,9 +26,10 @@ from baler_root.errors import (
     OutputError,
     SourceError,
 )
-from baler_root.levels import Level
-from baler_root.model_file import read_model_file
-from baler_root.training.training import Training
+from baler_root.format.model_file import read_model_file
+from baler_root.training import effort as levels
+from baler_root.training.effort import Level
+from baler_root.training.settings import Training
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -147,7 +148,7 @@ def test_the_same_files_and_seed_give_the_same_model(model: Path, tmp_path: Path
 def test_several_processes_use_a_model(
     model: Path, unseen: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     for jobs in (1, 2):
         baler_root.compress(unseen, tmp_path / f"{jobs}.baler", model=model, cluster_size=3000, jobs=jobs)
     assert (tmp_path / "1.baler").read_bytes() == (tmp_path / "2.baler").read_bytes()
@@ -244,8 +245,8 @@ def test_another_model_in_its_place_is_refused(detached: Path, model: Path) -> N
     "hint", ["/etc/passwd", "../../x.balermodel", "a\0b", "", "..", "c:\\x", "a/../../b"]
 )
 def test_a_file_cannot_send_its_reader_elsewhere(hint: str, tmp_path: Path) -> None:
-    from baler_root.container.references import Detached
-    from baler_root.model_store import ModelStore
+    from baler_root.format.container.references import Detached
+    from baler_root.format.model_store import ModelStore
 
     store = ModelStore({}, [Detached(bytes(32), 1, hint)], str(tmp_path / "sub" / "f.baler"))
     with pytest.raises(MissingModelError) as caught:
@@ -564,8 +565,8 @@ def test_damage_that_checksums_hide_is_an_error_of_ours(tmp_path: Path) -> None:
 
 
 def test_what_is_held_must_be_as_tight_as_needed() -> None:
-    from baler_root.bounds import ErrorBound
-    from baler_root.reuse import _as_tight
+    from baler_root.compression.models.reuse import _as_tight
+    from baler_root.format.bounds import ErrorBound
 
     cases = {
         ("rel=1e-3", "rel=1e-3"): True,

@@ -15,12 +15,12 @@ from jets import jets
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
-from baler_root import autoencoding
 from baler_root.errors import CorruptFileError
-from baler_root.training import autoencode
-from baler_root.training.autoencode import Course
-from baler_root.training.autoencoder import Autoencoder, Shape
-from baler_root.training.networks import (
+from baler_root.training import latent as autoencoding
+from baler_root.training.torch import fit_autoencoder as autoencode
+from baler_root.training.torch.autoencoder import Autoencoder, Shape
+from baler_root.training.torch.fit_autoencoder import Course
+from baler_root.training.torch.networks import (
     ConvolutionalAutoencoder,
     DenseAutoencoder,
     TransformerAutoencoder,

@@ -20,8 +20,8 @@ pytest.importorskip("pyhf", reason="the extra [report] is not installed")
 from open_data import Columns, four_leptons, gamgam, write
 
 from baler_root.errors import FitError
-from baler_root.physics.analysis import load
-from baler_root.physics.selection import Selection
+from baler_root.evaluation.analysis.analysis import load
+from baler_root.evaluation.analysis.selection import Selection
 
 TREES = {"2020": "mini", "2025": "analysis"}
 SIGNAL_YY, SIGNAL_4L, ZZ = 343981, 345060, 363490

@@ -14,20 +14,22 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from baler_root.batch import Column, columns_of, plain_form, take_apart
-from baler_root.bounds import ErrorBound, violations
-from baler_root.cells import narrowed
-from baler_root.cluster import encode_cluster
-from baler_root.codecs.classic import Classic
+from baler_root.compression.cluster_encoder import encode_cluster
+from baler_root.compression.column_encoder import narrowed
+from baler_root.compression.fingerprint import equality_key
+from baler_root.compression.page_groups import plan_groups
+from baler_root.compression.plan import Plan
+from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import CorruptFileError, FormatError, TruncatedFileError
-from baler_root.lattice import Lattice
-from baler_root.packing import pack_bytes
-from baler_root.pages import Cell, Page, pack_page
-from baler_root.plan import Plan, equality_key, plan_groups
-from baler_root.quantiser import quantise
-from baler_root.schema import Branch, Tree
-from baler_root.tables import find_tables
-from baler_root.varint import pack_varint
+from baler_root.format.binary.packed import pack_bytes
+from baler_root.format.binary.varint import pack_varint
+from baler_root.format.bounds import ErrorBound, violations
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.columns import Column, columns_of, plain_form, take_apart
+from baler_root.format.encodings.packed_float import Lattice
+from baler_root.format.page import Cell, Page, pack_page
+from baler_root.format.schema import Branch, Tree
+from baler_root.format.tables import find_tables
 
 CODES = ["?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8"]
 BOUNDS = ["lossless", "rel=1e-2", "abs=0.5", "bits=6"]

@@ -12,14 +12,19 @@ pytest.importorskip("numba_stats", reason="the extra [report] is not installed")
 pyhf = pytest.importorskip("pyhf", reason="the extra [report] is not installed")
 
 from baler_root.errors import FitError
-from baler_root.physics import discovery, histogram, hunt, lookelsewhere, spurious, workspace
-from baler_root.physics.bump import Bump
-from baler_root.physics.continuum import Bernstein, Continuum, Exponential
-from baler_root.physics.histogram import Histogram
-from baler_root.physics.minimise import deviance, deviance_gradient
-from baler_root.physics.peak import Peak, fit_peak
-from baler_root.physics.selection import Floats
-from baler_root.physics.workspace import Sample
+from baler_root.evaluation.analysis import histogram
+from baler_root.evaluation.analysis.histogram import Histogram
+from baler_root.evaluation.analysis.selection import Floats
+from baler_root.evaluation.statistics import look_elsewhere as lookelsewhere
+from baler_root.evaluation.statistics import peak_search as hunt
+from baler_root.evaluation.statistics import significance as discovery
+from baler_root.evaluation.statistics import spurious_signal as spurious
+from baler_root.evaluation.statistics import workspace
+from baler_root.evaluation.statistics.background import Bernstein, Continuum, Exponential
+from baler_root.evaluation.statistics.fit import deviance, deviance_gradient
+from baler_root.evaluation.statistics.peak_model import Bump
+from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
+from baler_root.evaluation.statistics.workspace import Sample
 
 EDGES = np.linspace(105.0, 160.0, 111)
 PEAK = Peak(-0.1, 1.6, 1.5, 2.5)

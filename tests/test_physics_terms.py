@@ -14,16 +14,17 @@ from command import Cli
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
-from baler_root import autoencoding
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.codecs.latent_columns import guesses_of, latents_of
-from baler_root.config import Rules, load_rules
+from baler_root.compression.rules.loading import load_rules
+from baler_root.compression.rules.rules import Rules
+from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import ConfigError
-from baler_root.pair_masses import Leg, Pair, PairMass
-from baler_root.reader import open_file
-from baler_root.recipe import Recipe
-from baler_root.training.axes import fit_axis
-from baler_root.training.mass_terms import MassTerms, invariant_mass
+from baler_root.format.codecs.latent.columns import guesses_of, latents_of
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.training import latent as autoencoding
+from baler_root.training.axis_fit import fit_axis
+from baler_root.training.pair_masses import Leg, Pair, PairMass
+from baler_root.training.torch.mass_loss import MassTerms, invariant_mass
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 

@@ -18,13 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from baler_root.codecs import program
-from baler_root.codecs.attention import Attention
-from baler_root.codecs.exact import MAX_WIDTH, Operation
-from baler_root.codecs.fixedpoint import Dense
-from baler_root.codecs.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
-from baler_root.codecs.program import Program
 from baler_root.errors import CorruptFileError
+from baler_root.format.networks import program
+from baler_root.format.networks.arithmetic import MAX_WIDTH, Operation
+from baler_root.format.networks.attention import Attention
+from baler_root.format.networks.dense import Dense
+from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.program import Program
 
 TEXT = (Path(__file__).parents[1] / "formats" / "networks.md").read_text(encoding="utf-8")
 EXAMPLES = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from baler_root.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.errors import FormatError
-from baler_root.grids import MAX_STEPS, Grid, octave_tables
-from baler_root.quantiser import SENTINELS, Quantised, Recipe, dequantise, quantise
+from baler_root.format.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.format.encodings.grid import MAX_STEPS, Grid, octave_tables
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantized import Quantised, dequantise
 
 FLOATS = ["f2", "f4", "f8"]
 INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]

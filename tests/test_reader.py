@@ -17,12 +17,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import baler_root
-from baler_root import reader as reading
+from baler_root.dataset.reader import file_reader as reading
+from baler_root.dataset.reader.file_reader import FileReader, open_file
+from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import CorruptFileError
-from baler_root.packing import pack_bytes, unpack_bytes
-from baler_root.reader import FileReader, open_file
-from baler_root.tree_reader import TreeReader
-from baler_root.varint import Cursor
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes
+from baler_root.format.binary.varint import Cursor
 
 Make = Callable[..., Path]
 N = 230

@@ -14,10 +14,10 @@ from conftest import flat_columns, jagged_columns
 from forge import Forger
 
 import baler_root
-from baler_root.container.layout import TRAILER, BlockKind
-from baler_root.container.read import open_container
+from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import CorruptFileError, OutputError
-from baler_root.reader import open_file
+from baler_root.format.container.layout import TRAILER, BlockKind
+from baler_root.format.container.read import open_container
 
 
 @pytest.fixture(scope="module")

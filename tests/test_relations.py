@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import baler_root
-from baler_root.bounds import LOSSLESS, ErrorBound
-from baler_root.discovery.sums import find_sums
+from baler_root.compression.relations.sums import find_sums
 from baler_root.errors import CorruptFileError
-from baler_root.relations import Sum
+from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.encodings.relations import Sum
 
 REL = ErrorBound("rel", 1e-3)
 Maker = Callable[..., Path]

@@ -23,12 +23,12 @@ for library in ("hist", "iminuit", "jinja2", "mplhep", "vector"):
 from command import Cli
 from open_data import four_leptons, gamgam, write
 
-from baler_root.physics.analysis import load
-from baler_root.report.build import build
-from baler_root.report.cost import encoding
-from baler_root.report.lattices import lattices
-from baler_root.report.pairing import Pair
-from baler_root.rules import Rules
+from baler_root.compression.rules.rules import Rules
+from baler_root.evaluation.analysis.analysis import load
+from baler_root.evaluation.report.cost import encoding
+from baler_root.evaluation.report.measure import build
+from baler_root.evaluation.report.pairs import Pair
+from baler_root.evaluation.report.rounding_offsets import lattices
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
@@ -59,7 +59,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
 @pytest.fixture(scope="module")
 def page(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small report of H → γγ, made once."""
-    from baler_root.report.writing import write as write_report
+    from baler_root.evaluation.report.output import write as write_report
 
     path = tmp_path_factory.mktemp("report") / "report.html"
     made = build(
@@ -362,7 +362,9 @@ def test_a_missing_extra_is_named_before_anything_is_measured(
     pairs: Pairs, tmp_path: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mplhep", None)
-    monkeypatch.setattr("baler_root.report.build.build", lambda *_, **__: pytest.fail("measured"))
+    monkeypatch.setattr(
+        "baler_root.evaluation.report.measure.build", lambda *_, **__: pytest.fail("measured")
+    )
     done = cli("report", *pairs[0], "-o", tmp_path / "r.html")
     assert done.code == 1
     assert 'pip install "baler-root[report]"' in done.err
@@ -377,7 +379,7 @@ def test_a_study_that_fails_is_reported_as_failed(pairs: Pairs, tmp_path: Path) 
     )
     made = quick(pairs[:1], str(mine))
     assert made.impact.observables[0].study_failure == "compressed: no minimum"
-    from baler_root.report.page import page as page_of
+    from baler_root.evaluation.report.page import page as page_of
 
     assert "the study failed: compressed: no minimum" in page_of(made, [], "")
 
@@ -385,4 +387,4 @@ def test_a_study_that_fails_is_reported_as_failed(pairs: Pairs, tmp_path: Path) 
 def test_the_template_is_part_of_the_package() -> None:
     from importlib.resources import files
 
-    assert files("baler_root.report").joinpath("page.html.j2").is_file()
+    assert files("baler_root.evaluation.report").joinpath("page.html.j2").is_file()

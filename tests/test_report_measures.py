@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from baler_root.bounds import LOSSLESS, ErrorBound, violations
-from baler_root.physics.quantity import Quantity
-from baler_root.physics.selection import Selection
-from baler_root.report.bootstrap import replicas, shifts
-from baler_root.report.consistency import Consistency
-from baler_root.report.correlations import Correlations
-from baler_root.report.cost import rounded_to
-from baler_root.report.document import dumped
-from baler_root.report.energy import Meter, counters
-from baler_root.report.fidelity import Fidelity, Thinned, distances
-from baler_root.report.migrations import by_process, migrations, selected
-from baler_root.report.pairing import PairedColumn
-from baler_root.report.peaks import median, movement, peak, shortest_interval, signal_of
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.analysis.selection import Selection
+from baler_root.evaluation.report.bootstrap import replicas, shifts
+from baler_root.evaluation.report.consistency import Consistency
+from baler_root.evaluation.report.correlations import Correlations
+from baler_root.evaluation.report.cost import rounded_to
+from baler_root.evaluation.report.energy_meter import Meter, counters
+from baler_root.evaluation.report.event_shifts import median, movement, peak, shortest_interval, signal_of
+from baler_root.evaluation.report.fidelity import Fidelity, Thinned, distances
+from baler_root.evaluation.report.json_document import dumped
+from baler_root.evaluation.report.migrations import by_process, migrations, selected
+from baler_root.evaluation.report.pairs import PairedColumn
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 
 BOUND = ErrorBound("abs", 0.5)
 

@@ -16,13 +16,13 @@ from conftest import data_path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from baler_root.batch import plain_form
 from baler_root.errors import ConfigError, OutputError, SourceError
-from baler_root.rootio.plan import plan_ttree
-from baler_root.rootio.read import RootSource
+from baler_root.format.columns import plain_form
+from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.rntuple import plan_rntuple
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.ttree_layout import plan_ttree
 from baler_root.rootio.write import TreeWritten, compression_of, same_values, write_root
-from baler_root.schema import Branch, Tree
 
 Clusters = Callable[[], Iterator[dict[int, ak.Array]]]
 

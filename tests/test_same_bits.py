@@ -18,10 +18,10 @@ import xxhash
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.grids import MAX_STEPS, Grid
-from baler_root.lattice import Lattice
-from baler_root.reader import open_file
-from baler_root.recipe import Recipe
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.format.encodings.grid import MAX_STEPS, Grid
+from baler_root.format.encodings.packed_float import Lattice
+from baler_root.format.encodings.quantiser import Recipe
 
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "abs=1e-2", "abs=1e-4", "bits=4", "bits=10"]
 GRIDS = [

@@ -13,8 +13,8 @@ from command import Cli, Outcome
 
 ANALYSIS = """
 import numpy as np
-from baler_root.physics.quantity import Quantity
-from baler_root.physics.selection import Selection
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.analysis.selection import Selection
 
 INFER = ("x",)
 

@@ -16,26 +16,27 @@ import xxhash
 from mini_reader import LATENT_CODECS
 from models import known_column, random_autoencoder
 
-from baler_root import __version__, elementary
-from baler_root.batch import MAX_ROW
-from baler_root.codecs import autoencoder_model
-from baler_root.codecs.anomaly import MAX_CENTRES, Anomaly
-from baler_root.codecs.classic import MAX_DICTIONARY
-from baler_root.codecs.conditional import ROWS
-from baler_root.codecs.latent_columns import BLOCK_OUTPUTS
-from baler_root.codecs.latents import MAX_LATENT_VALUES, LatentCodec
-from baler_root.codecs.model_parts import MAX_PLACES
-from baler_root.codecs.streams import PCO_PAGE, PCO_RUN, Coding, Transform
-from baler_root.container import layout
-from baler_root.functions import FUNCTIONS
-from baler_root.grids import MAX_STEPS, octave_tables
-from baler_root.packing import unpack_bytes
-from baler_root.pages import COPY, INTERPOLATED, LATTICE, OWN
-from baler_root.recipe import DTYPES, KINDS
-from baler_root.registry import codec_ids, get_codec
-from baler_root.related import FORMULA, LOOKUP, SUM
-from baler_root.statistics import RECORD
-from baler_root.varint import Cursor, pack_varint
+from baler_root import __version__
+from baler_root.format.binary import portable_math as elementary
+from baler_root.format.binary.packed import unpack_bytes
+from baler_root.format.binary.varint import Cursor, pack_varint
+from baler_root.format.codecs.classic.codec import MAX_DICTIONARY
+from baler_root.format.codecs.classic.streams import PCO_PAGE, PCO_RUN, Coding, Transform
+from baler_root.format.codecs.conditional.codec import ROWS
+from baler_root.format.codecs.latent import model as autoencoder_model
+from baler_root.format.codecs.latent.codec import MAX_LATENT_VALUES, LatentCodec
+from baler_root.format.codecs.latent.columns import BLOCK_OUTPUTS
+from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, Anomaly
+from baler_root.format.codecs.model_arrays import MAX_PLACES
+from baler_root.format.codecs.registry import codec_ids, get_codec
+from baler_root.format.columns import MAX_ROW
+from baler_root.format.container import layout
+from baler_root.format.encodings.functions import FUNCTIONS
+from baler_root.format.encodings.grid import MAX_STEPS, octave_tables
+from baler_root.format.encodings.quantiser import DTYPES, KINDS
+from baler_root.format.encodings.relation_entry import FORMULA, LOOKUP, SUM
+from baler_root.format.page import COPY, INTERPOLATED, LATTICE, OWN
+from baler_root.format.statistics import RECORD
 
 ROOT = Path(__file__).parents[1]
 FORMATS = ROOT / "formats"

@@ -17,10 +17,17 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.bounds import ErrorStats
+from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import CorruptFileError, FormatError
-from baler_root.reader import open_file
-from baler_root.statistics import RECORD, digest_of, merge_errors, pack_statistics, record, unpack_statistics
+from baler_root.format.bounds import ErrorStats
+from baler_root.format.statistics import (
+    RECORD,
+    digest_of,
+    merge_errors,
+    pack_statistics,
+    record,
+    unpack_statistics,
+)
 
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-6", "abs=1e-3", "abs=10", "bits=10", "bits=3"]
 

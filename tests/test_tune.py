@@ -12,12 +12,12 @@ import uproot
 from command import Cli, Outcome
 
 import baler_root
-from baler_root.config import load_rules
+from baler_root.compression.rules.loading import load_rules
 
 ANALYSIS = """
 import numpy as np
-from baler_root.physics.quantity import Quantity
-from baler_root.physics.selection import Observable, Selection
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.analysis.selection import Observable, Selection
 
 OBSERVABLES = {"x": Observable("x", "GeV", 50, 150, 50)}
 INFER = ("x",)

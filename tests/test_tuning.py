@@ -7,9 +7,9 @@ import math
 import pytest
 
 from baler_root.errors import ConfigError
-from baler_root.physics.quantity import Quantity
-from baler_root.tuning.budget import Budget
-from baler_root.tuning.search import LADDER, Bounds, BudgetError, Trial, search
+from baler_root.evaluation.analysis.quantity import Quantity
+from baler_root.evaluation.tuning.budget import Budget
+from baler_root.evaluation.tuning.search import LADDER, Bounds, BudgetError, Trial, search
 
 ORIGINAL = {
     "Z": Quantity(4.0, 1.0),

@@ -17,15 +17,15 @@ import vectors
 from mini_reader import Reader
 
 import baler_root.errors
-from baler_root.bounds import ErrorBound, measure
-from baler_root.container.layout import BlockKind
+from baler_root.api.verify import verify
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.dataset.reader.latent_pages import LatentPages
 from baler_root.errors import BalerError
-from baler_root.functions import FUNCTIONS
-from baler_root.latent_pages import LatentPages
-from baler_root.model_file import read_model_file
-from baler_root.pages import Page
-from baler_root.reader import open_file
-from baler_root.verification import verify
+from baler_root.format.bounds import ErrorBound, measure
+from baler_root.format.container.layout import BlockKind
+from baler_root.format.encodings.functions import FUNCTIONS
+from baler_root.format.model_file import read_model_file
+from baler_root.format.page import Page
 
 FORMATS = vectors.FOLDER.parent
 GOOD = list(vectors.GOOD)

@@ -14,8 +14,8 @@ import pytest
 from conftest import flat_columns, jagged_columns, nested_columns
 
 import baler_root
+from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import FormatError, SourceError
-from baler_root.reader import open_file
 
 Make = Callable[..., Path]
 

@@ -22,21 +22,21 @@ from models import following, known_column
 from wire_model import columns, link, stored_model, write_model, write_root
 
 import baler_root
-from baler_root.codecs.anomaly import Anomaly
-from baler_root.container.references import KnownColumn
+from baler_root.api.recover import recover
+from baler_root.api.verify import verify
 from baler_root.errors import BalerError, ConfigError, CorruptFileError, OutputError, SourceError
-from baler_root.fpga import decoded_file, receiver
-from baler_root.fpga.decode import Decoded, decode
-from baler_root.fpga.faults import Faults, FaultyWire
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.container.references import KnownColumn
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.model_file import StoredModel
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link
-from baler_root.fpga.receiver import receive
-from baler_root.fpga.simulator import Board, pieces, send
-from baler_root.fpga.stream import Stream
-from baler_root.model_file import StoredModel
-from baler_root.recipe import Recipe
-from baler_root.recovery import recover
-from baler_root.verification import verify
+from baler_root.fpga.wire import decoded_file, receiver
+from baler_root.fpga.wire.decode import Decoded, decode
+from baler_root.fpga.wire.fault_injection import Faults, FaultyWire
+from baler_root.fpga.wire.receiver import receive
+from baler_root.fpga.wire.software_board import Board, pieces, send
+from baler_root.fpga.wire.stream import Stream
 
 ROWS = 3000
 FORMATS = Path(__file__).parents[1] / "formats"
@@ -340,7 +340,7 @@ def test_nothing_comes(tmp_path: Path, model: Path) -> None:
 def test_memory_is_flat(tmp_path: Path, source: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ten times the events need no more memory: all that waits is bounded."""
     monkeypatch.setattr(decoded_file, "CLUSTER", 1000)
-    monkeypatch.setattr("baler_root.fpga.decode.CHUNK", 1 << 12)
+    monkeypatch.setattr("baler_root.fpga.wire.decode.CHUNK", 1 << 12)
     peaks = []
     for events in (4_000, 40_000):
         name = str(tmp_path / f"{events}.bin")

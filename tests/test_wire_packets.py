@@ -18,10 +18,10 @@ from wire_model import link
 from wire_vectors import LAYOUT, STREAM, WINDOW
 
 from baler_root.errors import ConfigError
-from baler_root.fpga.framing import Framing
-from baler_root.fpga.ordering import Incident
-from baler_root.fpga.packets import Flag, Layout, pack_fields, unpack_fields, words_of
-from baler_root.fpga.stream import Stream
+from baler_root.fpga.wire.framing import Framing
+from baler_root.fpga.wire.ordering import Incident
+from baler_root.fpga.wire.packets import Flag, Layout, pack_fields, unpack_fields, words_of
+from baler_root.fpga.wire.stream import Stream
 
 ABOUT = {"model": LAYOUT.digest.hex(), "latents": LAYOUT.latents, "inputs": LAYOUT.inputs}
 

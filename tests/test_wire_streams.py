@@ -13,9 +13,9 @@ from test_wire_packets import ABOUT, end_of
 from wire_vectors import LAYOUT
 
 from baler_root.errors import ConfigError
-from baler_root.fpga.ordering import INCIDENT, Incident
-from baler_root.fpga.packets import Layout
-from baler_root.fpga.stream import Account, Stream
+from baler_root.fpga.wire.ordering import INCIDENT, Incident
+from baler_root.fpga.wire.packets import Layout
+from baler_root.fpga.wire.stream import Account, Stream
 
 EVENTS = 60
 VALUES = np.random.default_rng(7).integers(-1, 1, (EVENTS, 1, 8))

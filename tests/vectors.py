@@ -34,31 +34,32 @@ from models import (
     with_coding,
 )
 
-from baler_root.batch import plain_form
-from baler_root.bounds import ErrorBound
-from baler_root.cluster import encode_cluster, flatten
-from baler_root.codecs.anomaly import Anomaly
-from baler_root.codecs.autoencoder_model import AutoencoderModel
-from baler_root.codecs.classic import _read_entry
-from baler_root.codecs.model import ModelColumn
-from baler_root.codecs.streams import Coding, Transform
-from baler_root.compressor import compress
-from baler_root.container.layout import BlockKind
-from baler_root.container.manifest import Manifest, StoredTree
-from baler_root.container.references import Detached, KnownColumn
-from baler_root.container.write import ContainerWriter
-from baler_root.lookups import Lookup
-from baler_root.merging import merge
-from baler_root.model_file import StoredModel, write_model_file
-from baler_root.packing import unpack_bytes
-from baler_root.pages import Page
-from baler_root.plan import GroupModel, Plan
-from baler_root.reader import open_file
-from baler_root.relations import Derived, Formula, Sum
-from baler_root.schema import Branch, Tree
-from baler_root.statistics import pack_statistics
-from baler_root.tables import find_tables
-from baler_root.varint import Cursor
+from baler_root.api.compress import compress
+from baler_root.api.merge import merge
+from baler_root.compression.cluster_encoder import encode_cluster
+from baler_root.compression.plan import GroupModel, Plan
+from baler_root.compression.relations.fit import Derived
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.format.binary.packed import unpack_bytes
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.classic.codec import _read_entry
+from baler_root.format.codecs.classic.streams import Coding, Transform
+from baler_root.format.codecs.conditional.model import ModelColumn
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.columns import flatten, plain_form
+from baler_root.format.container.layout import BlockKind
+from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.references import Detached, KnownColumn
+from baler_root.format.container.write import ContainerWriter
+from baler_root.format.encodings.lookup import Lookup
+from baler_root.format.encodings.relations import Formula, Sum
+from baler_root.format.model_file import StoredModel, write_model_file
+from baler_root.format.page import Page
+from baler_root.format.schema import Branch, Tree
+from baler_root.format.statistics import pack_statistics
+from baler_root.format.tables import find_tables
 
 FOLDER = Path(__file__).parents[1] / "formats" / "vectors"
 LONG = 100
@@ -160,7 +161,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 plan = replace(plan, codec="conditional", models=(model,))
             if tree.made:
                 head = {i: array[: cuts[0]] for i, array in enumerate(tree.arrays.values())}
-                found = [make(plan, flatten(plan, plan.columns, head)) for make in tree.made]
+                found = [make(plan, flatten(plan.schema, plan.columns, head)) for make in tree.made]
                 for _, data in found:
                     writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec=tree.codec, models=tuple(model for model, _ in found))

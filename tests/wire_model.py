@@ -10,13 +10,13 @@ import uproot
 from models import following, known_column
 from numpy.typing import NDArray
 
-from baler_root.bounds import ErrorBound
-from baler_root.codecs.axis import CODE_LIMIT
-from baler_root.codecs.program import Program
-from baler_root.container.references import KnownColumn
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.container.references import KnownColumn
+from baler_root.format.model_file import StoredModel, write_model_file
+from baler_root.format.networks.program import Program
 from baler_root.fpga.link import Link
-from baler_root.model_file import StoredModel, write_model_file
-from baler_root.quantiser import quantise
 
 BOUNDS = {"pt": "rel=0.01", "mass": "rel=0.01", "n": "lossless", "tagged": "lossless"}
 LEADERS = (0, 0, 1, 2)

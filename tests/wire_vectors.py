@@ -11,7 +11,7 @@ from typing import Any
 import mini_wire
 import numpy as np
 
-from baler_root.fpga.packets import Flag, Layout
+from baler_root.fpga.wire.packets import Flag, Layout
 
 STREAM = Path(__file__).parents[1] / "formats" / "vectors" / "wire.bin"
 LAYOUT = Layout(sha256(b"a model").digest(), (7, 1, 12, 5, 12, 9, 12, 12), (12,) * 11)

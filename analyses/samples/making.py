@@ -13,8 +13,8 @@ from typing import IO
 
 import numpy as np
 
-from baler_root.container.write import AtomicFile
 from baler_root.errors import ConfigError
+from baler_root.format.container.write import AtomicFile
 
 from .events import Events
 from .processes import PROCESSES

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import uproot
 
-from baler_root.circuit import CircuitOptions
-from baler_root.circuit_budget import Budget
-from baler_root.fpga.definition import Definition
+from baler_root.fpga.encoder import Definition
+from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.circuit import CircuitOptions
 from examples import steps
 from examples.econt import geometry, physics, rivals, sample
 

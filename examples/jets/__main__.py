@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from baler_root.circuit import CircuitOptions
-from baler_root.circuit_budget import Budget
-from baler_root.fpga.fidelity import Fidelity, told_codes
+from baler_root.fpga.explore.fidelity import Fidelity, told_codes
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link
+from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.circuit import CircuitOptions
 from examples import steps
 from examples.jets import physics
 

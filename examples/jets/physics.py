@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.axis import CODE_BITS
-from baler_root.codecs.conditional import symbols_at
+from baler_root.format.codecs.axis import CODE_BITS
+from baler_root.format.codecs.conditional.codec import symbols_at
+from baler_root.format.encodings.quantiser import Recipe
 from baler_root.fpga.link import Link
-from baler_root.recipe import Recipe
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]

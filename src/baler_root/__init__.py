@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "compress": "baler_root.compressor",
+    "compress": "baler_root.api.compress",
     "concatenate": "baler_root.dataset",
-    "decompress": "baler_root.decompressor",
-    "inspect": "baler_root.inspection",
+    "decompress": "baler_root.api.decompress",
+    "inspect": "baler_root.api.inspect",
     "iterate": "baler_root.dataset",
-    "merge": "baler_root.merging",
+    "merge": "baler_root.api.merge",
     "open": "baler_root.dataset",
-    "recover": "baler_root.recovery",
-    "train": "baler_root.pretraining",
-    "verify": "baler_root.verification",
+    "recover": "baler_root.api.recover",
+    "train": "baler_root.api.train",
+    "verify": "baler_root.api.verify",
 }
 """Where each public name lives; modules are imported when first used, so that `import baler_root` is quick."""
 
@@ -41,14 +41,15 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from baler_root.compressor import compress
-    from baler_root.dataset import concatenate, iterate, open  # noqa: A004 - as in uproot
-    from baler_root.decompressor import decompress
-    from baler_root.inspection import inspect
-    from baler_root.merging import merge
-    from baler_root.pretraining import train
-    from baler_root.recovery import recover
-    from baler_root.verification import verify
+    from baler_root.api.compress import compress
+    from baler_root.api.decompress import decompress
+    from baler_root.api.inspect import inspect
+    from baler_root.api.merge import merge
+    from baler_root.api.recover import recover
+    from baler_root.api.train import train
+    from baler_root.api.verify import verify
+    from baler_root.dataset.file import open  # noqa: A004 - as in uproot
+    from baler_root.dataset.many import concatenate, iterate
 
 
 def __getattr__(name: str) -> Any:

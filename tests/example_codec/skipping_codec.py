@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from baler_root.codecs.latents import LatentCodec
+from baler_root.format.codecs.latent.codec import LatentCodec
 
 if TYPE_CHECKING:
-    from baler_root.training.autoencoder import Autoencoder, Shape
+    from baler_root.training.torch.autoencoder import Autoencoder, Shape
 
 
 class SkippingCodec(LatentCodec):
@@ -25,9 +25,9 @@ def make(shape: Shape) -> Autoencoder:
     """The networks of a table of `shape.values` values a row, to be trained."""
     from torch import nn
 
-    from baler_root.training.autoencoder import Autoencoder, latents_from, told_by
-    from baler_root.training.layers import Dense
-    from baler_root.training.network import Residual
+    from baler_root.training.torch.autoencoder import Autoencoder, latents_from, told_by
+    from baler_root.training.torch.layers import Dense
+    from baler_root.training.torch.network import Residual
 
     width = shape.width
 

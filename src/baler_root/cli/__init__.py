@@ -32,10 +32,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
 )
+
+
 for verb in (
     compress, decompress, inspect, verify, train, merge, recover, report, scan, tune, sample, opendata, demo, presets,
 ):  # fmt: skip
     app.command()(verb)
+
+
 app.add_typer(fpga)
 
 

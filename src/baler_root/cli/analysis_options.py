@@ -12,6 +12,8 @@ Sources = Annotated[
         metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."
     ),
 ]
+
+
 AnalysisName = Annotated[
     str,
     typer.Option(

@@ -8,6 +8,7 @@ import typer
 
 _PANEL = "Firmware (docs/firmware.md)"
 
+
 FpgaBudget = Annotated[
     str | None,
     typer.Option(
@@ -17,6 +18,8 @@ FpgaBudget = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+
+
 Hidden = Annotated[
     str | None,
     typer.Option(
@@ -25,12 +28,16 @@ Hidden = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+
+
 WeightBits = Annotated[
     str | None,
     typer.Option(
         metavar="N|N,N", help="Bits of weights, 2 to 8: for all layers, or each.", rich_help_panel=_PANEL
     ),
 ]
+
+
 ActivationBits = Annotated[
     str | None,
     typer.Option(
@@ -39,12 +46,16 @@ ActivationBits = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+
+
 InputBits = Annotated[
     int | None,
     typer.Option(
         metavar="N", help="Bits of the codes that the encoder gets, 4 to 12.", rich_help_panel=_PANEL
     ),
 ]
+
+
 LatentBits = Annotated[
     int | None, typer.Option(metavar="N", help="Bits of each latent, 2 to 12.", rich_help_panel=_PANEL)
 ]

@@ -19,8 +19,13 @@ from baler_root.errors import BalerError, ConfigError
 if TYPE_CHECKING:
     from rich.console import Console
 
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead, for machines.")]
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
 Models = Annotated[
     list[str] | None,
     typer.Option(
@@ -30,6 +35,8 @@ Models = Annotated[
         "repeatable.",
     ),
 ]
+
+
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output if it exists.")]
 
 

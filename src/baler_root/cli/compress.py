@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import glob
-import os
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -20,6 +18,7 @@ from baler_root.cli.common import (
     progress_bar,
     user_errors,
 )
+from baler_root.cli.files import plan_files
 from baler_root.cli.options import (
     CODECS,
     Bound,
@@ -36,10 +35,10 @@ from baler_root.cli.options import (
     TrainSeconds,
     Trees,
 )
-from baler_root.errors import BalerError, ConfigError, OutputError, SourceError, UnknownCodecError
+from baler_root.errors import BalerError, ConfigError, UnknownCodecError
 
 if TYPE_CHECKING:
-    from baler_root.summary import Summary
+    from baler_root.compression.summary import Summary
 
 
 def compress(
@@ -148,8 +147,8 @@ def compress(
     \\[\\[physics]]              # masses that latents should tell, too
     mass = \\["mu_pt", "mu_eta", "mu_phi", "tau_pt", "tau_eta", "tau_phi"]
     """
-    from baler_root.compressor import compress as run
-    from baler_root.config import build_rules
+    from baler_root.api.compress import compress as run
+    from baler_root.compression.rules.loading import build_rules
 
     with user_errors(UnknownCodecError):
         rules = build_rules(
@@ -194,41 +193,6 @@ def compress(
             _report_all(done, failed)
         if failed:
             raise typer.Exit(1)
-
-
-def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
-    """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is done."""
-    sources = [source for text in inputs for source in expand(text)]
-    folder = Path(output)
-    if len(sources) == 1 and not folder.is_dir() and not output.endswith(("/", os.sep)):
-        targets = [output]
-    else:
-        if not folder.is_dir():
-            raise OutputError(
-                f"{output}: no such folder; {'several inputs need one' if len(sources) > 1 else 'create it first'}"
-            )
-        targets = [
-            str(folder / (PurePosixPath(source.replace(os.sep, "/")).stem + ".baler")) for source in sources
-        ]
-    for number, (source, target) in enumerate(zip(sources, targets, strict=True)):
-        if target in targets[:number]:
-            first = sources[targets.index(target)]
-            raise ConfigError(
-                f"{first} and {source} would both become {target}; compress them into different folders"
-            )
-        if Path(source).exists() and Path(target).exists() and Path(source).samefile(target):
-            raise ConfigError(f"{source}: input and output are the same file; the input is never changed")
-    return list(zip(sources, targets, strict=True))
-
-
-def expand(text: str) -> list[str]:
-    """The files a glob names, or the text itself where it is none."""
-    if "://" in text or not glob.has_magic(text) or Path(text).exists():
-        return [text]
-    found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - it may be absolute
-    if not found:
-        raise SourceError(f"{text}: no file matches")
-    return found
 
 
 def _report(summary: Summary, as_json: bool, quiet: bool) -> None:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 from rich.text import Text
 
-from baler_root.bounds import ErrorBound
 from baler_root.cli.common import count_text, size_text
+from baler_root.format.bounds import ErrorBound
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from baler_root.summary import BranchSummary, Summary, TreeSummary
+    from baler_root.compression.summary import BranchSummary, Summary, TreeSummary
+
 
 LARGEST = 10
 """Branches listed."""

@@ -20,7 +20,8 @@ from baler_root.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from baler_root.decompressor import Decompression
+    from baler_root.api.decompress import Decompression
+
 
 NOTES = 10
 """Notes printed per tree."""
@@ -57,7 +58,7 @@ def decompress(
     What a TTree cannot hold (lists of lists, lists of strings) is written
     as an RNTuple. What still differs from the source is listed.
     """
-    from baler_root.decompressor import decompress as run
+    from baler_root.api.decompress import decompress as run
 
     with user_errors():
         with progress_bar(Path(source).name, quiet) as progress:

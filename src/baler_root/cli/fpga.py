@@ -15,14 +15,17 @@ from baler_root.cli.fpga_wire import decode, receive, send
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from baler_root.fpga.agreement import Agreement
-    from baler_root.fpga.report import Report
+    from baler_root.fpga.build.agreement import Agreement
+    from baler_root.fpga.build.report import Report
+
 
 app = typer.Typer(
     name="fpga",
     no_args_is_help=True,
     help="Make firmware of an autoencoder model, bit for bit, and decode what a board sends.",
 )
+
+
 for verb in (explore, decode, receive, send):
     app.command()(verb)
 
@@ -97,8 +100,8 @@ def build(
     hls4ml (pip install "baler-root\\[fpga]"), da4ml (pip install
     "baler-root\\[rtl]", LGPLv3), and g++, verilator and yosys (apt install).
     """
-    from baler_root.fpga.build import Options
-    from baler_root.fpga.build import build as run
+    from baler_root.fpga.build.project import Options
+    from baler_root.fpga.build.project import build as run
 
     with user_errors(), _status(quiet or as_json) as say:
         options = Options(target, clock, backend, strategy, reuse, levels, synthesis_seconds)
@@ -121,7 +124,7 @@ def verify(
 
     Exit code 1 if a row differs, or a file is not as it was written.
     """
-    from baler_root.fpga.build import verify as run
+    from baler_root.fpga.build.project import verify as run
 
     with user_errors(), _status(quiet or as_json) as say:
         agreement = run(folder, say)

@@ -70,10 +70,10 @@ def explore(
     not finite, are left out. explore.json and .csv have all points, models/
     their encoders.
     """
-    from baler_root.circuit import numbers
-    from baler_root.config import build_rules
-    from baler_root.fpga.explore import Scan
-    from baler_root.fpga.explore import explore as run
+    from baler_root.compression.rules.loading import build_rules
+    from baler_root.fpga.explore.scan import Scan
+    from baler_root.fpga.explore.scan import explore as run
+    from baler_root.training.hardware.circuit import numbers
 
     with user_errors():
         scan = Scan(

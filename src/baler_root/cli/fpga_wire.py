@@ -19,8 +19,9 @@ from baler_root.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from baler_root.fpga.decode import Decoded
-    from baler_root.fpga.simulator import Sent
+    from baler_root.fpga.wire.decode import Decoded
+    from baler_root.fpga.wire.software_board import Sent
+
 
 Model = Annotated[
     str,
@@ -28,17 +29,25 @@ Model = Annotated[
         "--model", "-m", metavar="FILE", help="The .balermodel file with the encoder.", show_default=False
     ),
 ]
+
+
 Output = Annotated[
     str,
     typer.Option("--output", "-o", metavar="FILE", help="The .baler file to write.", show_default=False),
 ]
+
+
 Tree = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Which of the models, by its tree, if the file has several."),
 ]
+
+
 Window = Annotated[
     int, typer.Option(help="Events that a packet may come too late and still be put in its place.")
 ]
+
+
 Share = Annotated[float, typer.Option(min=0, max=1)]
 
 
@@ -61,7 +70,7 @@ def decode(
     before the encoder. Events that are missing are left out; wire_entry and
     wire_flags say which are there, the tree wire_incidents what happened.
     """
-    from baler_root.fpga.decode import decode as run
+    from baler_root.fpga.wire.decode import decode as run
 
     with user_errors():
         with progress_bar(Path(stream).name, quiet) as progress:
@@ -92,7 +101,7 @@ def receive(
 
     The file is as `fpga decode` writes it.
     """
-    from baler_root.fpga.receiver import receive as run
+    from baler_root.fpga.wire.receiver import receive as run
 
     def listening(where: str) -> None:
         if not quiet:
@@ -147,8 +156,8 @@ def send(
     --loss, --duplication, --reorder and --flip are the shares of packets that
     a bad wire does this to; the end of the run is spared.
     """
-    from baler_root.fpga.faults import Faults
-    from baler_root.fpga.simulator import send as run
+    from baler_root.fpga.wire.fault_injection import Faults
+    from baler_root.fpga.wire.software_board import send as run
 
     with user_errors():
         report = run(

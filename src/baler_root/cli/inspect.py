@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+
 WIRE = ("lost", "damaged", "repeated", "reordered", "late", "raw", "saturated")
 """What is told of a stream that a file was decoded from."""
 
@@ -36,7 +37,7 @@ def inspect(
     baler-root inspect events.baler --json | jq '.trees[].branches[].path'
     baler-root inspect higgs.balermodel
     """
-    from baler_root.inspection import inspect as run
+    from baler_root.api.inspect import inspect as run
 
     with user_errors():
         found = run(file, models=model)

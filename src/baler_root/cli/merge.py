@@ -26,8 +26,8 @@ def merge(
 
     Entries follow one another; histograms and other objects are those of the first file.
     """
+    from baler_root.api.merge import merge as run
     from baler_root.errors import ConfigError
-    from baler_root.merging import merge as run
 
     with user_errors():
         if len(files) < 2:

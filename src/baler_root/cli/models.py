@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+
 _TRAINING: dict[str, Callable[[Any], str]] = {
     "rows": lambda rows: count_text(rows, "row"),
     "steps": lambda steps: count_text(steps, "step"),

@@ -10,6 +10,7 @@ import typer
 CODECS = "|".join(sorted({point.name for point in entry_points(group="baler_root.codecs")}))
 """All that are installed; nothing of them is imported."""
 
+
 Bound = Annotated[
     str | None,
     typer.Option(
@@ -17,10 +18,14 @@ Bound = Annotated[
         show_default="rel=1e-3",
     ),
 ]
+
+
 Branches = Annotated[
     list[str] | None,
     typer.Option(metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."),
 ]
+
+
 Independent = Annotated[
     list[str] | None,
     typer.Option(
@@ -28,19 +33,27 @@ Independent = Annotated[
         help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
     ),
 ]
+
+
 Config = Annotated[
     str | None,
     typer.Option(metavar="FILE", help="Rules in a TOML file; --bound and --branch override it."),
 ]
+
+
 Preset = Annotated[
     str | None,
     typer.Option(
         metavar="NAME", help="lossless, nanoaod, physlite or atlas-opendata; see `baler-root presets`."
     ),
 ]
+
+
 Trees = Annotated[
     list[str] | None, typer.Option(metavar="PATH", help="Only this TTree or RNTuple; repeatable.")
 ]
+
+
 LevelName = Annotated[
     str,
     typer.Option(
@@ -49,6 +62,8 @@ LevelName = Annotated[
         "ones (both need torch).",
     ),
 ]
+
+
 TrainSeconds = Annotated[
     float | None,
     typer.Option(
@@ -56,7 +71,11 @@ TrainSeconds = Annotated[
         help="Longest training of each tree. Without it, the same input and seed give the same bytes.",
     ),
 ]
+
+
 Seed = Annotated[int, typer.Option(min=0, help="Of the training; same seed, same bytes.")]
+
+
 Latents = Annotated[
     int | None,
     typer.Option(
@@ -64,6 +83,8 @@ Latents = Annotated[
         show_default="half the columns, 8 at most",
     ),
 ]
+
+
 Residual = Annotated[
     str | None,
     typer.Option(
@@ -72,12 +93,16 @@ Residual = Annotated[
         show_default="bounded",
     ),
 ]
+
+
 Outliers = Annotated[
     str | None,
     typer.Option(
         metavar="SHARE", help="Rows to keep exactly, since their latents are unlike the others: 1%, say."
     ),
 ]
+
+
 Clusters = Annotated[
     int | None,
     typer.Option(

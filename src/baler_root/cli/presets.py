@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from baler_root.cli.common import Json, print_json, user_errors
+from baler_root.compression.rules.presets import PRESETS, Preset
 from baler_root.errors import ConfigError, nearest
-from baler_root.presets import PRESETS, Preset
 
 
 def presets(

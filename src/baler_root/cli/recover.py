@@ -30,7 +30,7 @@ def recover(
 
     Values saved obey the bounds that were asked for; which errors were made is not known any more.
     """
-    from baler_root.recovery import recover as run
+    from baler_root.api.recover import recover as run
 
     with user_errors():
         saved = run(source, target, like=like, models=model, overwrite=overwrite)

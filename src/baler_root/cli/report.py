@@ -13,7 +13,7 @@ from baler_root.cli.common import Json, Overwrite, Quiet, print_json, staged_pro
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
-    from baler_root.report.build import Paths
+    from baler_root.evaluation.report.measure import Paths
 
 
 def report(
@@ -83,15 +83,15 @@ def report(
     number, and the plots as PNG and PDF.
     """
     with user_errors():
-        from baler_root.report.writing import check
+        from baler_root.evaluation.report.output import check
 
         target = Path(output)
         check(target, overwrite)
         pairs = [(original, compressed), *map(_pair, simulation or [])]
-        from baler_root.physics.analysis import load
-        from baler_root.physics.extras import needed
-        from baler_root.report.build import build
-        from baler_root.report.writing import write
+        from baler_root.evaluation.analysis.analysis import load
+        from baler_root.evaluation.report.measure import build
+        from baler_root.evaluation.report.output import write
+        from baler_root.extras import needed
 
         for library in ("hist", "jinja2", "matplotlib", "mplhep"):
             needed(library)  # before minutes of measuring

@@ -29,8 +29,8 @@ from baler_root.errors import OutputError, UnknownCodecError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from baler_root.report.file_plots import Point
-    from baler_root.tuning.scan import ScanPoint
+    from baler_root.evaluation.report.file_plots import Point
+    from baler_root.evaluation.tuning.scan import ScanPoint
 
 
 def scan(
@@ -67,9 +67,9 @@ def scan(
     drawn alike before and after. Conditional and codecs that store latents
     train networks at every bound, which takes a while.
     """
-    from baler_root.physics.analysis import load
-    from baler_root.physics.extras import needed
-    from baler_root.tuning.scan import scan as run
+    from baler_root.evaluation.analysis.analysis import load
+    from baler_root.evaluation.tuning.scan import scan as run
+    from baler_root.extras import needed
 
     with user_errors(UnknownCodecError):
         if output is not None and Path(output).exists() and not overwrite:
@@ -126,8 +126,8 @@ def _table(points: Sequence[ScanPoint], observable: str) -> Table:
 
 def _write(points: Sequence[ScanPoint], folder: Path) -> None:
     """scan.json, and the plots where a significance is inferred."""
-    from baler_root.report.drawing import styled
-    from baler_root.report.file_plots import Point, size_against_bound, z_against_size
+    from baler_root.evaluation.report.figures import styled
+    from baler_root.evaluation.report.file_plots import Point, size_against_bound, z_against_size
 
     first = points[0]
     originals = [
@@ -150,7 +150,7 @@ def _write(points: Sequence[ScanPoint], folder: Path) -> None:
 
 
 def _point(point: ScanPoint, observable: str) -> Point:
-    from baler_root.report.file_plots import Point
+    from baler_root.evaluation.report.file_plots import Point
 
     kind, _, value = point.bound.partition("=")
     z = next((shift for shift in point.shifts.get(observable, ()) if shift.name == "Z"), None)

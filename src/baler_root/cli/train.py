@@ -24,7 +24,7 @@ from baler_root.cli.common import (
     size_text,
     user_errors,
 )
-from baler_root.cli.compress import expand
+from baler_root.cli.files import expand
 from baler_root.cli.options import (
     CODECS,
     Bound,
@@ -44,7 +44,7 @@ from baler_root.cli.options import (
 from baler_root.errors import UnknownCodecError
 
 if TYPE_CHECKING:
-    from baler_root.pretraining import TrainingSummary
+    from baler_root.api.train import TrainingSummary
 
 
 def train(
@@ -104,9 +104,9 @@ def train(
     Networks need torch (pip install "baler-root\\[train]"); --level fast, using
     the models and reading what they compressed do not.
     """
-    from baler_root.circuit import CircuitOptions
-    from baler_root.config import build_rules
-    from baler_root.pretraining import train as run
+    from baler_root.api.train import train as run
+    from baler_root.compression.rules.loading import build_rules
+    from baler_root.training.hardware.circuit import CircuitOptions
 
     with user_errors(UnknownCodecError):
         rules = build_rules(

@@ -23,8 +23,8 @@ from baler_root.cli.common import (
 from baler_root.errors import OutputError
 
 if TYPE_CHECKING:
-    from baler_root.tuning.budget import Budget
-    from baler_root.tuning.tune import Tuned
+    from baler_root.evaluation.tuning.budget import Budget
+    from baler_root.evaluation.tuning.tune import Tuned
 
 
 def tune(
@@ -73,11 +73,11 @@ def tune(
     in events that had no say. If it does not, nothing is written and the exit
     code is 1. Branches that the analysis does not read keep --bound.
     """
-    from baler_root.physics.analysis import load
-    from baler_root.tuning.budget import Budget
-    from baler_root.tuning.search import BudgetError
-    from baler_root.tuning.tune import tune as run
-    from baler_root.tuning.tune import write_rules
+    from baler_root.evaluation.analysis.analysis import load
+    from baler_root.evaluation.tuning.budget import Budget
+    from baler_root.evaluation.tuning.search import BudgetError
+    from baler_root.evaluation.tuning.tune import tune as run
+    from baler_root.evaluation.tuning.tune import write_rules
 
     with user_errors():
         limits = Budget.parse(budget)

@@ -11,7 +11,8 @@ from baler_root.cli.common import Json, Models, Quiet, count_text, print_json, p
 from baler_root.errors import ConfigError, FormatError
 
 if TYPE_CHECKING:
-    from baler_root.verification import Verification
+    from baler_root.api.verify import Verification
+
 
 SHOWN = 20
 """Problems printed per file."""
@@ -40,7 +41,7 @@ def verify(
 
     Exit code 1 if anything is wrong; what is damaged is named, and so is what stays readable.
     """
-    from baler_root.verification import verify as run
+    from baler_root.api.verify import verify as run
 
     with user_errors():
         if against is not None and len(files) > 1:
@@ -53,7 +54,7 @@ def verify(
                 except FormatError as error:
                     if len(files) == 1 and not as_json:
                         raise
-                    from baler_root.verification import Verification
+                    from baler_root.api.verify import Verification
 
                     result = Verification(path, problems=[str(error)])
             sound = sound and result.ok

@@ -11,7 +11,7 @@ from baler_root.dataset.request import Request, entry_range
 from baler_root.dataset.rntuple import array_of_field
 from baler_root.dataset.ttree import array_of_branch
 from baler_root.errors import SourceError
-from baler_root.schema import Branch as BranchSchema
+from baler_root.format.schema import Branch as BranchSchema
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

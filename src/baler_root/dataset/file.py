@@ -102,7 +102,7 @@ def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **o
     environment variable BALER_ROOT_MODELS).
     Raises SourceError when the file cannot be reached, FormatError when it is damaged.
     """
-    from baler_root.reader import open_file
+    from baler_root.dataset.reader.file_reader import open_file
 
     place: Any = path
     inside: str | None = None

@@ -11,8 +11,10 @@ from baler_root.errors import ConfigError
 if TYPE_CHECKING:
     from baler_root.dataset.branch import Branch
 
+
 StringFilter: TypeAlias = "str | Callable[[str], bool] | Iterable[str | Callable[[str], bool]] | None"
 """A name, a glob (`Muon_*`), a regular expression (`/muon_.*/i`), a test, or several; None passes all."""
+
 
 BranchFilter: TypeAlias = "Callable[[Branch], Any] | None"
 """A test of a whole branch; None passes all."""

@@ -15,8 +15,10 @@ from baler_root.dataset.request import How
 if TYPE_CHECKING:
     import awkward as ak
 
+
 Context = list[tuple[str, dict[str, Any]]]
 """(name, facts about it) of each array to group; uproot's own form."""
+
 
 _CONTAINER = re.compile(r"As(Vector|RVec|List|Set|Map|Array|Jagged)\(")
 

@@ -12,8 +12,10 @@ from baler_root.errors import ConfigError
 if TYPE_CHECKING:
     import awkward as ak
 
+
 Expressions: TypeAlias = "str | Iterable[str | tuple[str, None]] | Mapping[str, None] | None"
 """A name or formula, or several; None means every branch that the filters pass."""
+
 
 How: TypeAlias = "type[tuple[Any, ...] | list[Any] | dict[Any, Any]] | str | None"
 """How several arrays are grouped: `tuple`, `list`, `dict`, `"zip"`, or None for the library's own way."""

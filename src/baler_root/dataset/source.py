@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from baler_root.schema import Tree
+from baler_root.format.schema import Tree
 
 if TYPE_CHECKING:
     import awkward as ak

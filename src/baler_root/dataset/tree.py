@@ -12,7 +12,7 @@ from baler_root.dataset.reading import Readable
 from baler_root.dataset.request import entry_range
 from baler_root.dataset.source import TreeSource
 from baler_root.errors import ConfigError
-from baler_root.schema import Tree as TreeSchema
+from baler_root.format.schema import Tree as TreeSchema
 
 if TYPE_CHECKING:
     import awkward as ak

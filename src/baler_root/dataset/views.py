@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from baler_root.dataset.filters import Filters
     from baler_root.dataset.node import Node
 
+
 HTML_ROWS = 200
 """Rows of an HTML table; a notebook with 2 000 branches in it is slow, and nobody reads it."""
 

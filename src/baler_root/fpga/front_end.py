@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.batch import take_apart
+from baler_root.compression.plan import Plan
 from baler_root.errors import ConfigError, SourceError
+from baler_root.format.columns import take_apart
 from baler_root.fpga.link import Link
-from baler_root.plan import Plan
-from baler_root.rootio.read import RootSource, SourceTree
+from baler_root.rootio.source import RootSource, SourceTree
 
 ENTRIES = 1 << 14
 """Of the file, read at once."""

@@ -14,14 +14,14 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.bounds import ErrorBound
-from baler_root.codecs.axis import Axis
-from baler_root.codecs.coarse import low_dtype, put_together, take_apart
-from baler_root.codecs.model import ModelColumn
-from baler_root.container.references import KnownColumn
+from baler_root.compression.quantisation.quantise import quantise_as
 from baler_root.errors import SourceError
-from baler_root.quantiser import quantise_as
-from baler_root.recipe import Recipe
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.conditional.model import ModelColumn
+from baler_root.format.codecs.latent.split_floats import low_dtype, put_together, take_apart
+from baler_root.format.container.references import KnownColumn
+from baler_root.format.encodings.quantiser import Recipe
 
 
 @dataclass(frozen=True, slots=True, eq=False)

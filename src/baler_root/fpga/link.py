@@ -9,12 +9,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.autoencoder_model import LATENT_LIMIT, AutoencoderModel
-from baler_root.codecs.program import Program
 from baler_root.errors import ConfigError
-from baler_root.fpga.definition import Definition
-from baler_root.fpga.packets import Layout
-from baler_root.model_file import StoredModel, read_model_file
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
+from baler_root.format.model_file import StoredModel, read_model_file
+from baler_root.format.networks.program import Program
+from baler_root.fpga.encoder import Definition
+from baler_root.fpga.wire.packets import Layout
 
 
 @dataclass(frozen=True, slots=True, eq=False)

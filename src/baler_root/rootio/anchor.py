@@ -9,8 +9,12 @@ from baler_root.rootio.tbuffer import TBuffer
 
 _CLASS, _VERSION, _CHECKSUM = "ROOT::RNTuple", 2, 0x4BA21BF5
 """As ROOT 6.34 and later write them."""
+
+
 _USHORT, _ULONG64 = (12, 2, "unsigned short"), (17, 8, "unsigned long long")
 """Type number, size and name of TStreamerElement."""
+
+
 _MEMBERS = {
     "fVersionEpoch": _USHORT,
     "fVersionMajor": _USHORT,

@@ -14,7 +14,10 @@ LETTERS = {
 }  # fmt: skip
 """ROOT's letter of each dtype that a leaf can have."""
 
+
 _LIMITS = {"O": "??", "B": "bb", "S": "hh", "I": "ii", "L": "qq", "F": "ff", "D": "dd", "C": "ii"}
+
+
 IO_FEATURES = bytes.fromhex("400000070000 1aa12f10 00")
 """An empty TIOFeatures: byte count, version 0 with its checksum, no bit set."""
 

@@ -18,15 +18,29 @@ from baler_root.rootio.tbuffer import TBuffer, string_bytes
 if TYPE_CHECKING:
     import uproot
 
+
 TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 """Classes that are read as trees and so not carried as objects."""
+
+
 DIRECTORIES = ("TDirectory", "TDirectoryFile")
 
+
 _SMALL, _BIG = struct.Struct(">ihiIhhii"), struct.Struct(">ihiIhhqq")
+
+
 _DIRECTORY = struct.Struct(">hIIiiiiiH16s12x")
+
+
 _HEADER = struct.Struct(">4siiiiiiiBiiiH16s")
+
+
 _BEGIN = 100
+
+
 _FORMAT_VERSION = 62400
+
+
 _CLASS_TAG = re.compile(rb"\xff\xff\xff\xff([^\x00]{1,1000})\x00")
 """How ROOT names the class of an object that others point to."""
 

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 
 from baler_root.errors import OutputError
+from baler_root.format.schema import Tree
 from baler_root.rootio.anchor import declare_anchor
-from baler_root.rootio.plan import branch_names
-from baler_root.schema import Tree
+from baler_root.rootio.ttree_layout import branch_names
 
 _FORBIDDEN = re.compile(r"[./\\\s\x00-\x1f\x7f]")
 """ROOT refuses field names with dots, slashes, spaces and control characters."""
+
+
 _PRIMITIVES = {
     "bool",
     "int8",

@@ -10,9 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _BYTE_COUNT = 0x40000000
+
+
 _NEW_CLASS = 0xFFFFFFFF
+
+
 _REFERENCE_SHIFT = 2
 """References count from two bytes into the record, so that 0 can mean null."""
+
+
 _ON_HEAP = 0x03000000
 """kIsOnHeap and kNotDeleted, as every object that ROOT writes has them."""
 

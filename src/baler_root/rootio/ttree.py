@@ -18,9 +18,15 @@ from baler_root.rootio.leaves import IO_FEATURES, Leaf, OutBranch, fill_attribut
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 
 _KEY_HEAD = struct.Struct(">ihiIhhqq")
+
+
 _BASKET_HEAD = struct.Struct(">HiiiiB")
+
+
 _BIG_KEY = 1004
 """Key version 4, with 64-bit positions."""
+
+
 _BASKET_LIMIT = 1 << 27
 """Bytes after which a cluster is cut into several baskets; ROOT's own limit is 2^30."""
 

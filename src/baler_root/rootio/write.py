@@ -10,19 +10,23 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError
+from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first
-from baler_root.rootio.plan import TTreePlan, plan_ttree, some
 from baler_root.rootio.rntuple import RNTuplePlan, RNTupleWriter, holdable, plan_rntuple
 from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
-from baler_root.schema import Tree, TreeKind
+from baler_root.rootio.ttree_layout import TTreePlan, plan_ttree, some
 
 if TYPE_CHECKING:
     import awkward as ak
 
+
 Clusters = Callable[[], Iterator[dict[int, "ak.Array"]]]
 """Starts over at the first cluster of a tree: its stored branches by position, all of one length."""
 
+
 _LEVELS = {"zlib": 9, "lzma": 9, "lz4": 12, "zstd": 22}
+
+
 _CHECKED_ENTRIES = 1000
 """Entries of each branch that are read back and compared once the file is written."""
 

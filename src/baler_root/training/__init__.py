@@ -1,1 +1,1 @@
-"""Training: the only place that imports torch. Nothing in here is needed to read a file."""
+"""Fits models to the symbols of a table."""

@@ -10,31 +10,38 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.codecs.axis import CODE_LIMIT, Axis
-from baler_root.codecs.histograms import Histograms
-from baler_root.entropy.shares import OWN_BITS
-from baler_root.training.buckets import even_cuts
-from baler_root.training.parents import Ancestors
+from baler_root.format.codecs.axis import CODE_LIMIT, Axis
+from baler_root.format.codecs.conditional.histograms import Histograms
+from baler_root.format.entropy.histogram_table import OWN_BITS
+from baler_root.training.dependencies import Ancestors
+from baler_root.training.quantile_bins import even_cuts
 
 Counts = NDArray[np.float64]
+
 
 BUCKETS = 32
 """Of a parent, at most."""
 
+
 CELLS = 64
 """Of the column, at most."""
+
 
 CANDIDATES = 8
 """Columns that are tried as a parent."""
 
+
 HELD = 4
 """One row in so many is not counted, but tells what the others are worth."""
+
 
 STEP = 1.73
 """Of square roots of counts, in units of their statistical error: finer steps cost more bytes than they save."""
 
+
 PRIOR = 1.0
 """Rows' worth of what is known without the last parent."""
+
 
 CUT_BYTES, CELL_BYTES, COLUMN_BYTES = 3.0, 1.2, 30.0
 """What describing a histogram costs, besides its roots."""

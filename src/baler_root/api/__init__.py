@@ -1,0 +1,1 @@
+"""Whole files: one public verb a module."""

@@ -1,0 +1,96 @@
+"""What models are, in plain values: layers, parameters, bytes, how they were trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from baler_root.errors import MissingModelError
+from baler_root.format.codecs.conditional.histograms import Histograms
+from baler_root.format.codecs.conditional.model import Conditional, ModelColumn
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.model_loader import AnyModel, open_model
+from baler_root.format.container.references import Trained
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.model_store import ModelStore
+
+
+def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict[str, Any]]:
+    """Each model of a file: its SHA-256, bytes, columns, networks, weights and history.
+
+    One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found `found`
+    is None and `problem` says why.
+    """
+    known = {entry.digest: entry for entry in trained}
+    out = []
+    for digest in models:
+        about: dict[str, Any] = {"sha256": digest.hex()}
+        reference = models.detached.get(digest)
+        if reference is not None:
+            about |= {"size": reference.size, "file": reference.file, "found": None}
+            try:
+                about["found"], data = models.find(digest)
+            except MissingModelError as error:
+                out.append({**about, "problem": str(error)})
+                continue
+        else:
+            data = models[digest]
+        out.append({**about, **describe_model(open_model(data), len(data), known.get(digest))})
+    return out
+
+
+def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
+    """The same of one model; `trained` says what its columns are in the files it is for.
+
+    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns, but of
+    each column the `axis` on which its frequencies are the input: linear, logarithmic or exact.
+    """
+    networks = [_network(model.columns, column) for column in model.columns]
+    if trained is not None:
+        for network, column in zip(networks, trained.columns, strict=False):
+            network |= {"column": column.name, "dtype": column.dtype, "bound": column.bound}
+    return {
+        "size": size,
+        **({} if trained is None else {"tree": trained.tree}),
+        "columns": len(model.columns),
+        "networks": sum(bool(network["layers"]) for network in networks),
+        "histograms": sum(network["histograms"] > 0 for network in networks),
+        "weights": sum(network["weights"] for network in networks),
+        **(_autoencoder(model, networks) if isinstance(model, AutoencoderModel) else {}),
+        **model.about,
+        "architecture": networks,
+    }
+
+
+def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dict[str, Any]:
+    for network, column in zip(networks, model.columns, strict=True):
+        network["axis"] = Recipe.from_bytes(column.recipe)[0].axis
+    return {
+        "codec": model.codec,
+        "latents": model.latents,
+        "residual": model.residual,
+        "encoder": model.encoder.describe(),
+        "decoder": model.decoder.describe(),
+        "weights": model.encoder.weights + model.decoder.weights,
+        "anomalies": None
+        if model.anomaly is None
+        else {"threshold": model.anomaly.threshold, "clusters": len(model.anomaly.centres)},
+    }
+
+
+def _network(columns: Sequence[ModelColumn], column: ModelColumn) -> dict[str, Any]:
+    """What is known of a column: the places of its axis, the columns it depends on, the widths of its layers."""
+    told_by = column.conditional
+    layers = told_by.net.layers if isinstance(told_by, Conditional) else ()
+    return {
+        "column": column.name,
+        "symbols": column.axis.length,
+        "knots": len(column.axis.positions),
+        "parents": [] if told_by is None else [columns[parent].name for parent in told_by.parents],
+        "layers": [len(told_by.parents), *(layer.weight.shape[0] for layer in layers)]
+        if layers and told_by
+        else [],
+        "weights": sum(layer.weight.size for layer in layers),
+        "biases": sum(layer.bias.size for layer in layers),
+        "histograms": len(told_by.roots) if isinstance(told_by, Histograms) else 0,
+    }

@@ -1,0 +1,22 @@
+"""Carried out of plan."""
+
+from __future__ import annotations
+
+import numpy as np
+import xxhash
+
+from baler_root.compression.plan import Values
+
+
+def equality_key(values: Values) -> tuple[int, int]:
+    """Equal for columns of equal values; integers and booleans compare across widths."""
+    if values.dtype.kind in "bui" and (
+        values.dtype != np.uint64 or not len(values) or values.max() < 1 << 63
+    ):
+        return len(values), xxhash.xxh3_64_intdigest(values.astype(np.int64).data)
+    return len(values), xxhash.xxh3_64_intdigest(values.data, seed=values.dtype.num)
+
+
+def is_constant(values: Values) -> bool:
+    bits = values.view(f"u{values.dtype.itemsize}")
+    return bool((bits == bits[0]).all())

@@ -1,0 +1,1 @@
+"""Chooses, learns and reuses models for the tables of a tree."""

@@ -1,0 +1,252 @@
+"""Decides which columns of a tree a model is worth for, has it trained, and keeps what pays for its own bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from baler_root._types import Progress
+from baler_root.compression.fingerprint import is_constant
+from baler_root.compression.models.list_context import Around, find_surroundings
+from baler_root.compression.models.mass_columns import place_masses
+from baler_root.compression.models.sample import Sample, take_sample
+from baler_root.compression.page_groups import plan_groups
+from baler_root.compression.plan import GroupModel, Plan
+from baler_root.errors import ConfigError
+from baler_root.format.codecs.model_arrays import MAX_PLACES
+from baler_root.format.codecs.registry import latent_codec
+from baler_root.format.tables import ENTRIES, common_name
+from baler_root.rootio.source import SourceTree
+from baler_root.training.conditional import Modelled, TableSample, classic_size, find_model
+from baler_root.training.effort import MIN_ROWS, Effort
+from baler_root.training.pair_masses import Pair
+
+MIN_GRIDS = 16
+"""Arrays of a column below which no model of them pays."""
+
+
+NAMES = 6
+"""Columns named in a note."""
+
+
+MAX_OWN_PLACES = MAX_PLACES // 2
+"""Of the columns of one model: what lies around them needs some, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What was learned from a tree."""
+
+    plan: Plan
+    """With models where they pay."""
+    models: list[bytes] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What people should know."""
+
+
+def learn(
+    source: SourceTree,
+    plan: Plan,
+    lengths: Sequence[int],
+    effort: Effort,
+    progress: Progress | None = None,
+) -> Learned:
+    """The plan with models where they pay, and the models' bytes.
+
+    Raises ConfigError where torch is needed and not installed.
+    """
+    entries = source.schema.num_entries
+    if entries < (least := least_rows(effort)):
+        why = (
+            f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
+        )
+        return Learned(plan, notes=[] if effort.autoencoding is None else [why])
+    effort.check()
+    sample = take_sample([(source, plan)])
+    return learn_from(sample, plan, max(lengths), entries, effort, progress)
+
+
+def least_rows(effort: Effort) -> int:
+    """Rows below which nothing is learned."""
+    asked = effort.autoencoding
+    return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
+
+
+def learn_from(
+    sample: Sample,
+    plan: Plan,
+    cluster: int,
+    entries: int,
+    effort: Effort,
+    progress: Progress | None = None,
+) -> Learned:
+    """The same from a sample of trees that have so many `entries` together, and `cluster` of them at a time."""
+    wanted = _takes(sample, effort)
+    runs = _runs(sample, *wanted)
+    names = [plan.schema.path_of(column.branch) for column in sample.columns]
+    groups: list[int] = []
+    models: list[GroupModel] = []
+    out = Learned(plan)
+    if effort.autoencoding is not None and not runs:
+        out.notes.append(
+            f"{plan.schema.path}: no latents, since no table has columns enough that can be learned"
+        )
+    tables = [members for _, _, members in runs]
+    pairs: dict[int, list[Pair]] = {}
+    if effort.autoencoding is not None and runs:
+        placed, notes = place_masses(effort.autoencoding.masses, sample, names, tables)
+        pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
+        notes += _constants(sample, names)
+        out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
+    clock = _Clock(effort.seconds, list(map(len, tables)))
+    first = 0
+    for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
+        if first < start:
+            groups += plan_groups(sample.values[first:start], sample.entries, cluster)
+        if members:
+            mine = replace(effort, seconds=clock.share())
+            if effort.autoencoding is None:
+                around = find_surroundings(sample, members, names)
+                found = find_model(_table(sample, members, names, entries, around), mine, progress)
+            else:
+                around = Around()
+                pieces = sum(sample.tables[other[0]] == sample.tables[members[0]] for _, _, other in runs)
+                found = _find_autoencoder(
+                    sample, members, names, entries, pairs[members[0]], mine.of_one(pieces), progress
+                )
+            out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
+            if found.model is not None:
+                given = len(around.names)
+                numbers = {members[at - given]: n for n, at in enumerate(found.used) if at >= given}
+                outside = {
+                    around.columns[at]: n
+                    for n, at in enumerate(found.used)
+                    if at < given and around.kinds[at] == "entry"
+                }
+                name = hashlib.sha256(found.data).digest()
+                models.append(
+                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=around.lists)
+                )
+                out.models.append(found.data)
+                groups.append(stop - start)
+            else:
+                groups += plan_groups(sample.values[start:stop], sample.entries, cluster)
+        first = stop
+    if not models:
+        return out
+    return replace(out, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
+
+
+def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: Effort) -> None:
+    """Raise ConfigError where more latents are asked for than any table of these trees has columns to make them of."""
+    asked = effort.autoencoding
+    if asked is None or asked.latents is None:
+        return
+    widths: dict[str, int] = {}
+    for plan, sample in trees:
+        for _, _, members in _runs(sample, *_takes(sample, effort)):
+            names = [plan.schema.branches[sample.columns[number].branch].name for number in members]
+            table = common_name(names) if sample.tables[members[0]] else ENTRIES
+            width = sum(math.prod(sample.columns[number].shape) for number in members)
+            widths[table] = max(width, widths.get(table, 0))
+    if widths and asked.latents > max(widths.values()):
+        found = ", ".join(f"{table} ({width})" for table, width in widths.items())
+        raise ConfigError(
+            f"{asked.latents} latents are more than any table has columns to make them of: {found}; ask for fewer"
+        )
+
+
+class _Clock:
+    """Divides a time among the tables of a tree by their columns; what one leaves goes to the others."""
+
+    def __init__(self, seconds: float | None, columns: Sequence[int]) -> None:
+        self.stop = None if seconds is None else time.monotonic() + seconds
+        self.columns = list(columns)
+
+    def share(self) -> float | None:
+        """Seconds of the next table."""
+        if self.stop is None:
+            return None
+        mine, left = self.columns.pop(0), sum(self.columns)
+        return max(0.01, self.stop - time.monotonic()) * mine / (mine + left)
+
+
+def _table(
+    sample: Sample, members: Sequence[int], names: Sequence[str], entries: int, around: Around
+) -> TableSample:
+    """Columns of one table, behind what lies around them."""
+    quantised = [sample.quantised(number) for number in members]
+    return TableSample(
+        around.names + [names[number] for number in members],
+        around.recipes + [one.recipe.to_bytes() for one in quantised],
+        around.symbols + [one.symbols for one in quantised],
+        entries / sample.entries,
+        tuple(around.kinds),
+        around.first,
+    )
+
+
+def _takes(sample: Sample, effort: Effort) -> tuple[Callable[[int], bool], int]:
+    """Which columns of the sample are modelled, and how many of a table at least."""
+    if effort.autoencoding is None:
+        return sample.is_candidate, 2
+    if latent_codec(effort.autoencoding.codec).grids:
+        return sample.is_grid, 1
+    return lambda number: sample.is_candidate(number) or sample.is_exact(number), 2
+
+
+def _find_autoencoder(
+    sample: Sample,
+    members: Sequence[int],
+    names: Sequence[str],
+    entries: int,
+    pairs: Sequence[Pair],
+    effort: Effort,
+    progress: Progress | None,
+) -> Modelled:
+    """An autoencoder of columns of one table."""
+    from baler_root.training.latent import Column, find_autoencoder
+
+    columns = [Column.of(names[n], sample.quantised(n), sample.columns[n].shape) for n in members]
+    plain = sum(classic_size(sample.quantised(n).symbols, sample.columns[n].shape) for n in members)
+    return find_autoencoder(columns, plain, entries / sample.entries, effort, progress, pairs)
+
+
+def _constants(sample: Sample, names: Sequence[str]) -> list[str]:
+    """What to say of columns that have nothing to normalise, since all their values are the same."""
+    found = [
+        repr(names[number])
+        for number, (column, values) in enumerate(zip(sample.columns, sample.values, strict=True))
+        if column.has_values and column.role == "data" and len(values) and is_constant(values)
+    ]
+    if not found:
+        return []
+    more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
+    return [f"no input of latents, since their values never change: {', '.join(found[:NAMES])}{more}"]
+
+
+def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[tuple[int, int, list[int]]]:
+    """(first column, end, columns to model) of each stretch of columns of one table, `least` of them or more."""
+    runs: list[tuple[int, int, list[int]]] = []
+    current: list[int] = []
+    places = 0
+
+    def close() -> None:
+        if len(current) >= least:
+            runs.append((current[0], current[-1] + 1, list(current)))
+        current.clear()
+
+    for number in range(len(sample.columns)):
+        if not is_wanted(number):
+            continue
+        long = sample.places(number)
+        full = places + long > MAX_OWN_PLACES
+        if current and (least == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
+            close()
+        places = places + long if current else long
+        current.append(number)
+    close()
+    return runs

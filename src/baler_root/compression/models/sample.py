@@ -1,0 +1,116 @@
+"""A sample of a tree from which models are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.compression.column_encoder import make_cells
+from baler_root.compression.fingerprint import is_constant
+from baler_root.compression.plan import Plan
+from baler_root.format.codecs.axis import EXACT_PLACES
+from baler_root.format.columns import Column, flatten
+from baler_root.format.encodings.quantized import Quantised
+from baler_root.format.entropy.tables import MAX_SYMBOLS
+from baler_root.format.page import Cell
+from baler_root.format.tables import tables_of
+from baler_root.rootio.source import SourceTree
+from baler_root.training.effort import MIN_ROWS
+
+SAMPLE_SIZE = 1 << 26
+"""Bytes of a tree, in memory, from which its models are learned."""
+
+
+SAMPLE_RANGES = 4
+"""Places of the tree from which they are taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Columns of a tree, from a few places of it."""
+
+    columns: list[Column]
+    values: list[NDArray[Any]]
+    cells: list[Cell]
+    entries: int
+    tables: list[int]
+    """Which columns share a length and a list structure, by content; -1 where that is not known."""
+
+    def quantised(self, number: int) -> Quantised:
+        """A column that has symbols of its own."""
+        quantised = self.cells[number].quantised
+        if quantised is None:
+            raise ValueError(f"column {number} repeats another")
+        return quantised
+
+    def is_candidate(self, number: int) -> bool:
+        """Whether a column has symbols that can lie on an axis."""
+        cell, column = self.cells[number], self.columns[number]
+        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+            return False
+        if column.role != "data" or column.shape:
+            return False
+        symbols = cell.quantised.symbols
+        if self.tables[number] < 0 or symbols.dtype.kind not in "uib" or len(symbols) < MIN_ROWS:
+            return False
+        low, high = int(symbols.min()), int(symbols.max())
+        return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
+
+    def places(self, number: int) -> int:
+        """How long the axis of a column will be, at most."""
+        symbols = self.quantised(number).symbols
+        return EXACT_PLACES if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
+
+    def is_exact(self, number: int) -> bool:
+        """Whether a column has floats that are kept as they are, and are not all the same."""
+        cell, column = self.cells[number], self.columns[number]
+        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+            return False
+        symbols = cell.quantised.symbols
+        usual = column.role == "data" and not column.shape and self.tables[number] >= 0
+        floats = symbols.dtype.kind == "f" and symbols.dtype.itemsize > 2
+        return usual and floats and len(symbols) >= MIN_ROWS and not is_constant(symbols)
+
+    def is_grid(self, number: int) -> bool:
+        """Whether a column has arrays of two dimensions, with symbols that can lie on an axis."""
+        cell, column = self.cells[number], self.columns[number]
+        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+            return False
+        symbols = cell.quantised.symbols
+        if (
+            column.role != "data"
+            or len(column.shape) != 2
+            or symbols.dtype.kind not in "uib"
+            or not len(symbols)
+        ):
+            return False
+        return 0 < int(symbols.max()) - int(symbols.min()) < MAX_SYMBOLS
+
+
+def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
+    """Symbols of all columns of some ranges of entries, as if they were one cluster.
+
+    Several trees have the same columns in the same order, and give in proportion to their entries.
+    """
+    plan = sources[0][1]
+    total = sum(source.schema.num_entries for source, _ in sources)
+    size = max(source.entry_size for source, _ in sources)
+    share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
+    parts, sampled = [], 0
+    for source, own in sources:
+        entries = source.schema.num_entries
+        wanted = min(entries, max(1, int(share * entries))) if entries else 0
+        count = 1 if wanted == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
+        starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
+        for start in starts if wanted else ():
+            stop = min(entries, start + max(1, wanted // count))
+            parts.append(flatten(own.schema, own.columns, source.read(own.schema.stored(), start, stop)))
+        sampled += wanted
+    originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+    columns = plan.columns
+    cells, _ = make_cells(plan, columns, originals)
+    return Sample(columns, originals, cells, sampled, tables_of(columns, originals))

@@ -1,0 +1,37 @@
+"""Carried out of plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from baler_root.compression.fingerprint import equality_key, is_constant
+from baler_root.compression.plan import Values
+
+SOLO_SIZE = 1 << 16
+"""Bytes in memory per cluster from which a column has a page to itself."""
+
+
+GROUP_SIZE = 1 << 18
+"""Bytes in memory per cluster at which a page of small columns is closed."""
+
+
+def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
+    """How many columns go into each page, from the columns of `entries` and the entries of a cluster.
+
+    Large columns stand alone, so that reading one touches nothing else. A column that repeats an earlier one
+    or never changes costs a few bytes and stays with the next.
+    """
+    groups: list[int] = []
+    seen: set[tuple[int, int]] = set()
+    count = size = 0
+    for values in sample:
+        key = equality_key(values)
+        trivial = len(values) == 0 or key in seen or is_constant(values)
+        seen.add(key)
+        expected = 0.0 if trivial else values.nbytes * cluster / max(1, entries)
+        if count and size and size + expected > (SOLO_SIZE if expected >= SOLO_SIZE else GROUP_SIZE):
+            groups.append(count)
+            count = size = 0
+        count += 1
+        size += round(expected)
+    return (*groups, count) if count else tuple(groups)

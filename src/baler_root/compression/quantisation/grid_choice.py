@@ -1,0 +1,138 @@
+"""The choice of a grid: which ones can keep a bound on a column, and about how many bits each would cost."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.format.binary.bit_patterns import (
+    MANTISSA_BITS,
+    magnitude_mask,
+    negatives,
+    patterns,
+    round_mantissa,
+)
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.encodings.grid import MAX_STEPS, Grid, fold, rounding, steps_per_octave
+
+_INDIFFERENT = 0.05
+"""Bits per value for which a column is rather kept exact than within its bound."""
+
+
+_AS_INTEGERS = 0.1
+"""Bits per value that integers code better than floats of the same entropy, with delta and small dtypes."""
+
+
+_PER_RANGE_BIT = 0.01
+"""Bits per value charged for each bit of the range of the symbols: narrow ones are handled faster."""
+
+
+def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[tuple[float, Grid]]:
+    """The grids that promise to beat storing the values as they are, the best first, with their savings.
+
+    The savings are rough, in bits per value.
+
+    `probe` holds values of a column that are no atoms: a sample of `share` of it.
+    """
+    if probe.dtype.kind == "f":
+        probe = probe[np.isfinite(probe)]
+    lossy = _lossy(probe, bound)
+    if not probe.size:
+        return [(_AS_INTEGERS, grid) for grid in lossy]
+    negative = negatives(probe)
+    stored = _cost(_ordered(probe), share) + (_AS_INTEGERS if probe.dtype.kind == "f" else 0.0)
+    found: list[tuple[float, Grid]] = []
+    exact = _exact(probe, bound)
+    for grid in exact + lossy:
+        index, usable = grid.index(probe)
+        keys = fold(index, negative, int(index[usable].min(initial=2**62))) if grid.folded else index
+        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _INDIFFERENT)
+        if saving > 0 and 2 * np.count_nonzero(usable) > probe.size:
+            found.append((saving, grid))
+    return sorted(found, key=lambda entry: -entry[0])
+
+
+def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
+    """The grid whose points are as far apart as the bound allows, if there is one."""
+    dtype = probe.dtype
+    if bound.kind == "abs":
+        if dtype.kind != "f":
+            reach = min(math.floor(bound.value), 2**62 - 1)
+            return [Grid("linear", dtype, 2 * reach + 1)] if reach else []
+        reach_f = bound.value
+        if probe.size:
+            large = np.quantile(np.abs(probe.astype(np.float64)), 0.999, method="higher")
+            # A rounding error of up to half the spacing at `large`, which is between 1 and 2 times the estimate.
+            reach_f -= 2.0 ** (math.frexp(large)[1] - 1) * rounding(dtype)
+        step = min(2.0 * reach_f * (1.0 - 2.0**-30), float(np.finfo(np.float64).max))
+        return [Grid("linear", dtype, step)] if step > 0 else []
+    if bound.kind != "rel":
+        return _shift(dtype, int(bound.value)) if dtype.kind != "f" and bound.kind == "bits" else []
+    if dtype.kind == "f":
+        tolerance = (bound.value - rounding(dtype)) * (1.0 - 2.0**-20)
+        if tolerance > 0 and (steps := steps_per_octave(tolerance)) <= MAX_STEPS:
+            return [Grid("log", dtype, steps)]
+    return _shift(dtype, max(0, math.ceil(-math.log2(bound.value)) - 1))
+
+
+def _shift(dtype: np.dtype[Any], mantissa: int) -> list[Grid]:
+    """The grid of values with so many explicit mantissa bits, if that drops any."""
+    drop = MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8] - mantissa
+    return [Grid("shift", dtype, drop)] if drop > 0 else []
+
+
+def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
+    """Grids on which all values of `probe` (rounded, for `bits`) lie: short mantissas, multiples of 2**k."""
+    if probe.dtype.kind != "f":
+        return []
+    if bound.kind == "bits":
+        probe = round_mantissa(probe, int(bound.value))
+        probe = probe[np.isfinite(probe)]
+    bits = int(np.bitwise_or.reduce(patterns(probe))) & magnitude_mask(probe.dtype.itemsize)
+    if not bits:
+        return []
+    drop = min((bits & -bits).bit_length() - 1, MANTISSA_BITS[probe.dtype.itemsize])
+    if not drop:
+        return []
+    found = [Grid("shift", probe.dtype, drop)]
+    mantissa, exponent = np.frexp(probe[probe != 0].astype(np.float64))
+    whole = np.ldexp(np.abs(mantissa), 53).astype(np.int64)
+    last = int(np.min(exponent + np.frexp((whole & -whole).astype(np.float64))[1])) - 54
+    if int(np.max(exponent)) - last <= 53:
+        found.append(Grid("linear", probe.dtype, math.ldexp(1.0, last)))
+    return found
+
+
+def _ordered(values: NDArray[Any]) -> NDArray[np.int64]:
+    """Integers that grow with the values and tell all of them apart."""
+    if values.dtype.kind == "f":
+        bits = patterns(values)
+        magnitude = bits & bits.dtype.type(magnitude_mask(bits.dtype.itemsize))
+        return fold(magnitude.astype(np.int64), np.signbit(values), 0)
+    if values.dtype == np.uint64:
+        return (values ^ np.uint64(1 << 63)).view(np.int64)
+    return values.astype(np.int64)
+
+
+def _cost(keys: NDArray[np.int64], share: float) -> float:
+    """Bits per value an entropy coder with adaptive bins would need for keys like these.
+
+    Per value the cheaper of two codes: by the local density of keys, and as one of the frequent values, which
+    must themselves be written once per column.
+    """
+    if keys.size < 2:
+        return 0.0
+    keys = np.sort(keys)
+    count = keys.size
+    near = max(1, min(16, count // 32))
+    gaps = (keys[near:] - keys[:-near]).view(np.uint64).astype(np.float64)
+    density = np.log2((gaps + 1.0) * (count / near))
+    density = np.concatenate([density[: near // 2], density, np.repeat(density[-1:], near - near // 2)])
+    starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
+    runs = np.diff(np.append(starts, count))
+    width = math.log2(float(np.uint64(int(keys[-1]) - int(keys[0]))) + 2.0)
+    spike = np.log2(count / runs) + (width + 8.0) * share / runs
+    return float(np.mean(np.minimum(density, np.repeat(spike, runs)))) + _PER_RANGE_BIT * width

@@ -1,0 +1,130 @@
+"""Atoms: single values that survive every lossy bound exactly and have a symbol of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.format.binary.bit_patterns import non_finite, patterns
+
+SENTINELS: tuple[float, ...] = (
+    # flags, signs and "not filled" of boolean-like and counting variables
+    0.0, -0.0, 1.0, -1.0, -2.0, -5.0, -9.0, -10.0,
+    # "undefined", written out of the range of the variable, in the usual lengths
+    99.0, -99.0, -100.0, 999.0, -999.0, -1000.0, -1111.0, 9999.0, -9999.0, -10000.0, 99999.0, -99999.0,
+    999999.0, -999999.0, 1e9, -1e9, 1e10, -1e10, 1e20, -1e20, 1e30, -1e30,
+    # smallest and largest values of C types
+    32767.0, -32768.0, 65535.0, 2147483647.0, -2147483648.0, 4294967295.0,
+    1.1754943508222875e-38, 3.4028234663852886e38, -3.4028234663852886e38,
+    2.2250738585072014e-308, 1.7976931348623157e308, -1.7976931348623157e308,
+)  # fmt: skip
+"""Values that stand for "no value" in ROOT files; each is an atom wherever it occurs, however rarely."""
+
+
+SAMPLE = 4096
+"""Values looked at to find frequent ones and to choose a grid."""
+
+
+MAX_ATOMS = 255
+
+
+_FREQUENT = 1e-3
+"""Share of the sample that makes a value frequent ..."""
+
+
+_WORTHWHILE = 256
+"""... if it also occurs about so often in the column: an atom costs some 40 bits of recipe."""
+
+
+_MAX_PAYLOADS = 16
+"""Distinct NaN patterns kept as atoms; further ones become outliers."""
+
+
+def sample(values: NDArray[Any]) -> NDArray[Any]:
+    """At most `SAMPLE` values, evenly spread over the array."""
+    if values.size <= SAMPLE:
+        return values
+    return values[np.linspace(0, values.size - 1, SAMPLE).astype(np.int64)]
+
+
+def candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[float]) -> NDArray[Any]:
+    """Values worth an atom if they occur, distinct patterns, of the dtype of `values`.
+
+    `probe` is a sample of `values`. NaN payloads are searched in all values, frequent values in the sample.
+    """
+    special = _representable(sentinels, values.dtype)
+    kinds, counts = np.unique(patterns(probe), return_counts=True)
+    least = max(3.0, _FREQUENT * probe.size, _WORTHWHILE * probe.size / max(1, values.size))
+    often = counts >= least
+    order = np.argsort(-counts[often], kind="stable")[:MAX_ATOMS]
+    found = [patterns(special), kinds[often][order]]
+    if values.dtype.kind == "f":
+        infinite = np.array([np.inf, -np.inf], values.dtype)
+        found += [patterns(infinite), patterns(_payloads(values))]
+    return np.unique(np.concatenate(found)).view(values.dtype)
+
+
+def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """The sentinels as `dtype`, without those that it cannot hold; floats are rounded, as a writer would."""
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            values = np.array(sentinels, np.float64).astype(dtype)
+        return np.asarray(values[np.isfinite(values)])
+    info = np.iinfo(dtype)
+    whole = {int(s) for s in sentinels if float(s).is_integer()}
+    return np.array(sorted(w for w in whole if info.min <= w <= info.max), dtype)
+
+
+def _payloads(values: NDArray[Any]) -> NDArray[Any]:
+    """The distinct NaN patterns, at most `_MAX_PAYLOADS`."""
+    rest = patterns(values[np.isnan(values)])
+    found: list[Any] = []
+    while rest.size and len(found) < _MAX_PAYLOADS:
+        found.append(rest[0])
+        rest = rest[rest != rest[0]]
+    return np.array(found, patterns(values[:0]).dtype).view(values.dtype)
+
+
+def locate(values: NDArray[Any], atoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Positions in `values` that hold an atom, increasing, and which one; compared by bit pattern.
+
+    `atoms` is sorted by pattern. A small hash table rules most other values out in one pass.
+    """
+    bits, wanted = patterns(values), patterns(atoms)
+    if not wanted.size:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    table = np.zeros(1 << _HASH_BITS, np.bool_)
+    table[_hashes(wanted)] = True
+    positions = np.flatnonzero(table[_hashes(bits)])
+    near = bits[positions] if positions.size < bits.size else bits
+    which = np.searchsorted(wanted, near)
+    np.minimum(which, wanted.size - 1, out=which)
+    same = wanted[which] == near
+    return positions[same], which[same]
+
+
+_HASH_BITS = 14
+
+
+_MULTIPLIERS = {4: 0x9E3779B1, 8: 0x9E3779B97F4A7C15}
+
+
+def _hashes(bits: NDArray[Any]) -> NDArray[Any]:
+    """`_HASH_BITS` bits that depend on all bits of a pattern."""
+    if bits.dtype.itemsize < 4:
+        return np.asarray(bits & bits.dtype.type(min((1 << _HASH_BITS) - 1, int(np.iinfo(bits.dtype).max))))
+    width = bits.dtype.itemsize
+    product = bits * bits.dtype.type(_MULTIPLIERS[width])
+    return np.asarray(product >> bits.dtype.type(8 * width - _HASH_BITS))
+
+
+def order(atoms: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The order of atoms that stand before the cells `places`: by place, then value, NaNs last."""
+    if atoms.dtype.kind != "f":
+        return np.lexsort((atoms, places))
+    bits = patterns(atoms)
+    nan = non_finite(bits) & np.isnan(atoms)
+    return np.lexsort((bits, ~np.signbit(atoms), np.where(nan, 0.0, atoms), places, nan))

@@ -1,0 +1,1 @@
+"""Finds columns that are functions of others."""

@@ -1,0 +1,175 @@
+"""Columns of few values that follow from those of one or two others, such as flags from other flags.
+
+A column follows from others if no two rows differ in it and in none of them. So a few hundred pairs of rows that differ
+in a column leave few others, alone or in pairs, that it may follow from; all rows then decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Container, Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.compression.relations.costs import Sample
+from baler_root.compression.relations.fit import Derived
+from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Coded, Lookup, combinations, few_values
+
+PAIRS = 256
+"""Pairs of rows, as bits of four words."""
+
+
+MAX_LEADS = 8
+"""Columns for which a second one is looked for, those first that tell most pairs apart."""
+
+
+MAX_TRIED = 12
+"""Columns, and pairs of columns, of which all rows are asked."""
+
+
+MAX_LOOKUPS = 4
+"""Ways to look up one column that are considered."""
+
+
+MIN_CONFIRMED = 8
+"""Rows of rarer values that must have others of the same combination beside them: what is seen once proves nothing."""
+
+
+OVERHEAD = 64
+"""Bytes that the text of a lookup in the manifest costs, at most about."""
+
+
+def find_lookups(
+    sample: Sample,
+    derived: Mapping[int, Derived],
+    wanted: Sequence[tuple[int, Lookup]],
+    independent: Container[int],
+    growth: float,
+) -> dict[int, Derived]:
+    """Columns to be looked up, besides those that are `derived` otherwise; those `wanted` first.
+
+    What a relation is of is not looked up itself.
+    """
+    columns = _Columns(sample)
+    asked = [(number, lookup.sources) for number, lookup in wanted if columns.follows(number, lookup.sources)]
+    found = [
+        (number, sources)
+        for number in columns.coded
+        if number not in independent and number not in derived and columns.may_pay(number, growth)
+        for sources in columns.sources_of(number, derived)
+    ]
+    targets = {number for number, _ in found}
+    # First what follows from columns that follow from nothing.
+    found.sort(
+        key=lambda entry: (len(targets & {*entry[1]}), len(entry[1]), -sample.cost(entry[0]), -entry[0])
+    )
+    out: dict[int, Derived] = {}
+    stays = {source for known in derived.values() for source in known.relation.sources}
+    for number, sources in asked + found:
+        if (
+            number in stays
+            or number in out
+            or number in derived
+            or {*sources} & (out.keys() | derived.keys())
+        ):
+            continue
+        if (saved := columns.saved(number, sources, growth)) > 0:
+            out[number] = Derived(Lookup(sources), saved=saved)
+            stays.update(sources)
+    return out
+
+
+class _Columns:
+    """The columns of a sample that have few values, by these."""
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+        self.coded: dict[int, Coded] = {}
+        for number in sample.integers:
+            if (coded := few_values(sample.columns[number])) is not None:
+                self.coded[number] = coded
+        self._members: dict[int, list[int]] = {}
+        for number in self.coded:
+            self._members.setdefault(sample.groups[number], []).append(number)
+        self._codes = {
+            group: np.stack([self.coded[number][1] for number in members]).astype(np.uint8)
+            for group, members in self._members.items()
+        }
+
+    def sources_of(self, number: int, without: Container[int]) -> list[tuple[int, ...]]:
+        """Columns, one or two, from which this one follows in all rows; a few such, the smallest tables first."""
+        rare = self._rare(number)
+        if np.count_nonzero(rare) < MIN_CONFIRMED:
+            return []
+        members = self._members[self._sample.groups[number]]
+        alike = self._alike(number, np.flatnonzero(rare))
+        alike[[n == number or n in without for n in members]] = True
+        found: list[tuple[int, ...]] = []
+        for places in _covering(alike, np.array([len(self.coded[n][0]) for n in members])):
+            sources = tuple(members[i] for i in places)
+            superfluous = any({*known} <= {*sources} for known in found)
+            if len(found) < MAX_LOOKUPS and not superfluous and self.follows(number, sources):
+                found.append(sources)
+        return found
+
+    def _rare(self, number: int) -> NDArray[np.bool_]:
+        """The rows in which a column does not have its most usual value."""
+        codes = self.coded[number][1]
+        return np.asarray(codes != np.bincount(codes).argmax())
+
+    def _alike(self, number: int, rare: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """For all columns of a group, in which of some pairs of rows that differ in this one they do not differ."""
+        codes = self.coded[number][1]
+        chosen = np.random.default_rng(0)
+        one, other = chosen.choice(rare, 4 * PAIRS), chosen.integers(len(codes), size=4 * PAIRS)
+        differ = np.flatnonzero(codes[one] != codes[other])[:PAIRS]
+        stacked = self._codes[self._sample.groups[number]]
+        return np.asarray(stacked[:, one[differ]] == stacked[:, other[differ]])
+
+    def follows(self, number: int, sources: Sequence[int]) -> bool:
+        """Whether the rows say that a column follows from others, and enough of them do."""
+        if number not in self.coded or not self.coded.keys() >= {*sources}:
+            return False
+        shape = combinations([self.coded[source] for source in sources])
+        if shape is None or len({self._sample.groups[n] for n in (number, *sources)}) > 1:
+            return False
+        codes = self.coded[number][1]
+        place = np.ravel_multi_index([self.coded[source][1] for source in sources], shape)
+        table = np.zeros(math.prod(shape), np.int64)
+        table[place] = codes
+        if not np.array_equal(table[place], codes):
+            return False
+        rare = self._rare(number)
+        confirmed = int(np.sum(rare & (np.bincount(place)[place] > 1)))
+        return confirmed >= max(MIN_CONFIRMED, 0.9 * int(rare.sum()))
+
+    def may_pay(self, number: int, growth: float) -> bool:
+        """Whether a lookup of a column can save anything; `saved` takes more time."""
+        codes = self.coded[number][1]
+        shares = np.bincount(codes) / len(codes)
+        return -float(shares @ np.log2(shares)) * len(codes) * growth > 8 * OVERHEAD
+
+    def saved(self, number: int, sources: tuple[int, ...], growth: float) -> float:
+        """Bits of a value that are saved in a cluster; not above 0 where it does not pay."""
+        columns = self._sample.columns
+        counts = [len(self.coded[source][0]) for source in sources]
+        size = math.prod(counts) * columns[number].itemsize + sum(counts) + OVERHEAD
+        return self._sample.cost(number) - 8 * size / (len(columns[number]) * growth)
+
+
+def _covering(alike: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
+    """Rows of a matrix that are False everywhere, and pairs of rows that are nowhere both True, by product of sizes."""
+    counts = alike.sum(axis=1)
+    alone = np.flatnonzero(counts == 0)
+    padded = np.pad(alike, ((0, 0), (0, PAIRS - alike.shape[1])))
+    words = np.ascontiguousarray(np.packbits(padded, axis=1)).view(np.uint64)
+    leads = np.argsort(counts, kind="stable")[alone.size : alone.size + MAX_LEADS]
+    leads = leads[2 * counts[leads] <= alike.shape[1]]  # of two that cover each other's rest, one is such
+    lead, partner = np.nonzero(~(words[leads, None] & words).any(axis=2) & (counts > 0))
+    pairs = np.unique(np.sort(np.stack([leads[lead], partner], axis=1), axis=1), axis=0)
+    pairs = pairs[sizes[pairs].prod(axis=1) <= MAX_COMBINATIONS]
+    pairs = pairs[np.argsort(sizes[pairs].prod(axis=1), kind="stable")[:MAX_TRIED]]
+    alone = alone[np.argsort(sizes[alone], kind="stable")[:MAX_TRIED]]
+    yield from ((place,) for place in alone.tolist())
+    yield from ((one, other) for one, other in pairs.tolist())

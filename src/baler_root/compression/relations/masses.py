@@ -1,0 +1,189 @@
+"""Energies with a mass that is no column, found from them: the same in all rows, such as that of the muon, or one for
+each value of an integer, such as the kind of lepton."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.compression.relations.costs import UNITS, Doubles, Sample
+from baler_root.format.encodings.functions import Table
+from baler_root.format.encodings.relations import Formula
+
+LIGHT = 16
+"""Rows of least energy, in which a mass shows best."""
+
+
+ROUNDING = 8.0
+"""Largest error of an energy's square, in units of the last place of what it comes from."""
+
+
+HEAVY = 4
+"""Rows of most energy, in which a mass hardly shows."""
+
+
+SHARE = 0.25
+"""Of the square of the energy in such rows, that of a mass that an integer tells; what is more is none."""
+
+
+MAX_CLASSES = 8
+"""Values of an integer that tells a mass."""
+
+
+MAX_INTEGERS = 24
+"""Integers that may tell it: the nearest."""
+
+
+CONFIRMED = 4
+"""Rows of one of its values, at least, in which a mass shows."""
+
+
+NOISE = 4.0
+"""Standard deviations that the square of a mass is away from 0, at least."""
+
+
+MAX_ETA = 20.0
+"""The largest number that can be a pseudorapidity."""
+
+
+Places = NDArray[np.int64]
+"""Combinations of columns, one in each row."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Momenta:
+    """The columns from which momenta may be made, in some rows: their squares, and what η makes of squares of pt."""
+
+    squares: Doubles
+    growth: Doubles
+
+    def cartesian(self, places: Places) -> Doubles:
+        return np.asarray(self.squares[places].sum(axis=1))
+
+    def polar(self, places: Places) -> Doubles:
+        return self.squares[places[:, 0]] * self.growth[places[:, 1]]
+
+    def at(self, rows: NDArray[np.int64]) -> _Momenta:
+        return _Momenta(self.squares[:, rows], self.growth[:, rows])
+
+
+Make = Callable[[_Momenta, Places], Doubles]
+
+
+@np.errstate(all="ignore")
+def masses(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]) -> list[Formula]:
+    """`√(p² + m²)` of up to three components of a momentum, and `√((pt cosh η)² + m²)`.
+
+    The mass is the same in all rows or, where it is not, what an integer near these columns tells.
+    """
+    numbers = [n for n in near if sample.columns[n].dtype.kind == "f"]
+    if not numbers or target.min() < 0:
+        return []
+    order = np.argsort(target[: len(target) // 2 + 1], kind="stable")
+    shown = np.concatenate([order[:LIGHT], order[-HEAVY:]])
+    columns = np.stack([sample.columns[n][rows].astype(np.float64) for n in numbers])
+    error = ROUNDING * max(_precision(target), *map(_precision, columns))
+    growth = np.cosh(np.where(np.abs(columns) <= MAX_ETA, columns, np.nan)) ** 2
+    momenta = _Momenta(columns**2, growth)
+    few = momenta.at(shown)
+    out: list[Formula] = []
+    likely: list[tuple[str, float, Places, Doubles]] = []
+
+    def find(name: str, make: Make, places: Places) -> None:
+        made = make(few, places)
+        for unit in UNITS:
+            energies = np.square(target / unit)
+            for hit, square in _same(energies[shown[:LIGHT]], made[:, :LIGHT], error):
+                mass = _mass(energies, make(momenta, places[[hit]])[0], error, square)
+                out.append(Formula(f"{name}_const", _named(places[hit], numbers), unit, constant=mass))
+            # With a mass that is not always the same, the energy exceeds the momentum, where it is large by little.
+            left = energies[shown] - made
+            above = (left >= -error * energies[shown]).all(axis=1)
+            some = above & (left[:, -HEAVY:] <= SHARE * energies[shown[-HEAVY:]]).all(axis=1)
+            if some.any():
+                likely.append((name, unit, places[some], make(momenta, places[some])))
+
+    for count in range(1, min(3, len(numbers)) + 1):
+        find("norm", _Momenta.cartesian, np.array(list(combinations(range(len(numbers)), count))))
+    find("energy", _Momenta.polar, np.argwhere(~np.eye(len(numbers), dtype=bool)))
+    for key, values in _keys(sample, rows, order, near) if likely else ():
+        for name, unit, places, made in likely:
+            for hit, table in _tables(np.square(target / unit), made, values, order, error):
+                sources = (*_named(places[hit], numbers), key)
+                out.append(Formula(f"{name}_by", sources, unit, table=table))
+    return out
+
+
+def _named(places: Places, numbers: Sequence[int]) -> tuple[int, ...]:
+    return tuple(numbers[place] for place in places.tolist())
+
+
+def _keys(
+    sample: Sample, rows: NDArray[np.int64], order: NDArray[np.int64], near: Sequence[int]
+) -> list[tuple[int, Doubles]]:
+    """Integers, and their values, that may tell the mass in these columns: those of fewest values first."""
+    middle = near[len(near) // 2]
+    table = [n for n in sample.integers if sample.groups[n] == sample.groups[middle]]
+    nearest = sorted(table, key=lambda n: abs(n - middle))[:MAX_INTEGERS]
+    found = [(n, sample.columns[n][rows].astype(np.float64)) for n in nearest]
+    classes = {n: len(np.unique(values[order])) for n, values in found}
+    found.sort(key=lambda entry: classes[entry[0]])
+    return [(n, values) for n, values in found if 2 <= classes[n] <= MAX_CLASSES]
+
+
+def _tables(
+    energies: Doubles, momenta: Doubles, keys: Doubles, order: NDArray[np.int64], error: float
+) -> Iterator[tuple[int, Table]]:
+    """Which rows of `momenta` all squares of energies exceed by what the key says, and by which masses."""
+    classes = [(float(key), order[keys[order] == key][:LIGHT]) for key in np.unique(keys[order])]
+    known = [_excess(energies[light], momenta[:, light], error) for _, light in classes]
+    low, high = (np.stack(limits) for limits in zip(*((low, high) for low, high, _ in known), strict=True))
+    confirmed = np.array([len(light) >= CONFIRMED for _, light in classes])
+    shows = (low > 0) & np.stack([varied for *_, varied in known]) & confirmed[:, None]
+    fits = ((low <= high) & (high >= 0)).all(axis=0) & shows.any(axis=0)
+    fits &= low.max(axis=0) > high.min(axis=0)  # else a constant would do
+    for hit in np.flatnonzero(fits).tolist():
+        table = []
+        for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
+            own = keys == key
+            square = float(least + most) / 2
+            table.append((key, _mass(energies[own], momenta[hit, own], error, square)))
+        yield hit, tuple(table)
+
+
+def _excess(energies: Doubles, momenta: Doubles, error: float) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
+    """By what energies exceed each row of momenta: at least, at most; and whether these are something beside them."""
+    left, room = energies - momenta, error * energies
+    varied = np.ptp(momenta, axis=1) > 4 * room.max()
+    return (left - room).max(axis=1), (left + room).min(axis=1), varied
+
+
+def _precision(values: Doubles) -> float:
+    """The distance from 1 to the next number of the type that the values have, doubles of single precision or not."""
+    known = values[np.isfinite(values)]
+    return float(np.finfo(np.float32 if np.array_equal(known, known.astype(np.float32)) else np.float64).eps)
+
+
+def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[int, float]]:
+    """Which rows of `momenta` all squares of energies exceed by the same, and by what: more than nothing."""
+    low, high, varied = _excess(energies, momenta, error)
+    for hit in np.flatnonzero(varied & (low > 0) & (low <= high)).tolist():
+        yield hit, float(low[hit] + high[hit]) / 2
+
+
+def _mass(energies: Doubles, momenta: Doubles, error: float, square: float) -> float:
+    """The mass of about this square by which energies exceed momenta, in no more digits than they tell; 0 for noise."""
+    left, room = energies - momenta, error * energies
+    fits = np.abs(left - square) <= 2 * room
+    left, weight = left[fits], 1 / room[fits] ** 2
+    mean = float(np.average(left, weights=weight))
+    doubt = float(np.sqrt(np.sum((weight * (left - mean)) ** 2)) / np.sum(weight))
+    if mean <= NOISE * doubt:
+        return 0.0
+    shorter = (float(f"{math.sqrt(mean):.{digits}g}") for digits in range(1, 17))
+    return next((mass for mass in shorter if abs(mass * mass - mean) <= 2 * doubt), math.sqrt(mean))

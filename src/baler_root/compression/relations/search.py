@@ -1,0 +1,133 @@
+"""Finds relations in a sample of a tree: which columns are sums or functions of others, and how to store them so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from baler_root.compression.relations.costs import Sample, Values, holds, scaled
+from baler_root.compression.relations.fit import Derived
+from baler_root.compression.relations.formulas import find_formulas
+from baler_root.compression.relations.lookups import find_lookups
+from baler_root.compression.relations.sums import find_sums
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.encodings.functions import ANGLES, NORMS
+from baler_root.format.encodings.lookup import Lookup
+from baler_root.format.encodings.relations import Formula, Relation, Sum
+
+__all__ = ["Discovery", "discover"]
+
+
+DIRECTIONS = 1.0
+"""Bits of a row that must be gained before directions are computed from momenta, and not momenta from them: people cut
+on directions, and read them alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """What was found in a tree."""
+
+    derived: Mapping[int, Derived]
+    tighter: Mapping[int, ErrorBound]
+    """Bounds of arguments where they are tighter than what was asked."""
+
+
+def discover(
+    columns: Sequence[Values],
+    bounds: Sequence[ErrorBound],
+    groups: Sequence[int],
+    declared: Mapping[int, Relation] | None = None,
+    independent: Container[int] = (),
+    growth: float = 1.0,
+) -> Discovery:
+    """The relations of a tree from `columns`, values of a sample.
+
+    A group is what shares one length and list structure, -1 what is left out. What a relation is of is neither
+    related itself nor a copy of another column. Those `declared` are taken if they hold, and before all others; columns
+    that are `independent` are never recomputed.
+    """
+    sample = Sample(columns, bounds, groups)
+    wanted = {n: relation for n, relation in (declared or {}).items() if n not in independent}
+    derived = {
+        number: Derived(relation, saved=sample.cost(number))
+        for number, relation in wanted.items()
+        if isinstance(relation, Sum) and holds(relation, number, columns, bounds)
+    }
+    derived |= {
+        number: Derived(total, saved=sample.cost(number))
+        for number, total in find_sums(columns, bounds, groups, {*derived}).items()
+        if number not in independent and number not in wanted
+    }
+    asked = [(number, formula) for number, formula in wanted.items() if isinstance(formula, Formula)]
+    found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
+    plans = [_Plan(sample, derived, [*asked, *order]) for order in _orders(sample, found)]
+    best = max(plans, key=lambda plan: plan.saved - DIRECTIONS * plan.has_angles)
+    looked_up = [(number, lookup) for number, lookup in wanted.items() if isinstance(lookup, Lookup)]
+    lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
+    return Discovery(
+        {**best.derived, **lookups},
+        {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0},
+    )
+
+
+def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[tuple[tuple[int, Formula], ...]]:
+    """Orders in which formulas may be taken up, each once, one of which is hopefully good.
+
+    `pt`, `η` and mass give both `pz` and `E`, which a formula of `E` in terms of `pz`, taken first, would spoil; and
+    so on. Momenta that are computed from directions leave no directions to be computed from momenta: either comes
+    first once.
+    """
+    saved = {}
+    for number, formula in found:
+        best = sample.best(number, formula, {}, may_share=True)
+        if best is not None:
+            saved[number, formula] = best[0].saved
+    angles = sorted(
+        (entry for entry in saved if entry[1].function in ANGLES), key=lambda entry: -saved[entry]
+    )
+    others = [entry for entry in saved if entry not in angles]
+    targets = {number for number, _ in others}
+    ranks: list[Callable[[tuple[int, Formula]], Any]] = [
+        lambda entry: -saved[entry],
+        lambda entry: (len(targets & {*entry[1].sources}), -saved[entry]),
+        lambda entry: (entry[1].function in NORMS, len(targets & {*entry[1].sources}), -saved[entry]),
+        lambda entry: (entry[1].function not in NORMS, -saved[entry]),
+    ]
+    orders = [sorted(others, key=rank) + angles for rank in ranks]
+    return list(dict.fromkeys(map(tuple, [*orders, angles + orders[-1]])))
+
+
+class _Plan:
+    """Formulas taken up one after another, as long as they fit together."""
+
+    def __init__(
+        self, sample: Sample, sums: Mapping[int, Derived], order: Sequence[tuple[int, Formula]]
+    ) -> None:
+        self.derived = dict(sums)
+        self.tighter: dict[int, float] = {}
+        """Parts of their bounds to which columns are held."""
+        self.saved = 0.0
+        """Bits of all columns together, for a row."""
+        stays = {source for found in sums.values() for source in found.relation.sources}
+        leads: set[int] = set()
+        others: set[int] = set()
+        for number, formula in order:
+            lead, *rest = formula.sources
+            if number in self.derived or number in stays or self.derived.keys() & {*formula.sources}:
+                continue
+            may_share = not leads & {lead, *rest} and lead not in others
+            chosen = sample.best(number, formula, self.tighter, may_share=may_share)
+            if chosen is None:
+                continue
+            found, parts = chosen
+            self.derived[number] = found
+            self.saved += found.saved
+            stays.update(formula.sources)
+            if found.shared:
+                leads.add(lead)
+                others.update(rest)
+            for source, part in parts.items():
+                self.tighter[source] = min(part, self.tighter.get(source, 1.0))
+        relations = [found.relation for found in self.derived.values()]
+        self.has_angles = any(isinstance(r, Formula) and r.function in ANGLES for r in relations)

@@ -1,0 +1,66 @@
+"""Columns that are sums of others."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import numpy as np
+
+from baler_root.compression.relations.costs import MAX_ROWS, Values, can_be_related, holds, usable
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.encodings.relations import MAX_TERMS, Sum
+
+NEAR_SUMS = 64
+"""Columns before one among which the terms of a sum are looked for."""
+
+
+TOLERANCE = 1e-4
+"""How near to 0, 1 or -1 a coefficient must come to be that."""
+
+
+def find_sums(
+    columns: Sequence[Values],
+    bounds: Sequence[ErrorBound],
+    groups: Sequence[int],
+    known: Container[int] = (),
+) -> dict[int, Sum]:
+    """The columns that are sums of earlier ones in the same group, within their bounds; see `discover`.
+
+    None of them adds columns that are `known` to be sums.
+    """
+    found: dict[int, Sum] = {}
+    earlier: dict[tuple[int, str], list[int]] = {}
+    seen: set[bytes] = set()
+    for number, values in enumerate(columns):
+        kind = values.dtype.kind
+        if number in known or not can_be_related(values, groups[number]):
+            continue
+        bits = values.tobytes()
+        if bits in seen:
+            continue
+        seen.add(bits)
+        family = earlier.setdefault((groups[number], values.dtype.str if kind == "f" else "integers"), [])
+        if kind != "b":
+            total = _sum_of(number, columns, family[-NEAR_SUMS:])
+            if total is not None and holds(total, number, columns, bounds):
+                found[number] = total
+                continue
+        family.append(number)
+    return found
+
+
+def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -> Sum | None:
+    """The sum that a column is by least squares; None if its coefficients are not 0, 1 or -1."""
+    if not candidates or min(len(columns[number]), MAX_ROWS) < 2 * len(candidates):
+        return None
+    matrix = np.stack([usable(columns[c]) for c in candidates], axis=1)
+    scale = np.maximum(np.sqrt((matrix**2).mean(axis=0)), 1e-300)
+    target = usable(columns[number])
+    coefficients = np.linalg.lstsq(matrix / scale, target, rcond=1e-9)[0] / scale
+    whole = np.round(coefficients)
+    if np.any(np.abs(coefficients - whole) * scale > TOLERANCE * np.sqrt((target**2).mean())):
+        return None
+    terms = tuple((int(whole[i]), candidates[i]) for i in np.flatnonzero(whole).tolist())
+    if not 2 <= len(terms) <= MAX_TERMS or any(abs(sign) != 1 for sign, _ in terms):
+        return None
+    return Sum(terms)

@@ -1,0 +1,1 @@
+"""Which error bound each branch gets, and why."""

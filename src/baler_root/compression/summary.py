@@ -1,0 +1,103 @@
+"""What a compression did: sizes, bounds asked and errors made, branch by branch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.format.columns import Column
+from baler_root.format.schema import Tree
+from baler_root.format.statistics import merge_errors
+
+
+@dataclass(frozen=True, slots=True)
+class BranchSummary:
+    """One stored branch; sizes in bytes. Several bounds (of a record's fields) are joined with ` + `."""
+
+    path: str
+    typename: str
+    bound: str
+    reason: str
+    """Why it has this bound."""
+    raw_size: int
+    """In memory."""
+    size: int
+    """In the file; shared bytes are apportioned."""
+    max_error: float
+    rms_error: float
+    mean_error: float
+    outliers: int
+    """Values stored exactly because the quantiser missed the bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSummary:
+    """One tree."""
+
+    path: str
+    cycle: int
+    num_entries: int
+    clusters: int
+    branches: tuple[BranchSummary, ...]
+    same_as: int | None = None
+    """Position of the tree in whose pages this one lies too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One file compressed; sizes in bytes, time in seconds."""
+
+    source: str
+    target: str
+    source_size: int
+    size: int
+    raw_size: int
+    """In memory, all trees."""
+    seconds: float
+    parts: dict[str, int]
+    """Bytes of the file by part."""
+    trees: tuple[TreeSummary, ...]
+    skipped: tuple[tuple[str, str], ...] = ()
+    """What was not carried: name and cause."""
+    notes: tuple[str, ...] = ()
+    """What people should know, a line each."""
+
+
+def summarise_branches(
+    schema: Tree, columns: Sequence[Column], bounds: Sequence[tuple[str, str]], records: NDArray[Any]
+) -> tuple[BranchSummary, ...]:
+    """The summary of each stored branch, from the records (clusters, columns)."""
+    by_branch: dict[int, list[int]] = {}
+    asked: dict[int, dict[tuple[str, str], None]] = {}
+    remaining = iter(bounds)
+    for number, column in enumerate(columns):
+        by_branch.setdefault(column.branch, []).append(number)
+        if column.has_values:
+            asked.setdefault(column.branch, {})[next(remaining)] = None
+    out = []
+    for branch in schema.stored():
+        numbers = by_branch.get(branch, [])
+        data = [number for number in numbers if columns[number].role == "data"]
+        pairs = asked.get(branch, {("lossless", "structure"): None})
+        largest, rms, mean, outliers = merge_errors(records, data)
+        itemsizes = np.array([columns[number].dtype.itemsize for number in numbers], dtype=np.int64)
+        part = records[:, numbers]
+        out.append(
+            BranchSummary(
+                path=schema.path_of(branch),
+                typename=schema.branches[branch].typename,
+                bound=" + ".join(dict.fromkeys(bound for bound, _ in pairs)),
+                reason=" + ".join(dict.fromkeys(reason for _, reason in pairs)),
+                raw_size=int((part["length"].astype(np.int64) * itemsizes).sum()),
+                size=int(part["size"].astype(np.int64).sum()),
+                max_error=largest,
+                rms_error=rms,
+                mean_error=mean,
+                outliers=outliers,
+            )
+        )
+    return tuple(out)

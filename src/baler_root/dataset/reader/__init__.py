@@ -1,0 +1,1 @@
+"""Pages of a file as columns and arrays."""

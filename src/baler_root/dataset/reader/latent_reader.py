@@ -1,0 +1,192 @@
+"""Latents and anomalies of a tree as arrays of entries, for analysis: what is decoded for them is what they need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.dataset.reader.latent_pages import LatentPages, LatentTable, Lengths
+from baler_root.errors import ConfigError, KeyInFileError
+from baler_root.format.codecs.latent.columns import LATENT
+from baler_root.format.codecs.registry import latent_codec_ids
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from baler_root.dataset.reader.tree_reader import TreeReader
+
+
+Integers = NDArray[np.int64]
+
+
+class LatentReader:
+    """Latents and anomalies of one stored tree, read cluster by cluster."""
+
+    def __init__(self, tree: TreeReader) -> None:
+        self._tree = tree
+        self.pages = LatentPages(tree)
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The tables with latents."""
+        return [table.name for table in self.pages.tables]
+
+    def latents(self, name: str | None, start: int, stop: int) -> ak.Array:
+        """The latents of a table's rows in the entries `start` to `stop`: `entries * latents * int16`, or of lists
+        `entries * var * latents * int16`.
+
+        Raises ConfigError where some of them have no latents, or those of different models.
+        """
+        import awkward as ak
+
+        table = self._find(name)
+        cuts = []
+        counts: list[Lengths] = []
+        known: tuple[int, list[bytes]] | None = None
+        for cluster, first, last in self._ranges(start, stop):
+            lengths = self.pages.lengths(cluster, table)
+            counts.append(lengths[first:last])
+            before, inside = int(lengths[:first].sum()), int(counts[-1].sum())
+            if not inside:
+                continue
+            parts = self.pages.parts(cluster, table)
+            models = [part.page.model for part in parts]
+            known = known or (cluster, models)
+            if not models or models != known[1]:
+                raise ConfigError(self._differ(table, cluster, known[0], models))
+            found = self.pages.latents(parts, int(lengths.sum()))
+            cuts.append(found[before : before + inside].copy())
+        content = ak.contents.NumpyArray(np.concatenate(cuts) if cuts else self._none(table))
+        if table.lengths is None:
+            return ak.Array(content)
+        return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(_offsets(counts)), content))
+
+    def outliers(self, name: str | None, start: int, stop: int) -> ak.Array:
+        """The rows in the entries `start` to `stop` that were kept exactly as unlike the others, one record each.
+
+        It has `entry` (int64), of lists also `item` (int64), `score` (float32), and what the table's branches hold; a
+        branch of one of these names has `_` behind it. Values are decoded only of clusters with such rows.
+        """
+        import awkward as ak
+
+        table = self._find(name)
+        found = []
+        for cluster, first, last in self._ranges(start, stop):
+            parts = self.pages.parts(cluster, table)
+            if not any(part.page.has_anomalies for part in parts):
+                continue
+            offsets = _offsets([self.pages.lengths(cluster, table)])
+            rows, scores = self.pages.anomalies(parts, int(offsets[-1]))
+            entries = np.searchsorted(offsets, rows, side="right") - 1
+            inside = (entries >= first) & (entries < last)
+            if inside.any():
+                rows, entries = rows[inside], entries[inside]
+                found.append(self._records(table, cluster, entries, rows, offsets, scores[inside]))
+        if not found:
+            nothing = np.zeros(0, np.int64)
+            found.append(
+                self._records(table, None, nothing, nothing, np.zeros(1, np.int64), np.zeros(0, np.float32))
+            )
+        return found[0] if len(found) == 1 else ak.concatenate(found)
+
+    def _records(
+        self,
+        table: LatentTable,
+        cluster: int | None,
+        entries: Integers,
+        rows: Integers,
+        offsets: Integers,
+        scores: NDArray[np.float32],
+    ) -> ak.Array:
+        """A record for each of these rows of a cluster; without one there are none."""
+        import awkward as ak
+
+        start, stop = (0, 0) if cluster is None else self._tree.cluster_offsets[cluster : cluster + 2]
+        out: dict[str, Any] = {"entry": start + entries}
+        if table.lengths is not None:
+            out["item"] = rows - offsets[entries]
+        out["score"] = scores
+        own = tuple(out)
+        arrays = self._tree.read(table.branches, start, stop)
+        for branch, array in arrays.items():
+            name = self._tree.schema.path_of(branch)
+            values = array if table.lengths is None else ak.flatten(array, axis=1)
+            out[f"{name}_" if name in own else name] = values[rows]
+        return ak.to_packed(ak.Array(out))
+
+    def _find(self, name: str | None) -> LatentTable:
+        """The table of this name, or with a branch of it; the only one with latents where there is no name."""
+        pages = self.pages
+        if name is None:
+            if not pages.tables:
+                raise ConfigError(self._no_latents())
+            if len(pages.tables) > 1:
+                raise ConfigError(
+                    f"{self._where}: the tables {', '.join(self.names)} have latents; name one of them"
+                )
+            return pages.tables[0]
+        found = [table for table in pages.all_tables if table.name == name]
+        found = found or [table for table in pages.all_tables if name in self._branches(table)]
+        if not found:
+            raise KeyInFileError(
+                name, [table.name for table in pages.all_tables], f"the tables of {self._where}"
+            )
+        if len(found) > 1:
+            branches = " or ".join(self._branches(table)[0] for table in found)
+            raise ConfigError(
+                f"{self._where}: {len(found)} tables are called {name!r}; name a branch: {branches}"
+            )
+        if not pages.has(found[0]):
+            raise ConfigError(self._no_latents(name) if self.names else self._no_latents())
+        return found[0]
+
+    def _branches(self, table: LatentTable) -> list[str]:
+        return [self._tree.schema.path_of(branch) for branch in table.branches]
+
+    @property
+    def _where(self) -> str:
+        return f"tree {self._tree.schema.path!r} of {self._tree.container.name}"
+
+    def _no_latents(self, name: str = "") -> str:
+        """What to say where there are none, of a table or at all."""
+        if name:
+            return f"{self._where}: table {name!r} has no latents; {', '.join(self.names)} have"
+        codecs = ", ".join(latent_codec_ids())
+        return (
+            f"{self._where} has no latents: these codecs store them: {codecs} (compress with --codec, and with "
+            "--residual none if they are wanted even where they make a file larger)"
+        )
+
+    def _differ(self, table: LatentTable, cluster: int, other: int, models: list[bytes]) -> str:
+        """What to say of a cluster whose latents are not those of another."""
+        here, there = ("{} to {}".format(*self._tree.cluster_offsets[c : c + 2]) for c in (cluster, other))
+        start = f"{self._where}: entries {here} of table {table.name!r} have"
+        if not models:
+            return f"{start} no latents; leave them out with entry_start and entry_stop"
+        return (
+            f"{start} latents of another model than entries {there}, which mean something else; "
+            "ask for one of these ranges at a time with entry_start and entry_stop"
+        )
+
+    def _ranges(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
+        """(cluster, first entry in it, end) of the clusters with any of the entries `start` to `stop`."""
+        for cluster, (first, last) in enumerate(pairwise(self._tree.cluster_offsets)):
+            if max(start, first) < min(stop, last):
+                yield cluster, max(start, first) - first, min(stop, last) - first
+
+    def _none(self, table: LatentTable) -> NDArray[np.int16]:
+        """The latents of no row, (0, latents)."""
+        for cluster in range(len(self._tree.stored.clusters)):
+            if parts := self.pages.parts(cluster, table):
+                return self.pages.latents(parts, parts[0].page.rows)[:0].copy()
+        return np.zeros((0, 0), LATENT)
+
+
+def _offsets(counts: list[Lengths]) -> Integers:
+    """Where the rows of each entry begin, and the end."""
+    return np.cumsum(np.concatenate([np.zeros(1, np.int64), *counts]))

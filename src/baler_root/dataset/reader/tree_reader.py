@@ -1,0 +1,165 @@
+"""Reads the branches of one tree: columns put together as awkward arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.dataset.reader.column_reader import ColumnReader
+from baler_root.dataset.reader.latent_reader import LatentReader
+from baler_root.errors import CorruptFileError
+from baler_root.format.columns import (
+    Column,
+    Form,
+    is_plain,
+    offsets_dtypes,
+    offsets_from,
+    put_together,
+    rows_between,
+)
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+    from baler_root.dataset.reader.file_reader import FileReader
+
+
+Values = NDArray[Any]
+
+
+class TreeReader(ColumnReader):
+    """Reads the branches of one stored tree."""
+
+    def __init__(self, file: FileReader, position: int) -> None:
+        super().__init__(file, position)
+        self._last: tuple[int, dict[int, Values]] = (-1, {})
+
+    @cached_property
+    def latents(self) -> LatentReader:
+        """Latents and anomalies of the tree's tables."""
+        return LatentReader(self)
+
+    def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
+        """Arrays of the stored branches at these positions, entries `start` to `stop`."""
+        offsets = self.cluster_offsets
+        first = max(0, int(np.searchsorted(offsets, start, side="right")) - 1)
+        last = int(np.searchsorted(offsets, stop, side="left"))
+        clusters = list(range(first, last)) if start < stop else []
+        columns = [column for branch in branches for column in self.columns_of(branch)]
+        parts = self._read_parts(clusters, columns, whole=stop >= offsets[last])
+        ranges = [
+            (max(start, offsets[c]) - offsets[c], min(stop, offsets[c + 1]) - offsets[c]) for c in clusters
+        ]
+        shared: dict[tuple[Any, ...], Values] = {}
+
+        def assemble(branch: int) -> ak.Array:
+            form = self.stored.schema.branches[branch].form
+            if form is None:
+                raise KeyError(f"branch {branch} holds no columns")
+            make = self._join_plain if is_plain(form) else self._join_any
+            try:
+                return make(branch, form, parts, ranges, shared)
+            except CorruptFileError as error:
+                name = f"tree {self.schema.path!r}, branch {self.schema.path_of(branch)!r}"
+                raise CorruptFileError(f"{self.container.name}: {name}: {error}") from None
+
+        return dict(zip(branches, self._file.map(assemble, branches), strict=True))
+
+    def _read_parts(self, clusters: list[int], columns: list[int], whole: bool) -> list[dict[int, Values]]:
+        """`read_columns`, with the last cluster remembered unless all of it was asked for: who iterates in small
+        steps meets it again."""
+        if not clusters:
+            return []
+        number, kept = self._last
+        reuse = number == clusters[0] and kept.keys() >= set(columns)
+        parts = [kept] if reuse else []
+        parts += self.read_columns(clusters[1:] if reuse else clusters, columns)
+        self._last = (-1, {}) if whole else (clusters[-1], parts[-1])
+        return parts
+
+    def _join_plain(
+        self,
+        branch: int,
+        form: Form,
+        parts: Sequence[dict[int, Values]],
+        ranges: Sequence[tuple[int, int]],
+        shared: dict[tuple[Any, ...], Values],
+    ) -> ak.Array:
+        """One branch's array from the entry `ranges` of its columns in each cluster.
+
+        Equal counts give one offsets buffer. Other buffers are never those of `parts`, which may be remembered
+        while the owner of the array writes into it.
+        """
+        numbers = self.columns_of(branch)
+        columns = [self.columns[number] for number in numbers]
+        rows = [
+            rows_between(columns, [part[number] for number in numbers], start, stop)
+            for part, (start, stop) in zip(parts, ranges, strict=True)
+        ]
+        own = self._is_remembered(parts)
+        dtypes = iter(offsets_dtypes(form))
+        buffers = []
+        for position, (number, column) in enumerate(zip(numbers, columns, strict=True)):
+            cuts = [(part[number], *row[position]) for part, row in zip(parts, rows, strict=True)]
+            pieces = [values[first:last] for values, first, last in cuts]
+            if column.role == "counts":
+                dtype = next(dtypes)
+                key = (dtype.num, *((id(values), first, last) for values, first, last in cuts))
+                if key not in shared:
+                    shared[key] = offsets_from(_join(pieces, column, own), dtype)
+                buffers.append(shared[key])
+            else:
+                buffers.append(_join(pieces, column, own))
+        return put_together(form, sum(stop - start for start, stop in ranges), columns, buffers)
+
+    def _join_any(
+        self,
+        branch: int,
+        form: Form,
+        parts: Sequence[dict[int, Values]],
+        ranges: Sequence[tuple[int, int]],
+        shared: dict[tuple[Any, ...], Values],
+    ) -> ak.Array:
+        """The same for a branch with options or unions, whose columns cannot be cut and joined one by one."""
+        import awkward as ak
+
+        del shared
+        numbers = self.columns_of(branch)
+        columns = [self.columns[number] for number in numbers]
+        arrays = []
+        for part, (start, stop) in zip(parts, ranges, strict=True):
+            entries = next(
+                len(part[number]) // max(1, int(np.prod(column.shape, dtype=np.int64)))
+                for number, column in zip(numbers, columns, strict=True)
+                if column.table == 0
+            )
+            dtypes = iter(offsets_dtypes(form))
+            buffers = [
+                offsets_from(part[number], next(dtypes)) if column.role == "counts" else part[number]
+                for number, column in zip(numbers, columns, strict=True)
+            ]
+            arrays.append(put_together(form, entries, columns, buffers)[start:stop])
+        if not arrays:
+            dtypes = iter(offsets_dtypes(form))
+            buffers = [
+                np.zeros(1, next(dtypes)) if column.role == "counts" else np.zeros(0, column.dtype)
+                for column in columns
+            ]
+            return put_together(form, 0, columns, buffers)
+        joined = ak.concatenate(arrays) if len(arrays) > 1 else ak.to_packed(arrays[0])
+        return ak.copy(joined) if self._is_remembered(parts) else joined
+
+    def _is_remembered(self, parts: Sequence[dict[int, Values]]) -> bool:
+        """Whether the last of the parts will be used again."""
+        return bool(parts) and self._last[1] is parts[-1]
+
+
+def _join(pieces: Sequence[Values], column: Column, own: bool) -> Values:
+    """The pieces end to end; with `own`, never one of them itself."""
+    if not pieces:
+        return np.empty(0, dtype=column.dtype)
+    return pieces[0] if len(pieces) == 1 and not own else np.concatenate(pieces)

@@ -1,0 +1,1 @@
+"""Analyses and what they select."""

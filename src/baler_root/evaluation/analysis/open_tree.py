@@ -1,0 +1,59 @@
+"""Opens the tree an analysis wants, of a ROOT file or a `.baler` file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from baler_root.errors import SourceError
+
+Path = str | os.PathLike[str]
+
+
+@contextlib.contextmanager
+def opened(source: Any, names: Sequence[str]) -> Iterator[Any]:
+    """The first tree of these names in a file (path, or open directory); a tree is given back as it is.
+
+    Without names: the file's only tree. Raises SourceError, which lists the trees there are.
+    """
+    if isinstance(source, str | os.PathLike):
+        with _file(os.fspath(source)) as directory:
+            yield _find(directory, names, os.fspath(source))
+    elif hasattr(source, "iterate"):
+        yield source
+    else:
+        yield _find(source, names, str(getattr(source, "file_path", "input")))
+
+
+@contextlib.contextmanager
+def _file(path: str) -> Iterator[Any]:
+    if path.endswith(".baler"):
+        import baler_root
+
+        with baler_root.open(path) as directory:
+            yield directory
+    else:
+        from baler_root.rootio.source import RootSource
+
+        with RootSource(path) as file:
+            yield file.directory
+
+
+def _find(directory: Any, names: Sequence[str], where: str) -> Any:
+    from baler_root.rootio.objects import TREES
+
+    classes: dict[str, str] = directory.classnames()
+    present = list(dict.fromkeys(key.partition(";")[0] for key, name in classes.items() if name in TREES))
+    found = next((name for name in names if name in present), None)
+    if found is None and not names and len(present) == 1:
+        found = present[0]
+    if found is None:
+        wanted = " or ".join(map(repr, names)) or "a single tree (TREES says which one to take)"
+        raise SourceError(f"{where}: the analysis reads {wanted}; the file has {_listed(present)}")
+    return directory[found]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:10])) + (", ..." if len(names) > 10 else "") if names else "no tree"

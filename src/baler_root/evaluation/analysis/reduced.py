@@ -1,0 +1,27 @@
+"""Files with nothing in them but what an analysis reads: compressed and analysed again in moments."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from baler_root.evaluation.analysis.analysis import Analysis
+from baler_root.evaluation.analysis.open_tree import opened
+
+STEP = "100 MB"
+"""Of arrays read at a time."""
+
+
+def reduce(analysis: Analysis, source: Any, path: Path) -> list[str]:
+    """Writes the branches that `analysis` reads of `source` as an RNTuple of the same name; returns their names."""
+    import uproot
+
+    with opened(source, analysis.trees) as tree, uproot.recreate(path) as file:
+        names = analysis.branches(list(dict.fromkeys(tree.keys(recursive=False))))
+        writer = None
+        for events in tree.iterate(names, step_size=STEP, library="ak"):
+            if writer is None:
+                writer = file.mkrntuple(tree.name, events)
+            else:
+                writer.extend(events)
+    return names

@@ -1,0 +1,1 @@
+"""Original and decompressed events side by side, on one page."""

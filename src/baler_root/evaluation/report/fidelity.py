@@ -1,0 +1,230 @@
+"""How far the values of each branch are off: residuals, responses, bias against the bound, and distances of distributions.
+
+Residual and response are those of Baler's tables (arXiv:2305.02283): y − x and (y − x) / x.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.evaluation.report.pairs import PairedColumn
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
+
+Values = NDArray[Any]
+
+
+KEPT = 40_000_000
+"""Pairs of values kept for distances of distributions, of all columns together."""
+
+
+KEPT_OF_COLUMN = 1_000_000
+
+
+BINS = 40
+"""Of errors, from minus to plus the limit."""
+
+
+@dataclass(slots=True)
+class Moments:
+    """Mean, RMS and largest magnitude of numbers that come in parts."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+    largest: float = 0.0
+
+    def add(self, numbers: Values) -> None:
+        """Takes finite numbers in."""
+        if numbers.size:
+            self.count += numbers.size
+            self.total += float(np.sum(numbers))
+            self.squares += float(np.sum(np.square(numbers)))
+            self.largest = max(self.largest, float(np.max(np.abs(numbers))))
+
+    @property
+    def mean(self) -> float:
+        """NaN of none."""
+        return self.total / self.count if self.count else math.nan
+
+    @property
+    def rms(self) -> float:
+        """Around 0; NaN of none."""
+        return math.sqrt(self.squares / self.count) if self.count else math.nan
+
+
+@dataclass(slots=True)
+class Thinned:
+    """Pairs of values: all of them, or, beyond a limit, every second, fourth ... one."""
+
+    limit: int
+    step: int = 1
+    _next: int = 0
+    _parts: list[tuple[Values, Values]] = field(default_factory=list)
+    _length: int = 0
+
+    def add(self, x: Values, y: Values) -> None:
+        """Takes values of both in, which are never changed later."""
+        chosen = slice(self._next, None, self.step)
+        self._next = (self._next - len(x)) % self.step if self.step > 1 else 0
+        self._parts.append((x[chosen].copy(), y[chosen].copy()))
+        self._length += len(self._parts[-1][0])
+        while self._length > self.limit:
+            x, y = self.pairs()
+            self._next += self.step * (len(x) % 2)
+            self._parts, self.step = [(x[::2].copy(), y[::2].copy())], 2 * self.step
+            self._length = len(self._parts[0][0])
+
+    def pairs(self) -> tuple[Values, Values]:
+        """The values kept."""
+        if not self._parts:
+            return np.empty(0), np.empty(0)
+        return np.concatenate([part[0] for part in self._parts]), np.concatenate(
+            [part[1] for part in self._parts]
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BranchFidelity:
+    """One column, all entries; errors in the unit of the branch unless told otherwise. NaN where there is none."""
+
+    tree: str
+    name: str
+    dtype: str
+    bound: str
+    values: int
+    changed: int
+    """Values that are not the same bits."""
+    missed: int
+    """Values that miss their bound."""
+    residual_mean: float
+    residual_rms: float
+    residual_max: float
+    response_mean: float
+    """Of (y − x) / x, where x is not 0."""
+    response_rms: float
+    response_max: float
+    limit: float
+    """What the bound allows: a residual for `abs`, else a response; 0 for lossless."""
+    max_of_limit: float
+    bias_of_limit: float
+    """Mean signed error as a share of `limit`."""
+    ks: float
+    """Largest distance of the two cumulative distributions (Kolmogorov and Smirnov)."""
+    wasserstein: float
+    """Area between the two cumulative distributions."""
+    wasserstein_of_spread: float
+    """The same as a share of the standard deviation of the original."""
+    compared: int
+    """Values that the last three are of."""
+    errors: tuple[int, ...]
+    """How many errors lie in each of 40 equal bins from minus to plus the limit; empty for lossless."""
+
+
+class Fidelity:
+    """Collects what `BranchFidelity` tells of every column."""
+
+    def __init__(self) -> None:
+        self._columns: dict[tuple[str, str], _Column] = {}
+
+    def add(self, columns: list[PairedColumn]) -> None:
+        """Takes a cluster in."""
+        limit = max(1000, min(KEPT_OF_COLUMN, KEPT // max(1, sum(one.bound != LOSSLESS for one in columns))))
+        for one in columns:
+            key = one.tree, one.name
+            if key not in self._columns:
+                self._columns[key] = _Column(one, Thinned(limit))
+            self._columns[key].add(one.original, one.decompressed)
+
+    def result(self) -> list[BranchFidelity]:
+        """All columns, in the order of the file."""
+        return [column.result() for column in self._columns.values()]
+
+
+class _Column:
+    def __init__(self, first: PairedColumn, sample: Thinned) -> None:
+        self.first, self.sample = first, sample
+        self.values = self.changed = self.missed = 0
+        self.residual, self.response = Moments(), Moments()
+        self.errors = np.zeros(BINS, np.int64)
+
+    def add(self, x: Values, y: Values) -> None:
+        self.values += len(x)
+        if self.first.bound == LOSSLESS:
+            return  # the same bits, or the pair would not be one
+        self.missed += len(violations(x, y, self.first.bound))
+        wide_x, wide_y = x.astype(np.float64), y.astype(np.float64)
+        usable = np.isfinite(wide_x) & np.isfinite(wide_y)
+        if not usable.all():
+            wide_x, wide_y = wide_x[usable], wide_y[usable]
+        error = wide_y - wide_x
+        self.changed += int(np.count_nonzero(error))
+        nonzero = wide_x != 0
+        response = error[nonzero] / wide_x[nonzero]
+        self.residual.add(error)
+        self.response.add(response)
+        bound = self.first.bound
+        own = (error if bound.kind == "abs" else response) / limit_of(bound)
+        self.errors += np.histogram(own, BINS, (-1.0, 1.0))[0]
+        kept = x.dtype if x.dtype.kind == "f" else np.float64
+        self.sample.add(wide_x.astype(kept), wide_y.astype(kept))
+
+    def result(self) -> BranchFidelity:
+        first, bound = self.first, self.first.bound
+        common = (first.tree, first.name, str(first.original.dtype), str(bound), self.values)
+        if bound == LOSSLESS:
+            return BranchFidelity(*common, 0, 0, *(0.0,) * 12, self.values, ())
+        error = self.residual if bound.kind == "abs" else self.response
+        limit = limit_of(bound)
+        x, y = self.sample.pairs()
+        ks, area = distances(x, y)
+        spread = float(np.std(x.astype(np.float64))) if len(x) else math.nan
+        return BranchFidelity(
+            *common,
+            self.changed,
+            self.missed,
+            self.residual.mean,
+            self.residual.rms,
+            self.residual.largest,
+            self.response.mean,
+            self.response.rms,
+            self.response.largest,
+            limit,
+            error.largest / limit,
+            error.mean / limit,
+            ks,
+            area,
+            area / spread if spread > 0 else math.nan,
+            len(x),
+            tuple(self.errors.tolist()),
+        )
+
+
+def limit_of(bound: ErrorBound) -> float:
+    """What a bound allows: absolute for `abs`, else relative.
+
+    >>> limit_of(ErrorBound("bits", 9))
+    0.0009765625
+    """
+    return 2.0 ** -(bound.value + 1) if bound.kind == "bits" else bound.value
+
+
+def distances(x: Values, y: Values) -> tuple[float, float]:
+    """Kolmogorov-Smirnov and Wasserstein distance of two equally long samples; NaN of empty ones."""
+    if not len(x):
+        return math.nan, math.nan
+    if np.array_equal(x, y):
+        return 0.0, 0.0
+    x, y = np.sort(x), np.sort(y)
+    # at each value of the one that is the last of its kind: how much of the other is not larger
+    ks = max(_largest_step(x, y), _largest_step(y, x))
+    return ks, float(np.mean(np.abs(x.astype(np.float64) - y.astype(np.float64))))
+
+
+def _largest_step(x: Values, y: Values) -> float:
+    last = np.flatnonzero(np.append(x[1:] != x[:-1], True))
+    return float(np.max(np.abs((last + 1) - np.searchsorted(y, x[last], side="right")))) / len(x)

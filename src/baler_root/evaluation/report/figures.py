@@ -1,0 +1,114 @@
+"""Figures in the style of the field, and as what a page and a talk need: SVG that follows the page's colours, PNG and PDF."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from baler_root.extras import needed
+
+INK = "black"
+"""The page's own text colour takes its place."""
+
+
+BEFORE, AFTER, THIRD, FOURTH = INK, "#d9602a", "#3b82c4", "#2e9e6b"
+"""Readable on white and on near-black, and told apart by those who see no red or green."""
+
+
+DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (5, 1, 1, 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """A finished figure."""
+
+    name: str
+    """Of its files."""
+    caption: str
+    """One sentence, which also stands in for the figure where it cannot be seen."""
+    svg: str
+    figure: Any
+
+    def save(self, folder: Path) -> None:
+        """Writes PNG and PDF; no time is written into them."""
+        with styled():
+            self.figure.savefig(folder / f"{self.name}.png", dpi=110, facecolor="white")
+            self.figure.savefig(
+                folder / f"{self.name}.pdf",
+                facecolor="white",
+                metadata={"CreationDate": None, "Producer": None},
+            )
+
+
+@contextlib.contextmanager
+def styled() -> Iterator[None]:
+    """Within, figures are in HEP style."""
+    matplotlib = needed("matplotlib")
+    matplotlib.use("agg", force=False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries that draw, about each other
+        style = needed("mplhep").style.ROOT
+        own = {
+            "figure.figsize": (9, 6.5), "font.size": 18, "axes.labelsize": 20, "legend.fontsize": 16,
+            "xtick.labelsize": 16, "ytick.labelsize": 16, "axes.titlesize": 18, "svg.fonttype": "path",
+            "lines.linewidth": 1.8, "figure.constrained_layout.use": True, "figure.autolayout": False,
+            "savefig.bbox": None,
+        }  # fmt: skip
+        with matplotlib.rc_context():
+            matplotlib.rcParams.update(
+                {key: value for key, value in style.items() if key in matplotlib.rcParams}
+            )
+            matplotlib.rcParams.update(own)
+            yield
+
+
+def new_figure(size: tuple[float, float] | None = None) -> Any:
+    """A figure that no window knows of."""
+    figure = needed("matplotlib.figure").Figure(figsize=size)
+    needed("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
+    return figure
+
+
+def label(axes: Any, right: str = "") -> None:
+    """Name of the maker above the frame, and what is shown."""
+    axes.text(0.0, 1.015, "baler-root", transform=axes.transAxes, weight="bold", style="italic", va="bottom")
+    if right:
+        axes.text(1.0, 1.015, right, transform=axes.transAxes, ha="right", va="bottom", size="small")
+
+
+def finished(name: str, caption: str, figure: Any) -> Plot:
+    """The figure as SVG for a page, whose text colour it takes; call it within `styled`."""
+    out = io.StringIO()
+    matplotlib = needed("matplotlib")
+    with matplotlib.rc_context(
+        {"svg.hashsalt": name}
+    ):  # names inside do not clash with those of other figures
+        figure.savefig(
+            out, format="svg", transparent=True,
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )  # fmt: skip
+    return Plot(name, caption, _for_page(out.getvalue(), name), figure)
+
+
+def _for_page(text: str, name: str) -> str:
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    # every name gets the figure's own prefix: glyphs of one figure must not be drawn with those of another
+    prefix = re.sub(r"\W", "-", name)
+    text = re.sub(r'\bid="', f'id="{prefix}.', text)
+    text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}.", text)
+    text = re.sub(r"(fill|stroke): ?#000000", r"\1: currentColor", text)
+    width, height = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', text).groups()  # type: ignore[union-attr]
+    return re.sub(
+        r"<svg[^>]*>",
+        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" fill="currentColor" '
+        f'viewBox="0 0 {width} {height}" aria-hidden="true" focusable="false">',
+        text,
+        count=1,
+    )

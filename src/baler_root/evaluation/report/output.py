@@ -1,0 +1,75 @@
+"""Writes a report: the page, JSON with every number, and the figures as PNG and PDF."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from baler_root.errors import OutputError
+from baler_root.evaluation.report.json_document import dumped
+from baler_root.evaluation.report.page import page
+from baler_root.evaluation.report.plots import plots
+from baler_root.evaluation.report.results import Report
+from baler_root.format.container.write import check_output
+
+
+def outputs(path: Path) -> dict[str, Path]:
+    """What is written for a page of this name: itself, the JSON, the folder of figures, that of other documents."""
+    return {
+        "page": path,
+        "json": path.with_suffix(".json"),
+        "plots": path.with_name(f"{path.stem}-plots"),
+        "documents": path.with_name(f"{path.stem}-documents"),
+    }
+
+
+def check(path: Path, overwrite: bool) -> None:
+    """Raises OutputError where something of the outputs exists, or the page cannot be written there."""
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise OutputError(f"{path}: the report is an HTML page; name it report.html, say")
+    for target in outputs(path).values():
+        if target.is_dir() and target != path:
+            if not overwrite:
+                raise OutputError(f"{target}: exists; choose another name or pass --overwrite")
+        else:
+            check_output(target, overwrite)
+
+
+def write(report: Report, path: Path, command: str, overwrite: bool) -> dict[str, Path]:
+    """Writes everything, and gives it its names when it is whole; returns what was written. Raises OutputError."""
+    check(path, overwrite)
+    targets = outputs(path)
+    with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as name:
+        folder = Path(name)
+        ready = outputs(folder / path.name)
+        figures = list(plots(report))
+        ready["plots"].mkdir()
+        for figure in figures:
+            figure.save(ready["plots"])
+        ready["page"].write_text(page(report, figures, command), encoding="utf-8")
+        ready["json"].write_text(dumped(report), encoding="utf-8")
+        if documents := _documents(report):
+            ready["documents"].mkdir()
+            for file, content in documents.items():
+                (ready["documents"] / file).write_text(dumped(content), encoding="utf-8")
+        for key, target in targets.items():
+            if target.is_dir():
+                shutil.rmtree(target)
+            if ready[key].exists():
+                ready[key].replace(target)
+    return {key: target for key, target in targets.items() if target.exists()}
+
+
+def _documents(report: Report) -> Mapping[str, Any]:
+    """What studies give for others to use, such as a workspace, by file name."""
+    if report.impact is None:
+        return {}
+    return {
+        f"{one.name}-{side}-{name}": content
+        for one in report.impact.observables
+        for side, study in (("original", one.study_before), ("compressed", one.study_after))
+        for name, content in study.documents.items()
+    }

@@ -1,0 +1,167 @@
+"""The same events before and after: columns of both files, cluster by cluster, and the check that they are the same events."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.compression.plan import Plan
+from baler_root.compression.rules.exact_branches import exact_by_name
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.dataset.reader.tree_reader import TreeReader
+from baler_root.errors import SourceError
+from baler_root.evaluation.report.energy_meter import Meter
+from baler_root.format.binary.bit_patterns import patterns
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
+from baler_root.format.columns import Column, flatten
+from baler_root.rootio.source import RootSource
+
+Values = NDArray[Any]
+
+
+MANY = 0.5
+"""Share of values that miss their bound from which two columns are not of the same events."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairedColumn:
+    """One column of one cluster, of both files."""
+
+    tree: str
+    name: str
+    """Path of the branch, with the field of a record after a dot."""
+    table: str
+    """What its rows are: `tree: entries`, or the list they are elements of."""
+    bound: ErrorBound
+    row_shape: tuple[int, ...]
+    original: Values
+    decompressed: Values
+    """As long as `original`, and of the same type."""
+
+
+class Pair:
+    """A ROOT file and the `.baler` file made of it, open side by side."""
+
+    def __init__(self, original: str | os.PathLike[str], compressed: str | os.PathLike[str]) -> None:
+        """Raises SourceError or FormatError where one of them cannot be read."""
+        self.file = open_file(compressed)
+        try:
+            self.source = RootSource(original)
+        except BaseException:
+            self.file.close()
+            raise
+        self.decoding = Meter()
+        """What decoding has taken so far."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.source.directory.close()
+        self.file.close()
+
+    @property
+    def num_entries(self) -> int:
+        """Entries of all trees that have columns of their own."""
+        return sum(tree.cluster_offsets[-1] for tree in self._trees())
+
+    def clusters(self) -> Iterator[tuple[int, list[PairedColumn]]]:
+        """(entries, columns of numbers) of every cluster of every tree.
+
+        Raises SourceError as soon as anything shows that the files do not hold the same events: other trees, branches or
+        numbers of entries, another value in a column that is kept exactly, or bounds missed by most of a column.
+        """
+        for tree in self._trees():
+            key = f"{tree.schema.path};{tree.schema.cycle}"
+            if key not in self.source.classnames:
+                raise self._different(f"there is no tree {key!r} in the original")
+            try:
+                handles = self.source.open_handles(key, tree.schema)
+            except SourceError as error:
+                raise self._different(f"in the original, {error}") from None
+            plan = Plan(tree.schema, tuple(ErrorBound.parse(bound) for bound, _ in tree.bounds), ())
+            described = list(_described(tree, plan))
+            ends = zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)
+            for cluster, (start, stop) in enumerate(ends):
+                arrays = handles.read(tree.schema.stored(), start, stop)
+                originals = flatten(plan.schema, tree.columns, arrays)
+                with self.decoding:
+                    decoded = tree.read_columns([cluster], range(len(originals)))[0]
+                yield (
+                    stop - start,
+                    list(
+                        self._paired(tree, described, originals, [decoded[n] for n in range(len(originals))])
+                    ),
+                )
+
+    def _trees(self) -> Iterator[TreeReader]:
+        for tree, stored in zip(self.file.trees, self.file.container.manifest.trees, strict=True):
+            if stored.same_as is None:
+                yield tree
+
+    def _paired(
+        self,
+        tree: TreeReader,
+        described: Sequence[tuple[Column, str, str, ErrorBound]],
+        originals: Sequence[Values],
+        decoded: Sequence[Values],
+    ) -> Iterator[PairedColumn]:
+        # identifiers first: "eventNumber differs" says more than any other column
+        order = sorted(
+            range(len(described)), key=lambda number: exact_by_name(described[number][1]) != "identifier"
+        )
+        for number in order:
+            _, name, _, bound = described[number]
+            self._check_same(name, bound, originals[number], decoded[number])
+        for (column, name, table, bound), x, y in zip(described, originals, decoded, strict=True):
+            if column.role == "data" and x.dtype.kind in "fiub":
+                yield PairedColumn(tree.schema.path, name, table, bound, column.shape, x, y)
+
+    def _check_same(self, name: str, bound: ErrorBound, x: Values, y: Values) -> None:
+        if len(x) != len(y):
+            raise self._different(
+                f"{name} has {len(x)} values in the original, {len(y)} in the compressed file"
+            )
+        if bound == LOSSLESS:
+            other = np.flatnonzero(patterns(x) != patterns(y))
+            if other.size:
+                at = int(other[0])
+                raise self._different(
+                    f"{name}, which is kept exactly, is {x[at]} in the original and {y[at]} in the compressed file "
+                    f"(value {at} of a cluster, and {other.size - 1} more)"
+                )
+        elif len(x):
+            missed = len(violations(x, y, bound)) / len(x)
+            if missed > MANY:
+                raise self._different(f"{missed:.0%} of the values of {name} miss the bound {bound}")
+
+    def _different(self, why: str) -> SourceError:
+        return SourceError(
+            f"{self.source.path} and {self.file.path} do not hold the same events: {why}; give the file that was "
+            "compressed"
+        )
+
+
+def _described(tree: TreeReader, plan: Plan) -> Iterator[tuple[Column, str, str, ErrorBound]]:
+    """(column, name, name of its table, bound) of every column."""
+    opened = [column.opens for column in tree.columns if column.role == "counts"]
+    tables = {0: 0, **dict(zip(opened, tree.stored.lists, strict=True))}
+    bounds = iter(plan.bounds)
+    for column in tree.columns:
+        path = tree.schema.path_of(column.branch)
+        number = tables.get(column.table)
+        table = path if number is None else tree.stored.tables[number]
+        yield (
+            column,
+            f"{path}.{column.field}" if column.field else path,
+            f"{tree.schema.path}: {table}",
+            next(bounds) if column.has_values else LOSSLESS,
+        )

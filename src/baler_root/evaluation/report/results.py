@@ -1,0 +1,45 @@
+"""Carried out of report.build."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from baler_root.evaluation.report.analysis_impact import AnalysisImpact
+from baler_root.evaluation.report.consistency import FourVectorConsistency
+from baler_root.evaluation.report.correlations import CorrelationChange
+from baler_root.evaluation.report.cost import Cost
+from baler_root.evaluation.report.fidelity import BranchFidelity
+
+
+@dataclass(frozen=True, slots=True)
+class PairReport:
+    """One pair of files."""
+
+    original: str
+    compressed: str
+    entries: int
+    codecs: tuple[str, ...]
+    provenance: Mapping[str, Any]
+    bounds: Mapping[str, Mapping[str, str]]
+    """By tree, then branch."""
+    sizes: Mapping[str, int]
+    """Bytes of each branch in the compressed file, by `tree: branch`."""
+    fidelity: tuple[BranchFidelity, ...]
+    correlations: tuple[CorrelationChange, ...]
+    consistency: tuple[FourVectorConsistency, ...]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that was measured."""
+
+    verdict: str
+    pairs: tuple[PairReport, ...]
+    """The files named first, then simulation."""
+    impact: AnalysisImpact | None
+    versions: Mapping[str, str]
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    """Wall time of each part."""

@@ -1,0 +1,115 @@
+"""A budget: how far the results of an analysis may move, such as `dZ<0.01,dm<10MeV`."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from baler_root.errors import ConfigError, nearest
+from baler_root.evaluation.analysis.quantity import Quantity
+
+SHORT = {"m": "mass", "s": "signal", "b": "background"}
+"""Short names of quantities, as in `dm`."""
+
+
+ENERGIES = {"eV": 1e-9, "keV": 1e-6, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
+"""In GeV."""
+
+
+_TERM = re.compile(
+    r"d(?P<name>\w+)\s*<=?\s*(?P<limit>[-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(?P<unit>%|[A-Za-z]*)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How far one quantity may move, either way."""
+
+    quantity: str
+    """As `infer` of the analysis calls it."""
+    limit: float
+    unit: str
+    """Empty for a bare number; `%` of the original value; `sigma`, of its statistical error; else an energy."""
+
+    def allowed(self, original: Quantity) -> float:
+        """The largest shift, in the unit of the quantity. Raises ConfigError where the units do not go together."""
+        if self.unit == "%":
+            return abs(original.value) * self.limit / 100
+        if self.unit == "sigma":
+            return original.error * self.limit
+        if self.unit == original.unit:
+            return self.limit
+        if self.unit in ENERGIES and original.unit in ENERGIES:
+            return self.limit * ENERGIES[self.unit] / ENERGIES[original.unit]
+        has = f"is in {original.unit}" if original.unit else "has no unit"
+        raise ConfigError(f"budget {self}: {self.quantity} {has}")
+
+    def spent(self, original: Quantity, decompressed: Quantity) -> float:
+        """The shift as a share of what is allowed; infinite where one of the two could not be measured."""
+        shift = abs(float(decompressed.value) - float(original.value))
+        allowed = float(self.allowed(original))
+        if not math.isfinite(shift) or not math.isfinite(allowed):
+            return math.inf
+        return shift / allowed if shift else 0.0
+
+    def __str__(self) -> str:
+        unit = " sigma" if self.unit == "sigma" else self.unit
+        return f"d{self.quantity}<{self.limit:g}{unit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits that all hold at once."""
+
+    limits: tuple[Limit, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The budget that `'dZ<0.01, dm<10MeV, dsignal<0.1sigma'` says. Raises ConfigError."""
+        limits = tuple(_limit(part.strip()) for part in text.split(","))
+        names = [limit.quantity for limit in limits]
+        for name in names:
+            if names.count(name) > 1:
+                raise ConfigError(f"budget {text!r}: d{name} is limited twice")
+        return cls(limits)
+
+    def check(self, originals: Mapping[str, Quantity]) -> None:
+        """Raises ConfigError if a quantity is unknown, has no value, or is in other units."""
+        for limit in self.limits:
+            if limit.quantity not in originals:
+                near = nearest(limit.quantity, originals, 1)
+                hint = f"did you mean d{near[0]}?" if near else f"the analysis gives {', '.join(originals)}"
+                raise ConfigError(f"budget {limit}: no quantity {limit.quantity!r}; {hint}")
+            original = originals[limit.quantity]
+            if not math.isfinite(original.value):
+                why = original.failure or "it is not a number"
+                raise ConfigError(
+                    f"budget {limit}: {limit.quantity} could not be measured on the original ({why})"
+                )
+            if not limit.allowed(original) > 0:
+                raise ConfigError(f"budget {limit}: nothing may move; use --bound lossless instead")
+
+    def spent(
+        self, originals: Mapping[str, Quantity], decompressed: Mapping[str, Quantity]
+    ) -> dict[str, float]:
+        """Of each quantity, the share of its limit that is used up; beyond 1 the budget is broken."""
+        return {
+            limit.quantity: limit.spent(originals[limit.quantity], decompressed[limit.quantity])
+            for limit in self.limits
+        }
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self.limits))
+
+
+def _limit(text: str) -> Limit:
+    found = _TERM.fullmatch(text)
+    if found is None:
+        raise ConfigError(f"budget {text!r}: write limits such as 'dZ<0.01,dm<10MeV,dsignal<5%,dm<0.1sigma'")
+    limit = float(found["limit"])
+    if not 0 < limit < math.inf:
+        raise ConfigError(f"budget {text!r}: a limit is above 0 and finite")
+    return Limit(SHORT.get(found["name"], found["name"]), limit, found["unit"])

@@ -1,0 +1,79 @@
+"""Where bounds are tried: the branches that an analysis reads, compressed by themselves, and analysed again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from baler_root.api.compress import compress
+from baler_root.compression.rules.exact_branches import exact_by_name
+from baler_root.compression.rules.rules import Rule, Rules
+from baler_root.evaluation.analysis.analysis import Analysis
+from baler_root.evaluation.analysis.open_tree import opened
+from baler_root.evaluation.analysis.reduced import reduce
+from baler_root.evaluation.analysis.selection import Flags, Selection
+from baler_root.format.bounds import ErrorBound
+
+
+class Workbench:
+    """ROOT files with nothing in them but what an analysis reads, which are compressed and analysed in moments."""
+
+    branches: tuple[str, ...]
+    """Floating-point branches that the analysis reads and rules bound."""
+    original: Selection
+
+    def __init__(self, analysis: Analysis, sources: Sequence[str | os.PathLike[str]], folder: Path) -> None:
+        """Writes the reduced files in `folder`. Raises what `Analysis.run` does."""
+        self._analysis = analysis
+        self._files: list[Path] = []
+        bounded: dict[str, None] = {}
+        for number, source in enumerate(sources):
+            path = folder / f"reduced-{number}.root"
+            bounded |= dict.fromkeys(_bounded(path, reduce(analysis, source, path)))
+            self._files.append(path)
+        self.branches = tuple(bounded)
+        self.original = analysis.run([os.fspath(path) for path in self._files])
+
+    def decompressed(self, bounds: Mapping[str, float], factor: float = 1.0) -> tuple[int, Selection]:
+        """Bytes of the reduced files within these relative bounds, all multiplied by `factor`, and what is selected.
+
+        Another factor is another lattice: values are rounded elsewhere while errors stay as large.
+        """
+        rules = rules_of(bounds, factor)
+        size, targets = 0, list[str]()
+        for path in self._files:
+            target = path.with_suffix(".baler")
+            size += compress(path, target, rules=rules, codec="classic", overwrite=True).size
+            targets.append(os.fspath(target))
+        return size, self._analysis.run(targets)
+
+
+def rules_of(bounds: Mapping[str, float], factor: float = 1.0, base: Rules | None = None) -> Rules:
+    """A rule for each branch, after those of `base`."""
+    base = Rules() if base is None else base
+    own = tuple(Rule(name, ErrorBound("rel", bound * factor)) for name, bound in bounds.items())
+    return replace(base, rules=(*base.rules, *own))
+
+
+def halves(selection: Selection) -> tuple[Flags, Flags]:
+    """Whether an entry is tuned on, and whether it is one to prove the result with: every other one of those read."""
+    even = np.arange(len(selection)) % 2 == 0
+    return even, ~even
+
+
+def _bounded(path: Path, names: Sequence[str]) -> Iterator[str]:
+    """Branches of floating-point values that are not exact by name."""
+    with opened(path, ()) as tree:
+        first = tree.arrays(list(names), entry_stop=0, library="ak")
+    yield from (name for name in names if _is_float(first[name]) and not exact_by_name(name))
+
+
+def _is_float(array: Any) -> bool:
+    import awkward as ak
+
+    return np.issubdtype(ak.to_numpy(ak.flatten(array, axis=None)).dtype, np.floating)

@@ -1,0 +1,1 @@
+"""The bytes on disk, as formats/ describes them."""

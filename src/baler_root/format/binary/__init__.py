@@ -1,0 +1,1 @@
+"""Varints, packed bytes, bit patterns, portable functions."""

@@ -1,0 +1,106 @@
+"""Bit patterns of numbers: what IEEE-754 and integer dtypes look like as unsigned integers.
+
+A float's pattern is sign, exponent, mantissa from the top bit down, so the magnitude bits (all but the sign)
+grow with the magnitude, and rounding a mantissa is integer arithmetic on the pattern.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BLOCK = 1 << 15
+"""Values worked on at a time where several passes are needed: small enough for the cache."""
+
+
+MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
+"""Explicit mantissa bits of the float dtypes, by item size in bytes."""
+
+
+def patterns(values: NDArray[Any]) -> NDArray[Any]:
+    """The bit patterns of `values` as unsigned integers of the same item size (a view)."""
+    return values.view(np.dtype(f"u{values.dtype.itemsize}"))
+
+
+def exponent_mask(itemsize: int) -> int:
+    """The exponent bits of a float of `itemsize` bytes; all set in Inf and NaN."""
+    bits = 8 * itemsize - 1
+    mantissa = MANTISSA_BITS[itemsize]
+    return ((1 << (bits - mantissa)) - 1) << mantissa
+
+
+def magnitude_mask(itemsize: int) -> int:
+    """All bits but the sign of a float of `itemsize` bytes."""
+    return (1 << (8 * itemsize - 1)) - 1
+
+
+def non_finite(bits: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where a float pattern is Inf or NaN."""
+    mask = bits.dtype.type(exponent_mask(bits.dtype.itemsize))
+    return np.asarray((bits & mask) == mask)
+
+
+def negatives(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where the sign is negative, -0.0 included."""
+    return np.asarray(np.signbit(values) if values.dtype.kind == "f" else values < 0)
+
+
+def drop_bits(bits: NDArray[Any], drop: int) -> NDArray[Any]:
+    """`bits >> drop`, rounded to nearest, ties to even.
+
+    The sum must fit the dtype: true for magnitudes, whose top bit is clear.
+    """
+    if drop == 0:
+        return bits
+    one = bits.dtype.type(1)
+    quotient = bits >> bits.dtype.type(drop)
+    return np.asarray(
+        (bits + ((quotient & one) + bits.dtype.type((1 << (drop - 1)) - 1))) >> bits.dtype.type(drop)
+    )
+
+
+def round_mantissa(values: NDArray[Any], mantissa: int) -> NDArray[Any]:
+    """Floats rounded to `mantissa` explicit mantissa bits, ties to even, on the bit pattern.
+
+    The largest finite values may round to Inf; NaN and Inf give no meaningful result.
+    """
+    drop = MANTISSA_BITS[values.dtype.itemsize] - mantissa
+    if drop <= 0:
+        return values
+    bits = patterns(values)
+    sign = bits.dtype.type(magnitude_mask(bits.dtype.itemsize) + 1)
+    magnitude = drop_bits(bits & ~sign, drop) << bits.dtype.type(drop)
+    return np.asarray(magnitude | (bits & sign)).view(values.dtype)
+
+
+def magnitudes(values: NDArray[Any]) -> NDArray[np.uint64]:
+    """|x| of integers, exact, also for the most negative one."""
+    wide = values.astype(np.uint64)  # two's complement, wraps for negative values
+    if values.dtype.kind == "i":
+        wide = np.where(values < 0, np.negative(wide), wide)
+    return wide
+
+
+def round_integers(
+    magnitude: NDArray[np.uint64], mantissa: int
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Magnitudes rounded to `mantissa + 1` significant bits, ties to even, exact as float64 (so `mantissa <= 52`).
+
+    Also where the rounding changed the value. The largest may round to 2**64.
+    """
+    with np.errstate(all="ignore"):
+        length = np.frexp(magnitude.astype(np.float64))[1].astype(np.int64)
+    # The conversion may round up to the next power of two, one bit too long: look again.
+    top = np.minimum(length - 1, 63).clip(0).astype(np.uint64)
+    length -= (length > 0) & ((magnitude >> top) == 0) | (length == 65)
+    drop = np.maximum(length - (mantissa + 1), 0).astype(np.uint64)
+    one = np.uint64(1)
+    quotient = magnitude >> drop
+    rest = magnitude - (quotient << drop)
+    half = np.where(drop > 0, one << np.maximum(drop, one) - one, one)
+    up = (rest > half) | ((rest == half) & ((quotient & one) == one) & (drop > 0))
+    up &= drop > 0
+    rounded = np.ldexp((quotient + up).astype(np.float64), drop.astype(np.int32))
+    return rounded, rest != 0

@@ -1,0 +1,147 @@
+"""Elementary functions that give the same bits everywhere (formats/pages.md#functions).
+
+Only correctly rounded IEEE 754 operations on doubles, element by element, in a fixed order: a maths library's
+functions differ in the last bit from one machine to the next.
+"""
+
+from __future__ import annotations
+
+import decimal
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Doubles = NDArray[np.float64]
+
+
+MAX_EXPONENT = 700.0
+"""`exp` is for arguments from minus this to this, which keeps it finite; others are moved to the nearest."""
+
+
+MAX_ANGLE = float(1 << 20)
+"""`cos` and `sin` are for angles from minus this to this; others give NaN."""
+
+
+TERMS = 9
+"""Of each Taylor series of `cos`, `sin` and `sinh`; twice as many, less two, of `exp`."""
+
+
+LOG_TERMS = 11
+"""Of the series of `arcsinh`, for numbers up to 3 - √8."""
+
+
+def _split(value: decimal.Decimal) -> tuple[float, float]:
+    """A constant as two doubles: 32 bits, whose products with small integers are exact, and what is left."""
+    exponent = math.frexp(float(value))[1]
+    head = math.ldexp(float(int(value * 2 ** (32 - exponent))), exponent - 32)
+    return head, float(value - decimal.Decimal(head))
+
+
+with decimal.localcontext(decimal.Context(prec=60)):
+    LOG2_HEAD, LOG2_TAIL = _split(decimal.Decimal(2).ln())
+    HALF_PI_HEAD, HALF_PI_TAIL = _split(decimal.Decimal("1.570796326794896619231321691639751442098584699"))
+
+
+_INVERSE = [1.0 / math.factorial(k) for k in range(2 * TERMS + 1)]
+
+
+_ODD = [1.0 / k for k in range(1, 46, 2)]
+"""Of the series of the inverse functions, whose arguments are at most `NEAR`; fewer are enough for `arcsinh`."""
+
+
+NEAR = math.sqrt(2.0) - 1.0
+"""The tangent of an eighth of half a turn."""
+
+
+ROOT_HALF = math.sqrt(0.5)
+
+
+HALF_PI = HALF_PI_HEAD + HALF_PI_TAIL
+
+
+def exp(x: Doubles) -> Doubles:
+    """e**x."""
+    x = np.clip(x, -MAX_EXPONENT, MAX_EXPONENT)
+    octaves = np.rint(x / (LOG2_HEAD + LOG2_TAIL))
+    rest = (x - octaves * LOG2_HEAD) - octaves * LOG2_TAIL
+    series = _horner(rest, _INVERSE[: 2 * TERMS - 2])
+    power = (np.where(np.isnan(octaves), 0.0, octaves).astype(np.int64) + 1023 << 52).view(np.float64)
+    return series * power
+
+
+def cosh(x: Doubles) -> Doubles:
+    """Hyperbolic cosine."""
+    grown = exp(x)
+    return (grown + 1.0 / grown) * 0.5
+
+
+def sinh(x: Doubles) -> Doubles:
+    """Hyperbolic sine."""
+    grown = exp(x)
+    near = x * _horner(x * x, _INVERSE[1 : 2 * TERMS : 2])
+    return np.where(np.abs(x) < 1.0, near, (grown - 1.0 / grown) * 0.5)
+
+
+def cos(x: Doubles) -> Doubles:
+    """Cosine of an angle in radians."""
+    return _circular(x, 1)
+
+
+def sin(x: Doubles) -> Doubles:
+    """Sine of an angle in radians."""
+    return _circular(x, 0)
+
+
+def arcsinh(x: Doubles) -> Doubles:
+    """Inverse hyperbolic sine; NaN where the square of `x` is too large for a double."""
+    size = np.abs(x)
+    square = size * size
+    above = size + square / (1.0 + np.sqrt(1.0 + square))  # e**result - 1
+    mantissa, octaves = np.frexp(1.0 + above)
+    low = mantissa < ROOT_HALF
+    mantissa, octaves = np.where(low, mantissa + mantissa, mantissa), octaves - low
+    near = above <= NEAR
+    ratio = np.where(near, above / (2.0 + above), (mantissa - 1.0) / (mantissa + 1.0))
+    octaves = np.where(near, 0.0, octaves)
+    series = ratio * _horner(ratio * ratio, _ODD[:LOG_TERMS])
+    return np.copysign(octaves * LOG2_HEAD + (octaves * LOG2_TAIL + (series + series)), x)
+
+
+def arctan2(y: Doubles, x: Doubles) -> Doubles:
+    """The angle of the vector (x, y), from -π to π."""
+    height, width = np.abs(y), np.abs(x)
+    longer = np.maximum(height, width)
+    slope = np.minimum(height, width) / np.where(longer == 0.0, 1.0, longer)
+    far = slope > NEAR
+    slope = np.where(far, (slope - 1.0) / (slope + 1.0), slope)
+    angle = slope * _horner(-(slope * slope), _ODD)
+    angle = np.where(far, angle + 0.5 * HALF_PI, angle)
+    angle = np.where(height > width, HALF_PI - angle, angle)
+    return np.copysign(np.where(np.signbit(x), 2.0 * HALF_PI - angle, angle), y)
+
+
+def _circular(x: Doubles, quarter: int) -> Doubles:
+    """The sine of an angle that many quarters of a turn further."""
+    known = np.abs(x) <= MAX_ANGLE
+    x = np.where(known, x, 0.0)
+    quarters = np.rint(x / (HALF_PI_HEAD + HALF_PI_TAIL))
+    rest = (x - quarters * HALF_PI_HEAD) - quarters * HALF_PI_TAIL
+    square = -(rest * rest)
+    turn = quarters.astype(np.int64) + quarter & 3
+    value = np.where(
+        turn & 1,
+        _horner(square, _INVERSE[0 : 2 * TERMS : 2]),
+        rest * _horner(square, _INVERSE[1 : 2 * TERMS : 2]),
+    )
+    return np.where(known, np.where(turn & 2, -value, value), np.nan)
+
+
+def _horner(x: Doubles, coefficients: Sequence[float]) -> Doubles:
+    """The polynomial with these coefficients, lowest first."""
+    total = np.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        total *= x
+        total += coefficient
+    return total

@@ -1,0 +1,234 @@
+"""Error bounds: what a decoded value may differ from its original, and the check that it does not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import ConfigError, nearest
+from baler_root.format.binary.bit_patterns import (
+    BLOCK,
+    MANTISSA_BITS,
+    magnitudes,
+    non_finite,
+    patterns,
+    round_integers,
+    round_mantissa,
+)
+
+BoundKind = Literal["lossless", "abs", "rel", "bits"]
+
+
+MAX_BITS = 52
+
+
+_EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorBound:
+    """What every value `x` of a column and its decoded `y` satisfy.
+
+    `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. `bits`: y is x rounded
+    to `value` explicit mantissa bits (ties to even), or x itself. NaN, Inf and zeros keep their bits always.
+    """
+
+    kind: BoundKind
+    value: float = 0.0
+
+    def __post_init__(self) -> None:
+        problem = _problem(self.kind, self.value)
+        if problem:
+            raise ConfigError(problem)
+
+    @classmethod
+    def parse(cls, text: str) -> ErrorBound:
+        """The bound that `text` (`lossless`, `abs=1e-4`, `rel=1e-3`, `bits=10`) names, else ConfigError."""
+        word, equals, number = (part.strip() for part in text.partition("="))
+        kinds: tuple[BoundKind, ...] = get_args(BoundKind)
+        kind = next((known for known in kinds if known == word), None)
+        if kind is None:
+            hint = "".join(f"; did you mean {near!r}?" for near in nearest(word, kinds, 1))
+            raise ConfigError(f"bound {text!r}: unknown kind {word!r}{hint} ({_EXAMPLES})")
+        if kind == "lossless":
+            if equals:
+                raise ConfigError(f"bound {text!r}: lossless takes no value ({_EXAMPLES})")
+            return LOSSLESS
+        try:
+            value = float(number)
+        except ValueError:
+            raise ConfigError(f"bound {text!r}: {number!r} is not a number ({_EXAMPLES})") from None
+        try:
+            return cls(kind, value)
+        except ConfigError as error:
+            raise ConfigError(f"bound {text!r}: {error}") from None
+
+    def __str__(self) -> str:
+        if self.kind == "lossless":
+            return self.kind
+        return f"{self.kind}={int(self.value) if self.kind == 'bits' else float(self.value)!r}"
+
+
+def _problem(kind: str, value: float) -> str:
+    """Why no column can be held to this bound, in words; empty when one can."""
+    if kind == "lossless":
+        return "" if value == 0 else "lossless takes no value"
+    if not math.isfinite(value):
+        return f"{value} is no bound; the value must be a finite number ({_EXAMPLES})"
+    if kind == "bits":
+        if value != int(value) or not 0 <= value <= MAX_BITS:
+            return f"{value!r} is not a number of mantissa bits; give an integer from 0 to {MAX_BITS}"
+        return ""
+    if value < 0:
+        return f"{value!r} is negative; an error bound is a positive number ({_EXAMPLES})"
+    if value == 0:
+        return "an error bound of zero is 'lossless'; write that"
+    if kind == "rel" and value >= 1:
+        return (
+            f"{value!r} would allow every value to become zero; a relative bound is below 1 (1e-3 is 0.1 %)"
+        )
+    return ""
+
+
+LOSSLESS = ErrorBound("lossless")
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorStats:
+    """Errors made in one column: absolute for `abs`, relative to |x| (zeros left out) for `rel` and `bits`.
+
+    Values that are not finite, before or after, count as violations or not, but not as errors.
+    """
+
+    max: float
+    rms: float
+    mean: float
+    """Signed, of y - x."""
+    violations: int
+    first_violation: int | None
+
+
+def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) -> ErrorStats:
+    """The errors of `decoded` against `original`, every value compared with `bound`.
+
+    Both 1-d, native-endian, of the same length and dtype (else ValueError).
+    """
+    bound = _effective(original.dtype, bound)
+    violations, first, count, largest, total, root = 0, None, 0, 0.0, 0.0, 0.0
+    with np.errstate(all="ignore"):
+        for start, x, y in _blocks(original, decoded):
+            missed = _missed(x, y, bound)
+            found = int(np.count_nonzero(missed))
+            if found and first is None:
+                first = start + int(np.argmax(missed))
+            violations += found
+            if bound.kind == "lossless":
+                continue
+            error = _errors(x, y, bound)
+            count += error.size
+            if not error.size:
+                continue
+            top = float(np.max(np.abs(error)))
+            largest = max(largest, top)
+            total += float(np.sum(error))
+            scale = top if not 1e-140 < top < 1e140 and top > 0 and math.isfinite(top) else 1.0
+            unit = error / scale if scale != 1.0 else error
+            root = math.hypot(root, scale * math.sqrt(float(np.sum(np.square(unit)))))
+    if not count:
+        return ErrorStats(0.0, 0.0, 0.0, violations, first)
+    return ErrorStats(largest, root / math.sqrt(count), total / count, violations, first)
+
+
+def violations(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) -> NDArray[np.int64]:
+    """The positions, increasing, at which `decoded` misses `bound`; arrays as for `measure`."""
+    bound = _effective(original.dtype, bound)
+    with np.errstate(all="ignore"):
+        found = [np.flatnonzero(_missed(x, y, bound)) + start for start, x, y in _blocks(original, decoded)]
+    return np.concatenate(found).astype(np.int64) if found else np.zeros(0, np.int64)
+
+
+def _effective(dtype: np.dtype[Any], bound: ErrorBound) -> ErrorBound:
+    """`bound`, or lossless where it leaves no freedom: booleans, and floats with no mantissa bit to drop."""
+    if dtype.kind == "b":
+        return LOSSLESS
+    if bound.kind == "bits" and dtype.kind == "f" and bound.value >= MANTISSA_BITS[dtype.itemsize]:
+        return LOSSLESS
+    return bound
+
+
+def _blocks(
+    original: NDArray[Any], decoded: NDArray[Any]
+) -> Iterator[tuple[int, NDArray[Any], NDArray[Any]]]:
+    if original.shape != decoded.shape or original.dtype != decoded.dtype or original.ndim != 1:
+        raise ValueError(
+            f"arrays differ in form: {original.dtype} {original.shape}, {decoded.dtype} {decoded.shape}"
+        )
+    original, decoded = np.ascontiguousarray(original), np.ascontiguousarray(decoded)
+    for start in range(0, original.size, BLOCK):
+        yield start, original[start : start + BLOCK], decoded[start : start + BLOCK]
+
+
+def _missed(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.bool_]:
+    """True where `y` misses the bound."""
+    differ = np.asarray(patterns(x) != patterns(y))
+    if bound.kind == "lossless" or not differ.any():
+        return differ
+    held = _integers_hold(x, y, bound) if x.dtype.kind in "iu" else _floats_hold(x, y, bound)
+    if np.count_nonzero(x) < x.size:
+        held &= x != 0
+    return np.asarray(differ & ~held)
+
+
+def _floats_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.bool_]:
+    if bound.kind == "bits":
+        rounded = round_mantissa(x, int(bound.value))
+        return np.asarray(
+            (patterns(rounded) == patterns(y)) & ~non_finite(patterns(y)) & ~non_finite(patterns(x))
+        )
+    wide = x.astype(np.float64)
+    error = np.abs(wide - y.astype(np.float64))
+    if bound.kind == "abs":
+        return np.asarray(error <= bound.value)
+    limit = np.abs(wide) * bound.value
+    return np.asarray((error <= limit) & (limit < np.inf))
+
+
+def _integers_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.bool_]:
+    """Differences are exact; only the limit of `rel` is rounded (once, to float64)."""
+    if bound.kind == "bits":
+        rounded, _ = round_integers(magnitudes(x), int(bound.value))
+        same = rounded < 2.0**64
+        same &= np.where(same, rounded, 0.0).astype(np.uint64) == magnitudes(y)
+        return np.asarray(same & ((x < 0) == (y < 0)))
+    error = _distance(x, y)
+    if bound.kind == "abs":
+        return np.asarray(error <= np.uint64(min(math.floor(bound.value), 2**64 - 1)))
+    limit = np.floor(magnitudes(x).astype(np.float64) * bound.value)
+    return np.asarray(error <= limit.astype(np.uint64))
+
+
+def _distance(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.uint64]:
+    """|x - y| of integers, exact."""
+    forward = x.astype(np.uint64) - y.astype(np.uint64)
+    return np.where(x >= y, forward, np.negative(forward))
+
+
+def _errors(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.float64]:
+    """Signed errors of the values that have one, float64."""
+    wide = x.astype(np.float64)
+    if x.dtype.kind == "f":
+        error = y.astype(np.float64) - wide
+    else:
+        error = np.where(y >= x, 1.0, -1.0) * _distance(x, y).astype(np.float64)
+    if bound.kind != "abs":
+        error /= np.abs(wide)  # 0/0 is NaN, dropped below with Inf - Inf
+        if np.count_nonzero(x) < x.size:
+            error = error[wide != 0]
+    if x.dtype.kind == "f" and not math.isfinite(float(np.sum(error))):
+        error = error[np.isfinite(error)]
+    return error

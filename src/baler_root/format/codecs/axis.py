@@ -1,0 +1,102 @@
+"""The axis of a column: its symbols laid out so that the column itself has a standard logistic distribution.
+
+Knots say which share of the values lies below some of the symbols; between knots the share grows linearly. On
+this axis every column looks alike to a network, spikes become wide and empty ranges narrow, and "nothing known"
+is one fixed distribution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.entropy import tables
+from baler_root.format.entropy.tables import MAX_SYMBOLS
+
+Ints = NDArray[np.int64]
+
+
+SHARE_BITS = 24
+"""Fraction bits of the shares at knots."""
+
+
+CODE_BITS = 8
+"""Fraction bits of the codes that networks get."""
+
+
+CODE_LIMIT = 1 << 11
+"""Codes are from minus this to below this: 12 bits."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Symbols `low` to `low + positions[-1] - 1` on their axis."""
+
+    low: int
+    positions: Ints
+    """Symbols (counted from `low`) at which the knots stand, increasing, the first 0."""
+    shares: Ints
+    """Parts of 2**24 of the values below each knot, from 0 to 2**24."""
+
+    def __post_init__(self) -> None:
+        p, s = self.positions, self.shares
+        if len(p) != len(s) or len(p) < 2 or p[0] or s[0] or s[-1] != 1 << SHARE_BITS:
+            raise CorruptFileError("the knots of an axis do not begin and end as they must")
+        if np.any(np.diff(p) <= 0) or np.any(np.diff(s) < 0) or p[-1] > MAX_SYMBOLS:
+            raise CorruptFileError("the knots of an axis do not increase")
+
+    @property
+    def length(self) -> int:
+        """Number of symbols."""
+        return int(self.positions[-1])
+
+    @cached_property
+    def cumulative(self) -> Ints:
+        """Parts of 2**28 below each symbol, and below the end."""
+        symbols = np.arange(self.length + 1)
+        knot = np.minimum(np.searchsorted(self.positions, symbols, side="right"), len(self.positions) - 1) - 1
+        rise, run = np.diff(self.shares)[knot], np.diff(self.positions)[knot]
+        extra = tables.SIGMA_BITS - SHARE_BITS
+        inside = ((symbols - self.positions[knot]) * rise << extra) // run
+        return np.asarray((self.shares[knot] << extra) + inside)
+
+    @cached_property
+    def edges(self) -> Ints:
+        """Where each symbol begins on the axis, and where the last ends, in units of 2**-20."""
+        return quantile(self.cumulative)
+
+    @cached_property
+    def codes(self) -> NDArray[np.int16]:
+        """What networks see of each symbol: the middle of its values on the axis, in units of 2**-8."""
+        middle = quantile(self.cumulative[:-1] + self.cumulative[1:] >> 1)
+        shift = tables.AXIS_BITS - CODE_BITS
+        codes = np.clip(middle + (1 << (shift - 1)) >> shift, -CODE_LIMIT, CODE_LIMIT - 1)
+        return np.asarray(codes, dtype=np.int16)
+
+    def places(self, symbols: NDArray[np.generic]) -> Ints:
+        """Symbols counted from `low`; what lies outside the axis goes to its end."""
+        return np.asarray(np.clip(symbols.astype(np.int64) - self.low, 0, self.length - 1))
+
+    def checked(self, symbols: NDArray[np.generic]) -> Ints:
+        """The same of symbols that are all on the axis; raises CorruptFileError for any other."""
+        places = self.places(symbols)
+        if not np.array_equal(places + self.low, symbols):
+            raise CorruptFileError("symbols that are not on the axis of their column")
+        return places
+
+
+def quantile(shares: Ints) -> Ints:
+    """Where the logistic distribution has these parts of 2**28 below it, in units of 2**-20."""
+    sigma = tables.sigma()
+    cell = np.clip(np.searchsorted(sigma, shares, side="right") - 1, 0, len(sigma) - 2)
+    low, step = sigma[cell], np.maximum(1, sigma[cell + 1] - sigma[cell])
+    inside = np.clip((shares - low << tables.SIGMA_STEP_BITS) // step, 0, 1 << tables.SIGMA_STEP_BITS)
+    return np.asarray((cell << tables.SIGMA_STEP_BITS) + inside - tables.AXIS_LIMIT)
+
+
+EXACT_PLACES = MAX_SYMBOLS >> 2
+"""On the axis of exact floats, at most: the bits below are noise to all other columns."""

@@ -1,0 +1,301 @@
+"""`conditional`: every column coded with what a model expects of it, given the columns before it in the row.
+
+formats/codecs.md#conditional is the specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.binary.varint import Cursor, pack_varint
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.histograms import Histograms
+from baler_root.format.codecs.conditional.list_context import Lists, Surroundings
+from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
+from baler_root.format.codecs.conditional.page import LISTS, NAME_SIZE, LearnedPage, Needed
+from baler_root.format.codecs.lazy_models import Opening, named
+
+Symbols = NDArray[Any]
+
+
+Codes = dict[int, NDArray[np.int16]]
+"""What networks see of the columns decoded so far, by their number in the model."""
+
+
+STREAM_HEAD = 3
+"""Bytes that say where a stream is."""
+
+
+ROWS = 1 << 16
+"""Rows of a block: they go through a network at once, so that memory does not grow with a cluster."""
+
+
+class ConditionalCodec:
+    """Columns that a model knows, and `classic` for those it does not know or does not make smaller."""
+
+    id = "conditional"
+
+    def __init__(
+        self,
+        models: Mapping[bytes, Model] | None = None,
+        model: bytes = b"",
+        known: Sequence[int | None] = (),
+        compare: bool = False,
+        around: Surroundings | None = None,
+    ) -> None:
+        """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
+
+        With `compare` columns that `classic` codes smaller are left to it.
+        """
+        self.models = {} if models is None else models
+        self.model, self.known = model, tuple(known)
+        self.compare, self.around = compare, around or Surroundings({})
+
+    def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
+        """See `ModelCodec.with_models`."""
+        return ConditionalCodec(Opening(models, Model.from_bytes))
+
+    def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
+        """See `LeaningCodec.with_outside`."""
+        return ConditionalCodec(self.models, around=Surroundings(symbols))
+
+    def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+        """See `Codec.encode`."""
+        known = self.known or (None,) * len(columns)
+        position = {number: at for at, number in enumerate(known) if number is not None}
+        table = self.models[self.model].columns if position else ()
+        around = self.around
+        given: Codes = {}
+        lists = None
+        if around.lists is not None:
+            lengths = around.symbols[around.lists]
+            lists = Lists(lengths, int(lengths.sum(dtype=np.int64)))
+            given = {
+                n: lists.codes(column, around.symbols.get(around.columns.get(n, -1)))
+                for n, column in enumerate(table)
+                if column.kind in LISTS or n in around.columns
+            }
+        streams = _streams(table, {n: columns[at] for n, at in position.items()}, given, lists)
+        streams = {position[number]: stream for number, stream in streams.items()}
+        if self.compare and streams:
+            whole, plain = Classic().encode(columns, specs)
+            streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
+            if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
+                return b"\0" + whole, adding_up(plain, 1 + len(whole))
+        others = [at for at in range(len(columns)) if at not in streams]
+        rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
+        if not streams:
+            return b"\0" + rest, adding_up(shares, 1 + len(rest))
+        head = bytearray((b"\1" if around.lists is None else b"\2") + self.model[:NAME_SIZE])
+        if around.lists is not None:
+            head += pack_varint(around.lists) + pack_varint(len(around.columns))
+            for n in sorted(around.columns):
+                head += pack_varint(n) + pack_varint(around.columns[n])
+        for at, number in enumerate(known):
+            head += pack_varint(0 if number is None else 2 * number + 1 + (at in streams))
+            if at in streams:
+                head += pack_varint(len(streams[at]))
+        head += pack_varint(len(rest))
+        sizes = {at: float(len(stream)) for at, stream in streams.items()}
+        sizes.update(zip(others, shares, strict=True))
+        payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
+        return payload, adding_up([sizes[at] for at in range(len(columns))], len(payload))
+
+    def outside(
+        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+    ) -> tuple[int, ...]:
+        """See `LeaningCodec.outside`."""
+        if payload[:1].tobytes() != b"\2":
+            return ()
+        page = LearnedPage(payload, specs, self._table)
+        return page.needed(range(len(specs)) if wanted is None else wanted).outside(page)
+
+    def decode(
+        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+    ) -> dict[int, Symbols]:
+        """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
+        if payload[:1].tobytes() == b"\0":
+            return Classic().decode(payload[1:], specs, wanted)
+        page = LearnedPage(payload, specs, self._table)
+        needed = page.needed(range(len(specs)) if wanted is None else wanted)
+        others = [at for at in range(len(specs)) if at not in page.streams]
+        chosen = [place for place, at in enumerate(others) if at in needed.positions]
+        plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
+        out = {others[place]: symbols for place, symbols in plain.items()}
+        if needed.positions.isdisjoint(page.streams):
+            return out
+        lists = self._lists(page, needed, specs)
+        symbols = self.around.symbols
+        codes = {
+            n: lists.codes(page.table[n], symbols.get(page.outside.get(n, -1)))
+            for n in needed.around
+            if lists is not None
+        }
+        for column in sorted(page.known):
+            at = page.known[column]
+            if at not in needed.positions:
+                continue
+            entry, spec = page.table[column], specs[at]
+            if at in page.streams:
+                parents = () if entry.conditional is None else entry.conditional.parents
+                lengths = {len(codes[p]) for p in parents if p != column} | {spec.length}
+                if column in parents and lists is not None:
+                    lengths.add(lists.rows)
+                if entry.conditional is None or len(lengths) > 1:
+                    raise CorruptFileError(f"column {column} of the model cannot be decoded here")
+                if column in parents and lists is not None:
+                    places = _decode_chained(entry, column, codes, lists, page.streams[at])
+                else:
+                    places = _decode(entry, codes, spec.length, page.streams[at])
+                out[at] = symbols_at(places, entry.axis.low, spec.dtype)
+                codes[column] = entry.axis.codes[places]
+            else:
+                codes[column] = entry.axis.codes[entry.axis.places(out[at])]
+        return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
+
+    def _lists(self, page: LearnedPage, needed: Needed, specs: Sequence[SymbolSpec]) -> Lists | None:
+        """The lists whose items are the page's rows, if that matters."""
+        outside = needed.outside(page)
+        if not outside:
+            return None
+        missing = [column for column in outside if column not in self.around.symbols]
+        if missing:
+            raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
+        rows = {specs[at].length for at in needed.leaning}
+        if len(rows) != 1:
+            raise CorruptFileError("columns of different lengths in lists of one structure")
+        return Lists(self.around.symbols[page.lists], rows.pop())
+
+    def _table(self, name: bytes) -> Sequence[ModelColumn]:
+        """The columns of the model whose SHA-256 begins so."""
+        return named(self.models, name).columns
+
+
+def adding_up(shares: Sequence[float], size: int) -> list[float]:
+    """The shares, with those bytes that belong to no column spread over them."""
+    known = sum(shares)
+    return [share * size / known if known else size / len(shares) for share in shares]
+
+
+def _streams(
+    table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: Lists | None
+) -> dict[int, bytes]:
+    """The streams of those columns that have a network, and whose symbols and parents are on their axes."""
+    places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
+    codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
+    out = {}
+    for number, symbols in columns.items():
+        column = table[number]
+        parents = () if column.conditional is None else column.conditional.parents
+        if column.conditional is None or any(
+            p not in codes or len(codes[p]) != len(symbols) for p in parents
+        ):
+            continue
+        if not np.array_equal(places[number] + column.axis.low, symbols):
+            continue
+        if number not in parents:
+            out[number] = _encode(column, codes, places[number])
+        elif lists is not None and lists.rows == len(symbols):
+            # Each item needs the one before it: first items of all lists come first, then the second ones, and so on.
+            ordered = {p: codes[p][lists.order] for p in parents if p != number}
+            ordered[number] = lists.before(codes[number])[lists.order]
+            out[number] = _encode(column, ordered, places[number][lists.order])
+    return out
+
+
+def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> bytes:
+    """The stream of one column, block after block, each behind its size."""
+    from baler_root.format.entropy import rans_histogram as histograms
+    from baler_root.format.entropy import rans_mixture as coder
+
+    out = bytearray()
+    for start in range(0, len(places), ROWS):
+        block = slice(start, min(len(places), start + ROWS))
+        if isinstance(column.conditional, Histograms):
+            contexts = column.conditional.contexts(codes, block)
+            words = histograms.encode(places[block], contexts, column.shares)
+        else:
+            words = coder.encode(places[block], column.axis.edges, _outputs(column.conditional, codes, block))
+        out += pack_varint(len(words)) + words
+    return bytes(out)
+
+
+def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) -> NDArray[np.int64]:
+    """The places on its axis of one column's values."""
+    from baler_root.format.entropy import rans_histogram as histograms
+    from baler_root.format.entropy import rans_mixture as coder
+
+    cursor = Cursor(stream)
+    out = np.empty(length, dtype=np.int64)
+    for start in range(0, length, ROWS):
+        block = slice(start, min(length, start + ROWS))
+        words = cursor.take(cursor.varint())
+        if isinstance(column.conditional, Histograms):
+            out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.shares)
+        else:
+            outputs = _outputs(column.conditional, codes, block)
+            out[block] = coder.decode(words, column.axis.edges, outputs)
+    cursor.finish("the last block")
+    return out
+
+
+def _decode_chained(
+    column: ModelColumn, number: int, codes: Codes, lists: Lists, stream: memoryview
+) -> NDArray[np.int64]:
+    """The same for a column whose items each need the one before: one step after another, all lists at once."""
+    from baler_root.format.entropy import rans_mixture as coder
+
+    cursor = Cursor(stream)
+    out = np.empty(lists.rows, dtype=np.int64)
+    own = np.full(lists.rows + 1, -CODE_LIMIT, np.int16)
+    bounds = np.union1d(lists.bounds, np.arange(0, lists.rows, ROWS))
+    decoder = None
+    for start, stop in pairwise(bounds.tolist()):
+        if start % ROWS == 0:
+            if decoder is not None:
+                decoder.finish()
+            decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
+        items = lists.order[start:stop]
+        few = (
+            {p: codes[p][items] for p in column.conditional.parents if p != number}
+            if column.conditional
+            else {}
+        )
+        # The last place of `own` is never written: what comes before the first items.
+        few[number] = own[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
+        if decoder is not None:
+            out[items] = decoder.take(_outputs(column.conditional, few, slice(0, stop - start)))
+            own[items] = column.axis.codes[out[items]]
+    if decoder is not None:
+        decoder.finish()
+    cursor.finish("the last block")
+    return out
+
+
+def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: slice) -> NDArray[np.int32]:
+    """What the network of a column says of each row of a block."""
+    if not isinstance(conditional, Conditional):
+        raise TypeError("a column without a network")
+    inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
+    for place, parent in enumerate(conditional.parents):
+        inputs[:, place] = codes[parent][block]
+    return conditional.net(inputs)
+
+
+def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
+    """Places on the axis as the column's symbols; raises CorruptFileError when they do not fit its type."""
+    if dtype.kind not in "uib":
+        raise CorruptFileError(f"an axis of {dtype} symbols")
+    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    first, last = low + int(places.min(initial=0)), low + int(places.max(initial=0))
+    if first < limits[0] or last > limits[1]:
+        raise CorruptFileError(f"symbols from {first} to {last} in a column of {dtype}")
+    return (places + low).astype(dtype)

@@ -1,0 +1,78 @@
+"""Histograms of a column, one for each context: what the values of its parents, put into buckets, say together.
+
+The light alternative to a network: found by counting, decoded by looking up (formats/codecs.md#histograms).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.codecs.axis import CODE_LIMIT
+
+Ints = NDArray[np.int64]
+
+
+MAX_CELLS = 1 << 8
+"""Of one histogram."""
+
+
+MAX_SIZE = 1 << 18
+"""Cells of all histograms of a column."""
+
+
+@dataclass(frozen=True, eq=False)
+class Histograms:
+    """How a column depends on others: a histogram for each combination of their buckets."""
+
+    parents: tuple[int, ...]
+    cuts: tuple[tuple[int, ...], ...]
+    """Codes of each parent at which its second and later buckets begin."""
+    cells: Ints
+    """First place of each cell of the column's axis, and the end of the axis."""
+    roots: NDArray[np.uint8]
+    """(contexts, cells): square roots of what each cell weighs; a context without any is as the axis says."""
+
+    def __post_init__(self) -> None:
+        if len(self.cuts) != len(self.parents):
+            raise CorruptFileError("the parents of a histogram are not those that are cut into buckets")
+        for cuts in self.cuts:
+            limits = (-CODE_LIMIT, *cuts, CODE_LIMIT)
+            if any(one >= other for one, other in pairwise(limits)):
+                raise CorruptFileError(
+                    f"the cuts between buckets do not increase from {-CODE_LIMIT} to below {CODE_LIMIT}"
+                )
+        if not 2 <= len(self.cells) <= MAX_CELLS + 1 or self.cells[0] or np.any(np.diff(self.cells) <= 0):
+            raise CorruptFileError("the cells of a histogram do not increase, or are none or too many")
+        if self.roots.shape != (contexts_of(self.cuts), len(self.cells) - 1):
+            raise CorruptFileError("a histogram is not as large as its contexts and cells say")
+
+    @cached_property
+    def _steps(self) -> list[NDArray[np.int32]]:
+        """For each parent, by the lowest 12 bits of its code, what its bucket adds to the number of the context."""
+        every = np.arange(-CODE_LIMIT, CODE_LIMIT)
+        out, stride = [], 1
+        for cuts in reversed(self.cuts):
+            buckets = np.searchsorted(np.array(cuts, dtype=np.int64), every, side="right") * stride
+            out.append(np.roll(buckets, CODE_LIMIT).astype(np.int32))
+            stride *= len(cuts) + 1
+        return out[::-1]
+
+    def contexts(self, codes: Mapping[int, NDArray[np.int16]], rows: slice) -> NDArray[np.int32]:
+        """The context of each of these rows, from the codes of the parents."""
+        out = np.zeros(rows.stop - rows.start, dtype=np.int32)
+        for parent, steps in zip(self.parents, self._steps, strict=True):
+            out += steps[codes[parent][rows] & 2 * CODE_LIMIT - 1]
+        return out
+
+
+def contexts_of(cuts: Sequence[Sequence[int]]) -> int:
+    """How many contexts there are with these cuts."""
+    return math.prod(len(some) + 1 for some in cuts)

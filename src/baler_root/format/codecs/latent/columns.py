@@ -1,0 +1,223 @@
+"""What a model makes of a page's columns, and of latents again, and what packs the parts of such a page.
+
+`told` are the columns of which the latents tell: the model's number of each by its position in the page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.binary.varint import Cursor, pack_varint
+from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec, symbols_at
+from baler_root.format.codecs.conditional.model import ModelColumn
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
+from baler_root.format.codecs.latent.page import LatentPage, pack_rows
+from baler_root.format.codecs.latent.split_floats import low_dtype, put_together, take_apart
+from baler_root.format.entropy.tables import AXIS_BITS, OUTPUT_BITS
+
+Symbols = NDArray[Any]
+
+
+Places = NDArray[np.int64]
+"""On the axis of a column."""
+
+
+Latents = NDArray[np.int16]
+"""(rows, latents)"""
+
+
+LATENT = np.dtype(np.int16)
+
+
+BLOCK_OUTPUTS = 1 << 23
+"""Outputs of the decoder in a block of rows, at most; there are as many rows as in `conditional` if these are fewer."""
+
+
+def by_rows(values: Symbols, rows: int) -> Symbols:
+    """The values of a column by rows, (rows, values), without a copy."""
+    return values.reshape(rows, -1)
+
+
+def rows_of(model: AutoencoderModel, places: Mapping[int, Places]) -> int:
+    """How many rows these columns have."""
+    number = min(places)
+    return len(places[number]) // model.columns[number].each
+
+
+def latents_of(model: AutoencoderModel, places: Mapping[int, Places]) -> Latents:
+    """What the encoder makes of rows, (rows, latents), from places on the axes of its columns; absent ones count as 0."""
+    rows = rows_of(model, places)
+    out = np.empty((rows, model.latents), LATENT)
+    for block in _blocks(model, rows):
+        codes = np.zeros((block.stop - block.start, model.bounds[-1]), np.float32)
+        for n, at in places.items():
+            start, stop = model.bounds[n : n + 2]
+            codes[:, start:stop] = model.columns[n].axis.codes[by_rows(at, rows)[block]]
+        out[block] = np.clip(model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
+    return out
+
+
+def pack_latents(model: AutoencoderModel, latents: Latents) -> bytes:
+    """The latents as columns of a page of their own, with the model that knows them."""
+    known = model.coded if model.latent_model else ()
+    models = {model.latent_digest: model.latent_model} if model.latent_model else {}
+    codec = ConditionalCodec(models, model.latent_digest, known, compare=True)
+    specs = [SymbolSpec(LATENT, len(latents))] * model.latents
+    payload, _ = codec.encode([np.ascontiguousarray(column) for column in latents.T], specs)
+    return payload
+
+
+def unpack_latents(model: AutoencoderModel, page: LatentPage) -> Latents:
+    """The latents of a page; raises FormatError."""
+    if page.latents[:1].tobytes() == b"\2":
+        raise CorruptFileError("latents that depend on other pages")
+    models = {model.latent_digest: model.latent_model} if model.latent_model else {}
+    specs = [SymbolSpec(LATENT, page.rows)] * model.latents
+    found = ConditionalCodec(models).decode(page.latents, specs)
+    out = np.stack([found[number] for number in range(model.latents)], axis=1)
+    if not -LATENT_LIMIT <= out.min() <= out.max() < LATENT_LIMIT:
+        raise CorruptFileError(f"latents from {out.min()} to {out.max()}")
+    return out
+
+
+def _blocks(model: AutoencoderModel, rows: int) -> Iterator[slice]:
+    """Rows that go through a network at once, so that memory does not grow with a cluster: those of a block of streams."""
+    step = min(ROWS, BLOCK_OUTPUTS // model.decoder.outputs)
+    for start in range(0, rows, step):
+        yield slice(start, min(rows, start + step))
+
+
+def _outputs(
+    model: AutoencoderModel, latents: Latents, told: Mapping[int, int]
+) -> Iterator[tuple[int, slice, NDArray[np.int32]]]:
+    """Block by block, for each position: which of its values, and what the decoder says of them, (values, 3 × components)."""
+    for block in _blocks(model, len(latents)):
+        outputs = model.decoder(latents[block])
+        outputs = outputs.reshape(len(outputs), model.bounds[-1], -1)
+        for at, n in told.items():
+            start, stop = model.bounds[n : n + 2]
+            own = np.ascontiguousarray(outputs[:, start:stop])
+            each = stop - start
+            yield at, slice(block.start * each, block.stop * each), own.reshape(-1, own.shape[2])
+
+
+def encode_streams(
+    model: AutoencoderModel,
+    latents: Latents,
+    told: Mapping[int, int],
+    places: Mapping[int, Places],
+) -> dict[int, bytes]:
+    """The stream of each column, block after block, each behind its size."""
+    from baler_root.format.entropy import rans_mixture as coder
+
+    out = {at: bytearray() for at in told}
+    for at, values, outputs in _outputs(model, latents, told):
+        n = told[at]
+        words = coder.encode(places[n][values], model.columns[n].axis.edges, outputs)
+        out[at] += pack_varint(len(words)) + words
+    return {at: bytes(stream) for at, stream in out.items()}
+
+
+def pack_missed(
+    model: AutoencoderModel, latents: Latents, told: Mapping[int, int], places: Mapping[int, Places]
+) -> bytes:
+    """The rows that the latents do not give back, with the places of all their values."""
+    wrong = np.zeros(len(latents), np.bool_)
+    for at, values, found in guesses_of(model, latents, told):
+        column = model.columns[told[at]]
+        missed = found != places[told[at]][values]
+        rows = slice(values.start // column.each, values.stop // column.each)
+        wrong[rows] |= missed.reshape(-1, column.each).any(axis=1)
+    (rows_missed,) = np.nonzero(wrong)
+    exact = [by_rows(places[n], len(latents))[rows_missed].reshape(-1) for n in told.values()]
+    return pack_rows(rows_missed, [values.astype(np.uint32) for values in exact])
+
+
+def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, int]) -> dict[int, Symbols]:
+    """The symbols of these columns, by position, of which the latents tell."""
+    from baler_root.format.entropy import rans_mixture as coder
+
+    low = _unpack_low_bits(model, page, told)
+    latents = unpack_latents(model, page)
+    missed, exact = page.missed(told)
+    streams = {at: Cursor(page.streams[at]) for at in told}
+    out = {at: np.empty(page.specs[at].length, page.specs[at].dtype) for at in told}
+    for at, values, outputs in _outputs(model, latents, told):
+        column = model.columns[told[at]]
+        if model.residual == "bounded":
+            words = streams[at].take(streams[at].varint())
+            places = coder.decode(words, column.axis.edges, outputs)
+        else:
+            places = guesses(column.axis, outputs)
+            first, stop = values.start // column.each, values.stop // column.each
+            here = slice(*np.searchsorted(missed, (first, stop)))
+            by_rows(places, stop - first)[missed[here] - first] = exact[at].reshape(-1, column.each)[here]
+            if int(places.max()) >= column.axis.length:
+                raise CorruptFileError(f"place {places.max()} of an axis of {column.axis.length}")
+        bits = low[at][values] if at in low else None
+        out[at][values] = _symbols(column, places, bits, out[at].dtype)
+    for stream in streams.values():
+        stream.finish("the last block")
+    return out
+
+
+def guesses_of(
+    model: AutoencoderModel, latents: Latents, told: Mapping[int, int]
+) -> Iterator[tuple[int, slice, Places]]:
+    """Block by block, for each position: which of its values, and the places that the latents alone give these."""
+    for at, values, outputs in _outputs(model, latents, told):
+        yield at, values, guesses(model.columns[told[at]].axis, outputs)
+
+
+def guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
+    """The places in which the mean of the heaviest component lies."""
+    components = outputs.shape[1] // 3
+    heaviest = outputs[:, :components].argmax(axis=1)
+    means = np.take_along_axis(outputs[:, components : 2 * components], heaviest[:, None], axis=1)[:, 0]
+    at = np.searchsorted(axis.edges, means.astype(np.int64) << AXIS_BITS - OUTPUT_BITS, side="right") - 1
+    return np.asarray(np.clip(at, 0, axis.length - 1))
+
+
+def told_apart(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
+    """Places on a column's axis, whether these are all that there is to say, and the low bits of exact floats."""
+    low = None
+    if column.drop is not None:
+        symbols, low = take_apart(symbols, column.drop)
+    places = column.axis.places(symbols)
+    return places, np.array_equal(places + column.axis.low, symbols), low
+
+
+def _symbols(column: ModelColumn, places: Places, low: Symbols | None, dtype: np.dtype[Any]) -> Symbols:
+    """A column's symbols; raises CorruptFileError when they do not fit its type."""
+    if column.drop is None or low is None:
+        return symbols_at(places, column.axis.low, dtype)
+    return put_together(symbols_at(places, column.axis.low, np.dtype(np.int64)), low, dtype, column.drop)
+
+
+def pack_low_bits(low: Mapping[int, Symbols | None]) -> tuple[bytes, dict[int, float]]:
+    """The low bits of exact floats, and each one's share of the bytes; nothing where there are none."""
+    held = {at: bits for at, bits in low.items() if bits is not None}
+    if not held:
+        return b"", {}
+    specs = [SymbolSpec(bits.dtype, len(bits)) for bits in held.values()]
+    payload, shares = Classic().encode(list(held.values()), specs)
+    return payload, dict(zip(held, shares, strict=True))
+
+
+def _unpack_low_bits(model: AutoencoderModel, page: LatentPage, wanted: Container[int]) -> dict[int, Symbols]:
+    """The low bits of those of the wanted columns that are of exact floats, by position."""
+    drops = [(at, drop) for at, n in page.known.items() if (drop := model.columns[n].drop) is not None]
+    if not drops and not page.low_bits:
+        return {}
+    specs = [SymbolSpec(low_dtype(drop), page.specs[at].length) for at, drop in drops]
+    asked = [place for place, (at, _) in enumerate(drops) if at in wanted]
+    found = Classic().decode(page.low_bits, specs, asked)
+    return {drops[place][0]: bits for place, bits in found.items()}

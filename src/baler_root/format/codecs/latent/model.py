@@ -1,0 +1,219 @@
+"""The model of an autoencoder: what makes latents of a row's symbols, and what these tell of each symbol.
+
+The columns have axes as in `model`; one network of integers makes latents of all their codes, another makes of
+the latents what the coder expects of every column (formats/codecs.md#autoencoder-models). How the latents themselves
+are coded another model says, in which they are the columns.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import BalerError, CorruptFileError
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.model import Model, ModelColumn
+from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, Anomaly
+from baler_root.format.codecs.model_arrays import (
+    MAX_COLUMNS,
+    MAX_MODEL_LENGTH,
+    Taker,
+    axis_arrays,
+    axis_of,
+    check_places,
+    count,
+    integer,
+    joined,
+)
+from baler_root.format.networks.operations import MAX_SIZE
+from baler_root.format.networks.program import Program
+
+FORMAT = "baler-root autoencoder model 1"
+
+
+LATENT_LIMIT = 1 << 11
+"""Latents are from minus this to below this."""
+
+
+MAX_LATENTS = 1 << 8
+
+
+MAX_COMPONENTS = 1 << 4
+
+
+RESIDUALS = ("none", "bounded")
+"""What a page holds besides the latents: rows that these do not give back, or a stream for each column."""
+
+
+@dataclass(frozen=True, eq=False)
+class AutoencoderModel:
+    """An autoencoder of the columns of one table."""
+
+    codec: str
+    """Id of the codec that it is for."""
+    columns: tuple[ModelColumn, ...]
+    """The table's columns as they go into the encoder, each with an axis alone."""
+    encoder: Program
+    """Codes of the columns to latents."""
+    decoder: Program
+    """Latents to `3 × components` outputs for each value of a row, (values, 3 × components): what the coder expects."""
+    components: int
+    residual: str
+    coding: bytes
+    """A model whose columns are latents, as bytes; empty where none pays."""
+    coded: tuple[int | None, ...]
+    """For each latent its number in that model."""
+    about: dict[str, Any]
+    anomaly: Anomaly | None = None
+    """Which rows are stored exactly because they are unlike the others."""
+
+    def __post_init__(self) -> None:
+        if self.residual not in RESIDUALS:
+            raise CorruptFileError(f"a residual of the kind {self.residual!r}")
+        if not 1 <= self.latents <= MAX_LATENTS or not 1 <= self.components <= MAX_COMPONENTS:
+            raise CorruptFileError(f"{self.latents} latents, {self.components} components")
+        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
+            raise CorruptFileError("an encoder and a decoder of different latents")
+        width = self.bounds[-1]
+        if self.encoder.inputs != width or self.decoder.outputs != 3 * self.components * width:
+            raise CorruptFileError("networks that do not fit the columns")
+        known = [number for number in self.coded if number is not None]
+        columns = len(self.latent_model.columns) if self.latent_model else 0
+        if len(set(known)) < len(known) or max(known, default=-1) >= columns:
+            raise CorruptFileError(f"latents that are not each one of the {columns} columns of their model")
+
+    @cached_property
+    def bounds(self) -> list[int]:
+        """Where the values of each column begin among those of a row, and the end."""
+        return [0, *accumulate(column.each for column in self.columns)]
+
+    @property
+    def latents(self) -> int:
+        """How many numbers stand for a row."""
+        return self.encoder.outputs
+
+    @cached_property
+    def latent_model(self) -> Model | None:
+        """How the latents are coded."""
+        return Model.from_bytes(self.coding) if self.coding else None
+
+    @cached_property
+    def latent_digest(self) -> bytes:
+        """By which that model is named."""
+        return hashlib.sha256(self.coding).digest()
+
+    def to_bytes(self) -> bytes:
+        """The bytes that `from_bytes` reads; the same model gives the same bytes."""
+        arrays: list[NDArray[Any]] = [a for column in self.columns for a in axis_arrays(column.axis)]
+        for program in (self.encoder, self.decoder):
+            weights, biases = program.arrays()
+            arrays += [joined(weights, np.int8), joined(biases, np.int32)]
+        document = {
+            "format": FORMAT,
+            "about": self.about,
+            "codec": self.codec,
+            "columns": [_column_to_json(column) for column in self.columns],
+            "latents": list(self.coded),
+            "encoder": self.encoder.to_json(),
+            "decoder": self.decoder.to_json(),
+            "components": self.components,
+            "residual": self.residual,
+        }
+        if self.anomaly is not None:
+            document["clusters"] = len(self.anomaly.centres)
+            arrays.append(self.anomaly.to_array())
+        document["lengths"] = [len(array) for array in arrays]
+        text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+        recipes = b"".join(column.recipe for column in self.columns)
+        payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
+        return pack_bytes(text) + pack_bytes(recipes) + pack_bytes(self.coding) + payload
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview) -> AutoencoderModel:
+        """The model in these bytes; raises CorruptFileError for what is none."""
+        cursor = Cursor(memoryview(data))
+        try:
+            document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
+            recipes = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            coding = bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            if document["format"] != FORMAT:
+                raise CorruptFileError(f"a model of the format {document['format']!r}, not {FORMAT!r}")
+            return _model(document, recipes, coding, cursor.rest())
+        except BalerError as error:
+            raise CorruptFileError(f"the model is not valid: {error}") from None
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
+            raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
+
+
+def _column_to_json(column: ModelColumn) -> dict[str, Any]:
+    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
+    if column.drop is not None:
+        out["drop"] = column.drop
+    if column.each != 1:
+        out["each"] = column.each
+    return out
+
+
+def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: memoryview) -> AutoencoderModel:
+    lengths = [count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
+    described = document["columns"]
+    dtypes: list[Any] = [*[np.uint32] * (2 * len(described)), *[np.int8, np.int32] * 2]
+    if "clusters" in document:
+        dtypes.append(np.float32)
+    if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
+        raise CorruptFileError("its arrays are too many, too few or too long")
+    specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
+    arrays = Classic().decode(payload, specs)
+    columns = []
+    for number, entry in enumerate(described):
+        axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
+        recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
+        drop = count(entry["drop"], 63) if "drop" in entry else None
+        each = count(entry.get("each", 1), MAX_SIZE)
+        if not each:
+            raise CorruptFileError("a column without values")
+        columns.append(ModelColumn(str(entry["name"]), recipe, axis, None, drop=drop, each=each))
+    check_places(column.axis for column in columns)
+    recipes.finish("the recipes")
+    coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
+    first = 2 * len(described)
+    values = sum(column.each for column in columns)
+    encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[first], arrays[first + 1])
+    decoder = _program(document["decoder"], len(coded), LATENT_LIMIT, arrays[first + 2], arrays[first + 3])
+    anomaly = None
+    if "clusters" in document:
+        anomaly = Anomaly.from_array(arrays[first + 4], count(document["clusters"], MAX_CENTRES), len(coded))
+    return AutoencoderModel(
+        str(document["codec"]),
+        tuple(columns),
+        encoder,
+        decoder,
+        integer(document["components"]),
+        document["residual"],
+        coding,
+        coded,
+        dict(document["about"]),
+        anomaly,
+    )
+
+
+def _program(
+    operations: Any, inputs: int, limit: int, weights: NDArray[Any], biases: NDArray[Any]
+) -> Program:
+    """A network of codes from minus the limit to below it; raises CorruptFileError."""
+    takers = Taker(weights), Taker(biases)
+    out = Program.from_json(operations, inputs, -limit, limit - 1, *(taker.take for taker in takers))
+    for taker in takers:
+        taker.finish()
+    return out

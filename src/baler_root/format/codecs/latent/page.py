@@ -1,0 +1,148 @@
+"""The payload of a page with latents, taken apart (formats/codecs.md#autoencoder)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.binary.varint import Cursor, pack_varint
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.page import NAME_SIZE
+
+Rows = NDArray[np.uint32]
+
+
+Places = NDArray[np.uint32]
+
+
+UINT32, FLOAT32 = np.dtype(np.uint32), np.dtype(np.float32)
+
+
+class LatentPage:
+    """A payload taken apart, but for latents and streams themselves. No model is needed for it."""
+
+    def __init__(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> None:
+        """Raises FormatError for a payload that does not fit the specs."""
+        cursor = Cursor(payload)
+        kind = cursor.byte()
+        if kind != 1:
+            raise CorruptFileError(f"a page of the unknown kind {kind}")
+        self.specs = specs
+        self.model = bytes(cursor.take(NAME_SIZE))
+        self.rows = cursor.varint()
+        self.known: dict[int, int] = {}
+        """Which of the model's columns stands at a position, for those that the latents tell of."""
+        sizes: dict[int, int] = {}
+        codes: set[int] = set()
+        for at, spec in enumerate(specs):
+            code = cursor.varint()
+            if not code:
+                continue
+            if code in codes:
+                raise CorruptFileError(f"two columns are column {code - 1} of the model")
+            if not spec.length or spec.length != self.rows * math.prod(spec.shape):
+                raise CorruptFileError(f"a column of {spec.length} values in {self.rows} rows")
+            codes.add(code)
+            self.known[at] = code - 1
+            sizes[at] = cursor.varint()
+        if not self.known:
+            raise CorruptFileError("latents of no column")
+        self.latents = cursor.take(cursor.varint())
+        self._anomalies = cursor.take(cursor.varint())
+        self._missed = cursor.take(cursor.varint())
+        self.low_bits = cursor.take(cursor.varint())
+        self.rest = cursor.take(cursor.varint())
+        self.streams = {at: cursor.take(size) for at, size in sizes.items()}
+        cursor.finish("the last stream")
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Bytes of what the page holds: `latents`, `residual` (the streams), `anomalies` (rows and scores), rows that were
+        `missed` with their places, `low_bits` of exact floats, and the `rest`: columns that latents do not tell of.
+        """
+        return {
+            "latents": len(self.latents),
+            "residual": sum(map(len, self.streams.values())),
+            "anomalies": len(self._anomalies),
+            "missed": len(self._missed),
+            "low_bits": len(self.low_bits),
+            "rest": len(self.rest),
+        }
+
+    @property
+    def has_anomalies(self) -> bool:
+        """Whether any row is an anomaly; nothing is decoded."""
+        return len(self._anomalies) > 0
+
+    @property
+    def missed_rows(self) -> int:
+        """How many rows the latents do not give back; nothing is decoded."""
+        return self._count(Cursor(self._missed)) if len(self._missed) else 0
+
+    @property
+    def anomalies(self) -> tuple[Rows, NDArray[np.float32]]:
+        """Rows that are anomalies, increasing, and their scores."""
+        rows, columns = self._rows(self._anomalies, FLOAT32, {0: 1}, [0])
+        return rows, columns[0]
+
+    def missed(self, wanted: Iterable[int]) -> tuple[Rows, dict[int, Places]]:
+        """Rows that the latents do not give back, increasing, and the places of the wanted columns' values there."""
+        each = {at: self.specs[at].length // self.rows for at in self.known}
+        return self._rows(self._missed, UINT32, each, wanted)
+
+    def _rows(
+        self, data: memoryview, dtype: np.dtype[Any], each: Mapping[int, int], wanted: Iterable[int]
+    ) -> tuple[Rows, dict[int, NDArray[Any]]]:
+        """What `pack_rows` packed: those of the columns that are wanted, which have so many values in each row."""
+        if not len(data):
+            return np.zeros(0, UINT32), {at: np.zeros(0, dtype) for at in wanted}
+        cursor = Cursor(data)
+        count = self._count(cursor)
+        place = {at: 1 + number for number, at in enumerate(each)}
+        specs = [SymbolSpec(UINT32, count), *(SymbolSpec(dtype, count * values) for values in each.values())]
+        found = Classic().decode(cursor.rest(), specs, [0, *(place[at] for at in wanted)])
+        rows = np.cumsum(found[0], dtype=np.int64)
+        if np.any(found[0][1:] == 0) or rows[-1] >= self.rows:
+            raise CorruptFileError(f"rows stored by themselves do not increase from 0 to below {self.rows}")
+        return rows.astype(UINT32), {at: found[place[at]] for at in wanted}
+
+    def _count(self, cursor: Cursor) -> int:
+        """How many rows are stored by themselves."""
+        count = cursor.varint()
+        if not 0 < count <= self.rows:
+            raise CorruptFileError(f"{count} rows stored by themselves, of {self.rows}")
+        return count
+
+
+def pack_rows(rows: NDArray[np.integer], columns: Sequence[NDArray[np.generic]]) -> bytes:
+    """Increasing rows and what belongs to them; nothing where there are none."""
+    if not len(rows):
+        return b""
+    arrays = [np.diff(rows.astype(np.int64), prepend=0).astype(UINT32), *columns]
+    payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
+    return pack_varint(len(rows)) + payload
+
+
+def pack_latent_page(
+    model: bytes, rows: int, columns: Sequence[tuple[int, bytes] | None], parts: Sequence[bytes]
+) -> bytes:
+    """The payload that `LatentPage` takes apart.
+
+    `columns` has the number in the model and the stream of each column that the latents tell of, None for others;
+    `parts` are latents, anomalies, missed rows, low bits and rest, each packed.
+    """
+    head = bytearray(b"\1" + model[:NAME_SIZE] + pack_varint(rows))
+    for told in columns:
+        if told is None:
+            head += pack_varint(0)
+        else:
+            head += pack_varint(told[0] + 1) + pack_varint(len(told[1]))
+    for part in parts:
+        head += pack_varint(len(part)) + part
+    return bytes(head) + b"".join(told[1] for told in columns if told is not None)

@@ -1,0 +1,81 @@
+"""What models of all kinds are written with: arrays one behind the other, integers that are checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.codecs.axis import SHARE_BITS, Axis
+
+MAX_MODEL_LENGTH = 1 << 26
+
+
+MAX_COLUMNS = 1 << 16
+
+
+MAX_PLACES = 1 << 25
+"""On all axes of a model together: a few knots may claim 2**20 places, each of which takes memory."""
+
+
+class Taker:
+    """Gives an array piece by piece."""
+
+    def __init__(self, array: NDArray[Any]) -> None:
+        self.array, self.at = array, 0
+
+    def take(self, count: int) -> NDArray[Any]:
+        """The next `count` values; raises CorruptFileError where they are not there."""
+        if count > len(self.array) - self.at:
+            raise CorruptFileError("its arrays are too short")
+        self.at += count
+        return self.array[self.at - count : self.at]
+
+    def finish(self) -> None:
+        """Raise CorruptFileError unless all is taken."""
+        if self.at != len(self.array):
+            raise CorruptFileError("its arrays are too long")
+
+
+def joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
+    """All values of some arrays, in one flat array of this dtype."""
+    return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1).astype(dtype) for array in arrays)])
+
+
+def axis_arrays(axis: Axis) -> list[NDArray[np.uint32]]:
+    """The knots of an axis as a model stores them: steps of positions, steps of shares."""
+    return [np.diff(axis.positions).astype(np.uint32), np.diff(axis.shares).astype(np.uint32)]
+
+
+def axis_of(low: Any, positions: NDArray[Any], shares: NDArray[Any]) -> Axis:
+    """The axis with these `axis_arrays`; raises CorruptFileError."""
+    return Axis(integer(low), _summed(positions), _summed(shares))
+
+
+def check_places(axes: Iterable[Axis]) -> None:
+    """Raise CorruptFileError for axes that are too long together."""
+    if (places := sum(axis.length for axis in axes)) > MAX_PLACES:
+        raise CorruptFileError(f"axes of {places} places together")
+
+
+def _summed(steps: NDArray[Any]) -> NDArray[np.int64]:
+    if len(steps) > 1 << SHARE_BITS:
+        raise CorruptFileError("an axis of too many knots")
+    return np.concatenate([np.zeros(1, np.int64), np.cumsum(steps, dtype=np.int64)])
+
+
+def integer(value: Any) -> int:
+    """The value, which must be an integer of 64 bits; raises CorruptFileError."""
+    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
+        raise CorruptFileError(f"an integer expected, not {value!r}")
+    return value
+
+
+def count(value: Any, most: int) -> int:
+    """The value, which must be an integer from 0 to `most`; raises CorruptFileError."""
+    if not 0 <= integer(value) <= most:
+        raise CorruptFileError(f"a count up to {most} expected, not {value}")
+    return int(value)

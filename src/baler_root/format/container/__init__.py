@@ -1,0 +1,1 @@
+"""Blocks, footer and manifest of a file."""

@@ -1,0 +1,215 @@
+"""Every struct, magic and limit of the container; `formats/container.md` is the text, this its constants."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+import xxhash
+
+from baler_root.errors import CorruptFileError, TruncatedFileError, UnsupportedFeatureError
+
+# formats/container.md#head
+HEAD_MAGIC = b"\x89BLR\r\n\x1a\n"
+
+
+HEAD = struct.Struct("<8sHHI")
+
+
+# formats/container.md#versions
+VERSION_MAJOR = 1
+
+
+VERSION_MINOR = 0
+
+
+# formats/container.md#blocks
+BLOCK_MAGIC = b"BLK\x1a"
+
+
+BLOCK = struct.Struct("<4sBBHIIIQQ")
+
+
+# formats/container.md#page-table
+PAGE_ENTRY = struct.Struct("<QQQQQ")
+
+
+# formats/container.md#footer
+SECTION = struct.Struct("<IIQ")
+
+
+# formats/container.md#trailer
+TRAILER = struct.Struct("<QQQQQIIHHQ8s")
+
+
+TAIL_MAGIC = b"\n\x1a\r\nRLB\x98"
+
+
+NO_CODEC = 0xFF
+
+
+class BlockKind(IntEnum):
+    """What a block holds (formats/container.md#blocks)."""
+
+    PAGE = 1
+    OBJECTS = 2
+    MODEL = 3
+    FOOTER = 4
+    STATISTICS = 5
+    SCHEMA = 6
+
+
+class SectionKind(IntEnum):
+    """What a section of the footer holds (formats/container.md#footer)."""
+
+    MANIFEST = 1
+    PAGE_TABLE = 2
+
+
+class Critical(IntFlag):
+    """Features a reader must know to read the file at all (formats/container.md#features)."""
+
+    NONE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class BlockHeader:
+    """Names what follows it, so that a damaged file can be searched for blocks."""
+
+    kind: BlockKind
+    tree: int = 0
+    cluster: int = 0
+    group: int = 0
+    codec: int = NO_CODEC
+
+    def seal(self, payload: bytes) -> tuple[bytes, int]:
+        """The block (header and payload) and its XXH3-64, which covers both."""
+        head = BLOCK.pack(
+            BLOCK_MAGIC, self.kind, self.codec, 0, self.tree, self.cluster, self.group, len(payload), 0
+        )[:-8]
+        digest = block_digest(head, payload)
+        return head + struct.pack("<Q", digest) + payload, digest
+
+
+def block_digest(head: bytes | memoryview, payload: bytes | memoryview) -> int:
+    """XXH3-64 of the header without its digest field, then the payload."""
+    state = xxhash.xxh3_64(head)
+    state.update(payload)
+    return state.intdigest()
+
+
+def open_block(block: memoryview, where: str) -> tuple[BlockHeader, memoryview, int]:
+    """Header, payload and XXH3-64 of one whole block, checked.
+
+    Raises CorruptFileError naming `where` when any byte differs from what was written.
+    """
+    if len(block) < BLOCK.size:
+        raise TruncatedFileError(f"{where}: {len(block)} bytes are too few for a block header ({BLOCK.size})")
+    magic, kind, codec, zero, tree, cluster, group, size, digest = BLOCK.unpack_from(block)
+    payload = block[BLOCK.size :]
+    if magic != BLOCK_MAGIC or zero != 0 or size != len(payload):
+        raise CorruptFileError(f"{where}: no valid block header; the file is damaged there")
+    found = block_digest(block[: BLOCK.size - 8], payload)
+    if found != digest:
+        raise CorruptFileError(
+            f"{where}: checksum {found:016x} != stored {digest:016x}; the file is damaged there, "
+            "other pages remain readable"
+        )
+    try:
+        known = BlockKind(kind)
+    except ValueError:
+        raise CorruptFileError(f"{where}: unknown block kind {kind}") from None
+    return BlockHeader(known, tree, cluster, group, codec), payload, digest
+
+
+@dataclass(frozen=True, slots=True)
+class Trailer:
+    """The last bytes of a file: where its footer is and what a reader must know."""
+
+    footer_offset: int
+    footer_size: int
+    footer_digest: int
+    file_size: int
+    previous: int = 0
+    """End of the previous generation's trailer (the file size then); 0 for the first."""
+    critical: int = 0
+    ancillary: int = 0
+    minor: int = VERSION_MINOR
+    """Minor format version of whoever wrote it."""
+
+    def pack(self) -> bytes:
+        """The trailer as written, its own XXH3-64 and the tail magic included."""
+        body = TRAILER.pack(
+            self.footer_offset,
+            self.footer_size,
+            self.footer_digest,
+            self.file_size,
+            self.previous,
+            self.critical,
+            self.ancillary,
+            VERSION_MAJOR,
+            self.minor,
+            0,
+            TAIL_MAGIC,
+        )
+        checked = body[:-16]
+        return checked + struct.pack("<Q", xxhash.xxh3_64_intdigest(checked)) + TAIL_MAGIC
+
+    @classmethod
+    def unpack(cls, data: bytes | memoryview, file_size: int, where: str) -> Trailer:
+        """The trailer of a file of `file_size` bytes; every field is checked against it.
+
+        Raises TruncatedFileError, CorruptFileError, or UnsupportedFeatureError (future version or feature).
+        """
+        (offset, size, digest, length, previous, critical, ancillary, major, minor, own, magic) = (
+            TRAILER.unpack(data)
+        )
+        if magic != TAIL_MAGIC:
+            raise TruncatedFileError(
+                f"{where}: no .baler trailer at the end; the file is truncated, still being written, "
+                "or not a .baler file. `baler-root recover` saves the pages that are whole"
+            )
+        if xxhash.xxh3_64_intdigest(bytes(data)[:-16]) != own:
+            raise CorruptFileError(f"{where}: the trailer's checksum is wrong; try `baler-root recover`")
+        if major > VERSION_MAJOR:
+            raise UnsupportedFeatureError(
+                f"{where}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
+                "the newest this baler_root reads; upgrade with `pip install -U baler-root`"
+            )
+        unknown = critical & ~int(sum(Critical))
+        if unknown:
+            bits = ", ".join(str(i) for i in range(32) if unknown >> i & 1)
+            raise UnsupportedFeatureError(
+                f"{where}: needs the critical feature bit(s) {bits}, unknown to this baler_root; "
+                "upgrade with `pip install -U baler-root`"
+            )
+        if length != file_size:
+            raise TruncatedFileError(f"{where}: {file_size} bytes, but {length} were written")
+        if not HEAD.size <= offset <= offset + size == length - TRAILER.size or previous > offset:
+            raise CorruptFileError(f"{where}: the footer is said to lie at {offset}+{size}, outside the file")
+        return cls(offset, size, digest, length, previous, critical, ancillary, minor)
+
+
+def pack_head() -> bytes:
+    """The first bytes of every file."""
+    return HEAD.pack(HEAD_MAGIC, VERSION_MAJOR, VERSION_MINOR, 0)
+
+
+def check_head(data: bytes, where: str) -> int:
+    """The minor version at the start of a .baler file; raises FormatError unless it is one that can be read here."""
+    if len(data) < HEAD.size or data[:4] != HEAD_MAGIC[:4]:
+        raise CorruptFileError(f"{where}: not a .baler file (it does not start with the .baler magic)")
+    magic, major, minor, zero = HEAD.unpack(data[: HEAD.size])
+    if magic != HEAD_MAGIC:
+        raise CorruptFileError(
+            f"{where}: the .baler magic is mangled; was the file copied in text mode or re-encoded?"
+        )
+    if major > VERSION_MAJOR:
+        raise UnsupportedFeatureError(
+            f"{where}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
+            "the newest this baler_root reads; upgrade with `pip install -U baler-root`"
+        )
+    if (major, zero) != (VERSION_MAJOR, 0):
+        raise CorruptFileError(f"{where}: the head of the file is damaged")
+    return int(minor)

@@ -1,0 +1,176 @@
+"""Writes a container in one pass: blocks one after another, then the footer; complete or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from baler_root.errors import OutputError
+from baler_root.format.container.layout import (
+    PAGE_ENTRY,
+    SECTION,
+    TRAILER,
+    BlockHeader,
+    BlockKind,
+    SectionKind,
+    Trailer,
+    pack_head,
+)
+from baler_root.format.container.manifest import Block, Manifest
+from baler_root.format.container.read import Container, PageId
+
+COPY_SIZE = 1 << 22
+"""Bytes copied at a time."""
+
+
+class AtomicFile:
+    """A file that gets its name only when it is whole: temporary sibling, fsync, rename."""
+
+    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+        self.path = Path(path)
+        self._overwrite = overwrite
+        check_output(self.path, overwrite)
+        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
+        try:
+            self.file: BinaryIO = self._temporary.open("xb")
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
+
+    @property
+    def temporary(self) -> Path:
+        """Where the bytes are until the file is whole."""
+        return self._temporary
+
+    def commit(self) -> None:
+        """Make everything durable, then give the file its name."""
+        try:
+            if not self.file.closed:
+                self.file.flush()
+                self.file.close()
+            with self._temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            check_output(self.path, self._overwrite)
+            self._temporary.replace(self.path)
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+
+    def discard(self) -> None:
+        """Leave nothing behind."""
+        with contextlib.suppress(OSError):
+            self.file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def check_output(path: Path, overwrite: bool) -> None:
+    """Raise OutputError when `path` cannot become a new file."""
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise OutputError(f"{path}: is a folder; name a file in it")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename durable, where the system allows a folder to be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+class ContainerWriter:
+    """Appends blocks, remembers where they are, and closes the file with a footer that says so."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], overwrite: bool = False, base: Container | None = None
+    ) -> None:
+        """Start a file; with `base`, as a copy of it to which blocks and a new footer are added."""
+        self._output = AtomicFile(path, overwrite)
+        self._offset = 0
+        self._pages: dict[PageId, bytes] = {}
+        self._blocks: list[Block] = []
+        self._superseded: list[tuple[int, int]] = []
+        self._previous = 0
+        self.page_size = 0
+        if base is None:
+            self._write(pack_head())
+        else:
+            self._continue(base)
+
+    def _continue(self, base: Container) -> None:
+        """Copy `base` whole, and take over what its footer says."""
+        for start in range(0, base.size, COPY_SIZE):
+            self._write(base.read_raw(start, min(COPY_SIZE, base.size - start)))
+        self._pages = {page: base.pages[base.page_row(page)].tobytes() for page in base.page_ids()}
+        self._blocks = list(base.manifest.blocks)
+        footer = (base.trailer.footer_offset, base.size - base.trailer.footer_offset)
+        self._superseded = [*base.manifest.superseded, footer]
+        self._previous = base.size
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._output.discard()
+
+    @property
+    def size(self) -> int:
+        """Bytes written so far."""
+        return self._offset
+
+    def write_page(
+        self, tree: int, cluster: int, group: int, codec: int, payload: bytes, length: int, digest: int
+    ) -> None:
+        """Append a page; `length` and `digest` are those of its decoded columns."""
+        block, block_digest = BlockHeader(BlockKind.PAGE, tree, cluster, group, codec).seal(payload)
+        row = PAGE_ENTRY.pack(self._offset, len(block), length, block_digest, digest)
+        self._pages[PageId(tree, cluster, group)] = row
+        self.page_size += len(block)
+        self._write(block)
+
+    def write_block(self, kind: BlockKind, payload: bytes, tree: int = 0) -> None:
+        """Append a block that is not a page."""
+        block, _ = BlockHeader(kind, tree).seal(payload)
+        self._blocks.append((kind, tree, self._offset, len(block)))
+        self._write(block)
+
+    def finish(self, manifest: Callable[[list[Block], list[tuple[int, int]]], Manifest]) -> dict[str, int]:
+        """Write the footer and give the file its name; returns its size by part.
+
+        `manifest` is called with the blocks written and the footers superseded, which the manifest lists.
+        """
+        packed = manifest(self._blocks, self._superseded).pack()
+        table = b"".join(self._pages[page] for page in sorted(self._pages))
+        sections = [(SectionKind.MANIFEST, packed), (SectionKind.PAGE_TABLE, table)]
+        payload = b"".join(SECTION.pack(kind, 0, len(data)) + data for kind, data in sections)
+        block, digest = BlockHeader(BlockKind.FOOTER).seal(payload)
+        offset, size = self._offset, self._offset + len(block) + TRAILER.size
+        self._write(block)
+        self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
+        self._output.commit()
+        parts = {"pages": self.page_size}
+        for kind, _, _, stored in self._blocks:
+            name = BlockKind(kind).name.lower()
+            parts[name] = parts.get(name, 0) + stored
+        parts.update({"manifest": len(packed), "page table": len(table)})
+        return {**parts, "frame": self._offset - sum(parts.values())}
+
+    def _write(self, data: bytes | memoryview) -> None:
+        try:
+            self._output.file.write(data)
+        except OSError as error:
+            raise OutputError(
+                f"{self._output.path}: cannot be written ({error.strerror}); nothing is left"
+            ) from None
+        self._offset += len(data)

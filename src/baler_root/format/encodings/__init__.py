@@ -1,0 +1,1 @@
+"""Values to symbols and back."""

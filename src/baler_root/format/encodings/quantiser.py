@@ -1,0 +1,192 @@
+"""Recipes: how symbols become values, as bytes and in memory.
+
+A recipe numbers the points of a grid ("cells") and a few exact values ("atoms") in increasing order of value;
+the number is the symbol.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.binary.bit_patterns import MANTISSA_BITS, patterns
+from baler_root.format.binary.varint import Cursor, pack_varint, pack_zigzag
+from baler_root.format.encodings.grid import MAX_STEPS, Grid, GridKind, unfold
+
+RecipeKind = Literal["exact", "shift", "linear", "log"]
+
+
+KINDS: tuple[RecipeKind, ...] = ("exact", "shift", "linear", "log")
+
+
+DTYPES = tuple(
+    np.dtype(code) for code in ("?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8")
+)
+
+
+_NO_ATOM_SYMBOLS = np.zeros(0, np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recipe:
+    """How symbols become values: everything a decoder needs besides symbols and outliers.
+
+    `exact`: symbols are the values and nothing else is set. Otherwise cell `c` of `cells` is the grid point of
+    key `base + c`; keys of `shift` and `log` count up and down from magnitude index `floor` (`grids.fold`).
+    """
+
+    kind: RecipeKind
+    dtype: np.dtype[Any]
+    size: int | float = 0
+    """`shift`: bits dropped; `linear`: step; `log`: steps per octave."""
+    floor: int = 0
+    base: int = 0
+    cells: int = 0
+    atom_symbols: NDArray[np.uint64] = field(default_factory=lambda: _NO_ATOM_SYMBOLS)
+    """Symbols of the atoms, strictly increasing."""
+    atom_values: NDArray[Any] | None = None
+    """The atoms, exact, of `dtype`; None when there are none."""
+
+    @property
+    def span(self) -> int:
+        """The number of symbols; every symbol is below it. 0 for `exact`."""
+        return self.cells + self.atom_symbols.size
+
+    @property
+    def axis(self) -> str:
+        """How symbols go with values: `linear`, `logarithmic`, or `exact` where they are the values."""
+        if self.kind in ("exact", "linear"):
+            return self.kind
+        return "logarithmic, both signs" if self.base < 0 < self.base + self.cells else "logarithmic"
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the cells; not for `exact`."""
+        return Grid(cast(GridKind, self.kind), self.dtype, self.size)
+
+    def cell_values(self, cells: NDArray[np.int64]) -> NDArray[Any]:
+        """The values of these cells, of `dtype`."""
+        keys = cells + self.base
+        return (
+            self.grid.values(*unfold(keys, self.floor)) if self.kind != "linear" else self.grid.values(keys)
+        )
+
+    def values(self, symbols: NDArray[np.uint64]) -> NDArray[Any]:
+        """The values of these symbols, all below `span`."""
+        if self.atom_values is None:
+            return self.cell_values(symbols.astype(np.int64))
+        below = np.searchsorted(self.atom_symbols, symbols)
+        atom = self.atom_symbols[np.minimum(below, self.atom_symbols.size - 1)] == symbols
+        cells = (symbols - below.astype(np.uint64)).astype(np.int64)
+        if self.cells == 0:
+            return self.atom_values[below]
+        values = self.cell_values(np.minimum(cells, self.cells - 1))
+        where = np.flatnonzero(atom)
+        values[where] = self.atom_values[below[where]]
+        return values
+
+    def to_bytes(self) -> bytes:
+        """Compact little-endian bytes that `from_bytes` reads back."""
+        out = bytearray((KINDS.index(self.kind), DTYPES.index(self.dtype)))
+        if self.kind == "exact":
+            return bytes(out)
+        if self.kind == "linear":
+            out += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
+        else:
+            out += pack_varint(int(self.size)) + pack_zigzag(self.floor)
+        out += pack_zigzag(self.base) + pack_varint(self.cells) + pack_varint(self.atom_symbols.size)
+        if self.atom_values is not None:
+            previous = -1
+            for symbol in self.atom_symbols.tolist():
+                out += pack_varint(symbol - previous - 1)
+                previous = symbol
+            bits = patterns(self.atom_values)
+            out += bits.astype(bits.dtype.newbyteorder("<")).tobytes()
+        return bytes(out)
+
+    @classmethod
+    def from_bytes(cls, data: bytes | memoryview, offset: int = 0) -> tuple[Recipe, int]:
+        """The recipe at `offset` and the offset after it; FormatError when it makes no sense."""
+        reader = Cursor(data, offset)
+        code, dtype_code = reader.take(2)
+        if code >= len(KINDS):
+            raise CorruptFileError(f"recipe at byte {offset}: unknown kind {code}")
+        if dtype_code >= len(DTYPES):
+            raise CorruptFileError(f"recipe at byte {offset}: unknown dtype {dtype_code}")
+        kind, dtype = KINDS[code], DTYPES[dtype_code]
+        if kind == "exact":
+            return cls(kind, dtype), reader.at
+        size: int | float
+        floor = 0
+        if kind == "linear":
+            (size,) = struct.unpack("<d" if dtype.kind == "f" else "<Q", reader.take(8))
+        else:
+            size, floor = reader.varint(), reader.zigzag()
+        base, cells, count = reader.zigzag(), reader.varint(), reader.varint()
+        problem = _problem(Grid(kind, dtype, size), floor, base, cells)
+        if problem:
+            raise CorruptFileError(f"recipe at byte {offset}: {problem}")
+        if count == 0:
+            return cls(kind, dtype, size, floor, base, cells), reader.at
+        reader.need(count * (1 + dtype.itemsize))
+        symbols = np.empty(count, np.uint64)
+        symbol = -1
+        for i in range(count):
+            symbol += 1 + reader.varint()
+            if symbol >= cells + count:
+                raise CorruptFileError(f"recipe at byte {offset}: atom symbol {symbol} of {cells + count}")
+            symbols[i] = symbol
+        raw = np.frombuffer(reader.take(count * dtype.itemsize), f"<u{dtype.itemsize}")
+        values = raw.astype(f"u{dtype.itemsize}").view(dtype)
+        return cls(kind, dtype, size, floor, base, cells, symbols, values), reader.at
+
+
+def _problem(grid: Grid, floor: int, base: int, cells: int) -> str:
+    """Why these cells are no part of the grid; empty when they are."""
+    if grid.dtype.kind == "b":
+        return "booleans have no grid"
+    if grid.kind == "linear":
+        if not (math.isfinite(grid.size) and grid.size > 0):
+            return f"step {grid.size} is not a positive number"
+    elif grid.kind == "log":
+        if grid.dtype.kind != "f" or not 1 <= grid.size <= MAX_STEPS:
+            return f"log grid of {grid.size} steps per octave for {grid.dtype}"
+    elif grid.size > MANTISSA_BITS[grid.dtype.itemsize if grid.dtype.kind == "f" else 8]:
+        return f"{grid.size} bits dropped from {grid.dtype}"
+    if cells >> 63:
+        return f"{cells} cells"
+    if cells == 0:
+        return "" if floor == base == 0 else "a base without cells"
+    low, high = grid.limits()
+    first, last = base, base + cells - 1
+    if grid.folded:
+        top = floor + max(last, -1 - first)
+        if floor < low or top > high:
+            return f"magnitudes {floor} to {top} outside {low} to {high}"
+        if grid.dtype.kind != "f" and not _integers_fit(grid, floor, first, last):
+            return f"values outside {grid.dtype}"
+    elif first < low or last > high:
+        return f"multiples {first} to {last} outside {low} to {high}"
+    return ""
+
+
+def _integers_fit(grid: Grid, floor: int, first: int, last: int) -> bool:
+    """Whether the float64 values of a `shift` grid for integers, largest magnitudes first, fit the dtype."""
+    wide = Grid(grid.kind, np.dtype(np.float64), grid.size)
+    info = np.iinfo(grid.dtype)
+    for key, sign, room in (
+        (last, 1.0, 2.0**info.bits / (1 if info.min == 0 else 2)),
+        (first, -1.0, -float(info.min)),
+    ):
+        if (key < 0) == (sign < 0):
+            index = np.array([floor + (key if key >= 0 else -1 - key)], np.int64)
+            magnitude = float(wide.values(index)[0])
+            if not (magnitude < room or (sign < 0 and magnitude == room)):
+                return False
+    return True

@@ -1,0 +1,137 @@
+"""`FixedPointNet`: a network of integers that gives the same bits everywhere (formats/codecs.md#networks).
+
+Codes are integers that stand for `code × 2**-bits`. A dense layer sums products, adds its bias, divides by a
+power of two rounding half up, and saturates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.networks.arithmetic import (
+    INT_LIMIT,
+    MAX_WIDTH,
+    Floats,
+    Ints,
+    Operation,
+    Step,
+    Take,
+    Value,
+    floats_for,
+    integer,
+)
+
+ROWS = 1 << 13
+"""Rows that go through the layers at once."""
+
+
+MAX_SHIFT = 40
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dense(Operation):
+    """`clip((weight @ x + bias + 2**(shift-1)) >> shift, low, high)` along the last axis; a ReLU is a `low` of 0."""
+
+    kind: ClassVar[str] = "dense"
+
+    weight: NDArray[np.int8]
+    """(outputs, inputs)"""
+    bias: NDArray[np.int32]
+    """(outputs,), in units of the sums"""
+    shift: int
+    low: int
+    high: int
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        before = values[-1]
+        outputs, inputs = self.weight.shape
+        if inputs != before.shape[-1] or self.bias.shape != (outputs,) or not 1 <= outputs <= MAX_WIDTH:
+            raise CorruptFileError("does not fit the one before it")
+        limits = -INT_LIMIT <= self.low < self.high < INT_LIMIT
+        if not 1 <= self.shift <= MAX_SHIFT or not limits:
+            raise CorruptFileError(f"shifts by {self.shift}, {self.low} to {self.high}")
+        largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * before.largest
+        largest += int(np.abs(self.bias.astype(np.int64)).max(initial=0)) + (1 << self.shift)
+        dtype = floats_for(largest)
+        # Powers of two take no digits: the shift is done before the sums, and rounding is part of the bias.
+        scale = dtype(2.0**-self.shift)
+        kernel = np.ascontiguousarray(self.weight.T, dtype=dtype) * scale
+        bias = (self.bias.astype(np.int64) + (1 << (self.shift - 1))).astype(dtype) * scale
+        low, high = dtype(self.low), dtype(self.high)
+
+        def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
+            # There may be no inputs: the number of rows does not follow from the size then.
+            flat = values.reshape(math.prod(values.shape[:-1]), inputs).astype(dtype, copy=False)
+            sums = flat @ kernel
+            sums += bias
+            np.floor(sums, out=sums)
+            np.clip(sums, low, high, out=sums)
+            return np.reshape(sums, (*values.shape[:-1], outputs))
+
+        after = Value((*before.shape[:-1], outputs), self.low, self.high)
+        return Step(run, after, products=after.size * inputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Operation`."""
+        outputs = len(self.weight)
+        return {"op": self.kind, "outputs": outputs, "shift": self.shift, "low": self.low, "high": self.high}
+
+    def arrays(self) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """See `Operation`."""
+        return self.weight.reshape(-1), self.bias
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:
+        """See `Operation`."""
+        return cls.taken(entry, before.shape[-1], weights, biases)
+
+    @classmethod
+    def taken(cls, entry: Mapping[str, Any], inputs: int, weights: Take, biases: Take) -> Self:
+        """A layer of so many inputs."""
+        outputs = integer(entry["outputs"], 1, MAX_WIDTH)
+        shift = integer(entry["shift"], 1, MAX_SHIFT)
+        low, high = (integer(entry[key], -INT_LIMIT, INT_LIMIT - 1) for key in ("low", "high"))
+        weight = weights(outputs * inputs).reshape(outputs, inputs)
+        return cls(weight, biases(outputs), shift, low, high)
+
+    def word(self, after: Value) -> str:
+        """See `Operation`."""
+        return str(after)
+
+
+class FixedPointNet:
+    """Dense layers one after another; calling it with (rows, inputs) codes gives (rows, outputs) codes."""
+
+    def __init__(self, layers: Sequence[Dense], low: int, high: int) -> None:
+        """`low` and `high` bound the input codes. Raises CorruptFileError for layers that cannot be computed exactly."""
+        self.layers, self.low, self.high = tuple(layers), low, high
+        self._steps: list[Step] = []
+        value = Value((self.layers[0].weight.shape[1],), low, high)
+        for number, layer in enumerate(self.layers):
+            try:
+                self._steps.append(layer.step([value]))
+            except CorruptFileError as error:
+                raise CorruptFileError(f"layer {number} {error}") from None
+            value = self._steps[-1].after
+
+    def __reduce__(self) -> tuple[type[FixedPointNet], tuple[Sequence[Dense], int, int]]:
+        """For other processes: made again of its layers."""
+        return FixedPointNet, (self.layers, self.low, self.high)
+
+    def __call__(self, codes: Ints) -> NDArray[np.int32]:
+        """The codes of the last layer, (rows, outputs); codes beyond the input's bounds saturate."""
+        out = np.empty((len(codes), self.layers[-1].weight.shape[0]), np.int32)
+        for start in range(0, len(codes), ROWS):  # few rows at once, which stay in the processor's cache
+            values: Floats = np.clip(codes[start : start + ROWS], self.low, self.high)
+            for step in self._steps:
+                values = step.run(values, {})
+            out[start : start + ROWS] = values
+        return out

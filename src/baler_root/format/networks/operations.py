@@ -1,0 +1,245 @@
+"""The operations of a program beside dense layers and attention (formats/networks.md#operations)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.networks.arithmetic import Floats, Operation, Step, Take, Value, floats_for, integer
+from baler_root.format.networks.dense import Dense
+
+MAX_AXES = 3
+
+
+MAX_SIZE = 1 << 20
+"""Numbers in one value of a row."""
+
+
+MAX_KERNEL, MAX_STRIDE, MAX_UPSAMPLING = 15, 15, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shape(Operation):
+    """The same numbers in another shape: (width,), (tokens, width) or (height, width, channels)."""
+
+    kind: ClassVar[str] = "shape"
+
+    shape: tuple[int, ...]
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        before = values[-1]
+        if not 1 <= len(self.shape) <= MAX_AXES or math.prod(self.shape) != before.size:
+            raise CorruptFileError(f"makes {before} numbers to {list(self.shape)}")
+
+        def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
+            return values.reshape(-1, *self.shape)
+
+        return Step(run, Value(self.shape, before.low, before.high))
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Operation`."""
+        return {"op": self.kind, "shape": list(self.shape)}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
+        """See `Operation`."""
+        return cls(tuple(integer(length, 1, MAX_SIZE) for length in entry["shape"]))
+
+    def word(self, after: Value) -> str:
+        """See `Operation`."""
+        return str(after)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Offset(Operation):
+    """Adds a table of the value's own shape: what tells tokens or places apart."""
+
+    kind: ClassVar[str] = "offset"
+
+    table: NDArray[np.int32]
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        before = values[-1]
+        if self.table.shape != before.shape:
+            raise CorruptFileError(f"adds a table of {list(self.table.shape)} to {before} numbers")
+        least, most = int(self.table.min()), int(self.table.max())
+        after = Value(before.shape, before.low + least, before.high + most)
+        dtype = floats_for(max(before.largest, after.largest, -least, most))
+        table = self.table.astype(dtype)
+
+        def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
+            return np.asarray(np.add(values, table, dtype=dtype))
+
+        return Step(run, after)
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Operation`."""
+        return {"op": self.kind}
+
+    def arrays(self) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """See `Operation`."""
+        return np.zeros(0, np.int8), self.table.reshape(-1)
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
+        """See `Operation`."""
+        return cls(biases(before.size).reshape(before.shape))
+
+
+@dataclass(frozen=True, slots=True)
+class Add(Operation):
+    """Adds the value `source`: 0 is the program's input, `n` what its `n`th operation gives."""
+
+    kind: ClassVar[str] = "add"
+
+    source: int
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        source = integer(self.source, 0, len(values) - 2)
+        before, other = values[-1], values[source]
+        if before.shape != other.shape:
+            raise CorruptFileError(f"adds {other} numbers to {before}")
+        after = Value(before.shape, before.low + other.low, before.high + other.high)
+        dtype = floats_for(max(before.largest, other.largest, after.largest))
+
+        def run(values: Floats, kept: Mapping[int, Floats]) -> Floats:
+            return np.asarray(np.add(values, kept[source], dtype=dtype))
+
+        return Step(run, after)
+
+
+@dataclass(frozen=True, slots=True)
+class Norm(Operation):
+    """Features less their mean, divided by their root mean square; in units of `2**-bits`.
+
+    With `n` features and `d` their differences to the mean, rounded, `y = (2**(bits+1) * n * d + r) // (2 * r)`
+    where `r = max(1, isqrt(n * sum(d * d)))`.
+    """
+
+    kind: ClassVar[str] = "norm"
+
+    bits: int
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        before = values[-1]
+        n, scale = before.shape[-1], 1 << (integer(self.bits, 0, 15) + 1)
+        far = before.high - before.low
+        # The second: a root is exact if its square is below half of what the floats count.
+        limits = (2 * n * before.largest + 3 * n, 2 * (n * far) ** 2, scale * n * far + 3 * n * far)
+        dtype = floats_for(max(limits))
+        ones, factor = np.ones((n, 1), dtype), dtype(scale * n)
+        # isqrt(n * d * d) is at least isqrt(n) * |d|.
+        bound = -(-n // math.isqrt(n)) << self.bits
+
+        def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
+            flat: Floats = values.reshape(-1, n).astype(dtype)
+            flat -= np.floor((2 * (flat @ ones) + n) / (2 * n))
+            root = np.floor(np.sqrt((flat * flat) @ ones * n))
+            np.maximum(root, 1, out=root)
+            flat *= factor
+            flat += root
+            flat /= 2 * root
+            np.floor(flat, out=flat)
+            return flat.reshape(values.shape)
+
+        return Step(run, Value(before.shape, -bound, bound))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conv(Operation):
+    """A dense layer on the square of places around every `stride`th place of a grid, zeros beyond its edges.
+
+    The layer's inputs are (kernel, kernel, channels), `kernel` odd; the result has ceil(height / stride) rows.
+    """
+
+    kind: ClassVar[str] = "conv"
+
+    layer: Dense
+    kernel: int
+    stride: int
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        before = values[-1]
+        if len(before.shape) != MAX_AXES:
+            raise CorruptFileError(f"needs a grid, not {before} numbers")
+        height, width, channels = before.shape
+        kernel, stride = _odd(self.kernel), integer(self.stride, 1, MAX_STRIDE)
+        edge = kernel // 2
+        inputs = kernel * kernel * channels
+        places = (-(-height // stride), -(-width // stride))
+        dense = self.layer.step([Value((*places, inputs), min(before.low, 0), max(before.high, 0))])
+
+        def run(values: Floats, kept: Mapping[int, Floats]) -> Floats:
+            padded = np.pad(values, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
+            around = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
+            around = around[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+            return dense.run(around.reshape(-1, *places, inputs), kept)
+
+        return Step(run, dense.after, dense.products, scratch=math.prod(places) * inputs)
+
+    def to_json(self) -> dict[str, Any]:
+        """See `Operation`."""
+        return {**self.layer.to_json(), "op": self.kind, "kernel": self.kernel, "stride": self.stride}
+
+    def arrays(self) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+        """See `Operation`."""
+        return self.layer.arrays()
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:
+        """See `Operation`."""
+        kernel = _odd(entry["kernel"])
+        layer = Dense.taken(entry, kernel * kernel * before.shape[-1], weights, biases)
+        return cls(layer, kernel, entry["stride"])
+
+    def word(self, after: Value) -> str:
+        """See `Operation`."""
+        return str(after)
+
+
+def _odd(kernel: Any) -> int:
+    if integer(kernel, 1, MAX_KERNEL) % 2 == 0:
+        raise CorruptFileError(f"an odd kernel expected, not {kernel}")
+    return int(kernel)
+
+
+@dataclass(frozen=True, slots=True)
+class Upsample(Operation):
+    """A grid of more places, each with the numbers of the nearest one: `y[i, j] = x[i * h // height, j * w // width]`."""
+
+    kind: ClassVar[str] = "upsample"
+
+    height: int
+    width: int
+
+    def step(self, values: Sequence[Value]) -> Step:
+        """See `Operation`."""
+        before = values[-1]
+        if len(before.shape) != MAX_AXES:
+            raise CorruptFileError(f"needs a grid, not {before} numbers")
+        height, width, channels = before.shape
+        for old, new in ((height, self.height), (width, self.width)):
+            integer(new, old, MAX_UPSAMPLING * old)
+        rows = np.arange(self.height) * height // self.height
+        columns = np.arange(self.width) * width // self.width
+
+        def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
+            return np.asarray(values[:, rows][:, :, columns])
+
+        after = Value((self.height, self.width, channels), before.low, before.high)
+        return Step(run, after)
+
+    def word(self, after: Value) -> str:
+        """See `Operation`."""
+        return str(after)

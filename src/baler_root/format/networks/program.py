@@ -1,0 +1,170 @@
+"""`Program`: a network of integers of several kinds of operations, the same bits everywhere (formats/networks.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.networks.arithmetic import (
+    INT_LIMIT,
+    Floats,
+    Ints,
+    Operation,
+    Step,
+    Take,
+    Value,
+    floats_for,
+    integer,
+)
+from baler_root.format.networks.attention import Attention
+from baler_root.format.networks.dense import Dense
+from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
+
+MAX_OPERATIONS = 256
+
+
+MAX_PRODUCTS = 1 << 28
+"""Multiplications for each row, of all operations."""
+
+
+MAX_NUMBERS = 1 << 23
+"""Numbers of each row, in all values and in the tables that operations make in between."""
+
+
+BLOCK = 1 << 19
+"""Numbers of all rows that go through the operations together, which should stay in a cache."""
+
+
+KINDS: Mapping[str, type[Operation]] = {
+    kind.kind: kind for kind in (Dense, Shape, Offset, Add, Norm, Attention, Conv, Upsample)
+}
+
+
+class Program:
+    """Operations one after another; calling it with (rows, inputs) codes gives (rows, outputs) codes."""
+
+    outputs: int
+    """Numbers that a row gives."""
+    products: int
+    """Multiplications for each row."""
+    numbers: int
+    """Numbers of each row, in all values and in the tables that operations make in between."""
+
+    def __init__(self, operations: Sequence[Operation], inputs: int, low: int, high: int) -> None:
+        """`low` and `high` bound the input codes.
+
+        Raises CorruptFileError for operations that do not fit, cannot be computed exactly or do too much.
+        """
+        self.operations, self.inputs, self.low, self.high = tuple(operations), inputs, low, high
+        values = [_input(inputs, low, high)]
+        self._steps: list[Step] = []
+        for operation in self.operations:
+            self._steps.append(_step(operation, values))
+            values.append(self._steps[-1].after)
+        self._last = {op.source: at for at, op in enumerate(self.operations) if isinstance(op, Add)}
+        """Of values that are added later, the operation that does so last."""
+        self.products = sum(step.products for step in self._steps)
+        self.numbers = inputs + sum(step.after.size + step.scratch for step in self._steps)
+        if self.products > MAX_PRODUCTS or self.numbers > MAX_NUMBERS:
+            raise CorruptFileError(
+                f"a program of {self.products} products and {self.numbers} numbers for each row"
+            )
+        if not -INT_LIMIT <= values[-1].low <= values[-1].high < INT_LIMIT:
+            raise CorruptFileError("the outputs of a program do not fit 32 bits")
+        self.outputs = values[-1].size
+        kept = sum(values[source].size for source in self._last)
+        most = max((step.after.size + step.scratch for step in self._steps), default=inputs)
+        self._rows, self._dtype = max(1, BLOCK // (kept + most)), floats_for(values[0].largest)
+
+    def __reduce__(self) -> tuple[type[Program], tuple[Sequence[Operation], int, int, int]]:
+        """For other processes: made again of its operations."""
+        return Program, (self.operations, self.inputs, self.low, self.high)
+
+    @classmethod
+    def from_json(
+        cls,
+        operations: Sequence[Any],
+        inputs: int,
+        low: int,
+        high: int,
+        take_weights: Take,
+        take_biases: Take,
+    ) -> Program:
+        """The program of which `to_json` and `arrays` gave this; raises CorruptFileError for what is none.
+
+        `take_weights(count)` and `take_biases(count)` give the next so many of each, or raise CorruptFileError.
+        """
+        if not isinstance(operations, list):
+            raise CorruptFileError("the operations of a program are no list")
+        values, made = [_input(inputs, low, high)], list[Operation]()
+        for entry in operations:
+            try:
+                operation = KINDS[entry["op"]].from_json(entry, values[-1], take_weights, take_biases)
+            except (KeyError, TypeError) as error:
+                raise CorruptFileError(f"no operation: {entry!r:.200} ({error})") from None
+            values.append(_step(operation, values).after)
+            if operation.to_json() != entry:
+                raise CorruptFileError(f"operation {len(made)} says more than is known: {entry!r:.200}")
+            made.append(operation)
+        return cls(made, inputs, low, high)
+
+    @property
+    def weights(self) -> int:
+        """Integers that it was taught: weights, biases and tables."""
+        return sum(len(array) for arrays in self.arrays() for array in arrays)
+
+    def __call__(self, codes: Ints) -> NDArray[np.int32]:
+        """The codes of the last operation, (rows, outputs); input codes beyond the bounds saturate."""
+        out = np.empty((len(codes), self.outputs), np.int32)
+        for start in range(0, len(codes), self._rows):
+            block = self._few(codes[start : start + self._rows])
+            out[start : start + self._rows] = block.reshape(len(block), -1)
+        return out
+
+    def _few(self, codes: Ints) -> Floats:
+        """The same for few rows, as floats of the last value's shape."""
+        values: Floats = np.clip(codes.astype(self._dtype), self.low, self.high)
+        kept: dict[int, Floats] = {}
+        for number, step in enumerate(self._steps):
+            if number in self._last:
+                kept[number] = values
+            values = step.run(values, kept)
+            kept = {source: value for source, value in kept.items() if self._last[source] > number}
+        return values
+
+    def describe(self) -> str:
+        """The architecture in short, such as `24→64→64→8`."""
+        words = (op.word(step.after) for op, step in zip(self.operations, self._steps, strict=True))
+        return "→".join((str(self.inputs), *filter(None, words)))
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The operations without their arrays."""
+        return [operation.to_json() for operation in self.operations]
+
+    def arrays(self) -> tuple[list[NDArray[np.int8]], list[NDArray[np.int32]]]:
+        """The weights, and the biases and tables, of the operations that have any, flat."""
+        pairs = [operation.arrays() for operation in self.operations]
+        weights, biases = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return [array for array in weights if len(array)], [array for array in biases if len(array)]
+
+
+def _input(inputs: int, low: int, high: int) -> Value:
+    """The value that a program begins with."""
+    integer(low, -INT_LIMIT, integer(high, 1 - INT_LIMIT, INT_LIMIT - 1) - 1)
+    return Value((integer(inputs, 1, MAX_SIZE),), low, high)
+
+
+def _step(operation: Operation, values: Sequence[Value]) -> Step:
+    """The operation on the last of these values, if there may be one more."""
+    number = len(values) - 1
+    try:
+        integer(number, 0, MAX_OPERATIONS - 1)
+        step = operation.step(values)
+        integer(step.after.size, 1, MAX_SIZE)
+    except CorruptFileError as error:
+        raise CorruptFileError(f"operation {number} ({operation.kind}): {error}") from None
+    return step

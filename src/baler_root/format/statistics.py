@@ -1,0 +1,122 @@
+"""What is recorded of every column and cluster: the error made, and the range of the decoded values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isnan
+from typing import Any
+
+import numpy as np
+import xxhash
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.bounds import ErrorStats
+
+RECORD = np.dtype(
+    [
+        ("max_error", "<f4"),
+        ("rms_error", "<f4"),
+        ("mean_error", "<f4"),
+        ("minimum", "<f4"),
+        ("maximum", "<f4"),
+        ("nan_count", "<u4"),
+        ("outliers", "<u4"),
+        ("length", "<u4"),
+        ("size", "<u4"),
+    ]
+)
+"""One record per column and cluster (formats/pages.md#statistics). Range and largest error are rounded outward."""
+
+
+def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float) -> tuple[float, ...]:
+    """The fields of `RECORD` for one column of one cluster."""
+    nans = 0
+    low = high = float("nan")
+    if len(decoded):
+        low, high = decoded.min().item(), decoded.max().item()
+        if isnan(low):
+            missing = np.isnan(decoded)
+            nans = int(missing.sum())
+            kept = decoded[~missing]
+            if len(kept):
+                low, high = kept.min().item(), kept.max().item()
+    return (
+        _outward(errors.max, np.inf),
+        _single(errors.rms),
+        _single(errors.mean),
+        _outward(low, -np.inf),
+        _outward(high, np.inf),
+        nans,
+        outliers,
+        len(decoded),
+        round(size),
+    )
+
+
+def unknown_record(decoded: NDArray[Any]) -> tuple[float, ...]:
+    """The record of a column whose original is gone: the errors made are NaN."""
+    return record(decoded, ErrorStats(np.nan, np.nan, np.nan, 0, None), 0, 0.0)
+
+
+def digest_of(columns: Sequence[NDArray[Any]]) -> int:
+    """XXH3-64 of the decoded values of a page's columns, one after another, little-endian."""
+    state = xxhash.xxh3_64()
+    for values in columns:
+        state.update(values.data)
+    return state.intdigest()
+
+
+def _outward(value: float, toward: float) -> float:
+    """`value` as float32, moved one step `toward` if rounding went the other way."""
+    rounded = _single(value)  # compared as Python numbers, of any size: NumPy would round `value` first
+    if (toward > 0 and rounded < value) or (toward < 0 and rounded > value):
+        return float(np.nextafter(np.float32(rounded), np.float32(toward)))
+    return rounded
+
+
+def _single(value: float) -> float:
+    """`value` rounded to float32; infinite where it is too large."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.float32(value))
+
+
+def pack_statistics(records: NDArray[Any]) -> bytes:
+    """The bytes of the records (clusters, columns), plane by plane so that zstd finds what repeats."""
+    planes = []
+    for name in RECORD.names or ():
+        field = np.ascontiguousarray(records[name]).reshape(-1)
+        planes.append(field.view(np.uint8).reshape(len(field), field.itemsize).T.tobytes())
+    return pack_bytes(b"".join(planes))
+
+
+def unpack_statistics(data: memoryview, clusters: int, columns: int) -> NDArray[Any]:
+    """The records `pack_statistics` packed, (clusters, columns); raises FormatError."""
+    cursor = Cursor(data)
+    count = clusters * columns
+    raw = unpack_bytes(cursor, count * RECORD.itemsize)
+    cursor.finish("the statistics")
+    if len(raw) != count * RECORD.itemsize:
+        raise CorruptFileError(f"{len(raw)} bytes of statistics for {clusters} clusters of {columns} columns")
+    out = np.empty(count, dtype=RECORD)
+    at = 0
+    for name in RECORD.names or ():
+        size = RECORD[name].itemsize
+        plane = np.frombuffer(raw, dtype=np.uint8, count=count * size, offset=at).reshape(size, count)
+        out[name] = np.ascontiguousarray(plane.T).reshape(-1).view(RECORD[name])
+        at += count * size
+    return out.reshape(clusters, columns)
+
+
+def merge_errors(records: NDArray[Any], columns: Sequence[int]) -> tuple[float, float, float, int]:
+    """(max, RMS, mean, outliers) over all clusters of some columns, weighted by length."""
+    part = records[:, list(columns)].reshape(-1)
+    weight = part["length"].astype(np.float64)
+    total = float(weight.sum())
+    if total == 0:
+        return 0.0, 0.0, 0.0, 0
+    rms = float(np.sqrt((part["rms_error"].astype(np.float64) ** 2 * weight).sum() / total))
+    mean = float((part["mean_error"].astype(np.float64) * weight).sum() / total)
+    return float(part["max_error"].max()), rms, mean, int(part["outliers"].sum())

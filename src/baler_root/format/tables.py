@@ -1,0 +1,65 @@
+"""Tables: columns that share one length. Lists of equal structure, found by content, form one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from baler_root.format.columns import Column
+from baler_root.format.schema import Tree
+
+ENTRIES = "entries"
+
+
+def find_tables(
+    schema: Tree, columns: Sequence[Column], lists: Sequence[tuple[int, ...]]
+) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The table of each counts column, and the name of every table (0: the entries).
+
+    `lists` has, for each counts column, what identifies its counts: their digests in all clusters.
+    """
+    counts = [column for column in columns if column.role == "counts"]
+    tables: dict[tuple[int, ...], int] = {}
+    members: list[list[str]] = [[]]
+    out = []
+    for column, key in zip(counts, lists, strict=False):
+        table = tables.setdefault(key, len(members))
+        if table == len(members):
+            members.append([])
+        members[table].append(schema.branches[column.branch].name)
+        out.append(table)
+    return tuple(out), (ENTRIES, *(common_name(names) for names in members[1:]))
+
+
+def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list[int]:
+    """For each column what it shares its rows with, from the values of all: 0 are the entries, lists are compared by
+    their counts, and -1 is whatever is nested deeper or no list.
+    """
+    opened: dict[int, int] = {0: 0}
+    seen: dict[bytes, int] = {}
+    for column, counts in zip(columns, values, strict=True):
+        if column.role == "counts" and column.table == 0:
+            opened[column.opens] = seen.setdefault(counts.tobytes(), len(seen) + 1)
+    return [opened.get(column.table, -1) for column in columns]
+
+
+def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> int | None:
+    """The number of a column with the lengths of the lists that are a table; None for the entries themselves."""
+    opened = {
+        c.opens: n for n, c in enumerate(columns) if c.role == "counts" and c.table == 0 and not c.shape
+    }
+    for column, found in zip(columns, tables, strict=True):
+        if table > 0 and found == table and column.table in opened:
+            return opened[column.table]
+    return None
+
+
+def common_name(names: Sequence[str]) -> str:
+    """What the names of a collection's branches begin with (`Muon` of `Muon_pt` and `Muon_eta`)."""
+    if len(set(names)) == 1:
+        return names[0]
+    first, last = min(names), max(names)
+    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:same].rstrip("_.:/") or names[0]

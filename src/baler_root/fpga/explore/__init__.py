@@ -1,0 +1,1 @@
+"""Accuracy of encoders against their size."""

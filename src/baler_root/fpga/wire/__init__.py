@@ -1,0 +1,1 @@
+"""Packets of latents, sent and received."""

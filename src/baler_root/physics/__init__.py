@@ -1,1 +1,0 @@
-"""What analyses are made of: selections, measured quantities, and the statistics of a discovery."""

@@ -1,0 +1,240 @@
+"""Decides how a tree can be a TTree again: its branches, counters and titles, or why it cannot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
+
+import numpy as np
+
+from baler_root.format.schema import Branch, Tree
+from baler_root.rootio.leaves import LETTERS, Leaf, OutBranch
+
+_NO_LEAF_NAME = re.compile(r"[\[\]/:]")
+"""Characters that ROOT and uproot take for dimensions, types or the next leaf."""
+
+
+_LEAF_LIST = re.compile(r"[^\s/:]+(/[A-Za-z](\[[^\]]*\])?)?(:[^\s/:]+(/[A-Za-z](\[[^\]]*\])?)?)*")
+"""`x/F`, `x[n][3]/d[0,10,8]`, `x/F:n/I`."""
+
+
+_TYPENAMES = {
+    "O": "bool", "B": "int8_t", "b": "uint8_t", "S": "int16_t", "s": "uint16_t", "I": "int32_t", "i": "uint32_t",
+    "L": "int64_t", "l": "uint64_t", "F": "float", "D": "double", "C": "char*",
+}  # fmt: skip
+"""uproot's name of what each kind of leaf holds."""
+
+
+@dataclass(slots=True)
+class TTreePlan:
+    """The branches of a TTree to be written, in order."""
+
+    branches: list[OutBranch] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    """What differs from the source."""
+    causes: list[tuple[str, str]] = field(default_factory=list)
+    """Why a TTree cannot hold this tree, (branch, cause); empty when it can."""
+
+
+def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreePlan:
+    """The plan for `tree`, given its first cluster (empty for a tree without entries).
+
+    With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for them.
+    """
+    import awkward as ak
+
+    plan = TTreePlan()
+    names = branch_names(tree)
+    parents = {branch.parent for branch in tree.branches}
+    flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and b.form is None]
+    if flattened and tree.kind == "TTree":
+        plan.notes.append(f"members of {some(flattened)} are written as branches of the tree itself")
+    leaves: dict[int, list[Leaf]] = {}
+    jagged: list[int] = []
+    for position in tree.stored():
+        branch, name = tree.branches[position], names[position]
+        if name != branch.name:
+            plan.notes.append(f"{tree.path_of(position)}: named {name!r}, since another branch has its name")
+        found = "its name has brackets" if _NO_LEAF_NAME.search(name.replace("/", "")) else None
+        if found is None:
+            try:
+                leaves[position], is_list = _leaves(name, ak.forms.from_dict(branch.form).type)
+            except _NoLeafError as error:
+                found = str(error)
+            else:
+                jagged += [position] if is_list else []
+        if found is not None:
+            plan.causes.append((f"{tree.path_of(position)} ({branch.typename})", found))
+    if plan.causes:
+        return plan
+    made = _assign_counters(tree, first, leaves, jagged, names, share=share)
+    for position in tree.stored():
+        counter = leaves[position][0].counter
+        if counter is not None and made.get(counter) == position:
+            plan.branches.append(OutBranch(counter.name, f"{counter.name}/I", [counter], None, position))
+        _place(plan, tree, position, names[position], leaves[position], is_new=counter in made)
+    return plan
+
+
+def branch_names(tree: Tree) -> dict[int, str]:
+    """A name for each stored branch: its own, or its path with dots where branches of two parents share one.
+
+    Two branches of one parent keep the same name, as ROOT allows.
+    """
+    parents: dict[str, set[int | None]] = {}
+    for position in tree.stored():
+        branch = tree.branches[position]
+        parents.setdefault(branch.name, set()).add(branch.parent)
+    names = {}
+    for position in tree.stored():
+        name = tree.branches[position].name
+        names[position] = name if len(parents[name]) == 1 else tree.path_of(position).replace("/", ".")
+    return names
+
+
+def natural_typename(leaf: Leaf, *, is_jagged: bool) -> str:
+    """uproot's type name of a branch with this one leaf."""
+    return _TYPENAMES[leaf.letter] + "[]" * is_jagged + "".join(f"[{n}]" for n in leaf.shape)
+
+
+def _place(
+    plan: TTreePlan, tree: Tree, position: int, name: str, leaves: list[Leaf], *, is_new: bool
+) -> None:
+    branch = tree.branches[position]
+    out = OutBranch(name, branch.title, leaves, position)
+    if _is_leaf_list(branch, name) or (tree.kind == "RNTuple" and not branch.title):
+        out.title = out.leaf_list
+    plan.branches.append(out)
+    if len(leaves) == 1:
+        written = natural_typename(leaves[0], is_jagged=out.is_jagged)
+        if branch.typename.replace("std::int", "int").replace("std::uint", "uint") != written:
+            counter = leaves[0].counter
+            counted = f" with counter {counter.name}" if counter is not None and is_new else ""
+            shape = "variable-length array" if out.is_jagged else written
+            plan.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
+    elif not branch.typename.startswith("struct"):
+        plan.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
+
+
+def _is_leaf_list(branch: Branch, name: str) -> bool:
+    """Whether the title only repeats what ROOT derives from the leaves, and must follow them."""
+    title = branch.title
+    return title in (name, branch.name) or bool(_LEAF_LIST.fullmatch(title) and re.search("[/[]", title))
+
+
+class _NoLeafError(Exception):
+    """Why a type has no leaf."""
+
+
+def _leaves(name: str, kind: Any) -> tuple[list[Leaf], bool]:
+    """The leaves of a branch of this awkward type, and whether it is a list."""
+    import awkward as ak
+
+    if kind.parameter("__array__") == "string":
+        return [Leaf(name, None)], False
+    if isinstance(kind, ak.types.ListType):
+        if kind.parameter("__array__") is not None:
+            raise _NoLeafError(f"a {kind.parameter('__array__')} has no leaf type")
+        return [_number(name, kind.content, "lists of ")], True
+    if isinstance(kind, ak.types.RecordType):
+        if kind.is_tuple or len(kind.contents) < 2:
+            raise _NoLeafError("a record needs two or more named members to be a leaf list")
+        leaves, offset = [], 0
+        for member, content in zip(kind.fields, kind.contents, strict=True):
+            leaf = _number(member, content, "records of ")
+            if leaf.shape or leaf.dtype is None or _NO_LEAF_NAME.search(member):
+                raise _NoLeafError("only records of plain numbers can be leaf lists")
+            leaf.offset = offset
+            offset += leaf.dtype.itemsize
+            leaves.append(leaf)
+        return leaves, False
+    return [_number(name, kind, "")], False
+
+
+def _number(name: str, kind: Any, where: str) -> Leaf:
+    import awkward as ak
+
+    shape: tuple[int, ...] = ()
+    while isinstance(kind, ak.types.RegularType) and kind.parameter("__array__") is None:
+        shape += (kind.size,)
+        kind = kind.content
+    if not isinstance(kind, ak.types.NumpyType):
+        what = {
+            ak.types.ListType: "strings" if kind.parameter("__array__") else "lists",
+            ak.types.RecordType: "records",
+            ak.types.OptionType: "optional values",
+            ak.types.UnionType: "unions",
+            ak.types.UnknownType: "values of unknown type",
+        }.get(type(kind), str(kind))
+        raise _NoLeafError(f"a leaf cannot hold {where}{what}")
+    dtype = np.dtype(kind.primitive)
+    if 0 in shape:
+        raise _NoLeafError("a leaf cannot have zero values")
+    if dtype.str[1:].replace("b1", "?") not in LETTERS:
+        raise _NoLeafError(f"{where}{dtype} has no leaf type")
+    return Leaf(name, dtype, shape)
+
+
+def _assign_counters(
+    tree: Tree,
+    first: Mapping[int, Any],
+    leaves: Mapping[int, list[Leaf]],
+    jagged: list[int],
+    names: Mapping[int, str],
+    *,
+    share: bool,
+) -> dict[Leaf, int]:
+    """Gives each jagged leaf its counter; the counters made here, with the position of their first branch."""
+    import awkward as ak
+
+    own = {names[p]: p for p in reversed(tree.stored())}
+    groups: dict[bytes | int, list[int]] = {}
+    for position in jagged:
+        branch = tree.branches[position]
+        counts = np.asarray(ak.num(first[position])) if position in first else None
+        # Of a TClonesArray, the branch that holds the number of its elements is the members' parent.
+        for at in (own.get(branch.counter), branch.parent if share and counts is not None else None):
+            if at is not None and at not in jagged and _counts(leaves.get(at, []), first.get(at), counts):
+                leaves[at][0].is_range = True
+                leaves[position][0].counter = leaves[at][0]
+                break
+        else:
+            key = counts.tobytes() if share and counts is not None else position
+            groups.setdefault(key, []).append(position)
+    made: dict[Leaf, int] = {}
+    taken = set(names.values())
+    for members in groups.values():
+        name = _counter_name([names[p] for p in members])
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        counter_leaf = Leaf(name, np.dtype(np.int32), is_range=True)
+        made[counter_leaf] = members[0]
+        for position in members:
+            leaves[position][0].counter = counter_leaf
+    return made
+
+
+def _counts(leaves: list[Leaf], values: Any, counts: Any) -> bool:
+    """Whether a branch of these leaves can be the counter of lists with these lengths in the first cluster."""
+    if len(leaves) != 1 or leaves[0].dtype is None or leaves[0].dtype.kind not in "iu" or leaves[0].shape:
+        return False
+    return values is None or counts is None or np.array_equal(np.asarray(values), counts)
+
+
+def _counter_name(names: list[str]) -> str:
+    """`nmuon` for `muon_pt` and `muon_eta`; `n` and the first name where they have nothing in common."""
+    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    common = "".join(letters[0] for letters in same)
+    if len(names) > 1:
+        common = re.sub(r"[._][^._]*$", "", common)
+    return "n" + (common or names[0])
+
+
+def some(names: list[str], most: int = 5) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

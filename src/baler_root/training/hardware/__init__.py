@@ -1,0 +1,1 @@
+"""Limits of encoders for firmware."""

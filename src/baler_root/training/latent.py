@@ -1,0 +1,295 @@
+"""Finds the autoencoder of one table, and says what it is worth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root._types import Progress
+from baler_root.errors import CorruptFileError
+from baler_root.format.binary.bit_patterns import MANTISSA_BITS
+from baler_root.format.codecs.axis import EXACT_PLACES, Axis
+from baler_root.format.codecs.conditional.model import ModelColumn
+from baler_root.format.codecs.latent.columns import LATENT, latents_of, pack_latents
+from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.split_floats import take_apart
+from baler_root.format.codecs.registry import latent_codec
+from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantized import Quantised
+from baler_root.training.axis_fit import fit_axis
+from baler_root.training.conditional import MARGIN, Modelled, TableSample, classic_size, find_model
+from baler_root.training.effort import Effort, get_level
+from baler_root.training.hardware.search import SEARCHED, check_edges, find_circuit, resources_of
+from baler_root.training.pair_masses import Pair
+
+if TYPE_CHECKING:
+    from baler_root.format.networks.program import Program
+    from baler_root.training.hardware.circuit import Circuit
+    from baler_root.training.torch.autoencoder import Autoencoder, Shape
+    from baler_root.training.torch.fit_autoencoder import Autoencoded, Course
+
+
+DEFAULT_LATENTS, GRID_LATENTS = 8, 32
+"""Latents of a row, and of a grid, at most where none are asked for; training empties those that it has no use for."""
+
+
+COMPONENTS = 2
+"""Logistic distributions of which the decoder mixes what it expects of a value."""
+
+
+LATENT_WEIGHT = 1.0
+"""What a bit of latents counts in training if there is a residual for what they do not say."""
+
+
+LATENT_WEIGHT_ALONE = 0.02
+"""And if there is none: rows that they do not give back cost far more."""
+
+
+KEPT_BITS = 9
+"""Of the mantissa of exact floats: those below are noise to all others."""
+
+
+STEPS = {"default": 6000, "max": 24_000}
+
+
+BATCH, FEWER = 1024, 4
+"""Rows of a step, and what these are divided by for encoders of few bits: they need many small steps."""
+
+
+PRODUCTS = {"default": 1e12, "max": 8e12}
+"""Multiplications of a training at most: minutes, or hours, of one core."""
+
+
+WIDTHS = {
+    "default": ((100e3, 16), (500e3, 32), (math.inf, 64)),
+    "max": ((100e3, 32), (500e3, 64), (math.inf, 128)),
+}
+"""Bytes of a table in `classic` up to which networks are so wide: their own bytes weigh more in small ones."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """A column of the sample as an autoencoder gets it."""
+
+    name: str
+    recipe: bytes
+    symbols: NDArray[Any]
+    """Integers: of exact floats the patterns without their low bits."""
+    drop: int | None = None
+    shape: tuple[int, ...] = ()
+    """Of fixed-size arrays."""
+    low: int = 0
+    """Bytes of the low bits of exact floats."""
+
+    @property
+    def each(self) -> int:
+        """Values in a row."""
+        return math.prod(self.shape)
+
+    @classmethod
+    def of(cls, name: str, quantised: Quantised, shape: tuple[int, ...]) -> Column:
+        """A column of the sample; of exact floats as many bits as an axis can tell apart."""
+        recipe, symbols = quantised.recipe.to_bytes(), quantised.symbols
+        if symbols.dtype.kind != "f":
+            return cls(name, recipe, symbols, None, shape)
+        drop = MANTISSA_BITS[symbols.dtype.itemsize] - KEPT_BITS
+        coarse, low = take_apart(symbols, drop)
+        while int(coarse.max()) - int(coarse.min()) >= EXACT_PLACES:
+            drop += 1
+            coarse, low = take_apart(symbols, drop)
+        return cls(name, recipe, coarse, drop, shape, classic_size(low, shape))
+
+
+def find_autoencoder(
+    columns: Sequence[Column],
+    plain: float,
+    weight: float,
+    effort: Effort,
+    progress: Progress | None = None,
+    pairs: Sequence[Pair] = (),
+) -> Modelled:
+    """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
+
+    Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
+    Without a residual there is one whatever it saves: who asks for that wants the latents. `pairs` are masses that
+    the latents are to tell as well as the columns.
+    """
+    asked = effort.autoencoding
+    if asked is None or effort.level.training is None:
+        raise ValueError("no autoencoder was asked for")
+    rows = len(columns[0].symbols) // columns[0].each
+    label = f"the {asked.codec} of {columns[0].name!r}" + (
+        f" and {len(columns) - 1} more columns" if len(columns) > 1 else ""
+    )
+    axes = [fit_axis(column.symbols, weight) for column in columns]
+    places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
+    alone = asked.residual == "none"
+    try:
+        trained, circuit = _train(columns, axes, places, plain * weight, effort, progress, pairs)
+        encoder, decoder = trained.network.programs()
+    except (CorruptFileError, FloatingPointError) as error:
+        return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
+    told = [
+        {"branches": list(pair.asked.branches), "bits": round(bits, 3)}
+        for pair, bits in zip(pairs, trained.masses, strict=True)
+    ]
+    model = AutoencoderModel(
+        asked.codec,
+        tuple(
+            ModelColumn(column.name, column.recipe, axis, None, drop=column.drop, each=column.each)
+            for column, axis in zip(columns, axes, strict=True)
+        ),
+        encoder,
+        decoder,
+        COMPONENTS,
+        "none" if alone else "bounded",
+        b"",
+        (None,) * encoder.outputs,
+        {
+            "level": effort.level.name,
+            "rows": rows,
+            "seed": effort.seed,
+            "steps": trained.steps,
+            "history": trained.history[:: max(1, len(trained.history) // 5)],
+            **({"masses": told} if told else {}),
+            **({} if circuit is None else {"circuit": circuit.to_json()}),
+        },
+    )
+    found = latents_of(model, dict(enumerate(places)))
+    model = _with_latents_known(model, found, weight, effort)
+    if asked.outliers:
+        model = replace(model, anomaly=Anomaly.fit(found, asked.outliers, asked.clusters, effort.seed))
+    data = model.to_bytes()
+    size = len(pack_latents(model, found)) + float(trained.residual.sum()) * rows / 8
+    size += sum(column.low for column in columns)
+    saved = (plain - size) * weight
+    notes = list(trained.notes)
+    if circuit is not None:
+        notes.append(_told(circuit, encoder))
+    elif not alone and saved < MARGIN * len(data):
+        lost = (
+            f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
+            f"classic takes {plain * weight / 1000:.3g}"
+        )
+        return Modelled(None, notes=(*trained.notes, lost))
+    # What a reader gets, so that pages are checked against that.
+    return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
+
+
+def _train(
+    columns: Sequence[Column],
+    axes: Sequence[Axis],
+    places: Sequence[NDArray[np.int64]],
+    plain: float,
+    effort: Effort,
+    progress: Progress | None,
+    pairs: Sequence[Pair],
+) -> tuple[Autoencoded, Circuit | None]:
+    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
+
+    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them,
+    ConfigError for a budget of firmware that cannot be kept.
+    """
+    from baler_root.training.torch.autoencoder import Shape
+    from baler_root.training.torch.fit_autoencoder import Course, fit_autoencoder
+    from baler_root.training.torch.fit_conditional import LOOK
+    from baler_root.training.torch.mass_loss import MassTerms
+
+    asked, level = effort.autoencoding, effort.level.name
+    if asked is None:
+        raise ValueError("no autoencoder was asked for")
+    values = sum(column.each for column in columns)
+    most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
+    latents = min(values, asked.latents or max(1, min(most, values // 2)))
+    width = next(width for limit, width in WIDTHS[level] if plain <= limit)
+    shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
+    make = _maker(asked.codec)
+    fewer = 1 if asked.circuit is None else FEWER
+    course = Course(
+        steps=STEPS[level] * fewer,
+        batch=BATCH // fewer,
+        look=LOOK * fewer,
+        products=PRODUCTS[level],
+        seed=effort.seed,
+        seconds=effort.seconds,
+        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.circuit else LATENT_WEIGHT,
+    )
+    rows = len(columns[0].symbols) // columns[0].each
+    order = np.random.default_rng(effort.seed).permutation(rows)
+    shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
+    values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
+    masses = MassTerms(pairs, values_at)
+
+    def fit(circuit: Circuit | None, course: Course) -> Autoencoded:
+        own = shape if circuit is None else replace(shape, circuit=circuit)
+        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress, masses)
+        if trained is None:
+            raise FloatingPointError("no step of its training gave a number")
+        return trained
+
+    if asked.circuit is None:
+        return fit(None, course), None
+    circuits = asked.circuit.circuits()
+    course = replace(course, luts=circuits[0].budget.luts)
+    circuit = circuits[0]
+    if len(circuits) > 1:
+        few = replace(course, steps=course.steps // SEARCHED, products=course.products / SEARCHED)
+        if course.seconds is not None:
+            few = replace(few, seconds=course.seconds / 2 / len(circuits))
+            course = replace(course, seconds=course.seconds / 2)
+        circuit = find_circuit(circuits, lambda one: fit(one, few), course.latent_weight)
+    trained = fit(circuit, course)
+    check_edges(resources_of(trained.network.programs()[0], circuit), circuit)
+    return trained, circuit
+
+
+def _told(circuit: Circuit, encoder: Program) -> str:
+    """What people should know of an encoder that is to be firmware."""
+    found = resources_of(encoder, circuit)
+    return (
+        f"encoder for firmware: {circuit.describe()}: about {found.luts:.3g} LUTs, {found.edges(circuit.budget.levels)} "
+        f"clock edges at {circuit.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
+    )
+
+
+def _values(column: Column, axis: Axis) -> NDArray[np.float64]:
+    """What the places of an axis stand for."""
+    recipe, _ = Recipe.from_bytes(column.recipe)
+    symbols = np.arange(axis.low, axis.low + axis.length, dtype=np.uint64)
+    return recipe.values(symbols).astype(np.float64)
+
+
+def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:
+    """What makes the networks that a codec trains."""
+    module, _, name = latent_codec(codec_id).network.partition(":")
+    maker: Callable[[Shape], Autoencoder] = getattr(import_module(module), name)
+    return maker
+
+
+def _with_latents_known(
+    model: AutoencoderModel, latents: NDArray[np.int16], weight: float, effort: Effort
+) -> AutoencoderModel:
+    """The same with what can be known of its latents: histograms of each in the context of others."""
+    changing = [n for n in range(model.latents) if np.ptp(latents[:, n])]
+    if not changing:
+        return model
+    sample = TableSample(
+        [f"latent {n}" for n in changing],
+        [b""] * len(changing),
+        [np.ascontiguousarray(latents[:, n], LATENT) for n in changing],
+        weight,
+    )
+    found = find_model(sample, replace(effort, level=get_level("fast"), autoencoding=None))
+    if found.model is None:
+        return model
+    coded: list[int | None] = [None] * model.latents
+    for number, at in enumerate(found.used):
+        coded[changing[at]] = number
+    return replace(model, coding=found.data, coded=tuple(coded))

@@ -1,0 +1,135 @@
+"""The networks of the built-in codecs that store latents."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from torch import nn
+
+from baler_root.training.torch import layers
+from baler_root.training.torch.autoencoder import Autoencoder, Shape, latents_from, narrow, told_by
+from baler_root.training.torch.layers import Attention, Conv, Dense, Norm, Offset, Upsample
+from baler_root.training.torch.network import Residual
+
+BLOCKS = 3
+"""Layers of a transformer, in the encoder and in the decoder."""
+
+
+HEADS = 2
+
+
+NARROW = 4
+"""Numbers that a token gives to the dense layers, and gets of them."""
+
+
+CHANNELS = 8
+"""Of convolutions, at most; twice as many where the grid is coarser."""
+
+
+COARSEST = 8
+"""Places of a side up to which a grid is made coarser."""
+
+
+class DenseAutoencoder(Autoencoder):
+    """Two hidden layers each, as wide as asked; an encoder that is to be firmware has those of its circuit."""
+
+    def __init__(self, shape: Shape) -> None:
+        width = shape.width
+        super().__init__(
+            shape,
+            nn.Sequential(
+                Dense(shape.values, width, relu=True),
+                Dense(width, width, relu=True),
+                latents_from(width, shape),
+            )
+            if shape.circuit is None
+            else narrow(shape, shape.circuit),
+            nn.Sequential(
+                Dense(shape.latents, width, relu=True),
+                Dense(width, width, relu=True),
+                told_by(width, shape.components, shape.values),
+            ),
+        )
+
+
+class TransformerAutoencoder(Autoencoder):
+    """A token for each value, three layers of a transformer, three dense ones to the latents, and the same back.
+
+    Tokens are told apart by what is added to each (Vaswani et al., arXiv:1706.03762); norms stand before what they
+    are for (Xiong et al., arXiv:2002.04745).
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        tokens, width = shape.values, shape.width
+        token = HEADS * max(1, width // 8 // HEADS)
+        flat = NARROW * tokens
+        super().__init__(
+            shape,
+            nn.Sequential(
+                layers.Shape(tokens, 1),
+                Dense(1, token),
+                Offset(tokens, token),
+                *(Block(token) for _ in range(BLOCKS)),
+                Norm(),
+                Dense(token, NARROW),
+                layers.Shape(flat),
+                Dense(flat, width, relu=True),
+                Dense(width, width, relu=True),
+                latents_from(width, shape),
+            ),
+            nn.Sequential(
+                Dense(shape.latents, width, relu=True),
+                Dense(width, width, relu=True),
+                Dense(width, flat),
+                layers.Shape(tokens, NARROW),
+                Dense(NARROW, token),
+                Offset(tokens, token),
+                *(Block(token) for _ in range(BLOCKS)),
+                Norm(),
+                told_by(token, shape.components),
+                layers.Shape(shape.outputs),
+            ),
+        )
+
+
+class Block(nn.Sequential):
+    """A layer of a transformer: (rows, tokens, width) to the same."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(
+            Residual(Norm(), Dense(width, 3 * width), Attention(width, HEADS), Dense(width, width)),
+            Residual(Norm(), Dense(width, 2 * width, relu=True), Dense(2 * width, width)),
+        )
+
+
+class ConvolutionalAutoencoder(Autoencoder):
+    """Convolutions that halve a grid until it is small, a dense layer to the latents, and the same back."""
+
+    def __init__(self, shape: Shape) -> None:
+        channels = min(CHANNELS, max(2, shape.width // 8))
+        sides = [(shape.entry[0], shape.entry[1])]
+        while max(sides[-1]) > COARSEST:
+            sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
+        depths = [channels, channels, *[2 * channels] * len(sides)][: len(sides)]
+        down, up = [1, *depths[1:]], depths[::-1]
+        places = math.prod(sides[-1])
+        super().__init__(
+            shape,
+            nn.Sequential(
+                layers.Shape(*sides[0], 1),
+                *(Conv(fine, coarse, stride=2, relu=True) for fine, coarse in pairwise(down)),
+                layers.Shape(places * down[-1]),
+                latents_from(places * down[-1], shape),
+            ),
+            nn.Sequential(
+                Dense(shape.latents, places * up[0], relu=True),
+                layers.Shape(*sides[-1], up[0]),
+                *(
+                    nn.Sequential(Upsample(*side), Conv(coarse, fine, relu=True))
+                    for side, (coarse, fine) in zip(sides[-2::-1], pairwise(up), strict=True)
+                ),
+                told_by(channels, shape.components),
+                layers.Shape(shape.outputs),
+            ),
+        )

@@ -1,1 +1,0 @@
-"""Error bounds against physics: how much each costs an analysis (`scan`), and the loosest within a budget (`tune`)."""
