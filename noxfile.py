@@ -56,7 +56,7 @@ def root(session: nox.Session) -> None:
     """Let real ROOT read what is written back (a pre-release, some 700 MB)."""
     session.install(*PINNED, ALL, *group("test"))
     session.install("--pre", "ROOT")
-    session.run("pytest", "tests/test_real_root.py", *session.posargs)
+    session.run("pytest", "tests/real/test_real_root.py", *session.posargs)
 
 
 @nox.session(default=False)
@@ -88,7 +88,7 @@ def bench(session: nox.Session) -> None:
 def vectors(session: nox.Session) -> None:
     """Write golden vectors: `nox -s vectors -- write NAME`; never overwrites one."""
     session.install(*PINNED, ALL, *group("test"))
-    session.run("python", "tests/vectors.py", *session.posargs)
+    session.run("python", "-m", "tests.vectors", *session.posargs)
 
 
 if __name__ == "__main__":

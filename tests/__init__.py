@@ -1,0 +1,1 @@
+"""Tests of baler-root: promises to its users, units that mirror `src/`, and what both are made with."""

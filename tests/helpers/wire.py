@@ -1,0 +1,71 @@
+"""A model made by hand, a ROOT file for it, and both ends of a wire between them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import uproot
+from numpy.typing import NDArray
+
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.container.references import KnownColumn
+from baler_root.format.model_file import StoredModel, write_model_file
+from baler_root.format.networks.program import Program
+from baler_root.fpga.link import Link
+from tests.helpers.models import following, known_column
+
+BOUNDS = {"pt": "rel=0.01", "mass": "rel=0.01", "n": "lossless", "tagged": "lossless"}
+LEADERS = (0, 0, 1, 2)
+"""Latents that the columns follow: `mass` is taken to be where `pt` is."""
+
+Columns = dict[str, NDArray[np.generic]]
+
+
+def columns(rows: int, seed: int = 3) -> Columns:
+    """Four columns; few values of the first two, so that codes and values are one to one."""
+    rng = np.random.default_rng(seed)
+    pt = rng.choice(np.geomspace(10, 20, 40), rows)
+    return {
+        "pt": pt.astype("f4"),
+        "mass": (pt * rng.choice([1.0, 1.1], rows)).astype("f4"),
+        "n": rng.integers(0, 30, rows).astype("i4"),
+        "tagged": rng.random(rows) < 0.3,
+    }
+
+
+def stored_model(residual: str = "none", seed: int = 3, limit: int = 256) -> StoredModel:
+    """A model of `columns`, whose latents are below `limit`; other seeds are other models."""
+    made, known = [], []
+    for name, values in columns(4000, seed).items():
+        bound = BOUNDS[name]
+        quantised = quantise(values, ErrorBound.parse(bound))
+        made.append(known_column(name, quantised.recipe.to_bytes(), quantised.symbols))
+        known.append(KnownColumn(name, "", "data", str(values.dtype), bound, bound))
+    model = following(LEADERS, residual, made)
+    (dense,) = model.encoder.operations
+    dense = replace(dense, low=-limit, high=limit - 1)
+    encoder = Program([dense], len(made), -CODE_LIMIT, CODE_LIMIT - 1)
+    return StoredModel.of("Events", known, replace(model, encoder=encoder).to_bytes())
+
+
+def write_model(path: Path, *models: StoredModel) -> Path:
+    """A `.balermodel` file."""
+    write_model_file(path, models, {}, overwrite=True)
+    return path
+
+
+def link() -> Link:
+    """Both ends of a wire."""
+    return Link.of(stored_model())
+
+
+def write_root(path: Path, rows: Columns) -> Path:
+    """A ROOT file with these columns."""
+    with uproot.recreate(path) as file:
+        file.mktree("Events", {name: values.dtype for name, values in rows.items()})
+        file["Events"].extend(rows)
+    return path

@@ -1,0 +1,1 @@
+"""Tests of codecs that other packages offer; `example_codec/` is such a package."""

@@ -1,0 +1,1 @@
+"""Tests on real files, real analyses and real ROOT, where these are present."""

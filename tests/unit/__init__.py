@@ -1,0 +1,1 @@
+"""Tests of modules; the folders mirror `src/baler_root`, and `benchmarks/`."""

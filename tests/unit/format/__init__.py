@@ -1,0 +1,1 @@
+"""Tests of `baler_root.format`: bytes, containers, pages, codecs, networks, entropy coding."""

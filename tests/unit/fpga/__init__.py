@@ -1,0 +1,1 @@
+"""Tests of `baler_root.fpga` and of the examples of firmware."""

@@ -1,0 +1,172 @@
+"""Packets and framing: as the text says, every bit back, every flipped bit found."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from itertools import accumulate
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from baler_root.errors import ConfigError
+from baler_root.fpga.wire.framing import Framing
+from baler_root.fpga.wire.ordering import Incident
+from baler_root.fpga.wire.packets import Flag, Layout, pack_fields, unpack_fields, words_of
+from baler_root.fpga.wire.stream import Stream
+from tests.helpers.wire import link
+from tests.independent_reader import wire as independent_wire
+from tests.vectors import wire as wire_vectors
+from tests.vectors.wire import LAYOUT, STREAM, WINDOW
+
+ABOUT = {"model": LAYOUT.digest.hex(), "latents": LAYOUT.latents, "inputs": LAYOUT.inputs}
+
+
+def golden() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(STREAM.with_suffix(".json").read_text(encoding="utf-8"))
+    return told
+
+
+def end_of(layout: Layout) -> Any:
+    """One end of a wire without a model: no latent ever saturates."""
+    nothing = lambda values: np.zeros(len(values), np.bool_)
+    return SimpleNamespace(layout=layout, latents=lambda values: values, saturated=nothing)
+
+
+@st.composite
+def tables(draw: st.DrawFn) -> tuple[tuple[int, ...], list[list[int]]]:
+    """Fields of any width, and rows of values for them."""
+    widths = tuple(draw(st.lists(st.integers(1, 64), min_size=1, max_size=20)))
+    value = st.tuples(*(st.integers(-(1 << (width - 1)), (1 << (width - 1)) - 1) for width in widths))
+    return widths, [list(row) for row in draw(st.lists(value, min_size=1, max_size=5))]
+
+
+@given(tables())
+def test_fields_of_any_width_come_back(table: tuple[tuple[int, ...], list[list[int]]]) -> None:
+    widths, rows = table
+    words = pack_fields(np.array(rows, np.int64), widths)
+    assert words.shape == (len(rows), words_of(widths))
+    assert unpack_fields(words, widths).tolist() == rows
+    assert [independent_wire.fields(row.tobytes(), widths) for row in words] == rows
+
+
+@given(
+    st.lists(st.integers(1, 16), min_size=1, max_size=12),
+    st.integers(1, 20),
+    st.integers(0, (1 << 34) - 1),
+    st.integers(0, 1 << 32),
+)
+def test_packets_are_as_the_text_says(widths: list[int], events: int, counter: int, seed: int) -> None:
+    layout = Layout(bytes(range(32)), tuple(widths), (12,) * 3)
+    events = min(events, layout.most)
+    half = np.array([1 << (width - 1) for width in widths])
+    values = np.random.default_rng(seed).integers(-half, half, (4, events, len(widths)))
+    counters = counter + events * np.arange(4)
+    made = layout.pack(counters, values, np.zeros(4, np.uint8))
+    assert independent_wire.packets(b"".join(made)) == made
+    for number, packet in enumerate(made):
+        assert packet[:8] == bytes([0xB4, 1, events, words_of(layout.latents * events), 0, 1, 2, 3])
+        assert int.from_bytes(packet[8:12], "little") == int(counters[number]) % (1 << 32)
+        assert independent_wire.fields(packet[12:-4], widths * events) == values[number].reshape(-1).tolist()
+
+
+def test_example_of_the_text() -> None:
+    text = (STREAM.parents[1] / "wire.md").read_text(encoding="utf-8")
+    (line,) = [line for line in text.splitlines() if line.startswith("b4 11 02 01")]
+    layout = Layout(bytes(range(32)), (7, 12), (12,))
+    values = np.array([[[-3, 100], [63, -2048]]])
+    (packet,) = layout.pack(np.array([5]), values, np.array([Flag.SATURATED], np.uint8))
+    assert packet == bytes.fromhex(line.replace(" ", ""))
+
+
+def test_checksum_is_the_one_named() -> None:
+    assert zlib.crc32(b"123456789") == 0xCBF43926
+    (packet,) = LAYOUT.pack(np.array([0]), np.zeros((1, 1, 8), np.int64), np.zeros(1, np.uint8))
+    reverse = 0xFFFFFFFF  # bit by bit, by the polynomial of the text
+    for byte in packet[:-4]:
+        reverse ^= byte
+        for _ in range(8):
+            reverse = reverse >> 1 ^ (0xEDB88320 if reverse & 1 else 0)
+    assert packet[-4:] == (reverse ^ 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def test_golden_packets_are_made_again() -> None:
+    stream, told = wire_vectors.document()
+    assert stream == STREAM.read_bytes()
+    assert json.loads(json.dumps(told)) == golden()
+
+
+def test_golden_stream_is_read() -> None:
+    told = golden()
+    stream = Stream(end_of(LAYOUT), "wire.bin", WINDOW)
+    rows = np.concatenate([stream.feed(STREAM.read_bytes()), stream.finish()])
+    lengths = np.where(rows["flags"] & Flag.RAW, len(LAYOUT.inputs), len(LAYOUT.latents))
+    values = [row[:length].tolist() for row, length in zip(rows["values"], lengths, strict=True)]
+    assert rows["entry"].tolist() == [number for number, _, _ in told["events"]]
+    assert (rows["flags"] & Flag.RAW).tolist() == [flags & 2 for _, flags, _ in told["events"]]
+    assert values == [own for _, _, own in told["events"]]
+    account = stream.account()
+    assert (account.run, account.foreign) == (told["run"], told["foreign"])
+    found = stream.ordering.take_incidents()
+    for kind in (Incident.LOST, Incident.REPEATED, Incident.REORDERED, Incident.LATE):
+        own = found[found["kind"] == kind]
+        told_of = [
+            n for first, stop in zip(own["first"], own["stop"], strict=True) for n in range(first, stop)
+        ]
+        assert told_of == told[kind.name.lower()]
+    damaged = found[found["kind"] == Incident.DAMAGED]
+    assert [[int(row[name]) for name in ("first", "stop", "bytes")] for row in damaged] == told["damaged"]
+
+
+def test_every_flipped_bit_is_found() -> None:
+    random = np.random.default_rng(1)
+    values = random.integers(-1, 1, (6, 2, 8))
+    packets = [*LAYOUT.pack(2 * np.arange(6), values, np.zeros(6, np.uint8)), LAYOUT.pack_end(12)]
+    whole = b"".join(packets)
+    ends = list(accumulate(map(len, packets)))
+    for bit in range(8 * len(whole)):
+        data = bytearray(whole)
+        data[bit // 8] ^= 1 << bit % 8
+        hit = next(number for number, end in enumerate(ends) if bit // 8 < end)
+        stream = Stream(end_of(LAYOUT), "flipped")
+        rows = np.concatenate([stream.feed(bytes(data)), stream.finish()])
+        expected = [n for n in range(12) if n // 2 != hit]
+        assert rows["entry"].tolist() == expected
+        assert (rows["values"][:, :8] == values.reshape(12, 8)[expected]).all()
+        account = stream.account()
+        assert (account.damaged, account.damaged_bytes) == (1, len(packets[hit]))
+        assert account.lost == (2 if hit < 6 else 0)
+        assert (account.run is None) == (hit == 6)
+
+
+@given(st.binary(max_size=300), st.integers(1, 40))
+def test_framing_of_anything_in_any_pieces(noise: bytes, step: int) -> None:
+    values = np.zeros((2, 1, 8), np.int64)
+    packets = LAYOUT.pack(np.arange(2), values, np.zeros(2, np.uint8))
+    data = noise + packets[0] + noise[:7] + packets[1] + noise
+    framing = Framing()
+    found = [framing.feed(data[at : at + step]) for at in range(0, len(data), step)]
+    found.append(framing.finish())
+    pieces = [part.data[a : a + n] for part in found for a, n in zip(part.starts, part.sizes, strict=True)]
+    told = independent_wire.packets(data)
+    assert pieces == [packet for packet in told if isinstance(packet, bytes)]
+    assert [size for part in found for _, size in part.skipped] == [n for n in told if isinstance(n, int)]
+
+
+def test_packets_that_would_be_too_long() -> None:
+    with pytest.raises(ConfigError, match="a packet carries at most 16320"):
+        Layout(bytes(32), (12,) * 8, (12,) * 1361)
+    assert Layout(bytes(32), (12,) * 14, (12,) * 24).most == 97
+
+
+def test_widths_are_those_of_the_definition() -> None:
+    own = link()
+    assert own.layout.inputs == (12,) * 4
+    # latents are codes of 12 bits divided by 8, rounded half up and limited to 9 bits
+    assert own.layout.latents == (9, 9, 9)
+    codes = np.random.default_rng(0).integers(-2048, 2048, (1000, 4))
+    assert (own.latents(codes) == own.definition(codes)).all()
