@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from baler_root.compression.plan import GroupModel, Plan, bounds_of
 from baler_root.compression.quantisation.quantise import quantise
-from baler_root.format.codecs.axis import CODE_LIMIT, Axis
+from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.latent.columns import latents_of, told_apart
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
-from baler_root.format.codecs.latent.split_floats import take_apart
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.codecs.latent.split_floats import split_bits
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.networks.arithmetic import Operation
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense, FixedPointNet
@@ -45,7 +45,7 @@ def random_net(rng: np.random.Generator, inputs: int, outputs: int = 3 * COMPONE
     return FixedPointNet([hidden, last], -CODE_LIMIT, CODE_LIMIT - 1)
 
 
-def random_histograms(rng: np.random.Generator, parents: Sequence[int], axis: Axis) -> Histograms:
+def random_histograms(rng: np.random.Generator, parents: Sequence[int], axis: QuantileAxis) -> Histograms:
     """Up to 5 buckets of each parent and 12 cells; some contexts have nothing in them, others one cell."""
     cuts = [np.unique(rng.integers(1 - CODE_LIMIT, CODE_LIMIT, rng.integers(0, 5))).tolist() for _ in parents]
     cells = np.unique(np.concatenate([[0, axis.length], rng.integers(0, axis.length + 1, 11)]))
@@ -65,14 +65,14 @@ def random_model(
     """A model of columns (name, recipe, symbols); None for parents: nothing tells of it; `histograms`: which have some."""
     rng = np.random.default_rng(seed)
     out = []
-    for number, ((name, recipe, symbols), some) in enumerate(zip(columns, parents, strict=True)):
+    for number, ((name, quantiser, symbols), some) in enumerate(zip(columns, parents, strict=True)):
         axis = fit_axis(symbols)
         told: Conditional | Histograms | None = None
         if some is not None and number in histograms:
             told = random_histograms(rng, some, axis)
         elif some is not None:
             told = Conditional(tuple(some), random_net(rng, len(some)))
-        out.append(ModelColumn(name, recipe, axis, told))
+        out.append(ModelColumn(name, quantiser, axis, told))
     return Model(tuple(out), {"made": "of random numbers"})
 
 
@@ -86,7 +86,7 @@ def learned(
     columns = []
     for number in parents:
         quantised = quantise(arrays[number], plan.bounds[number])
-        columns.append((plan.schema.branches[number].name, quantised.recipe.to_bytes(), quantised.symbols))
+        columns.append((plan.schema.branches[number].name, quantised.quantiser.to_bytes(), quantised.symbols))
     model = random_model(columns, list(parents.values()), histograms=histograms)
     data = model.to_bytes()
     numbers = {number: at for at, number in enumerate(parents)}
@@ -110,7 +110,7 @@ def list_model(
     """
     rng = np.random.default_rng(seed)
     lengths = originals[lists].astype(np.int64)
-    exact = Recipe("exact", np.dtype(np.int64)).to_bytes()
+    exact = Quantiser("exact", np.dtype(np.int64)).to_bytes()
     columns = [
         ModelColumn("lists", exact, fit_axis(lengths), None, "length"),
         ModelColumn("lists", exact, fit_axis(np.arange(max(1, lengths.max()))), None, "position"),
@@ -119,8 +119,8 @@ def list_model(
         quantised = quantise(originals[number], bounds_of(plan)[number])
         told = Conditional(items[number], random_net(rng, len(items[number]))) if number in items else None
         kind = "value" if number in items else "entry"
-        axis, recipe = fit_axis(quantised.symbols), quantised.recipe.to_bytes()
-        columns.append(ModelColumn(f"column {number}", recipe, axis, told, kind))
+        axis, quantiser = fit_axis(quantised.symbols), quantised.quantiser.to_bytes()
+        columns.append(ModelColumn(f"column {number}", quantiser, axis, told, kind))
     model = Model(tuple(columns), {"made": "of random numbers"})
     data = model.to_bytes()
     outside = {number: 2 + at for at, number in enumerate(entries)}
@@ -129,18 +129,18 @@ def list_model(
     return GroupModel(group, digest, model, numbers, compare=False, outside=outside, lists=lists), data
 
 
-def uniform_axis(places: int, low: int = 0) -> Axis:
+def uniform_axis(places: int, low: int = 0) -> QuantileAxis:
     """An axis of equally frequent symbols."""
-    return Axis(low, np.array([0, places]), np.array([0, 1 << 24]))
+    return QuantileAxis(low, np.array([0, places]), np.array([0, 1 << 24]))
 
 
 def known_column(
-    name: str, recipe: bytes, symbols: NDArray[Any], drop: int | None = None, each: int = 1
+    name: str, quantiser: bytes, symbols: NDArray[Any], dropped_bits: int | None = None, each: int = 1
 ) -> ModelColumn:
     """A column with the axis of these symbols; with `drop` they are exact floats."""
     integers = symbols.view("u1") if symbols.dtype == bool else symbols
-    axis = fit_axis(integers if drop is None else take_apart(symbols, drop)[0])
-    return ModelColumn(name, recipe, axis, None, drop=drop, each=each)
+    axis = fit_axis(integers if dropped_bits is None else split_bits(symbols, dropped_bits)[0])
+    return ModelColumn(name, quantiser, axis, None, dropped_bits=dropped_bits, each=each)
 
 
 def random_program(rng: np.random.Generator, inputs: int, outputs: int, limit: int) -> Program:
@@ -285,10 +285,10 @@ def model_of_table(
     columns, symbols = [], []
     for number in numbers:
         quantised = quantise(originals[number], bounds_of(plan)[number])
-        own, recipe = quantised.symbols, quantised.recipe.to_bytes()
-        drop = {2: 4, 4: 17, 8: 47}[own.dtype.itemsize] if own.dtype.kind == "f" else None
+        own, quantiser = quantised.symbols, quantised.quantiser.to_bytes()
+        dropped_bits = {2: 4, 4: 17, 8: 47}[own.dtype.itemsize] if own.dtype.kind == "f" else None
         each = int(np.prod(plan.columns[number].shape))
-        columns.append(known_column(f"column {number}", recipe, own, drop, each))
+        columns.append(known_column(f"column {number}", quantiser, own, dropped_bits, each))
         symbols.append(own)
     data = make(columns, symbols).to_bytes()
     model = AutoencoderModel.from_bytes(data)

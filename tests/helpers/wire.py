@@ -43,7 +43,7 @@ def stored_model(residual: str = "none", seed: int = 3, limit: int = 256) -> Sto
     for name, values in columns(4000, seed).items():
         bound = BOUNDS[name]
         quantised = quantise(values, ErrorBound.parse(bound))
-        made.append(known_column(name, quantised.recipe.to_bytes(), quantised.symbols))
+        made.append(known_column(name, quantised.quantiser.to_bytes(), quantised.symbols))
         known.append(KnownColumn(name, "", "data", str(values.dtype), bound, bound))
     model = following(LEADERS, residual, made)
     (dense,) = model.encoder.operations

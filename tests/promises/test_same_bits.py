@@ -21,7 +21,7 @@ import baler_root
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.encodings.grid import MAX_STEPS, Grid
 from baler_root.format.encodings.packed_float import Lattice
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "abs=1e-2", "abs=1e-4", "bits=4", "bits=10"]
 GRIDS = [
@@ -31,7 +31,10 @@ GRIDS = [
         for steps in (1, 35, 347, 3466, 1 << 20, MAX_STEPS)
     ),
     *(("linear", code, size) for code in ("f2", "f4", "f8") for size in (2e-3, 0.1, 1 / 3)),
-    *(("shift", code, drop) for code, drop in (("f2", 3), ("f4", 13), ("f8", 40), ("i4", 45), ("u8", 42))),
+    *(
+        ("shift", code, dropped_bits)
+        for code, dropped_bits in (("f2", 3), ("f4", 13), ("f8", 40), ("i4", 45), ("u8", 42))
+    ),
     *(("linear", code, size) for code in ("i2", "u4", "i8") for size in (3, 21)),
 ]
 
@@ -104,12 +107,14 @@ def grid_digest(kind: Any, code: str, size: float) -> str:
     elif kind == "linear" and dtype.kind == "f":
         low, high = -30_000, 30_000
     span = high - low + 1
-    recipe = (
-        Recipe(kind, dtype, size, low, 0, span) if grid.folded else Recipe(kind, dtype, size, 0, low, span)
+    quantiser = (
+        Quantiser(kind, dtype, size, low, 0, span)
+        if grid.folded
+        else Quantiser(kind, dtype, size, 0, low, span)
     )
-    assert Recipe.from_bytes(recipe.to_bytes())[0].to_bytes() == recipe.to_bytes()
+    assert Quantiser.from_bytes(quantiser.to_bytes())[0].to_bytes() == quantiser.to_bytes()
     symbols = np.unique(noise(9, 20_000) % np.uint64(span))
-    return xxhash.xxh3_64_hexdigest(recipe.values(symbols).tobytes())
+    return xxhash.xxh3_64_hexdigest(quantiser.values(symbols).tobytes())
 
 
 def lattice_digest(code: str) -> str:

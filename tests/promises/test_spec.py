@@ -23,7 +23,7 @@ from baler_root.format.codecs.conditional.codec import ROWS
 from baler_root.format.codecs.latent import model as autoencoder_model
 from baler_root.format.codecs.latent.codec import MAX_LATENT_VALUES, LatentCodec
 from baler_root.format.codecs.latent.columns import BLOCK_OUTPUTS
-from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, Anomaly
+from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, OutlierDetector
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import codec_ids, get_codec
 from baler_root.format.columns import MAX_ROW
@@ -207,9 +207,9 @@ def test_codecs() -> None:
 def test_autoencoder_models() -> None:
     text = TEXTS["codecs.md"]
     keys, more = tables(text, "autoencoder-models")[1:]
-    column = known_column("x", b"", np.array([1.5, 2.5]), drop=47, each=2)
+    column = known_column("x", b"", np.array([1.5, 2.5]), dropped_bits=47, each=2)
     model = random_autoencoder([column], latents=2)
-    model = replace(model, anomaly=Anomaly.fit(np.zeros((9, 2), np.int16), 0.1, 1, seed=0))
+    model = replace(model, anomaly=OutlierDetector.fit(np.zeros((9, 2), np.int16), 0.1, 1, seed=0))
     document = json.loads(bytes(unpack_bytes(Cursor(memoryview(model.to_bytes())), 1 << 20)))
     names = [[name for row in rows for name in re.findall(r"`(\w+)`", row["key"])] for rows in (keys, more)]
     assert sorted(names[0]) == sorted(document)

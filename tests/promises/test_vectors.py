@@ -341,4 +341,4 @@ def test_pages_of_golden_files_open() -> None:
     with open_file(io.BytesIO(path_of("relative").read_bytes())) as file:
         page = file.container.page_ids()[0]
         opened = Page(file.container.read_pages([page])[page][0], file.trees[0].columns)
-    assert any(entry.recipe is not None and entry.recipe.kind == "log" for entry in opened.entries)
+    assert any(entry.quantiser is not None and entry.quantiser.kind == "log" for entry in opened.entries)

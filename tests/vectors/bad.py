@@ -21,7 +21,7 @@ from baler_root.format.binary.packed import pack_bytes, unpack_bytes, zstd_frame
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.container.layout import HEAD, TRAILER, BlockKind
 from tests.helpers.forge import Forger
 
@@ -308,7 +308,7 @@ ZEROS = bytes(4 * ENTRIES)
 OWN = b"\0" + N
 
 
-def recipe(kind: int, dtype: int, rest: bytes, symbols: bytes = bytes(ENTRIES)) -> bytes:
+def quantiser(kind: int, dtype: int, rest: bytes, symbols: bytes = bytes(ENTRIES)) -> bytes:
     """A page of one column with a recipe and symbols of one byte."""
     return _paged(OWN + bytes([kind, dtype]) + rest + b"\x01\0", _planes(symbols))
 
@@ -389,56 +389,56 @@ bad(
     "not like it",
     page(2, _paged(b"\x01" + N + b"\0" + b"\x01" + N + b"\x02", _classic(b""))),
 )
-bad("recipe-kind", "an unknown recipe", "unknown kind", page(0, recipe(9, INT32, b"")))
-bad("recipe-type", "an unknown type", "unknown dtype", page(0, recipe(0, 99, b"")))
+bad("recipe-kind", "an unknown recipe", "unknown kind", page(0, quantiser(9, INT32, b"")))
+bad("recipe-type", "an unknown type", "unknown dtype", page(0, quantiser(0, 99, b"")))
 bad(
     "recipe-nan",
     "a step that is NaN",
     "positive number",
-    page(1, recipe(2, FLOAT64, f64(float("nan")) + b"\0\x01\0")),
+    page(1, quantiser(2, FLOAT64, f64(float("nan")) + b"\0\x01\0")),
 )
 bad(
     "recipe-range",
     "multiples beyond 2^53",
     "outside",
-    page(1, recipe(2, FLOAT64, f64(1.0) + pack_varint(1 << 60) + b"\x01\0")),
+    page(1, quantiser(2, FLOAT64, f64(1.0) + pack_varint(1 << 60) + b"\x01\0")),
 )
 bad(
     "recipe-steps",
     "2^40 steps per octave",
     "steps per octave",
-    page(1, recipe(3, FLOAT64, pack_varint(1 << 40) + b"\0\0\x01\0")),
+    page(1, quantiser(3, FLOAT64, pack_varint(1 << 40) + b"\0\0\x01\0")),
 )
 bad(
     "recipe-shift",
     "53 bits dropped of 52",
     "bits dropped",
-    page(1, recipe(1, FLOAT64, pack_varint(53) + b"\0\0\x01\0")),
+    page(1, quantiser(1, FLOAT64, pack_varint(53) + b"\0\0\x01\0")),
 )
 bad(
     "recipe-integers",
     "multiples that do not fit an int32",
     "outside",
-    page(0, recipe(2, INT32, struct.pack("<Q", 1 << 30) + b"\0\x09\0")),
+    page(0, quantiser(2, INT32, struct.pack("<Q", 1 << 30) + b"\0\x09\0")),
 )
 bad(
     "atoms-2-40",
     "2^40 atoms",
     "2 left",
-    page(1, recipe(2, FLOAT64, f64(1.0) + b"\0\x01" + pack_varint(1 << 40))),
+    page(1, quantiser(2, FLOAT64, f64(1.0) + b"\0\x01" + pack_varint(1 << 40))),
     TRUNCATED,
 )
 bad(
     "atom-symbol",
     "an atom's symbol out of range",
     "atom symbol",
-    page(1, recipe(2, FLOAT64, f64(1.0) + b"\0\x01\x01\x05" + f64(0.5))),
+    page(1, quantiser(2, FLOAT64, f64(1.0) + b"\0\x01\x01\x05" + f64(0.5))),
 )
 bad(
     "symbol",
     "a symbol out of range",
     "symbol 200",
-    page(1, recipe(2, FLOAT64, f64(1.0) + b"\0\x05\0", b"\0" * 7 + b"\xc8")),
+    page(1, quantiser(2, FLOAT64, f64(1.0) + b"\0\x05\0", b"\0" * 7 + b"\xc8")),
 )
 bad(
     "symbol-width",
@@ -801,14 +801,14 @@ def remodelled(change: Callable[[list[dict[str, Any]], list[Any]], object]) -> C
         at = next(at for at, (kind, *_) in enumerate(forger.blocks) if kind == BlockKind.MODEL)
         kind, tree, model = forger.blocks[at]
         cursor = Cursor(model)
-        document, recipes = json.loads(bytes(unpack_bytes(cursor, 1 << 20))), unpack_bytes(cursor, 1 << 20)
+        document, quantisers = json.loads(bytes(unpack_bytes(cursor, 1 << 20))), unpack_bytes(cursor, 1 << 20)
         dtypes = [np.uint32] * 2 * len(document["columns"]) + [np.int8, np.int32, np.uint32, np.uint8]
         specs = [SymbolSpec(np.dtype(t), n) for t, n in zip(dtypes, document["lengths"], strict=True)]
         arrays = list(Classic().decode(cursor.rest(), specs).values())
         change(document["columns"], arrays)
         document["lengths"] = [len(array) for array in arrays]
         payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
-        changed = pack_bytes(json.dumps(document).encode()) + pack_bytes(bytes(recipes)) + payload
+        changed = pack_bytes(json.dumps(document).encode()) + pack_bytes(bytes(quantisers)) + payload
         forger.blocks[at] = (kind, tree, changed)
         old, new = (hashlib.sha256(data).digest()[:8] for data in (model, changed))
         return forger.build(page=lambda _, payload: payload.replace(old, new))
@@ -1020,7 +1020,7 @@ def _with_latents(alone: bool = False) -> Forger:
             return following([0, 0, 0, 0], "none", columns)
         model = random_autoencoder(columns, components=1)
         latents = latents_from(model, symbols)
-        anomaly = Anomaly.fit(latents, 0.1, 1, seed=0)
+        anomaly = OutlierDetector.fit(latents, 0.1, 1, seed=0)
         return replace(model, anomaly=anomaly, coding=coding_of(latents).to_bytes(), coded=(0, 1))
 
     with tempfile.TemporaryDirectory() as folder:
@@ -1059,7 +1059,7 @@ def latent_model(
     def build() -> bytes:
         forger = _with_latents()
         cursor = Cursor(forger.blocks[0][2])
-        text, recipes, inner = (bytes(unpack_bytes(cursor, 1 << 20)) for _ in range(3))
+        text, quantisers, inner = (bytes(unpack_bytes(cursor, 1 << 20)) for _ in range(3))
         document = json.loads(text)
         dtypes = [np.uint32] * 2 * len(document["columns"]) + [np.int8, np.int32] * 2 + [np.float32]
         specs = [SymbolSpec(np.dtype(t), n) for t, n in zip(dtypes, document["lengths"], strict=True)]
@@ -1067,7 +1067,7 @@ def latent_model(
         change(document, arrays)
         document["lengths"] = [len(array) for array in arrays]
         payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
-        data = b"".join(map(pack_bytes, (json.dumps(document).encode(), recipes, coding(inner)))) + payload
+        data = b"".join(map(pack_bytes, (json.dumps(document).encode(), quantisers, coding(inner)))) + payload
         return _renamed(forger, data)
 
     return build
@@ -1176,8 +1176,8 @@ for name, about, message, change in (
     ("components-many", "17 components", "17 components",
      lambda text, _: text.update(components=17)),
     ("drop", "a boolean for a number of bits", "an integer expected, not True",
-     lambda text, _: text["columns"][0].update(drop=True)),
-    ("drop-64", "64 bits left out", "a count up to 63", lambda text, _: text["columns"][0].update(drop=64)),
+     lambda text, _: text["columns"][0].update(dropped_bits=True)),
+    ("drop-64", "64 bits left out", "a count up to 63", lambda text, _: text["columns"][0].update(dropped_bits=64)),
     ("each", "a column without values", "a column without values",
      lambda text, _: text["columns"][0].update(each=0)),
     ("each-2-40", "2^40 values in a row", "a count up to 1048576",

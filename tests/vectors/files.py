@@ -26,7 +26,7 @@ from baler_root.api.compress import compress
 from baler_root.api.merge import merge
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.plan import GroupModel, Plan
-from baler_root.compression.relations.fit import Derived
+from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor
@@ -35,7 +35,7 @@ from baler_root.format.codecs.classic.codec import _read_entry
 from baler_root.format.codecs.classic.streams import Coding, Transform
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.columns import flatten, plain_form
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
@@ -85,7 +85,7 @@ class Source:
     same_as: int | None = None
     sums: dict[int, tuple[tuple[int, int], ...]] = field(default_factory=dict)
     """Columns that are sums of others: sign and column of each term."""
-    relations: dict[int, Derived] = field(default_factory=dict)
+    relations: dict[int, PlannedRelation] = field(default_factory=dict)
     """Columns that are formulas or looked up."""
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
@@ -115,7 +115,9 @@ class Source:
             for c in columns
             if c.has_values
         )
-        relations = {number: Derived(Sum(terms)) for number, terms in self.sums.items()} | self.relations
+        relations = {
+            number: PlannedRelation(Sum(terms)) for number, terms in self.sums.items()
+        } | self.relations
         return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
 
 
@@ -621,15 +623,15 @@ def formulas(target: Path) -> Made:
     pt[7] = np.inf
     branches = {name: ak.Array(values) for name, values in arrays.items()}
     derived = {
-        0: Derived(Formula("energy", (2, 3, 5)), 14),
-        1: Derived(Formula("cosh", (2, 3), 1000.0)),
-        6: Derived(Formula("cos", (2, 4)), 0),
-        7: Derived(Formula("sin", (2, 4)), 43),
-        8: Derived(Formula("sinh", (2, 3)), 14),
-        9: Derived(Formula("norm", (2, 5))),
-        11: Derived(Formula("linear", (10,), -3.0, 7.0)),
-        12: Derived(Formula("linear", (10,), 1.0, 7.0)),
-        13: Derived(Formula("linear", (10,), 0.5)),
+        0: PlannedRelation(Formula("energy", (2, 3, 5)), 14),
+        1: PlannedRelation(Formula("cosh", (2, 3), 1000.0)),
+        6: PlannedRelation(Formula("cos", (2, 4)), 0),
+        7: PlannedRelation(Formula("sin", (2, 4)), 43),
+        8: PlannedRelation(Formula("sinh", (2, 3)), 14),
+        9: PlannedRelation(Formula("norm", (2, 5))),
+        11: PlannedRelation(Formula("linear", (10,), -3.0, 7.0)),
+        12: PlannedRelation(Formula("linear", (10,), 1.0, 7.0)),
+        13: PlannedRelation(Formula("linear", (10,), 0.5)),
     }
     bounds = {"E": "rel=1e-3", "p": "rel=1e-2", "py": "rel=1e-3", "pz": "bits=9", "pt2": "rel=1e-2"}
     bounds |= dict.fromkeys(("pt", "eta"), "rel=1e-3")
@@ -660,11 +662,11 @@ def directions(target: Path) -> Made:
     arrays["phi"][20] = 9
     branches = {name: ak.Array(values) for name, values in arrays.items()}
     derived = {
-        4: Derived(Formula("arctan2", (1, 0))),
-        5: Derived(Formula("arctan2", (1, 0)), 0),
-        6: Derived(Formula("eta", (2, 0, 1))),
-        7: Derived(Formula("arcsinh", (2, 3)), 43),
-        8: Derived(Formula("eta", (2, 0, 1), 0.5, 1.0), 0),
+        4: PlannedRelation(Formula("arctan2", (1, 0))),
+        5: PlannedRelation(Formula("arctan2", (1, 0)), 0),
+        6: PlannedRelation(Formula("eta", (2, 0, 1))),
+        7: PlannedRelation(Formula("arcsinh", (2, 3)), 43),
+        8: PlannedRelation(Formula("eta", (2, 0, 1), 0.5, 1.0), 0),
     }
     bounds = {"phi": "rel=0.01", "eta": "rel=0.01", "eta_pt": "rel=1e-3"}
     return write_trees(target, Source("Events", branches, bounds, groups=(3, 6), relations=derived))
@@ -692,12 +694,12 @@ def masses(target: Path) -> Made:
     arrays["MeV"][5] = -0.0
     branches = {name: ak.Array(values) for name, values in arrays.items()}
     derived = {
-        6: Derived(Formula("energy_const", (0, 1), constant=0.10566)),
-        7: Derived(Formula("energy_const", (0, 1), 1000.0, constant=0.10566), 43),
-        8: Derived(Formula("norm_const", (2, 3, 4), constant=0.938272), 0),
-        9: Derived(Formula("norm_const", (2, 3), constant=0.13957)),
-        10: Derived(Formula("norm_const", (5,), 1.0, -0.493677, 0.493677), 14),
-        11: Derived(Formula("norm_const", (2, 3, 4, 5), constant=-2.0)),
+        6: PlannedRelation(Formula("energy_const", (0, 1), constant=0.10566)),
+        7: PlannedRelation(Formula("energy_const", (0, 1), 1000.0, constant=0.10566), 43),
+        8: PlannedRelation(Formula("norm_const", (2, 3, 4), constant=0.938272), 0),
+        9: PlannedRelation(Formula("norm_const", (2, 3), constant=0.13957)),
+        10: PlannedRelation(Formula("norm_const", (5,), 1.0, -0.493677, 0.493677), 14),
+        11: PlannedRelation(Formula("norm_const", (2, 3, 4, 5), constant=-2.0)),
     }
     bounds = dict.fromkeys(("pt", "eta", "px", "py", "pz", "p", "MeV", "kinetic"), "rel=1e-3")
     bounds |= dict.fromkeys(("E", "transverse", "of_four"), "rel=0.01")
@@ -731,11 +733,11 @@ def keyed_masses(target: Path) -> Made:
     branches = {name: ak.Array(values) for name, values in arrays.items()}
     leptons, hadrons = ((11.0, 0.0), (13.0, 0.10566)), ((0.0, 0.13957), (1.0, 0.938272))
     derived = {
-        8: Derived(Formula("energy_by", (0, 1, 5), table=leptons)),
-        9: Derived(Formula("energy_by", (0, 1, 5), 1000.0, table=leptons), 43),
-        10: Derived(Formula("norm_by", (2, 3, 4, 7), table=hadrons), 0),
-        11: Derived(Formula("norm_by", (2, 3, 6), table=((-3.0, 3.0), (0.0, 0.5), (2.0, 1.875)))),
-        12: Derived(Formula("norm_by", (4, 7), 1.0, 1.0, table=hadrons)),
+        8: PlannedRelation(Formula("energy_by", (0, 1, 5), table=leptons)),
+        9: PlannedRelation(Formula("energy_by", (0, 1, 5), 1000.0, table=leptons), 43),
+        10: PlannedRelation(Formula("norm_by", (2, 3, 4, 7), table=hadrons), 0),
+        11: PlannedRelation(Formula("norm_by", (2, 3, 6), table=((-3.0, 3.0), (0.0, 0.5), (2.0, 1.875)))),
+        12: PlannedRelation(Formula("norm_by", (4, 7), 1.0, 1.0, table=hadrons)),
     }
     bounds = dict.fromkeys(("pt", "eta", "px", "py", "pz", "MeV"), "rel=1e-3")
     bounds |= dict.fromkeys(("E", "transverse", "single"), "rel=0.01")
@@ -778,7 +780,7 @@ def lookups(target: Path) -> Made:
         7: FixedLookup((4, 2, 5), ((2, 300), (1,), wrapped), (1, 1, 1, 1)),
     }
     branches = {name: ak.Array(values) for name, values in arrays.items()}
-    derived = {number: Derived(lookup) for number, lookup in tables.items()}
+    derived = {number: PlannedRelation(lookup) for number, lookup in tables.items()}
     return write_trees(target, Source("Events", branches, groups=(3, 5), cuts=(60, 30), relations=derived))
 
 
@@ -834,7 +836,7 @@ def autoencoder(target: Path) -> Made:
     def make(columns: list[ModelColumn], symbols: list[Any]) -> AutoencoderModel:
         model = following([0, 1, 2, 1, 0], "bounded", columns)
         latents = latents_from(model, symbols)
-        return replace(with_coding(model, latents), anomaly=Anomaly.fit(latents, 0.03, 2, seed=0))
+        return replace(with_coding(model, latents), anomaly=OutlierDetector.fit(latents, 0.03, 2, seed=0))
 
     # In the model's order: n, pt, phi, passed, plain; it has never heard of weight and wide.
     return latent_tree(
@@ -1068,21 +1070,21 @@ def _features(page: Page, codec: str) -> set[str]:
             found.add("copy" if entry.relation is None else "sum")
         if entry.spec is not None:
             specs.append(entry.spec)
-        if entry.related is not None or entry.recipe is None or entry.outliers is None:
+        if entry.related is not None or entry.quantiser is None or entry.outliers is None:
             continue
         if entry.interpolation is not None:
             found.add(f"interpolated, rows {entry.interpolation.rows.name.lower().replace('_', ' ')}")
             found.add(f"{len(entry.interpolation.units)} units")
             found |= {"outliers"} if len(entry.outliers) else set()
             continue
-        dtype = entry.recipe.dtype
-        found.add(f"recipe {entry.recipe.kind}" + ("" if entry.recipe.kind == "exact" else f" {dtype}"))
+        dtype = entry.quantiser.dtype
+        found.add(f"recipe {entry.quantiser.kind}" + ("" if entry.quantiser.kind == "exact" else f" {dtype}"))
         found |= {
             name
             for name, there in (
                 ("lattice", entry.lattice),
                 ("outliers", len(entry.outliers)),
-                ("atoms", entry.recipe.atom_values is not None),
+                ("atoms", entry.quantiser.special_values is not None),
             )
             if there
         }

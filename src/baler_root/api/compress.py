@@ -32,7 +32,7 @@ from baler_root.format.model_file import ModelFile, read_model_file
 from baler_root.format.model_store import hint_of
 from baler_root.format.statistics import pack_statistics
 from baler_root.rootio.source import RootSource, UnreadableBranchError
-from baler_root.training.effort import Effort, get_level
+from baler_root.training.effort import TrainingEffort, get_level
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -112,7 +112,7 @@ def compress(
     rules = with_residual(rules, bound, autoencoding)
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
-    effort = Effort(get_level(level), seed, train_seconds, autoencoding)
+    effort = TrainingEffort(get_level(level), seed, train_seconds, autoencoding)
     if autoencoding is not None and model is None:
         autoencoding.check(effort.level)
     if detach_model and model is None:
@@ -143,7 +143,7 @@ def _compress(
     rules: Rules,
     trees: Sequence[str] | None,
     codec: str | None,
-    effort: Effort,
+    effort: TrainingEffort,
     models: ModelFile | None,
     detach: bool,
     cluster_size: int | str,
@@ -249,7 +249,7 @@ def _reuse(
 def _learn(
     work: Sequence[TreeJob],
     writer: ContainerWriter,
-    effort: Effort,
+    effort: TrainingEffort,
     notes: list[str],
     progress: Progress | None,
 ) -> int:

@@ -11,7 +11,7 @@ from baler_root.format.codecs.conditional.model import Conditional, ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import AnyModel, open_model
 from baler_root.format.container.references import Trained
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_store import ModelStore
 
 
@@ -64,7 +64,7 @@ def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -
 
 def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dict[str, Any]:
     for network, column in zip(networks, model.columns, strict=True):
-        network["axis"] = Recipe.from_bytes(column.recipe)[0].axis
+        network["axis"] = Quantiser.from_bytes(column.quantiser)[0].axis
     return {
         "codec": model.codec,
         "latents": model.latents,

@@ -11,7 +11,7 @@ from baler_root.format.bounds import LOSSLESS
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.training.effort import Autoencoding
-from baler_root.training.hardware.circuit import CircuitOptions
+from baler_root.training.hardware.limits import HardwareLimits
 
 if TYPE_CHECKING:
     from baler_root.compression.rules.rules import Rules
@@ -34,7 +34,7 @@ def autoencoding_of(
     outliers: float | str | None,
     clusters: int | None,
     masses: tuple[PairMass, ...] = (),
-    circuit: CircuitOptions | None = None,
+    hardware: HardwareLimits | None = None,
 ) -> Autoencoding | None:
     """What is asked of a codec that stores latents; None for another codec, of which nothing may be asked but `masses`.
 
@@ -43,8 +43,8 @@ def autoencoding_of(
     if codec is not None and isinstance(get_codec(codec), LatentCodec):
         share = 0.0 if outliers is None else parse_share(outliers)
         groups = 1 if clusters is None else clusters
-        return Autoencoding(codec, latents, residual or "bounded", share, groups, masses, circuit)
-    if circuit is not None:
+        return Autoencoding(codec, latents, residual or "bounded", share, groups, masses, hardware)
+    if hardware is not None:
         raise ConfigError("bits and budgets of firmware are for the codec autoencoder: --codec autoencoder")
     given = {"latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters}
     if asked := [f"--{name}" for name, value in given.items() if value is not None]:

@@ -29,8 +29,8 @@ from baler_root.format.container.references import KnownColumn
 from baler_root.format.container.write import check_output
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.rootio.source import RootSource, SourceTree, UnreadableBranchError
-from baler_root.training.effort import Effort, get_level
-from baler_root.training.hardware.circuit import CircuitOptions
+from baler_root.training.effort import TrainingEffort, get_level
+from baler_root.training.hardware.limits import HardwareLimits
 
 Key = tuple[str, str, str]
 """Branch path, field and role of a column."""
@@ -84,7 +84,7 @@ def train(
     residual: str | None = None,
     outliers: float | str | None = None,
     clusters: int | None = None,
-    circuit: CircuitOptions | None = None,
+    hardware: HardwareLimits | None = None,
     seed: int = 0,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -111,11 +111,11 @@ def train(
         raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
     if train_seconds is not None and not train_seconds > 0:
         raise ConfigError(f"training for {train_seconds} seconds: more than 0 are needed")
-    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters, rules.masses, circuit)
+    autoencoding = autoencoding_of(codec, latents, residual, outliers, clusters, rules.masses, hardware)
     if not isinstance(get_codec(codec), ModelCodec):
         raise ConfigError(f"the codec {codec!r} learns nothing")
     rules = with_residual(rules, bound, autoencoding)
-    effort = Effort(get_level(level), seed, train_seconds, autoencoding)
+    effort = TrainingEffort(get_level(level), seed, train_seconds, autoencoding)
     effort.check()
     skip: dict[tuple[str, str], str] = {}
     while True:
@@ -157,7 +157,7 @@ def _learn(
     rules: Rules,
     trees: Sequence[str] | None,
     codec: str,
-    effort: Effort,
+    effort: TrainingEffort,
     skip: dict[tuple[str, str], str],
     progress: Progress | None,
 ) -> _Learned:
@@ -268,7 +268,7 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
                 column.role,
                 str(column.dtype),
                 str(bound),
-                str(plan.tighter.get(number, bound)),
+                str(plan.tightened.get(number, bound)),
             )
         )
     return out

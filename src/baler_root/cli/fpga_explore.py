@@ -73,7 +73,7 @@ def explore(
     from baler_root.compression.rules.loading import build_rules
     from baler_root.fpga.explore.scan import Scan
     from baler_root.fpga.explore.scan import explore as run
-    from baler_root.training.hardware.circuit import numbers
+    from baler_root.training.hardware.limits import numbers
 
     with user_errors():
         scan = Scan(
@@ -111,7 +111,7 @@ def explore(
                 front = "yes" if point.on_front else ""
                 table.add_row(
                     point.name,
-                    point.circuit,
+                    point.hardware,
                     f"{point.latents} ({point.latent_bits} bits)",
                     f"{point.error:.3f}",
                     *("—" if (found := point.responses[name]) is None else f"{found:.2%}" for name in names),

@@ -6,14 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.circuit_options import (
-    ActivationBits,
-    FpgaBudget,
-    Hidden,
-    InputBits,
-    LatentBits,
-    WeightBits,
-)
 from baler_root.cli.common import (
     Json,
     Overwrite,
@@ -25,6 +17,14 @@ from baler_root.cli.common import (
     user_errors,
 )
 from baler_root.cli.files import expand
+from baler_root.cli.hardware_options import (
+    ActivationBits,
+    FpgaBudget,
+    Hidden,
+    InputBits,
+    LatentBits,
+    WeightBits,
+)
 from baler_root.cli.options import (
     CODECS,
     Bound,
@@ -106,13 +106,13 @@ def train(
     """
     from baler_root.api.train import train as run
     from baler_root.compression.rules.loading import build_rules
-    from baler_root.training.hardware.circuit import CircuitOptions
+    from baler_root.training.hardware.limits import HardwareLimits
 
     with user_errors(UnknownCodecError):
         rules = build_rules(
             bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
         )
-        circuit = CircuitOptions.parse(
+        hardware = HardwareLimits.parse(
             fpga_budget, hidden, weight_bits, activation_bits, input_bits, latent_bits
         )
         files = [source for text in sources for source in expand(text)]
@@ -129,7 +129,7 @@ def train(
                 residual=residual,
                 outliers=outliers,
                 clusters=clusters,
-                circuit=circuit,
+                hardware=hardware,
                 seed=seed,
                 overwrite=overwrite,
                 progress=progress,

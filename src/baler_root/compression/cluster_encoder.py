@@ -22,7 +22,7 @@ from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
 from baler_root.format.codecs.base import Codec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
-from baler_root.format.codecs.conditional.list_context import Surroundings
+from baler_root.format.codecs.conditional.list_context import ListContext
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
@@ -82,7 +82,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
         range(stop - count, stop) for stop, count in zip(accumulate(plan.groups), plan.groups, strict=True)
     ]
     codecs = [_codec(plan, learned.get(group), page, cells, originals) for group, page in enumerate(pages)]
-    codecs = _with_anomalies(codecs, pages, cells, originals, columns)
+    codecs = _with_outlier_rows(codecs, pages, cells, originals, columns)
     for codec, members in zip(codecs, pages, strict=True):
         payload, shares = pack_page(codec, [cells[i] for i in members])
         page = Page(memoryview(payload), [columns[i] for i in members])
@@ -123,8 +123,8 @@ def _codec(
         quantised, column = cells[number].quantised, learned.column(number)
         if quantised is None or column is None or cells[number].related is not None:
             return False
-        kinds = "uib" if column.drop is None else "f"
-        return quantised.symbols.dtype.kind in kinds and quantised.recipe.to_bytes() == column.recipe
+        kinds = "uib" if column.dropped_bits is None else "f"
+        return quantised.symbols.dtype.kind in kinds and quantised.quantiser.to_bytes() == column.quantiser
 
     own = [number for number in members if cells[number].quantised is not None]
     known = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in own]
@@ -134,13 +134,13 @@ def _codec(
             raise TypeError(f"the codec {plan.codec!r} has no use for an autoencoder")
         known = _of_one_length(learned.model, [cells[n] for n in own], known)
         return type(codec)({learned.name: learned.model}, learned.name, known, compare=learned.compare)
-    around = None
+    context = None
     if learned.lists is not None and _is_outside(learned.lists, members, cells):
         there = {n: at for n, at in learned.outside.items() if fits(n) and _is_outside(n, members, cells)}
         symbols = {number: quantised.symbols for number in there if (quantised := cells[number].quantised)}
         symbols[learned.lists] = originals[learned.lists]
-        around = Surroundings(symbols, {at: number for number, at in there.items()}, learned.lists)
-    return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, around)
+        context = ListContext(symbols, {at: number for number, at in there.items()}, learned.lists)
+    return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, context)
 
 
 def _of_one_length(
@@ -160,7 +160,7 @@ def _of_one_length(
     return out
 
 
-def _with_anomalies(
+def _with_outlier_rows(
     codecs: Sequence[Codec],
     pages: Sequence[range],
     cells: list[Cell],
@@ -173,11 +173,11 @@ def _with_anomalies(
         if not isinstance(codec, LatentCodec):
             continue
         own = {n: quantised.symbols for n in members if (quantised := cells[n].quantised) is not None}
-        found = codec.find_anomalies(list(own.values()))
+        found = codec.find_outlier_rows(list(own.values()))
         if found is None:
             continue
         rows, scores, count = found
-        out[number] = codec.with_anomalies(rows, scores)
+        out[number] = codec.with_outlier_rows(rows, scores)
         if len(rows):
             tables = tables_of(columns, originals)
             mine = {tables[n] for n, known in zip(own, codec.known, strict=True) if known is not None}

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.plan import Plan
 from baler_root.compression.quantisation.quantise import MAX_OUTLIERS, quantise, quantise_as
-from baler_root.compression.relations.fit import Derived, compromise, correction
+from baler_root.compression.relations.fit import PlannedRelation, balance_error, encode_residual
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from baler_root.format.columns import Column
 from baler_root.format.encodings.lookup import Lookup
 from baler_root.format.encodings.packed_float import Lattice
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised, dequantise
 from baler_root.format.encodings.relation_entry import Related
 from baler_root.format.encodings.relations import Formula, Relation
@@ -64,8 +64,8 @@ def make_cells(
             lead, *others = derived.relation.sources
             if LOSSLESS not in (bounds[number], bounds[lead]) and not same_as.keys() & {lead, *others}:
                 decoded = [_values_of(own(source), columns[source].dtype) for source in others]
-                held = plan.tighter.get(lead, bounds[lead])
-                wanted[lead] = compromise(
+                held = plan.tightened.get(lead, bounds[lead])
+                wanted[lead] = balance_error(
                     derived.relation, originals[lead], decoded, originals[number], bounds[lead], held
                 )
     for number in range(len(columns)):
@@ -94,7 +94,7 @@ def make_cells(
 def _own_cell(plan: Plan, number: int, column: Column, values: Values, bound: ErrorBound) -> Cell:
     """A column with symbols of its own."""
     if bound != LOSSLESS:
-        bound = plan.tighter.get(number, bound)
+        bound = plan.tightened.get(number, bound)
     if (known := _as_learned(plan, number, values, bound)) is not None:
         return Cell(len(values), known, shape=column.shape)
     lattice = Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
@@ -109,11 +109,11 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     column = next((found for entry in plan.models if (found := entry.column(number)) is not None), None)
     if column is None:
         return None
-    recipe, _ = Recipe.from_bytes(column.recipe)
-    if recipe.dtype != values.dtype:
+    quantiser, _ = Quantiser.from_bytes(column.quantiser)
+    if quantiser.dtype != values.dtype:
         values = narrowed(values)
-    quantised = quantise_as(values, bound, recipe)
-    if quantised is None or recipe.kind != "exact" or column.drop is not None:
+    quantised = quantise_as(values, bound, quantiser)
+    if quantised is None or quantiser.kind != "exact" or column.dropped_bits is not None:
         return quantised
     low, high = column.axis.low, column.axis.low + column.axis.length - 1
     outside = np.flatnonzero((values < low) | (values > high))
@@ -121,7 +121,7 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
         return None
     symbols = values.copy()
     symbols[outside] = low
-    return Quantised(symbols, recipe, outside, values[outside])
+    return Quantised(symbols, quantiser, outside, values[outside])
 
 
 def _keep_consistent(
@@ -141,7 +141,7 @@ def _keep_consistent(
     for number in related:
         relation, values, bound = plan.relations[number].relation, originals[number], bounds[number]
         sources = _sources_of(relation, cells, columns, len(values), known)
-        if sources is None or bound == LOSSLESS or plan.relations[number].drop is not None:
+        if sources is None or bound == LOSSLESS or plan.relations[number].dropped_bits is not None:
             continue
         if isinstance(relation, Lookup):
             continue  # its table is made from what the sources decode to
@@ -154,9 +154,9 @@ def _keep_consistent(
             forced.setdefault(source, []).append(np.delete(missed, wrong))
     for source, rows in forced.items():
         quantised = cells[source].quantised
-        if quantised is not None and quantised.recipe.kind != "exact" and cells[source].lattice is None:
+        if quantised is not None and quantised.quantiser.kind != "exact" and cells[source].lattice is None:
             positions = np.union1d(quantised.positions, np.concatenate(rows))
-            outliers = originals[source][positions].astype(quantised.recipe.dtype)  # exact: see `narrowed`
+            outliers = originals[source][positions].astype(quantised.quantiser.dtype)  # exact: see `narrowed`
             exact_there = replace(quantised, positions=positions, outliers=outliers)
             cells[source] = replace(cells[source], quantised=exact_there)
             known.pop(source)
@@ -189,14 +189,14 @@ def _values_of(cell: Cell, dtype: np.dtype[Any]) -> Values:
     quantised = cell.quantised
     if quantised is None:
         raise ValueError("a column without symbols")
-    decoded = dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers)
+    decoded = dequantise(quantised.symbols, quantised.quantiser, quantised.positions, quantised.outliers)
     return np.asarray(
         (decoded if cell.lattice is None else cell.lattice.values(decoded, dtype)).astype(dtype)
     )
 
 
 def _as_related(
-    derived: Derived,
+    derived: PlannedRelation,
     cells: Mapping[int, Cell],
     columns: Sequence[Column],
     values: Values,
@@ -211,17 +211,17 @@ def _as_related(
     if sources is None or relation is None:
         return None
     steps = None
-    if derived.drop is None:
+    if derived.dropped_bits is None:
         missed = violations(values, relation.values(sources, values.dtype), bound)
     else:
-        found = correction(relation, sources, values, bound, derived.drop)
+        found = encode_residual(relation, sources, values, bound, derived.dropped_bits)
         if found is None:
             return None
         symbols, missed = found
-        steps = Quantised(symbols, Recipe("exact", symbols.dtype), missed[:0], symbols[:0])
+        steps = Quantised(symbols, Quantiser("exact", symbols.dtype), missed[:0], symbols[:0])
     if missed.size > MAX_OUTLIERS * len(values):
         return None
-    return Cell(len(values), steps, related=Related(relation, missed, values[missed], derived.drop))
+    return Cell(len(values), steps, related=Related(relation, missed, values[missed], derived.dropped_bits))
 
 
 def narrowed(values: Values) -> Values:

@@ -15,7 +15,7 @@ from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.encodings.interpolation import Interpolation, Rows
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised
 from baler_root.format.page import Cell, pack_page
 
@@ -53,7 +53,7 @@ def interpolated(cell: Cell, values: Values, bound: ErrorBound, sentinels: Seque
     if found is None or cell.related is not None or bound.kind != "abs" or not floats or row < MIN_ROW:
         return cell
     # The quantiser has found out how wide a step may be, and whether one pays at all.
-    step = found.recipe.size / FINE if found.recipe.kind == "linear" else 0.0
+    step = found.quantiser.size / FINE if found.quantiser.kind == "linear" else 0.0
     if not 0 < step * FINE <= 2 * bound.value:
         return cell
     ways = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
@@ -88,7 +88,7 @@ def _made(
     missed = np.union1d(violations(values, decoded, bound), moved)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
-    quantised = Quantised(symbols, Recipe("exact", symbols.dtype), missed, values[missed])
+    quantised = Quantised(symbols, Quantiser("exact", symbols.dtype), missed, values[missed])
     return Cell(len(values), quantised, interpolation=way)
 
 

@@ -37,8 +37,8 @@ def _kept(cell: Cell, original: Values, rows: Rows, count: int) -> Cell:
     if cell.related is not None:
         at = np.union1d(cell.related.positions, values)
         return replace(cell, related=replace(cell.related, positions=at, outliers=original[at]))
-    if cell.quantised is None or cell.quantised.recipe.kind == "exact":
+    if cell.quantised is None or cell.quantised.quantiser.kind == "exact":
         return cell
     at = np.union1d(cell.quantised.positions, values)
-    outliers = original[at].astype(cell.quantised.recipe.dtype)  # the same values: see `cells.narrowed`
+    outliers = original[at].astype(cell.quantised.quantiser.dtype)  # the same values: see `cells.narrowed`
     return replace(cell, quantised=replace(cell.quantised, positions=at, outliers=outliers))

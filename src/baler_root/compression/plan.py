@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from baler_root.compression.relations.fit import Derived
+from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
@@ -53,9 +53,9 @@ class Plan:
     codec: str = "classic"
     sentinels: tuple[float, ...] = ()
     """Values that survive exactly besides the well-known ones."""
-    relations: Mapping[int, Derived] = field(default_factory=dict)
+    relations: Mapping[int, PlannedRelation] = field(default_factory=dict)
     """Columns that are recomputed from others, by number."""
-    tighter: Mapping[int, ErrorBound] = field(default_factory=dict)
+    tightened: Mapping[int, ErrorBound] = field(default_factory=dict)
     """Bounds of columns that others are computed from, where they are tighter than what was asked."""
     models: tuple[GroupModel, ...] = ()
     """What was learned, for the pages that have it."""

@@ -149,7 +149,7 @@ def plan_tree(
         for number, (text, relation) in declared.items()
         if (used := found.derived.get(number)) is None or used.relation != relation
     )
-    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tighter)
+    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tightened)
     return TreeJob(key, tree, plan, reasons, lengths, notes=notes)
 
 

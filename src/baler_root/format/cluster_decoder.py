@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import Codec, LeaningCodec
+from baler_root.format.codecs.base import Codec, ContextCodec
 from baler_root.format.columns import Column
 from baler_root.format.page import Page
 
@@ -37,16 +37,18 @@ def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> di
         if origin not in entries or entries[origin].spec is None:
             raise CorruptFileError(f"column {number} is needed by another, and not there")
         (_, page, codec), at = home[origin]
-        if origin not in symbols and page.outside(codec, [at]):
+        if origin not in symbols and page.context_columns(codec, [at]):
             raise CorruptFileError(f"column {number} is needed by another, and needs others itself")
         found = {at: symbols[origin]} if origin in symbols else page.symbols(codec, [at])
         return (page.values(found) if columns[number].role == "counts" else found)[at]
 
     # Pages of lists lean on pages of the entries.
-    for first, page, codec in sorted(pages, key=lambda opened: bool(opened.page.outside(opened.codec))):
+    for first, page, codec in sorted(
+        pages, key=lambda opened: bool(opened.page.context_columns(opened.codec))
+    ):
         reader = codec
-        if isinstance(codec, LeaningCodec) and (outside := page.outside(codec)):
-            reader = codec.with_outside({number: outer(number) for number in outside})
+        if isinstance(codec, ContextCodec) and (outside := page.context_columns(codec)):
+            reader = codec.with_context({number: outer(number) for number in outside})
         coded = page.symbols(reader)
         symbols.update((first + position, array) for position, array in coded.items())
         values.update((first + position, array) for position, array in page.values(coded).items())

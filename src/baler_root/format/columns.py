@@ -214,7 +214,7 @@ def _normalise(form: Any) -> Any:
     return out
 
 
-def take_apart(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[NDArray[Any]]:
+def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[NDArray[Any]]:
     """The buffers of one branch, in the order of its `columns`, offsets as counts.
 
     Raises SourceError when the array has another form than the branch was declared to have.
@@ -236,10 +236,10 @@ def take_apart(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
     return out
 
 
-def put_together(
+def from_columns(
     form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]
 ) -> ak.Array:
-    """The array of `length` entries that `take_apart` took apart.
+    """The array of `length` entries that `to_columns` took apart.
 
     `buffers` are in the order of `columns`; counts columns may be given as offsets already (int64, one longer).
     """
@@ -375,7 +375,7 @@ def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]
         if form is None:
             continue
         try:
-            buffers = take_apart(arrays[branch], form, by_branch.get(branch, []))
+            buffers = to_columns(arrays[branch], form, by_branch.get(branch, []))
         except SourceError as error:
             raise SourceError(f"{where}: {error}") from None
         size += sum(values.nbytes for values in buffers)

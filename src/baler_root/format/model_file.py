@@ -16,7 +16,7 @@ from baler_root.format.container.manifest import Manifest
 from baler_root.format.container.read import Container, open_container
 from baler_root.format.container.references import KnownColumn, Trained
 from baler_root.format.container.write import ContainerWriter
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -86,7 +86,7 @@ def _read(container: Container) -> ModelFile:
         try:
             model = open_model(data)
             for column in model.columns:
-                Recipe.from_bytes(column.recipe)
+                Quantiser.from_bytes(column.quantiser)
         except FormatError as error:
             raise CorruptFileError(f"{where}: {error}") from None
         if len(model.columns) != len(trained.columns):

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.base import Codec, LeaningCodec, SymbolSpec
+from baler_root.format.codecs.base import Codec, ContextCodec, SymbolSpec
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.columns import Column
 from baler_root.format.encodings.interpolation import Interpolation
 from baler_root.format.encodings.outliers import pack_outliers, read_outliers, with_outliers
 from baler_root.format.encodings.packed_float import Lattice
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised, dequantise
 from baler_root.format.encodings.relation_entry import (
     FORMULA,
@@ -96,13 +96,13 @@ def _pack_entry(cell: Cell) -> bytes:
                 pack_outliers(quantised.positions, quantised.outliers),
             )
         )
-    exact = quantised.recipe.kind == "exact"
+    exact = quantised.quantiser.kind == "exact"
     return b"".join(
         (
             bytes([OWN if cell.lattice is None else LATTICE]),
             pack_varint(cell.length),
             b"" if cell.lattice is None else _LATTICE.pack(cell.lattice.step, cell.lattice.low),
-            quantised.recipe.to_bytes(),
+            quantised.quantiser.to_bytes(),
             b"" if exact else bytes([quantised.symbols.dtype.itemsize]),
             pack_outliers(quantised.positions, quantised.outliers),
         )
@@ -115,7 +115,7 @@ class Entry:
 
     length: int
     copy_of: int | None = None
-    recipe: Recipe | None = None
+    quantiser: Quantiser | None = None
     spec: SymbolSpec | None = None
     positions: NDArray[np.int64] | None = None
     outliers: NDArray[Any] | None = None
@@ -166,12 +166,12 @@ class Page:
         own, specs, chosen = self._coded(wanted)
         return {own[number]: found for number, found in codec.decode(self._symbols, specs, chosen).items()}
 
-    def outside(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
+    def context_columns(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
         """The columns of the tree, outside the page, whose symbols the codec needs for the wanted ones."""
-        if not isinstance(codec, LeaningCodec):
+        if not isinstance(codec, ContextCodec):
             return ()
         _, specs, chosen = self._coded(wanted)
-        return codec.outside(self._symbols, specs, chosen)
+        return codec.context_columns(self._symbols, specs, chosen)
 
     def latents(self) -> tuple[LatentPage, list[int]] | None:
         """What the page holds of latents, and the positions of the columns they tell of; None where it holds none.
@@ -195,14 +195,14 @@ class Page:
         out = {}
         for position, coded in symbols.items():
             entry = self.entries[position]
-            if entry.recipe is None or entry.positions is None or entry.outliers is None:
+            if entry.quantiser is None or entry.positions is None or entry.outliers is None:
                 raise CorruptFileError("a column has neither a recipe nor a source")
             column = self._columns[position]
             if entry.interpolation is not None:
                 found = entry.interpolation.values(coded, column.shape, column.dtype)
                 out[position] = with_outliers(found, entry.positions, entry.outliers)
                 continue
-            decoded = dequantise(coded, entry.recipe, entry.positions, entry.outliers)
+            decoded = dequantise(coded, entry.quantiser, entry.positions, entry.outliers)
             if decoded.dtype == np.bool_ and decoded.view(np.uint8).max(initial=0) > 1:
                 raise CorruptFileError("a boolean that is neither 0 nor 1")
             dtype = decoded.dtype if entry.related is not None else column.dtype
@@ -228,22 +228,24 @@ def _read_entry(directory: Cursor, column: Column) -> Entry:
         spec = SymbolSpec(steps, length, column.shape)
         nothing = np.zeros(0, np.int64)
         return Entry(
-            length, None, Recipe("exact", steps), spec, nothing, nothing.astype(steps), related=related
+            length, None, Quantiser("exact", steps), spec, nothing, nothing.astype(steps), related=related
         )
     if kind == INTERPOLATED:
         return _read_interpolated(directory, length, column)
     if kind not in (OWN, LATTICE):
         raise CorruptFileError(f"unknown kind of column {kind}")
     lattice = Lattice(*_LATTICE.unpack(directory.take(_LATTICE.size))) if kind == LATTICE else None
-    recipe, directory.at = Recipe.from_bytes(directory.data, directory.at)
-    held = np.can_cast(recipe.dtype, column.dtype) if lattice is None else recipe.dtype.kind == "u"
+    quantiser, directory.at = Quantiser.from_bytes(directory.data, directory.at)
+    held = np.can_cast(quantiser.dtype, column.dtype) if lattice is None else quantiser.dtype.kind == "u"
     if not held or (lattice is not None and (column.dtype.kind != "f" or not lattice.is_sound)):
-        raise CorruptFileError(f"{recipe.dtype} symbols cannot become a column of {column.dtype}")
-    dtype = recipe.dtype
-    if recipe.kind != "exact":
+        raise CorruptFileError(f"{quantiser.dtype} symbols cannot become a column of {column.dtype}")
+    dtype = quantiser.dtype
+    if quantiser.kind != "exact":
         dtype = _read_width(directory)
-    positions, outliers = read_outliers(directory, length, recipe.dtype)
-    return Entry(length, None, recipe, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice)
+    positions, outliers = read_outliers(directory, length, quantiser.dtype)
+    return Entry(
+        length, None, quantiser, SymbolSpec(dtype, length, column.shape), positions, outliers, lattice
+    )
 
 
 def _read_interpolated(directory: Cursor, length: int, column: Column) -> Entry:
@@ -255,7 +257,7 @@ def _read_interpolated(directory: Cursor, length: int, column: Column) -> Entry:
     return Entry(
         length,
         None,
-        Recipe("exact", dtype),
+        Quantiser("exact", dtype),
         SymbolSpec(dtype, length),
         positions,
         outliers,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.plan import Plan
 from baler_root.errors import ConfigError, SourceError
-from baler_root.format.columns import take_apart
+from baler_root.format.columns import to_columns
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource, SourceTree
 
@@ -88,7 +88,7 @@ def _rows(
     ).items():
         own = [number for number, column in enumerate(columns) if column.branch == branch]
         form = plan.schema.branches[branch].form or {}
-        values.update(zip(own, take_apart(array, form, [columns[number] for number in own]), strict=True))
+        values.update(zip(own, to_columns(array, form, [columns[number] for number in own]), strict=True))
     codes: list[NDArray[np.int64]] = []
     odd: list[NDArray[np.bool_]] = []
     fine: list[NDArray[np.int64]] = []

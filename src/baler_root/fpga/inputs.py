@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from baler_root.compression.quantisation.quantise import quantise_as
 from baler_root.errors import SourceError
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.conditional.model import ModelColumn
-from baler_root.format.codecs.latent.split_floats import low_dtype, put_together, take_apart
+from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
 from baler_root.format.container.references import KnownColumn
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,8 +29,8 @@ class Input:
     """One column of the table that a network sees."""
 
     column: KnownColumn
-    recipe: bytes
-    drop: int | None
+    quantiser: bytes
+    dropped_bits: int | None
     """Low bits of exact floats that are left out."""
     each: int
     """Values in a row, and as many inputs."""
@@ -44,7 +44,9 @@ class Input:
         """A column of a model."""
         codes = column.axis.codes.astype(np.int64)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
-        return cls(known, column.recipe, column.drop, column.each, starts + column.axis.low, codes[starts])
+        return cls(
+            known, column.quantiser, column.dropped_bits, column.each, starts + column.axis.low, codes[starts]
+        )
 
     def rounded(self, rounding: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Self:
         """The same with other codes: what `rounding`, which keeps their order, makes of each."""
@@ -57,7 +59,7 @@ class Input:
         run = np.searchsorted(self.starts, symbols.astype(np.int64), side="right") - 1
         return np.asarray(self.codes[np.maximum(run, 0)])
 
-    def place_of(self, codes: NDArray[np.integer], axis: Axis) -> NDArray[np.int64]:
+    def place_of(self, codes: NDArray[np.integer], axis: QuantileAxis) -> NDArray[np.int64]:
         """The place on the column's axis that each code stands for: the middle one of those that have it."""
         run = np.clip(np.searchsorted(self.codes, codes, side="right") - 1, 0, len(self.codes) - 1)
         first = self.starts - axis.low
@@ -70,16 +72,16 @@ class Input:
 
     def symbols(self, values: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
         """The symbol of each value, and where values have none of their own; raises SourceError as `of_values` does."""
-        recipe, _ = Recipe.from_bytes(self.recipe)
-        quantised = quantise_as(values, ErrorBound.parse(self.column.held), recipe)
+        quantiser, _ = Quantiser.from_bytes(self.quantiser)
+        quantised = quantise_as(values, ErrorBound.parse(self.column.held), quantiser)
         if quantised is None:
             raise SourceError(
                 f"branch {self.column.name!r}: its values ({values.dtype}) are not like those that the model learned "
-                f"from ({recipe.dtype})"
+                f"from ({quantiser.dtype})"
             )
         symbols = quantised.symbols
-        if self.drop is not None:
-            symbols, _ = take_apart(symbols, self.drop)
+        if self.dropped_bits is not None:
+            symbols, _ = split_bits(symbols, self.dropped_bits)
         return symbols, quantised.positions
 
     def thresholds(self) -> NDArray[np.float64]:
@@ -88,20 +90,22 @@ class Input:
         out[0] = -np.inf
         return out
 
-    def values_at(self, places: NDArray[np.int64], axis: Axis) -> NDArray[np.float64]:
+    def values_at(self, places: NDArray[np.int64], axis: QuantileAxis) -> NDArray[np.float64]:
         """The value at each place on the column's axis; of exact floats in the middle of what the place leaves open."""
-        return self._values(places + axis.low, low=0 if self.drop is None else (1 << self.drop) >> 1)
+        return self._values(
+            places + axis.low, low=0 if self.dropped_bits is None else (1 << self.dropped_bits) >> 1
+        )
 
     def _values(self, symbols: NDArray[np.int64], low: int) -> NDArray[np.float64]:
         """The value of each symbol, with these low bits where some are left out."""
-        recipe, _ = Recipe.from_bytes(self.recipe)
-        if self.drop is not None:
-            bits = np.full(len(symbols), low, low_dtype(self.drop))
-            return put_together(symbols, bits, recipe.dtype, self.drop).astype(np.float64)
-        if recipe.kind == "exact":
+        quantiser, _ = Quantiser.from_bytes(self.quantiser)
+        if self.dropped_bits is not None:
+            bits = np.full(len(symbols), low, low_dtype(self.dropped_bits))
+            return join_bits(symbols, bits, quantiser.dtype, self.dropped_bits).astype(np.float64)
+        if quantiser.kind == "exact":
             return symbols.astype(np.float64)
-        inside = np.clip(symbols, 0, recipe.span - 1).astype(np.uint64)
-        return recipe.values(inside).astype(np.float64)
+        inside = np.clip(symbols, 0, quantiser.span - 1).astype(np.uint64)
+        return quantiser.values(inside).astype(np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """As `spec.json` has it."""
@@ -114,8 +118,8 @@ class Input:
             "bound": known.bound,
             "held": known.held,
             "values": self.each,
-            "recipe": self.recipe.hex(),
-            "drop": self.drop,
+            "recipe": self.quantiser.hex(),
+            "drop": self.dropped_bits,
             "symbols": self.starts.tolist(),
             "codes": self.codes.tolist(),
         }
@@ -124,11 +128,11 @@ class Input:
     def from_json(cls, entry: Mapping[str, Any]) -> Self:
         """Raises what Python or FormatError raises for anything that `to_json` did not give."""
         names = ("branch", "field", "role", "dtype", "bound", "held")
-        recipe = bytes.fromhex(entry["recipe"])
-        Recipe.from_bytes(recipe)
+        quantiser = bytes.fromhex(entry["recipe"])
+        Quantiser.from_bytes(quantiser)
         return cls(
             KnownColumn(*(str(entry[name]) for name in names)),
-            recipe,
+            quantiser,
             entry["drop"],
             int(entry["values"]),
             np.array(entry["symbols"], np.int64),

@@ -7,13 +7,13 @@ import heapq
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.codecs.axis import SHARE_BITS, Axis
+from baler_root.format.codecs.axis import SHARE_BITS, QuantileAxis
 
 KNOT_BITS = 28.0
 """What a knot costs in a model (measured on NanoAOD and jets)."""
 
 
-def fit_axis(symbols: NDArray[np.generic], weight: float = 1.0) -> Axis:
+def fit_axis(symbols: NDArray[np.generic], weight: float = 1.0) -> QuantileAxis:
     """The axis of these symbols (integers, at least one); each stands for `weight` values of the whole file."""
     low = int(symbols.min())
     counts = np.bincount(symbols.astype(np.int64) - low).astype(np.float64)
@@ -22,7 +22,7 @@ def fit_axis(symbols: NDArray[np.generic], weight: float = 1.0) -> Axis:
     # Every stretch of the axis may hold values that the sample lacks.
     shares = below + 0.3 * np.arange(len(positions))
     shares = np.round(shares / shares[-1] * (1 << SHARE_BITS)).astype(np.int64)
-    return Axis(low, positions, shares)
+    return QuantileAxis(low, positions, shares)
 
 
 def _knots(counts: NDArray[np.float64], cost: float) -> NDArray[np.int64]:
@@ -65,6 +65,6 @@ def _saved(count: NDArray[np.float64], length: NDArray[np.int64] | int) -> NDArr
     return count * np.log2(np.maximum(count, 1e-300) / length)
 
 
-def preceded(axis: Axis) -> Axis:
+def preceded(axis: QuantileAxis) -> QuantileAxis:
     """The axis of what an item before has: one place more at the beginning, for there being none."""
-    return Axis(axis.low - 1, np.append(0, axis.positions + 1), np.append(0, axis.shares))
+    return QuantileAxis(axis.low - 1, np.append(0, axis.positions + 1), np.append(0, axis.shares))

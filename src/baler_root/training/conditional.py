@@ -17,7 +17,7 @@ from baler_root.format.codecs.conditional.model import Conditional, Model, Model
 from baler_root.format.codecs.model_loader import AnyModel
 from baler_root.training.axis_fit import fit_axis, preceded
 from baler_root.training.dependencies import RANK_ROWS, Ancestors, rank, tells
-from baler_root.training.effort import Effort, get_level
+from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.histograms import HELD, Bucketed, fit_histograms
 from baler_root.training.settings import Trained
 
@@ -61,7 +61,7 @@ class TableSample:
     """Columns of one table, of which models are made."""
 
     names: list[str]
-    recipes: list[bytes]
+    quantisers: list[bytes]
     symbols: list[NDArray[Any]]
     weight: float
     """Rows of the file for which a row of the sample stands."""
@@ -89,7 +89,7 @@ class Modelled:
     """What people should know."""
 
 
-def find_model(sample: TableSample, effort: Effort, progress: Progress | None = None) -> Modelled:
+def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> Modelled:
     """The model that makes these columns smallest, its own bytes counted."""
     columns = []
     for symbols in sample.symbols:
@@ -125,8 +125,8 @@ def find_model(sample: TableSample, effort: Effort, progress: Progress | None = 
         if told_by is not None:
             told_by = replace(told_by, parents=tuple(number_of[parent] for parent in told_by.parents))
         kind = sample.given[number] if number < given else "value"
-        axis, recipe = columns[number].axis, sample.recipes[number]
-        parts.append(ModelColumn(sample.names[number], recipe, axis, told_by, kind))
+        axis, quantiser = columns[number].axis, sample.quantisers[number]
+        parts.append(ModelColumn(sample.names[number], quantiser, axis, told_by, kind))
     data = Model(tuple(parts), about).to_bytes()
     if sum(one.saved for one in chosen.values()) < MARGIN * len(data):
         return Modelled(None, notes=notes)
@@ -187,7 +187,7 @@ def _networks(
     ranked: Sequence[Sequence[int]],
     before: dict[int, Bucketed],
     histograms: Sequence[Choice | None],
-    effort: Effort,
+    effort: TrainingEffort,
     progress: Progress | None,
 ) -> tuple[list[Choice | None], Trained]:
     """A network of each column, where it pays, and how they were trained."""

@@ -11,7 +11,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.codecs.latent.model import MAX_LATENTS
 from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES
 from baler_root.format.codecs.registry import latent_codec
-from baler_root.training.hardware.circuit import CircuitOptions
+from baler_root.training.hardware.limits import HardwareLimits
 from baler_root.training.settings import Training
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Autoencoding:
     """Groups of rows of which one must be near for a row not to be unlike the others."""
     masses: tuple[PairMass, ...] = ()
     """Of pairs, which latents are to tell as well as the columns."""
-    circuit: CircuitOptions | None = None
+    hardware: HardwareLimits | None = None
     """What is asked of an encoder that is to be firmware."""
 
     def check(self, level: Level) -> None:
@@ -111,7 +111,7 @@ class Autoencoding:
             )
         if not 1 <= self.clusters <= MAX_CENTRES:
             raise ConfigError(f"{self.clusters} clusters of latents; from 1 to {MAX_CENTRES} are possible")
-        if self.circuit is not None and not latent_codec(self.codec).firmware:
+        if self.hardware is not None and not latent_codec(self.codec).firmware:
             raise ConfigError(
                 f"encoders of the codec {self.codec!r} cannot be firmware; those of 'autoencoder' can"
             )
@@ -123,12 +123,12 @@ class Autoencoding:
             "residual": self.residual,
             "outliers": self.outliers,
             "clusters": self.clusters,
-            **({} if self.circuit is None else {"circuit": self.circuit.to_json()}),
+            **({} if self.hardware is None else {"circuit": self.hardware.to_json()}),
         }
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class TrainingEffort:
     """What a user wants spent on learning."""
 
     level: Level
@@ -153,7 +153,7 @@ class Effort:
                 f"training needs torch, which is not installed: {INSTALL}; {otherwise} does without"
             )
 
-    def of_one(self, pieces: int) -> Effort:
+    def of_one(self, pieces: int) -> TrainingEffort:
         """What is wanted of one of the `pieces` of a table that have models of their own: all share its outliers."""
         asked = self.autoencoding
         if asked is None or pieces == 1:

@@ -10,7 +10,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.codecs.axis import CODE_LIMIT, Axis
+from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.entropy.histogram_table import OWN_BITS
 from baler_root.training.dependencies import Ancestors
@@ -51,14 +51,14 @@ CUT_BYTES, CELL_BYTES, COLUMN_BYTES = 3.0, 1.2, 30.0
 class Bucketed:
     """One column of the sample, ready for counting."""
 
-    axis: Axis
+    axis: QuantileAxis
     places: NDArray[np.int64]
     cuts: tuple[int, ...]
     """Codes at which its buckets begin, as a parent."""
     buckets: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, axis: Axis, places: NDArray[np.int64]) -> Bucketed:
+    def of(cls, axis: QuantileAxis, places: NDArray[np.int64]) -> Bucketed:
         """A column on its axis."""
         found = np.bincount(places, minlength=axis.length)
         counts = np.bincount(axis.codes.astype(np.int64) + CODE_LIMIT, found, 2 * CODE_LIMIT)

@@ -14,24 +14,24 @@ from numpy.typing import NDArray
 from baler_root._types import Progress
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS
-from baler_root.format.codecs.axis import EXACT_PLACES, Axis
+from baler_root.format.codecs.axis import EXACT_PLACES, QuantileAxis
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.columns import LATENT, latents_of, pack_latents
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.codecs.latent.outlier_rows import Anomaly
-from baler_root.format.codecs.latent.split_floats import take_apart
+from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
+from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.codecs.registry import latent_codec
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.conditional import MARGIN, Modelled, TableSample, classic_size, find_model
-from baler_root.training.effort import Effort, get_level
-from baler_root.training.hardware.search import SEARCHED, check_edges, find_circuit, resources_of
+from baler_root.training.effort import TrainingEffort, get_level
+from baler_root.training.hardware.search import SEARCHED, check_edges, find_hardware, resources_of
 from baler_root.training.pair_masses import Pair
 
 if TYPE_CHECKING:
     from baler_root.format.networks.program import Program
-    from baler_root.training.hardware.circuit import Circuit
+    from baler_root.training.hardware.limits import Hardware
     from baler_root.training.torch.autoencoder import Autoencoder, Shape
     from baler_root.training.torch.fit_autoencoder import Autoencoded, Course
 
@@ -79,10 +79,10 @@ class Column:
     """A column of the sample as an autoencoder gets it."""
 
     name: str
-    recipe: bytes
+    quantiser: bytes
     symbols: NDArray[Any]
     """Integers: of exact floats the patterns without their low bits."""
-    drop: int | None = None
+    dropped_bits: int | None = None
     shape: tuple[int, ...] = ()
     """Of fixed-size arrays."""
     low: int = 0
@@ -96,22 +96,22 @@ class Column:
     @classmethod
     def of(cls, name: str, quantised: Quantised, shape: tuple[int, ...]) -> Column:
         """A column of the sample; of exact floats as many bits as an axis can tell apart."""
-        recipe, symbols = quantised.recipe.to_bytes(), quantised.symbols
+        quantiser, symbols = quantised.quantiser.to_bytes(), quantised.symbols
         if symbols.dtype.kind != "f":
-            return cls(name, recipe, symbols, None, shape)
-        drop = MANTISSA_BITS[symbols.dtype.itemsize] - KEPT_BITS
-        coarse, low = take_apart(symbols, drop)
+            return cls(name, quantiser, symbols, None, shape)
+        dropped_bits = MANTISSA_BITS[symbols.dtype.itemsize] - KEPT_BITS
+        coarse, low = split_bits(symbols, dropped_bits)
         while int(coarse.max()) - int(coarse.min()) >= EXACT_PLACES:
-            drop += 1
-            coarse, low = take_apart(symbols, drop)
-        return cls(name, recipe, coarse, drop, shape, classic_size(low, shape))
+            dropped_bits += 1
+            coarse, low = split_bits(symbols, dropped_bits)
+        return cls(name, quantiser, coarse, dropped_bits, shape, classic_size(low, shape))
 
 
 def find_autoencoder(
     columns: Sequence[Column],
     plain: float,
     weight: float,
-    effort: Effort,
+    effort: TrainingEffort,
     progress: Progress | None = None,
     pairs: Sequence[Pair] = (),
 ) -> Modelled:
@@ -132,7 +132,7 @@ def find_autoencoder(
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
     alone = asked.residual == "none"
     try:
-        trained, circuit = _train(columns, axes, places, plain * weight, effort, progress, pairs)
+        trained, hardware = _train(columns, axes, places, plain * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
         return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
@@ -143,7 +143,9 @@ def find_autoencoder(
     model = AutoencoderModel(
         asked.codec,
         tuple(
-            ModelColumn(column.name, column.recipe, axis, None, drop=column.drop, each=column.each)
+            ModelColumn(
+                column.name, column.quantiser, axis, None, dropped_bits=column.dropped_bits, each=column.each
+            )
             for column, axis in zip(columns, axes, strict=True)
         ),
         encoder,
@@ -159,20 +161,22 @@ def find_autoencoder(
             "steps": trained.steps,
             "history": trained.history[:: max(1, len(trained.history) // 5)],
             **({"masses": told} if told else {}),
-            **({} if circuit is None else {"circuit": circuit.to_json()}),
+            **({} if hardware is None else {"circuit": hardware.to_json()}),
         },
     )
     found = latents_of(model, dict(enumerate(places)))
     model = _with_latents_known(model, found, weight, effort)
     if asked.outliers:
-        model = replace(model, anomaly=Anomaly.fit(found, asked.outliers, asked.clusters, effort.seed))
+        model = replace(
+            model, anomaly=OutlierDetector.fit(found, asked.outliers, asked.clusters, effort.seed)
+        )
     data = model.to_bytes()
     size = len(pack_latents(model, found)) + float(trained.residual.sum()) * rows / 8
     size += sum(column.low for column in columns)
     saved = (plain - size) * weight
     notes = list(trained.notes)
-    if circuit is not None:
-        notes.append(_told(circuit, encoder))
+    if hardware is not None:
+        notes.append(_told(hardware, encoder))
     elif not alone and saved < MARGIN * len(data):
         lost = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
@@ -185,13 +189,13 @@ def find_autoencoder(
 
 def _train(
     columns: Sequence[Column],
-    axes: Sequence[Axis],
+    axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
     plain: float,
-    effort: Effort,
+    effort: TrainingEffort,
     progress: Progress | None,
     pairs: Sequence[Pair],
-) -> tuple[Autoencoded, Circuit | None]:
+) -> tuple[Autoencoded, Hardware | None]:
     """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
 
     Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them,
@@ -211,7 +215,7 @@ def _train(
     width = next(width for limit, width in WIDTHS[level] if plain <= limit)
     shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
-    fewer = 1 if asked.circuit is None else FEWER
+    fewer = 1 if asked.hardware is None else FEWER
     course = Course(
         steps=STEPS[level] * fewer,
         batch=BATCH // fewer,
@@ -219,7 +223,7 @@ def _train(
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,
-        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.circuit else LATENT_WEIGHT,
+        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.hardware else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].each
     order = np.random.default_rng(effort.seed).permutation(rows)
@@ -227,43 +231,43 @@ def _train(
     values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
     masses = MassTerms(pairs, values_at)
 
-    def fit(circuit: Circuit | None, course: Course) -> Autoencoded:
-        own = shape if circuit is None else replace(shape, circuit=circuit)
+    def fit(hardware: Hardware | None, course: Course) -> Autoencoded:
+        own = shape if hardware is None else replace(shape, hardware=hardware)
         trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress, masses)
         if trained is None:
             raise FloatingPointError("no step of its training gave a number")
         return trained
 
-    if asked.circuit is None:
+    if asked.hardware is None:
         return fit(None, course), None
-    circuits = asked.circuit.circuits()
-    course = replace(course, luts=circuits[0].budget.luts)
-    circuit = circuits[0]
-    if len(circuits) > 1:
+    candidates = asked.hardware.candidates()
+    course = replace(course, luts=candidates[0].budget.luts)
+    hardware = candidates[0]
+    if len(candidates) > 1:
         few = replace(course, steps=course.steps // SEARCHED, products=course.products / SEARCHED)
         if course.seconds is not None:
-            few = replace(few, seconds=course.seconds / 2 / len(circuits))
+            few = replace(few, seconds=course.seconds / 2 / len(candidates))
             course = replace(course, seconds=course.seconds / 2)
-        circuit = find_circuit(circuits, lambda one: fit(one, few), course.latent_weight)
-    trained = fit(circuit, course)
-    check_edges(resources_of(trained.network.programs()[0], circuit), circuit)
-    return trained, circuit
+        hardware = find_hardware(candidates, lambda one: fit(one, few), course.latent_weight)
+    trained = fit(hardware, course)
+    check_edges(resources_of(trained.network.programs()[0], hardware), hardware)
+    return trained, hardware
 
 
-def _told(circuit: Circuit, encoder: Program) -> str:
+def _told(hardware: Hardware, encoder: Program) -> str:
     """What people should know of an encoder that is to be firmware."""
-    found = resources_of(encoder, circuit)
+    found = resources_of(encoder, hardware)
     return (
-        f"encoder for firmware: {circuit.describe()}: about {found.luts:.3g} LUTs, {found.edges(circuit.budget.levels)} "
-        f"clock edges at {circuit.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
+        f"encoder for firmware: {hardware.describe()}: about {found.luts:.3g} LUTs, {found.edges(hardware.budget.levels)} "
+        f"clock edges at {hardware.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
     )
 
 
-def _values(column: Column, axis: Axis) -> NDArray[np.float64]:
+def _values(column: Column, axis: QuantileAxis) -> NDArray[np.float64]:
     """What the places of an axis stand for."""
-    recipe, _ = Recipe.from_bytes(column.recipe)
+    quantiser, _ = Quantiser.from_bytes(column.quantiser)
     symbols = np.arange(axis.low, axis.low + axis.length, dtype=np.uint64)
-    return recipe.values(symbols).astype(np.float64)
+    return quantiser.values(symbols).astype(np.float64)
 
 
 def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:
@@ -274,7 +278,7 @@ def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:
 
 
 def _with_latents_known(
-    model: AutoencoderModel, latents: NDArray[np.int16], weight: float, effort: Effort
+    model: AutoencoderModel, latents: NDArray[np.int16], weight: float, effort: TrainingEffort
 ) -> AutoencoderModel:
     """The same with what can be known of its latents: histograms of each in the context of others."""
     changing = [n for n in range(model.latents) if np.ptp(latents[:, n])]

@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 anomalies = pytest.importorskip("benchmarks.anomalies", reason="benchmarks/ is not on the path")
 
 import baler_root
-from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.training.axis_fit import fit_axis
 from benchmarks import autoencoders, baler, latents, normalisation, physics_terms, transfer
 
@@ -44,7 +44,7 @@ def test_models_flag_the_share_that_was_asked_for_and_are_used_whatever_they_sav
         assert counted.seconds > 0
         found = autoencoders.latents(source, model, "rel=1e-2")
         flagging, anomaly = autoencoders.flagging(model, found, 0.01, 1, tmp_path / "b.balermodel")
-        assert isinstance(anomaly, Anomaly)
+        assert isinstance(anomaly, OutlierDetector)
         with autoencoders.insisting():
             row = autoencoders.measured(source, counted, bound="rel=1e-2", model=flagging, detach_model=True)
     assert found.shape[0] == row["rows"] == 3000

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import baler_root
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.relations.fit import Derived, droppable
+from baler_root.compression.relations.fit import PlannedRelation, droppable
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
 from baler_root.compression.rules.loading import build_rules
@@ -22,7 +22,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.binary import portable_math as elementary
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.encodings.functions import FUNCTIONS
-from baler_root.format.encodings.relations import Formula, Sum, corrected, residual
+from baler_root.format.encodings.relations import Formula, Sum, apply_residual, residual
 from tests.vectors import files as vectors
 
 REL = ErrorBound("rel", 1e-3)
@@ -392,7 +392,7 @@ FLOATS = st.one_of(st.floats(-1e3, 1e3, width=32), st.floats(width=32))
     st.sampled_from(FORMULAS),
 )
 def test_any_formula_of_anything_keeps_its_bound(
-    rows: list[tuple[float, ...]], bound: str, dtype: str, drop: int | None, formula: Formula
+    rows: list[tuple[float, ...]], bound: str, dtype: str, dropped_bits: int | None, formula: Formula
 ) -> None:
     """A page of values that the formula gives, but for some; `encode_cluster` raises where one misses its bound."""
     *sources, other = (np.array(column, dtype) for column in zip(*rows, strict=True))
@@ -400,7 +400,9 @@ def test_any_formula_of_anything_keeps_its_bound(
     values[::3] = other[::3]
     arrays = {f"c{n}": ak.Array(column) for n, column in enumerate([*sources, values])}
     bounds = dict.fromkeys(arrays, bound)
-    plan = vectors.Source("Events", arrays, bounds, relations={3: Derived(formula, drop)}).plan()
+    plan = vectors.Source(
+        "Events", arrays, bounds, relations={3: PlannedRelation(formula, dropped_bits)}
+    ).plan()
     assert encode_cluster(plan, dict(enumerate(arrays.values())), len(rows)).entries == len(rows)
 
 
@@ -433,15 +435,15 @@ def test_masses_survive(make_root: Maker, tmp_path: Path) -> None:
     st.sampled_from([("f4", 0), ("f4", 14), ("f4", 23), ("f8", 0), ("f8", 43)]),
 )
 def test_residuals_come_back(pairs: list[tuple[float, float]], kind: tuple[str, int]) -> None:
-    dtype, drop = kind
+    dtype, dropped_bits = kind
     values, predicted = (np.array(column, dtype) for column in zip(*pairs, strict=True))
-    back = corrected(predicted, residual(values, predicted, drop), drop)
+    back = apply_residual(predicted, residual(values, predicted, dropped_bits), dropped_bits)
     mantissa = 23 if dtype == "f4" else 52
     with np.errstate(all="ignore"):
-        near = np.abs(back.astype("f8") - values) <= np.abs(values) * 2.0 ** (drop - mantissa - 1)
+        near = np.abs(back.astype("f8") - values) <= np.abs(values) * 2.0 ** (dropped_bits - mantissa - 1)
     small = np.abs(values) < np.finfo(dtype).tiny
     assert np.all(near | small | ~np.isfinite(values) | np.isinf(back))
-    if drop == 0:
+    if dropped_bits == 0:
         whole = np.isfinite(values)
         assert back[whole].tobytes() == values[whole].tobytes()
 
@@ -449,10 +451,12 @@ def test_residuals_come_back(pairs: list[tuple[float, float]], kind: tuple[str, 
 @pytest.mark.parametrize("value", [1e-3, 1e-2, 1e-6, 0.9])
 def test_dropped_bits_meet_the_bound(value: float) -> None:
     for dtype, mantissa in ((np.dtype("f4"), 23), (np.dtype("f8"), 52)):
-        drop = droppable(ErrorBound("rel", value), dtype)
-        assert drop is not None
-        assert drop == 0 or 2.0 ** (drop - mantissa - 1) <= value
-        assert drop == mantissa or 2.0 ** (drop - mantissa) > value, "one bit more would not do"
+        dropped_bits = droppable(ErrorBound("rel", value), dtype)
+        assert dropped_bits is not None
+        assert dropped_bits == 0 or 2.0 ** (dropped_bits - mantissa - 1) <= value
+        assert dropped_bits == mantissa or 2.0 ** (dropped_bits - mantissa) > value, (
+            "one bit more would not do"
+        )
 
 
 @given(

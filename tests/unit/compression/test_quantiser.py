@@ -18,7 +18,7 @@ from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.errors import FormatError
 from baler_root.format.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, octave_tables
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised, dequantise
 
 FLOATS = ["f2", "f4", "f8"]
@@ -52,7 +52,7 @@ FLOAT_EXTREMES = [
 
 
 def back(quantised: Quantised) -> NDArray[Any]:
-    return dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers)
+    return dequantise(quantised.symbols, quantised.quantiser, quantised.positions, quantised.outliers)
 
 
 def entropy(values: NDArray[Any]) -> float:
@@ -101,19 +101,19 @@ def test_every_value_obeys_its_bound(code: str, text: str) -> None:
     @given(numbers(np.dtype(code)))
     def check(values: NDArray[Any]) -> None:
         quantised = quantise(values, bound)
-        recipe = quantised.recipe
+        quantiser = quantised.quantiser
         decoded = back(quantised)
         assert decoded.dtype == values.dtype
         assert measure(values, decoded, bound).violations == 0
         if bound == LOSSLESS or code == "?":
             assert decoded.tobytes() == values.tobytes()
-        if recipe.kind == "exact":
+        if quantiser.kind == "exact":
             assert quantised.symbols.dtype == values.dtype
         elif values.size:
-            assert quantised.symbols.dtype == np.min_scalar_type(recipe.span - 1)
-        again, end = Recipe.from_bytes(b"xyz" + recipe.to_bytes() + b"abc", 3)
-        assert end == 3 + len(recipe.to_bytes())
-        assert again.to_bytes() == recipe.to_bytes()
+            assert quantised.symbols.dtype == np.min_scalar_type(quantiser.span - 1)
+        again, end = Quantiser.from_bytes(b"xyz" + quantiser.to_bytes() + b"abc", 3)
+        assert end == 3 + len(quantiser.to_bytes())
+        assert again.to_bytes() == quantiser.to_bytes()
         fresh = dequantise(quantised.symbols, again, quantised.positions, quantised.outliers)
         assert fresh.tobytes() == decoded.tobytes()
 
@@ -172,7 +172,7 @@ def test_errors_are_unbiased(shape: str, text: str) -> None:
 def test_rounding_to_the_dtype_costs_no_flood_of_outliers(code: str, text: str) -> None:
     values = np.random.default_rng(2).exponential(50, 100_000).astype(code)
     quantised = quantise(values, ErrorBound.parse(text))
-    assert quantised.recipe.kind != "exact"
+    assert quantised.quantiser.kind != "exact"
     assert quantised.positions.size < 1e-3 * values.size
 
 
@@ -206,7 +206,7 @@ def test_a_truncated_column_costs_no_more_than_it_holds(mantissa: int, text: str
 def test_counts_stored_as_floats_become_small_integers(text: str) -> None:
     values = np.random.default_rng(4).integers(0, 60_000, 50_000).astype(np.float32)
     quantised = quantise(values, ErrorBound.parse(text))
-    assert (quantised.recipe.kind, quantised.recipe.size) == ("linear", 1.0)
+    assert (quantised.quantiser.kind, quantised.quantiser.size) == ("linear", 1.0)
     assert back(quantised).tobytes() == values.tobytes()
 
 
@@ -228,7 +228,7 @@ def test_integer_grids_are_exact_beyond_float64() -> None:
     for text in ("abs=1000", "abs=1e15", "rel=1e-12", "bits=30"):
         for column in (values, values.view(np.uint64)):
             quantised = quantise(column, ErrorBound.parse(text))
-            assert quantised.recipe.kind != "exact"
+            assert quantised.quantiser.kind != "exact"
             assert quantised.positions.size <= 2
             assert measure(column, back(quantised), ErrorBound.parse(text)).violations == 0
 
@@ -239,7 +239,7 @@ def test_many_nan_payloads_fall_back_to_outliers_or_exact() -> None:
     for text in ("rel=1e-2", "abs=1e-2", "bits=4"):
         quantised = quantise(values, ErrorBound.parse(text))
         assert back(quantised)[:900].tobytes() == values[:900].tobytes()
-        assert quantised.recipe.kind != "exact"
+        assert quantised.quantiser.kind != "exact"
 
 
 @pytest.mark.parametrize("code", FLOATS + INTEGERS + ["?"])
@@ -269,23 +269,23 @@ def samples() -> list[Quantised]:
     ]
 
 
-@pytest.mark.parametrize("quantised", samples(), ids=lambda q: f"{q.recipe.kind}-{q.recipe.dtype}")
+@pytest.mark.parametrize("quantised", samples(), ids=lambda q: f"{q.quantiser.kind}-{q.quantiser.dtype}")
 def test_damaged_recipes_are_refused_or_make_sense(quantised: Quantised) -> None:
     """Every truncation is found; every changed byte gives a FormatError or a recipe that decodes."""
-    data = quantised.recipe.to_bytes()
+    data = quantised.quantiser.to_bytes()
     for size in range(len(data)):
         with pytest.raises(FormatError):
-            Recipe.from_bytes(data[:size])
+            Quantiser.from_bytes(data[:size])
     for position in range(len(data)):
         for byte in {*range(0, 256, 7), 1, 127, 128, 255, data[position] ^ 1, data[position] ^ 128}:
             changed = bytearray(data)
             changed[position] = byte
             try:
-                recipe, _ = Recipe.from_bytes(bytes(changed))
-                values = dequantise(quantised.symbols, recipe, quantised.positions, quantised.outliers)
+                quantiser, _ = Quantiser.from_bytes(bytes(changed))
+                values = dequantise(quantised.symbols, quantiser, quantised.positions, quantised.outliers)
             except FormatError:
                 continue
-            assert values.dtype == recipe.dtype
+            assert values.dtype == quantiser.dtype
             assert values.shape == quantised.symbols.shape
 
 
@@ -294,12 +294,14 @@ def test_random_bytes_are_refused_or_make_sense(data: bytes) -> None:
     for kind in range(4):
         for dtype in range(12):
             try:
-                recipe, _ = Recipe.from_bytes(bytes([kind, dtype]) + data)
+                quantiser, _ = Quantiser.from_bytes(bytes([kind, dtype]) + data)
             except FormatError:
                 continue
-            if recipe.span:
-                ends = np.array([0, recipe.span - 1], np.uint64)
-                assert dequantise(ends, recipe, np.zeros(0, np.int64), np.zeros(0, recipe.dtype)).size == 2
+            if quantiser.span:
+                ends = np.array([0, quantiser.span - 1], np.uint64)
+                assert (
+                    dequantise(ends, quantiser, np.zeros(0, np.int64), np.zeros(0, quantiser.dtype)).size == 2
+                )
 
 
 @pytest.mark.parametrize(
@@ -324,26 +326,26 @@ def test_random_bytes_are_refused_or_make_sense(data: bytes) -> None:
 )
 def test_nonsense_recipes_are_named(data: bytes, words: str) -> None:
     with pytest.raises(FormatError, match=words):
-        Recipe.from_bytes(data)
+        Quantiser.from_bytes(data)
 
 
 def test_symbols_and_outliers_must_fit() -> None:
     quantised = samples()[0]
-    recipe, none, nothing = quantised.recipe, np.zeros(0, np.int64), np.zeros(0, np.float32)
+    quantiser, none, nothing = quantised.quantiser, np.zeros(0, np.int64), np.zeros(0, np.float32)
     with pytest.raises(FormatError, match="symbol 60000"):
-        dequantise(np.array([60_000], np.uint16), recipe, none, nothing)
+        dequantise(np.array([60_000], np.uint16), quantiser, none, nothing)
     with pytest.raises(FormatError, match="not unsigned"):
-        dequantise(np.array([1.0]), recipe, none, nothing)
+        dequantise(np.array([1.0]), quantiser, none, nothing)
     two = np.zeros(2, np.uint8)
     for positions in ([1, 1], [1, 0], [-1, 0], [0, 2]):
         with pytest.raises(FormatError, match="positions"):
-            dequantise(two, recipe, np.array(positions), np.zeros(2, np.float32))
+            dequantise(two, quantiser, np.array(positions), np.zeros(2, np.float32))
     with pytest.raises(FormatError, match="outlier positions for"):
-        dequantise(two, recipe, np.array([1]), nothing)
+        dequantise(two, quantiser, np.array([1]), nothing)
     with pytest.raises(FormatError, match="outliers are"):
-        dequantise(two, recipe, np.array([1]), np.zeros(1, np.float64))
+        dequantise(two, quantiser, np.array([1]), np.zeros(1, np.float64))
     with pytest.raises(FormatError, match="exact values"):
-        dequantise(two, Recipe("exact", np.dtype(np.float32)), none, nothing)
+        dequantise(two, Quantiser("exact", np.dtype(np.float32)), none, nothing)
 
 
 def test_a_table_and_direct_decoding_give_the_same_bits() -> None:
@@ -352,7 +354,7 @@ def test_a_table_and_direct_decoding_give_the_same_bits() -> None:
         quantised = quantise(values, ErrorBound.parse(text))
         few = quantised.symbols[:100]  # too few for a table
         none = np.zeros(0, np.int64)
-        direct = dequantise(few, quantised.recipe, none, np.zeros(0, np.float32))
+        direct = dequantise(few, quantised.quantiser, none, np.zeros(0, np.float32))
         assert direct.tobytes() == back(quantised)[:100].tobytes()
 
 

@@ -19,12 +19,12 @@ from baler_root.format.columns import (
     Column,
     Form,
     columns_of,
+    from_columns,
     is_plain,
     offsets_dtypes,
     offsets_from,
     plain_form,
-    put_together,
-    take_apart,
+    to_columns,
 )
 
 DTYPES = [*"?bBhHiIqQ", "f2", "f4", "f8", "c8", "c16", "M8[ns]", "M8[D]", "m8[us]"]
@@ -33,7 +33,7 @@ DTYPES = [*"?bBhHiIqQ", "f2", "f4", "f8", "c8", "c16", "M8[ns]", "M8[D]", "m8[us
 def apart(array: ak.Array) -> tuple[Form, list[Column], list[NDArray[Any]]]:
     form = plain_form(array)
     columns = columns_of([(0, form)])
-    return form, columns, take_apart(array, form, columns)
+    return form, columns, to_columns(array, form, columns)
 
 
 def together(form: Form, columns: list[Column], buffers: list[NDArray[Any]], length: int) -> ak.Array:
@@ -43,7 +43,7 @@ def together(form: Form, columns: list[Column], buffers: list[NDArray[Any]], len
         offsets_from(buffer, next(dtypes)) if column.role == "counts" else buffer
         for column, buffer in zip(columns, buffers, strict=True)
     ]
-    return put_together(form, length, columns, ready)
+    return from_columns(form, length, columns, ready)
 
 
 def round_trip(array: ak.Array) -> ak.Array:
@@ -293,7 +293,7 @@ def test_columns_say_what_they_are() -> None:
 def test_changed_type_is_refused() -> None:
     form, columns, _ = apart(ak.Array([1, 2]))
     with pytest.raises(SourceError, match="the type changes along the entries"):
-        take_apart(ak.Array([1.0]), form, columns)
+        to_columns(ak.Array([1.0]), form, columns)
 
 
 @pytest.mark.parametrize(

@@ -85,9 +85,9 @@ class Modelled(AutoencoderCodec):
         return AutoencoderCodec({name: AutoencoderModel.from_bytes(data)}, name, known).encode(columns, specs)
 
     def column(self, column: NDArray[Any], spec: SymbolSpec) -> ModelColumn:
-        drop = {2: 3, 4: 17, 8: 47}[column.itemsize] if column.dtype.kind == "f" else None
-        few = column[:1] >> 24 if column.itemsize > 2 and drop is None else column
-        return known_column("", b"", few, drop, int(np.prod(spec.shape)))
+        dropped_bits = {2: 3, 4: 17, 8: 47}[column.itemsize] if column.dtype.kind == "f" else None
+        few = column[:1] >> 24 if column.itemsize > 2 and dropped_bits is None else column
+        return known_column("", b"", few, dropped_bits, int(np.prod(spec.shape)))
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError, FormatError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.conditional import codec as conditional
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
@@ -35,7 +35,7 @@ def codec_of(model: Model, known: Sequence[int | None]) -> ConditionalCodec:
 
 def test_a_model_cannot_claim_endless_places() -> None:
     """A few knots say how long an axis is: what a reader works out of them is bounded."""
-    axis = Axis(0, np.array([0, 1 << 20]), np.array([0, 1 << 24]))
+    axis = QuantileAxis(0, np.array([0, 1 << 20]), np.array([0, 1 << 24]))
     for columns, allowed in ((32, True), (33, False)):
         model = Model(tuple(ModelColumn(str(n), b"", axis, None) for n in range(columns)), {})
         with (

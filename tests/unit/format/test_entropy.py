@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.entropy import rans_mixture as coder
 from baler_root.format.entropy import tables
 from baler_root.training.axis_fit import fit_axis
@@ -42,7 +42,7 @@ def test_tables_follow_their_formulas() -> None:
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> tuple[Axis, np.ndarray, np.ndarray]:
+def cases(draw: st.DrawFn) -> tuple[QuantileAxis, np.ndarray, np.ndarray]:
     """An axis, symbols on it, and whatever a network may say of each."""
     places = draw(st.sampled_from([1, 2, 3, 17, 1000, 1 << 20]))
     rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
@@ -53,14 +53,14 @@ def cases(draw: st.DrawFn) -> tuple[Axis, np.ndarray, np.ndarray]:
     symbols = rng.integers(0, places, rows)
     span = draw(st.sampled_from([1, 1000, 32767]))
     return (
-        Axis(0, knots, shares),
+        QuantileAxis(0, knots, shares),
         symbols,
         rng.integers(-span, span + 1, (rows, 3 * components)).astype(np.int32),
     )
 
 
 @given(cases())
-def test_every_symbol_comes_back(case: tuple[Axis, np.ndarray, np.ndarray]) -> None:
+def test_every_symbol_comes_back(case: tuple[QuantileAxis, np.ndarray, np.ndarray]) -> None:
     axis, symbols, outputs = case
     data = coder.encode(symbols, axis.edges, outputs)
     assert np.array_equal(coder.decode(data, axis.edges, outputs), symbols)

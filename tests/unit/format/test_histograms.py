@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.entropy import rans_histogram as coder
 from baler_root.format.entropy.histogram_table import Shares
@@ -24,7 +24,7 @@ def any_shares(rng: np.random.Generator, places: int, knots: int) -> tuple[Share
     p = np.unique(np.concatenate([[0, places], rng.integers(0, places + 1, knots)]))
     s = np.sort(rng.integers(0, (1 << 24) + 1, len(p)))
     s[0], s[-1] = 0, 1 << 24
-    axis = Axis(0, p, s)
+    axis = QuantileAxis(0, p, s)
     found = random_histograms(rng, (0, 1), axis)
     return Shares(axis.cumulative, found.cells, found.roots), found
 

@@ -25,7 +25,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.latent import columns as latent_columns
 from baler_root.format.codecs.latent.builtin import AutoencoderCodec
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.networks import program
 from baler_root.testing.codec_suite import decode_hostile
@@ -83,8 +83,10 @@ def tables(draw: st.DrawFn) -> Table:
         dtype = draw(st.sampled_from(INTEGERS + FLOATS))
         shape = draw(st.sampled_from([(), (), (3,), (2, 2)]))
         values = noise(rng, dtype, rows * int(np.prod(shape, initial=1)))
-        drop = draw(st.sampled_from([0, 3, 10])) if dtype.itemsize == 2 else DROPS.get(dtype.itemsize, 0)
-        given_drop = drop if dtype.kind == "f" else None
+        dropped_bits = (
+            draw(st.sampled_from([0, 3, 10])) if dtype.itemsize == 2 else DROPS.get(dtype.itemsize, 0)
+        )
+        given_drop = dropped_bits if dtype.kind == "f" else None
         described.append(known_column(str(number), b"", values, given_drop, int(np.prod(shape))))
         if draw(st.integers(0, 4)) == 0:  # off the axis
             values = values.copy()
@@ -147,8 +149,8 @@ def table(kind: str = "bounded", rows: int = 60, seed: int = 0) -> Table:
     drops = [None, None, None, 17, None]
     known = [0, None, 1, 2, 3]
     described = [
-        known_column("", b"", column, drop, int(np.prod(shape)))
-        for column, drop, shape, number in zip(columns, drops, shapes, known, strict=True)
+        known_column("", b"", column, dropped_bits, int(np.prod(shape)))
+        for column, dropped_bits, shape, number in zip(columns, drops, shapes, known, strict=True)
         if number is not None
     ]
     model = random_autoencoder(described, seed, kind, latents=3)
@@ -257,14 +259,14 @@ def test_anomalies_are_told_and_change_no_value() -> None:
     columns, specs, model, known = table(rows=500)
     mine = [column for column, number in zip(columns, known, strict=True) if number is not None]
     latents = latents_from(model, mine)
-    model = replace(model, anomaly=Anomaly.fit(latents, 0.02, 3, seed=1))
+    model = replace(model, anomaly=OutlierDetector.fit(latents, 0.02, 3, seed=1))
     model = AutoencoderModel.from_bytes(model.to_bytes())
     writer = writer_of(model, known)
-    found = writer.find_anomalies(columns)
+    found = writer.find_outlier_rows(columns)
     assert found is not None
     rows, scores, count = found
     assert (len(rows), count) == (10, 500)
-    payload, _ = writer.with_anomalies(rows, scores).encode(columns, specs)
+    payload, _ = writer.with_outlier_rows(rows, scores).encode(columns, specs)
     check(reader_of(model), payload, columns, specs)
     told, again = LatentPage(memoryview(payload), specs).anomalies
     assert np.array_equal(told, rows)
@@ -284,7 +286,7 @@ def test_same_columns_same_bytes() -> None:
 @pytest.mark.parametrize("kind", ["bounded", "none"])
 def test_any_cut_and_any_flip_is_an_error_or_other_symbols(kind: str) -> None:
     columns, specs, model, known = table(kind)
-    writer = writer_of(model, known).with_anomalies(np.array([3, 9]), np.array([1.5, 2.5], "f4"))
+    writer = writer_of(model, known).with_outlier_rows(np.array([3, 9]), np.array([1.5, 2.5], "f4"))
     payload, _ = writer.encode(columns, specs)
     reader = reader_of(model)
     for at in range(len(payload)):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 import baler_root
 from baler_root.api.verify import verify
-from baler_root.compression.models.list_context import Around
+from baler_root.compression.models.list_context import ContextColumns
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import FormatError
@@ -25,7 +25,7 @@ from baler_root.format.bounds import ErrorBound, measure
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.conditional import codec as conditional
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
-from baler_root.format.codecs.conditional.list_context import PIECE, Lists, Surroundings
+from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, Lists
 from baler_root.format.codecs.conditional.model import Model
 from baler_root.format.columns import flatten
 from baler_root.format.container.read import Container, PageId
@@ -181,15 +181,15 @@ def made_page() -> tuple[bytes, list[SymbolSpec], ConditionalCodec]:
         items={2: (0, 1, 2, 3), 4: (2, 3)},
     )  # fmt: skip
     del data
-    around = Surroundings({0: met, 1: counts}, {2: 0}, 1)
+    context = ListContext({0: met, 1: counts}, {2: 0}, 1)
     specs = [SymbolSpec(column.dtype, rows) for column in columns]
-    codec = ConditionalCodec({entry.name: entry.model}, entry.name, (3, 4), around=around)
+    codec = ConditionalCodec({entry.name: entry.model}, entry.name, (3, 4), context=context)
     payload, _ = codec.encode(columns, specs)
-    reader = ConditionalCodec({entry.name: entry.model}).with_outside({0: met, 1: counts})
+    reader = ConditionalCodec({entry.name: entry.model}).with_context({0: met, 1: counts})
     found = reader.decode(memoryview(payload), specs)
     assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))
     assert payload[0] == 2
-    assert reader.outside(memoryview(payload), specs) == (0, 1)
+    assert reader.context_columns(memoryview(payload), specs) == (0, 1)
     return payload, specs, reader
 
 
@@ -199,14 +199,14 @@ PAGE = made_page()
 def test_what_is_not_at_hand_is_named() -> None:
     payload, specs, reader = PAGE
     with pytest.raises(FormatError, match="column 1 of the tree is needed"):
-        ConditionalCodec(reader.models).with_outside({0: np.zeros(30, "u1")}).decode(
+        ConditionalCodec(reader.models).with_context({0: np.zeros(30, "u1")}).decode(
             memoryview(payload), specs
         )
     with pytest.raises(FormatError, match="items together"):
-        reader.with_outside({0: np.zeros(30, "u1"), 1: np.ones(30, "u4")}).decode(memoryview(payload), specs)
-    lengths = reader.around.symbols[1]
+        reader.with_context({0: np.zeros(30, "u1"), 1: np.ones(30, "u4")}).decode(memoryview(payload), specs)
+    lengths = reader.context.symbols[1]
     with pytest.raises(FormatError, match="does not fit the lists"):
-        reader.with_outside({0: np.zeros(29, "u1"), 1: lengths}).decode(memoryview(payload), specs)
+        reader.with_context({0: np.zeros(29, "u1"), 1: lengths}).decode(memoryview(payload), specs)
 
 
 def tags(
@@ -315,7 +315,7 @@ def test_lists_learn_from_their_entries(
     with baler_root.open(tmp_path / "out.baler") as file:
         one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
     assert ak.array_equal(several, one[1000:5500])
-    monkeypatch.setattr("baler_root.compression.models.learn.find_surroundings", lambda *_: Around())
+    monkeypatch.setattr("baler_root.compression.models.learn.find_surroundings", lambda *_: ContextColumns())
     blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size

@@ -25,7 +25,7 @@ from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.binary.varint import pack_varint
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.columns import Column, columns_of, plain_form, take_apart
+from baler_root.format.columns import Column, columns_of, plain_form, to_columns
 from baler_root.format.encodings.packed_float import Lattice
 from baler_root.format.page import Cell, Page, pack_page
 from baler_root.format.schema import Branch, Tree
@@ -168,8 +168,8 @@ def test_symbols_of_a_width_that_is_none() -> None:
     values = np.random.default_rng(0).exponential(1.0, 2000).astype("f4")
     cell = Cell(2000, quantise(values, ErrorBound("rel", 0.01)))
     assert cell.quantised is not None
-    assert cell.quantised.recipe.kind == "log"
-    head = bytes([0]) + pack_varint(2000) + cell.quantised.recipe.to_bytes()
+    assert cell.quantised.quantiser.kind == "log"
+    head = bytes([0]) + pack_varint(2000) + cell.quantised.quantiser.to_bytes()
     with pytest.raises(CorruptFileError, match="symbols of 3 bytes"):
         Page(directory(head + bytes([3, 0])), [column(np.dtype("f4"))])
 
@@ -237,7 +237,7 @@ def test_columns_of_one_page_need_not_be_of_one_length() -> None:
     form = plain_form(array)
     columns = columns_of([(0, form)])
     lossless = ErrorBound("lossless")
-    buffers = take_apart(array, form, columns)
+    buffers = to_columns(array, form, columns)
     made = [Cell(len(values), quantise(values, lossless)) for values in buffers]
     payload, _ = pack_page(Classic(), made)
     page = Page(memoryview(payload), columns)

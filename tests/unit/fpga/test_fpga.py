@@ -75,7 +75,7 @@ def model_of(encoder: Program, latents: int = 4, decoder: Program | None = None)
     for name, values in values_of().items():
         bound = ErrorBound.parse("rel=0.001" if values.dtype.kind == "f" else "lossless")
         quantised = quantise(values, bound)
-        columns.append(known_column(name, quantised.recipe.to_bytes(), quantised.symbols))
+        columns.append(known_column(name, quantised.quantiser.to_bytes(), quantised.symbols))
     return random_autoencoder(columns, latents=latents, encoder=encoder, decoder=decoder)
 
 

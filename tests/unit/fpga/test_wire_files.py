@@ -20,9 +20,9 @@ import baler_root
 from baler_root.api.recover import recover
 from baler_root.api.verify import verify
 from baler_root.errors import BalerError, ConfigError, CorruptFileError, OutputError, SourceError
-from baler_root.format.codecs.latent.outlier_rows import Anomaly
+from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.container.references import KnownColumn
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_file import StoredModel
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link
@@ -224,8 +224,8 @@ def _exact_link(rows: dict[str, Any]) -> Link:
     made, known = [], []
     for name, values in rows.items():
         flat, each = values.reshape(-1), values.shape[1] if values.ndim > 1 else 1
-        drop = {4: 17, 8: 47}[flat.dtype.itemsize]
-        made.append(known_column(name, Recipe("exact", flat.dtype).to_bytes(), flat, drop, each))
+        dropped_bits = {4: 17, 8: 47}[flat.dtype.itemsize]
+        made.append(known_column(name, Quantiser("exact", flat.dtype).to_bytes(), flat, dropped_bits, each))
         known.append(KnownColumn(name, "", "data", str(flat.dtype), "lossless", "lossless"))
     return Link.of(StoredModel.of("t", known, following((0, 1, 1, 1), "none", made).to_bytes()))
 
@@ -258,7 +258,7 @@ def test_rows_unlike_the_others_are_passed_through(source: Path) -> None:
     plain = link()
     (rows,) = rows_of(plain, source)
     latents = plain.latents(rows.codes)
-    anomaly = Anomaly.fit(latents, 0.02, 1, seed=0)
+    anomaly = OutlierDetector.fit(latents, 0.02, 1, seed=0)
     data = replace(plain.model, anomaly=anomaly).to_bytes()
     own = Link.of(StoredModel.of("Events", plain.stored.trained.columns, data))
     board = Board(own)

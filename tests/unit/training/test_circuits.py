@@ -14,6 +14,8 @@ from tests.helpers.cli import Cli
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
+from baler_root.training.hardware.limits import Hardware, HardwareLimits
+
 import baler_root
 from baler_root.api.train import train
 from baler_root.errors import ConfigError
@@ -33,7 +35,6 @@ from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import send
 from baler_root.training import latent as autoencoding
 from baler_root.training.hardware.budget import Budget
-from baler_root.training.hardware.circuit import Circuit, CircuitOptions
 from baler_root.training.hardware.resources import ERROR, Resources, digits
 from baler_root.training.torch.autoencoder import Shape
 from baler_root.training.torch.networks import DenseAutoencoder
@@ -42,10 +43,10 @@ from baler_root.training.torch.pruning import Economy
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
 CIRCUITS = [
-    Circuit(),
-    Circuit((8,), (3, 4), (5,), 6, 5),
-    Circuit((), (2,), (), 4, 2),
-    Circuit((12, 9), (8, 5, 2), (12, 3), 12, 12),
+    Hardware(),
+    Hardware((8,), (3, 4), (5,), 6, 5),
+    Hardware((), (2,), (), 4, 2),
+    Hardware((12, 9), (8, 5, 2), (12, 3), 12, 12),
 ]
 
 Maker = Callable[..., Path]
@@ -75,9 +76,9 @@ def source(make_root: Maker) -> Path:
 
 
 @pytest.mark.parametrize("circuit", CIRCUITS, ids=str)
-def test_networks_compute_what_their_programs_do(circuit: Circuit) -> None:
+def test_networks_compute_what_their_programs_do(hardware: Hardware) -> None:
     torch.manual_seed(1)
-    network = DenseAutoencoder(Shape(7, 3, 2, 16, (), circuit)).double()
+    network = DenseAutoencoder(Shape(7, 3, 2, 16, (), hardware)).double()
     encoder, _ = network.programs()
     codes = np.random.default_rng(0).integers(-CODE_LIMIT, CODE_LIMIT, (200, 7))
     with torch.no_grad():
@@ -87,20 +88,20 @@ def test_networks_compute_what_their_programs_do(circuit: Circuit) -> None:
     assert np.abs(encoder(codes) - rounded).max() <= 1
     assert (encoder(codes) == rounded).mean() > 0.9
     dense = [operation for operation in encoder.operations if isinstance(operation, Dense)]
-    weighted = dense[-len(circuit.weight_bits) :]
-    for layer, bits in zip(weighted, circuit.weight_bits, strict=True):
+    weighted = dense[-len(hardware.weight_bits) :]
+    for layer, bits in zip(weighted, hardware.weight_bits, strict=True):
         assert np.abs(layer.weight.astype(int)).max() < 1 << (bits - 1)
         assert layer.shift >= 1
-    for layer, bits in zip(weighted, circuit.activation_bits, strict=False):
+    for layer, bits in zip(weighted, hardware.activation_bits, strict=False):
         assert (layer.low, layer.high) == (0, (1 << bits) - 1)
     assert (weighted[-1].low, weighted[-1].high) == network.latent_limits
-    assert network.latent_limits[1] == (1 << (circuit.latent_bits - 1)) - 1
+    assert network.latent_limits[1] == (1 << (hardware.latent_bits - 1)) - 1
 
 
 def test_a_model_of_few_bits_is_an_ordinary_one(source: Path, tmp_path: Path) -> None:
     model, out = tmp_path / "few.balermodel", tmp_path / "out.baler"
-    circuit = CircuitOptions((8,), (5, 4), (6,), 7, 6)
-    summary = train(source, model, codec="autoencoder", latents=3, circuit=circuit)
+    hardware = HardwareLimits((8,), (5, 4), (6,), 7, 6)
+    summary = train(source, model, codec="autoencoder", latents=3, hardware=hardware)
     assert any("weights of 5,4 bits" in note and "LUTs" in note for note in summary.notes)
     link = Link.open(model)
     definition = link.definition
@@ -135,9 +136,9 @@ def test_a_budget_is_kept(source: Path, tmp_path: Path) -> None:
     sizes = {}
     for name, luts in (("free", None), ("tight", 600)):
         budget = None if luts is None else Budget(luts=luts)
-        circuit = CircuitOptions((12,), (6,), budget=budget)
+        hardware = HardwareLimits((12,), (6,), budget=budget)
         path = tmp_path / f"{name}.balermodel"
-        train(source, path, codec="autoencoder", latents=3, circuit=circuit)
+        train(source, path, codec="autoencoder", latents=3, hardware=hardware)
         definition = Link.open(path).definition
         bits = [definition.before(number).width for number in range(len(definition.layers))]
         sizes[name] = Resources.of([layer.weights for layer in definition.layers], bits).luts
@@ -152,35 +153,35 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
         model,
         codec="autoencoder",
         latents=3,
-        circuit=CircuitOptions.parse("luts<900,edges<6,levels=3"),
+        hardware=HardwareLimits.parse("luts<900,edges<6,levels=3"),
     )
-    circuit = read_model_file(model).models[0].model.about["circuit"]
-    assert circuit["hidden"] in ([], [16], [32])
+    hardware = read_model_file(model).models[0].model.about["circuit"]
+    assert hardware["hidden"] in ([], [16], [32])
     with pytest.raises(ConfigError, match="clock edges"):
         train(
             source,
             tmp_path / "no",
             codec="autoencoder",
             latents=3,
-            circuit=CircuitOptions.parse("edges<2,levels=1"),
+            hardware=HardwareLimits.parse("edges<2,levels=1"),
         )
     with pytest.raises(ConfigError, match="rounding alone"):
         train(
-            source, tmp_path / "no", codec="autoencoder", latents=3, circuit=CircuitOptions.parse("luts<30")
+            source, tmp_path / "no", codec="autoencoder", latents=3, hardware=HardwareLimits.parse("luts<30")
         )
     assert not (tmp_path / "no").exists()
 
 
 def test_the_same_seed_gives_the_same_model(source: Path, tmp_path: Path) -> None:
     for name in "ab":
-        circuit = CircuitOptions((8,), budget=Budget(luts=700))
-        train(source, tmp_path / name, codec="autoencoder", latents=2, circuit=circuit)
+        hardware = HardwareLimits((8,), budget=Budget(luts=700))
+        train(source, tmp_path / name, codec="autoencoder", latents=2, hardware=hardware)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_pruned_weights_stay_away() -> None:
     torch.manual_seed(0)
-    network = DenseAutoencoder(Shape(9, 4, 2, 16, (), Circuit()))
+    network = DenseAutoencoder(Shape(9, 4, 2, 16, (), Hardware()))
     economy = Economy.of(network.encoder, 2500)
     assert economy is not None
     assert not economy.is_kept
@@ -200,8 +201,8 @@ def test_pruned_weights_stay_away() -> None:
 
 def test_estimates_are_near_what_da4ml_says(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("da4ml", reason="da4ml is not installed (pip install 'baler-root[rtl]')")
-    circuit = CircuitOptions((24, 16), (6,))
-    train(source, tmp_path / "m", codec="autoencoder", latents=6, circuit=circuit)
+    hardware = HardwareLimits((24, 16), (6,))
+    train(source, tmp_path / "m", codec="autoencoder", latents=6, hardware=hardware)
     definition = Link.open(tmp_path / "m").definition
     bits = [definition.before(number).width for number in range(len(definition.layers))]
     cheap, solved = Resources.of([layer.weights for layer in definition.layers], bits), estimate(definition)

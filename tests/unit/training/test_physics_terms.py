@@ -21,7 +21,7 @@ from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.latent.columns import guesses_of, latents_of
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training import latent as autoencoding
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.pair_masses import Leg, Pair, PairMass
@@ -187,8 +187,8 @@ def told(path: Path, arrays: Arrays) -> Arrays:
     out = dict(arrays)
     places, values = {}, {}
     for n, column in enumerate(model.columns):
-        recipe, _ = Recipe.from_bytes(column.recipe)
-        values[n] = recipe.values(
+        quantiser, _ = Quantiser.from_bytes(column.quantiser)
+        values[n] = quantiser.values(
             np.arange(column.axis.low, column.axis.low + column.axis.length, dtype=np.uint64)
         )
         order = np.argsort(values[n], kind="stable")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from baler_root._types import Progress
 from baler_root.compression.fingerprint import is_constant
-from baler_root.compression.models.list_context import Around, find_surroundings
+from baler_root.compression.models.list_context import ContextColumns, find_context
 from baler_root.compression.models.mass_columns import place_masses
 from baler_root.compression.models.sample import Sample, take_sample
 from baler_root.compression.page_groups import plan_groups
@@ -21,7 +21,7 @@ from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
 from baler_root.rootio.source import SourceTree
 from baler_root.training.conditional import Modelled, TableSample, classic_size, find_model
-from baler_root.training.effort import MIN_ROWS, Effort
+from baler_root.training.effort import MIN_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair
 
 MIN_GRIDS = 16
@@ -51,7 +51,7 @@ def learn(
     source: SourceTree,
     plan: Plan,
     lengths: Sequence[int],
-    effort: Effort,
+    effort: TrainingEffort,
     progress: Progress | None = None,
 ) -> Learned:
     """The plan with models where they pay, and the models' bytes.
@@ -69,7 +69,7 @@ def learn(
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
 
 
-def least_rows(effort: Effort) -> int:
+def least_rows(effort: TrainingEffort) -> int:
     """Rows below which nothing is learned."""
     asked = effort.autoencoding
     return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
@@ -80,7 +80,7 @@ def learn_from(
     plan: Plan,
     cluster: int,
     entries: int,
-    effort: Effort,
+    effort: TrainingEffort,
     progress: Progress | None = None,
 ) -> Learned:
     """The same from a sample of trees that have so many `entries` together, and `cluster` of them at a time."""
@@ -109,26 +109,26 @@ def learn_from(
         if members:
             mine = replace(effort, seconds=clock.share())
             if effort.autoencoding is None:
-                around = find_surroundings(sample, members, names)
-                found = find_model(_table(sample, members, names, entries, around), mine, progress)
+                context = find_context(sample, members, names)
+                found = find_model(_table(sample, members, names, entries, context), mine, progress)
             else:
-                around = Around()
+                context = ContextColumns()
                 pieces = sum(sample.tables[other[0]] == sample.tables[members[0]] for _, _, other in runs)
                 found = _find_autoencoder(
                     sample, members, names, entries, pairs[members[0]], mine.of_one(pieces), progress
                 )
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
-                given = len(around.names)
+                given = len(context.names)
                 numbers = {members[at - given]: n for n, at in enumerate(found.used) if at >= given}
                 outside = {
-                    around.columns[at]: n
+                    context.columns[at]: n
                     for n, at in enumerate(found.used)
-                    if at < given and around.kinds[at] == "entry"
+                    if at < given and context.kinds[at] == "entry"
                 }
                 name = hashlib.sha256(found.data).digest()
                 models.append(
-                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=around.lists)
+                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=context.lists)
                 )
                 out.models.append(found.data)
                 groups.append(stop - start)
@@ -140,7 +140,7 @@ def learn_from(
     return replace(out, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
 
 
-def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: Effort) -> None:
+def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: TrainingEffort) -> None:
     """Raise ConfigError where more latents are asked for than any table of these trees has columns to make them of."""
     asked = effort.autoencoding
     if asked is None or asked.latents is None:
@@ -175,21 +175,21 @@ class _Clock:
 
 
 def _table(
-    sample: Sample, members: Sequence[int], names: Sequence[str], entries: int, around: Around
+    sample: Sample, members: Sequence[int], names: Sequence[str], entries: int, context: ContextColumns
 ) -> TableSample:
     """Columns of one table, behind what lies around them."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
-        around.names + [names[number] for number in members],
-        around.recipes + [one.recipe.to_bytes() for one in quantised],
-        around.symbols + [one.symbols for one in quantised],
+        context.names + [names[number] for number in members],
+        context.quantisers + [one.quantiser.to_bytes() for one in quantised],
+        context.symbols + [one.symbols for one in quantised],
         entries / sample.entries,
-        tuple(around.kinds),
-        around.first,
+        tuple(context.kinds),
+        context.first,
     )
 
 
-def _takes(sample: Sample, effort: Effort) -> tuple[Callable[[int], bool], int]:
+def _takes(sample: Sample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
     """Which columns of the sample are modelled, and how many of a table at least."""
     if effort.autoencoding is None:
         return sample.is_candidate, 2
@@ -204,7 +204,7 @@ def _find_autoencoder(
     names: Sequence[str],
     entries: int,
     pairs: Sequence[Pair],
-    effort: Effort,
+    effort: TrainingEffort,
     progress: Progress | None,
 ) -> Modelled:
     """An autoencoder of columns of one table."""

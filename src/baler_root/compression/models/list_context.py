@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.compression.models.sample import Sample
-from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.conditional.list_context import Lists
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.tables import lengths_of
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.dependencies import RANK_ROWS, tells
 from baler_root.training.histograms import Bucketed
 
-MAX_AROUND = 16
+MAX_CONTEXT = 16
 """Columns of the entries that the models of a list may use."""
 
 
@@ -27,7 +27,7 @@ MAX_TRIED = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Around:
+class ContextColumns:
     """What the models of a list may use, each as a value for every item; nothing for a table that is no list."""
 
     lists: int | None = None
@@ -37,24 +37,24 @@ class Around:
     kinds: list[str] = field(default_factory=list)
     """See `codecs.model.KINDS`."""
     names: list[str] = field(default_factory=list)
-    recipes: list[bytes] = field(default_factory=list)
+    quantisers: list[bytes] = field(default_factory=list)
     symbols: list[NDArray[Any]] = field(default_factory=list)
     first: NDArray[np.bool_] | None = None
     """Which items have none before them; see `codecs.lists`."""
 
 
-def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[str]) -> Around:
+def find_context(sample: Sample, members: Sequence[int], names: Sequence[str]) -> ContextColumns:
     """What tells something of the columns `members` of one table."""
     lists = lengths_of(sample.columns, sample.tables, sample.tables[members[0]])
     if lists is None or sample.cells[lists].related is not None:
-        return Around()
+        return ContextColumns()
     lengths = sample.values[lists].astype(np.int64)
     structure = Lists(lengths, int(lengths.sum()))
     item = np.repeat(np.arange(len(lengths)), lengths)
     thin = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
     wanted = [_buckets(sample.quantised(n).symbols[thin]) for n in members]
-    exact = Recipe("exact", np.dtype(np.int64)).to_bytes()
-    out = Around(lists, first=structure.steps == 0)
+    exact = Quantiser("exact", np.dtype(np.int64)).to_bytes()
+    out = ContextColumns(lists, first=structure.steps == 0)
     for kind, name, symbols in (
         ("length", "length of the list", lengths[item]),
         ("position", "place in the list", structure.positions),
@@ -68,24 +68,26 @@ def find_surroundings(sample: Sample, members: Sequence[int], names: Sequence[st
     ]
     tried = sorted(tried, key=lambda n: abs(n - members[0]))[:MAX_TRIED]
     told = {n: _told(_buckets(sample.quantised(n).symbols)[item[thin]], wanted) for n in tried}
-    best = sorted((n for n in tried if told[n] > 0), key=lambda n: -told[n])[:MAX_AROUND]
+    best = sorted((n for n in tried if told[n] > 0), key=lambda n: -told[n])[:MAX_CONTEXT]
     for number in sorted(best):
         quantised = sample.quantised(number)
-        _add(out, number, "entry", names[number], quantised.recipe.to_bytes(), quantised.symbols[item])
+        _add(out, number, "entry", names[number], quantised.quantiser.to_bytes(), quantised.symbols[item])
     return out
 
 
-def _add(out: Around, column: int, kind: str, name: str, recipe: bytes, symbols: NDArray[Any]) -> None:
+def _add(
+    out: ContextColumns, column: int, kind: str, name: str, quantiser: bytes, symbols: NDArray[Any]
+) -> None:
     out.columns.append(column)
     out.kinds.append(kind)
     out.names.append(name)
-    out.recipes.append(recipe)
+    out.quantisers.append(quantiser)
     out.symbols.append(symbols)
 
 
 def _buckets(symbols: NDArray[Any]) -> NDArray[np.int64]:
     """Few buckets of about equal content."""
-    axis: Axis = fit_axis(symbols)
+    axis: QuantileAxis = fit_axis(symbols)
     return Bucketed.of(axis, axis.places(symbols)).buckets.astype(np.int64) >> 1
 
 

@@ -82,7 +82,7 @@ def no_input(sample: Sample, number: int) -> str:
         return "is computed from others"
     if sample.columns[number].shape:
         return "has arrays of fixed size"
-    if cell.quantised.recipe.kind == "exact":
+    if cell.quantised.quantiser.kind == "exact":
         return "is kept exactly"
     return ""
 

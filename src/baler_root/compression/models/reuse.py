@@ -143,7 +143,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             other_type.append(known)
         elif str(bounds[number]) != known.bound:
             other_bound.setdefault((known.bound, str(bounds[number])), []).append(known)
-        elif not _as_tight(ErrorBound.parse(known.held), plan.tighter.get(number, bounds[number])):
+        elif not _as_tight(ErrorBound.parse(known.held), plan.tightened.get(number, bounds[number])):
             too_loose.append(known)
         else:
             found[number] = at

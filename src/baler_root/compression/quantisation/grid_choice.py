@@ -80,8 +80,8 @@ def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
 
 def _shift(dtype: np.dtype[Any], mantissa: int) -> list[Grid]:
     """The grid of values with so many explicit mantissa bits, if that drops any."""
-    drop = MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8] - mantissa
-    return [Grid("shift", dtype, drop)] if drop > 0 else []
+    dropped_bits = MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8] - mantissa
+    return [Grid("shift", dtype, dropped_bits)] if dropped_bits > 0 else []
 
 
 def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
@@ -94,10 +94,10 @@ def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
     bits = int(np.bitwise_or.reduce(patterns(probe))) & magnitude_mask(probe.dtype.itemsize)
     if not bits:
         return []
-    drop = min((bits & -bits).bit_length() - 1, MANTISSA_BITS[probe.dtype.itemsize])
-    if not drop:
+    dropped_bits = min((bits & -bits).bit_length() - 1, MANTISSA_BITS[probe.dtype.itemsize])
+    if not dropped_bits:
         return []
-    found = [Grid("shift", probe.dtype, drop)]
+    found = [Grid("shift", probe.dtype, dropped_bits)]
     mantissa, exponent = np.frexp(probe[probe != 0].astype(np.float64))
     whole = np.ldexp(np.abs(mantissa), 53).astype(np.int64)
     last = int(np.min(exponent + np.frexp((whole & -whole).astype(np.float64))[1])) - 54

@@ -15,7 +15,7 @@ from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.format.binary.bit_patterns import negatives, patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.grid import Grid, fold
-from baler_root.format.encodings.quantiser import DTYPES, Recipe
+from baler_root.format.encodings.quantiser import DTYPES, Quantiser
 from baler_root.format.encodings.quantized import TABLE, Quantised, _look_up
 
 MAX_OUTLIERS = 0.05
@@ -47,36 +47,36 @@ def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float]
     return _exactly(values)
 
 
-def quantise_as(values: NDArray[Any], bound: ErrorBound, recipe: Recipe) -> Quantised | None:
+def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -> Quantised | None:
     """`values` with the symbols of a known recipe, those that it cannot express as outliers; None if they are many."""
-    if values.dtype != recipe.dtype or not values.size:
+    if values.dtype != quantiser.dtype or not values.size:
         return None
-    if recipe.kind == "exact":
+    if quantiser.kind == "exact":
         return _exactly(values)
-    index, _ = recipe.grid.index(values)
-    if recipe.grid.folded:
-        index = fold(np.maximum(index, recipe.floor, out=index), negatives(values), recipe.floor)
-    index -= recipe.base
-    atom_symbols = recipe.atom_symbols.astype(np.int64)
-    places = atom_symbols - np.arange(atom_symbols.size)
-    symbols = _number(np.clip(index, 0, max(0, recipe.cells - 1), out=index), recipe, places)
-    if recipe.atom_values is not None:
-        order = np.argsort(patterns(recipe.atom_values))
-        positions, which = at.locate(values, recipe.atom_values[order])
-        symbols[positions] = atom_symbols[order][which].astype(symbols.dtype)
-    missed = violations(values, _look_up(symbols, recipe), bound)
+    index, _ = quantiser.grid.index(values)
+    if quantiser.grid.folded:
+        index = fold(np.maximum(index, quantiser.floor, out=index), negatives(values), quantiser.floor)
+    index -= quantiser.base
+    special_symbols = quantiser.special_symbols.astype(np.int64)
+    places = special_symbols - np.arange(special_symbols.size)
+    symbols = _number(np.clip(index, 0, max(0, quantiser.cells - 1), out=index), quantiser, places)
+    if quantiser.special_values is not None:
+        order = np.argsort(patterns(quantiser.special_values))
+        positions, which = at.locate(values, quantiser.special_values[order])
+        symbols[positions] = special_symbols[order][which].astype(symbols.dtype)
+    missed = violations(values, _look_up(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
-    return Quantised(symbols, recipe, missed, values[missed])
+    return Quantised(symbols, quantiser, missed, values[missed])
 
 
 def _extra_size(quantised: Quantised) -> int:
     """About how many bytes are written besides the symbols."""
-    return len(quantised.recipe.to_bytes()) + (quantised.outliers.itemsize + 2) * quantised.outliers.size
+    return len(quantised.quantiser.to_bytes()) + (quantised.outliers.itemsize + 2) * quantised.outliers.size
 
 
 def _exactly(values: NDArray[Any]) -> Quantised:
-    return Quantised(values, Recipe("exact", values.dtype), np.zeros(0, np.int64), values[:0])
+    return Quantised(values, Quantiser("exact", values.dtype), np.zeros(0, np.int64), values[:0])
 
 
 def _on_grid(
@@ -104,56 +104,58 @@ def _on_grid(
     inside = index if everywhere else index[usable]
     base = int(inside.min()) if inside.size else 0
     cells = int(inside.max()) - base + 1 if inside.size else 0
-    recipe = Recipe(grid.kind, grid.dtype, grid.size, floor, base, cells)
+    quantiser = Quantiser(grid.kind, grid.dtype, grid.size, floor, base, cells)
     present, which = np.unique(which, return_inverse=True)
-    atoms = wanted[present]
-    places, needed = _places(recipe, atoms)
-    chosen = at.order(atoms, places)
+    special = wanted[present]
+    places, needed = _places(quantiser, special)
+    chosen = at.order(special, places)
     chosen = chosen[needed[chosen]]
-    atom_symbols = places[chosen] + np.arange(chosen.size)
+    special_symbols = places[chosen] + np.arange(chosen.size)
     if chosen.size:
-        recipe = replace(recipe, atom_symbols=atom_symbols.astype(np.uint64), atom_values=atoms[chosen])
-    if not recipe.span:
+        quantiser = replace(
+            quantiser, special_symbols=special_symbols.astype(np.uint64), special_values=special[chosen]
+        )
+    if not quantiser.span:
         return None
     index -= base
-    symbols = _number(np.clip(index, 0, max(0, cells - 1), out=index), recipe, places[chosen])
+    symbols = _number(np.clip(index, 0, max(0, cells - 1), out=index), quantiser, places[chosen])
     if chosen.size:
-        symbol_of = np.zeros(atoms.size, symbols.dtype)
-        symbol_of[chosen] = atom_symbols
+        symbol_of = np.zeros(special.size, symbols.dtype)
+        symbol_of[chosen] = special_symbols
         own = needed[which]
         symbols[positions[own]] = symbol_of[which[own]]
-    missed = violations(values, _look_up(symbols, recipe), bound)
+    missed = violations(values, _look_up(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
-    return Quantised(symbols, recipe, missed, values[missed])
+    return Quantised(symbols, quantiser, missed, values[missed])
 
 
 _NONE = int(np.iinfo(np.int64).max)
 
 
-def _places(recipe: Recipe, atoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _places(quantiser: Quantiser, special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """For each atom the number of cells with a smaller value (NaN: all), and whether it is no cell itself."""
-    if not recipe.cells:
-        return np.zeros(atoms.size, np.int64), np.ones(atoms.size, np.bool_)
-    index, _ = recipe.grid.index(atoms)
-    if recipe.grid.folded:
-        index = fold(np.maximum(index, recipe.floor), negatives(atoms), recipe.floor)
-    cell = np.clip(index, recipe.base, recipe.base + recipe.cells - 1) - recipe.base
-    near = recipe.cell_values(cell)
-    needed = np.asarray(patterns(near) != patterns(atoms))
-    cell += near < atoms
-    if atoms.dtype.kind == "f":
-        cell[atoms == np.inf] = cell[np.isnan(atoms)] = recipe.cells
-        cell[atoms == -np.inf] = 0
+    if not quantiser.cells:
+        return np.zeros(special.size, np.int64), np.ones(special.size, np.bool_)
+    index, _ = quantiser.grid.index(special)
+    if quantiser.grid.folded:
+        index = fold(np.maximum(index, quantiser.floor), negatives(special), quantiser.floor)
+    cell = np.clip(index, quantiser.base, quantiser.base + quantiser.cells - 1) - quantiser.base
+    near = quantiser.cell_values(cell)
+    needed = np.asarray(patterns(near) != patterns(special))
+    cell += near < special
+    if special.dtype.kind == "f":
+        cell[special == np.inf] = cell[np.isnan(special)] = quantiser.cells
+        cell[special == -np.inf] = 0
     return cell, needed
 
 
-def _number(cells: NDArray[np.int64], recipe: Recipe, places: NDArray[np.int64]) -> NDArray[Any]:
+def _number(cells: NDArray[np.int64], quantiser: Quantiser, places: NDArray[np.int64]) -> NDArray[Any]:
     """The symbols of cells: each is moved up by the atoms that stand before it."""
-    dtype = np.min_scalar_type(recipe.span - 1)
-    if not places.size or not recipe.cells:
+    dtype = np.min_scalar_type(quantiser.span - 1)
+    if not places.size or not quantiser.cells:
         return cells.astype(dtype)
-    if recipe.cells <= TABLE:
-        every = np.arange(recipe.cells)
+    if quantiser.cells <= TABLE:
+        every = np.arange(quantiser.cells)
         return (every + np.searchsorted(places, every, side="right")).astype(dtype)[cells]
     return (cells + np.searchsorted(places, cells, side="right")).astype(dtype)

@@ -28,7 +28,7 @@ SAMPLE = 4096
 """Values looked at to find frequent ones and to choose a grid."""
 
 
-MAX_ATOMS = 255
+MAX_SPECIAL_VALUES = 255
 
 
 _FREQUENT = 1e-3
@@ -59,7 +59,7 @@ def candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[fl
     kinds, counts = np.unique(patterns(probe), return_counts=True)
     least = max(3.0, _FREQUENT * probe.size, _WORTHWHILE * probe.size / max(1, values.size))
     often = counts >= least
-    order = np.argsort(-counts[often], kind="stable")[:MAX_ATOMS]
+    order = np.argsort(-counts[often], kind="stable")[:MAX_SPECIAL_VALUES]
     found = [patterns(special), kinds[often][order]]
     if values.dtype.kind == "f":
         infinite = np.array([np.inf, -np.inf], values.dtype)
@@ -88,12 +88,12 @@ def _payloads(values: NDArray[Any]) -> NDArray[Any]:
     return np.array(found, patterns(values[:0]).dtype).view(values.dtype)
 
 
-def locate(values: NDArray[Any], atoms: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def locate(values: NDArray[Any], special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Positions in `values` that hold an atom, increasing, and which one; compared by bit pattern.
 
     `atoms` is sorted by pattern. A small hash table rules most other values out in one pass.
     """
-    bits, wanted = patterns(values), patterns(atoms)
+    bits, wanted = patterns(values), patterns(special)
     if not wanted.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     table = np.zeros(1 << _HASH_BITS, np.bool_)
@@ -121,10 +121,10 @@ def _hashes(bits: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(product >> bits.dtype.type(8 * width - _HASH_BITS))
 
 
-def order(atoms: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:
+def order(special: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:
     """The order of atoms that stand before the cells `places`: by place, then value, NaNs last."""
-    if atoms.dtype.kind != "f":
-        return np.lexsort((atoms, places))
-    bits = patterns(atoms)
-    nan = non_finite(bits) & np.isnan(atoms)
-    return np.lexsort((bits, ~np.signbit(atoms), np.where(nan, 0.0, atoms), places, nan))
+    if special.dtype.kind != "f":
+        return np.lexsort((special, places))
+    bits = patterns(special)
+    nan = non_finite(bits) & np.isnan(special)
+    return np.lexsort((bits, ~np.signbit(special), np.where(nan, 0.0, special), places, nan))

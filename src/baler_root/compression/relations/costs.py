@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.quantisation.quantise import quantise
-from baler_root.compression.relations.fit import Derived, compromise, correction, droppable
+from baler_root.compression.relations.fit import PlannedRelation, balance_error, droppable, encode_residual
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
@@ -46,7 +46,7 @@ SCALABLE = ("rel", "abs")
 """Kinds of bounds of which one can take a part."""
 
 
-TIGHTER = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18)
+TIGHTENING = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18)
 """Parts of their bounds to which arguments may be held, so that what is computed from them keeps its own."""
 
 
@@ -102,15 +102,15 @@ class Sample:
         return np.asarray(rows[np.argsort(-known, kind="stable")]) if near else rows[:0]
 
     def best(
-        self, number: int, formula: Formula, tighter: Mapping[int, float], *, may_share: bool
-    ) -> tuple[Derived, dict[int, float]] | None:
+        self, number: int, formula: Formula, tightened: Mapping[int, float], *, may_share: bool
+    ) -> tuple[PlannedRelation, dict[int, float]] | None:
         """How to store a column that is this function, and the parts of their bounds its arguments are held to.
 
         None where that saves too little.
         """
         own = self.cost(number)
-        exact = self._exact(number, formula, tighter, may_share=may_share)
-        rest = self._with_residual(number, formula, tighter)
+        exact = self._exact(number, formula, tightened, may_share=may_share)
+        rest = self._with_residual(number, formula, tightened)
         options = [found for found in (exact, rest) if found is not None and found[0] <= WORTHWHILE * own]
         if not options:
             return None
@@ -127,27 +127,27 @@ class Sample:
         return self._costs[number]
 
     def _exact(
-        self, number: int, formula: Formula, tighter: Mapping[int, float], *, may_share: bool
-    ) -> tuple[float, Derived, dict[int, float]] | None:
+        self, number: int, formula: Formula, tightened: Mapping[int, float], *, may_share: bool
+    ) -> tuple[float, PlannedRelation, dict[int, float]] | None:
         """Bits for the column, and how it is stored, as the function itself; the arguments as tight as it needs."""
         lead, *others = formula.sources
-        best: tuple[float, Derived, dict[int, float]] | None = None
+        best: tuple[float, PlannedRelation, dict[int, float]] | None = None
         kinds = [self.bounds[source].kind in SCALABLE for source in (number, *formula.sources)]
         shared = may_share and formula.function in PROPORTIONAL and all(kinds[:2])
-        for first in TIGHTER if kinds[1] else TIGHTER[:1]:
-            for second in TIGHTER if any(kinds[2:]) else TIGHTER[:1]:
+        for first in TIGHTENING if kinds[1] else TIGHTENING[:1]:
+            for second in TIGHTENING if any(kinds[2:]) else TIGHTENING[:1]:
                 parts = {lead: first} | {
                     source: second if scales else 1.0
                     for source, scales in zip(others, kinds[2:], strict=True)
                 }
-                parts = {source: min(part, tighter.get(source, 1.0)) for source, part in parts.items()}
-                extra = sum(math.log2(tighter.get(source, 1.0) / part) for source, part in parts.items())
+                parts = {source: min(part, tightened.get(source, 1.0)) for source, part in parts.items()}
+                extra = sum(math.log2(tightened.get(source, 1.0) / part) for source, part in parts.items())
                 if best is not None and extra >= best[0]:
                     continue
                 share = self._missed(number, formula, parts, shared=shared)
                 bits = extra + share * len(parts) * (32 + 8 * self.columns[number].itemsize)
                 if share <= MAX_MISSED and (best is None or bits < best[0]):
-                    best = bits, Derived(formula, shared=shared), parts
+                    best = bits, PlannedRelation(formula, shared=shared), parts
         return best
 
     def _missed(self, number: int, formula: Formula, parts: Mapping[int, float], *, shared: bool) -> float:
@@ -158,7 +158,7 @@ class Sample:
         decoded = {source: self._held(source, bounds[source]) for source in others}
         if shared:
             arguments = [decoded[source] for source in others]
-            first = compromise(
+            first = balance_error(
                 formula, self.columns[lead], arguments, values, self.bounds[lead], bounds[lead]
             )
             decoded[lead] = _decoded(quantise(first, bounds[lead]))
@@ -174,20 +174,20 @@ class Sample:
         return self._kept[number, bound]
 
     def _with_residual(
-        self, number: int, formula: Formula, tighter: Mapping[int, float]
-    ) -> tuple[float, Derived, dict[int, float]] | None:
+        self, number: int, formula: Formula, tightened: Mapping[int, float]
+    ) -> tuple[float, PlannedRelation, dict[int, float]] | None:
         """The same with what the function misses stored beside it."""
         values = self.columns[number]
-        drop = droppable(self.bounds[number], values.dtype) if values.dtype.kind == "f" else None
-        if drop is None:
+        dropped_bits = droppable(self.bounds[number], values.dtype) if values.dtype.kind == "f" else None
+        if dropped_bits is None:
             return None
-        sources = [self._held(s, scaled(self.bounds[s], tighter.get(s, 1.0))) for s in formula.sources]
-        found = correction(formula, sources, values, self.bounds[number], drop)
+        sources = [self._held(s, scaled(self.bounds[s], tightened.get(s, 1.0))) for s in formula.sources]
+        found = encode_residual(formula, sources, values, self.bounds[number], dropped_bits)
         if found is None:
             return None
         steps, missed = found
         bits = _bits(steps) + len(missed) / len(values) * (32 + 8 * values.itemsize)
-        return bits, Derived(formula, drop), {}
+        return bits, PlannedRelation(formula, dropped_bits), {}
 
 
 def scaled(bound: ErrorBound, part: float) -> ErrorBound:
@@ -219,7 +219,7 @@ def holds(relation: Relation, number: int, columns: Sequence[Values], bounds: Se
 
 
 def _decoded(quantised: Quantised) -> Values:
-    return dequantise(quantised.symbols, quantised.recipe, quantised.positions, quantised.outliers)
+    return dequantise(quantised.symbols, quantised.quantiser, quantised.positions, quantised.outliers)
 
 
 def _bits(symbols: Values) -> float:

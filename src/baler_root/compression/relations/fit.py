@@ -13,15 +13,15 @@ from baler_root.compression.quantisation.quantise import MAX_OUTLIERS
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.functions import ENERGIES, FUNCTIONS
-from baler_root.format.encodings.relations import Formula, Relation, Values, corrected, residual
+from baler_root.format.encodings.relations import Formula, Relation, Values, apply_residual, residual
 
 
 @dataclass(frozen=True, slots=True)
-class Derived:
+class PlannedRelation:
     """How a column of a tree is stored as a relation."""
 
     relation: Relation
-    drop: int | None = None
+    dropped_bits: int | None = None
     """Low bits dropped from the patterns in which what the relation misses is counted; None where it must not miss."""
     shared: bool = False
     """Whether the first source is moved so that its own error and that of this column are equal."""
@@ -42,7 +42,7 @@ def droppable(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
     return None
 
 
-def compromise(
+def balance_error(
     formula: Formula,
     first: Values,
     others: Sequence[Values],
@@ -72,18 +72,18 @@ def compromise(
     return np.where(fits & np.isfinite(moved) & (first != 0), moved, first)
 
 
-def correction(
-    formula: Relation, sources: Sequence[Values], values: Values, bound: ErrorBound, drop: int
+def encode_residual(
+    formula: Relation, sources: Sequence[Values], values: Values, bound: ErrorBound, dropped_bits: int
 ) -> tuple[Values, NDArray[np.int64]] | None:
     """The steps from what a function gives to `values`, in the smallest type, and the rows that they miss.
 
     None where these are too many.
     """
     predicted = formula.values(sources, values.dtype)
-    steps = residual(values, predicted, drop)
+    steps = residual(values, predicted, dropped_bits)
     far = np.abs(steps) > np.iinfo(np.int16).max
     steps[far] = 0
-    missed = violations(values, corrected(predicted, steps, drop), bound)
+    missed = violations(values, apply_residual(predicted, steps, dropped_bits), bound)
     if len(missed) > MAX_OUTLIERS * len(values):
         return None
     small = np.abs(steps).max(initial=0) <= np.iinfo(np.int8).max

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.compression.relations.costs import Sample
-from baler_root.compression.relations.fit import Derived
+from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Coded, Lookup, combinations, few_values
 
 PAIRS = 256
@@ -42,11 +42,11 @@ OVERHEAD = 64
 
 def find_lookups(
     sample: Sample,
-    derived: Mapping[int, Derived],
+    derived: Mapping[int, PlannedRelation],
     wanted: Sequence[tuple[int, Lookup]],
     independent: Container[int],
     growth: float,
-) -> dict[int, Derived]:
+) -> dict[int, PlannedRelation]:
     """Columns to be looked up, besides those that are `derived` otherwise; those `wanted` first.
 
     What a relation is of is not looked up itself.
@@ -64,7 +64,7 @@ def find_lookups(
     found.sort(
         key=lambda entry: (len(targets & {*entry[1]}), len(entry[1]), -sample.cost(entry[0]), -entry[0])
     )
-    out: dict[int, Derived] = {}
+    out: dict[int, PlannedRelation] = {}
     stays = {source for known in derived.values() for source in known.relation.sources}
     for number, sources in asked + found:
         if (
@@ -75,7 +75,7 @@ def find_lookups(
         ):
             continue
         if (saved := columns.saved(number, sources, growth)) > 0:
-            out[number] = Derived(Lookup(sources), saved=saved)
+            out[number] = PlannedRelation(Lookup(sources), saved=saved)
             stays.update(sources)
     return out
 

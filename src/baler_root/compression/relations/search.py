@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from baler_root.compression.relations.costs import Sample, Values, holds, scaled
-from baler_root.compression.relations.fit import Derived
+from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.compression.relations.formulas import find_formulas
 from baler_root.compression.relations.lookups import find_lookups
 from baler_root.compression.relations.sums import find_sums
@@ -28,8 +28,8 @@ on directions, and read them alone."""
 class Discovery:
     """What was found in a tree."""
 
-    derived: Mapping[int, Derived]
-    tighter: Mapping[int, ErrorBound]
+    derived: Mapping[int, PlannedRelation]
+    tightened: Mapping[int, ErrorBound]
     """Bounds of arguments where they are tighter than what was asked."""
 
 
@@ -50,12 +50,12 @@ def discover(
     sample = Sample(columns, bounds, groups)
     wanted = {n: relation for n, relation in (declared or {}).items() if n not in independent}
     derived = {
-        number: Derived(relation, saved=sample.cost(number))
+        number: PlannedRelation(relation, saved=sample.cost(number))
         for number, relation in wanted.items()
         if isinstance(relation, Sum) and holds(relation, number, columns, bounds)
     }
     derived |= {
-        number: Derived(total, saved=sample.cost(number))
+        number: PlannedRelation(total, saved=sample.cost(number))
         for number, total in find_sums(columns, bounds, groups, {*derived}).items()
         if number not in independent and number not in wanted
     }
@@ -67,7 +67,7 @@ def discover(
     lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
     return Discovery(
         {**best.derived, **lookups},
-        {n: scaled(bounds[n], part) for n, part in best.tighter.items() if part < 1.0},
+        {n: scaled(bounds[n], part) for n, part in best.tightened.items() if part < 1.0},
     )
 
 
@@ -102,10 +102,10 @@ class _Plan:
     """Formulas taken up one after another, as long as they fit together."""
 
     def __init__(
-        self, sample: Sample, sums: Mapping[int, Derived], order: Sequence[tuple[int, Formula]]
+        self, sample: Sample, sums: Mapping[int, PlannedRelation], order: Sequence[tuple[int, Formula]]
     ) -> None:
         self.derived = dict(sums)
-        self.tighter: dict[int, float] = {}
+        self.tightened: dict[int, float] = {}
         """Parts of their bounds to which columns are held."""
         self.saved = 0.0
         """Bits of all columns together, for a row."""
@@ -117,7 +117,7 @@ class _Plan:
             if number in self.derived or number in stays or self.derived.keys() & {*formula.sources}:
                 continue
             may_share = not leads & {lead, *rest} and lead not in others
-            chosen = sample.best(number, formula, self.tighter, may_share=may_share)
+            chosen = sample.best(number, formula, self.tightened, may_share=may_share)
             if chosen is None:
                 continue
             found, parts = chosen
@@ -128,6 +128,6 @@ class _Plan:
                 leads.add(lead)
                 others.update(rest)
             for source, part in parts.items():
-                self.tighter[source] = min(part, self.tighter.get(source, 1.0))
+                self.tightened[source] = min(part, self.tightened.get(source, 1.0))
         relations = [found.relation for found in self.derived.values()]
         self.has_angles = any(isinstance(r, Formula) and r.function in ANGLES for r in relations)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from baler_root.dataset.reader.errors import named
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import Codec, LeaningCodec
+from baler_root.format.codecs.base import Codec, ContextCodec
 from baler_root.format.columns import Column
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
@@ -181,7 +181,7 @@ class ColumnReader:
         for page, positions in wanted.items():
             with named(self.container, page):
                 codec = self.codec(pages[page][1])
-                outside[page] = pages[page][0].outside(codec, sorted(positions))
+                outside[page] = pages[page][0].context_columns(codec, sorted(positions))
         first = {page: set(wanted[page]) for page, needs in outside.items() if not needs}
         places = {
             (page.cluster, number): self._origin(pages, page, number)
@@ -191,11 +191,11 @@ class ColumnReader:
         for origin, position in places.values():
             first.setdefault(origin, set()).add(position)
 
-        around: dict[PageId, dict[int, Values]] = {}
+        context: dict[PageId, dict[int, Values]] = {}
 
         def outer(page: PageId, number: int) -> Values:
             origin, place = places[page.cluster, number]
-            found = {place: around[origin][place]}
+            found = {place: context[origin][place]}
             # Lengths are asked for as they are; symbols mean nothing where a value is an outlier.
             return (pages[origin][0].values(found) if self.columns[number].role == "counts" else found)[place]
 
@@ -206,14 +206,14 @@ class ColumnReader:
             opened, name = pages[page]
             with named(self.container, page):
                 codec = self.codec(name)
-                if needs and isinstance(codec, LeaningCodec):
-                    codec = codec.with_outside({number: outer(page, number) for number in needs})
+                if needs and isinstance(codec, ContextCodec):
+                    codec = codec.with_context({number: outer(page, number) for number in needs})
                 return page, opened.symbols(codec, sorted(positions))
 
-        around.update(self._file.map(decode, first.items()))
+        context.update(self._file.map(decode, first.items()))
         rest = [(page, positions) for page, positions in wanted.items() if outside[page]]
         # A page may both lean on others and hold what others lean on: that is decoded by itself.
-        symbols = around | dict(self._file.map(lambda item: decode(item, outside[item[0]]), rest))
+        symbols = context | dict(self._file.map(lambda item: decode(item, outside[item[0]]), rest))
 
         def values(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
@@ -239,7 +239,7 @@ class ColumnReader:
                 continue
             exact = entry.related is None and entry.spec is not None
             with named(self.container, page):
-                if page != needy and exact and not opened.outside(self.codec(name), [position]):
+                if page != needy and exact and not opened.context_columns(self.codec(name), [position]):
                     return page, position
             break
         raise CorruptFileError(

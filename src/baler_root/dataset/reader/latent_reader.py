@@ -78,7 +78,7 @@ class LatentReader:
         found = []
         for cluster, first, last in self._ranges(start, stop):
             parts = self.pages.parts(cluster, table)
-            if not any(part.page.has_anomalies for part in parts):
+            if not any(part.page.has_outlier_rows for part in parts):
                 continue
             offsets = _offsets([self.pages.lengths(cluster, table)])
             rows, scores = self.pages.anomalies(parts, int(offsets[-1]))

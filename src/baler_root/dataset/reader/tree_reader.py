@@ -15,10 +15,10 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.columns import (
     Column,
     Form,
+    from_columns,
     is_plain,
     offsets_dtypes,
     offsets_from,
-    put_together,
     rows_between,
 )
 
@@ -114,7 +114,7 @@ class TreeReader(ColumnReader):
                 buffers.append(shared[key])
             else:
                 buffers.append(_join(pieces, column, own))
-        return put_together(form, sum(stop - start for start, stop in ranges), columns, buffers)
+        return from_columns(form, sum(stop - start for start, stop in ranges), columns, buffers)
 
     def _join_any(
         self,
@@ -142,14 +142,14 @@ class TreeReader(ColumnReader):
                 offsets_from(part[number], next(dtypes)) if column.role == "counts" else part[number]
                 for number, column in zip(numbers, columns, strict=True)
             ]
-            arrays.append(put_together(form, entries, columns, buffers)[start:stop])
+            arrays.append(from_columns(form, entries, columns, buffers)[start:stop])
         if not arrays:
             dtypes = iter(offsets_dtypes(form))
             buffers = [
                 np.zeros(1, next(dtypes)) if column.role == "counts" else np.zeros(0, column.dtype)
                 for column in columns
             ]
-            return put_together(form, 0, columns, buffers)
+            return from_columns(form, 0, columns, buffers)
         joined = ak.concatenate(arrays) if len(arrays) > 1 else ak.to_packed(arrays[0])
         return ak.copy(joined) if self._is_remembered(parts) else joined
 

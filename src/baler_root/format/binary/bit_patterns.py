@@ -47,17 +47,18 @@ def negatives(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(np.signbit(values) if values.dtype.kind == "f" else values < 0)
 
 
-def drop_bits(bits: NDArray[Any], drop: int) -> NDArray[Any]:
+def drop_bits(bits: NDArray[Any], dropped_bits: int) -> NDArray[Any]:
     """`bits >> drop`, rounded to nearest, ties to even.
 
     The sum must fit the dtype: true for magnitudes, whose top bit is clear.
     """
-    if drop == 0:
+    if dropped_bits == 0:
         return bits
     one = bits.dtype.type(1)
-    quotient = bits >> bits.dtype.type(drop)
+    quotient = bits >> bits.dtype.type(dropped_bits)
     return np.asarray(
-        (bits + ((quotient & one) + bits.dtype.type((1 << (drop - 1)) - 1))) >> bits.dtype.type(drop)
+        (bits + ((quotient & one) + bits.dtype.type((1 << (dropped_bits - 1)) - 1)))
+        >> bits.dtype.type(dropped_bits)
     )
 
 
@@ -66,12 +67,12 @@ def round_mantissa(values: NDArray[Any], mantissa: int) -> NDArray[Any]:
 
     The largest finite values may round to Inf; NaN and Inf give no meaningful result.
     """
-    drop = MANTISSA_BITS[values.dtype.itemsize] - mantissa
-    if drop <= 0:
+    dropped_bits = MANTISSA_BITS[values.dtype.itemsize] - mantissa
+    if dropped_bits <= 0:
         return values
     bits = patterns(values)
     sign = bits.dtype.type(magnitude_mask(bits.dtype.itemsize) + 1)
-    magnitude = drop_bits(bits & ~sign, drop) << bits.dtype.type(drop)
+    magnitude = drop_bits(bits & ~sign, dropped_bits) << bits.dtype.type(dropped_bits)
     return np.asarray(magnitude | (bits & sign)).view(values.dtype)
 
 
@@ -95,12 +96,12 @@ def round_integers(
     # The conversion may round up to the next power of two, one bit too long: look again.
     top = np.minimum(length - 1, 63).clip(0).astype(np.uint64)
     length -= (length > 0) & ((magnitude >> top) == 0) | (length == 65)
-    drop = np.maximum(length - (mantissa + 1), 0).astype(np.uint64)
+    dropped_bits = np.maximum(length - (mantissa + 1), 0).astype(np.uint64)
     one = np.uint64(1)
-    quotient = magnitude >> drop
-    rest = magnitude - (quotient << drop)
-    half = np.where(drop > 0, one << np.maximum(drop, one) - one, one)
-    up = (rest > half) | ((rest == half) & ((quotient & one) == one) & (drop > 0))
-    up &= drop > 0
-    rounded = np.ldexp((quotient + up).astype(np.float64), drop.astype(np.int32))
+    quotient = magnitude >> dropped_bits
+    rest = magnitude - (quotient << dropped_bits)
+    half = np.where(dropped_bits > 0, one << np.maximum(dropped_bits, one) - one, one)
+    up = (rest > half) | ((rest == half) & ((quotient & one) == one) & (dropped_bits > 0))
+    up &= dropped_bits > 0
+    rounded = np.ldexp((quotient + up).astype(np.float64), dropped_bits.astype(np.int32))
     return rounded, rest != 0

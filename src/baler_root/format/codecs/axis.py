@@ -33,7 +33,7 @@ CODE_LIMIT = 1 << 11
 
 
 @dataclass(frozen=True)
-class Axis:
+class QuantileAxis:
     """Symbols `low` to `low + positions[-1] - 1` on their axis."""
 
     low: int

@@ -64,10 +64,10 @@ class ModelCodec(Codec, Protocol):
 
 
 @runtime_checkable
-class LeaningCodec(ModelCodec, Protocol):
+class ContextCodec(ModelCodec, Protocol):
     """A codec whose pages may need columns of other pages of their cluster."""
 
-    def outside(
+    def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
         """The columns of the tree, outside the page, whose symbols `decode` needs for those that are `wanted`.
@@ -75,7 +75,7 @@ class LeaningCodec(ModelCodec, Protocol):
         Raises FormatError as `decode` does.
         """
 
-    def with_outside(self, symbols: Mapping[int, NDArray[Any]]) -> Self:
+    def with_context(self, symbols: Mapping[int, NDArray[Any]]) -> Self:
         """The same codec with the symbols of those columns, by their number in the tree.
 
         Of columns that are the lengths of lists it gets the values: symbols mean nothing where a value is an outlier.

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.axis import SHARE_BITS, Axis
+from baler_root.format.codecs.axis import SHARE_BITS, QuantileAxis
 
 MAX_MODEL_LENGTH = 1 << 26
 
@@ -45,17 +45,17 @@ def joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
     return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1).astype(dtype) for array in arrays)])
 
 
-def axis_arrays(axis: Axis) -> list[NDArray[np.uint32]]:
+def axis_arrays(axis: QuantileAxis) -> list[NDArray[np.uint32]]:
     """The knots of an axis as a model stores them: steps of positions, steps of shares."""
     return [np.diff(axis.positions).astype(np.uint32), np.diff(axis.shares).astype(np.uint32)]
 
 
-def axis_of(low: Any, positions: NDArray[Any], shares: NDArray[Any]) -> Axis:
+def axis_of(low: Any, positions: NDArray[Any], shares: NDArray[Any]) -> QuantileAxis:
     """The axis with these `axis_arrays`; raises CorruptFileError."""
-    return Axis(integer(low), _summed(positions), _summed(shares))
+    return QuantileAxis(integer(low), _summed(positions), _summed(shares))
 
 
-def check_places(axes: Iterable[Axis]) -> None:
+def check_places(axes: Iterable[QuantileAxis]) -> None:
     """Raise CorruptFileError for axes that are too long together."""
     if (places := sum(axis.length for axis in axes)) > MAX_PLACES:
         raise CorruptFileError(f"axes of {places} places together")

@@ -142,15 +142,15 @@ class Grid:
         return scaled.astype(np.int64), usable
 
     def _shift_index(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        drop = int(self.size)
+        dropped_bits = int(self.size)
         if self.dtype.kind == "f":
             bits = patterns(values)
             magnitude = bits & bits.dtype.type(magnitude_mask(bits.dtype.itemsize))
-            return drop_bits(magnitude, drop).astype(np.int64), ~non_finite(bits)
-        rounded, _ = round_integers(magnitudes(values), MANTISSA_BITS[8] - drop)
+            return drop_bits(magnitude, dropped_bits).astype(np.int64), ~non_finite(bits)
+        rounded, _ = round_integers(magnitudes(values), MANTISSA_BITS[8] - dropped_bits)
         info = np.iinfo(self.dtype)
         usable = np.where(values < 0, rounded <= -float(info.min), rounded < float(info.max + 1))
-        return (patterns(rounded) >> np.uint64(drop)).astype(np.int64), usable
+        return (patterns(rounded) >> np.uint64(dropped_bits)).astype(np.int64), usable
 
 
 def fold(index: NDArray[np.int64], negative: NDArray[np.bool_], floor: int) -> NDArray[np.int64]:

@@ -19,10 +19,10 @@ from baler_root.format.binary.bit_patterns import MANTISSA_BITS, patterns
 from baler_root.format.binary.varint import Cursor, pack_varint, pack_zigzag
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, GridKind, unfold
 
-RecipeKind = Literal["exact", "shift", "linear", "log"]
+QuantiserKind = Literal["exact", "shift", "linear", "log"]
 
 
-KINDS: tuple[RecipeKind, ...] = ("exact", "shift", "linear", "log")
+KINDS: tuple[QuantiserKind, ...] = ("exact", "shift", "linear", "log")
 
 
 DTYPES = tuple(
@@ -30,33 +30,33 @@ DTYPES = tuple(
 )
 
 
-_NO_ATOM_SYMBOLS = np.zeros(0, np.uint64)
+_NO_SPECIAL_SYMBOLS = np.zeros(0, np.uint64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recipe:
+class Quantiser:
     """How symbols become values: everything a decoder needs besides symbols and outliers.
 
     `exact`: symbols are the values and nothing else is set. Otherwise cell `c` of `cells` is the grid point of
     key `base + c`; keys of `shift` and `log` count up and down from magnitude index `floor` (`grids.fold`).
     """
 
-    kind: RecipeKind
+    kind: QuantiserKind
     dtype: np.dtype[Any]
     size: int | float = 0
     """`shift`: bits dropped; `linear`: step; `log`: steps per octave."""
     floor: int = 0
     base: int = 0
     cells: int = 0
-    atom_symbols: NDArray[np.uint64] = field(default_factory=lambda: _NO_ATOM_SYMBOLS)
+    special_symbols: NDArray[np.uint64] = field(default_factory=lambda: _NO_SPECIAL_SYMBOLS)
     """Symbols of the atoms, strictly increasing."""
-    atom_values: NDArray[Any] | None = None
+    special_values: NDArray[Any] | None = None
     """The atoms, exact, of `dtype`; None when there are none."""
 
     @property
     def span(self) -> int:
         """The number of symbols; every symbol is below it. 0 for `exact`."""
-        return self.cells + self.atom_symbols.size
+        return self.cells + self.special_symbols.size
 
     @property
     def axis(self) -> str:
@@ -79,16 +79,16 @@ class Recipe:
 
     def values(self, symbols: NDArray[np.uint64]) -> NDArray[Any]:
         """The values of these symbols, all below `span`."""
-        if self.atom_values is None:
+        if self.special_values is None:
             return self.cell_values(symbols.astype(np.int64))
-        below = np.searchsorted(self.atom_symbols, symbols)
-        atom = self.atom_symbols[np.minimum(below, self.atom_symbols.size - 1)] == symbols
+        below = np.searchsorted(self.special_symbols, symbols)
+        special = self.special_symbols[np.minimum(below, self.special_symbols.size - 1)] == symbols
         cells = (symbols - below.astype(np.uint64)).astype(np.int64)
         if self.cells == 0:
-            return self.atom_values[below]
+            return self.special_values[below]
         values = self.cell_values(np.minimum(cells, self.cells - 1))
-        where = np.flatnonzero(atom)
-        values[where] = self.atom_values[below[where]]
+        where = np.flatnonzero(special)
+        values[where] = self.special_values[below[where]]
         return values
 
     def to_bytes(self) -> bytes:
@@ -100,18 +100,18 @@ class Recipe:
             out += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
         else:
             out += pack_varint(int(self.size)) + pack_zigzag(self.floor)
-        out += pack_zigzag(self.base) + pack_varint(self.cells) + pack_varint(self.atom_symbols.size)
-        if self.atom_values is not None:
+        out += pack_zigzag(self.base) + pack_varint(self.cells) + pack_varint(self.special_symbols.size)
+        if self.special_values is not None:
             previous = -1
-            for symbol in self.atom_symbols.tolist():
+            for symbol in self.special_symbols.tolist():
                 out += pack_varint(symbol - previous - 1)
                 previous = symbol
-            bits = patterns(self.atom_values)
+            bits = patterns(self.special_values)
             out += bits.astype(bits.dtype.newbyteorder("<")).tobytes()
         return bytes(out)
 
     @classmethod
-    def from_bytes(cls, data: bytes | memoryview, offset: int = 0) -> tuple[Recipe, int]:
+    def from_bytes(cls, data: bytes | memoryview, offset: int = 0) -> tuple[Quantiser, int]:
         """The recipe at `offset` and the offset after it; FormatError when it makes no sense."""
         reader = Cursor(data, offset)
         code, dtype_code = reader.take(2)

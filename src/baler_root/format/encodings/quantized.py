@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import BLOCK
 from baler_root.format.encodings.outliers import with_outliers
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 
 TABLE = 1 << 16
 """Symbols up to which (or a quarter of the values) decoding goes through a table."""
@@ -27,7 +27,7 @@ class Quantised:
 
     symbols: NDArray[Any]
     """One per value: the smallest unsigned dtype that holds the largest; for recipe `exact` the values."""
-    recipe: Recipe
+    quantiser: Quantiser
     positions: NDArray[np.int64]
     """Positions of the outliers, increasing; their symbols are valid, but mean nothing."""
     outliers: NDArray[Any]
@@ -35,38 +35,38 @@ class Quantised:
 
 
 def dequantise(
-    symbols: NDArray[Any], recipe: Recipe, positions: NDArray[np.int64], outliers: NDArray[Any]
+    symbols: NDArray[Any], quantiser: Quantiser, positions: NDArray[np.int64], outliers: NDArray[Any]
 ) -> NDArray[Any]:
     """The values, 1-d of `recipe.dtype`; the same bits everywhere.
 
     FormatError when symbols, positions or outliers do not fit the recipe or each other.
     """
-    if recipe.kind == "exact":
-        if symbols.dtype != recipe.dtype:
-            raise CorruptFileError(f"exact values are {symbols.dtype}, not {recipe.dtype}")
+    if quantiser.kind == "exact":
+        if symbols.dtype != quantiser.dtype:
+            raise CorruptFileError(f"exact values are {symbols.dtype}, not {quantiser.dtype}")
         values = symbols
     else:
-        values = _look_up(symbols, recipe)
-    if positions.size and outliers.dtype != recipe.dtype:
-        raise CorruptFileError(f"outliers are {outliers.dtype}, not {recipe.dtype}")
+        values = _look_up(symbols, quantiser)
+    if positions.size and outliers.dtype != quantiser.dtype:
+        raise CorruptFileError(f"outliers are {outliers.dtype}, not {quantiser.dtype}")
     return with_outliers(
-        values.copy() if positions.size and recipe.kind == "exact" else values, positions, outliers
+        values.copy() if positions.size and quantiser.kind == "exact" else values, positions, outliers
     )
 
 
-def _look_up(symbols: NDArray[Any], recipe: Recipe) -> NDArray[Any]:
+def _look_up(symbols: NDArray[Any], quantiser: Quantiser) -> NDArray[Any]:
     """The values of symbols, through a table where that is cheaper."""
     if symbols.dtype.kind != "u":
         raise CorruptFileError(f"symbols are {symbols.dtype}, not unsigned integers")
     if not symbols.size:
-        return np.zeros(0, recipe.dtype)
+        return np.zeros(0, quantiser.dtype)
     largest = int(symbols.max())
-    if largest >= recipe.span:
-        raise CorruptFileError(f"symbol {largest} where the recipe has {recipe.span}")
-    if recipe.span <= max(TABLE, symbols.size // 4) and recipe.span <= 4 * symbols.size:
-        return np.asarray(recipe.values(np.arange(recipe.span, dtype=np.uint64))[symbols])
-    values = np.empty(symbols.size, recipe.dtype)
+    if largest >= quantiser.span:
+        raise CorruptFileError(f"symbol {largest} where the recipe has {quantiser.span}")
+    if quantiser.span <= max(TABLE, symbols.size // 4) and quantiser.span <= 4 * symbols.size:
+        return np.asarray(quantiser.values(np.arange(quantiser.span, dtype=np.uint64))[symbols])
+    values = np.empty(symbols.size, quantiser.dtype)
     for start in range(0, symbols.size, BLOCK):
         block = slice(start, start + BLOCK)
-        values[block] = recipe.values(symbols[block].astype(np.uint64))
+        values[block] = quantiser.values(symbols[block].astype(np.uint64))
     return values

@@ -17,7 +17,7 @@ from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.encodings.functions import FUNCTIONS, MAX_KEYS, Table, is_table
 from baler_root.format.encodings.lookup import Lookup
 from baler_root.format.encodings.outliers import pack_outliers, read_outliers, with_outliers
-from baler_root.format.encodings.relations import MAX_TERMS, Formula, Relation, Sum, corrected
+from baler_root.format.encodings.relations import MAX_TERMS, Formula, Relation, Sum, apply_residual
 
 SUM, FORMULA, LOOKUP = 3, 4, 5
 
@@ -38,7 +38,7 @@ class Related:
     relation: Relation
     positions: NDArray[np.int64]
     outliers: NDArray[Any]
-    drop: int | None = None
+    dropped_bits: int | None = None
     """Set when the column's symbols say how far, in patterns without so many low bits, the values are from it."""
 
     def values(
@@ -49,8 +49,8 @@ class Related:
         Raises CorruptFileError if they do not fit.
         """
         values = self.relation.values(sources, dtype)
-        if self.drop is not None and steps is not None:
-            values = corrected(values, steps.astype(np.int64), self.drop)
+        if self.dropped_bits is not None and steps is not None:
+            values = apply_residual(values, steps.astype(np.int64), self.dropped_bits)
         return with_outliers(values, self.positions, self.outliers)
 
 
@@ -64,8 +64,8 @@ def pack_related(related: Related, length: int, steps: np.dtype[Any] | None) -> 
     if isinstance(relation, Lookup):
         return bytes([LOOKUP]) + head + relation.to_bytes(related.outliers.dtype) + outliers
     residual = b"\0"
-    if related.drop is not None and steps is not None:
-        residual = bytes([1 + related.drop, steps.itemsize])
+    if related.dropped_bits is not None and steps is not None:
+        residual = bytes([1 + related.dropped_bits, steps.itemsize])
     return b"".join(
         (
             bytes([FORMULA]),
@@ -90,15 +90,15 @@ def read_related(
     Raises FormatError when it makes no sense.
     """
     relation: Relation
-    drop, steps = None, None
+    dropped_bits, steps = None, None
     if kind == SUM:
         relation = _read_sum(directory)
     elif kind == LOOKUP:
         relation = Lookup.from_bytes(directory, dtype)
     else:
         relation = _read_formula(directory)
-        drop, steps = _read_residual(directory, dtype)
-    return Related(relation, *read_outliers(directory, length, dtype), drop), steps
+        dropped_bits, steps = _read_residual(directory, dtype)
+    return Related(relation, *read_outliers(directory, length, dtype), dropped_bits), steps
 
 
 def _read_sum(directory: Cursor) -> Sum:
@@ -151,12 +151,12 @@ def _read_table(directory: Cursor) -> Table:
 
 def _read_residual(directory: Cursor, dtype: np.dtype[Any]) -> tuple[int | None, np.dtype[Any] | None]:
     """How many bits are dropped, and the type of the steps; None where there are none."""
-    drop = directory.byte() - 1
-    if drop < 0:
+    dropped_bits = directory.byte() - 1
+    if dropped_bits < 0:
         return None, None
-    if dtype.kind != "f" or drop > MANTISSA_BITS[dtype.itemsize]:
-        raise CorruptFileError(f"{drop} bits dropped from {dtype}")
+    if dtype.kind != "f" or dropped_bits > MANTISSA_BITS[dtype.itemsize]:
+        raise CorruptFileError(f"{dropped_bits} bits dropped from {dtype}")
     itemsize = directory.byte()
     if itemsize not in (1, 2, 4, 8):
         raise CorruptFileError(f"steps of {itemsize} bytes")
-    return drop, np.dtype(f"i{itemsize}")
+    return dropped_bits, np.dtype(f"i{itemsize}")

@@ -122,23 +122,23 @@ ANYWHERE = (Formula, Lookup)
 """Relations whose sources may be of any type and stand before or behind the column; what they need they check."""
 
 
-def residual(values: Values, predicted: Values, drop: int) -> NDArray[np.int64]:
+def residual(values: Values, predicted: Values, dropped_bits: int) -> NDArray[np.int64]:
     """How far apart floats are, counted in patterns without their last `drop` bits; `corrected` undoes it."""
-    return _keys(values, drop) - _keys(predicted, drop, cut=True)
+    return _keys(values, dropped_bits) - _keys(predicted, dropped_bits, cut=True)
 
 
-def corrected(predicted: Values, steps: NDArray[np.int64], drop: int) -> Values:
+def apply_residual(predicted: Values, steps: NDArray[np.int64], dropped_bits: int) -> Values:
     """The floats that are so many `steps` from those predicted."""
-    keys = _keys(predicted, drop, cut=True) + steps
+    keys = _keys(predicted, dropped_bits, cut=True) + steps
     index, negative = unfold(keys, 0)
-    top = (1 << (8 * predicted.dtype.itemsize - 1 - drop)) - 1
-    return Grid("shift", predicted.dtype, drop).values(index & top, negative)
+    top = (1 << (8 * predicted.dtype.itemsize - 1 - dropped_bits)) - 1
+    return Grid("shift", predicted.dtype, dropped_bits).values(index & top, negative)
 
 
-def _keys(values: Values, drop: int, *, cut: bool = False) -> NDArray[np.int64]:
+def _keys(values: Values, dropped_bits: int, *, cut: bool = False) -> NDArray[np.int64]:
     """Integers that grow with the value: patterns rounded (or cut) to fewer bits."""
-    grid = Grid("shift", values.dtype, drop)
+    grid = Grid("shift", values.dtype, dropped_bits)
     if cut:
         bits = values.view(f"i{values.dtype.itemsize}") & np.iinfo(f"i{values.dtype.itemsize}").max
-        return fold(bits.astype(np.int64) >> drop, negatives(values), 0)
+        return fold(bits.astype(np.int64) >> dropped_bits, negatives(values), 0)
     return fold(grid.index(values)[0], negatives(values), 0)

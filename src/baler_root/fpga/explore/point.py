@@ -10,7 +10,7 @@ class Point:
     """One encoder."""
 
     name: str
-    circuit: str
+    hardware: str
     latents: int
     latent_bits: int
     """Of a row."""

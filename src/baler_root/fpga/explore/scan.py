@@ -20,7 +20,7 @@ from baler_root.fpga.explore.point import Point
 from baler_root.fpga.explore.response import check_branches, columns_of
 from baler_root.fpga.link import Link
 from baler_root.training.hardware.budget import Budget
-from baler_root.training.hardware.circuit import Circuit, CircuitOptions
+from baler_root.training.hardware.limits import Hardware, HardwareLimits
 from baler_root.training.hardware.resources import Resources
 
 POINTS = "explore.json"
@@ -30,7 +30,7 @@ MOST = 64
 """Points of a scan: each is a training."""
 
 
-Say = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ class Scan:
     levels: int = Budget().levels
     """Adders between two registers."""
 
-    def points(self) -> list[tuple[int, CircuitOptions]]:
+    def points(self) -> list[tuple[int, HardwareLimits]]:
         """(latents, circuit) of each; raises ConfigError for what cannot be."""
         limit = Budget() if self.luts is None else Budget(luts=self.luts)
         out = []
         for latents, hidden, bits in product(self.latents, self.hidden, self.weight_bits):
-            options = CircuitOptions(
+            options = HardwareLimits(
                 hidden, (bits,), (self.activation_bits,), self.input_bits, self.latent_bits, limit
             )
-            options.circuits()
+            options.candidates()
             out.append((latents, options))
         if not 0 < len(out) <= MOST:
             raise ConfigError(f"{len(out)} points to scan: from 1 to {MOST} are possible, each is a training")
@@ -79,7 +79,7 @@ def explore(
     test: str | os.PathLike[str] | None = None,
     seed: int = 0,
     overwrite: bool = False,
-    say: Say = lambda _: None,
+    say: Log = lambda _: None,
 ) -> list[Point]:
     """Train an encoder for each point of the scan, and write the folder `output`: points, plot, models.
 
@@ -104,8 +104,8 @@ def explore(
         for number, (latents, options) in enumerate(wanted, 1):
             name = f"{number:02d}"
             path = models / f"{name}.balermodel"
-            circuit = options.circuits()[0]
-            say(f"{number} of {len(wanted)}: {latents} latents, {circuit.describe()}")
+            hardware = options.candidates()[0]
+            say(f"{number} of {len(wanted)}: {latents} latents, {hardware.describe()}")
             train(
                 source,
                 path,
@@ -114,11 +114,11 @@ def explore(
                 codec="autoencoder",
                 latents=latents,
                 residual="none",
-                circuit=options,
+                hardware=options,
                 train_seconds=seconds,
                 seed=seed,
             )
-            points.append(_measured(name, path, measured_on, tree, latents, circuit, scan, responses))
+            points.append(_measured(name, path, measured_on, tree, latents, hardware, scan, responses))
             say(f"  error {points[-1].error:.3g}, {points[-1].luts:.0f} LUTs, {points[-1].edges} edges")
         points = with_front(points)
         _write(points, scan, measured_on, test is not None, folder)
@@ -150,7 +150,7 @@ def _measured(
     source: str | os.PathLike[str],
     tree: str | None,
     latents: int,
-    circuit: Circuit,
+    hardware: Hardware,
     scan: Scan,
     responses: Sequence[str] | None,
 ) -> Point:
@@ -161,7 +161,7 @@ def _measured(
     fidelity = Fidelity.of(link, source, responses=columns_of(link, responses))
     return Point(
         name,
-        circuit.describe(),
+        hardware.describe(),
         latents,
         link.definition.latent_bits,
         fidelity.error,

@@ -18,7 +18,7 @@ from baler_root.format.codecs.latent.columns import LATENT, pack_latents, pack_l
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.page import pack_latent_page, pack_rows
 from baler_root.format.codecs.latent.split_floats import low_dtype
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised
 from baler_root.format.page import Cell
 from baler_root.fpga.inputs import Input
@@ -39,7 +39,7 @@ class LatentRows:
         self.model = AutoencoderModel.from_bytes(self.data)
         """As the file has it."""
         self.name = sha256(self.data).digest()
-        self._recipes = [_recipe(column) for column in self.model.columns]
+        self._quantisers = [_quantiser(column) for column in self.model.columns]
 
     def codec(self, latents: Codes, raw: NDArray[np.int64], codes: Codes) -> _GivenRows:
         """What encodes a page of these latents (rows, latents), of which the rows `raw` came as input codes."""
@@ -50,9 +50,9 @@ class LatentRows:
     def cells(self, rows: int) -> list[Cell]:
         """The columns of a page of so many rows; the codec has their symbols."""
         out = []
-        for (recipe, dtype), column in zip(self._recipes, self.model.columns, strict=True):
+        for (quantiser, dtype), column in zip(self._quantisers, self.model.columns, strict=True):
             nothing = np.zeros(0, np.int64)
-            quantised = Quantised(np.zeros(0, dtype), recipe, nothing, nothing.astype(recipe.dtype))
+            quantised = Quantised(np.zeros(0, dtype), quantiser, nothing, nothing.astype(quantiser.dtype))
             out.append(Cell(rows * column.each, quantised, shape=shape_of(column)))
         return out
 
@@ -81,9 +81,9 @@ class _GivenRows(AutoencoderCodec):
         for number, column in enumerate(model.columns):
             own = self._codes[:, slice(*model.bounds[number : number + 2])].reshape(-1)
             places.append(self._inputs[number].place_of(own, column.axis).astype(np.uint32))
-            if column.drop is not None:  # in the middle of what the symbol leaves open
-                middle = (1 << column.drop) >> 1
-                low[number] = np.full(len(self.given) * column.each, middle, low_dtype(column.drop))
+            if column.dropped_bits is not None:  # in the middle of what the symbol leaves open
+                middle = (1 << column.dropped_bits) >> 1
+                low[number] = np.full(len(self.given) * column.each, middle, low_dtype(column.dropped_bits))
         rest, _ = Classic().encode([], [])
         payload = pack_latent_page(
             self.model,
@@ -99,7 +99,7 @@ def shape_of(column: ModelColumn) -> tuple[int, ...]:
     return () if column.each == 1 else (column.each,)
 
 
-def _recipe(column: ModelColumn) -> tuple[Recipe, np.dtype[Any]]:
+def _quantiser(column: ModelColumn) -> tuple[Quantiser, np.dtype[Any]]:
     """How a column's symbols become values, and their type."""
-    recipe, _ = Recipe.from_bytes(column.recipe)
-    return recipe, recipe.dtype if recipe.kind == "exact" else np.min_scalar_type(recipe.span - 1)
+    quantiser, _ = Quantiser.from_bytes(column.quantiser)
+    return quantiser, quantiser.dtype if quantiser.kind == "exact" else np.min_scalar_type(quantiser.span - 1)

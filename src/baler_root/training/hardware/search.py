@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from baler_root.errors import ConfigError
-from baler_root.training.hardware.circuit import Circuit
+from baler_root.training.hardware.limits import Hardware
 from baler_root.training.hardware.resources import LEVELS_PER_LAYER, Resources
 
 if TYPE_CHECKING:
@@ -18,39 +18,39 @@ SEARCHED = 8
 """A circuit is tried for one step in so many of the training."""
 
 
-Attempt = Callable[[Circuit], "Autoencoded"]
+Attempt = Callable[[Hardware], "Autoencoded"]
 """Trains for a while; raises ConfigError for a circuit that cannot be within its budget."""
 
 
-def resources_of(program: Program, circuit: Circuit) -> Resources:
+def resources_of(program: Program, hardware: Hardware) -> Resources:
     """Estimates of a trained encoder."""
-    return Resources.of_operations(program.operations, circuit.input_bits)
+    return Resources.of_operations(program.operations, hardware.input_bits)
 
 
-def find_circuit(circuits: Sequence[Circuit], attempt: Attempt, latent_weight: float) -> Circuit:
+def find_hardware(candidates: Sequence[Hardware], attempt: Attempt, latent_weight: float) -> Hardware:
     """The circuit with the fewest bits of a row among those that are within their budget; raises ConfigError if none is."""
-    best: tuple[float, Circuit] | None = None
+    best: tuple[float, Hardware] | None = None
     failed: list[str] = []
-    for circuit in circuits:
-        least = Resources(0, LEVELS_PER_LAYER * len(circuit.weight_bits))
+    for hardware in candidates:
+        least = Resources(0, LEVELS_PER_LAYER * len(hardware.weight_bits))
         try:
-            check_edges(least, circuit)
-            found = attempt(circuit)
-            check_edges(resources_of(found.network.programs()[0], circuit), circuit)
+            check_edges(least, hardware)
+            found = attempt(hardware)
+            check_edges(resources_of(found.network.programs()[0], hardware), hardware)
         except ConfigError as error:
-            failed.append(f"{circuit.describe()}: {error}")
+            failed.append(f"{hardware.describe()}: {error}")
             continue
         loss = float(found.residual.sum()) + latent_weight * found.latents
         if best is None or loss < best[0]:
-            best = loss, circuit
+            best = loss, hardware
     if best is None:
-        raise ConfigError(f"no encoder within the budget {circuits[0].budget}; {'; '.join(failed)}")
+        raise ConfigError(f"no encoder within the budget {candidates[0].budget}; {'; '.join(failed)}")
     return best[1]
 
 
-def check_edges(found: Resources, circuit: Circuit) -> None:
+def check_edges(found: Resources, hardware: Hardware) -> None:
     """Raise ConfigError for more clock edges than the budget has."""
-    budget = circuit.budget
+    budget = hardware.budget
     edges = found.edges(budget.levels)
     if edges > budget.edges:
         raise ConfigError(

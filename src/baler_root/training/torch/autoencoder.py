@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from baler_root.format.codecs.latent.model import LATENT_LIMIT
 from baler_root.format.entropy.tables import OUTPUT_BITS
 from baler_root.format.networks.program import Program
-from baler_root.training.hardware.circuit import Circuit
+from baler_root.training.hardware.limits import Hardware
 from baler_root.training.torch.layers import Dense
 from baler_root.training.torch.narrow_layers import narrow_layers
 from baler_root.training.torch.network import CODE_TOTAL, Network
@@ -44,7 +44,7 @@ class Shape:
     """Of hidden layers."""
     entry: tuple[int, ...] = ()
     """Shape of a row that is one fixed-size array."""
-    circuit: Circuit | None = None
+    hardware: Hardware | None = None
     """Of an encoder that is to be firmware; `width` is that of the decoder then."""
 
     @property
@@ -63,9 +63,9 @@ class Autoencoder(nn.Module):
         """
         super().__init__()
         self.latents = shape.latents
-        limit = LATENT_LIMIT if shape.circuit is None else 1 << (shape.circuit.latent_bits - 1)
+        limit = LATENT_LIMIT if shape.hardware is None else 1 << (shape.hardware.latent_bits - 1)
         self.latent_limits = -limit, limit - 1
-        self.raw_bits = 0 if shape.circuit is None else shape.values * shape.circuit.input_bits
+        self.raw_bits = 0 if shape.hardware is None else shape.values * shape.hardware.input_bits
         """What a row costs on a wire of which a latent saturates: it is sent as it is (formats/wire.md)."""
         self.encoder = Network(encoder, inputs=shape.values)
         self.decoder = Network(decoder, inputs=shape.latents, bits=LATENT_BITS, total=CODE_TOTAL)
@@ -109,9 +109,9 @@ def latents_from(inputs: int, shape: Shape) -> Dense:
     return layer
 
 
-def narrow(shape: Shape, circuit: Circuit) -> nn.Sequential:
+def narrow(shape: Shape, hardware: Hardware) -> nn.Sequential:
     """An encoder that is to be firmware."""
-    out = nn.Sequential(*narrow_layers(circuit, shape.values, shape.latents, FINE_BITS))
+    out = nn.Sequential(*narrow_layers(hardware, shape.values, shape.latents, FINE_BITS))
     with torch.no_grad():
         list(out.parameters())[-2].mul_(SPREAD)
     return out

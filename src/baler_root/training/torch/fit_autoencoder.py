@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_root.format.codecs.axis import CODE_BITS, Axis
+from baler_root.format.codecs.axis import CODE_BITS, QuantileAxis
 from baler_root.format.entropy import tables
 from baler_root.training.settings import Progressing
 from baler_root.training.torch.autoencoder import Autoencoder
@@ -95,7 +95,7 @@ class Autoencoded:
 
 
 def fit_autoencoder(
-    axes: Sequence[Axis],
+    axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
     make: Callable[[], Autoencoder],
     components: int,
@@ -160,7 +160,7 @@ class _Run:
 
     def __init__(
         self,
-        axes: Sequence[Axis],
+        axes: Sequence[QuantileAxis],
         places: Sequence[NDArray[np.int64]],
         network: Autoencoder,
         components: int,

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT, Axis
+from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT, QuantileAxis
 from baler_root.format.entropy import tables
 from baler_root.format.networks.dense import Dense, FixedPointNet
 from baler_root.training.settings import Progressing, Trained, Training
@@ -46,7 +46,7 @@ LOOK, LOOK_ROWS = 100, 8192
 
 
 def fit(
-    axes: Sequence[Axis],
+    axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
     parents: Mapping[int, Sequence[int]],
     training: Training,
@@ -64,7 +64,7 @@ def fit(
 
 
 def _fit(
-    axes: Sequence[Axis],
+    axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
     parents: Mapping[int, Sequence[int]],
     training: Training,
@@ -129,7 +129,7 @@ class _Rows:
 
     def __init__(
         self,
-        axes: Sequence[Axis],
+        axes: Sequence[QuantileAxis],
         places: Sequence[NDArray[np.int64]],
         parents: Sequence[Sequence[int]],
         columns: Sequence[int],

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baler_root.format.networks import dense as fixedpoint
 from baler_root.format.networks.arithmetic import Operation
-from baler_root.training.hardware.circuit import CODE_TOTAL, Circuit
+from baler_root.training.hardware.limits import CODE_TOTAL, Hardware
 from baler_root.training.torch.layers import BIAS_LIMIT, Dense, Layer, limits, quantise
 
 RANGE_BITS = 3
@@ -104,10 +104,10 @@ class NarrowDense(Dense):
 class Round(Layer):
     """The codes of columns with fewer bits: each by itself, which a front end's table does."""
 
-    def __init__(self, values: int, circuit: Circuit) -> None:
+    def __init__(self, values: int, hardware: Hardware) -> None:
         super().__init__()
-        self.values, self.output_bits = values, circuit.input_fraction
-        self.low, self.high = limits(circuit.input_bits)
+        self.values, self.output_bits = values, hardware.input_fraction
+        self.low, self.high = limits(hardware.input_bits)
 
     def connect(self, bits: int) -> int:
         """See `Layer`."""
@@ -124,13 +124,13 @@ class Round(Layer):
         return [fixedpoint.Dense(once, none, self.bits - self.output_bits, self.low, self.high)]
 
 
-def narrow_layers(circuit: Circuit, values: int, latents: int, fine: int) -> list[Layer]:
+def narrow_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
     """An encoder's layers; in training latents have `fine` fraction bits."""
-    out: list[Layer] = [Round(values, circuit)] if circuit.input_bits < CODE_TOTAL else []
-    inputs, total = values, circuit.input_bits
-    *hidden, last = circuit.weight_bits
+    out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_TOTAL else []
+    inputs, total = values, hardware.input_bits
+    *hidden, last = hardware.weight_bits
     for width, weight_bits, activation_bits in zip(
-        circuit.hidden, hidden, circuit.activation_bits, strict=True
+        hardware.hidden, hidden, hardware.activation_bits, strict=True
     ):
         out.append(
             NarrowDense(
@@ -146,7 +146,13 @@ def narrow_layers(circuit: Circuit, values: int, latents: int, fine: int) -> lis
         inputs, total = width, activation_bits
     out.append(
         NarrowDense(
-            inputs, latents, weight_bits=last, input_total=total, bits=0, total=circuit.latent_bits, fine=fine
+            inputs,
+            latents,
+            weight_bits=last,
+            input_total=total,
+            bits=0,
+            total=hardware.latent_bits,
+            fine=fine,
         )
     )
     return out

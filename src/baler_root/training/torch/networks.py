@@ -43,8 +43,8 @@ class DenseAutoencoder(Autoencoder):
                 Dense(width, width, relu=True),
                 latents_from(width, shape),
             )
-            if shape.circuit is None
-            else narrow(shape, shape.circuit),
+            if shape.hardware is None
+            else narrow(shape, shape.hardware),
             nn.Sequential(
                 Dense(shape.latents, width, relu=True),
                 Dense(width, width, relu=True),

@@ -18,7 +18,7 @@ from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
-from baler_root.format.codecs.conditional.list_context import Lists, Surroundings
+from baler_root.format.codecs.conditional.list_context import ListContext, Lists
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.conditional.page import LISTS, NAME_SIZE, LearnedPage, Needed
 from baler_root.format.codecs.lazy_models import Opening, named
@@ -49,7 +49,7 @@ class ConditionalCodec:
         model: bytes = b"",
         known: Sequence[int | None] = (),
         compare: bool = False,
-        around: Surroundings | None = None,
+        context: ListContext | None = None,
     ) -> None:
         """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
 
@@ -57,31 +57,31 @@ class ConditionalCodec:
         """
         self.models = {} if models is None else models
         self.model, self.known = model, tuple(known)
-        self.compare, self.around = compare, around or Surroundings({})
+        self.compare, self.context = compare, context or ListContext({})
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
         return ConditionalCodec(Opening(models, Model.from_bytes))
 
-    def with_outside(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
+    def with_context(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
         """See `LeaningCodec.with_outside`."""
-        return ConditionalCodec(self.models, around=Surroundings(symbols))
+        return ConditionalCodec(self.models, context=ListContext(symbols))
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
         known = self.known or (None,) * len(columns)
         position = {number: at for at, number in enumerate(known) if number is not None}
         table = self.models[self.model].columns if position else ()
-        around = self.around
+        context = self.context
         given: Codes = {}
         lists = None
-        if around.lists is not None:
-            lengths = around.symbols[around.lists]
+        if context.lists is not None:
+            lengths = context.symbols[context.lists]
             lists = Lists(lengths, int(lengths.sum(dtype=np.int64)))
             given = {
-                n: lists.codes(column, around.symbols.get(around.columns.get(n, -1)))
+                n: lists.codes(column, context.symbols.get(context.columns.get(n, -1)))
                 for n, column in enumerate(table)
-                if column.kind in LISTS or n in around.columns
+                if column.kind in LISTS or n in context.columns
             }
         streams = _streams(table, {n: columns[at] for n, at in position.items()}, given, lists)
         streams = {position[number]: stream for number, stream in streams.items()}
@@ -94,11 +94,11 @@ class ConditionalCodec:
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
             return b"\0" + rest, adding_up(shares, 1 + len(rest))
-        head = bytearray((b"\1" if around.lists is None else b"\2") + self.model[:NAME_SIZE])
-        if around.lists is not None:
-            head += pack_varint(around.lists) + pack_varint(len(around.columns))
-            for n in sorted(around.columns):
-                head += pack_varint(n) + pack_varint(around.columns[n])
+        head = bytearray((b"\1" if context.lists is None else b"\2") + self.model[:NAME_SIZE])
+        if context.lists is not None:
+            head += pack_varint(context.lists) + pack_varint(len(context.columns))
+            for n in sorted(context.columns):
+                head += pack_varint(n) + pack_varint(context.columns[n])
         for at, number in enumerate(known):
             head += pack_varint(0 if number is None else 2 * number + 1 + (at in streams))
             if at in streams:
@@ -109,14 +109,14 @@ class ConditionalCodec:
         payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
         return payload, adding_up([sizes[at] for at in range(len(columns))], len(payload))
 
-    def outside(
+    def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
         """See `LeaningCodec.outside`."""
         if payload[:1].tobytes() != b"\2":
             return ()
         page = LearnedPage(payload, specs, self._table)
-        return page.needed(range(len(specs)) if wanted is None else wanted).outside(page)
+        return page.needed(range(len(specs)) if wanted is None else wanted).context_columns(page)
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -133,10 +133,10 @@ class ConditionalCodec:
         if needed.positions.isdisjoint(page.streams):
             return out
         lists = self._lists(page, needed, specs)
-        symbols = self.around.symbols
+        symbols = self.context.symbols
         codes = {
             n: lists.codes(page.table[n], symbols.get(page.outside.get(n, -1)))
-            for n in needed.around
+            for n in needed.context
             if lists is not None
         }
         for column in sorted(page.known):
@@ -163,16 +163,16 @@ class ConditionalCodec:
 
     def _lists(self, page: LearnedPage, needed: Needed, specs: Sequence[SymbolSpec]) -> Lists | None:
         """The lists whose items are the page's rows, if that matters."""
-        outside = needed.outside(page)
+        outside = needed.context_columns(page)
         if not outside:
             return None
-        missing = [column for column in outside if column not in self.around.symbols]
+        missing = [column for column in outside if column not in self.context.symbols]
         if missing:
             raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
         rows = {specs[at].length for at in needed.leaning}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
-        return Lists(self.around.symbols[page.lists], rows.pop())
+        return Lists(self.context.symbols[page.lists], rows.pop())
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""

@@ -22,7 +22,7 @@ PIECE = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ListContext:
     """What lies around a page whose rows are items of lists."""
 
     symbols: Mapping[int, Symbols]

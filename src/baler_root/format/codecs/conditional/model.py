@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.codecs.axis import CODE_LIMIT, Axis
+from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import MAX_CELLS, MAX_SIZE, Histograms, contexts_of
@@ -60,14 +60,14 @@ class ModelColumn:
     """A column as its model knows it."""
 
     name: str
-    recipe: bytes
+    quantiser: bytes
     """How the values became symbols, for whoever compresses more of them; reading needs it not."""
-    axis: Axis
+    axis: QuantileAxis
     conditional: Conditional | Histograms | None
     """None for a column that only others depend on."""
     kind: str = "value"
     """One of `KINDS`: what stands in the page, or what lies around it."""
-    drop: int | None = None
+    dropped_bits: int | None = None
     """Set where the column's values are floats kept exactly, and its axis is of their patterns without so many bits."""
     each: int = 1
     """Values in a row: of fixed-size arrays there are several."""
@@ -108,9 +108,9 @@ class Model:
             "lengths": [len(array) for array in arrays],
         }
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-        recipes = b"".join(column.recipe for column in self.columns)
+        quantisers = b"".join(column.quantiser for column in self.columns)
         payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
-        return pack_bytes(text) + pack_bytes(recipes) + payload
+        return pack_bytes(text) + pack_bytes(quantisers) + payload
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview) -> Model:
@@ -118,10 +118,10 @@ class Model:
         cursor = Cursor(memoryview(data))
         try:
             document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
-            recipes = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            quantisers = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
             if document["format"] != FORMAT:
                 raise CorruptFileError(f"a model of the format {document['format']!r}, not {FORMAT!r}")
-            return _model(document, recipes, cursor.rest())
+            return _model(document, quantisers, cursor.rest())
         except BalerError as error:
             raise CorruptFileError(f"the model is not valid: {error}") from None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
@@ -134,7 +134,7 @@ def digest_of(data: bytes | memoryview) -> str:
 
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
+    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
     if column.kind != "value":
         out["kind"] = column.kind
     told = column.conditional
@@ -147,7 +147,7 @@ def _column_to_json(column: ModelColumn) -> dict[str, Any]:
     return out
 
 
-def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Model:
+def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) -> Model:
     lengths = [count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
     described = document["columns"]
     dtypes: list[Any] = [np.uint32] * (2 * len(described)) + [np.int8, np.int32]
@@ -167,15 +167,15 @@ def _model(document: dict[str, Any], recipes: Cursor, payload: memoryview) -> Mo
             conditional = _histograms(entry, parents, axis.length, *more)
         elif "parents" in entry:
             conditional = Conditional(parents, _net(entry["layers"], len(parents), weights, biases))
-        recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
+        quantiser = bytes(quantisers.take(count(entry["recipe"], 1 << 24)))
         kind = entry.get("kind", "value")
         if kind not in KINDS or (kind != "value" and conditional is not None):
             raise CorruptFileError(f"column {number} is of the kind {kind!r}")
-        columns.append(ModelColumn(str(entry["name"]), recipe, axis, conditional, kind))
+        columns.append(ModelColumn(str(entry["name"]), quantiser, axis, conditional, kind))
     for taker in (weights, biases, *more):
         taker.finish()
     check_places(column.axis for column in columns)
-    recipes.finish("the recipes")
+    quantisers.finish("the recipes")
     return Model(tuple(columns), dict(document["about"]))
 
 

@@ -26,15 +26,15 @@ class Needed:
 
     positions: set[int]
     """In the page, they themselves included."""
-    around: set[int]
+    context: set[int]
     """Columns of the model that lie around the page."""
     leaning: set[int]
     """Positions of those whose values must be the items of the lists."""
 
-    def outside(self, page: LearnedPage) -> tuple[int, ...]:
+    def context_columns(self, page: LearnedPage) -> tuple[int, ...]:
         """The columns of the tree that are needed."""
         lists = {page.lists} if self.leaning else set()
-        return tuple(sorted(lists | {page.outside[n] for n in self.around if n in page.outside}))
+        return tuple(sorted(lists | {page.outside[n] for n in self.context if n in page.outside}))
 
 
 class LearnedPage:
@@ -118,7 +118,7 @@ class LearnedPage:
                 elif parent in self.known and parent != number:
                     todo.append(self.known[parent])
                 elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LISTS):
-                    out.around.add(parent)
+                    out.context.add(parent)
                     out.leaning.add(at)
                 else:
                     raise CorruptFileError(

@@ -74,7 +74,7 @@ class LatentCodec:
         """See `ModelCodec.with_models`."""
         return type(self)(Opening(models, AutoencoderModel.from_bytes))
 
-    def find_anomalies(
+    def find_outlier_rows(
         self, columns: Sequence[Symbols]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], int] | None:
         """Rows of the page that are unlike those that the model learned from, their scores, and how many rows there are.
@@ -91,7 +91,7 @@ class LatentCodec:
         rows = np.flatnonzero(scores > anomaly.threshold)
         return rows, scores[rows], len(scores)
 
-    def with_anomalies(self, rows: Rows, scores: Symbols) -> Self:
+    def with_outlier_rows(self, rows: Rows, scores: Symbols) -> Self:
         """The same codec, told which rows of the page it encodes are anomalies."""
         return type(self)(self.models, self.model, self.known, (rows, scores), self.compare)
 
@@ -183,9 +183,13 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
         column, spec = model.columns[n], page.specs[at]
         if column.each * page.rows != spec.length:
             raise CorruptFileError(f"{spec.length} values where the model has {column.each} in a row")
-        exact = spec.dtype.kind == "f" and column.drop is not None and column.drop < 8 * spec.dtype.itemsize
-        if not exact and (column.drop is not None or spec.dtype.kind not in "uib"):
-            dropped = "" if column.drop is None else f" without {column.drop} bits"
+        exact = (
+            spec.dtype.kind == "f"
+            and column.dropped_bits is not None
+            and column.dropped_bits < 8 * spec.dtype.itemsize
+        )
+        if not exact and (column.dropped_bits is not None or spec.dtype.kind not in "uib"):
+            dropped = "" if column.dropped_bits is None else f" without {column.dropped_bits} bits"
             raise CorruptFileError(f"an axis of {spec.dtype} symbols{dropped}")
         if page.streams[at] and model.residual != "bounded":
             raise CorruptFileError("streams of a model whose latents stand alone")

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.axis import Axis
+from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec, symbols_at
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
 from baler_root.format.codecs.latent.page import LatentPage, pack_rows
-from baler_root.format.codecs.latent.split_floats import low_dtype, put_together, take_apart
+from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
 from baler_root.format.entropy.tables import AXIS_BITS, OUTPUT_BITS
 
 Symbols = NDArray[Any]
@@ -177,7 +177,7 @@ def guesses_of(
         yield at, values, guesses(model.columns[told[at]].axis, outputs)
 
 
-def guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
+def guesses(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
     """The places in which the mean of the heaviest component lies."""
     components = outputs.shape[1] // 3
     heaviest = outputs[:, :components].argmax(axis=1)
@@ -189,17 +189,17 @@ def guesses(axis: Axis, outputs: NDArray[np.int32]) -> Places:
 def told_apart(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
     """Places on a column's axis, whether these are all that there is to say, and the low bits of exact floats."""
     low = None
-    if column.drop is not None:
-        symbols, low = take_apart(symbols, column.drop)
+    if column.dropped_bits is not None:
+        symbols, low = split_bits(symbols, column.dropped_bits)
     places = column.axis.places(symbols)
     return places, np.array_equal(places + column.axis.low, symbols), low
 
 
 def _symbols(column: ModelColumn, places: Places, low: Symbols | None, dtype: np.dtype[Any]) -> Symbols:
     """A column's symbols; raises CorruptFileError when they do not fit its type."""
-    if column.drop is None or low is None:
+    if column.dropped_bits is None or low is None:
         return symbols_at(places, column.axis.low, dtype)
-    return put_together(symbols_at(places, column.axis.low, np.dtype(np.int64)), low, dtype, column.drop)
+    return join_bits(symbols_at(places, column.axis.low, np.dtype(np.int64)), low, dtype, column.dropped_bits)
 
 
 def pack_low_bits(low: Mapping[int, Symbols | None]) -> tuple[bytes, dict[int, float]]:
@@ -214,10 +214,14 @@ def pack_low_bits(low: Mapping[int, Symbols | None]) -> tuple[bytes, dict[int, f
 
 def _unpack_low_bits(model: AutoencoderModel, page: LatentPage, wanted: Container[int]) -> dict[int, Symbols]:
     """The low bits of those of the wanted columns that are of exact floats, by position."""
-    drops = [(at, drop) for at, n in page.known.items() if (drop := model.columns[n].drop) is not None]
+    drops = [
+        (at, dropped_bits)
+        for at, n in page.known.items()
+        if (dropped_bits := model.columns[n].dropped_bits) is not None
+    ]
     if not drops and not page.low_bits:
         return {}
-    specs = [SymbolSpec(low_dtype(drop), page.specs[at].length) for at, drop in drops]
+    specs = [SymbolSpec(low_dtype(dropped_bits), page.specs[at].length) for at, dropped_bits in drops]
     asked = [place for place, (at, _) in enumerate(drops) if at in wanted]
     found = Classic().decode(page.low_bits, specs, asked)
     return {drops[place][0]: bits for place, bits in found.items()}

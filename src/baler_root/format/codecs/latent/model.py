@@ -24,7 +24,7 @@ from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.model import Model, ModelColumn
-from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, Anomaly
+from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, OutlierDetector
 from baler_root.format.codecs.model_arrays import (
     MAX_COLUMNS,
     MAX_MODEL_LENGTH,
@@ -75,7 +75,7 @@ class AutoencoderModel:
     coded: tuple[int | None, ...]
     """For each latent its number in that model."""
     about: dict[str, Any]
-    anomaly: Anomaly | None = None
+    anomaly: OutlierDetector | None = None
     """Which rows are stored exactly because they are unlike the others."""
 
     def __post_init__(self) -> None:
@@ -135,9 +135,9 @@ class AutoencoderModel:
             arrays.append(self.anomaly.to_array())
         document["lengths"] = [len(array) for array in arrays]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
-        recipes = b"".join(column.recipe for column in self.columns)
+        quantisers = b"".join(column.quantiser for column in self.columns)
         payload, _ = Classic().encode(arrays, [SymbolSpec(array.dtype, len(array)) for array in arrays])
-        return pack_bytes(text) + pack_bytes(recipes) + pack_bytes(self.coding) + payload
+        return pack_bytes(text) + pack_bytes(quantisers) + pack_bytes(self.coding) + payload
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview) -> AutoencoderModel:
@@ -145,11 +145,11 @@ class AutoencoderModel:
         cursor = Cursor(memoryview(data))
         try:
             document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
-            recipes = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
+            quantisers = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
             coding = bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH))
             if document["format"] != FORMAT:
                 raise CorruptFileError(f"a model of the format {document['format']!r}, not {FORMAT!r}")
-            return _model(document, recipes, coding, cursor.rest())
+            return _model(document, quantisers, coding, cursor.rest())
         except BalerError as error:
             raise CorruptFileError(f"the model is not valid: {error}") from None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
@@ -157,15 +157,17 @@ class AutoencoderModel:
 
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.recipe)}
-    if column.drop is not None:
-        out["drop"] = column.drop
+    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
+    if column.dropped_bits is not None:
+        out["drop"] = column.dropped_bits
     if column.each != 1:
         out["each"] = column.each
     return out
 
 
-def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: memoryview) -> AutoencoderModel:
+def _model(
+    document: dict[str, Any], quantisers: Cursor, coding: bytes, payload: memoryview
+) -> AutoencoderModel:
     lengths = [count(length, MAX_MODEL_LENGTH) for length in document["lengths"]]
     described = document["columns"]
     dtypes: list[Any] = [*[np.uint32] * (2 * len(described)), *[np.int8, np.int32] * 2]
@@ -178,14 +180,16 @@ def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: me
     columns = []
     for number, entry in enumerate(described):
         axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
-        recipe = bytes(recipes.take(count(entry["recipe"], 1 << 24)))
-        drop = count(entry["drop"], 63) if "drop" in entry else None
+        quantiser = bytes(quantisers.take(count(entry["recipe"], 1 << 24)))
+        dropped_bits = count(entry["drop"], 63) if "drop" in entry else None
         each = count(entry.get("each", 1), MAX_SIZE)
         if not each:
             raise CorruptFileError("a column without values")
-        columns.append(ModelColumn(str(entry["name"]), recipe, axis, None, drop=drop, each=each))
+        columns.append(
+            ModelColumn(str(entry["name"]), quantiser, axis, None, dropped_bits=dropped_bits, each=each)
+        )
     check_places(column.axis for column in columns)
-    recipes.finish("the recipes")
+    quantisers.finish("the recipes")
     coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
     first = 2 * len(described)
     values = sum(column.each for column in columns)
@@ -193,7 +197,9 @@ def _model(document: dict[str, Any], recipes: Cursor, coding: bytes, payload: me
     decoder = _program(document["decoder"], len(coded), LATENT_LIMIT, arrays[first + 2], arrays[first + 3])
     anomaly = None
     if "clusters" in document:
-        anomaly = Anomaly.from_array(arrays[first + 4], count(document["clusters"], MAX_CENTRES), len(coded))
+        anomaly = OutlierDetector.from_array(
+            arrays[first + 4], count(document["clusters"], MAX_CENTRES), len(coded)
+        )
     return AutoencoderModel(
         str(document["codec"]),
         tuple(columns),

@@ -13,7 +13,7 @@ MAX_CENTRES = 1 << 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Anomaly:
+class OutlierDetector:
     """Which rows are anomalies, as told by one or more clusters of latents. Only writers need it."""
 
     threshold: float
@@ -29,7 +29,7 @@ class Anomaly:
         return int(self.centres.shape[1])
 
     @classmethod
-    def fit(cls, latents: NDArray[np.integer], share: float, clusters: int, seed: int) -> Anomaly:
+    def fit(cls, latents: NDArray[np.integer], share: float, clusters: int, seed: int) -> OutlierDetector:
         """Such that a `share` of these rows (rows, latents), from 0 to 1, is above the threshold."""
         rows = latents.astype(np.float64)
         labels = _clusters(rows, clusters, seed)
@@ -62,7 +62,7 @@ class Anomaly:
         return np.append(np.float32(self.threshold), np.concatenate(parts, axis=1).reshape(-1))
 
     @classmethod
-    def from_array(cls, array: NDArray[np.float32], clusters: int, latents: int) -> Anomaly:
+    def from_array(cls, array: NDArray[np.float32], clusters: int, latents: int) -> OutlierDetector:
         """Raises CorruptFileError for an array of another length, or with numbers that are not finite."""
         if (
             not clusters

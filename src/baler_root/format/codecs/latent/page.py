@@ -76,7 +76,7 @@ class LatentPage:
         }
 
     @property
-    def has_anomalies(self) -> bool:
+    def has_outlier_rows(self) -> bool:
         """Whether any row is an anomaly; nothing is decoded."""
         return len(self._anomalies) > 0
 

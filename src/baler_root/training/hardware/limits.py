@@ -32,7 +32,7 @@ HIDDEN, BITS = ((32, 16), (32,), (16,), ()), (6, 4)
 
 
 @dataclass(frozen=True, slots=True)
-class Circuit:
+class Hardware:
     """All that is fixed before training. All scales are powers of two, all rounding is half up."""
 
     hidden: tuple[int, ...] = (32, 16)
@@ -88,7 +88,7 @@ class Circuit:
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitOptions:
+class HardwareLimits:
     """What a user asks of firmware; None is left to the search, or to what is usual."""
 
     hidden: tuple[int, ...] | None = None
@@ -123,12 +123,12 @@ class CircuitOptions:
         )
         if out == cls():
             return None
-        out.circuits()
+        out.candidates()
         return out
 
-    def circuits(self) -> list[Circuit]:
+    def candidates(self) -> list[Hardware]:
         """What to choose from: one circuit, or if there is a budget and not all is given, several. Raises ConfigError."""
-        usual = Circuit()
+        usual = Hardware()
         if self.hidden is not None:
             hidden = [self.hidden]
         elif self.budget is None:
@@ -143,7 +143,7 @@ class CircuitOptions:
             weights = [(bits,) for bits in (BITS if self.budget is not None else usual.weight_bits[:1])]
         activations = self.activation_bits or usual.activation_bits[:1]
         return [
-            Circuit(
+            Hardware(
                 widths,
                 _for_each(bits, len(widths) + 1),
                 _for_each(activations, len(widths)),
