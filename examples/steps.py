@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from baler_root.fpga.build.project import Options, build
 from numpy.typing import NDArray
 
 import baler_root
 from baler_root.api.train import train
-from baler_root.fpga.build.project import Options, build
 from baler_root.fpga.encoder import Definition
 from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import send

@@ -13,6 +13,8 @@ from command import Cli
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
+from baler_root.fpga.build.rtl import estimate
+
 import baler_root
 from baler_root.api.train import train
 from baler_root.errors import ConfigError
@@ -20,7 +22,6 @@ from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.codecs.latent.columns import latents_of
 from baler_root.format.model_file import read_model_file
 from baler_root.format.networks.dense import Dense
-from baler_root.fpga.build.rtl import estimate
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.explore.fidelity import Fidelity
 from baler_root.fpga.explore.point import Point

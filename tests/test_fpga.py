@@ -13,6 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uproot
+from baler_root.fpga.build import agreement, hls, rtl_simulation, tools
+from baler_root.fpga.build.agreement import C_SIMULATION, INTERPRETER, RTL
+from baler_root.fpga.build.packetiser import expected_packets
+from baler_root.fpga.build.project import Options, build, verify
+from baler_root.fpga.build.rtl import Field, _sized, write_rtl
+from baler_root.fpga.build.target import Target, folder, parse_clock
+from baler_root.fpga.build.vectors import Vectors, from_hex, to_hex
 from command import Cli
 from models import attending, known_column, random_autoencoder
 from numpy.typing import NDArray
@@ -28,13 +35,6 @@ from baler_root.format.container.references import KnownColumn
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.format.networks.dense import Dense
 from baler_root.format.networks.program import Program
-from baler_root.fpga.build import agreement, hls, rtl_simulation, tools
-from baler_root.fpga.build.agreement import C_SIMULATION, INTERPRETER, RTL
-from baler_root.fpga.build.packetiser import expected_packets
-from baler_root.fpga.build.project import Options, build, verify
-from baler_root.fpga.build.rtl import Field, _sized, write_rtl
-from baler_root.fpga.build.target import Target, folder, parse_clock
-from baler_root.fpga.build.vectors import Vectors, from_hex, to_hex
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Definition
 from baler_root.fpga.wire.software_board import send

@@ -18,7 +18,7 @@ from examples.jets import physics
 LATENTS, LEVELS = 14, 3
 
 HIDDEN: tuple[int, ...] = ()
-"""No hidden layer: in a training of a minute one makes it worse (docs/firmware.md)."""
+"""No hidden layer: in a training of a minute one makes it worse (docs/guide/firmware.md)."""
 
 FIRMWARE = CircuitOptions(
     hidden=HIDDEN, weight_bits=(7,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)
