@@ -78,10 +78,9 @@ def demo(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare file sizes with rivals; `nox -s bench -- MODULE …` runs another module of benchmarks/."""
+    """Compare file sizes with rivals; posargs go to `python -m benchmarks`: `nox -s bench -- list`."""
     session.install(*PINNED, ALL, *group("bench"))
-    name, *arguments = session.posargs or ["scoreboard"]
-    session.run("python", "-m", f"benchmarks.{name}", *arguments)
+    session.run("python", "-m", "benchmarks", *(session.posargs or ("run", "size")))
 
 
 @nox.session(default=False)

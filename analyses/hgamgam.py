@@ -28,8 +28,8 @@ from baler_root.evaluation.statistics.background import Bernstein, Continuum
 from baler_root.evaluation.statistics.peak_model import Bump
 from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
 
-from .release_schema import release_of, require
-from .samples.release import USAGE_NOTE
+from .samples.schema.release import USAGE_NOTE
+from .samples.schema.release_schema import release_of, require
 
 TITLE = "H → γγ"
 TREES = ("mini", "analysis")

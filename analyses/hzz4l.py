@@ -23,8 +23,8 @@ from baler_root.evaluation.statistics import counting
 from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
 from baler_root.evaluation.statistics.workspace import Sample
 
-from .release_schema import release_of, require
-from .samples.release import USAGE_NOTE
+from .samples.schema.release import USAGE_NOTE
+from .samples.schema.release_schema import release_of, require
 
 TITLE = "H → ZZ* → 4ℓ"
 TREES = ("mini", "analysis")

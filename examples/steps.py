@@ -16,7 +16,7 @@ from baler_root.fpga.build.project import Options, build
 from baler_root.fpga.encoder import Definition
 from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import send
-from baler_root.training.hardware.circuit import CircuitOptions
+from baler_root.training.hardware.limits import HardwareLimits
 
 
 def arguments(description: str | None, folder: str) -> argparse.ArgumentParser:
@@ -30,7 +30,7 @@ def arguments(description: str | None, folder: str) -> argparse.ArgumentParser:
 
 
 def learn(
-    source: Path, target: Path, tree: str, latents: int, circuit: CircuitOptions, seconds: float, **more: Any
+    source: Path, target: Path, tree: str, latents: int, hardware: HardwareLimits, seconds: float, **more: Any
 ) -> None:
     """Train a model for the wire and say what came of it."""
     done = train(
@@ -40,7 +40,7 @@ def learn(
         codec="autoencoder",
         latents=latents,
         residual="none",
-        circuit=circuit,
+        hardware=hardware,
         train_seconds=seconds,
         overwrite=True,
         **more,

@@ -17,13 +17,13 @@ from baler_root.errors import ConfigError
 from baler_root.format.container.write import AtomicFile
 
 from .events import Events
-from .processes import PROCESSES
-from .pseudodata import Bookkeeping, as_simulation
-from .pythia import require
+from .generator.processes import PROCESSES
+from .generator.pseudodata import Bookkeeping, as_simulation
+from .generator.pythia import require
 from .recipes import Recipe, recipe
-from .schema import Schema
-from .schema2020 import SCHEMA_2020
-from .schema2025 import SCHEMA_2025
+from .schema.schema import Schema
+from .schema.schema2020 import SCHEMA_2020
+from .schema.schema2025 import SCHEMA_2025
 from .source import Source, make_source, random_numbers
 
 Progress = Callable[[int, int], None]

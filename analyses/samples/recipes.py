@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from baler_root.errors import ConfigError, nearest
 
-from .processes import PROCESSES
+from .generator.processes import PROCESSES
 
 LUMINOSITY = 10.064
 """Of the 2020 release [fb⁻¹]."""

@@ -9,13 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-from .detector import observe
+from .detector.detector import observe
 from .events import Events
+from .generator.processes import PROCESSES, Process
+from .generator.pythia import LARGEST_SEED, PythiaGenerator
+from .generator.quick import QuickGenerator
+from .generator.truth import Truth
 from .jagged import Floats
-from .processes import PROCESSES, Process
-from .pythia import LARGEST_SEED, PythiaGenerator
-from .quick import QuickGenerator
-from .truth import Truth
 
 
 class Generator(Protocol):

@@ -10,13 +10,13 @@ import uproot
 
 from baler_root.fpga.encoder import Definition
 from baler_root.training.hardware.budget import Budget
-from baler_root.training.hardware.circuit import CircuitOptions
+from baler_root.training.hardware.limits import HardwareLimits
 from examples import steps
 from examples.econt import geometry, physics, rivals, sample
 
 LATENTS, LEVELS = 16, 4
 
-CIRCUIT = CircuitOptions(hidden=(24,), weight_bits=(4,), budget=Budget(luts=8000, edges=5, levels=LEVELS))
+CIRCUIT = HardwareLimits(hidden=(24,), weight_bits=(4,), budget=Budget(luts=8000, edges=5, levels=LEVELS))
 
 
 def main() -> None:
@@ -33,8 +33,8 @@ def main() -> None:
         library = sample.Library.make(asked.events, asked.seed)
         for path, rows, seed in ((train, asked.rows, 1), (test, 10_000, 2)):
             sample.write(path, sample.modules(library, rows, np.random.default_rng([asked.seed, seed])))
-    circuit = replace(CIRCUIT, latent_bits=asked.latent_bits)
-    steps.learn(train, model, "Modules", LATENTS, circuit, asked.seconds, seed=asked.seed)
+    hardware = replace(CIRCUIT, latent_bits=asked.latent_bits)
+    steps.learn(train, model, "Modules", LATENTS, hardware, asked.seconds, seed=asked.seed)
     if not asked.no_build:
         steps.firmware(model, test, folder / "firmware", levels=LEVELS)
     names = [f"tc_{n:02d}" for n in range(geometry.CELLS)]

@@ -11,20 +11,20 @@ from baler_root.fpga.explore.fidelity import Fidelity, told_codes
 from baler_root.fpga.front_end import rows_of
 from baler_root.fpga.link import Link
 from baler_root.training.hardware.budget import Budget
-from baler_root.training.hardware.circuit import CircuitOptions
+from baler_root.training.hardware.limits import HardwareLimits
 from examples import steps
 from examples.jets import physics
 
 LATENTS, LEVELS = 14, 3
 
 HIDDEN: tuple[int, ...] = ()
-"""No hidden layer: in a training of a minute one makes it worse (docs/firmware.md)."""
+"""No hidden layer: in a training of a minute one makes it worse (docs/guide/firmware.md)."""
 
-FIRMWARE = CircuitOptions(
+FIRMWARE = HardwareLimits(
     hidden=HIDDEN, weight_bits=(7,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)
 )
 
-SOFTWARE = CircuitOptions(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)
+SOFTWARE = HardwareLimits(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)
 """The same network with the bits that the codec has where none are asked for."""
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baler_root.format.codecs.axis import CODE_BITS
 from baler_root.format.codecs.conditional.codec import symbols_at
-from baler_root.format.encodings.quantiser import Recipe
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.fpga.link import Link
 
 Floats = NDArray[np.float64]
@@ -29,12 +29,12 @@ def values_of(link: Link, codes: Codes) -> dict[str, Floats]:
     for number, column in enumerate(link.model.columns):
         axis = column.axis
         place = np.clip(np.searchsorted(axis.codes, codes[:, number], side="right") - 1, 0, axis.length - 1)
-        recipe, _ = Recipe.from_bytes(column.recipe)
-        if recipe.kind == "exact":
+        quantiser, _ = Quantiser.from_bytes(column.quantiser)
+        if quantiser.kind == "exact":
             out[column.name] = (place + axis.low).astype(np.float64)
         else:
-            dtype = np.min_scalar_type(recipe.span - 1)
-            out[column.name] = recipe.values(symbols_at(place, axis.low, dtype)).astype(np.float64)
+            dtype = np.min_scalar_type(quantiser.span - 1)
+            out[column.name] = quantiser.values(symbols_at(place, axis.low, dtype)).astype(np.float64)
     return out
 
 

@@ -101,7 +101,7 @@ def test_files_of_it(
 
 
 def test_the_documentation_shows_it() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "autoencoders.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "guide" / "latent-codecs.md").read_text()
     _, begin, code = (EXAMPLE / "skipping_codec.py").read_text().partition("from __future__")
     assert begin + code in page
     assert 'skipping = "skipping_codec:SkippingCodec"' in page

@@ -14,6 +14,7 @@ import pytest
 import xxhash
 
 from baler_root import __version__
+from baler_root.format import limits
 from baler_root.format.binary import portable_math as elementary
 from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor, pack_varint
@@ -138,11 +139,11 @@ def test_versions() -> None:
 def test_limits() -> None:
     stated = {row["limit"]: int(row["value"]) for row in tables(TEXTS["container.md"], "limits")[0]}
     assert stated == {
-        "manifest": layout.MAX_MANIFEST_LENGTH,
-        "page": layout.MAX_PAGE_LENGTH,
-        "column": layout.MAX_COLUMN_LENGTH,
+        "manifest": limits.MAX_MANIFEST_LENGTH,
+        "page": limits.MAX_PAGE_LENGTH,
+        "column": limits.MAX_COLUMN_LENGTH,
         "row": MAX_ROW,
-        "expansion": layout.MAX_EXPANSION,
+        "expansion": limits.MAX_EXPANSION,
         "codecs": layout.NO_CODEC,
         "window": 1 << 27,
         "places": MAX_PLACES,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-_PANEL = "Firmware (docs/firmware.md)"
+_PANEL = "Firmware (docs/guide/firmware.md)"
 
 
 FpgaBudget = Annotated[

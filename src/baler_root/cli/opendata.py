@@ -35,7 +35,7 @@ def opendata(
     purposes only; reports of analyses repeat that note.
     """
     with user_errors():
-        from baler_root.analyses.samples.release import USAGE_NOTE, files
+        from baler_root.analyses.samples.schema.release import USAGE_NOTE, files
 
         found = files(release, skim, key, protocol=protocol, folder=folder)
         if as_json:

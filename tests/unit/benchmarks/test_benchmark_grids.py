@@ -9,9 +9,9 @@ import pytest
 
 from baler_root.format.bounds import ErrorBound
 
-grids = pytest.importorskip("benchmarks.grids", reason="benchmarks/ is not on the path")
+grids = pytest.importorskip("benchmarks.run.grids", reason="benchmarks/ is not on the path")
 
-from benchmarks.fluids import Fluid
+from benchmarks.data.fluids import Fluid
 
 
 def frames(number: int = 12) -> np.ndarray:

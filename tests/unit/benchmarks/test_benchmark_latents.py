@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="torch is not installed")
-anomalies = pytest.importorskip("benchmarks.anomalies", reason="benchmarks/ is not on the path")
+outlier_rows = pytest.importorskip("benchmarks.run.outlier_rows", reason="benchmarks/ is not on the path")
 
 import baler_root
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.training.axis_fit import fit_axis
-from benchmarks import autoencoders, baler, latents, normalisation, physics_terms, transfer
+from benchmarks.run import autoencoders, baler, latents, mass_loss, normalisation, transfer
 
 
 def table(rows: int = 3000) -> dict[str, np.ndarray]:
@@ -56,7 +56,7 @@ def test_models_flag_the_share_that_was_asked_for_and_are_used_whatever_they_sav
 def test_scores_that_tell_signal_apart_find_it() -> None:
     random = np.random.default_rng(4)
     scores = {name: random.uniform(0, 1, 500) for name in ("DY", "TT", "W1J", "W2J")}
-    rows = list(anomalies.retrieval({**scores, "VBF": random.uniform(2, 3, 200)}, clusters=1))
+    rows = list(outlier_rows.retrieval({**scores, "VBF": random.uniform(2, 3, 200)}, clusters=1))
     assert {row["AUC"] for row in rows} == {1.0}
     assert all(row["signal among them %"] == 100 for row in rows)
     (least,) = (row["signal in all %"] for row in rows if row["background"] == "all" and row["top %"] == 1)
@@ -64,7 +64,7 @@ def test_scores_that_tell_signal_apart_find_it() -> None:
 
 
 def test_shares_above_scores_fall() -> None:
-    rows = list(anomalies.distribution({"DY": np.arange(1000.0)}, clusters=1))
+    rows = list(outlier_rows.distribution({"DY": np.arange(1000.0)}, clusters=1))
     assert rows[0]["share above"] == 1
     assert rows[0]["score"] == 0
     assert all(one["score"] <= other["score"] for one, other in pairwise(rows))
@@ -90,10 +90,10 @@ def test_min_max_spreads_symbols_evenly_and_frequencies_do_not() -> None:
 
 
 def test_masses_and_how_far_they_are_off() -> None:
-    names = dict(zip(physics_terms.PAIR, (30, 0.5, 1.0, 0.1, 40, 0.5, 1.0 + np.pi, 1.2), strict=True))
-    found = physics_terms.mass({name: np.array([value]) for name, value in names.items()})
+    names = dict(zip(mass_loss.PAIR, (30, 0.5, 1.0, 0.1, 40, 0.5, 1.0 + np.pi, 1.2), strict=True))
+    found = mass_loss.mass({name: np.array([value]) for name, value in names.items()})
     assert found[0] == pytest.approx(np.sqrt(2 * 30 * 40 * 2), rel=1e-2)
-    assert physics_terms.resolution(np.array([1.01, 0.98, 1.0]), np.ones(3)) == pytest.approx(
+    assert mass_loss.resolution(np.array([1.01, 0.98, 1.0]), np.ones(3)) == pytest.approx(
         (1.29, 1.37), abs=0.01
     )
 

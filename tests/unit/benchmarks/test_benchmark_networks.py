@@ -6,17 +6,18 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
-convolutional = pytest.importorskip("benchmarks.convolutional", reason="benchmarks/ is not on the path")
+convolutional = pytest.importorskip("benchmarks.run.convolutional", reason="benchmarks/ is not on the path")
 
-from benchmarks import baler, dense
-from benchmarks.packers import stored
+from benchmarks.rivals import baler_autoencoder
+from benchmarks.rivals.packers import stored
+from benchmarks.run import baler
 
 
 def test_the_dense_rival_gives_the_table_back_from_its_bytes() -> None:
     """Whatever it learned: shape, constant columns, and latents that can be kept with half of their bits."""
     random = np.random.default_rng(1)
     table = np.stack([random.normal(size=900), np.full(900, 7.0), random.exponential(size=900)], axis=1)
-    network = dense.train(table, latents=2, epochs=2, seconds=60.0)
+    network = baler_autoencoder.train(table, latents=2, epochs=2, seconds=60.0)
     assert network.epochs == 2
     decoded = network.decode(network.encode(table))
     assert decoded.shape == table.shape

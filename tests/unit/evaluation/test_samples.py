@@ -11,9 +11,9 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
-from baler_root.analyses.samples import release
+from baler_root.analyses.samples.generator.processes import PROCESSES
 from baler_root.analyses.samples.making import make
-from baler_root.analyses.samples.processes import PROCESSES
+from baler_root.analyses.samples.schema import release
 from baler_root.analyses.samples.source import make_source, random_numbers
 from numpy.typing import NDArray
 

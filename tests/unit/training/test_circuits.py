@@ -14,8 +14,6 @@ from tests.helpers.cli import Cli
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
-from baler_root.training.hardware.limits import Hardware, HardwareLimits
-
 import baler_root
 from baler_root.api.train import train
 from baler_root.errors import ConfigError
@@ -35,6 +33,7 @@ from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import send
 from baler_root.training import latent as autoencoding
 from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.limits import Hardware, HardwareLimits
 from baler_root.training.hardware.resources import ERROR, Resources, digits
 from baler_root.training.torch.autoencoder import Shape
 from baler_root.training.torch.networks import DenseAutoencoder

@@ -1,7 +1,7 @@
 """What an autoencoder is made of: two networks, which become programs of integers.
 
 One's own is a subclass whose `__init__` gets a `Shape` and gives `super().__init__` an encoder and a decoder, and a
-subclass of `LatentCodec` that names it (docs/autoencoders.md).
+subclass of `LatentCodec` that names it (docs/guide/latent-codecs.md).
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The detector's answer: from true particles to reconstructed objects."""

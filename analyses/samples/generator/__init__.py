@@ -1,0 +1,1 @@
+"""Collisions: which processes there are, and the particles that they make."""

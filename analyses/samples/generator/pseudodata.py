@@ -1,0 +1,77 @@
+"""Simulated events made to look like data: run and event numbers, and nothing that only simulation knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import awkward as ak
+import numpy as np
+
+from ..events import Events
+from ..jagged import Ints, flat, with_fields
+from .processes import Process
+
+SIMULATED_RUN = 284500
+RUNS = 25
+TRUTH_FIELDS = ("matched", "flavour", "pt_syst")
+"""0 in the real files of data; where these leave lists of `truthMatched` and `trueflav` empty, uproot cannot, as lists of one
+prefix share their length."""
+
+
+@dataclass(slots=True)
+class Bookkeeping:
+    """Gives run and event numbers to data: runs one after another, events in the order of time within each."""
+
+    rng: np.random.Generator
+    run_numbers: tuple[int, int]
+    _event: int = 0
+    _run: int = -1
+
+    def runs(self) -> Ints:
+        """The numbers of all runs."""
+        return np.linspace(*self.run_numbers, RUNS).astype(np.int64)
+
+    def as_data(self, events: Events, start: float, end: float) -> Events:
+        """The events as data, taken in this part of the running time, from 0 to 1."""
+        n = len(events)
+        place = (RUNS * (start + (end - start) * np.arange(n) / max(n, 1))).astype(np.int64)
+        gaps = 1 + self.rng.geometric(1 / 40_000, n)
+        numbers = np.zeros(n, np.int64)
+        for i in np.unique(place):
+            here = place == i
+            if i != self._run:
+                self._run, self._event = int(i), int(self.rng.integers(1, 10**8))
+            numbers[here] = self._event + np.cumsum(gaps[here])
+            self._event = int(numbers[here][-1])
+        run = self.runs()[np.minimum(place, RUNS - 1)]
+        lists = {}
+        for name, objects in events.lists.items():
+            if name.startswith("truth_"):
+                lists[name] = objects[ak.local_index(objects.pt, axis=1) < 0]
+                continue
+            if not objects.fields:
+                lists[name] = objects
+                continue
+            known = {
+                field: np.zeros_like(flat(objects[field]))
+                for field in TRUTH_FIELDS
+                if field in objects.fields
+            }
+            lists[name] = with_fields(objects, **known)
+        zero = np.zeros(n)
+        blank = {name: zero for name in events.scalars if name.startswith("SF_")}
+        return Events(lists, {**events.scalars, **blank}).with_scalars(
+            mcWeight=zero, met_syst=zero, runNumber=run, channelNumber=run, eventNumber=numbers,
+            category=np.full(n, "data"),
+        )  # fmt: skip
+
+
+def as_simulation(events: Events, process: Process) -> Events:
+    """Simulated events with the number and name of their process, and their place among the generated ones as event number."""
+    n = len(events)
+    return events.with_scalars(
+        runNumber=np.full(n, SIMULATED_RUN),
+        channelNumber=np.full(n, process.number),
+        category=np.full(n, process.name),
+        eventNumber=events.scalars["index"] + 1,
+    )

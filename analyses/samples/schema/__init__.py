@@ -1,0 +1,1 @@
+"""Trees and branches of samples, named as in ATLAS Open Data."""

@@ -1,0 +1,1 @@
+"""The trees, columns and grids that benchmarks compress."""

@@ -1,0 +1,51 @@
+"""The flat columns of trees in memory, as every non-ROOT rival gets them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.columns import columns_of, plain_form, to_columns
+from benchmarks.data.sources import Tree
+
+
+class Column(NamedTuple):
+    """One buffer and what it may be changed by."""
+
+    name: str
+    values: NDArray[Any]
+    bound: ErrorBound
+
+
+def columns(trees: list[Tree], bound_of: Callable[[str, str], str]) -> Iterator[Column]:
+    """Each buffer of each branch; list lengths shared by several branches of a tree once.
+
+    `bound_of(tree, branch)` is the bound of its numbers; structure and text are exact.
+    """
+    for tree in trees:
+        seen: set[bytes] = set()
+        for path, array in tree.branches:
+            bound = ErrorBound.parse(bound_of(tree.name, path))
+            form = plain_form(array)
+            parts = columns_of([(0, form)])
+            for part, values in zip(parts, to_columns(array, form, parts), strict=True):
+                if part.role == "counts":
+                    digest = hashlib.sha256(values.tobytes()).digest()
+                    if digest in seen:
+                        continue
+                    seen.add(digest)
+                own = bound if part.role == "data" and values.dtype.kind == "f" else LOSSLESS
+                yield Column(path, plain(values), own)
+
+
+def plain(values: NDArray[Any]) -> NDArray[Any]:
+    """The same bytes as numbers that every library knows: booleans and times as integers."""
+    values = np.ascontiguousarray(values)
+    if values.dtype.kind in "bmM":
+        return values.view(f"u{values.dtype.itemsize}")
+    return values

@@ -1,0 +1,183 @@
+"""Tables of docs/measurements/latent-codecs.md from the stored results; `pages` writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from benchmarks.publish.markdown import NOT_YET, kb, number, table
+from benchmarks.record import results
+from benchmarks.run import latents
+from benchmarks.run.autoencoders import PARTS
+
+RESIDUALS = {None: "", "bounded": ", residual", "none": ", rows missed", "lossless": ", residual"}
+
+
+def sizes() -> list[str]:
+    """Every codec and residual at every bound."""
+    rows = [row for row in results.rows("latents") if row["asked"] is None]
+    if not rows:
+        return NOT_YET
+    out = [
+        "Bits of each row: latents / residual / rows that the latents miss / low bits of exact floats, and the share of",
+        "rows missed. Decoding in MB of arrays a second of processor time, one thread.",
+    ]
+    for file, bounds in latents.MATRIX.items():
+        lines = []
+        for bound in bounds:
+            for row in (row for row in rows if (row["file"], row["bound"]) == (file, bound)):
+                used = row["latents"] is not None
+                lines.append(
+                    [
+                        bound,
+                        f"`{row['codec']}`{RESIDUALS[row['residual']]}",
+                        kb(row["size"]) + (" *" if row["residual"] and not used else ""),
+                        number(row["/ conditional"], 2),
+                        f"{kb(row['model bytes'])} ({row['model %']:.1f} %)" if row["model bytes"] else "–",
+                        " / ".join(number(row[f"{part} bits/row"]) for part in PARTS) if used else "–",
+                        number(row["missed %"]) if row["residual"] == "none" and used else "–",
+                        number(row["training s"], 0),
+                        number(row["decode MB/s"], 0),
+                    ]
+                )
+        head = (
+            "bound", "codec", "file, kB", "of `conditional`", "model, kB", "bits", "missed %", "training, s", "decoding",
+        )  # fmt: skip
+        out += ["", f"**{file}**", "", *table(head, lines)]
+    if any(row["residual"] and row["latents"] is None for row in rows):
+        out += ["", "\\* latents would have made the file larger, so it is one of `classic`."]
+    return out
+
+
+def sweep() -> list[str]:
+    """Bits of latents against what they save."""
+    file, bound, codec, residual = latents.SWEPT
+    rows = [
+        row
+        for row in results.rows("latents")
+        if (row["file"], row["bound"], row["codec"], row["residual"]) == (file, bound, codec, residual)
+    ]
+    if not rows:
+        return NOT_YET
+    rows.sort(key=lambda row: row["latents"])
+    lines = [
+        [
+            str(row["latents"]), number(row["latents bits/row"], 2), number(row["residual bits/row"], 2),
+            number(row["latents bits/row"] + row["residual bits/row"], 2), kb(row["model bytes"]), kb(row["size"]),
+            number(row["/ conditional"], 3),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    head = ("latents", "their bits", "residual", "both", "model, kB", "file, kB", "of `conditional`")
+    return [f"`{codec}` of {file} at `{bound}`, bits of each row.", "", *table(head, lines)]
+
+
+def transfers() -> list[str]:
+    """Models for files that they have not seen."""
+    rows = results.rows("transfer")
+    if not rows:
+        return NOT_YET
+    lines = [
+        [
+            str(row["file"] or row["group"]), row["bound"], f"`{row['codec']}`", row["way"], kb(row["size"]),
+            number(row["/ classic"], 2), kb(row["model bytes"]), number(row["largest error / bound"], 4),
+            number(row["rms error / bound"], 2), number(row["flagged %"], 2),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    head = (
+        "file", "bound", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "flagged %",
+    )  # fmt: skip
+    return ["Errors are shares of the bound.", "", *table(head, lines)]
+
+
+def anomalies() -> list[str]:
+    """What rows that are unlike the others take."""
+    rows = results.rows("anomaly_bits")
+    if not rows:
+        return NOT_YET
+    lines = [
+        [
+            str(row["clusters"]), row["files"], row["rows"], f"{row['number']:,}",
+            number(row["bits/row with the model"]), number(row["bits/row classic"]),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    head = ("clusters", "files", "rows", "number", "bits a row with the model", "`classic`")
+    return table(head, lines)
+
+
+def retrieval() -> list[str]:
+    """Signal among the highest scores."""
+    rows = results.rows("anomaly_retrieval")
+    if not rows:
+        return NOT_YET
+
+    def cells(row: dict[str, Any]) -> list[str]:
+        return [
+            row["background"], str(row["clusters"]), number(row["top %"]), str(row["rows"]),
+            number(row["signal among them %"]), number(row["signal in all %"]), number(row["times as much"], 2),
+            number(row["AUC"], 3),
+        ]  # fmt: skip
+
+    head = (
+        "background", "clusters", "top %", "rows", "signal among them %", "in all %", "times as much", "AUC",
+    )  # fmt: skip
+    return table(head, map(cells, rows))
+
+
+def physics() -> list[str]:
+    """What it is worth to have training look after a mass: means of all seeds."""
+    rows = results.rows("physics_terms")
+    if not rows:
+        return NOT_YET
+    groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["bound"], row["residual"], row["term"]), []).append(row)
+
+    def cells(key: tuple[str, ...], some: list[dict[str, Any]]) -> list[str]:
+        bound, residual, term = key
+
+        def mean(name: str) -> float:
+            return float(np.mean([row[name] for row in some]))
+
+        return [
+            bound, f"`{residual}`", term, kb(mean("size")),
+            number(mean("latents bits/row")), number(mean("residual bits/row") + mean("missed bits/row")),
+            number(mean("file: RMS of mass %"), 2), number(mean("latents: RMS of mass %")),
+            number(mean("latents: 68 % of masses %")),
+        ]  # fmt: skip
+
+    head = (
+        "bound", "`--residual`", "the mass", "file, kB", "latents, bits", "the rest, bits", "mass in the file, RMS %",
+        "of latents alone, RMS %", "68 % are within, %",
+    )  # fmt: skip
+    return table(head, [cells(key, some) for key, some in groups.items()])
+
+
+def normalisations() -> list[str]:
+    """What networks see of columns."""
+    rows = results.rows("normalisation")
+    if not rows:
+        return NOT_YET
+    lines = [
+        [
+            row["file"], row["bound"], row["normalisation"], number(row["latents bits/row"]),
+            number(row["residual bits/row"]), number(row["latents bits/row"] + row["residual bits/row"]), kb(row["size"]),
+        ]
+        for row in rows
+    ]  # fmt: skip
+    return table(("file", "bound", "inputs", "latents, bits", "residual, bits", "both", "file, kB"), lines)
+
+
+BLOCKS: dict[str, Callable[[], list[str]]] = {
+    "latents": sizes,
+    "sweep": sweep,
+    "transfer": transfers,
+    "anomalies": anomalies,
+    "retrieval": retrieval,
+    "physics": physics,
+    "normalisation": normalisations,
+}

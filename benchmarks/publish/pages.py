@@ -1,0 +1,252 @@
+"""Writes the tables of README.md and docs/ from the stored results: `python -m benchmarks publish pages`.
+
+A page has a table between `<!-- begin NAME … -->` and `<!-- end NAME -->`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.publish import latent_pages
+from benchmarks.publish.markdown import NOT_YET, kb, table
+from benchmarks.record import results, variants
+from benchmarks.run.size import RIVALS
+
+ROOT = Path(__file__).parents[2]
+PAGES = ("README.md", "docs/guide/how-it-gets-smaller.md", "docs/measurements/latent-codecs.md")
+FILES = {
+    "agc_muons_100k": "CMS Open Data muons, NanoAOD slice, 100 000 events",
+    "cms_aod2nano_10000": "CMS 2012 data, NanoAOD-like, 10 000 events",
+    "cms_nano_2015_ttbar_200": "CMS NanoAOD simulation, 947 branches, 200 events",
+    "cms_nano_v5_1000": "CMS NanoAOD simulation, 1 479 branches, 1 000 events",
+    "atlas_physlite_example_100": "ATLAS PHYSLITE, 100 events",
+    "cms_htt_DY_35k": "CMS H→ττ ntuple, flat, 35 000 events",
+    "lhcb_upgrade_tracks_33k": "LHCb tracks, flat, 33 000 tracks",
+    "pythia_jets_365k": "Pythia jets, 24 variables, 365 000 jets",
+}
+SHORT = {
+    "agc_muons_100k": "CMS muons",
+    "cms_htt_DY_35k": "CMS H→ττ",
+    "lhcb_upgrade_tracks_33k": "LHCb tracks",
+    "cms_nano_v5_1000": "CMS NanoAOD",
+    "pythia_jets_365k": "Pythia jets",
+    "cms_llp_jets_train": "CMS jets, tracks",
+    "gamgam": "γγ pseudo-data",
+}
+WORDS = {
+    "original": "the original file",
+    "ttree-zlib1": "TTree, zlib-1",
+    "ttree-zstd5": "TTree, zstd-5",
+    "ttree-lzma9": "TTree, LZMA-9",
+    "rntuple-zstd5": "RNTuple, zstd-5",
+    "rntuple-real32": "RNTuple, Real32Trunc / Real32Quant",
+    "round+zstd19": "bit-rounding + zstd-19 on split bytes",
+    "round+xz": "bit-rounding + xz-9e",
+    "round+pcodec12": "bit-rounding + pcodec-12",
+    "symbols+zstd19": "our quantiser + zstd-19 on split bytes",
+    "symbols+xz": "our quantiser + xz-9e",
+    "symbols+pcodec12": "our quantiser + pcodec-12",
+    "sz3": "SZ3, best of three algorithms",
+    "zfp": "zfp, fixed accuracy",
+}
+FIRST, LAST = variants.NAMES[0], variants.USUAL
+PARTS = ("columns", "models", "other objects", "metadata")
+
+
+def numbers() -> list[str]:
+    """The scoreboard in short, for the README."""
+    rows = results.rows("scoreboard")
+    by_key = {(row["file"], row["bound"]): row for row in rows}
+    lines = []
+    for name, words in FILES.items():
+        exact, near = (by_key.get((name, bound)) for bound in ("lossless", "rel=1e-3"))
+        if exact and near:
+            sizes = (exact["original"], exact[exact["best rival"]], exact[FIRST], near["ttree-lzma9"])
+            lines.append([words, *map(kb, (*sizes, near[near["best rival"]], near[FIRST], near[LAST]))])
+    head = (
+        "file",
+        "original",
+        "lossless: best rival",
+        f"lossless: `{FIRST}`",
+        "1e-3: LZMA-9",
+        "1e-3: best rival",
+    )
+    return [
+        "Whole files in kB, metadata and models counted. At `rel=1e-3` every rival keeps the same bound: ROOT's TTree and",
+        "RNTuple (floats rounded to 9 mantissa bits), and column by column, metadata not counted, bit-rounding or our own",
+        "quantiser followed by zstd, xz or pcodec, SZ3 and zfp.",
+        "",
+        *table((*head, f"1e-3: `{FIRST}`", f"1e-3: `{LAST}`"), lines),
+        "",
+        *standing(),
+        "",
+        "Everything, with machine, versions and commands, is in",
+        "[benchmarks/results/](benchmarks/results/) (`python -m benchmarks list` shows what is measured);",
+        "[docs/guide/how-it-gets-smaller.md](docs/guide/how-it-gets-smaller.md) says where the gain comes from.",
+    ]
+
+
+def standing() -> list[str]:
+    """The summary of the scoreboard in words."""
+    summary = results.about("scoreboard").get("summary", {})
+    out = []
+    if missing := summary.get("rows with ROOT files alone as rivals"):
+        out.append(
+            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT's rivals are measured so far."
+        )
+    for name in variants.NAMES:
+        if not summary.get(f"{name}: rows"):
+            continue
+        over = [
+            summary.get(f"{name}: median over {rival} at rel=1e-3", "–")
+            for rival in ("ttree-lzma9", "best rival")
+        ]
+        smaller = len(summary.get(f"{name}: rows where a rival is smaller", ()))
+        out.append(
+            f"- `{name}` at `rel=1e-3`: the median of {summary['files']} files is {over[0]} × LZMA-9, {over[1]} × the best "
+            f"rival; in {smaller} of {summary[f'{name}: rows']} pairs of file and bound a rival is smaller."
+        )
+        if mean := summary.get(f"{name}: geometric mean over {FIRST} at rel=1e-3"):
+            larger = len(summary.get(f"{name}: files larger than {FIRST} at rel=1e-3", ()))
+            out.append(
+                f"  Against `{FIRST}`: {mean['ratio']} as the geometric mean of {mean['files']} files with at least"
+                f" {mean['of at least']}; files that become larger: {larger}."
+            )
+    return out
+
+
+def rivals() -> list[str]:
+    """Every rival on a few files at one bound."""
+    by_file = {row["file"]: row for row in results.rows("scoreboard") if row["bound"] == "rel=1e-3"}
+    files = [name for name in SHORT if name in by_file]
+    if not files:
+        return NOT_YET
+    lines = []
+    for name in (*RIVALS, *variants.NAMES):
+        cells = [kb(by_file[file][name]) for file in files]
+        smallest = [by_file[file]["best rival"] == name for file in files]
+        lines.append(
+            [
+                WORDS.get(name, f"**`{name}`**"),
+                *(f"*{c}*" if s else c for c, s in zip(cells, smallest, strict=True)),
+            ]
+        )
+    return [
+        "Whole files in kB at `rel=1e-3`; the best rival in italics, a dash where nothing is measured or the rival cannot",
+        "store the file.",
+        "",
+        *table(("", *(SHORT[file] for file in files)), lines),
+    ]
+
+
+def steps() -> list[str]:
+    """What each means contributes."""
+    rows = results.rows("ablation")
+    by_key = {(row["file"], row["with"]): row for row in rows}
+    files = [name for name in SHORT if any(row["file"] == name for row in rows)]
+    labels = list(dict.fromkeys(row["with"] for row in rows))
+    if not files:
+        return NOT_YET
+    lines = [["arrays in memory", *(kb(by_key[file, labels[0]]["in memory"]) for file in files)]]
+    for label in labels:
+        found = [by_key.get((file, label)) for file in files]
+        lines.append([label, *(step(row) for row in found)])
+    return [
+        "Whole files in kB, and the share of the line above.",
+        "",
+        *table(("", *(SHORT[f] for f in files)), lines),
+    ]
+
+
+def step(row: dict[str, Any] | None) -> str:
+    """One cell of the steps."""
+    if row is None:
+        return "–"
+    share = row["of the step before"]
+    return kb(row["size"]) + (f" ({share:.2f})" if share else "")
+
+
+def parts() -> list[str]:
+    """Where the bytes go."""
+    rows = [row for row in results.rows("parts") if row["file"] in SHORT and row["variant"] == LAST]
+    if not rows:
+        return NOT_YET
+    rows.sort(key=lambda row: list(SHORT).index(row["file"]))
+    lines = [[SHORT[row["file"]], *(kb(row[part]) for part in PARTS), kb(row["file size"])] for row in rows]
+    return [
+        f"`{LAST}` at `rel=1e-3`, kB; other objects are histograms and the like.",
+        "",
+        *table(("", *PARTS, "file"), lines),
+    ]
+
+
+def precision() -> list[str]:
+    """What small integers cost the networks."""
+    rows = results.rows("precision")
+    if not rows:
+        return NOT_YET
+    summary = results.about("precision")["summary"]
+    lines = [
+        [row["networks"], f"{row['bits per row']:.2f}", f"{row['more than as it is']:+.2f}"] for row in rows
+    ]
+    return [
+        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on rows held out from",
+        f"training of {summary['steps']} steps; model bytes not counted. As it is: 10-bit activations, 8-bit weights.",
+        "",
+        *table(("networks", "bits per row", "difference"), lines),
+    ]
+
+
+def throughput() -> list[str]:
+    """Encode and decode rates."""
+    rows = results.rows("throughput")
+    if not rows:
+        return NOT_YET
+    files = list(dict.fromkeys(row["file"] for row in rows))
+    by_key = {(row["file"], row["what"]): row for row in rows}
+    lines = []
+    for name in dict.fromkeys(row["what"] for row in rows):
+        found = [by_key.get((file, name)) for file in files]
+        rates = [f"{row['encode MB/s']:,.0f} / {row['decode MB/s']:,.0f}" if row else "–" for row in found]
+        lines.append([WORDS.get(name, f"**`{name}`**"), *rates])
+    return [
+        "MB of arrays a second of processor time at `rel=1e-3`, encode / decode, one thread. For `.baler` and TTree whole",
+        "files, for `.baler` from a ROOT file and with learning and checking in the time; for the others the floating-point",
+        "columns alone, from and to arrays.",
+        "",
+        *table(("", *(SHORT.get(file, file) for file in files)), lines),
+    ]
+
+
+BLOCKS: dict[str, Callable[[], list[str]]] = {
+    "numbers": numbers,
+    "rivals": rivals,
+    "steps": steps,
+    "parts": parts,
+    "precision": precision,
+    "throughput": throughput,
+    **latent_pages.BLOCKS,
+}
+
+
+def filled(text: str) -> str:
+    """The page with its blocks written anew."""
+
+    def block(found: re.Match[str]) -> str:
+        name = found[1]
+        begin = (
+            f"<!-- begin {name}: written by `python -m benchmarks publish pages` from benchmarks/results/ -->"
+        )
+        return "\n".join([begin, *BLOCKS[name](), f"<!-- end {name} -->"])
+
+    return re.sub(r"<!-- begin (\w+)\b.*?<!-- end \1 -->", block, text, flags=re.DOTALL)
+
+
+def main() -> None:
+    """Fill all pages."""
+    for page in PAGES:
+        path = ROOT / page
+        path.write_text(filled(path.read_text()))

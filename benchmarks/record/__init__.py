@@ -1,0 +1,1 @@
+"""Measured jobs, and results stored as CSV and JSON."""

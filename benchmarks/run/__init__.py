@@ -1,0 +1,1 @@
+"""The benchmarks, one a module: `python -m benchmarks run NAME`."""

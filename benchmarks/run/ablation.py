@@ -1,0 +1,70 @@
+"""What each means contributes: whole-file sizes, one means added after another.
+
+`python -m benchmarks run ablation [NAME…]` replaces the rows of the files whose name holds one of the words.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import baler_root
+from baler_root.compression.models.list_context import ContextColumns
+from benchmarks.data import sources
+from benchmarks.record import command_line, results
+
+BOUND = "rel=1e-3"
+FILES = ("cms_htt_DY_35k", "lhcb_upgrade_tracks_33k", "pythia_jets_365k", "cms_llp_jets_train", "gamgam")
+
+ALONE = "alone"
+"""Not a keyword of `compress`: networks that see nothing of the event but their own table, for this table only."""
+
+STEPS: list[tuple[str, dict[str, Any]]] = [
+    ("no loss", {"bound": "lossless", "codec": "classic", "independent": ["*"]}),
+    ("quantised", {"codec": "classic", "independent": ["*"]}),
+    ("+ relations (`classic`)", {"codec": "classic"}),
+    ("+ histograms in context (`fast`), own table", {"codec": "conditional", "level": "fast", ALONE: True}),
+    ("+ networks, own table", {"codec": "conditional", ALONE: True}),
+    ("+ entry and item before (`default`)", {"codec": "conditional"}),
+    ("larger networks (`max`)", {"codec": "conditional", "level": "max"}),
+]
+"""(label, keywords of `compress`), each with the means of the one before it."""
+
+
+def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
+    """Bytes of the file and of its models, and seconds."""
+    keywords = {"bound": BOUND, **keywords}
+    patched: Any = mock.patch(
+        "baler_root.compression.models.learn.find_surroundings", return_value=ContextColumns()
+    )
+    with tempfile.TemporaryDirectory() as where, patched if keywords.pop(ALONE, 0) else nullcontext():
+        target = Path(where) / "out.baler"
+        summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)
+    models = summary.parts.get("model", 0)
+    return {
+        "in memory": summary.raw_size,
+        "size": summary.size,
+        "models": models,
+        "seconds": round(summary.seconds, 1),
+    }
+
+
+def main() -> None:
+    """Measure, print and store."""
+    warnings.simplefilter("ignore")
+    names = command_line.names(__doc__)
+    for path in sources.chosen(names or FILES):
+        if not names and path.stem not in FILES:
+            continue
+        rows: list[dict[str, Any]] = []
+        for label, keywords in STEPS:
+            row = {"file": path.stem, "with": label, **size(path, keywords)}
+            row["of the step before"] = round(row["size"] / rows[-1]["size"], 3) if rows else None
+            rows.append(row)
+        results.show(f"{path.stem} at {BOUND}", rows, {})
+        kept = [row for row in results.merged("ablation", rows, "file", "with") if row["file"] != path.stem]
+        results.update("ablation", [*kept, *rows], {"bound": BOUND})

@@ -1,0 +1,166 @@
+"""Which branches of real files come back: read by uproot, through `.baler`, through `decompress`.
+
+`python -m benchmarks run coverage` runs every file of `coverage/` and `real/` in a process of its own; with a file
+as argument it runs that one, and prints a row of JSON per branch.
+"""
+
+from __future__ import annotations
+
+import collections
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import uproot
+
+import baler_root
+from benchmarks.data import sources
+from benchmarks.record import command_line, results
+from benchmarks.record.same import difference
+from benchmarks.rivals import root_files
+
+MEMORY = 8 << 30
+"""Bytes of address space one file may take."""
+SECONDS = 600
+
+
+def read(branch: Any) -> tuple[ak.Array | None, str]:
+    """The array, or why there is none."""
+    try:
+        return branch.array(library="ak"), ""
+    except Exception as error:  # noqa: BLE001  # whatever uproot's deserialisers meet
+        return None, cause(error)
+
+
+def cause(error: Exception) -> str:
+    """Kind and first line of an error, paths and numbers left out."""
+    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    return f"{type(error).__name__}: {re.sub(r'[0-9]+', 'N', re.sub(r'/[^ ]+', '…', text))}"[:100]
+
+
+def branches_of(file: Any, tree: str) -> dict[str, Any]:
+    """The branches of a tree of another file, by path, and by path in letters, digits and underscores."""
+    if file is None or tree not in file:
+        return {}
+    found = dict(file[tree].iteritems(recursive=True, full_paths=True))
+    return {root_files.safe(path): branch for path, branch in found.items()} | found
+
+
+def compare(original: ak.Array, others: dict[str, Any], path: str, *, names: bool = True) -> str:
+    """`same`, or what is wrong with the branch in another file.
+
+    Where parents could not be written, the branch is found under its path with dots or its own name, and under
+    either with what RNTuple does not allow replaced. `names=False` leaves the class names of objects out.
+    """
+    dotted, own = path.replace("/", "."), path.rpartition("/")[2]
+    candidates = (path, dotted, root_files.safe(path), own, root_files.safe(own))
+    branch = next((others[name] for name in candidates if name in others), None)
+    if branch is None:
+        return "missing"
+    try:
+        again = branch.array(library="ak")
+        if not names:
+            original, again = ak.without_parameters(original), ak.without_parameters(again)
+        return difference(original, again) or "same"
+    except Exception as error:  # noqa: BLE001  # the table wants the cause, whatever it is
+        return cause(error)
+
+
+def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
+    """What the action returns, and why it failed."""
+    try:
+        return action(*arguments, **options), ""
+    except Exception as error:  # noqa: BLE001
+        return None, cause(error)
+
+
+def cover(path: Path) -> Iterator[dict[str, str]]:
+    """A row per branch of the file."""
+    with tempfile.TemporaryDirectory() as where, uproot.open(path) as source:
+        packed, back = Path(where) / "out.baler", Path(where) / "back.root"
+        _, failed = attempt(
+            baler_root.compress, str(path), str(packed), bound="lossless", skip_unsupported=True
+        )
+        if not failed:
+            _, back_failed = attempt(baler_root.decompress, str(packed), str(back))
+        baler, _ = (None, "") if failed else attempt(baler_root.open, str(packed))
+        root, _ = (None, "") if failed or back_failed else attempt(uproot.open, back)
+        names = source.keys(filter_classname=["TTree", "TNtuple*", "ROOT::*RNTuple"], cycle=False)
+        for name in dict.fromkeys(names):
+            in_baler, in_root = branches_of(baler, name), branches_of(root, name)
+            for key, branch in sources.leaves(source[name]):
+                array, unread = read(branch)
+                row = {"file": path.stem, "tree": name, "branch": key, "uproot": unread or "same"}
+                row["baler"] = row["decompress"] = ""
+                if array is not None:
+                    row["baler"] = failed or compare(array, in_baler, key)
+                    row["decompress"] = failed or back_failed or compare(array, in_root, key, names=False)
+                yield row
+
+
+def cover_apart(path: Path) -> list[dict[str, str]]:
+    """The rows of `cover`, from a process with limits of time and memory."""
+    command = [sys.executable, "-m", "benchmarks", "run", "coverage", str(path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        output, end = done.stdout, f"exit {done.returncode}" if done.returncode else ""
+    except subprocess.TimeoutExpired as late:
+        output, end = (late.stdout or b"").decode(), f"over {SECONDS} s"
+    rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+    if end:
+        rows.append(
+            {"file": path.stem, "tree": "", "branch": "", "uproot": end, "baler": "", "decompress": ""}
+        )
+    return rows
+
+
+def causes(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
+    """The table by cause."""
+    out: list[dict[str, Any]] = []
+    for stage in ("uproot", "baler", "decompress"):
+        found = collections.Counter(row[stage] for row in rows if row[stage])
+        example = {row[stage]: f"{row['file']}: {row['tree']}/{row['branch']}" for row in rows}
+        for why, number in found.most_common():
+            out.append({"stage": stage, "cause": why, "branches": number, "example": example[why][:80]})
+    return out
+
+
+def main() -> None:
+    """One file, or all."""
+    warnings.simplefilter("ignore")
+    parser = command_line.parser(__doc__)
+    parser.add_argument("file", nargs="?", type=Path)
+    file: Path | None = parser.parse_args().file
+    if file is not None:
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        for row in cover(file):
+            print(json.dumps(row), flush=True)
+        return
+    rows: list[dict[str, str]] = []
+    files = sources.files("coverage", "real")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, found in zip(files, pool.map(cover_apart, files), strict=True):
+            rows += found
+            print(f"{path.stem}: {len(rows)} branches so far", file=sys.stderr, flush=True)
+    readable = [row for row in rows if row["uproot"] == "same"]
+    share = {stage: sum(row[stage] == "same" for row in readable) for stage in ("baler", "decompress")}
+    summary = {
+        "branches": len(rows),
+        "read by uproot": len(readable),
+        **{f"same through {k}": f"{n} ({n / max(1, len(readable)):.2%})" for k, n in share.items()},
+    }
+    table = causes(rows)
+    results.store("coverage", table, summary)
+    failed = [row for row in readable if row["baler"] != "same" or row["decompress"] != "same"]
+    results.store("coverage_failures", failed, summary)
+    results.show("Coverage", [{**row, "example": row["example"][:40]} for row in table], summary)

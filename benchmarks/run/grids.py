@@ -1,0 +1,225 @@
+"""Grids, such as frames of a fluid: a branch of fixed-size arrays as `.baler`, against SZ3 and zfp at the same bound.
+
+Two sources: the 60 frames of 50 × 50 that Baler shows, and a simulated fluid of any size (`fluids`), both float64.
+Bounds are shares of the range of all values. `.baler` counts the whole file. SZ3 and zfp get the same blocks of
+frames, in two and in three dimensions, the fields alone, and pay for no metadata; zfp, which stays well within
+the tolerance it is given, gets the largest power of two of it that still keeps the bound. Neither keeps exact zeros
+(inside of an obstacle, say), as `.baler` does.
+
+The last row is pages of `classic` without interpolation, where frames are told by differences alone.
+
+`python -m benchmarks run grids [--size MB]… [--only cfd]`
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import uproot
+
+import baler_root
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.page import Cell, pack_page
+from benchmarks.data import sources
+from benchmarks.data.fluids import Fluid, Frames
+from benchmarks.record import command_line, results
+from benchmarks.rivals.packers import SZ3, ZFP
+from benchmarks.run.throughput import clock
+
+CFD = sources.DATA / "grid" / "cfd_animation.npz"
+TREE, BRANCH = "frames", "field"
+SHARES = (1e-2, 1e-3)
+SIZES = (20.0, 300.0)
+"""MB of simulated frames."""
+BLOCK = 64_000_000
+"""Bytes of frames at a time, as in a cluster of a `.baler` file."""
+CODECS: list[tuple[str, dict[str, Any]]] = [("classic", {"codec": "classic"}), ("default", {})]
+DIFFERENCES = "classic, differences alone"
+ISSUE = {1e-2: 2.0, 1e-3: 4.4}
+"""% of the size that integer Lorenzo prediction along axes and entries reaches on `CFD`."""
+
+
+def write(frames: Iterable[Frames], target: Path) -> tuple[int, float]:
+    """A TTree with one branch of fixed-size arrays; bytes of its values, and their range."""
+    size, low, high = 0, np.inf, -np.inf
+    with uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
+        for number, part in enumerate(frames):
+            if number == 0:
+                file.mktree(TREE, {BRANCH: (part.dtype, part.shape[1:])})
+            file[TREE].extend({BRANCH: part})
+            size += part.nbytes
+            low, high = min(low, float(part.min())), max(high, float(part.max()))
+    return size, high - low
+
+
+def blocks(source: Path) -> Iterator[Frames]:
+    """The frames of the file, a block at a time."""
+    with uproot.open(source) as file:
+        tree = file[TREE]
+        frame = tree[BRANCH].array(entry_stop=1, library="np").nbytes
+        for start in range(0, tree.num_entries, max(1, BLOCK // frame)):
+            stop = start + max(1, BLOCK // frame)
+            yield tree[BRANCH].array(entry_start=start, entry_stop=stop, library="np")
+
+
+def baler(source: Path, bound: str, keywords: dict[str, Any]) -> dict[str, Any]:
+    """The whole file, and seconds to write and to read it."""
+    with tempfile.TemporaryDirectory() as where:
+        target = Path(where) / "out.baler"
+        encoding, summary = clock(partial(baler_root.compress, source, target, bound=bound, **keywords))
+
+        def read() -> None:
+            with baler_root.open(target) as file:
+                for _ in file[TREE].iterate(step_size="64 MB"):
+                    pass
+
+        decoding, _ = clock(read)
+    return {
+        "size": summary.size,
+        "pages": summary.parts.get("pages"),
+        "encoding": encoding,
+        "decoding": decoding,
+    }
+
+
+Way = Callable[[Frames, float], tuple[bytes, Callable[[], Frames]]]
+"""Bytes of the frames, and how they come back."""
+
+
+def sz3(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
+    """The shortest of its algorithms, in as many dimensions as the array has."""
+    from pysz import sz
+
+    data = SZ3.pack(np.ascontiguousarray(frames), tolerance)
+    return data, lambda: sz.decompress(np.frombuffer(data, np.uint8), frames.dtype, frames.shape)[0]
+
+
+def zfp(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
+    """With the largest tolerance whose errors are within the one asked for."""
+    frames = np.ascontiguousarray(frames)
+    data, times = ZFP.pack(frames, tolerance), 2
+    while not missed(
+        frames, ZFP.unpack(larger := ZFP.pack(frames, times * tolerance), frames.dtype, 0), tolerance
+    ):
+        data, times = larger, 2 * times
+    return data, lambda: ZFP.unpack(data, frames.dtype, 0)
+
+
+def missed(frames: Frames, decoded: Frames, tolerance: float) -> bool:
+    """Whether any value is further off. Zeros may move, which `.baler` does not allow itself."""
+    return bool(np.abs(frames - decoded).max() > tolerance)
+
+
+def tall(way: Way) -> Way:
+    """The same for frames one under another, in two dimensions, so that no frame knows of the one before."""
+
+    def flat(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
+        data, back = way(frames.reshape(-1, frames.shape[-1]), tolerance)
+        return data, lambda: back().reshape(frames.shape)
+
+    return flat
+
+
+RIVALS: dict[str, Way] = {"SZ3, 2-d": tall(sz3), "SZ3, 3-d": sz3, "zfp, 2-d": tall(zfp), "zfp, 3-d": zfp}
+
+
+def rival(source: Path, bound: ErrorBound, way: Way) -> dict[str, Any]:
+    """Bytes of all blocks, each decoded and checked."""
+    size, encoding, decoding = 0, 0.0, 0.0
+    for frames in blocks(source):
+        seconds, (data, back) = clock(partial(way, frames, bound.value))
+        more, decoded = clock(back)
+        if missed(frames, decoded, bound.value):
+            raise ValueError("a rival misses the bound")
+        size, encoding, decoding = size + len(data), encoding + seconds, decoding + more
+    return {"size": size, "encoding": encoding, "decoding": decoding}
+
+
+def differences(source: Path, bound: ErrorBound) -> int:
+    """Bytes of pages of `classic` that are not interpolated."""
+    size = 0
+    for frames in blocks(source):
+        cell = Cell(frames.size, quantise(frames.reshape(-1), bound), shape=frames.shape[1:])
+        payload, _ = pack_page(Classic(), [cell])
+        size += len(payload)
+    return size
+
+
+def compare(name: str, source: Path, raw: int, span: float) -> list[dict[str, Any]]:
+    """The rows of one source."""
+    rows: list[dict[str, Any]] = []
+
+    def note(share: float, what: str, size: int, **more: Any) -> None:
+        rates = {
+            f"{key} MB/s": round(raw / 1e6 / more[f"{key[:-1]}ing"], 1) if f"{key[:-1]}ing" in more else None
+            for key in ("encode", "decode")
+        }
+        row = {"grid": name, "MB": round(raw / 1e6, 2), "bound": f"{share:g} of the range", "what": what}
+        row |= {"size": size, "% of float64": round(100 * size / raw, 3)}
+        rows.append({**row, "pages": more.get("pages"), **rates})
+        print(rows[-1], file=sys.stderr)
+
+    for share in SHARES:
+        bound = ErrorBound("abs", share * span)
+        for label, keywords in CODECS:
+            note(share, label, **baler(source, f"abs={bound.value!r}", keywords))
+        for what, way in RIVALS.items():
+            note(share, what, **rival(source, bound, way))
+        note(share, DIFFERENCES, differences(source, bound))
+    return rows
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = command_line.parser(__doc__)
+    parser.add_argument("--size", type=float, action="append", metavar="MB", help="of simulated frames")
+    parser.add_argument("--only", choices=("cfd", "fluid"))
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Compare, print and store."""
+    warnings.simplefilter("ignore")
+    asked = arguments()
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as where:
+        source = Path(where) / "frames.root"
+        if asked.only != "fluid" and CFD.exists():
+            with np.load(CFD) as file:
+                rows += compare("cfd_animation", source, *write([file["data"]], source))
+        for size in (asked.size or SIZES) if asked.only != "cfd" else ():
+            fluid = Fluid()
+            number = max(1, round(size * 1e6 / (8 * fluid.side**2)))
+            rows += compare("fluid", source, *write(fluid.frames(number), source))
+    table = results.merged("grids", rows, "grid", "MB", "bound", "what")
+    summary = {
+        "classic over the smallest rival": {
+            f"{grid}, {mb} MB, {bound}": over(table, grid, mb, bound)
+            for grid, mb, bound in dict.fromkeys((row["grid"], row["MB"], row["bound"]) for row in table)
+        },
+        "% of float64 wanted for cfd_animation": {
+            f"{share:g} of the range": size for share, size in ISSUE.items()
+        },
+    }
+    results.show("Grids", rows, summary)
+    results.update("grids", table, summary)
+
+
+def over(table: list[dict[str, Any]], grid: str, mb: float, bound: str) -> float:
+    """Bytes of `classic` over those of the smallest of SZ3 and zfp."""
+    size = {
+        row["what"]: row["size"]
+        for row in table
+        if (row["grid"], row["MB"], row["bound"]) == (grid, mb, bound)
+    }
+    return round(float(size["classic"] / min(size[what] for what in RIVALS)), 3)

@@ -1,0 +1,124 @@
+"""What small integers cost the networks: bits per row of one file's learned columns, trained anew each way.
+
+`python -m benchmarks run precision [NAME]` (the jets if there is none). The networks are trained as the integers that
+they will be, so each way is trained by itself, with the same seed. Bits are of rows held out from training, before
+the coder, model bytes not counted.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+
+import baler_root
+from baler_root.training.torch import fit_conditional as fit
+from benchmarks.data import sources
+from benchmarks.record import command_line, results
+
+BOUND = "rel=1e-3"
+FILE = "pythia_jets_365k"
+
+WAYS: list[tuple[str, dict[str, Any]]] = [
+    ("as it is", {}),
+    ("8-bit activations, steps of 1/32 up to 8", {"hidden": (5, 255)}),
+    ("8-bit activations, steps of 1/64 up to 4", {"hidden": (6, 255)}),
+    ("6-bit activations, steps of 1/16 up to 4", {"hidden": (4, 63)}),
+    ("float weights", {"float_weights": True}),
+    ("float weights and activations", {"float_weights": True, "float_activations": True}),
+]
+
+
+class Captured(Exception):  # noqa: N818  # it carries, it does not complain
+    """What a compression wanted to train."""
+
+    def __init__(self, arguments: tuple[Any, ...]) -> None:
+        super().__init__()
+        self.arguments = arguments
+
+
+class Measured(fit.Stack):
+    """Networks that are only measured: some of them no reader could compute."""
+
+    def net(self, *_: int) -> Any:
+        """Nothing that could be computed: there are no integers."""
+        return ()
+
+
+class FloatStack(Measured):
+    """The same networks in floating point."""
+
+    float_activations = False
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """As `Stack.forward`, without rounding weights, or nothing at all."""
+        last = len(self.weights) - 1
+        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
+            values = torch.baddbmm(bias[:, None], values, weight.transpose(1, 2))
+            if number < last:
+                step, high = 2.0**fit.HIDDEN_BITS, float(fit.HIDDEN_HIGH)
+                values = values.clamp(0, high / step)
+                if not self.float_activations:
+                    values = values + (torch.floor(values * step + 0.5) / step - values).detach()
+        return values
+
+
+def captured(path: Path) -> list[tuple[Any, ...]]:
+    """The arguments of the first call of `fit` when the file is compressed."""
+
+    def catch(*arguments: Any) -> None:
+        raise Captured(arguments)
+
+    with tempfile.TemporaryDirectory() as where, mock.patch.object(fit, "fit", catch):
+        try:
+            baler_root.compress(path, Path(where) / "out.baler", bound=BOUND, codec="conditional")
+        except Captured as found:
+            return [found.arguments]
+    return []
+
+
+@contextmanager
+def changed(
+    hidden: tuple[int, int] | None = None, float_weights: bool = False, float_activations: bool = False
+) -> Iterator[None]:
+    """`fit` with other numbers; 10-bit activations and 8-bit weights where nothing is said."""
+    bits, high = hidden or (fit.HIDDEN_BITS, fit.HIDDEN_HIGH)
+    with (
+        mock.patch.object(fit, "HIDDEN_BITS", bits),
+        mock.patch.object(fit, "HIDDEN_HIGH", high),
+        mock.patch.object(fit, "Stack", FloatStack if float_weights else Measured),
+        mock.patch.object(FloatStack, "float_activations", float_activations),
+    ):
+        yield
+
+
+def main() -> None:
+    """Train each way, print and store."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    path = sources.chosen(command_line.names(__doc__) or [FILE])[0]
+    rows: list[dict[str, Any]] = []
+    for arguments in captured(path):
+        axes, _, _, training, *_ = arguments
+        for name, way in WAYS:
+            with changed(**way):
+                trained = fit.fit(*arguments[:4])
+            total = sum(trained.bits.values())
+            rows.append(
+                {
+                    "networks": name,
+                    "bits per row": round(total, 2),
+                    "more than as it is": round(total - rows[0]["bits per row"], 2) if rows else 0.0,
+                }
+            )
+            print(rows[-1], file=sys.stderr)
+        summary = {"file": path.stem, "bound": BOUND, "columns": len(axes), "steps": training.steps}
+        results.store("precision", rows, summary)
+        results.show(f"Precision of the networks of {path.stem}", rows, summary)
