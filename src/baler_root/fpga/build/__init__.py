@@ -1,0 +1,1 @@
+"""Firmware projects, their tests and their report."""

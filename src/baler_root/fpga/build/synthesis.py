@@ -1,0 +1,112 @@
+"""Resources as yosys estimates them: modules one by one, several at once. A vendor's tool packs LUTs otherwise."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from baler_root.errors import ToolFailedError
+from baler_root.fpga.build import packetiser, rtl
+from baler_root.fpga.build.tools import YOSYS, run
+
+
+FLAGS = "-flatten -noiopad -noclkbuf"
+
+
+KINDS = {
+    "luts": re.compile(r"LUT[1-6]$"),
+    "carries": re.compile(r"CARRY[48]$"),
+    "flip_flops": re.compile(r"FD[RSCP]E(_1)?$"),
+    "shift_registers": re.compile(r"SRL(16E|C32E)$"),
+    "memories": re.compile(r"RAM\d+\w*$"),
+    "dsps": re.compile(r"DSP48"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Cells of an FPGA."""
+
+    luts: int
+    carries: int
+    """CARRY4: older than the CARRY8 of UltraScale, of which half as many are needed."""
+    flip_flops: int
+    shift_registers: int
+    memories: int
+    """Cells of distributed memory, of several LUTs each."""
+    dsps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Synthesis:
+    """What yosys made of the Verilog."""
+
+    network: Resources
+    link: Resources
+    """What is around the network: valid bits, delays, groups of events, queue, framing."""
+    tool: str
+    seconds: float
+
+
+def synthesise(folder: Path, family: str, seconds: float) -> Synthesis:
+    """The resources of a project; raises MissingToolError, and ToolFailedError if it takes longer than `seconds`."""
+    yosys, started = YOSYS.path(), time.monotonic()
+    files = sorted(folder.glob(f"{rtl.NETWORK}_stage*.v"), key=lambda path: -path.stat().st_size)
+    stages = [path.stem for path in files]  # the largest first, so that no process waits for it in the end
+    tops = [*stages, rtl.NETWORK, rtl.TOP, packetiser.TOP]
+    library = [path.stem for path in folder.glob("*.v") if path.stem not in tops]
+
+    def count(top: str) -> Counter[str]:
+        left = max(0.0, seconds - (time.monotonic() - started))
+        with TemporaryDirectory(prefix="baler-root-yosys-") as name:
+            used = [top, *library] if top in stages else [top]
+            opaque = {rtl.NETWORK: stages, rtl.TOP: [rtl.NETWORK], packetiser.TOP: [rtl.TOP]}.get(top, [])
+            lines = [f"read_verilog {_path(folder, module)}" for module in used]
+            lines += [f"read_verilog -lib {_path(folder, module)}" for module in opaque]
+            lines += [f"synth_xilinx -family {family} -top {top} {FLAGS}", "tee -o stat.json stat -json"]
+            script = Path(name) / "synthesise.ys"
+            script.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            try:
+                run([yosys, "-q", "-s", str(script)], Path(name), left)
+            except ToolFailedError:
+                if time.monotonic() - started < seconds:
+                    raise
+                raise ToolFailedError(
+                    f"yosys was not done after {seconds:g} s (--synthesis-seconds)"
+                ) from None
+            try:
+                return _cells((Path(name) / "stat.json").read_text(encoding="utf-8"), top)
+            except (OSError, ValueError, KeyError) as error:
+                raise ToolFailedError(f"yosys said nothing of {top} that can be read ({error})") from None
+
+    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
+        counts = dict(zip(tops, pool.map(count, tops), strict=True))
+    network: Counter[str] = sum((counts[top] for top in [*stages, rtl.NETWORK]), Counter())
+    link = counts[rtl.TOP] + counts[packetiser.TOP]
+    tool = f"{YOSYS.version()}, synth_xilinx -family {family} {FLAGS}, module by module"
+    return Synthesis(_resources(network), _resources(link), tool, time.monotonic() - started)
+
+
+def _path(folder: Path, module: str) -> str:
+    return f'"{(folder / f"{module}.v").resolve()}"'
+
+
+def _cells(text: str, top: str) -> Counter[str]:
+    """How many cells of each type a module has."""
+    modules = json.loads(text[text.index("{") :])["modules"]
+    return Counter(modules[f"\\{top}"]["num_cells_by_type"])
+
+
+def _resources(cells: Counter[str]) -> Resources:
+    return Resources(
+        **{
+            kind: sum(count for cell, count in cells.items() if pattern.match(cell))
+            for kind, pattern in KINDS.items()
+        }
+    )
