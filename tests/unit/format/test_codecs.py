@@ -171,7 +171,7 @@ def test_plugin_compresses_and_reads(
     install: Callable[..., None], jagged_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     target = tmp_path / "out.baler"
-    install(point("zlib", "test_codecs:Zlib"))
+    install(point("zlib", f"{__name__}:Zlib"))
     baler_root.compress(jagged_root, target, codec="zlib")
     assert baler_root.verify(target, jagged_root).ok
     with baler_root.open(target) as file:
@@ -194,7 +194,7 @@ def test_unknown_codec_loses_only_its_own_columns(
 ) -> None:
     """A merged file may hold pages of several codecs; those of known ones stay readable."""
     one, two, both = (tmp_path / name for name in ("one.baler", "two.baler", "both.baler"))
-    install(point("zlib", "test_codecs:Zlib"))
+    install(point("zlib", f"{__name__}:Zlib"))
     baler_root.compress(jagged_root, one)
     baler_root.compress(jagged_root, two, codec="zlib")
     baler_root.merge([one, two], both)
@@ -218,28 +218,28 @@ def test_unknown_codec_is_refused_before_anything_is_written(jagged_root: Path, 
 
 
 def test_two_claims_to_one_id_name_both(install: Callable[..., None]) -> None:
-    install(point("zlib", "test_codecs:Zlib"), point("zlib", "other_package.fast:Zlib"))
+    install(point("zlib", f"{__name__}:Zlib"), point("zlib", "other_package.fast:Zlib"))
     with pytest.raises(
-        ConfigError, match=r"'zlib' is claimed by test_codecs:Zlib and by other_package\.fast:Zlib"
+        ConfigError, match=rf"'zlib' is claimed by {__name__}:Zlib and by other_package\.fast:Zlib"
     ):
         registry.get_codec("zlib")
 
 
 def test_one_package_found_twice_is_one_claim(install: Callable[..., None]) -> None:
-    install(point("zlib", "test_codecs:Zlib"), point("zlib", "test_codecs:Zlib"))
+    install(point("zlib", f"{__name__}:Zlib"), point("zlib", f"{__name__}:Zlib"))
     assert registry.get_codec("zlib").id == "zlib"
 
 
 def test_entry_point_that_is_no_codec_is_refused(install: Callable[..., None]) -> None:
-    install(point("none", "test_codecs:NoCodec"))
-    with pytest.raises(ConfigError, match="test_codecs:NoCodec is not a codec"):
+    install(point("none", f"{__name__}:NoCodec"))
+    with pytest.raises(ConfigError, match=f"{__name__}:NoCodec is not a codec"):
         registry.get_codec("none")
 
 
 def test_entry_point_under_a_wrong_id_is_refused(install: Callable[..., None]) -> None:
     """The id in a file must be the id that the codec itself goes by."""
-    install(point("deflate", "test_codecs:Zlib"))
-    with pytest.raises(ConfigError, match="test_codecs:Zlib calls itself 'zlib', not 'deflate'"):
+    install(point("deflate", f"{__name__}:Zlib"))
+    with pytest.raises(ConfigError, match=f"{__name__}:Zlib calls itself 'zlib', not 'deflate'"):
         registry.get_codec("deflate")
 
 

@@ -8,15 +8,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
 import numpy as np
-from baler_root.format.networks.dense import Dense, FixedPointNet
+
 from baler_root.errors import DisagreementError, MissingExtraError, MissingToolError
+from baler_root.format.networks.dense import Dense, FixedPointNet
 from baler_root.fpga.build import hls, rtl, rtl_simulation
-from baler_root.fpga.encoder import Codes, Definition
 from baler_root.fpga.build.packetiser import expected_packets
 from baler_root.fpga.build.tools import COMPILER, VERILATOR, package_version
 from baler_root.fpga.build.vectors import Vectors
-
+from baler_root.fpga.encoder import Codes, Definition
 
 Log = Callable[[str], None]
 """Told what happens now."""

@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import shutil
-import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-from baler_root.errors import ConfigError, CorruptFileError, MissingExtraError, MissingToolError, OutputError, SourceError, ToolFailedError
-from baler_root.fpga.build import hls, rtl, rtl_simulation
-from baler_root.fpga.build.agreement import Agreement, Log, agree
-from baler_root.fpga.encoder import Definition
-from baler_root.fpga.front_end import Rows, rows_of
-from baler_root.fpga.link import Link
-from baler_root.fpga.build.plot import draw
-from baler_root.fpga.build.report import Report
-from baler_root.fpga.build.synthesis import Synthesis, synthesise
-from baler_root.fpga.build.target import DEFAULT, Target, parse_clock
-from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import package_version
-from baler_root.fpga.wire.traffic import Traffic
-from baler_root.fpga.build.vectors import Vectors
+
+from baler_root.errors import (
+    OutputError,
+)
 
 
 @contextmanager
-def new_folder(path: Path, overwrite: bool, mark: str = "spec.json", what: str = "firmware") -> Iterator[Path]:
+def new_folder(
+    path: Path, overwrite: bool, mark: str = "spec.json", what: str = "firmware"
+) -> Iterator[Path]:
     """A temporary folder beside `path` that gets its name in the end, and is removed if that is not reached.
 
     Only a folder with the file `mark` is replaced.

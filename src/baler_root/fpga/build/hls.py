@@ -16,15 +16,16 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any
+
 import numpy as np
+
 from baler_root.errors import ConfigError, ToolFailedError
-from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.encoder import Codes, Definition
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import COMPILER, package, run
 from baler_root.fpga.build.vectors import Vectors
-
+from baler_root.fpga.code_format import CodeFormat
+from baler_root.fpga.encoder import Codes, Definition
 
 PROJECT = "encoder"
 

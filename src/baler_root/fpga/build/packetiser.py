@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+
+from baler_root.fpga.build.templating import fill
 from baler_root.fpga.encoder import Codes, Definition
 from baler_root.fpga.wire.packets import SYNC, VERSION, Flag, Layout, words_of
 from baler_root.fpga.wire.software_board import pieces
-from baler_root.fpga.build.templating import fill
-
 
 TOP = "baler_link"
 

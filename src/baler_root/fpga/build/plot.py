@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
 from baler_root.fpga.build.published import ANCHORS
 from baler_root.fpga.build.report import Report
 from baler_root.fpga.build.tools import package
-
 
 OWN, OTHER = "#1f5fa8", "#b8c4d0"
 

@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
+
 import numpy as np
+
 from baler_root import __version__
 from baler_root.fpga.build.agreement import Agreement
-from baler_root.fpga.build.published import ANCHORS
-from baler_root.fpga.encoder import Definition
 from baler_root.fpga.build.packetiser import together
-from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, Layout, words_of
+from baler_root.fpga.build.published import ANCHORS
 from baler_root.fpga.build.rtl import Pipeline
 from baler_root.fpga.build.synthesis import Synthesis
 from baler_root.fpga.build.target import Target
+from baler_root.fpga.encoder import Definition
+from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, Layout, words_of
 from baler_root.fpga.wire.traffic import Traffic
-
 
 How = Literal["by definition", "measured", "estimated by yosys", "estimated by da4ml", "not known here"]
 

@@ -13,16 +13,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
+
 import numpy as np
+
 from baler_root.errors import ConfigError, CorruptFileError
-from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.encoder import Codes, Definition
 from baler_root.fpga.build.packetiser import write_packetiser
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import package, package_version
+from baler_root.fpga.code_format import CodeFormat
+from baler_root.fpga.encoder import Codes, Definition
 from baler_root.training.hardware.resources import Resources
-
 
 NETWORK = "encoder"
 """Module that da4ml writes."""

@@ -6,14 +6,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
 from baler_root.errors import CorruptFileError, ToolFailedError
-from baler_root.fpga.encoder import Codes, Definition
 from baler_root.fpga.build.packetiser import TOP
-from baler_root.fpga.wire.packets import Layout, words_of
 from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import COMPILER, VERILATOR, run
 from baler_root.fpga.build.vectors import CODES, from_hex
-
+from baler_root.fpga.encoder import Codes, Definition
+from baler_root.fpga.wire.packets import Layout, words_of
 
 BUILD_SECONDS = 1200
 

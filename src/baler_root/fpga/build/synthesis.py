@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
 from baler_root.errors import ToolFailedError
 from baler_root.fpga.build import packetiser, rtl
 from baler_root.fpga.build.tools import YOSYS, run
-
 
 FLAGS = "-flatten -noiopad -noclkbuf"
 

@@ -7,8 +7,8 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
-from baler_root.errors import ConfigError, nearest
 
+from baler_root.errors import ConfigError, nearest
 
 DEFAULT = "vu13p"
 

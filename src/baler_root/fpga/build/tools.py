@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from baler_root.errors import MissingExtraError, MissingToolError, ToolFailedError
 
+from baler_root.errors import MissingExtraError, MissingToolError, ToolFailedError
 
 SHOWN = 5
 """Last lines of a program that failed, in messages."""

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
+
 from baler_root.errors import CorruptFileError
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Codes, Definition
-
 
 LEAST_ROWS = 10_000
 """Vectors of every build."""
