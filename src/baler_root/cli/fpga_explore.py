@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from baler_root.cli.common import Json, Overwrite, Quiet, console, print_json, user_errors
-from baler_root.cli.options import Bound, Branches, Seed
+from baler_root.cli.options import Bound, Branches, Seed, rules_of
 
 
 def explore(
@@ -70,7 +70,6 @@ def explore(
     not finite, are left out. explore.json and .csv have all points, models/
     their encoders.
     """
-    from baler_root.compression.rules.loading import build_rules
     from baler_root.fpga.explore.scan import Scan
     from baler_root.fpga.explore.scan import explore as run
     from baler_root.training.hardware.limits import numbers
@@ -91,7 +90,7 @@ def explore(
             source,
             output,
             scan,
-            rules=build_rules(bound=bound, branch=branch or ()),
+            rules=rules_of(bound, branch),
             tree=tree,
             seconds=seconds,
             responses=response,

@@ -121,7 +121,7 @@ def find_autoencoder(
     Without a residual there is one whatever it saves: who asks for that wants the latents. `pairs` are masses that
     the latents are to tell as well as the columns.
     """
-    asked = effort.autoencoding
+    asked = effort.latents
     if asked is None or effort.level.training is None:
         raise ValueError("no autoencoder was asked for")
     rows = len(columns[0].symbols) // columns[0].each
@@ -206,7 +206,7 @@ def _train(
     from baler_root.training.torch.fit_conditional import LOOK
     from baler_root.training.torch.mass_loss import MassTerms
 
-    asked, level = effort.autoencoding, effort.level.name
+    asked, level = effort.latents, effort.level.name
     if asked is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.each for column in columns)
@@ -290,7 +290,7 @@ def _with_latents_known(
         [np.ascontiguousarray(latents[:, n], LATENT) for n in changing],
         weight,
     )
-    found = find_model(sample, replace(effort, level=get_level("fast"), autoencoding=None))
+    found = find_model(sample, replace(effort, level=get_level("fast"), latents=None))
     if found.model is None:
         return model
     coded: list[int | None] = [None] * model.latents

@@ -14,7 +14,7 @@ from baler_root.compression.models.mass_columns import place_masses
 from baler_root.compression.models.sample import Sample, take_sample
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
@@ -62,7 +62,7 @@ def learn(
         why = (
             f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
         )
-        return Learned(plan, notes=[] if effort.autoencoding is None else [why])
+        return Learned(plan, notes=[] if effort.latents is None else [why])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
@@ -70,7 +70,7 @@ def learn(
 
 def least_rows(effort: TrainingEffort) -> int:
     """Rows below which nothing is learned."""
-    asked = effort.autoencoding
+    asked = effort.latents
     return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
 
 
@@ -89,14 +89,14 @@ def learn_from(
     groups: list[int] = []
     models: list[GroupModel] = []
     out = Learned(plan)
-    if effort.autoencoding is not None and not runs:
+    if effort.latents is not None and not runs:
         out.notes.append(
             f"{plan.schema.path}: no latents, since no table has columns enough that can be learned"
         )
     tables = [members for _, _, members in runs]
     pairs: dict[int, list[Pair]] = {}
-    if effort.autoencoding is not None and runs:
-        placed, notes = place_masses(effort.autoencoding.masses, sample, names, tables)
+    if effort.latents is not None and runs:
+        placed, notes = place_masses(effort.masses, sample, names, tables)
         pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
         notes += _constants(sample, names)
         out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
@@ -107,7 +107,7 @@ def learn_from(
             groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             mine = replace(effort, seconds=clock.share())
-            if effort.autoencoding is None:
+            if effort.latents is None:
                 context = find_context(sample, members, names)
                 found = find_model(_table(sample, members, names, entries, context), mine, progress)
             else:
@@ -141,7 +141,7 @@ def learn_from(
 
 def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: TrainingEffort) -> None:
     """Raise ConfigError where more latents are asked for than any table of these trees has columns to make them of."""
-    asked = effort.autoencoding
+    asked = effort.latents
     if asked is None or asked.latents is None:
         return
     widths: dict[str, int] = {}
@@ -190,9 +190,9 @@ def _table(
 
 def _takes(sample: Sample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
     """Which columns of the sample are modelled, and how many of a table at least."""
-    if effort.autoencoding is None:
+    if effort.latents is None:
         return sample.is_candidate, 2
-    if latent_codec(effort.autoencoding.codec).grids:
+    if latent_codec(effort.latents.codec).grids:
         return sample.is_grid, 1
     return lambda number: sample.is_candidate(number) or sample.is_exact(number), 2
 
@@ -223,8 +223,7 @@ def _constants(sample: Sample, names: Sequence[str]) -> list[str]:
     ]
     if not found:
         return []
-    more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
-    return [f"no input of latents, since their values never change: {', '.join(found[:NAMES])}{more}"]
+    return [f"no input of latents, since their values never change: {listed(found, NAMES)}"]
 
 
 def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[tuple[int, int, list[int]]]:

@@ -16,6 +16,7 @@ from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.registry import get_codec
+from baler_root.training.options import TrainingOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ def scan(
     parsed = [str(ErrorBound.parse(bound if "=" in bound else f"rel={bound}")) for bound in bounds]
     for codec in codecs:
         get_codec(codec)
+    training = TrainingOptions(level, train_seconds, seed)  # type: ignore[arg-type]  # checked there
     say("analysing the originals")
     before = analysis.run(list(sources))
     points = []
@@ -74,8 +76,7 @@ def scan(
                 targets = [os.fspath(Path(folder) / f"{number}.baler") for number in range(len(sources))]
                 made = [
                     compress(
-                        source, target, bound=bound, codec=codec, level=level, train_seconds=train_seconds, seed=seed,
-                        overwrite=True,
+                        source, target, bound=bound, codec=codec, training=training, overwrite=True,
                     )
                     for source, target in zip(sources, targets, strict=True)
                 ]  # fmt: skip

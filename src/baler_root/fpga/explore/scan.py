@@ -24,7 +24,7 @@ from baler_root.training.hardware.limits import Hardware, HardwareLimits
 from baler_root.training.hardware.resources import Resources
 
 POINTS = "explore.json"
-
+from baler_root.training.options import LatentOptions, TrainingOptions
 
 MOST = 64
 """Points of a scan: each is a training."""
@@ -111,12 +111,8 @@ def explore(
                 path,
                 rules=rules,
                 trees=None if tree is None else [tree],
-                codec="autoencoder",
-                latents=latents,
-                residual="none",
-                hardware=options,
-                train_seconds=seconds,
-                seed=seed,
+                codec=LatentOptions("autoencoder", latents, "none", hardware=options),
+                training=TrainingOptions(seconds=seconds, seed=seed),
             )
             points.append(_measured(name, path, measured_on, tree, latents, hardware, scan, responses))
             say(f"  error {points[-1].error:.3g}, {points[-1].luts:.0f} LUTs, {points[-1].edges} edges")
