@@ -40,8 +40,8 @@ def test_every_combination_is_measured_once_and_numbers_of_latents_where_they_ar
 def test_models_flag_the_requested_share_and_are_used_even_if_the_file_grows(tmp_path: Path) -> None:
     source = latent_files.write_root(tmp_path / "a.root", table())
     model = tmp_path / "a.balermodel"
-    with latent_files.timed_training() as counted, latent_files.networks_always_kept():
-        baler_root.train(source, model, bound="rel=1e-2", codec="autoencoder", train_seconds=1)
+    with latent_files.timed_training() as counted:
+        baler_root.train(source, model, bound="rel=1e-2", codec="autoencoder")
         assert counted.seconds > 0
         row_latents = latent_files.latents_of(source, model, "rel=1e-2")
         flagging, detector = latent_files.with_outlier_rows(
