@@ -14,9 +14,10 @@ import argparse
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
-from baler_root.training.effort import RESIDUALS
+from baler_root import LatentOptions, TrainingOptions
+from baler_root.training.options import Residual
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
 
@@ -30,6 +31,7 @@ SWEEP = (2, 4, 6, 12)
 SWEPT = ("pythia_jets_365k", "rel=1e-2", "autoencoder", "bounded")
 """File, bound, codec and residual that are also measured with the numbers of latents in `SWEEP`."""
 
+RESIDUALS = get_args(Residual)
 KEYS = ("file", "bound", "codec", "residual", "asked")
 
 
@@ -61,7 +63,8 @@ def measure(
     file, bound, codec, residual, latents = job
     keywords: dict[str, Any] = {"codec": codec, "bound": bound}
     if residual is not None:
-        keywords |= {"residual": residual, "latents": latents, "train_seconds": seconds}
+        keywords["codec"] = LatentOptions(codec, latents, residual)  # type: ignore[arg-type]  # checked there
+        keywords["training"] = TrainingOptions(seconds=seconds)
         keywords["bound"] = None if residual == "lossless" else bound
     (path,) = sources.chosen([file])
     return {**dict(zip(KEYS, job, strict=True)), **latent_files.measure(path, counted, **keywords)}

@@ -428,7 +428,7 @@ def test_inputs_that_will_not_do(flat_root: Path, tmp_path: Path) -> None:
 
 def test_rules_that_match_nothing(flat_root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'Energy' matches no branch; nearest: 'energy"):
-        baler_root.compress(flat_root, tmp_path / "a.baler", branch_bounds=["Energy=rel=1e-2"])
+        baler_root.compress(flat_root, tmp_path / "a.baler", bounds={"Energy": "rel=1e-2"})
     assert not list(tmp_path.glob("*a.baler*"))
 
 
@@ -524,7 +524,7 @@ def test_equal_columns_are_stored_once(make_root: Make, tmp_path: Path) -> None:
 def test_equal_columns_of_other_bounds_are_not_shared(make_root: Make, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).random(5000)
     root = make_root("a.root", t={"x": noise, "y": noise})
-    baler_root.compress(root, tmp_path / "a.baler", bound="rel=1e-2", branch_bounds=["y=lossless"])
+    baler_root.compress(root, tmp_path / "a.baler", bound="rel=1e-2", bounds={"y": "lossless"})
     found = read(tmp_path / "a.baler", "t")
     assert (found["y"] == noise).to_list() == [True] * 5000
     assert not ak.all(found["x"] == noise)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.api import train as pretraining
 from baler_root.errors import (
     BalerError,
@@ -81,7 +82,7 @@ def detached(model: Path, unseen: Path, tmp_path: Path) -> Path:
     """The unseen file compressed with the model left outside, too far away to be found."""
     folder = tmp_path / "work"
     folder.mkdir()
-    baler_root.compress(unseen, folder / "out.baler", model=model, detach_model=True)
+    baler_root.compress(unseen, folder / "out.baler", model=ModelReuse(model, detach=True))
     return folder / "out.baler"
 
 
@@ -92,7 +93,7 @@ def test_unseen_files_get_smaller_within_their_bounds(model: Path, unseen: Path,
     classic = baler_root.compress(unseen, tmp_path / "classic.baler", codec="classic")
     inside = baler_root.compress(unseen, tmp_path / "inside.baler", model=model)
     outside = baler_root.compress(
-        unseen, model.with_name("outside.baler"), model=model, detach_model=True, overwrite=True
+        unseen, model.with_name("outside.baler"), model=ModelReuse(model, detach=True), overwrite=True
     )
     assert outside.size < inside.size < classic.size
     for summary in (inside, outside):
@@ -182,7 +183,7 @@ def test_doubles_that_are_floats_are_learned(tmp_path: Path) -> None:
         baler_root.train(source, tmp_path / "d.balermodel")
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
     learned = baler_root.compress(
-        source, tmp_path / "m.baler", model=tmp_path / "d.balermodel", detach_model=True
+        source, tmp_path / "m.baler", model=ModelReuse(tmp_path / "d.balermodel", detach=True)
     )
     assert learned.size < 0.9 * classic.size
 
@@ -311,7 +312,7 @@ def test_another_bound_is_said(model: Path, unseen: Path, tmp_path: Path, cli: C
     assert "train again at rel=0.01" in outcome.err
     assert list(tmp_path.iterdir()) == []
     some = baler_root.compress(
-        unseen, tmp_path / "a.baler", model=model, branch_bounds=["jet_tracks=abs=1"], detach_model=True
+        unseen, tmp_path / "a.baler", model=ModelReuse(model, detach=True), bounds={"jet_tracks": "abs=1"}
     )
     assert "learned at lossless, while abs=1.0 is asked for: 'jet_tracks'" in some.notes[0]
     assert baler_root.verify(some.target, unseen, models=model).problems == []
@@ -321,7 +322,7 @@ def test_missing_columns_are_named(model: Path, tmp_path: Path, make_root: Maker
     arrays = jets(6000, 4)
     del arrays["jet_tracks"]
     summary = baler_root.compress(
-        make_root("some.root", Events=arrays), tmp_path / "a.baler", model=model, detach_model=True
+        make_root("some.root", Events=arrays), tmp_path / "a.baler", model=ModelReuse(model, detach=True)
     )
     assert "not in this file: 'jet_tracks'" in summary.notes[0]
     assert baler_root.verify(summary.target, tmp_path / "some.root", models=model).problems == []
@@ -342,7 +343,7 @@ def test_columns_in_other_lists_and_places(model: Path, tmp_path: Path, make_roo
     shuffled = {name: arrays[name] for name in sorted(arrays, reverse=True)}
     shuffled["jet_tagged"] = ak.Array([[True]] * 6000)
     source = make_root("odd.root", Events=shuffled)
-    summary = baler_root.compress(source, tmp_path / "a.baler", model=model, detach_model=True)
+    summary = baler_root.compress(source, tmp_path / "a.baler", model=ModelReuse(model, detach=True))
     assert baler_root.verify(summary.target, source, models=model).problems == []
 
 
@@ -356,7 +357,7 @@ def test_drift_is_measured_and_said(model: Path, tmp_path: Path, make_root: Make
     }
     source = make_root("drift.root", Events=arrays)
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "m.baler", model=model, detach_model=True)
+    summary = baler_root.compress(source, tmp_path / "m.baler", model=ModelReuse(model, detach=True))
     assert summary.size < classic.size + 200
     assert "it saves too little" in summary.notes[0], summary.notes
     assert baler_root.verify(summary.target, source, models=model).problems == []

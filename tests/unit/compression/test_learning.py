@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import TrainingOptions
 from baler_root.compression.models import learn as learning
 from baler_root.errors import ConfigError
 from baler_root.training import effort as levels
@@ -57,7 +58,7 @@ def test_no_model_has_longer_axes_than_readers_allow(
     longest = []
     for name, most in (("all.baler", learning.MAX_OWN_PLACES), ("few.baler", 12_000)):
         monkeypatch.setattr(learning, "MAX_OWN_PLACES", most)
-        baler_root.compress(source, tmp_path / name, level="fast")
+        baler_root.compress(source, tmp_path / name, training="fast")
         assert baler_root.verify(tmp_path / name, source).ok
         models = baler_root.inspect(tmp_path / name)["models"]
         longest.append(max(sum(column["symbols"] for column in model["architecture"]) for model in models))
@@ -139,7 +140,7 @@ def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.Mon
 def test_training_is_told_and_can_be_cut_short(make_root: Maker, tmp_path: Path) -> None:
     source = make_root("jets.root", Events=jets())
     baler_root.compress(source, tmp_path / "whole.baler")
-    baler_root.compress(source, tmp_path / "short.baler", train_seconds=0.2)
+    baler_root.compress(source, tmp_path / "short.baler", training=TrainingOptions(seconds=0.2))
     steps = []
     for name in ("whole.baler", "short.baler"):
         found = baler_root.inspect(tmp_path / name)
@@ -159,7 +160,7 @@ def test_training_that_diverges(
     wild = Level("default", Training(width=8, components=2, steps=120, batch=128, rate=rate))
     monkeypatch.setitem(LEVELS, "default", wild)
     source = make_root("jets.root", Events=jets())
-    fast = baler_root.compress(source, tmp_path / "fast.baler", level="fast")
+    fast = baler_root.compress(source, tmp_path / "fast.baler", training="fast")
     summary = baler_root.compress(source, tmp_path / "out.baler")
     assert any("diverged" in note for note in summary.notes)
     assert summary.size <= fast.size + 200

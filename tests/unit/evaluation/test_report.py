@@ -50,7 +50,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
     out = []
     for source in (data, signal):
         target = source.with_suffix(".baler")
-        baler_root.compress(source, target, bound="rel=1e-3", level="fast")
+        baler_root.compress(source, target, bound="rel=1e-3", training="fast")
         out.append((str(source), str(target)))
     return out
 

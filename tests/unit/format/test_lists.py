@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.api.verify import verify
 from baler_root.compression.models.list_context import ContextColumns
 from baler_root.compression.plan import GroupModel, Plan
@@ -300,13 +301,13 @@ def test_lists_learn_from_their_entries(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, unseen = (make_root(f"jets{seed}.root", Events=jets(6000, seed)) for seed in (1, 2))
-    seeing = baler_root.compress(source, tmp_path / "out.baler", level="fast", cluster_size=2500)
+    seeing = baler_root.compress(source, tmp_path / "out.baler", training="fast", cluster_size=2500)
     assert baler_root.verify(tmp_path / "out.baler", source).ok
     baler_root.recover(tmp_path / "out.baler", tmp_path / "saved.baler")
     assert baler_root.verify(tmp_path / "saved.baler", source).ok
-    baler_root.train(source, tmp_path / "jets.balermodel", level="fast")
+    baler_root.train(source, tmp_path / "jets.balermodel", training="fast")
     other = baler_root.compress(
-        unseen, tmp_path / "unseen.baler", model=tmp_path / "jets.balermodel", detach_model=True
+        unseen, tmp_path / "unseen.baler", model=ModelReuse(tmp_path / "jets.balermodel", detach=True)
     )
     assert "is needed to read" in "".join(other.notes)
     assert baler_root.verify(tmp_path / "unseen.baler", unseen).ok
@@ -316,7 +317,7 @@ def test_lists_learn_from_their_entries(
         one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
     assert ak.array_equal(several, one[1000:5500])
     monkeypatch.setattr("baler_root.compression.models.learn.find_surroundings", lambda *_: ContextColumns())
-    blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
+    blind = baler_root.compress(source, tmp_path / "blind.baler", training="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
 
@@ -341,7 +342,9 @@ def test_networks_see_the_item_before(
     baler_root.train(source, tmp_path / "hits.balermodel")
     for detach in (False, True):
         found = baler_root.compress(
-            unseen, tmp_path / f"{detach}.baler", model=tmp_path / "hits.balermodel", detach_model=detach
+            unseen,
+            tmp_path / f"{detach}.baler",
+            model=ModelReuse(tmp_path / "hits.balermodel", detach=detach),
         )
         assert found.size < 0.95 * classic.size
         assert verify(tmp_path / f"{detach}.baler", unseen).problems == []

@@ -14,6 +14,7 @@ import pytest
 import uproot
 
 import baler_root
+from baler_root import LatentOptions, ModelReuse
 from baler_root.compression.models import reuse
 from baler_root.compression.models import sample as sampling
 from baler_root.dataset.reader.tree_reader import TreeReader
@@ -105,10 +106,7 @@ def made(source: Path) -> dict[str, Path]:
         baler_root.compress(
             source,
             out[residual],
-            codec="autoencoder",
-            residual=residual,
-            latents=3,
-            outliers="1%",
+            codec=LatentOptions("autoencoder", latents=3, residual=residual, outliers=0.01),
             cluster_size=CLUSTER,
         )
     return out
@@ -189,7 +187,7 @@ def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: py
     target = tmp_path / "out.baler"
     source = write(tmp_path / "in.root", arrays)
     baler_root.compress(
-        source, target, codec="autoencoder", residual="none", outliers="2%", cluster_size=1500
+        source, target, codec=LatentOptions("autoencoder", residual="none", outliers=0.02), cluster_size=1500
     )
     assert baler_root.verify(target, source).problems == []
     with baler_root.open(target) as file:
@@ -278,7 +276,9 @@ def test_a_table_without_latents_beside_one_with(tmp_path: Path) -> None:
     target = tmp_path / "out.baler"
     kept = {"pt": arrays["pt"], "mass": arrays["mass"], "jet": arrays["jet"][["pt"]]}
     source = write(tmp_path / "in.root", kept)
-    summary = baler_root.compress(source, target, codec="autoencoder", residual="none", latents=1)
+    summary = baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", latents=1, residual="none")
+    )
     assert summary.notes == ()
     with baler_root.open(target) as file:
         assert str(file["Events"].latents().type) == f"{EVENTS} * 1 * int16"
@@ -301,7 +301,9 @@ def test_a_table_in_several_places_has_the_latents_of_all(tmp_path: Path) -> Non
     }
     source = write(tmp_path / "in.root", parts)
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", latents=2, outliers="4%")
+    baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", latents=2, residual="none", outliers=0.04)
+    )
     assert baler_root.verify(target, source).problems == []
     with baler_root.open(target) as file:
         tree = file["Events"]
@@ -356,7 +358,9 @@ def test_what_is_unlike_the_others_has_the_highest_scores(tmp_path: Path) -> Non
     values[planted] += 8
     source = write(tmp_path / "in.root", {f"x{n}": column.astype("f4") for n, column in enumerate(values.T)})
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", latents=6, outliers="1%")
+    baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", latents=6, residual="none", outliers=0.01)
+    )
     with baler_root.open(target) as file:
         outliers = file["Events"].outliers("entries")
     highest = outliers[np.argsort(-np.asarray(outliers.score))[: len(planted)]]
@@ -369,7 +373,10 @@ def test_only_clusters_with_outlier_rows_are_decoded(
 ) -> None:
     target = tmp_path / "out.baler"
     baler_root.compress(
-        source, target, codec="autoencoder", residual="none", outliers=0.0007, clusters=2, cluster_size=200
+        source,
+        target,
+        codec=LatentOptions("autoencoder", residual="none", outliers=0.0007, clusters=2),
+        cluster_size=200,
     )
     read: list[int] = []
     plain = TreeReader.read
@@ -389,7 +396,7 @@ def test_structured_arrays_and_names_that_are_taken(tmp_path: Path) -> None:
     arrays = events()
     source = write(tmp_path / "in.root", {"score": arrays["pt"], "entry": arrays["mass"], "n": arrays["n"]})
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", outliers="1%")
+    baler_root.compress(source, target, codec=LatentOptions("autoencoder", residual="none", outliers=0.01))
     with baler_root.open(target) as file:
         found = file["Events"].outliers(library="np")
         records = file["Events"].outliers()
@@ -400,7 +407,7 @@ def test_structured_arrays_and_names_that_are_taken(tmp_path: Path) -> None:
 
 def test_all_rows_may_be_kept(tmp_path: Path, source: Path) -> None:
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", outliers=1.0, clusters=3)
+    baler_root.compress(source, target, codec=LatentOptions("autoencoder", outliers=1.0, clusters=3))
     with baler_root.open(target) as file:
         arrays = file["Events"].arrays()
         assert len(file["Events"].outliers("entries")) == EVENTS
@@ -414,7 +421,9 @@ def test_all_rows_may_be_kept(tmp_path: Path, source: Path) -> None:
 def test_merged_and_recovered_files(made: dict[str, Path], tmp_path: Path) -> None:
     other = tmp_path / "other.baler"
     second = write(tmp_path / "second.root", events(3000, seed=2))
-    baler_root.compress(second, other, codec="autoencoder", residual="none", latents=4, outliers="1%")
+    baler_root.compress(
+        second, other, codec=LatentOptions("autoencoder", latents=4, residual="none", outliers=0.01)
+    )
     parts = [made["none"], other, made["none"]]
     merged = baler_root.merge(parts, tmp_path / "merged.baler")
     (tmp_path / "cut.baler").write_bytes(merged.read_bytes()[:-100])
@@ -450,8 +459,10 @@ def test_a_missing_model_is_named(source: Path, tmp_path: Path, monkeypatch: pyt
     folder = tmp_path / "models"
     folder.mkdir()
     model, target = folder / "jets.balermodel", tmp_path / "out.baler"
-    baler_root.train([source], model, codec="autoencoder", residual="bounded", latents=2, outliers="1%")
-    baler_root.compress(source, target, model=model, detach_model=True, cluster_size=CLUSTER)
+    baler_root.train(
+        [source], model, codec=LatentOptions("autoencoder", latents=2, residual="bounded", outliers=0.01)
+    )
+    baler_root.compress(source, target, model=ModelReuse(model, detach=True), cluster_size=CLUSTER)
     with baler_root.open(target) as file:
         latents, outliers = file["Events"].latents("jet"), file["Events"].outliers("jet")
     assert len(outliers) > 0
@@ -478,8 +489,8 @@ def test_the_same_seed_gives_the_same_bytes_in_several_processes(
     source: Path, made: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
-    options: Arrays = {"latents": 3, "outliers": "1%", "residual": "none", "cluster_size": CLUSTER}
-    baler_root.compress(source, tmp_path / "two.baler", codec="autoencoder", jobs=2, **options)
+    codec = LatentOptions("autoencoder", latents=3, residual="none", outliers=0.01)
+    baler_root.compress(source, tmp_path / "two.baler", codec=codec, jobs=2, cluster_size=CLUSTER)
     assert (tmp_path / "two.baler").read_bytes() == made["none"].read_bytes()
 
 
@@ -548,8 +559,10 @@ def test_options_without_sense(
 def test_options_of_small_files_are_checked_too(make_root: Maker, tmp_path: Path) -> None:
     source = make_root("small.root", Events={"x": np.arange(9.0), "y": np.arange(9.0)})
     with pytest.raises(ConfigError, match="0 latents"):
-        baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", latents=0)
-    summary = baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", latents=50)
+        baler_root.compress(source, tmp_path / "out.baler", codec=LatentOptions("autoencoder", latents=0))
+    summary = baler_root.compress(
+        source, tmp_path / "out.baler", codec=LatentOptions("autoencoder", latents=50)
+    )
     assert summary.notes == ("Events: no latents of 9 entries; at least 2000 are needed to learn from",)
     assert baler_root.verify(tmp_path / "out.baler", source).problems == []
 
@@ -567,7 +580,9 @@ def test_options_of_small_files_are_checked_too(make_root: Maker, tmp_path: Path
 @pytest.mark.parametrize("residual", ["bounded", "none"])
 def test_columns_that_teach_nothing(arrays: Arrays, residual: str, make_root: Maker, tmp_path: Path) -> None:
     source, target = make_root("odd.root", Events=arrays), tmp_path / "out.baler"
-    summary = baler_root.compress(source, target, codec="autoencoder", residual=residual, outliers="5%")
+    summary = baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", residual=residual, outliers=0.05)
+    )
     assert baler_root.verify(target, source).problems == []
     assert baler_root.inspect(target)["codecs"] == ["classic"]
     assert any("no latents" in note for note in summary.notes)
@@ -577,7 +592,7 @@ def test_a_narrow_table_takes_as_many_latents_as_it_has_columns(tmp_path: Path) 
     arrays = events()
     source = write(tmp_path / "in.root", {name: arrays[name] for name in ("pt", "jet")})
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", latents=4)
+    baler_root.compress(source, target, codec=LatentOptions("autoencoder", latents=4, residual="none"))
     assert baler_root.verify(target, source).problems == []
     with baler_root.open(target) as file:
         assert str(file["Events"].latents("entries").type) == f"{EVENTS} * 2 * int16"

@@ -15,7 +15,7 @@ from tests.helpers.cli import Cli
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
-from baler_root.compression.rules.loading import load_rules
+from baler_root import LatentOptions
 from baler_root.compression.rules.rules import Rules
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import ConfigError
@@ -24,6 +24,7 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training import latent as autoencoding
 from baler_root.training.axis_fit import fit_axis
+from baler_root.training.options import Residual
 from baler_root.training.pair_masses import Leg, Pair, PairMass
 from baler_root.training.torch.mass_loss import MassTerms, invariant_mass
 
@@ -85,8 +86,12 @@ def quick() -> Iterator[None]:
 
 
 def compress(source: Path, *masses: PairMass, **keywords: Any) -> Any:
-    keywords = {"codec": "autoencoder", "residual": "none", "latents": 3, "overwrite": True} | keywords
+    keywords = {"codec": latents("none"), "overwrite": True} | keywords
     return baler_root.compress(source, source.with_name("out.baler"), rules=Rules(masses=masses), **keywords)
+
+
+def latents(residual: Residual) -> LatentOptions:
+    return LatentOptions("autoencoder", 3, residual)
 
 
 # ---- the mass
@@ -207,7 +212,7 @@ def test_latents_tell_a_mass_better_that_training_looks_after(
     source, true = write(arrays), mass_of(arrays)
     off = []
     for masses in ((), (ASKED,)):
-        summary = compress(source, *masses, latents=3)
+        summary = compress(source, *masses)
         off.append(np.quantile(np.abs(mass_of(told(Path(summary.target), arrays)) / true - 1), 0.683))
         (model,) = baler_root.inspect(summary.target)["models"]
         assert [mass["branches"] for mass in model.get("masses", [])] == [
@@ -260,7 +265,7 @@ def test_masses_of_what_is_not_learned_are_named(write: Write) -> None:
             f"Events: the mass of {', '.join(mass.branches)} is no part of the training: {message}" in found
         )
     assert "is no part of the training: 'mu_pt' is kept exactly" in notes(
-        compress(source, ASKED, residual="lossless")
+        compress(source, ASKED, codec=latents("lossless"))
     )
     assert "is no part" not in notes(compress(source, ASKED))
 
@@ -284,7 +289,7 @@ def test_masses_across_tables_are_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codec", ["classic", "conditional"])
 def test_masses_without_latents_are_named(codec: str, write: Write) -> None:
     source = write(pairs())
-    keywords = {"codec": codec, "residual": None, "latents": None, "level": "fast"}
+    keywords = {"codec": codec, "training": "fast"}
     assert "[[physics]] of the rules is for codecs that store latents" in notes(
         compress(source, ASKED, **keywords)
     )
@@ -313,7 +318,7 @@ def test_rules_without_sense(text: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "rules.toml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
-        load_rules(path)
+        Rules.build(path)
 
 
 # ---- normalisation
@@ -367,7 +372,9 @@ def test_constant_and_negative_columns_are_normalised_and_that_is_said(
 def test_a_model_without_a_residual_is_used_whatever_it_saves(write: Write, tmp_path: Path) -> None:
     source, model = write(pairs()), tmp_path / "pairs.balermodel"
     rules = Rules(masses=(ASKED,))
-    baler_root.train(source, model, rules=rules, codec="autoencoder", residual="none", latents=3)
+    baler_root.train(
+        source, model, rules=rules, codec=LatentOptions("autoencoder", latents=3, residual="none")
+    )
     summary = baler_root.compress(source, tmp_path / "out.baler", rules=rules, model=model)
     assert "[[physics]]" not in notes(summary)
     assert baler_root.verify(summary.target, source).problems == []
