@@ -20,7 +20,7 @@ from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Observable, Selection
 from baler_root.evaluation.analysis.study import Progress, Study
 from baler_root.evaluation.statistics import counting
-from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
+from baler_root.evaluation.statistics.peak_shape import PeakShape, fit_peak
 from baler_root.evaluation.statistics.workspace import Sample
 
 from .samples.schema.release import USAGE_NOTE
@@ -42,7 +42,7 @@ ZZ = (363490, 700600)
 
 EDGES = np.linspace(80.0, 170.0, 37)
 SHAPE_EDGES = np.linspace(110.0, 140.0, 61)
-SHAPE = Peak(offset=-0.5, width=1.9, low_tail=1.2, high_tail=2.0)
+SHAPE = PeakShape(offset=-0.5, width=1.9, low_tail=1.2, high_tail=2.0)
 """Where the fit of the peak begins."""
 WINDOW = (115.0, 130.0)
 """Where signal and background are counted [GeV]."""

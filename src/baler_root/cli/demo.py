@@ -15,7 +15,7 @@ from baler_root.errors import OutputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from baler_root.evaluation.demo import DemoRow
+    from baler_root.analyses.samples.demo import DemoRow
 
 
 def demo(
@@ -37,7 +37,7 @@ def demo(
     baler-root demo --output files --entries 200000
     """
     with user_errors():
-        from baler_root.evaluation.demo import run_demo
+        from baler_root.analyses.samples.demo import run_demo
 
         if output is not None and not output.is_dir():
             raise OutputError(f"{output}: no such folder; create it first")

@@ -20,6 +20,8 @@ from baler_root.errors import SourceError
 for library in ("hist", "iminuit", "jinja2", "mplhep", "vector"):
     pytest.importorskip(library, reason="the extra [report] is not installed")
 
+from baler_root.analyses.samples.toys import four_leptons, photon_pairs, write_tree
+
 from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import load
 from baler_root.evaluation.report.cost import encoding
@@ -27,7 +29,6 @@ from baler_root.evaluation.report.measure import build
 from baler_root.evaluation.report.pairs import Pair
 from baler_root.evaluation.report.rounding_offsets import lattices
 from tests.helpers.cli import Cli
-from tests.helpers.open_data import four_leptons, gamgam, write
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
@@ -43,9 +44,11 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
     """Data and simulated signal of H → γγ, each as ROOT and as .baler."""
     folder = tmp_path_factory.mktemp("pairs")
-    data = write(folder / "data.root", "mini", gamgam("2020", 8000, signal=300))
-    signal = write(
-        folder / "mc.root", "mini", gamgam("2020", 0, signal=2000, process=343981, cross_section=0.03, seed=2)
+    data = write_tree(folder / "data.root", "mini", photon_pairs("2020", 8000, signal=300))
+    signal = write_tree(
+        folder / "mc.root",
+        "mini",
+        photon_pairs("2020", 0, signal=2000, process=343981, cross_section=0.03, seed=2),
     )
     out = []
     for source in (data, signal):
@@ -257,7 +260,7 @@ def test_four_leptons_too(tmp_path: Path) -> None:
     continuum = four_leptons("2020", 400, process=363490, cross_section=5e-3, seed=2)
     both = []
     for name, columns in (("signal", signal), ("zz", continuum)):
-        source = write(tmp_path / f"{name}.root", "mini", columns)
+        source = write_tree(tmp_path / f"{name}.root", "mini", columns)
         baler_root.compress(source, tmp_path / f"{name}.baler", codec="classic")
         both.append((str(source), str(tmp_path / f"{name}.baler")))
     made = quick(both, "hzz4l")

@@ -16,7 +16,7 @@ from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Selection
 from baler_root.evaluation.tuning.budget import Budget
 from baler_root.evaluation.tuning.search import LADDER, Bounds, Trial, search, uniform
-from baler_root.evaluation.tuning.trial_files import Workbench, halves, rules_of
+from baler_root.evaluation.tuning.trial_files import TrialFiles, halves, rules_of
 from baler_root.format.bounds import ErrorBound
 
 LATTICES = 3
@@ -81,7 +81,7 @@ def tune(
     base = Rules(ErrorBound.parse(bound))
     with tempfile.TemporaryDirectory(prefix="baler-root-tune-") as folder:
         say("reading what the analysis needs")
-        bench = Workbench(analysis, sources, Path(folder))
+        bench = TrialFiles(analysis, sources, Path(folder))
         if not bench.branches:
             raise ConfigError(
                 f"{analysis.path}: reads no floating-point branch, so there is no bound to tune"
