@@ -160,7 +160,7 @@ def study(
         spectrum(selection, observable),
         PeakModel(EDGES, peak(selection, observable), background()),
         OBSERVABLES[observable],
-        histogram.of(selection, observable, EDGES, simulated),
+        histogram.of_selection(selection, observable, EDGES, simulated),
         peak_search.SearchOptions(MASS, SCAN, toys, seed),
         progress,
     )
@@ -169,7 +169,7 @@ def study(
 def spectrum(selection: Selection, observable: str) -> Histogram:
     """The mass spectrum of data, or, if there are none, of all simulation (the expected spectrum)."""
     data = selection.process == 0
-    return histogram.of(selection, observable, EDGES, data if data.any() else ~data)
+    return histogram.of_selection(selection, observable, EDGES, data if data.any() else ~data)
 
 
 def peak(selection: Selection, observable: str) -> PeakShape:
@@ -177,4 +177,4 @@ def peak(selection: Selection, observable: str) -> PeakShape:
     signal = np.isin(selection.process, SIGNAL)
     if not signal.any():
         return SHAPE
-    return fit_peak(histogram.of(selection, observable, SHAPE_EDGES, signal), SHAPE).peak
+    return fit_peak(histogram.of_selection(selection, observable, SHAPE_EDGES, signal), SHAPE).peak

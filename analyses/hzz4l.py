@@ -165,7 +165,7 @@ def study(
 def data(selection: Selection, observable: str) -> Histogram | None:
     """The spectrum of data, if there are any."""
     found = selection.process == 0
-    return histogram.of(selection, observable, EDGES, found) if found.any() else None
+    return histogram.of_selection(selection, observable, EDGES, found) if found.any() else None
 
 
 def samples(selection: Selection, observable: str) -> list[Sample]:
@@ -178,8 +178,10 @@ def samples(selection: Selection, observable: str) -> list[Sample]:
 
 def _sample(selection: Selection, observable: str, name: str, flags: Flags) -> Sample:
     """One of them. A shift of the momentum scale moves both masses alike, so it is taken from `m_4l`."""
-    filled = histogram.of(selection, observable, EDGES, flags)
-    up, here = (histogram.of(selection, which, EDGES, flags).counts for which in ("m_4l_scale_up", "m_4l"))
+    filled = histogram.of_selection(selection, observable, EDGES, flags)
+    up, here = (
+        histogram.of_selection(selection, which, EDGES, flags).counts for which in ("m_4l_scale_up", "m_4l")
+    )
     moved = up - here
     shapes = {"momentum_scale": (filled.counts + moved, filled.counts - moved)} if moved.any() else {}
     return Sample(name, filled, name == "signal", RATES[name], shapes)
@@ -189,14 +191,14 @@ def in_window(selection: Selection, observable: str, flags: Flags) -> Quantity:
     """Expected events in WINDOW and the statistical error of the simulation."""
     if not flags.any():
         return Quantity.failed("not simulated", "events")
-    filled = histogram.of(selection, observable, np.array(WINDOW), flags)
+    filled = histogram.of_selection(selection, observable, np.array(WINDOW), flags)
     return Quantity(float(filled.counts[0]), float(np.sqrt(filled.variances[0])), "events")
 
 
 def peak_mass(selection: Selection, observable: str, signal: Flags) -> Quantity:
     """The middle of the peak of simulated signal."""
     try:
-        fit = fit_peak(histogram.of(selection, observable, SHAPE_EDGES, signal), SHAPE)
+        fit = fit_peak(histogram.of_selection(selection, observable, SHAPE_EDGES, signal), SHAPE)
     except FitError as error:
         return Quantity.failed(str(error), "GeV")
     return Quantity(fit.peak.nominal + fit.peak.offset, fit.offset_error, "GeV")

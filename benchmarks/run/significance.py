@@ -96,10 +96,10 @@ def autoencoded(analysis: Analysis, seconds: float) -> tuple[dict[str, Any], Sel
 def default(analysis: Analysis) -> tuple[dict[str, Any], Selection, Selection]:
     """Originals and what `.baler` files at rel=1e-3 give back, and their share of the ROOT files."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = TrialFiles(analysis, [DATA, SIMULATION], Path(folder))
+        files = TrialFiles(analysis, [DATA, SIMULATION], Path(folder))
         before = sum(path.stat().st_size for path in Path(folder).glob("*.root"))
-        size, decompressed = bench.decompressed(dict.fromkeys(bench.branches, 1e-3))
-        return {"share": round(size / before, 3)}, bench.original, decompressed
+        size, decompressed = files.decompressed(dict.fromkeys(files.branches, 1e-3))
+        return {"share": round(size / before, 3)}, files.original, decompressed
 
 
 def measured(analysis: Analysis, selection: Selection, mass: str) -> Iterator[tuple[float, float]]:
