@@ -143,7 +143,7 @@ def main() -> None:
     """Compare, print and store."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seconds", type=float, default=300.0, help="longest training [s]")
     options = parser.parse_args()
     analysis = load("hgamgam")
     share, before, after = default(analysis)
