@@ -14,10 +14,10 @@ import argparse
 import sys
 import warnings
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 from baler_root import LatentOptions, TrainingOptions
-from baler_root.training.options import Residual
+from baler_root.training.options import RESIDUALS
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
 
@@ -31,7 +31,6 @@ SWEEP = (2, 4, 6, 12)
 SWEPT = ("pythia_jets_365k", "rel=1e-2", "autoencoder", "bounded")
 """File, bound, codec and residual that are also measured with the numbers of latents in `SWEEP`."""
 
-RESIDUALS = get_args(Residual)
 KEYS = ("file", "bound", "codec", "residual", "asked")
 
 
@@ -63,7 +62,7 @@ def measure(
     file, bound, codec, residual, latents = job
     keywords: dict[str, Any] = {"codec": codec, "bound": bound}
     if residual is not None:
-        keywords["codec"] = LatentOptions(codec, latents, residual)  # type: ignore[arg-type]  # checked there
+        keywords["codec"] = LatentOptions(codec, latents, residual)
         keywords["training"] = TrainingOptions(seconds=seconds)
         keywords["bound"] = None if residual == "lossless" else bound
     (path,) = sources.chosen([file])
@@ -73,12 +72,23 @@ def measure(
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--bound", action="append")
-    parser.add_argument("--codec", action="append")
-    parser.add_argument("--residual", action="append", choices=RESIDUALS)
-    parser.add_argument("--latents", action="extend", type=int, nargs="*")
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
+    )
+    parser.add_argument("--bound", action="append", help="error bound; may be repeated")
+    parser.add_argument("--codec", action="append", help="codec; may be repeated")
+    parser.add_argument(
+        "--residual", action="append", choices=RESIDUALS, help="kind of residual; may be repeated"
+    )
+    parser.add_argument(
+        "--latents", action="extend", type=int, nargs="*", help="numbers of latents for `autoencoder`"
+    )
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     options = parser.parse_args()
     if options.latents is None:
         options.latents = [] if options.residual else SWEEP

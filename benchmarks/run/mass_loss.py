@@ -30,7 +30,6 @@ from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.latent.columns import guesses_of, latents_of
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.training.options import Residual
 from baler_root.training.pair_masses import PairMass
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
@@ -38,7 +37,7 @@ from benchmarks.record import command_line, latent_files, results
 FILE, TREE = "cms_htt_DY_35k", "Events"
 PAIR = tuple(f"{leg}_{name}" for leg in ("muon", "tau") for name in ("pt", "eta", "phi", "m"))
 BOUNDS, SEEDS = ("rel=1e-2", "rel=1e-1"), (0, 1)
-RESIDUALS: tuple[Residual, ...] = ("bounded", "none")
+RESIDUALS: tuple[str, ...] = ("bounded", "none")
 TERM = "without", "with"
 
 KEYS = ("bound", "residual", "term", "seed")
@@ -88,7 +87,7 @@ def measure(
     path: Path,
     arrays: Arrays,
     bound: str,
-    residual: Residual,
+    residual: str,
     term: bool,
     seed: int,
     counted: latent_files.TrainingTime,
@@ -133,10 +132,17 @@ def measure(
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--bound", action="append")
-    parser.add_argument("--residual", action="append", choices=RESIDUALS)
-    parser.add_argument("--seed", action="append", type=int)
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument("--bound", action="append", help="error bound; may be repeated")
+    parser.add_argument(
+        "--residual", action="append", choices=RESIDUALS, help="kind of residual; may be repeated"
+    )
+    parser.add_argument("--seed", action="append", type=int, help="random seed; may be repeated")
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     return parser.parse_args()
 
 

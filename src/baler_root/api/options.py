@@ -45,7 +45,7 @@ def rules_from(verb: str, options: BoundOptions) -> Rules:
 
 def training_options(training: TrainingOptions | str) -> TrainingOptions:
     """The options of training for their short form, the name of a level."""
-    return training if isinstance(training, TrainingOptions) else TrainingOptions(training)  # type: ignore[arg-type]
+    return training if isinstance(training, TrainingOptions) else TrainingOptions(training)
 
 
 def latent_options(codec: LatentOptions | str | None) -> LatentOptions | None:

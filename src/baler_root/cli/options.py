@@ -156,7 +156,7 @@ def training_of(level: str, seconds: float | None, seed: int) -> TrainingOptions
     """The options of training for --level, --train-seconds and --seed. Raises ConfigError."""
     from baler_root.training.options import TrainingOptions
 
-    return TrainingOptions(level, seconds, seed)  # type: ignore[arg-type]  # checked there
+    return TrainingOptions(level, seconds, seed)
 
 
 def codec_of(

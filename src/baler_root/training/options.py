@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING
 
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.latent.model import MAX_LATENTS
@@ -14,11 +14,11 @@ from baler_root.training.hardware.limits import HardwareLimits
 if TYPE_CHECKING:
     from baler_root.format.container.manifest import Json
 
-LevelName = Literal["fast", "default", "max"]
+LEVEL_NAMES = ("fast", "default", "max")
 """Training levels: `fast` counts, `default` and `max` train networks."""
 
 
-Residual = Literal["bounded", "lossless", "none"]
+RESIDUALS = ("bounded", "lossless", "none")
 """Data stored besides latents: what they miss within the bounds, or to the last bit, or only the rows they miss."""
 
 
@@ -26,7 +26,7 @@ Residual = Literal["bounded", "lossless", "none"]
 class TrainingOptions:
     """How much is learned from the data before they are compressed."""
 
-    level: LevelName = "default"
+    level: str = "default"
     """`"fast"` counts in about a second; `"default"` also trains small networks, `"max"` larger ones (with torch)."""
     seconds: float | None = None
     """Longest training per tree, in seconds. With a limit, the same input may give other bytes."""
@@ -35,8 +35,8 @@ class TrainingOptions:
 
     def __post_init__(self) -> None:
         """Raises ConfigError for values that make no sense."""
-        if self.level not in get_args(LevelName):
-            raise ConfigError(f"no level {self.level!r}; there are {', '.join(get_args(LevelName))}")
+        if self.level not in LEVEL_NAMES:
+            raise ConfigError(f"no level {self.level!r}; there are {', '.join(LEVEL_NAMES)}")
         if self.seconds is not None and not self.seconds > 0:
             raise ConfigError(f"training for {self.seconds} seconds: more than 0 are needed")
         if self.seed < 0:
@@ -55,7 +55,7 @@ class LatentOptions:
     """`"autoencoder"` or `"transformer"` for tables, `"convolutional"` for grids, or an installed one."""
     latents: int | None = None
     """Latents per row; None for half the columns, 8 at most."""
-    residual: Residual = "bounded"
+    residual: str = "bounded"
     """`"bounded"` stores what latents miss within the error bounds, `"lossless"` to the last bit (of branches that no
     rule names), `"none"` only the rows that latents miss."""
     outliers: float = 0.0
@@ -70,8 +70,8 @@ class LatentOptions:
         codec = latent_codec(self.codec)
         if self.latents is not None and not 1 <= self.latents <= MAX_LATENTS:
             raise ConfigError(f"{self.latents} latents; from 1 to {MAX_LATENTS} are possible")
-        if self.residual not in get_args(Residual):
-            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(get_args(Residual))}")
+        if self.residual not in RESIDUALS:
+            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(RESIDUALS)}")
         if not _is_share(self.outliers):
             raise ConfigError(
                 f"outliers {self.outliers!r}: a share of all rows is needed, such as 0.01 for 1%"

@@ -24,7 +24,6 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training import latent as autoencoding
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.options import Residual
 from baler_root.training.pair_masses import Leg, Pair, PairMass
 from baler_root.training.torch.mass_loss import MassTerms, invariant_mass
 
@@ -90,7 +89,7 @@ def compress(source: Path, *masses: PairMass, **keywords: Any) -> Any:
     return baler_root.compress(source, source.with_name("out.baler"), rules=Rules(masses=masses), **keywords)
 
 
-def latents(residual: Residual) -> LatentOptions:
+def latents(residual: str) -> LatentOptions:
     return LatentOptions("autoencoder", 3, residual)
 
 
