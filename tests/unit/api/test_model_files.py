@@ -28,14 +28,14 @@ from baler_root.errors import (
 )
 from baler_root.format.model_file import read_model_file
 from baler_root.training import effort as levels
-from baler_root.training.effort import Level
+from baler_root.training.effort import TrainingLevel
 from baler_root.training.settings import Training
 from tests.helpers.cli import Cli
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
 Maker = Callable[..., Path]
-QUICK = Level("default", Training(width=8, components=2, steps=300, batch=512))
+QUICK = TrainingLevel("default", Training(width=8, components=2, steps=300, batch=512))
 GOLDEN = Path(__file__).parents[3] / "formats" / "vectors" / "detached.balermodel"
 
 
@@ -112,7 +112,7 @@ sys.modules["torch"] = None
 import baler_root
 for detach in (False, True):
     target = {str(tmp_path)!r} + f"/{{detach}}.baler"
-    baler_root.compress({str(unseen)!r}, target, model={str(model)!r}, detach_model=detach)
+    baler_root.compress({str(unseen)!r}, target, model=baler_root.ModelReuse({str(model)!r}, detach))
     assert baler_root.verify(target, {str(unseen)!r}, models={str(model)!r}).ok
     assert len(baler_root.inspect(target, models={str(model)!r})["models"][0]["architecture"]) > 1
 assert "torch" not in [name for name, module in sys.modules.items() if module is not None]
@@ -124,10 +124,12 @@ def test_a_model_of_histograms_needs_no_torch_at_all(model: Path, unseen: Path, 
     code = f"""
 import sys
 sys.modules["torch"] = None
-from baler_root import compress, levels, train, verify
-levels.can_train = lambda: False
-train({str(model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")!r}, level="fast")
-compress({str(unseen)!r}, {str(tmp_path / "m.baler")!r}, model={str(tmp_path / "m.balermodel")!r}, detach_model=True)
+from baler_root import ModelReuse, compress, train, verify
+from baler_root.training import effort
+effort.can_train = lambda: False
+train({str(model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")!r}, training="fast")
+reuse = ModelReuse({str(tmp_path / "m.balermodel")!r}, detach=True)
+compress({str(unseen)!r}, {str(tmp_path / "m.baler")!r}, model=reuse)
 assert verify({str(tmp_path / "m.baler")!r}, {str(unseen)!r}).ok
 """
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
@@ -423,7 +425,7 @@ def test_nothing_that_pays(tmp_path: Path, make_root: Maker, monkeypatch: pytest
     monkeypatch.setitem(levels.LEVELS, "default", QUICK)
     rng = np.random.default_rng(0)
     source = make_root("noise.root", Events={"a": rng.normal(size=3000), "b": rng.normal(size=3000)})
-    with pytest.raises(ConfigError, match="nothing was found that would pay"):
+    with pytest.raises(ConfigError, match="no model saves more bytes than it takes"):
         baler_root.train(source, tmp_path / "m.balermodel")
     assert not list(tmp_path.glob("*balermodel*"))
 

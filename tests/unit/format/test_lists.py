@@ -32,7 +32,7 @@ from baler_root.format.columns import flatten
 from baler_root.format.container.read import Container, PageId
 from baler_root.format.tables import lengths_of, tables_of
 from baler_root.training import effort as levels
-from baler_root.training.effort import Level
+from baler_root.training.effort import TrainingLevel
 from baler_root.training.settings import Training
 from tests.helpers.models import list_model
 from tests.independent_reader import columns as independent_columns
@@ -329,7 +329,7 @@ def test_networks_see_the_item_before(
     """The same bytes from several processes; the model serves another file, in it or beside it."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    quick = TrainingLevel("default", Training(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(levels.LEVELS, "default", quick)
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
