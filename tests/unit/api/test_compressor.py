@@ -31,7 +31,7 @@ from baler_root.errors import (
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.container import write
-from baler_root.format.encodings.quantized import Quantised
+from baler_root.format.encodings.quantised import Quantised
 from baler_root.rootio import source as rootio
 from tests.conftest import fixed_columns, flat_columns, jagged_columns, nested_columns
 

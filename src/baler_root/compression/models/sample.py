@@ -14,7 +14,7 @@ from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.plan import Plan
 from baler_root.format.codecs.axis import EXACT_PLACES
 from baler_root.format.columns import Column, flatten
-from baler_root.format.encodings.quantized import Quantised
+from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.entropy.tables import MAX_SYMBOLS
 from baler_root.format.page import Cell
 from baler_root.format.tables import tables_of

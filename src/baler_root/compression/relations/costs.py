@@ -17,7 +17,7 @@ from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.encodings.functions import PROPORTIONAL
-from baler_root.format.encodings.quantized import Quantised, dequantise
+from baler_root.format.encodings.quantised import Quantised, dequantise
 from baler_root.format.encodings.relations import Formula, Relation
 
 Values = NDArray[Any]

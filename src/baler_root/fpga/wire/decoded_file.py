@@ -134,7 +134,7 @@ class DecodedFile:
         self._events.write(
             self._writer,
             len(rows),
-            [PageOut(codec, 0, self._pages.cells(len(rows))), PageOut.plain(1, status)],
+            [PageOut(codec, 0, self._pages.columns(len(rows))), PageOut.plain(1, status)],
         )
 
     def _write_incidents(self, rows: Rows) -> None:

@@ -19,7 +19,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.write import ContainerWriter
-from baler_root.format.page import Cell, Page, pack_page
+from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree
 from baler_root.format.statistics import RECORD, digest_of, pack_statistics, record
 from baler_root.format.tables import ENTRIES
@@ -56,12 +56,12 @@ class PageOut(NamedTuple):
     codec: Codec
     number: int
     """Of the codec in the file."""
-    cells: list[Cell]
+    columns: list[EncodedColumn]
 
     @classmethod
     def plain(cls, number: int, columns: Sequence[NDArray[Any]]) -> PageOut:
         """Exact columns, each by itself."""
-        return cls(Classic(), number, [Cell(len(own), quantise(own, LOSSLESS)) for own in columns])
+        return cls(Classic(), number, [EncodedColumn.of(quantise(own, LOSSLESS)) for own in columns])
 
 
 class TreeOut:
@@ -83,8 +83,8 @@ class TreeOut:
         columns = self.stored.columns
         packed, opened, sizes = [], [], list[float]()
         for first, page in zip(accumulate(self._groups, initial=0), pages, strict=False):
-            payload, shares = pack_page(page.codec, page.cells)
-            members = columns[first : first + len(page.cells)]
+            payload, shares = pack_page(page.codec, page.columns)
+            members = columns[first : first + len(page.columns)]
             opened.append(OpenedPage(first, Page(memoryview(payload), members), page.codec))
             packed.append(payload)
             sizes += shares
@@ -95,7 +95,7 @@ class TreeOut:
             records[number] = record(values[number], errors, 0, size)
         cluster = len(self._lengths)
         for group, (page, payload, (first, *_)) in enumerate(zip(pages, packed, opened, strict=True)):
-            own = [values[first + at] for at in range(len(page.cells))]
+            own = [values[first + at] for at in range(len(page.columns))]
             length = sum(array.nbytes for array in own)
             writer.write_page(self._number, cluster, group, page.number, payload, length, digest_of(own))
         self._lengths.append(entries)

@@ -19,8 +19,9 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.page import pack_latent_page, pack_rows
 from baler_root.format.codecs.latent.split_floats import low_dtype
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised
-from baler_root.format.page import Cell
+from baler_root.format.encodings.outliers import Outliers
+from baler_root.format.encodings.quantised import QuantisedEncoding
+from baler_root.format.page import EncodedColumn
 from baler_root.fpga.inputs import Input
 from baler_root.fpga.link import Link
 
@@ -47,14 +48,15 @@ class LatentRows:
         own[raw] = self._link.latents(codes)
         return _GivenRows(self.name, self.model, own, raw, codes, self._link.definition.inputs)
 
-    def cells(self, rows: int) -> list[Cell]:
-        """The columns of a page of so many rows; the codec has their symbols."""
-        out = []
+    def columns(self, rows: int) -> list[EncodedColumn]:
+        """The columns of a page with this many rows; their symbols are empty, since the codec has them."""
+        encoded = []
         for (quantiser, dtype), column in zip(self._quantisers, self.model.columns, strict=True):
-            nothing = np.zeros(0, np.int64)
-            quantised = Quantised(np.zeros(0, dtype), quantiser, nothing, nothing.astype(quantiser.dtype))
-            out.append(Cell(rows * column.each, quantised, shape=shape_of(column)))
-        return out
+            encoding = QuantisedEncoding(
+                rows * column.each, quantiser, dtype, Outliers.none(quantiser.dtype), shape_of(column)
+            )
+            encoded.append(EncodedColumn(encoding, np.zeros(0, dtype)))
+        return encoded
 
 
 class _GivenRows(AutoencoderCodec):
