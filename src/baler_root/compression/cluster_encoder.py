@@ -75,7 +75,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     """
     columns = plan.columns
     originals = flatten(plan.schema, columns, arrays)
-    encoded, bounds = encode_columns(plan, columns, originals)
+    encoded, bounds = encode_columns(plan, originals)
     if plan.codec in INTERPOLATES:
         learned = {n for model in plan.models for n in range(len(columns)) if model.column(n) is not None}
         encoded = [
@@ -206,8 +206,5 @@ def _is_in_other_page(number: int, members: range, encoded: Sequence[EncodedColu
     origin = encoding.source if isinstance(encoding, CopyEncoding) else number
     source = encoded[origin].encoding
     return (
-        origin not in members
-        and source.symbol_dtype is not None
-        and not source.sources
-        and source.length > 0
+        origin not in members and source.symbol_dtype is not None and not source.sources and source.length > 0
     )

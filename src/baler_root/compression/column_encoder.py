@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,6 @@ from baler_root.compression.quantisation.quantise import MAX_OUTLIERS, quantise,
 from baler_root.compression.relations.fit import PlannedRelation, balance_error, encode_residual
 from baler_root.compression.relations.lookup_table import fill_table
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
-from baler_root.format.columns import Column
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.formula import Formula, FormulaEncoding
 from baler_root.format.encodings.lookup import Lookup
@@ -34,16 +33,17 @@ MAX_FORCED = 0.02
 """Most rows, as a share, in which sources are stored exactly so that a function of them keeps its bound."""
 
 
-def encode_columns(
-    plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
-) -> tuple[list[EncodedColumn], list[ErrorBound]]:
-    """Each column encoded, and the bound it was encoded with: constants and structure are lossless."""
-    bounds, copies, constants = _compare_columns(plan, columns, originals)
+def encode_columns(plan: Plan, originals: Sequence[Values]) -> tuple[list[EncodedColumn], list[ErrorBound]]:
+    """Each column encoded, and the bound that its values keep, which is lossless for constants.
+
+    `originals` holds the values of each column in `plan.columns`.
+    """
+    bounds, copies, constants = _compare_columns(plan, originals)
     related = [n for n in plan.relations if n not in copies and n not in constants]
-    encoder = _ColumnEncoder(plan, columns, originals, bounds)
+    encoder = _ColumnEncoder(plan, originals, bounds)
     for number in related:
-        encoder.balance(number, copies.keys())
-    for number in range(len(columns)):
+        encoder.balance(number, copies)
+    for number in range(len(originals)):
         if number not in copies and number not in related:
             encoder.encode_values(number)
     encoder.keep_consistent(related)
@@ -51,26 +51,24 @@ def encode_columns(
         encoder.encode_relation(number)
     for number, source in copies.items():
         encoder.encode_copy(number, source)
-    return [encoder.encoded[number] for number in range(len(columns))], bounds
+    return [encoder.encoded[number] for number in range(len(originals))], bounds
 
 
 def _compare_columns(
-    plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
+    plan: Plan, originals: Sequence[Values]
 ) -> tuple[list[ErrorBound], dict[int, int], set[int]]:
     """The bound of each column, the earlier column that it repeats, if any, and the constant columns."""
-    asked = iter(plan.bounds)
     bounds: list[ErrorBound] = []
     copies: dict[int, int] = {}
     constants: set[int] = set()
     seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
-    for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
-        bound = next(asked) if column.has_values else LOSSLESS
+    for number, (column, values) in enumerate(zip(plan.columns, originals, strict=True)):
         if len(values) == 0 or is_constant(values):
             constants.add(number)
             bounds.append(LOSSLESS)  # a constant costs nothing
             continue
-        bounds.append(bound)
-        if (source := seen.setdefault((equality_key(values), bound), number)) != number:
+        bounds.append(column.bound)
+        if (source := seen.setdefault((equality_key(values), column.bound), number)) != number:
             copies[number] = source
     return bounds, copies, constants
 
@@ -78,33 +76,27 @@ def _compare_columns(
 class _ColumnEncoder:
     """The columns of one cluster while they are encoded: relations need what their sources decode to."""
 
-    def __init__(
-        self,
-        plan: Plan,
-        columns: Sequence[Column],
-        originals: Sequence[Values],
-        bounds: Sequence[ErrorBound],
-    ) -> None:
-        self.plan, self.columns, self.originals, self.bounds = plan, columns, originals, bounds
+    def __init__(self, plan: Plan, originals: Sequence[Values], bounds: Sequence[ErrorBound]) -> None:
+        self.plan, self.originals, self.bounds = plan, originals, bounds
         self.encoded: dict[int, EncodedColumn] = {}
         self._balanced: dict[int, Values] = {}
         """Values that were moved within their bounds; see `balance`."""
         self._decoded: dict[int, Values] = {}
         """Decoded values of sources, which several relations may share."""
 
-    def balance(self, number: int, copies: Set[int]) -> None:
+    def balance(self, number: int, copies: Mapping[int, int]) -> None:
         """Move the values of a relation's first source within their bound, if the plan shares the error with it."""
         planned = self.plan.relations[number]
         if not (planned.shared and isinstance(planned.relation, Formula)):
             return
         first, *others = planned.relation.sources
         bound = self.bounds[first]
-        if LOSSLESS in (self.bounds[number], bound) or not copies.isdisjoint((first, *others)):
+        if LOSSLESS in (self.bounds[number], bound) or not copies.keys().isdisjoint((first, *others)):
             return
         for source in others:
             self.encode_values(source)
         decoded = [self._decode(source) for source in others]
-        tightened = self.plan.tightened.get(first, bound)
+        tightened = self.plan.columns[first].tightened
         self._balanced[first] = balance_error(
             planned.relation, self.originals[first], decoded, self.originals[number], bound, tightened
         )
@@ -113,8 +105,7 @@ class _ColumnEncoder:
         """Encode a column with symbols of its own, unless it is encoded already."""
         if number not in self.encoded:
             values = self._balanced.get(number, self.originals[number])
-            bound, column = self.bounds[number], self.columns[number]
-            self.encoded[number] = _encode_values(self.plan, number, column, values, bound)
+            self.encoded[number] = _encode_values(self.plan, number, values, self.bounds[number])
 
     def keep_consistent(self, related: Sequence[int]) -> None:
         """Store sources exactly in rows where their decoded values break a relation's bound and exact ones keep it.
@@ -159,7 +150,7 @@ class _ColumnEncoder:
         earlier = self.encoded[source]
         if not earlier.encoding.sources:
             self.encoded[number] = EncodedColumn(CopyEncoding(len(self.originals[number]), source))
-        elif self.columns[source].dtype == self.columns[number].dtype:
+        elif self.plan.columns[source].dtype == self.plan.columns[number].dtype:
             self.encoded[number] = earlier
         else:
             self.encode_values(number)
@@ -178,17 +169,16 @@ class _ColumnEncoder:
         """Decoded values of an encoded column with symbols of its own."""
         if number not in self._decoded:
             column = self.encoded[number]
-            dtype = self.columns[number].dtype
+            dtype = self.plan.columns[number].dtype
             self._decoded[number] = column.encoding.decode(column.symbols, (), dtype)
         return self._decoded[number]
 
 
-def _encode_values(
-    plan: Plan, number: int, column: Column, values: Values, bound: ErrorBound
-) -> EncodedColumn:
+def _encode_values(plan: Plan, number: int, values: Values, bound: ErrorBound) -> EncodedColumn:
     """A column with symbols of its own."""
+    column = plan.columns[number]
     if bound != LOSSLESS:
-        bound = plan.tightened.get(number, bound)
+        bound = column.tightened
     if (learned := _quantise_as_learned(plan, number, values, bound)) is not None:
         return EncodedColumn.of(learned, column.shape)
     if bound == LOSSLESS:

@@ -133,4 +133,8 @@ class Page:
         """Positions of the columns with symbols, their specs, and the indices of the wanted ones among them."""
         positions = [position for position, spec in enumerate(self._specs) if spec is not None]
         specs = [spec for spec in self._specs if spec is not None]
-        return positions, specs, None if wanted is None else [positions.index(position) for position in wanted]
+        return (
+            positions,
+            specs,
+            None if wanted is None else [positions.index(position) for position in wanted],
+        )

@@ -15,8 +15,8 @@ from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.format.binary.bit_patterns import negatives, patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.grid import Grid, fold
-from baler_root.format.encodings.quantiser import DTYPES, Quantiser
 from baler_root.format.encodings.quantised import TABLE, Quantised, symbol_values
+from baler_root.format.encodings.quantiser import DTYPES, Quantiser
 
 MAX_OUTLIERS = 0.05
 """Share of outliers above which a grid is given up."""

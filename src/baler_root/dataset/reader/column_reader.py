@@ -17,7 +17,7 @@ from baler_root.format.columns import Column
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.read import PageId
-from baler_root.format.encodings.relations import ANYWHERE
+from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import Page
 from baler_root.format.schema import Tree
 from baler_root.format.statistics import unpack_statistics
@@ -108,24 +108,24 @@ class ColumnReader:
 
     def _check_lengths(self, page: PageId, opened: Page, columns: Sequence[Column]) -> None:
         """Raise CorruptFileError when a column of the entries' table is not as long as the cluster."""
-        for entry, column in zip(opened.entries, columns, strict=True):
+        for encoding, column in zip(opened.encodings, columns, strict=True):
             if column.table == 0:
-                rows = self.stored.clusters[page.cluster] * int(np.prod(column.shape, dtype=np.int64))
-                if entry.length != rows:
-                    raise CorruptFileError(f"a column of {entry.length} values where {rows} are due")
+                rows = self.stored.clusters[page.cluster] * column.values_per_row
+                if encoding.length != rows:
+                    raise CorruptFileError(f"a column of {encoding.length} values where {rows} are due")
 
     def read_columns(self, clusters: Sequence[int], columns: Sequence[int]) -> list[dict[int, Values]]:
         """The values of the columns, by number, for each cluster; copies and relations are resolved."""
         pages = self.open_pages(sorted({self.page_of(c, column)[0] for c in clusters for column in columns}))
         sources = {
-            (cluster, column): pages[page][0].entries[position].sources
+            (cluster, column): pages[page][0].encodings[position].sources
             for cluster in clusters
             for column in columns
             for page, position in [self.page_of(cluster, column)]
         }
         for (cluster, column), found in sources.items():
             page, position = self.page_of(cluster, column)
-            anywhere = isinstance(pages[page][0].entries[position].relation, ANYWHERE)
+            anywhere = pages[page][0].encodings[position].any_source
             if found and max(found) >= (len(self.columns) if anywhere else column):
                 what = (
                     "relation of a column that is not there" if anywhere else "copy or sum of a later column"
@@ -141,7 +141,7 @@ class ColumnReader:
         for cluster in clusters:
             for column in columns:
                 page, position = self.page_of(cluster, column)
-                if pages[page][0].entries[position].spec is not None:
+                if pages[page][0].has_symbols(position):
                     wanted.setdefault(page, set()).add(position)
                 for number in sources[cluster, column]:
                     page, position = self.page_of(cluster, number)
@@ -157,14 +157,15 @@ class ColumnReader:
                 places = [self.page_of(cluster, number) for number in found or (column,)]
                 arrays = [decoded[page][position] for page, position in places]
                 page, position = self.page_of(cluster, column)
-                relation = pages[page][0].entries[position].relation
-                if self.columns[column].role == "counts" and relation is None:
+                encoding = pages[page][0].encodings[position]
+                copied = isinstance(encoding, CopyEncoding) or not encoding.sources
+                if self.columns[column].role == "counts" and copied:
                     # one array for all, so that lists share their offsets
                     values[column] = counts.setdefault(places[0], arrays[0].astype(dtype, copy=False))
                 elif found:
                     own = decoded[page].get(position) if page in decoded else None
                     with named(self.container, page):
-                        values[column] = pages[page][0].entries[position].from_sources(arrays, dtype, own)
+                        values[column] = encoding.decode(own, arrays, dtype)
                 else:
                     values[column] = arrays[0].astype(dtype, copy=False)
             out.append(values)
@@ -218,7 +219,8 @@ class ColumnReader:
         def values(item: tuple[PageId, set[int]]) -> tuple[PageId, dict[int, Values]]:
             page, positions = item
             with named(self.container, page):
-                return page, pages[page][0].values({p: symbols[page][p] for p in positions})
+                coded = {p: symbols[page][p] for p in positions}
+                return page, coded | pages[page][0].values(coded)
 
         return dict(self._file.map(values, wanted.items()))
 
@@ -233,11 +235,11 @@ class ColumnReader:
             if page not in pages:
                 pages.update(self.open_pages([page]))
             opened, name = pages[page]
-            entry = opened.entries[position]
-            if entry.copy_of is not None:
-                number = entry.copy_of
+            encoding = opened.encodings[position]
+            if isinstance(encoding, CopyEncoding):
+                number = encoding.source
                 continue
-            exact = entry.related is None and entry.spec is not None
+            exact = not encoding.sources and encoding.symbol_dtype is not None
             with named(self.container, page):
                 if page != needy and exact and not opened.context_columns(self.codec(name), [position]):
                     return page, position
@@ -251,12 +253,12 @@ class ColumnReader:
     ) -> None:
         """Raise CorruptFileError where a copy or relation is of columns that are not like it, or no columns of their own."""
         page, position = self.page_of(cluster, column)
-        own = pages[page][0].entries[position]
+        own = pages[page][0].encodings[position]
         for source in sources:
             origin, place = self.page_of(cluster, source)
-            entry = pages[origin][0].entries[place]
-            anywhere = isinstance(own.relation, ANYWHERE)
-            if entry.sources or entry.length != own.length or not (anywhere or self._alike(column, source)):
+            other = pages[origin][0].encodings[place]
+            anywhere = own.any_source
+            if other.sources or other.length != own.length or not (anywhere or self._alike(column, source)):
                 what = "relation" if anywhere else "copy or sum"
                 raise CorruptFileError(
                     f"{self.container.describe(page)}: a {what} of a column that is not like it"

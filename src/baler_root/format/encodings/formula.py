@@ -128,9 +128,7 @@ class Formula:
         sources = tuple(cursor.varint() for _ in range(count))
         return cls(name, sources, scale, offset, constant, table)
 
-    def encoding(
-        self, length: int, outliers: Outliers, residual: Residual | None = None
-    ) -> FormulaEncoding:
+    def encoding(self, length: int, outliers: Outliers, residual: Residual | None = None) -> FormulaEncoding:
         """The encoding of a column of `length` values that is this formula, plus its residual, but for its outliers."""
         return FormulaEncoding(length, self, residual, outliers)
 

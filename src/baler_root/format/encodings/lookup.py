@@ -16,7 +16,6 @@ from baler_root.format.columns import Column
 from baler_root.format.encodings.base import ColumnKind, Values
 from baler_root.format.encodings.outliers import Outliers
 
-
 MAX_COMBINATIONS = 256
 """Most values in the table of a lookup."""
 

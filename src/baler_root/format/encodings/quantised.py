@@ -71,9 +71,7 @@ class QuantisedEncoding:
         return cls.read(cursor, length, column, lambda dtype: np.can_cast(dtype, column.dtype))
 
     @classmethod
-    def read(
-        cls, cursor: Cursor, length: int, column: Column, fits: Callable[[np.dtype[Any]], bool]
-    ) -> Self:
+    def read(cls, cursor: Cursor, length: int, column: Column, fits: Callable[[np.dtype[Any]], bool]) -> Self:
         """Like `from_bytes`, where `fits` says whether the quantiser may have a type."""
         quantiser, cursor.at = Quantiser.from_bytes(cursor.data, cursor.at)
         if not fits(quantiser.dtype):

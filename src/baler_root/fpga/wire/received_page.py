@@ -18,9 +18,9 @@ from baler_root.format.codecs.latent.columns import LATENT, pack_latents, pack_l
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.page import pack_latent_page, pack_rows
 from baler_root.format.codecs.latent.split_floats import low_dtype
-from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantised import QuantisedEncoding
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.page import EncodedColumn
 from baler_root.fpga.inputs import Input
 from baler_root.fpga.link import Link
