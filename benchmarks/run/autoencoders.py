@@ -34,6 +34,7 @@ from baler_root.format.codecs.registry import codec_ids, get_codec
 from baler_root.format.model_file import StoredModel, read_model_file, write_model_file
 from baler_root.training.torch import fit_autoencoder as autoencode
 from baler_root.training.torch import fit_conditional as fit
+from baler_root.training.torch import loop
 from benchmarks.run.size import ratio
 from benchmarks.run.speed import read_all
 from benchmarks.run.throughput import clock
@@ -82,9 +83,9 @@ def trainings() -> Iterator[Trainings]:
     torch.set_num_threads(1)
     timer = SimpleNamespace(monotonic=time.process_time)
     with (
-        mock.patch.object(autoencode, "time", timer),
+        mock.patch.object(loop, "time", timer),
         mock.patch.object(autoencode, "fit_autoencoder", out.counted(autoencode.fit_autoencoder)),
-        mock.patch.object(fit, "fit", out.counted(fit.fit)),
+        mock.patch.object(fit, "fit_networks", out.counted(fit.fit_networks)),
     ):
         yield out
 

@@ -26,7 +26,7 @@ from baler_root.compression.quantisation.quantise import quantise_as
 from baler_root.compression.rules.rules import Rules
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.codecs.latent.columns import guesses_of, latents_of
+from baler_root.format.codecs.latent.columns import latents_of, point_predictions
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training import latent as autoencoding
@@ -72,8 +72,8 @@ def told(model: AutoencoderModel, arrays: Arrays, bound: ErrorBound) -> Arrays:
     mine = {n: n for n, column in enumerate(model.columns) if column.name in PAIR}
     for n in mine:
         out[model.columns[n].name] = np.empty(len(places[n]))
-    for n, rows, guesses in guesses_of(model, latents_of(model, places), mine):
-        symbols = (guesses + model.columns[n].axis.low).astype(np.uint64)
+    for n, rows, point_prediction in point_predictions(model, latents_of(model, places), mine):
+        symbols = (point_prediction + model.columns[n].axis.low).astype(np.uint64)
         out[model.columns[n].name][rows] = quantisers[n].values(symbols)
     return out
 

@@ -22,7 +22,7 @@ from baler_root.format.networks import program
 from baler_root.format.networks.arithmetic import MAX_WIDTH, Operation
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense
-from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Reshape, Upsample
 from baler_root.format.networks.program import Program
 from tests.independent_reader import networks as independent_networks
 
@@ -57,21 +57,21 @@ def block(rng: Rng, width: int, heads: int, at: int) -> list[Operation]:
 
 def transformer(rng: Rng, tokens: int = 6, width: int = 8, layers: int = 2) -> Program:
     table = rng.integers(-512, 512, (tokens, width)).astype(np.int32)
-    operations: list[Operation] = [Shape((tokens, 1)), dense(rng, 1, width, 4), Offset(table)]
+    operations: list[Operation] = [Reshape((tokens, 1)), dense(rng, 1, width, 4), Offset(table)]
     for _ in range(layers):
         operations += block(rng, width, 2, len(operations))
-    operations += [Norm(7), Shape((tokens * width,)), dense(rng, tokens * width, 5, 9)]
+    operations += [Norm(7), Reshape((tokens * width,)), dense(rng, tokens * width, 5, 9)]
     return Program(operations, tokens, -2048, 2047)
 
 
 def convolutional(rng: Rng) -> Program:
     operations = [
-        Shape((7, 6, 1)),
+        Reshape((7, 6, 1)),
         Conv(dense(rng, 9, 4, low=0, high=1023), 3, 2),
-        Shape((48,)),
+        Reshape((48,)),
         dense(rng, 48, 3),
         dense(rng, 3, 48, low=0),
-        Shape((4, 3, 4)),
+        Reshape((4, 3, 4)),
         Upsample(7, 6),
         Conv(dense(rng, 36, 3), 3, 1),
         Conv(dense(rng, 3, 1), 1, 1),
@@ -188,7 +188,7 @@ def programs(draw: st.DrawFn) -> Program:
             first = draw(st.sampled_from([n for n in range(1, size + 1) if size % n == 0]))
             second = draw(st.sampled_from([n for n in range(1, first + 1) if first % n == 0]))
             forms = [(size,), (first, size // first), (second, first // second, size // first)]
-            operations.append(Shape(draw(st.sampled_from(forms))))
+            operations.append(Reshape(draw(st.sampled_from(forms))))
         value = operations[-1].step(_values(operations[:-1], inputs)).after
         shape = value.shape
         shapes.append(shape)
@@ -279,7 +279,7 @@ def test_threads_make_no_difference() -> None:
 def test_attention_gives_means(seed: int, tokens: int, bits: int) -> None:
     """Shares of one token add up to a whole: results lie between the values, and are these where all are equal."""
     rng = np.random.default_rng(seed)
-    made = Program([Shape((tokens, 12)), Attention(2, bits)], 12 * tokens, -2048, 2047)
+    made = Program([Reshape((tokens, 12)), Attention(2, bits)], 12 * tokens, -2048, 2047)
     codes = rng.integers(-2048, 2048, (30, tokens, 12))
     results = made(codes.reshape(30, -1)).reshape(30, tokens, 4)
     given_ = codes[:, :, 8:]
@@ -395,7 +395,7 @@ def test_what_cannot_be_exact_is_refused() -> None:
 
 def test_sums_of_sums_end() -> None:
     refused([{"op": "add", "source": n} for n in range(100)])
-    summed: list[Operation] = [Shape((4,)), *(Add(n) for n in range(100))]
+    summed: list[Operation] = [Reshape((4,)), *(Add(n) for n in range(100))]
     with pytest.raises(CorruptFileError, match="has sums of up to"):
         Program(summed, 4, -8, 7)
 
