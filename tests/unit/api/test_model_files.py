@@ -12,6 +12,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+from baler_root.analyses.samples.toys import correlated_jets as jets
 
 import baler_root
 from baler_root.api import train as pretraining
@@ -29,7 +30,6 @@ from baler_root.training import effort as levels
 from baler_root.training.effort import Level
 from baler_root.training.settings import Training
 from tests.helpers.cli import Cli
-from tests.helpers.jets import jets
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
