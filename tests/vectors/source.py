@@ -16,12 +16,12 @@ import uproot
 
 from baler_root.api.compress import compress
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.plan import GroupModel, Plan
+from baler_root.compression.plan import GroupModel, Plan, plan_columns
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.columns import flatten, plain_form
+from baler_root.format.columns import flatten, plain_form, tree_columns
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.references import Detached, KnownColumn
@@ -81,7 +81,7 @@ class Source:
             for name, array in self.arrays.items()
         )
         schema = Tree(self.path, self.cycle, "TTree", "title", self.entries, branches, self.aliases)
-        columns = Plan(schema, (), ()).columns
+        columns = tree_columns(schema)
         bounds = tuple(
             ErrorBound.parse(
                 self.bounds.get(branches[c.branch].name, "lossless") if c.role == "data" else "lossless"
@@ -92,7 +92,7 @@ class Source:
         relations = {
             number: PlannedRelation(Sum(terms)) for number, terms in self.sums.items()
         } | self.relations
-        return Plan(schema, bounds, self.groups or (len(columns),), relations=relations)
+        return Plan(schema, plan_columns(schema, bounds), self.groups or (len(columns),), relations=relations)
 
 
 @dataclass
@@ -185,7 +185,7 @@ def _known(tree: Source) -> list[KnownColumn]:
 def _stored(tree: Source, cuts: tuple[int, ...], lists: list[list[int]]) -> StoredTree:
     """What the manifest says of a tree."""
     plan = tree.plan()
-    bounds = tuple((str(bound), "chosen") for bound in plan.bounds)
+    bounds = tuple((str(bound), "chosen") for bound in [c.bound for c in plan.columns if c.has_values])
     if tree.same_as is not None:
         return StoredTree(plan.schema, bounds=bounds, same_as=tree.same_as)
     keys = list(zip(*lists, strict=True)) if lists else [(i,) for i in range(len(plan.columns))]

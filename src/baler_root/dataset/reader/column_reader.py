@@ -110,7 +110,7 @@ class ColumnReader:
         """Raise CorruptFileError when a column of the entries' table is not as long as the cluster."""
         for entry, column in zip(opened.entries, columns, strict=True):
             if column.table == 0:
-                rows = self.stored.clusters[page.cluster] * int(np.prod(column.shape, dtype=np.int64))
+                rows = self.stored.clusters[page.cluster] * column.values_per_row
                 if entry.length != rows:
                     raise CorruptFileError(f"a column of {entry.length} values where {rows} are due")
 
