@@ -11,6 +11,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+from baler_root.analyses.samples.toys import correlated_jets as jets
 
 import baler_root
 from baler_root.errors import (
@@ -18,7 +19,6 @@ from baler_root.errors import (
 )
 from baler_root.format.model_file import read_model_file
 from tests.helpers.cli import Cli
-from tests.helpers.jets import jets
 
 Maker = Callable[..., Path]
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
