@@ -108,8 +108,8 @@ def networks_always_kept() -> Iterator[None]:
 
 def latents_of(path: Path, model: Path, bound: str) -> NDArray[np.int16]:
     """Latents (rows, latents) of all rows of a file, even if they make it larger."""
-    with tempfile.TemporaryDirectory() as where, models_always_used():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, models_always_used():
+        target = Path(folder) / "out.baler"
         baler_root.compress(path, target, bound=bound, model=model, detach_model=True)
         with baler_root.open(target, models=model) as file:
             (tree,) = (file[name] for name in file.keys(cycle=False))
@@ -144,8 +144,8 @@ def measure(
     source: Path, counted: TrainingTime, models: Sequence[Path] = (), **keywords: Any
 ) -> dict[str, Any]:
     """Compress one file and check every value again; returns sizes, parts, errors and rates."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         counted.start()
         compressing, summary = processor_time(partial(baler_root.compress, source, target, **keywords))
         training = counted.seconds

@@ -94,8 +94,8 @@ def measure(
 ) -> dict[str, Any]:
     """One row of the results."""
     rules = Rules(default=ErrorBound.parse(bound), masses=(PairMass(PAIR),) if term else ())
-    with tempfile.TemporaryDirectory() as where, latent_files.networks_always_kept():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, latent_files.networks_always_kept():
+        target = Path(folder) / "out.baler"
         counted.start()
         summary = baler_root.compress(
             path,

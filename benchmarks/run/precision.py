@@ -77,9 +77,9 @@ def captured(path: Path) -> list[tuple[Any, ...]]:
     def catch(*arguments: Any) -> None:
         raise Captured(arguments)
 
-    with tempfile.TemporaryDirectory() as where, mock.patch.object(fit, "fit_networks", catch):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(fit, "fit_networks", catch):
         try:
-            baler_root.compress(path, Path(where) / "out.baler", bound=BOUND, codec="conditional")
+            baler_root.compress(path, Path(folder) / "out.baler", bound=BOUND, codec="conditional")
         except Captured as found:
             return [found.arguments]
     return []

@@ -57,11 +57,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoencoding, "STEPS", {"default": 60, "max": 60})
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
 def table(rows: int = 3000) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(3)
     hidden = rng.normal(size=(rows, 2))
