@@ -166,7 +166,7 @@ def _of_one_length(
     rows = 0
     for encoding, number in zip(encodings, known, strict=True):
         values_per_row = math.prod(encoding.symbol_shape)
-        fits = number is not None and values_per_row == model.columns[number].each
+        fits = number is not None and values_per_row == model.columns[number].values_per_row
         rows = rows or (encoding.length // values_per_row if fits else 0)
         result.append(number if fits and encoding.length == rows * values_per_row else None)
     return result
