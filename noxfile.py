@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Everything a change is checked with: what a laptop runs is what CI runs."""
+"""Checks and tools of the project. CI runs the same sessions as a laptop."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ def group(name: str) -> tuple[str, ...]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style, formatting and which package imports which."""
     session.install(*PINNED, *group("lint"))
+    session.install("--no-deps", "-e.")  # its code is only parsed
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports")
 
 
 @nox.session
@@ -45,7 +47,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def slow(session: nox.Session) -> None:
-    """Run the tests marked slow, and every property at length."""
+    """Run all tests, those marked slow included, with many more examples for property-based tests."""
     session.install(*PINNED, ALL, *group("test"))
     env = {"HYPOTHESIS_PROFILE": "nightly"}
     session.run("pytest", "-n", "auto", "-m", "slow or not slow", *session.posargs, env=env)
@@ -53,7 +55,7 @@ def slow(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def root(session: nox.Session) -> None:
-    """Let real ROOT read what is written back (a pre-release, some 700 MB)."""
+    """Test that ROOT itself reads the files that `decompress` writes (installs a pre-release, 700 MB)."""
     session.install(*PINNED, ALL, *group("test"))
     session.install("--pre", "ROOT")
     session.run("pytest", "tests/real/test_real_root.py", *session.posargs)
@@ -61,7 +63,7 @@ def root(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def minimums(session: nox.Session) -> None:
-    """Run the tests with the lowest versions the package says it works with."""
+    """Run the tests with the lowest supported version of each dependency."""
     extras = PROJECT["project"]["optional-dependencies"].values()
     bounds = [*PROJECT["project"]["dependencies"], *(bound for extra in extras for bound in extra)]
     lowest = [bound.replace(">=", "==") for bound in bounds]
@@ -71,21 +73,21 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Make a sample, compress it at several bounds, read it back, print the table."""
+    """Run the demonstration: toy events at several bounds, and a table of sizes and errors."""
     session.install(*PINNED, "-e.")
     session.run("baler-root", "demo", *session.posargs)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Compare file sizes with rivals; posargs go to `python -m benchmarks`: `nox -s bench -- list`."""
+    """Run `python -m benchmarks` with the arguments after `--`; default: `run size`."""
     session.install(*PINNED, ALL, *group("bench"))
     session.run("python", "-m", "benchmarks", *(session.posargs or ("run", "size")))
 
 
 @nox.session(default=False)
 def vectors(session: nox.Session) -> None:
-    """Write golden vectors: `nox -s vectors -- write NAME`; never overwrites one."""
+    """Write a new golden file (`nox -s vectors -- write NAME`); existing ones are never overwritten."""
     session.install(*PINNED, ALL, *group("test"))
     session.run("python", "-m", "tests.vectors", *session.posargs)
 

@@ -1,6 +1,6 @@
-"""Writes the tables of README.md and docs/ from the stored results: `python -m benchmarks publish pages`.
+"""Tables of README.md and docs/, written from stored results by `python -m benchmarks publish pages`.
 
-A page has a table between `<!-- begin NAME … -->` and `<!-- end NAME -->`.
+A page holds each table between `<!-- begin NAME … -->` and `<!-- end NAME -->`.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ PARTS = ("columns", "models", "other objects", "metadata")
 
 
 def numbers() -> list[str]:
-    """The scoreboard in short, for the README."""
-    rows = results.rows("scoreboard")
+    """Sizes of some files beside rivals, for the README."""
+    rows = results.rows("size")
     by_key = {(row["file"], row["bound"]): row for row in rows}
     lines = []
     for name, words in FILES.items():
@@ -90,11 +90,11 @@ def numbers() -> list[str]:
 
 
 def standing() -> list[str]:
-    """The summary of the scoreboard in words."""
-    summary = results.about("scoreboard").get("summary", {})
-    out = []
+    """Summary of all sizes in words."""
+    summary = results.about("size").get("summary", {})
+    lines = []
     if missing := summary.get("rows with ROOT files alone as rivals"):
-        out.append(
+        lines.append(
             f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT's rivals are measured so far."
         )
     for name in variants.NAMES:
@@ -105,22 +105,22 @@ def standing() -> list[str]:
             for rival in ("ttree-lzma9", "best rival")
         ]
         smaller = len(summary.get(f"{name}: rows where a rival is smaller", ()))
-        out.append(
+        lines.append(
             f"- `{name}` at `rel=1e-3`: the median of {summary['files']} files is {over[0]} × LZMA-9, {over[1]} × the best "
             f"rival; in {smaller} of {summary[f'{name}: rows']} pairs of file and bound a rival is smaller."
         )
         if mean := summary.get(f"{name}: geometric mean over {FIRST} at rel=1e-3"):
             larger = len(summary.get(f"{name}: files larger than {FIRST} at rel=1e-3", ()))
-            out.append(
+            lines.append(
                 f"  Against `{FIRST}`: {mean['ratio']} as the geometric mean of {mean['files']} files with at least"
                 f" {mean['of at least']}; files that become larger: {larger}."
             )
-    return out
+    return lines
 
 
 def rivals() -> list[str]:
-    """Every rival on a few files at one bound."""
-    by_file = {row["file"]: row for row in results.rows("scoreboard") if row["bound"] == "rel=1e-3"}
+    """Table of all rivals on some files at one bound."""
+    by_file = {row["file"]: row for row in results.rows("size") if row["bound"] == "rel=1e-3"}
     files = [name for name in SHORT if name in by_file]
     if not files:
         return NOT_YET
@@ -143,7 +143,7 @@ def rivals() -> list[str]:
 
 
 def steps() -> list[str]:
-    """What each means contributes."""
+    """Table of sizes with one method added after another."""
     rows = results.rows("ablation")
     by_key = {(row["file"], row["with"]): row for row in rows}
     files = [name for name in SHORT if any(row["file"] == name for row in rows)]
@@ -152,8 +152,8 @@ def steps() -> list[str]:
         return NOT_YET
     lines = [["arrays in memory", *(kb(by_key[file, labels[0]]["in memory"]) for file in files)]]
     for label in labels:
-        found = [by_key.get((file, label)) for file in files]
-        lines.append([label, *(step(row) for row in found)])
+        columns = [by_key.get((file, label)) for file in files]
+        lines.append([label, *(step(row) for row in columns)])
     return [
         "Whole files in kB, and the share of the line above.",
         "",
@@ -162,7 +162,7 @@ def steps() -> list[str]:
 
 
 def step(row: dict[str, Any] | None) -> str:
-    """One cell of the steps."""
+    """One field of the table of steps."""
     if row is None:
         return "–"
     share = row["of the step before"]
@@ -170,7 +170,7 @@ def step(row: dict[str, Any] | None) -> str:
 
 
 def parts() -> list[str]:
-    """Where the bytes go."""
+    """Table of the parts of files."""
     rows = [row for row in results.rows("parts") if row["file"] in SHORT and row["variant"] == LAST]
     if not rows:
         return NOT_YET
@@ -184,7 +184,7 @@ def parts() -> list[str]:
 
 
 def precision() -> list[str]:
-    """What small integers cost the networks."""
+    """Table of bits per row of integer and floating-point networks."""
     rows = results.rows("precision")
     if not rows:
         return NOT_YET
@@ -201,7 +201,7 @@ def precision() -> list[str]:
 
 
 def throughput() -> list[str]:
-    """Encode and decode rates."""
+    """Table of encoding and decoding rates."""
     rows = results.rows("throughput")
     if not rows:
         return NOT_YET
@@ -209,8 +209,8 @@ def throughput() -> list[str]:
     by_key = {(row["file"], row["what"]): row for row in rows}
     lines = []
     for name in dict.fromkeys(row["what"] for row in rows):
-        found = [by_key.get((file, name)) for file in files]
-        rates = [f"{row['encode MB/s']:,.0f} / {row['decode MB/s']:,.0f}" if row else "–" for row in found]
+        columns = [by_key.get((file, name)) for file in files]
+        rates = [f"{row['encode MB/s']:,.0f} / {row['decode MB/s']:,.0f}" if row else "–" for row in columns]
         lines.append([WORDS.get(name, f"**`{name}`**"), *rates])
     return [
         "MB of arrays a second of processor time at `rel=1e-3`, encode / decode, one thread. For `.baler` and TTree whole",
@@ -233,10 +233,10 @@ BLOCKS: dict[str, Callable[[], list[str]]] = {
 
 
 def filled(text: str) -> str:
-    """The page with its blocks written anew."""
+    """The page with all its tables written again."""
 
-    def block(found: re.Match[str]) -> str:
-        name = found[1]
+    def block(match: re.Match[str]) -> str:
+        name = match[1]
         begin = (
             f"<!-- begin {name}: written by `python -m benchmarks publish pages` from benchmarks/results/ -->"
         )
@@ -246,7 +246,7 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Fill all pages."""
+    """Write the tables of all pages."""
     for page in PAGES:
         path = ROOT / page
         path.write_text(filled(path.read_text()))

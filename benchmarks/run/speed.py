@@ -1,14 +1,13 @@
-"""Seconds to compress and to read, beside uproot on the same data, medians of several runs.
+"""Time [s] to compress and to read, beside uproot on the same data; medians of several runs.
 
-Everything works on local files already in the page cache. uproot writes trees that are in memory; compressing
-also reads the ROOT file and checks every value.
+All files are local and in the page cache. uproot writes trees that are in memory; `compress` also reads
+the ROOT file and checks every value.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import uproot
 import baler_root
 from benchmarks.data import sources
 from benchmarks.record import command_line, measured_job, results
+from benchmarks.record.timing import median_seconds
 from benchmarks.rivals import root_files, rounding
 from benchmarks.run.memory import repeat
 
@@ -33,26 +33,8 @@ RUNS = 3
 BOUND = "rel=1e-3"
 
 
-def median(action: Callable[[], Any], runs: int = RUNS) -> float:
-    """Median of the seconds that `action` takes."""
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
-def read_all(opener: Callable[[Path], Any], path: Path) -> None:
-    """Every branch of every tree into awkward arrays."""
-    with opener(path) as file:
-        for name, kind in file.classnames(cycle=False).items():
-            if kind.startswith(("TTree", "TNtuple", "ROOT::RNTuple")):
-                file[name].arrays()
-
-
 def read_one(opener: Callable[[Path], Any], path: Path) -> None:
-    """The first floating-point branch of the largest tree into an awkward array."""
+    """Read the first floating-point branch of the largest tree into an awkward array."""
     with opener(path) as file:
         names = [n for n, kind in file.classnames(cycle=False).items() if "Tree" in kind or "NTuple" in kind]
         tree = max((file[name] for name in dict.fromkeys(names)), key=lambda tree: tree.num_entries)
@@ -61,7 +43,7 @@ def read_one(opener: Callable[[Path], Any], path: Path) -> None:
 
 
 def compare(source: Path, where: Path) -> list[dict[str, Any]]:
-    """Rows of (file, job, what, seconds) for one file."""
+    """Rows (file, job, what, seconds) of one file."""
     rows: list[dict[str, Any]] = []
 
     def note(job: str, what: str, seconds: float) -> None:
@@ -73,7 +55,7 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
         compress = partial(
             baler_root.compress, str(source), str(packed), bound=BOUND, jobs=jobs, overwrite=True
         )
-        note("compress", f"baler jobs={jobs}", median(compress))
+        note("compress", f"baler jobs={jobs}", median_seconds(compress, RUNS))
     trees = [tree for tree in sources.read(source) if tree.branches]
     trees = [
         sources.Tree(t.name, [(path, rounding.rounded(array, BOUND)) for path, array in t.branches], [])
@@ -82,16 +64,18 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
     files = {rival: where / f"{rival}.root" for rival in root_files.NAMES}
     for rival, path in files.items():
         runs = 1 if rival == "ttree-lzma9" else RUNS
-        note("compress", f"uproot {rival}", median(partial(root_files.write, trees, rival, path), runs))
-    for job, read in (("read all", read_all), ("read one", read_one)):
-        note(job, "baler", median(partial(read, baler_root.open, packed)))
+        note(
+            "compress", f"uproot {rival}", median_seconds(partial(root_files.write, trees, rival, path), runs)
+        )
+    for job, read in (("read all", sources.read_all), ("read one", read_one)):
+        note(job, "baler", median_seconds(partial(read, baler_root.open, packed), RUNS))
         for rival, path in files.items():
-            note(job, f"uproot {rival}", median(partial(read, uproot.open, path)))
+            note(job, f"uproot {rival}", median_seconds(partial(read, uproot.open, path), RUNS))
     return rows
 
 
 def scaling(source: Path, where: Path, times: int = 8) -> list[dict[str, Any]]:
-    """Rows of compressing the same data `times` times over, with one process and with two."""
+    """Rows of compressing data repeated `times` times, with one process and with two."""
     large, packed = where / f"{source.stem}_x{times}.root", where / "out.baler"
     repeat(source, large, times)
     rows: list[dict[str, Any]] = []
@@ -99,14 +83,14 @@ def scaling(source: Path, where: Path, times: int = 8) -> list[dict[str, Any]]:
         compress = partial(
             baler_root.compress, str(large), str(packed), bound=BOUND, jobs=jobs, overwrite=True
         )
-        seconds = round(median(compress), 3)
+        seconds = round(median_seconds(compress, RUNS), 3)
         rows.append({"file": large.stem, "job": "compress", "what": f"baler jobs={jobs}", "seconds": seconds})
         print(rows[-1], flush=True)
     return rows
 
 
 def import_ratio() -> float:
-    """Time of `import baler_root` over that of `import uproot`, medians of fresh processes."""
+    """Time of `import baler_root` over time of `import uproot`; medians of new processes."""
     ours, theirs = (
         statistics.median(measured_job.run("import", module)["seconds"] for _ in range(7))
         for module in ("baler_root", "uproot")
@@ -115,7 +99,7 @@ def import_ratio() -> float:
 
 
 def main() -> None:
-    """Measure, print and store."""
+    """Measure, print and store the results."""
     command_line.nothing(__doc__)
     rows: list[dict[str, Any]] = []
     for folder, name in FILES:

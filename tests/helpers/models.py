@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.plan import GroupModel, Plan, bounds_of
+from baler_root.compression.plan import GroupModel, Plan
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
@@ -85,7 +85,7 @@ def learned(
     """A random model of some flat branches of a tree whose columns are all in page 0, and its bytes."""
     columns = []
     for number in parents:
-        quantised = quantise(arrays[number], plan.bounds[number])
+        quantised = quantise(arrays[number], plan.columns[number].bound)
         columns.append((plan.schema.branches[number].name, quantised.quantiser.to_bytes(), quantised.symbols))
     model = random_model(columns, list(parents.values()), histograms=histograms)
     data = model.to_bytes()
@@ -116,7 +116,7 @@ def list_model(
         ModelColumn("lists", exact, fit_axis(np.arange(max(1, lengths.max()))), None, "position"),
     ]
     for number in (*entries, *items):
-        quantised = quantise(originals[number], bounds_of(plan)[number])
+        quantised = quantise(originals[number], plan.columns[number].bound)
         told = Conditional(items[number], random_net(rng, len(items[number]))) if number in items else None
         kind = "value" if number in items else "entry"
         axis, quantiser = fit_axis(quantised.symbols), quantised.quantiser.to_bytes()
@@ -284,10 +284,10 @@ def model_of_table(
     """A model that `make` makes of columns of a tree, which are in one page, and of their symbols."""
     columns, symbols = [], []
     for number in numbers:
-        quantised = quantise(originals[number], bounds_of(plan)[number])
+        quantised = quantise(originals[number], plan.columns[number].bound)
         own, quantiser = quantised.symbols, quantised.quantiser.to_bytes()
         dropped_bits = {2: 4, 4: 17, 8: 47}[own.dtype.itemsize] if own.dtype.kind == "f" else None
-        each = int(np.prod(plan.columns[number].shape))
+        each = plan.columns[number].values_per_row
         columns.append(known_column(f"column {number}", quantiser, own, dropped_bits, each))
         symbols.append(own)
     data = make(columns, symbols).to_bytes()

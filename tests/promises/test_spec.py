@@ -37,7 +37,7 @@ from baler_root.format.page import COPY, INTERPOLATED, LATTICE, OWN
 from baler_root.format.statistics import RECORD
 from tests.helpers.models import known_column, random_autoencoder
 from tests.independent_reader.reader import LATENT_CODECS
-from tests.vectors import files as vectors
+from tests.vectors.files import GOOD
 
 ROOT = Path(__file__).parents[2]
 FORMATS = ROOT / "formats"
@@ -267,4 +267,4 @@ def test_anchors_in_code_and_text_exist() -> None:
 
 def test_every_golden_file_is_named_in_the_text() -> None:
     stated = {row["file"].strip("`") for row in tables(TEXTS["README.md"], "golden-files")[0]}
-    assert stated == set(vectors.GOOD)
+    assert stated == set(GOOD)

@@ -24,12 +24,14 @@ from baler_root.format.model_file import read_model_file
 from baler_root.format.page import Page
 from tests.independent_reader import columns as independent_columns
 from tests.independent_reader.reader import Reader
-from tests.vectors import bad as bad_vectors
-from tests.vectors import files as vectors
+from tests.vectors.__main__ import main
+from tests.vectors.bad import BAD
+from tests.vectors.bad.files import good
+from tests.vectors.corpus import FOLDER, expected, path_of
+from tests.vectors.files import GOOD
+from tests.vectors.sidecar import features, plain
 
-FORMATS = vectors.FOLDER.parent
-GOOD = list(vectors.GOOD)
-BAD = list(bad_vectors.BAD)
+FORMATS = FOLDER.parent
 
 NOT_NOTICED = {
     "bad/float-count",
@@ -45,10 +47,6 @@ UNNAMED = {"bad/unknown-codec", "bad/counts-wrong"}
 """Bad files whose message does not name the file: what is wrong shows where no file is known any more."""
 
 
-def path_of(name: str) -> Path:
-    return vectors.FOLDER / f"{name}{bad_vectors.BAD[name].suffix if name in BAD else '.baler'}"
-
-
 def second_reader(name: str) -> Reader:
     """The second reader, with the models beside the file where there are any."""
     path = path_of(name)
@@ -56,13 +54,8 @@ def second_reader(name: str) -> Reader:
     return Reader(path.read_bytes(), beside.read_bytes() if path != beside and beside.exists() else b"")
 
 
-def expected(name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path_of(name).with_suffix(".json").read_text(encoding="utf-8"))
-    return document
-
-
 def check(found: list[Any], about: dict[str, Any]) -> None:
-    """Hold values (as `vectors.plain` has them) to what went in, within the bound."""
+    """Hold values (as `plain` has them) to what went in, within the bound."""
     if "sha256" in about:
         raise TypeError("flat arrays are compared by digest")
     wanted, bound = about["values"], about["bound"]
@@ -109,7 +102,7 @@ def test_second_reader_finds_what_was_put_in(name: str) -> None:
             if "sha256" in wanted:
                 check_digest(np.array(values), wanted)
             else:
-                check(vectors.plain(values), wanted)
+                check(plain(values), wanted)
 
 
 def check_digest(values: Any, about: dict[str, Any]) -> None:
@@ -132,7 +125,7 @@ def test_package_finds_what_was_put_in(name: str) -> None:
                 if "sha256" in wanted:
                     check_digest(np.asarray(array), wanted)
                 else:
-                    check(vectors.plain(array), wanted)
+                    check(plain(array), wanted)
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -143,7 +136,7 @@ def test_package_verifies(name: str) -> None:
 
 @pytest.mark.parametrize("name", GOOD)
 def test_files_show_what_they_are_for(name: str) -> None:
-    assert vectors.features(path_of(name)) == expected(name)["shows"]
+    assert features(path_of(name)) == expected(name)["shows"]
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -300,32 +293,29 @@ def test_bad_files_are_refused_by_the_second_reader(name: str) -> None:
 
 def test_the_file_behind_the_bad_ones_is_good(tmp_path: Path) -> None:
     path = tmp_path / "good.baler"
-    path.write_bytes(bad_vectors.good())
+    path.write_bytes(good())
     exercise(path)
     assert verify(path).ok
 
 
 def test_corpus_is_complete_and_small() -> None:
-    files = {
-        path.relative_to(vectors.FOLDER).with_suffix("").as_posix()
-        for path in vectors.FOLDER.rglob("*.baler*")
-    }
+    files = {path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.baler*")}
     assert files == {*GOOD, *BAD}
     assert all(path_of(name).with_suffix(".json").exists() for name in files)
-    assert sum(path.stat().st_size for path in vectors.FOLDER.rglob("*") if path.is_file()) < 1_000_000, (
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) < 1_000_000, (
         "a test of the format takes kilobytes; a checkout must stay small"
     )
 
 
 def test_vectors_are_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert vectors.main(["--folder", str(tmp_path), "write", "schema"]) == 0
+    assert main(["--folder", str(tmp_path), "write", "schema"]) == 0
     before = (tmp_path / "schema.baler").read_bytes()
-    assert vectors.main(["--folder", str(tmp_path), "write", "schema"]) == 1
+    assert main(["--folder", str(tmp_path), "write", "schema"]) == 1
     assert "never overwritten" in capsys.readouterr().err
     assert (tmp_path / "schema.baler").read_bytes() == before
-    assert vectors.main(["--folder", str(tmp_path), "write", "nonesuch"]) == 2
+    assert main(["--folder", str(tmp_path), "write", "nonesuch"]) == 2
     (tmp_path / "schema.baler").unlink()
-    assert vectors.main(["--folder", str(tmp_path), "write", "schema"]) == 1, "a sidecar alone is kept too"
+    assert main(["--folder", str(tmp_path), "write", "schema"]) == 1, "a sidecar alone is kept too"
 
 
 def test_second_reader_is_short_and_independent() -> None:
@@ -337,7 +327,7 @@ def test_second_reader_is_short_and_independent() -> None:
 
 
 def test_pages_of_golden_files_open() -> None:
-    """The features that `vectors.features` reports come from opened pages, not from file names."""
+    """The features that `features` reports come from opened pages, not from file names."""
     with open_file(io.BytesIO(path_of("relative").read_bytes())) as file:
         page = file.container.page_ids()[0]
         opened = Page(file.container.read_pages([page])[page][0], file.trees[0].columns)

@@ -261,5 +261,5 @@ def _entries(tree: StoredTree, values: dict[int, NDArray[np.generic]]) -> int:
     """Entries of a cluster, from a column with one row per entry."""
     for number, column in enumerate(tree.columns):
         if column.table == 0:
-            return len(values[number]) // max(1, int(np.prod(column.shape, dtype=np.int64)))
+            return len(values[number]) // max(1, column.values_per_row)
     raise CorruptFileError("no column has one row per entry")

@@ -14,7 +14,7 @@ from baler_root._types import Progress
 from baler_root.api.options import autoencoding_of, idle_masses, with_residual
 from baler_root.compression.models.learn import check_latents, learn_from, least_rows
 from baler_root.compression.models.sample import take_sample
-from baler_root.compression.plan import GroupModel, Plan, bounds_of
+from baler_root.compression.plan import GroupModel, Plan, plan_columns
 from baler_root.compression.planner import plan_tree
 from baler_root.compression.provenance import provenance_of_models
 from baler_root.compression.rules.loading import build_rules
@@ -25,9 +25,11 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
+from baler_root.format.columns import tree_columns
 from baler_root.format.container.references import KnownColumn
 from baler_root.format.container.write import check_output
 from baler_root.format.model_file import StoredModel, write_model_file
+from baler_root.format.schema import Tree
 from baler_root.rootio.source import RootSource, SourceTree, UnreadableBranchError
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.hardware.limits import HardwareLimits
@@ -209,19 +211,20 @@ def _open_all(
     """The same tree in all files; raises ConfigError naming what differs."""
     path = first.schema.path
     out = [(first, plan)]
-    wanted = _described(plan)
+    wanted = _described(first.schema)
+    bounds = [column.bound for column in plan.columns if column.has_values]
     for root in roots[1:]:
         key = next((k for k in _newest_cycles(root, None) if k.rpartition(";")[0] == path), None)
         if key is None:
             raise ConfigError(f"{root.path}: has no tree {path!r}, which {roots[0].path} has; {_ALIKE}")
         source = root.open_tree(key, {branch: why for (tree, branch), why in skip.items() if tree == path})
         source.sample.clear()
-        own = replace(plan, schema=source.schema)
-        found = _described(own)
+        found = _described(source.schema)
         if list(found.items()) != list(wanted.items()):
             raise ConfigError(
                 f"{root.path}: tree {path!r} is not like in {roots[0].path}: {_difference(wanted, found)}; {_ALIKE}"
             )
+        own = replace(plan, schema=source.schema, columns=plan_columns(source.schema, bounds))
         out.append((source, own))
     return out
 
@@ -229,13 +232,13 @@ def _open_all(
 _ALIKE = "learn from files of one kind, or name the trees they share with --tree"
 
 
-def _described(plan: Plan) -> dict[tuple[Key, str], str]:
+def _described(schema: Tree) -> dict[tuple[Key, str], str]:
     """The type of each column, by its names."""
     return {
-        ((plan.schema.path_of(column.branch), column.field, column.role), column.key): (
+        ((schema.path_of(column.branch), column.field, column.role), column.key): (
             f"{column.dtype}{list(column.shape) if column.shape else ''}"
         )
-        for column in plan.columns
+        for column in tree_columns(schema)
     }
 
 
@@ -253,22 +256,21 @@ def _difference(wanted: dict[tuple[Key, str], str], found: dict[tuple[Key, str],
 
 def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
     """The columns of a model in its order, as other files may have them too; for what lists are like their lengths."""
-    bounds, columns = bounds_of(plan), plan.columns
     number_of = {at: number for number, at in (entry.numbers | entry.outside).items()}
     out = []
     for at in range(len(entry.model.columns)):
         number = number_of.get(at, entry.lists)
         if number is None:
             raise ValueError(f"column {at} of a model is none of the tree's")
-        column, bound = columns[number], bounds[number]
+        column = plan.columns[number]
         out.append(
             KnownColumn(
                 plan.schema.path_of(column.branch),
                 column.field,
                 column.role,
                 str(column.dtype),
-                str(bound),
-                str(plan.tightened.get(number, bound)),
+                str(column.bound),
+                str(column.tightened),
             )
         )
     return out

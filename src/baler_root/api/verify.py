@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any, BinaryIO
 
 from baler_root._types import Progress
-from baler_root.compression.plan import Plan
 from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
-from baler_root.format.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.format.bounds import measure
 from baler_root.format.columns import flatten
 from baler_root.format.container.read import PageId
 from baler_root.format.model_store import Places
@@ -138,14 +137,12 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
             except SourceError as error:
                 result.problems.append(f"{source}: {error}")
                 continue
-            plan = Plan(tree.schema, tuple(ErrorBound.parse(bound) for bound, _ in tree.bounds), ())
             for cluster, (start, stop) in enumerate(
                 zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)
             ):
                 try:
-                    originals = flatten(
-                        plan.schema, tree.columns, handles.read(tree.schema.stored(), start, stop)
-                    )
+                    arrays = handles.read(tree.schema.stored(), start, stop)
+                    originals = flatten(tree.schema, tree.columns, arrays)
                 except SourceError as error:
                     result.problems.append(f"{source}: {error}")
                     break
@@ -153,16 +150,13 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
                     decoded = tree.read_columns([cluster], range(len(originals)))[0]
                 except (FormatError, UnknownCodecError):
                     continue  # reported already
-                _compare(tree, plan, originals, decoded, result)
+                _compare(tree, originals, decoded, result)
 
 
-def _compare(
-    tree: TreeReader, plan: Plan, originals: list[Any], decoded: dict[int, Any], result: Verification
-) -> None:
+def _compare(tree: TreeReader, originals: list[Any], decoded: dict[int, Any], result: Verification) -> None:
     """Hold each column of one cluster to its bound."""
-    asked = iter(plan.bounds)
-    for number, column in enumerate(tree.columns):
-        bound = next(asked) if column.has_values else LOSSLESS
+    bounds = tree.stored.column_bounds
+    for number, (column, bound) in enumerate(zip(tree.columns, bounds, strict=True)):
         name = f"{tree.schema.path}: {tree.schema.path_of(column.branch)}"
         if len(originals[number]) != len(decoded[number]):
             result.problems.append(

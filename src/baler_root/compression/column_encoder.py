@@ -34,13 +34,12 @@ def make_cells(
     plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
 ) -> tuple[list[Cell], list[ErrorBound]]:
     """Each column quantised, recomputed from others, or pointed at an earlier column of the same values and bound."""
-    asked = iter(plan.bounds)
     bounds: list[ErrorBound] = []
     same_as: dict[int, int] = {}
     constant: set[int] = set()
     seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
-    for number, (column, values) in enumerate(zip(columns, originals, strict=True)):
-        bound = next(asked) if column.has_values else LOSSLESS
+    for number, (column, values) in enumerate(zip(plan.columns, originals, strict=True)):
+        bound = column.bound
         if len(values) == 0 or is_constant(values):
             constant.add(number)
             bounds.append(LOSSLESS)  # a constant is free
@@ -64,7 +63,7 @@ def make_cells(
             lead, *others = derived.relation.sources
             if LOSSLESS not in (bounds[number], bounds[lead]) and not same_as.keys() & {lead, *others}:
                 decoded = [_values_of(own(source), columns[source].dtype) for source in others]
-                held = plan.tightened.get(lead, bounds[lead])
+                held = plan.columns[lead].tightened
                 wanted[lead] = balance_error(
                     derived.relation, originals[lead], decoded, originals[number], bounds[lead], held
                 )
@@ -94,7 +93,7 @@ def make_cells(
 def _own_cell(plan: Plan, number: int, column: Column, values: Values, bound: ErrorBound) -> Cell:
     """A column with symbols of its own."""
     if bound != LOSSLESS:
-        bound = plan.tightened.get(number, bound)
+        bound = plan.columns[number].tightened
     if (known := _as_learned(plan, number, values, bound)) is not None:
         return Cell(len(values), known, shape=column.shape)
     lattice = Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None

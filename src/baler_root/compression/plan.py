@@ -1,9 +1,9 @@
-"""What is decided about a tree before its first cluster is encoded."""
+"""Decisions about a tree that are made before its first cluster is encoded."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from numpy.typing import NDArray
@@ -12,10 +12,22 @@ from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
-from baler_root.format.columns import Column, columns_of
+from baler_root.format.columns import Column, tree_columns
 from baler_root.format.schema import Tree
 
 Values = NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn(Column):
+    """A column of a tree with its name and error bounds."""
+
+    name: str = field(kw_only=True)
+    """Name for people: `branch` or `branch.field`."""
+    bound: ErrorBound = field(kw_only=True)
+    """Bound that the user asked for; lossless for structure (counts, indices, masks)."""
+    tightened: ErrorBound = field(kw_only=True)
+    """Bound with which the column is encoded: tighter than `bound` if other columns are computed from it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,50 +35,60 @@ class GroupModel:
     """A model for the columns of one page."""
 
     group: int
+    """Position of the page in `Plan.groups`."""
     name: bytes
     """SHA-256 of the model's bytes."""
     model: AnyModel
     numbers: dict[int, int]
-    """The model's number of each of the tree's columns that it knows."""
+    """Position in the model of each column that it encodes, by number in the tree."""
     compare: bool = True
     """Leave columns to `classic` where that is smaller."""
     outside: dict[int, int] = field(default_factory=dict)
-    """The model's number of columns of the entries, for a page of lists, by number in the tree."""
+    """Position in the model of each context column (for a page of lists: of the entries), by number in the tree."""
     lists: int | None = None
-    """Column of the tree that has the lengths of these lists."""
+    """Number of the column with the lengths of the lists; None for a page of entries."""
 
     def column(self, number: int) -> ModelColumn | None:
-        """What the model knows of a column of the tree."""
-        at = self.numbers.get(number, self.outside.get(number))
-        return None if at is None else self.model.columns[at]
+        """The model's column for column `number` of the tree; None if it has none."""
+        position = self.numbers.get(number, self.outside.get(number))
+        return None if position is None else self.model.columns[position]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """All that is decided about a tree before its first cluster is encoded."""
+    """All decisions about a tree that are made before its first cluster is encoded."""
 
     schema: Tree
-    bounds: tuple[ErrorBound, ...]
-    """Bound of each column that has values, in order."""
+    columns: tuple[PlannedColumn, ...]
     groups: tuple[int, ...]
-    """Columns of each page."""
+    """Number of columns in each page."""
     codec: str = "classic"
     sentinels: tuple[float, ...] = ()
-    """Values that survive exactly besides the well-known ones."""
+    """Values that stay exact, the usual ones included."""
     relations: Mapping[int, PlannedRelation] = field(default_factory=dict)
-    """Columns that are recomputed from others, by number."""
-    tightened: Mapping[int, ErrorBound] = field(default_factory=dict)
-    """Bounds of columns that others are computed from, where they are tighter than what was asked."""
+    """Columns that are computed from others, by number, in the order of their discovery (which is that of the file)."""
     models: tuple[GroupModel, ...] = ()
-    """What was learned, for the pages that have it."""
-
-    @property
-    def columns(self) -> list[Column]:
-        """The columns of the tree."""
-        return columns_of([(i, form) for i in self.schema.stored() if (form := self.schema.branches[i].form)])
+    """Models of the pages that have one."""
 
 
-def bounds_of(plan: Plan) -> list[ErrorBound]:
-    """The bound of each column."""
-    asked = iter(plan.bounds)
-    return [next(asked) if column.has_values else LOSSLESS for column in plan.columns]
+def plan_columns(
+    schema: Tree, bounds: Sequence[ErrorBound], tightened: Mapping[int, ErrorBound] | None = None
+) -> tuple[PlannedColumn, ...]:
+    """The columns of a tree with `bounds`, one for each column that has values, in order.
+
+    `tightened` has the bounds of columns that others are computed from, by number.
+    """
+    remaining: Iterator[ErrorBound] = iter(bounds)
+    tightened = tightened or {}
+    columns = []
+    for number, column in enumerate(tree_columns(schema)):
+        bound = next(remaining) if column.has_values else LOSSLESS
+        columns.append(
+            PlannedColumn(
+                *(getattr(column, part.name) for part in fields(column)),
+                name=column.name_in(schema),
+                bound=bound,
+                tightened=tightened.get(number, bound),
+            )
+        )
+    return tuple(columns)

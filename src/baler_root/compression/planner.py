@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.compression.page_groups import plan_groups
-from baler_root.compression.plan import Plan
+from baler_root.compression.plan import Plan, plan_columns
 from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
 from baler_root.compression.rules.rules import Rules
 from baler_root.errors import ConfigError
-from baler_root.format.bounds import LOSSLESS, ErrorBound
-from baler_root.format.columns import Column, flatten
+from baler_root.format.bounds import ErrorBound
+from baler_root.format.columns import Column, flatten, tree_columns
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.schema import Tree
@@ -82,14 +82,9 @@ class TreeJob:
 
 def _told(plan: Plan, number: int) -> str:
     """A relation as people write it: `a = b + c`."""
-    names = [_name(plan.schema, column) for column in plan.columns]
+    names = [column.name for column in plan.columns]
     relation = plan.relations[number].relation
     return f"{names[number]} = {relation.text([names[column] for column in relation.sources])}"
-
-
-def _name(schema: Tree, column: Column) -> str:
-    """The path of a column's branch, and its field if it is one of several."""
-    return schema.path_of(column.branch) + (f".{column.field}" if column.field else "")
 
 
 def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict[int, tuple[str, Relation]]:
@@ -117,28 +112,25 @@ def plan_tree(
     path = key.rpartition(";")[0]
     tree = root.open_tree(key, {branch: why for (owner, branch), why in skip.items() if owner == path})
     schema = tree.schema
-    draft = Plan(schema, (), ())
-    columns = draft.columns
+    columns = tree_columns(schema)
     asked = [_bound(rules, schema, column) for column in columns if column.has_values]
     reasons = tuple((str(bound), reason) for bound, reason in asked)
-    sample = flatten(draft.schema, columns, tree.sample)
+    sample = flatten(schema, columns, tree.sample)
     sampled = min(schema.num_entries, max((len(array) for array in tree.sample.values()), default=0))
     target = _cluster_entries(cluster_size, tree.entry_size)
     lengths = cluster_lengths(tree, target)
     groups = plan_groups(sample, sampled, max(lengths, default=1))
-    bounds = tuple(bound for bound, _ in asked)
-    by_column = iter(bounds)
-    each = [next(by_column) if column.has_values else LOSSLESS for column in columns]
+    planned = plan_columns(schema, [bound for bound, _ in asked])
     tables = [
         table if column.role == "data" and not column.shape else -1
         for column, table in zip(columns, tables_of(columns, sample), strict=True)
     ]
-    names = [_name(schema, column) for column in columns]
+    names = [column.name for column in planned]
     independent = {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])}
     declared = _declared(rules, names, tables)
     found = discover(
         sample,
-        each,
+        [column.bound for column in planned],
         tables,
         {n: relation for n, (_, relation) in declared.items()},
         independent,
@@ -149,16 +141,15 @@ def plan_tree(
         for number, (text, relation) in declared.items()
         if (used := found.derived.get(number)) is None or used.relation != relation
     )
-    plan = Plan(schema, bounds, groups, codec, (*SENTINELS, *rules.sentinels), found.derived, found.tightened)
+    planned = plan_columns(schema, [bound for bound, _ in asked], found.tightened)
+    plan = Plan(schema, planned, groups, codec, (*SENTINELS, *rules.sentinels), found.derived)
     return TreeJob(key, tree, plan, reasons, lengths, notes=notes)
 
 
 def _bound(rules: Rules, schema: Tree, column: Column) -> tuple[ErrorBound, str]:
     """The bound of a column and why; a field of a record is named like a branch under its branch."""
     branch = schema.branches[column.branch]
-    path, name = schema.path_of(column.branch), branch.name
-    if column.field:
-        path, name = f"{path}.{column.field}", column.field.rpartition(".")[2]
+    path, name = column.name_in(schema), column.field.rpartition(".")[2] or branch.name
     dtype = column.dtype if column.role == "data" else np.dtype(bool)
     return rules.bound_for(schema.path, path, name, dtype, branch.typename)
 

@@ -70,6 +70,21 @@ class Column:
         """Whether it holds what the user stored, rather than structure."""
         return self.role in ("data", "text")
 
+    @property
+    def values_per_row(self) -> int:
+        """Values in one row: 1, or the size of a fixed-size array."""
+        return math.prod(self.shape)
+
+    def name_in(self, tree: Tree) -> str:
+        """Name for people: `branch`, or `branch.field` for a field of a record."""
+        path = tree.path_of(self.branch)
+        return f"{path}.{self.field}" if self.field else path
+
+
+def tree_columns(tree: Tree) -> list[Column]:
+    """The columns of all stored branches of a tree, in the order of the file."""
+    return columns_of([(n, branch.form) for n, branch in enumerate(tree.branches) if branch.form is not None])
+
 
 def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
     """The columns of the branches `(position, form)`, in order; tables are numbered as they appear."""
@@ -345,8 +360,7 @@ def rows_between(
     rows = {0: (start, stop)}
     out = []
     for column, buffer in zip(columns, buffers, strict=True):
-        width = int(np.prod(column.shape, dtype=np.int64))
-        first, last = (row * width for row in rows[column.table])
+        first, last = (row * column.values_per_row for row in rows[column.table])
         out.append((first, last))
         if column.role == "counts":
             begin = int(buffer[:first].sum(dtype=np.int64))

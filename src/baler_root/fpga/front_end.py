@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.plan import Plan
 from baler_root.errors import ConfigError, SourceError
-from baler_root.format.columns import to_columns
+from baler_root.format.columns import Column, to_columns, tree_columns
+from baler_root.format.schema import Tree
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource, SourceTree
 
@@ -54,18 +54,17 @@ def rows_of(link: Link, source: str | os.PathLike[str], values: Sequence[int] = 
         (key, *_) = sorted(root.tree_keys([path]), key=lambda key: -int(key.rpartition(";")[2]))
         tree = root.open_tree(key)
         tree.sample.clear()
-        plan = Plan(tree.schema, (), ())
-        numbers = _numbers(link, plan, root.path)
+        columns = tree_columns(tree.schema)
+        numbers = _numbers(link, tree.schema, columns, root.path)
         for start in range(0, tree.schema.num_entries, ENTRIES):
             stop = min(start + ENTRIES, tree.schema.num_entries)
-            yield _rows(link, plan, numbers, tree, start, stop, values)
+            yield _rows(link, columns, numbers, tree, start, stop, values)
 
 
-def _numbers(link: Link, plan: Plan, source: str) -> list[int]:
+def _numbers(link: Link, schema: Tree, columns: Sequence[Column], source: str) -> list[int]:
     """Which of the tree's columns are those of the model, in its order."""
-    schema = plan.schema
     places: dict[tuple[str, str, str], int] = {
-        (schema.path_of(c.branch), c.field, c.role): n for n, c in reversed([*enumerate(plan.columns)])
+        (schema.path_of(c.branch), c.field, c.role): n for n, c in reversed([*enumerate(columns)])
     }
     wanted = [entry.column for entry in link.definition.inputs]
     missing = [known.name for known in wanted if (known.branch, known.field, known.role) not in places]
@@ -78,16 +77,21 @@ def _numbers(link: Link, plan: Plan, source: str) -> list[int]:
 
 
 def _rows(
-    link: Link, plan: Plan, numbers: list[int], tree: SourceTree, start: int, stop: int, wanted: Sequence[int]
+    link: Link,
+    columns: Sequence[Column],
+    numbers: list[int],
+    tree: SourceTree,
+    start: int,
+    stop: int,
+    wanted: Sequence[int],
 ) -> Rows:
     """Those of some entries."""
     values: dict[int, NDArray[Any]] = {}
-    columns = plan.columns
     for branch, array in tree.read(
         sorted({columns[number].branch for number in numbers}), start, stop
     ).items():
         own = [number for number, column in enumerate(columns) if column.branch == branch]
-        form = plan.schema.branches[branch].form or {}
+        form = tree.schema.branches[branch].form or {}
         values.update(zip(own, to_columns(array, form, [columns[number] for number in own]), strict=True))
     codes: list[NDArray[np.int64]] = []
     odd: list[NDArray[np.bool_]] = []

@@ -23,7 +23,7 @@ from baler_root.format.binary import portable_math as elementary
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.relations import Formula, Sum, apply_residual, residual
-from tests.vectors import files as vectors
+from tests.vectors.source import Source
 
 REL = ErrorBound("rel", 1e-3)
 FORMULAS = [
@@ -400,9 +400,7 @@ def test_any_formula_of_anything_keeps_its_bound(
     values[::3] = other[::3]
     arrays = {f"c{n}": ak.Array(column) for n, column in enumerate([*sources, values])}
     bounds = dict.fromkeys(arrays, bound)
-    plan = vectors.Source(
-        "Events", arrays, bounds, relations={3: PlannedRelation(formula, dropped_bits)}
-    ).plan()
+    plan = Source("Events", arrays, bounds, relations={3: PlannedRelation(formula, dropped_bits)}).plan()
     assert encode_cluster(plan, dict(enumerate(arrays.values())), len(rows)).entries == len(rows)
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.interpolation import UNITS, interpolated
-from baler_root.compression.plan import Plan
+from baler_root.compression.plan import Plan, plan_columns
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.errors import CorruptFileError
@@ -245,7 +245,7 @@ def test_others_are_not(values: NDArray[Any], bound: str) -> None:
 def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
     array = ak.Array(smooth())
     tree = Tree("t", 1, "TTree", "", len(array), (Branch("x", None, "any", form=plain_form(array)),))
-    plan = Plan(tree, (ErrorBound("abs", 1e-3),), (1,))
+    plan = Plan(tree, plan_columns(tree, [ErrorBound("abs", 1e-3)]), (1,))
     encoded = encode_cluster(plan, {0: array}, len(array))
     page = Page(memoryview(encoded.pages[0].payload), plan.columns)
     assert page.entries[0].interpolation is not None

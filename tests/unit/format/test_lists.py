@@ -36,7 +36,7 @@ from baler_root.training.settings import Training
 from tests.helpers.models import list_model
 from tests.independent_reader import columns as independent_columns
 from tests.independent_reader.reader import Reader
-from tests.vectors.files import Made, Source, flat, write_trees
+from tests.vectors.source import Made, Source, flat, write_trees
 
 Maker = Callable[..., Path]
 

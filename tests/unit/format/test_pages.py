@@ -18,7 +18,7 @@ from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.column_encoder import narrowed
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.page_groups import plan_groups
-from baler_root.compression.plan import Plan
+from baler_root.compression.plan import Plan, plan_columns
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import CorruptFileError, FormatError, TruncatedFileError
 from baler_root.format.binary.packed import pack_bytes
@@ -184,7 +184,7 @@ def test_an_empty_payload_is_truncated() -> None:
 
 def plan_of(array: ak.Array, groups: tuple[int, ...], bounds: tuple[str, ...]) -> Plan:
     tree = Tree("t", 1, "TTree", "", len(array), (Branch("x", None, "any", form=plain_form(array)),))
-    return Plan(tree, tuple(map(ErrorBound.parse, bounds)), groups)
+    return Plan(tree, plan_columns(tree, [ErrorBound.parse(bound) for bound in bounds]), groups)
 
 
 def test_a_cluster_says_what_it_holds() -> None:

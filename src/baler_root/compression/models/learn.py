@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -150,7 +149,7 @@ def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: TrainingEffort) 
         for _, _, members in _runs(sample, *_takes(sample, effort)):
             names = [plan.schema.branches[sample.columns[number].branch].name for number in members]
             table = common_name(names) if sample.tables[members[0]] else ENTRIES
-            width = sum(math.prod(sample.columns[number].shape) for number in members)
+            width = sum(sample.columns[number].values_per_row for number in members)
             widths[table] = max(width, widths.get(table, 0))
     if widths and asked.latents > max(widths.values()):
         found = ", ".join(f"{table} ({width})" for table, width in widths.items())

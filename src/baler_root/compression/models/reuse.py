@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.page_groups import plan_groups
-from baler_root.compression.plan import GroupModel, Plan, bounds_of
+from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ConfigError
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LISTS
@@ -124,7 +124,7 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
 def _match(job: TreeJob, stored: StoredModel) -> Match:
     """Which columns of the tree a model knows, and why others are left out."""
     plan = job.plan
-    columns, bounds = plan.columns, bounds_of(plan)
+    columns = plan.columns
     places: dict[tuple[str, str, str], int] = {
         (plan.schema.path_of(c.branch), c.field, c.role): number
         for number, c in reversed([*enumerate(columns)])
@@ -141,9 +141,9 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             missing.append(known)
         elif str(columns[number].dtype) != known.dtype or columns[number].shape:
             other_type.append(known)
-        elif str(bounds[number]) != known.bound:
-            other_bound.setdefault((known.bound, str(bounds[number])), []).append(known)
-        elif not _as_tight(ErrorBound.parse(known.held), plan.tightened.get(number, bounds[number])):
+        elif str(columns[number].bound) != known.bound:
+            other_bound.setdefault((known.bound, str(columns[number].bound)), []).append(known)
+        elif not _as_tight(ErrorBound.parse(known.held), columns[number].tightened):
             too_loose.append(known)
         else:
             found[number] = at

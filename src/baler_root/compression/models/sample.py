@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from baler_root.compression.column_encoder import make_cells
 from baler_root.compression.fingerprint import is_constant
-from baler_root.compression.plan import Plan
+from baler_root.compression.plan import Plan, PlannedColumn
 from baler_root.format.codecs.axis import EXACT_PLACES
-from baler_root.format.columns import Column, flatten
+from baler_root.format.columns import flatten
 from baler_root.format.encodings.quantized import Quantised
 from baler_root.format.entropy.tables import MAX_SYMBOLS
 from baler_root.format.page import Cell
@@ -33,7 +33,7 @@ SAMPLE_RANGES = 4
 class Sample:
     """Columns of a tree, from a few places of it."""
 
-    columns: list[Column]
+    columns: Sequence[PlannedColumn]
     values: list[NDArray[Any]]
     cells: list[Cell]
     entries: int

@@ -111,6 +111,6 @@ class TreePages:
         """Raise CorruptFileError when a column of the entries' table is not as long as the cluster."""
         for entry, column in zip(content.entries, columns, strict=True):
             if column.table == 0:
-                length = self.stored.clusters[page.cluster] * int(np.prod(column.shape, dtype=np.int64))
+                length = self.stored.clusters[page.cluster] * column.values_per_row
                 if entry.length != length:
                     raise CorruptFileError(f"a column of {entry.length} values where {length} are due")

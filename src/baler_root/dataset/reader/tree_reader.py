@@ -132,7 +132,7 @@ class TreeReader(ColumnReader):
         arrays = []
         for part, (start, stop) in zip(parts, ranges, strict=True):
             entries = next(
-                len(part[number]) // max(1, int(np.prod(column.shape, dtype=np.int64)))
+                len(part[number]) // max(1, column.values_per_row)
                 for number, column in zip(numbers, columns, strict=True)
                 if column.table == 0
             )

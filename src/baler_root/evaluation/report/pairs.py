@@ -11,7 +11,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.plan import Plan
 from baler_root.compression.rules.exact_branches import exact_by_name
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
@@ -87,12 +86,11 @@ class Pair:
                 handles = self.source.open_handles(key, tree.schema)
             except SourceError as error:
                 raise self._different(f"in the original, {error}") from None
-            plan = Plan(tree.schema, tuple(ErrorBound.parse(bound) for bound, _ in tree.bounds), ())
-            described = list(_described(tree, plan))
+            described = list(_described(tree))
             ends = zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)
             for cluster, (start, stop) in enumerate(ends):
                 arrays = handles.read(tree.schema.stored(), start, stop)
-                originals = flatten(plan.schema, tree.columns, arrays)
+                originals = flatten(tree.schema, tree.columns, arrays)
                 with self.decoding:
                     decoded = tree.read_columns([cluster], range(len(originals)))[0]
                 yield (
@@ -150,18 +148,17 @@ class Pair:
         )
 
 
-def _described(tree: TreeReader, plan: Plan) -> Iterator[tuple[Column, str, str, ErrorBound]]:
+def _described(tree: TreeReader) -> Iterator[tuple[Column, str, str, ErrorBound]]:
     """(column, name, name of its table, bound) of every column."""
     opened = [column.opens for column in tree.columns if column.role == "counts"]
     tables = {0: 0, **dict(zip(opened, tree.stored.lists, strict=True))}
-    bounds = iter(plan.bounds)
-    for column in tree.columns:
+    for column, bound in zip(tree.columns, tree.stored.column_bounds, strict=True):
         path = tree.schema.path_of(column.branch)
         number = tables.get(column.table)
         table = path if number is None else tree.stored.tables[number]
         yield (
             column,
-            f"{path}.{column.field}" if column.field else path,
+            column.name_in(tree.schema),
             f"{tree.schema.path}: {table}",
-            next(bounds) if column.has_values else LOSSLESS,
+            bound,
         )

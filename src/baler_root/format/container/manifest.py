@@ -11,7 +11,8 @@ from typing import Any, TypeVar
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.columns import Column, columns_of
+from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.columns import Column, tree_columns
 from baler_root.format.container.references import Detached, Trained
 from baler_root.format.limits import MAX_COLUMN_LENGTH, MAX_MANIFEST_LENGTH
 from baler_root.format.schema import Branch, Tree
@@ -62,8 +63,13 @@ class StoredTree:
     @property
     def columns(self) -> list[Column]:
         """The columns, which follow from the branches' forms."""
-        forms = [(i, branch.form) for i, branch in enumerate(self.schema.branches) if branch.form is not None]
-        return columns_of(forms)
+        return tree_columns(self.schema)
+
+    @property
+    def column_bounds(self) -> list[ErrorBound]:
+        """The error bound of each column; lossless for structure (counts, indices, masks)."""
+        bounds = (ErrorBound.parse(bound) for bound, _ in self.bounds)
+        return [next(bounds) if column.has_values else LOSSLESS for column in self.columns]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.plan import Plan
 from baler_root.errors import ConfigError, nearest
 from baler_root.evaluation.report.event_shifts import shortest_interval
+from baler_root.format.columns import tree_columns
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource
 
@@ -44,10 +44,8 @@ def check_branches(asked: Sequence[str], source: str | os.PathLike[str], tree: s
     names: list[str] = []
     with RootSource(source) as root:
         for key in root.tree_keys(None if tree is None else [tree]):
-            plan = Plan(root.open_tree(key).schema, (), ())
-            for column in plan.columns:
-                path = plan.schema.path_of(column.branch)
-                names.append(f"{path}.{column.field}" if column.field else path)
+            schema = root.open_tree(key).schema
+            names += [column.name_in(schema) for column in tree_columns(schema)]
     for name in asked:
         _check(name, names, f"{os.fspath(source)}")
 

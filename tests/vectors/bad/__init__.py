@@ -1,0 +1,11 @@
+"""Files that must be refused, with the error each must give; `python -m tests.vectors` writes them as `bad/NAME`.
+
+Each starts from one good file. Where the point is what stands behind a checksum, every checksum is right.
+"""
+
+from __future__ import annotations
+
+from tests.vectors.bad import container, detached, latents, lists, models, pages, relations  # noqa: F401 - fill BAD
+from tests.vectors.bad.files import BAD, Bad
+
+__all__ = ["BAD", "Bad"]

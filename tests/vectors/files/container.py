@@ -1,0 +1,88 @@
+"""Golden files of the container: clusters, trees, carried objects, generations."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+
+from baler_root.api.merge import merge
+from tests.vectors.source import Made, Source, flat, from_root, write_trees
+
+
+def clusters(target: Path) -> Made:
+    """Several clusters and several pages in each; lists, bits and options cut between clusters."""
+    rng = np.random.default_rng(11)
+    counts = rng.poisson(2, 100)
+    arrays = {
+        "x": flat(rng.normal(size=100), "f4"),
+        "list": ak.unflatten(np.arange(counts.sum(), dtype="u2"), counts),
+    }
+    arrays["maybe"] = ak.Array([None if i % 5 == 0 else i for i in range(100)])
+    arrays["passed"] = flat(rng.random(100) < 0.5, "bool")
+    return write_trees(
+        target, Source("Events", arrays, {"x": "rel=0.001"}, cuts=(40, 1, 50, 9), groups=(1, 3, 2))
+    )
+
+
+def trees(target: Path) -> Made:
+    """Several trees, one of them twice (two cycles of the same data), and one without branches' data in common."""
+    first = {"x": flat(np.arange(50) * 1.5, "f4"), "n": flat(np.arange(50), "i4")}
+    other = {"y": flat(np.arange(7) ** 3, "i8")}
+    return write_trees(
+        target,
+        Source("Events", first, cycle=2, cuts=(30, 20)),
+        Source("dir/Runs", other),
+        Source("Events", first, cycle=1, same_as=0),
+    )
+
+
+def schema(target: Path) -> Made:
+    """An early copy of the schema."""
+    return write_trees(target, Source("Events", {"x": flat(np.arange(99), "f4")}, cuts=(33, 66)), schema=True)
+
+
+def empty(target: Path) -> Made:
+    """A ROOT tree without entries."""
+    arrays = {"x": np.zeros(0, "f4"), "n": np.zeros(0, "i4")}
+    return from_root(target, {"Events": arrays}, {})
+
+
+def ttree(target: Path) -> Made:
+    """A TTree from a ROOT file, in a directory, with a histogram and a string beside it."""
+    rng = np.random.default_rng(12)
+    arrays = {
+        "run": np.full(60, 1, "u4"),
+        "pt": rng.exponential(30, 60).astype("f4"),
+        "Jet_e": ak.Array([[i * 0.5] * (i % 3) for i in range(60)]),
+    }
+    objects = {"dir/h": np.histogram(rng.normal(size=100), bins=10, range=(-3, 3)), "note": "carried along"}
+    return from_root(target, {"dir/Events": arrays}, {"pt": "rel=0.001"}, objects)
+
+
+def rntuple(target: Path) -> Made:
+    """An RNTuple from a ROOT file: nested lists and strings."""
+    arrays = {
+        "x": np.arange(40, dtype="f4"),
+        "name": ak.Array([f"n{i}" for i in range(40)]),
+        "deep": ak.Array([[[i] * (i % 3), []] for i in range(40)]),
+    }
+    return from_root(target, {"Events": arrays}, {"x": "abs=0.1"}, kind="rntuple")
+
+
+def merged(target: Path) -> Made:
+    """Two files merged: a second generation, with appended pages and a superseded footer."""
+    parts = []
+    with tempfile.TemporaryDirectory() as folder:
+        for i, n in enumerate((30, 20)):
+            part = Path(folder) / f"{i}.baler"
+            arrays = {
+                "x": flat(np.arange(n) * 0.25 + i, "f4"),
+                "l": ak.Array([[j] * (j % 3) for j in range(n)]),
+            }
+            parts.append(write_trees(part, Source("Events", arrays, {"x": "rel=0.01"})).trees[0])
+        merge([Path(folder) / "0.baler", Path(folder) / "1.baler"], target)
+    joined = {name: ak.concatenate([part.arrays[name] for part in parts]) for name in parts[0].arrays}
+    return Made([Source("Events", joined, parts[0].bounds)])

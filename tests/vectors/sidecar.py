@@ -1,0 +1,148 @@
+"""The sidecar of a golden file: what was put in, from the source, and which parts of the format it uses."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import awkward as ak
+import numpy as np
+
+from baler_root.dataset.reader.file_reader import open_file
+from baler_root.format.binary.packed import unpack_bytes
+from baler_root.format.binary.varint import Cursor
+from baler_root.format.codecs.classic.codec import _read_entry
+from baler_root.format.codecs.classic.streams import Coding, Transform
+from baler_root.format.container.layout import BlockKind
+from baler_root.format.encodings.lookup import Lookup
+from baler_root.format.encodings.relations import Formula
+from baler_root.format.page import Page
+from tests.vectors.source import LONG, Made
+
+# ---- what goes beside them
+
+
+def plain(value: Any) -> Any:
+    """Nested values as JSON can hold them: floats without a number as their bits, bytes and complex as text."""
+    if isinstance(value, ak.Array) and _is_regular(value.layout):
+        value = np.asarray(value)
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            items, odd = value.astype(object), ~np.isfinite(value)
+            items[odd] = [hex(pattern) for pattern in value.view(f"u{value.dtype.itemsize}")[odd].tolist()]
+            return items.tolist()
+    if isinstance(value, ak.Array | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return repr(value) if isinstance(value, bytes | complex) else value
+
+
+def _is_regular(layout: Any) -> bool:
+    """Whether an array is one of numbers, with any number of axes."""
+    while isinstance(layout, ak.contents.RegularArray):
+        layout = layout.content
+    return isinstance(layout, ak.contents.NumpyArray)
+
+
+def features(path: Path) -> list[str]:
+    """Which parts of the format a file uses."""
+    found: set[str] = set()
+    with open_file(path) as file:
+        container = file.container
+        found |= {f"block {BlockKind(kind).name.lower()}" for kind, *_ in container.manifest.blocks}
+        found |= {"superseded" for _ in container.manifest.superseded}
+        found |= {"detached" for _ in container.manifest.detached}
+        for tree in file.trees:
+            found |= {f"form {name}" for branch in tree.schema.branches for name in _classes(branch.form)}
+            if tree.schema != tree.stored.schema:
+                found.add("same_as")
+        for page in container.page_ids():
+            tree, layout = file.trees[page.tree], container.manifest.trees[page.tree].groups(page.cluster)
+            first = sum(layout[: page.group])
+            columns = tree.columns[first : first + layout[page.group]]
+            payload, codec = container.read_pages([page])[page]
+            found |= _features(Page(payload, columns), container.manifest.codecs[codec])
+    return sorted(found)
+
+
+def _classes(form: Any) -> set[str]:
+    if form is None:
+        return set()
+    inner = [form["content"]] if "content" in form else form.get("contents", [])
+    return {form["class"]}.union(*map(_classes, inner))
+
+
+def _features(page: Page, codec: str) -> set[str]:
+    found = {f"codec {codec}"} if codec != "classic" else set()
+    specs = []
+    for entry in page.entries:
+        if isinstance(entry.relation, Formula):
+            found.add(f"formula {entry.relation.function}" + (" with residual" if entry.spec else ""))
+        elif isinstance(entry.relation, Lookup):
+            found.add(f"lookup by {len(entry.sources)}")
+        elif entry.sources:
+            found.add("copy" if entry.relation is None else "sum")
+        if entry.spec is not None:
+            specs.append(entry.spec)
+        if entry.related is not None or entry.quantiser is None or entry.outliers is None:
+            continue
+        if entry.interpolation is not None:
+            found.add(f"interpolated, rows {entry.interpolation.rows.name.lower().replace('_', ' ')}")
+            found.add(f"{len(entry.interpolation.units)} units")
+            found |= {"outliers"} if len(entry.outliers) else set()
+            continue
+        dtype = entry.quantiser.dtype
+        found.add(f"recipe {entry.quantiser.kind}" + ("" if entry.quantiser.kind == "exact" else f" {dtype}"))
+        found |= {
+            name
+            for name, there in (
+                ("lattice", entry.lattice),
+                ("outliers", len(entry.outliers)),
+                ("atoms", entry.quantiser.special_values is not None),
+            )
+            if there
+        }
+    if codec != "classic":
+        return found
+    cursor = Cursor(page._symbols)
+    packed = Cursor(unpack_bytes(cursor, 1 << 28))
+    directory = Cursor(packed.take(packed.varint()))
+    for spec in specs:
+        transform, coding, *_ = _read_entry(directory, packed, cursor, spec)
+        if spec.length:
+            found |= {
+                f"transform {Transform(transform).name.lower()}",
+                f"coding {Coding(coding).name.lower()}",
+            }
+    return found
+
+
+def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[str, Any]:
+    """What a reader must find."""
+    out: dict[str, Any] = {"about": (function.__doc__ or "").strip(), "shows": features(path), "trees": []}
+    for tree in made.trees:
+        branches = {}
+        for name, array in tree.arrays.items():
+            about: dict[str, Any] = {"bound": tree.bounds.get(name, "lossless")}
+            raw = np.asarray(array) if isinstance(array.layout, ak.contents.NumpyArray) else np.zeros(0)
+            if about["bound"] != "lossless" and raw.size:
+                about["dtype"] = str(raw.dtype)
+            if about["bound"] == "lossless" and raw.size > LONG:
+                about |= {
+                    "sha256": hashlib.sha256(raw.tobytes()).hexdigest(),
+                    "dtype": str(raw.dtype),
+                    "first": raw.reshape(-1)[:5].tolist(),
+                }
+            else:
+                about["values"] = plain(array)
+            branches[name] = about
+        out["trees"].append(
+            {"path": tree.path, "cycle": tree.cycle, "entries": tree.entries, "branches": branches}
+        )
+    if made.objects:
+        out["objects"] = made.objects
+    return out
