@@ -21,8 +21,8 @@ def sizes() -> list[str]:
     if not rows:
         return NOT_YET
     lines_out = [
-        "Bits of each row: latents / residual / rows that the latents miss / low bits of exact floats, and the share of",
-        "rows missed. Decoding in MB of arrays a second of processor time, one thread.",
+        "Bits per row: latents / residual / missed rows / low bits of exact floats, and the share of missed rows. Decoding in",
+        "MB of arrays per second of processor time, one thread.",
     ]
     for file, bounds in latents.MATRIX.items():
         lines = []
@@ -47,7 +47,7 @@ def sizes() -> list[str]:
         )  # fmt: skip
         lines_out += ["", f"**{file}**", "", *table(head, lines)]
     if any(row["residual"] and row["latents"] is None for row in rows):
-        lines_out += ["", "\\* latents would have made the file larger, so it is one of `classic`."]
+        lines_out += ["", "\\* latents would have made the file larger, so `classic` was used."]
     return lines_out
 
 
@@ -71,7 +71,7 @@ def sweep() -> list[str]:
         for row in rows
     ]  # fmt: skip
     head = ("latents", "their bits", "residual", "both", "model, kB", "file, kB", "of `conditional`")
-    return [f"`{codec}` of {file} at `{bound}`, bits of each row.", "", *table(head, lines)]
+    return [f"`{codec}` of {file} at `{bound}`, bits per row.", "", *table(head, lines)]
 
 
 def transfers() -> list[str]:
@@ -90,7 +90,7 @@ def transfers() -> list[str]:
     head = (
         "file", "bound", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "flagged %",
     )  # fmt: skip
-    return ["Errors are shares of the bound.", "", *table(head, lines)]
+    return ["Errors are in units of the bound.", "", *table(head, lines)]
 
 
 def outlier_rows() -> list[str]:

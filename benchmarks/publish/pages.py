@@ -75,17 +75,17 @@ def numbers() -> list[str]:
         "1e-3: best rival",
     )
     return [
-        "Whole files in kB, metadata and models counted. At `rel=1e-3` every rival keeps the same bound: ROOT's TTree and",
-        "RNTuple (floats rounded to 9 mantissa bits), and column by column, metadata not counted, bit-rounding or our own",
-        "quantiser followed by zstd, xz or pcodec, SZ3 and zfp.",
+        "Sizes in kB of whole files, metadata and models included. At `rel=1e-3` every rival keeps the same bound: ROOT's",
+        "TTree and RNTuple with floats rounded to 9 mantissa bits, and compressors of single columns, without metadata:",
+        "bit-rounding or our quantiser followed by zstd, xz or pcodec, SZ3, and zfp.",
         "",
         *table((*head, f"1e-3: `{FIRST}`", f"1e-3: `{LAST}`"), lines),
         "",
         *standing(),
         "",
-        "Everything, with machine, versions and commands, is in",
-        "[benchmarks/results/](benchmarks/results/) (`python -m benchmarks list` shows what is measured);",
-        "[docs/guide/how-it-gets-smaller.md](docs/guide/how-it-gets-smaller.md) says where the gain comes from.",
+        "All results, with machine, versions and commands, are in [benchmarks/results/](benchmarks/results/);",
+        "`python -m benchmarks list` lists the benchmarks, and",
+        "[docs/guide/how-it-gets-smaller.md](docs/guide/how-it-gets-smaller.md) explains the gains.",
     ]
 
 
@@ -95,7 +95,7 @@ def standing() -> list[str]:
     lines = []
     if missing := summary.get("rows with ROOT files alone as rivals"):
         lines.append(
-            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT's rivals are measured so far."
+            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT files were measured as rivals."
         )
     for name in variants.NAMES:
         if not summary.get(f"{name}: rows"):
@@ -135,8 +135,8 @@ def rivals() -> list[str]:
             ]
         )
     return [
-        "Whole files in kB at `rel=1e-3`; the best rival in italics, a dash where nothing is measured or the rival cannot",
-        "store the file.",
+        "Sizes of whole files in kB at `rel=1e-3`; the best rival in italics, a dash if it was not measured or cannot store",
+        "the file.",
         "",
         *table(("", *(SHORT[file] for file in files)), lines),
     ]
@@ -155,7 +155,7 @@ def steps() -> list[str]:
         columns = [by_key.get((file, label)) for file in files]
         lines.append([label, *(step(row) for row in columns)])
     return [
-        "Whole files in kB, and the share of the line above.",
+        "Sizes of whole files in kB, and in brackets the ratio to the line above.",
         "",
         *table(("", *(SHORT[f] for f in files)), lines),
     ]
@@ -177,7 +177,7 @@ def parts() -> list[str]:
     rows.sort(key=lambda row: list(SHORT).index(row["file"]))
     lines = [[SHORT[row["file"]], *(kb(row[part]) for part in PARTS), kb(row["file size"])] for row in rows]
     return [
-        f"`{LAST}` at `rel=1e-3`, kB; other objects are histograms and the like.",
+        f"Sizes in kB with `{LAST}` at `rel=1e-3`; other objects are histograms and the like.",
         "",
         *table(("", *PARTS, "file"), lines),
     ]
@@ -193,8 +193,8 @@ def precision() -> list[str]:
         [row["networks"], f"{row['bits per row']:.2f}", f"{row['more than as it is']:+.2f}"] for row in rows
     ]
     return [
-        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on rows held out from",
-        f"training of {summary['steps']} steps; model bytes not counted. As it is: 10-bit activations, 8-bit weights.",
+        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on held-out rows, after",
+        f"{summary['steps']} steps of training; without the bytes of models. As it is: 10-bit activations, 8-bit weights.",
         "",
         *table(("networks", "bits per row", "difference"), lines),
     ]
@@ -213,9 +213,9 @@ def throughput() -> list[str]:
         rates = [f"{row['encode MB/s']:,.0f} / {row['decode MB/s']:,.0f}" if row else "–" for row in columns]
         lines.append([WORDS.get(name, f"**`{name}`**"), *rates])
     return [
-        "MB of arrays a second of processor time at `rel=1e-3`, encode / decode, one thread. For `.baler` and TTree whole",
-        "files, for `.baler` from a ROOT file and with learning and checking in the time; for the others the floating-point",
-        "columns alone, from and to arrays.",
+        "MB of arrays per second of processor time at `rel=1e-3`, encoding / decoding, one thread. `.baler` and TTree: whole",
+        "files; for `.baler`, encoding begins with a ROOT file and includes training and checking. Others: floating-point",
+        "columns only, from and to arrays.",
         "",
         *table(("", *(SHORT.get(file, file) for file in files)), lines),
     ]

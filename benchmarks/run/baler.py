@@ -167,10 +167,16 @@ def baler(
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--latents", type=int, default=LATENTS)
-    parser.add_argument("--only", action="append", choices=[label for label, _ in CODECS], metavar="LABEL")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="largest number of epochs")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="longest training [s]")
+    parser.add_argument("--latents", type=int, default=LATENTS, help="number of latents")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[label for label, _ in CODECS],
+        metavar="LABEL",
+        help="codec to measure; may be repeated",
+    )
     return parser.parse_args()
 
 

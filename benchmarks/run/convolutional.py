@@ -287,7 +287,7 @@ def compare(share: float, frames: Frames, options: argparse.Namespace) -> list[d
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=STEPS, help="largest number of training steps")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="longest training of a network")
     parser.add_argument("--width", type=int, action="append", help="channels")
     return parser.parse_args()

@@ -139,7 +139,9 @@ def main() -> None:
     """Run one file, or all files and store the results."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="measure this file alone, and print its rows"
+    )
     file: Path | None = parser.parse_args().file
     if file is not None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))

@@ -192,7 +192,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--size", type=float, action="append", metavar="MB", help="amount of simulated frames"
     )
-    parser.add_argument("--only", choices=("cfd", "fluid"))
+    parser.add_argument("--only", choices=("cfd", "fluid"), help="source of frames")
     return parser.parse_args()
 
 

@@ -70,12 +70,23 @@ def measure(
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--bound", action="append")
-    parser.add_argument("--codec", action="append")
-    parser.add_argument("--residual", action="append", choices=RESIDUALS)
-    parser.add_argument("--latents", action="extend", type=int, nargs="*")
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
+    )
+    parser.add_argument("--bound", action="append", help="error bound; may be repeated")
+    parser.add_argument("--codec", action="append", help="codec; may be repeated")
+    parser.add_argument(
+        "--residual", action="append", choices=RESIDUALS, help="kind of residual; may be repeated"
+    )
+    parser.add_argument(
+        "--latents", action="extend", type=int, nargs="*", help="numbers of latents for `autoencoder`"
+    )
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     options = parser.parse_args()
     if options.latents is None:
         options.latents = [] if options.residual else SWEEP

@@ -133,10 +133,17 @@ def measure(
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--bound", action="append")
-    parser.add_argument("--residual", action="append", choices=RESIDUALS)
-    parser.add_argument("--seed", action="append", type=int)
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument("--bound", action="append", help="error bound; may be repeated")
+    parser.add_argument(
+        "--residual", action="append", choices=RESIDUALS, help="kind of residual; may be repeated"
+    )
+    parser.add_argument("--seed", action="append", type=int, help="random seed; may be repeated")
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     return parser.parse_args()
 
 

@@ -49,8 +49,15 @@ def main() -> None:
     """Measure, print and store the results row by row."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
+    )
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     options = parser.parse_args()
     new = []
     with latent_files.timed_training() as counted, latent_files.networks_always_kept():

@@ -169,9 +169,14 @@ def main() -> None:
     """Measure, print and store the results."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("--codec", default="autoencoder")
-    parser.add_argument("--bound", default=BOUND)
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument("--codec", default="autoencoder", help="codec")
+    parser.add_argument("--bound", default=BOUND, help="error bound")
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     options = parser.parse_args()
     tables: dict[str, list[dict[str, Any]]] = {
         name: []

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from baler_root.evaluation.analysis.analysis import Analysis, load
 from baler_root.evaluation.analysis.selection import Selection
-from baler_root.evaluation.tuning.trial_files import Workbench
+from baler_root.evaluation.tuning.trial_files import TrialFiles
 from benchmarks.data import sources
 from benchmarks.record import command_line, results
 from benchmarks.rivals import baler_transformer
@@ -97,10 +97,10 @@ def autoencoded(analysis: Analysis, seconds: float) -> tuple[dict[str, Any], Sel
 def default(analysis: Analysis) -> tuple[dict[str, Any], Selection, Selection]:
     """Size of `.baler` files at rel=1e-3 over ROOT files, and the selections before and after."""
     with tempfile.TemporaryDirectory() as folder:
-        bench = Workbench(analysis, [DATA, SIMULATION], Path(folder))
+        files = TrialFiles(analysis, [DATA, SIMULATION], Path(folder))
         before = sum(path.stat().st_size for path in Path(folder).glob("*.root"))
-        size, decompressed = bench.decompressed(dict.fromkeys(bench.branches, 1e-3))
-        return {"share": round(size / before, 3)}, bench.original, decompressed
+        size, decompressed = files.decompressed(dict.fromkeys(files.branches, 1e-3))
+        return {"share": round(size / before, 3)}, files.original, decompressed
 
 
 def measured(analysis: Analysis, selection: Selection, mass: str) -> Iterator[tuple[float, float]]:
@@ -143,7 +143,7 @@ def main() -> None:
     """Compare, print and store."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--seconds", type=float, default=300.0, help="longest training [s]")
     options = parser.parse_args()
     analysis = load("hgamgam")
     share, before, after = default(analysis)

@@ -152,9 +152,17 @@ def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--bound", action="append")
-    parser.add_argument("--only", nargs="+", choices=(*RIVALS, *variants.NAMES), metavar="COLUMN")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
+    )
+    parser.add_argument("--bound", action="append", help="error bound; may be repeated")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=(*RIVALS, *variants.NAMES),
+        metavar="COLUMN",
+        help="rivals and variants to measure",
+    )
     return parser.parse_args()
 
 

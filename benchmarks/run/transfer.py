@@ -131,10 +131,17 @@ def compare(
 def arguments() -> argparse.Namespace:
     """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--bound", default=BOUND)
-    parser.add_argument("--codec", action="append")
-    parser.add_argument("--train-seconds", type=float, default=latent_files.SECONDS)
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="groups whose name contains one of these words"
+    )
+    parser.add_argument("--bound", default=BOUND, help="error bound")
+    parser.add_argument("--codec", action="append", help="codec; may be repeated")
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
     return parser.parse_args()
 
 

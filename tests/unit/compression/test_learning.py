@@ -10,6 +10,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
+from baler_root.analyses.samples.toys import correlated_jets as jets
 
 import baler_root
 from baler_root.compression.models import learn as learning
@@ -18,7 +19,6 @@ from baler_root.training import effort as levels
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.effort import LEVELS, Level
 from baler_root.training.settings import Progressing, Training
-from tests.helpers.jets import jets
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 

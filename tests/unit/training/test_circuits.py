@@ -57,11 +57,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(autoencoding, "STEPS", {"default": 60, "max": 60})
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
 def table(rows: int = 3000) -> dict[str, np.ndarray]:
     rng = np.random.default_rng(3)
     hidden = rng.normal(size=(rows, 2))
@@ -74,7 +69,7 @@ def source(make_root: Maker) -> Path:
     return make_root("table.root", Events=table())
 
 
-@pytest.mark.parametrize("circuit", CIRCUITS, ids=str)
+@pytest.mark.parametrize("hardware", CIRCUITS, ids=str)
 def test_networks_compute_what_their_programs_do(hardware: Hardware) -> None:
     torch.manual_seed(1)
     network = DenseAutoencoder(Shape(7, 3, 2, 16, (), hardware)).double()

@@ -10,8 +10,7 @@ from typing import Any
 import awkward as ak
 import numpy as np
 import pytest
-
-from tests.helpers.jets import jets
+from baler_root.analyses.samples.toys import correlated_jets as jets
 
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 

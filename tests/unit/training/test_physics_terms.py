@@ -69,11 +69,6 @@ def write(tmp_path: Path) -> Write:
     return writing
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
 @pytest.fixture(autouse=True)
 def quick() -> Iterator[None]:
     """A short training of a network that is used whether it pays or not."""
