@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import Codec, ContextCodec
+from baler_root.format.codecs.base import Codec, is_context_codec
 from baler_root.format.columns import Column
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import Page
@@ -65,7 +65,7 @@ def _decode_symbols(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> d
         pages, key=lambda opened: bool(opened.page.context_columns(opened.codec))
     ):
         reader = codec
-        if isinstance(codec, ContextCodec) and (context := page.context_columns(codec)):
+        if is_context_codec(codec) and (context := page.context_columns(codec)):
             reader = codec.with_context({number: context_column(number) for number in context})
         symbols.update((first + position, array) for position, array in page.symbols(reader).items())
     return symbols

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.codecs.base import Codec, ContextCodec, SymbolSpec
+from baler_root.format.codecs.base import Codec, SymbolSpec, is_context_codec, is_incremental_codec
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
@@ -97,15 +97,26 @@ class Page:
         """Whether the column at this position in the page has symbols."""
         return self._specs[position] is not None
 
-    def symbols(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, Values]:
-        """Symbols of the columns at the `wanted` positions in the page, by position; default: all that have some."""
+    def symbols(
+        self, codec: Codec, wanted: Sequence[int] | None = None, decoded: Mapping[int, Values] | None = None
+    ) -> dict[int, Values]:
+        """Symbols of the columns at the `wanted` positions in the page, by position; default: all that have some.
+
+        With `decoded`, the symbols of columns decoded before, an `IncrementalCodec` has less to do; columns that it
+        decoded or reused for the wanted ones are then in the result, too.
+        """
         positions, specs, chosen = self._coded(wanted)
-        decoded = codec.decode(self._symbols, specs, chosen)
-        return {positions[index]: symbols for index, symbols in decoded.items()}
+        if decoded is not None and chosen is not None and is_incremental_codec(codec):
+            indices = {position: index for index, position in enumerate(positions)}
+            known = {indices[position]: symbols for position, symbols in decoded.items()}
+            result = codec.decode_more(self._symbols, specs, chosen, known)
+        else:
+            result = codec.decode(self._symbols, specs, chosen)
+        return {positions[index]: symbols for index, symbols in result.items()}
 
     def context_columns(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
         """Numbers of the columns outside the page whose symbols the codec needs for the wanted columns."""
-        if not isinstance(codec, ContextCodec):
+        if not is_context_codec(codec):
             return ()
         _, specs, chosen = self._coded(wanted)
         return codec.context_columns(self._symbols, specs, chosen)
