@@ -32,7 +32,7 @@ from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.registry import codec_ids, get_codec
 from baler_root.format.model_file import StoredModel, read_model_file, write_model_file
 from baler_root.training import latent
-from baler_root.training.torch import fit_autoencoder
+from baler_root.training.torch import fit_autoencoder, loop
 from baler_root.training.torch import fit_conditional as fit
 from benchmarks.data import sources
 from benchmarks.record import results
@@ -80,11 +80,11 @@ def timed_training() -> Iterator[TrainingTime]:
     torch.set_num_threads(1)
     timer = SimpleNamespace(monotonic=time.process_time)
     with (
-        mock.patch.object(fit_autoencoder, "time", timer),
+        mock.patch.object(loop, "time", timer),
         mock.patch.object(
             fit_autoencoder, "fit_autoencoder", training.counted(fit_autoencoder.fit_autoencoder)
         ),
-        mock.patch.object(fit, "fit", training.counted(fit.fit)),
+        mock.patch.object(fit, "fit_networks", training.counted(fit.fit_networks)),
     ):
         yield training
 
