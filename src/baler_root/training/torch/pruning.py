@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from baler_root.errors import ConfigError
-from baler_root.training.hardware.resources import ERROR, Resources
+from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources
 from baler_root.training.torch.narrow_layers import NarrowDense
 
 SHARE = 0.02
@@ -33,7 +33,7 @@ class Economy:
     def __init__(self, layers: Iterable[NarrowDense], luts: float) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self.layers = list(layers)
-        self.luts = luts * (1 - ERROR)
+        self.luts = luts * (1 - ESTIMATE_ERROR)
         """Estimated, so that they are not more if they are looked at closely."""
         self.begun = self.resources().luts
         self.weight: float | None = None
