@@ -1,7 +1,7 @@
 # /// script
 # dependencies = ["nox>=2025.2.9"]
 # ///
-"""Checks and tools of the project, as sessions of nox. CI runs these sessions, so a laptop runs the same checks."""
+"""Checks and tools of the project. CI runs the same sessions as a laptop."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def demo(session: nox.Session) -> None:
-    """Run the demonstration: toy events compressed at several bounds, read back, and a table of sizes and errors."""
+    """Run the demonstration: toy events at several bounds, and a table of sizes and errors."""
     session.install(*PINNED, "-e.")
     session.run("baler-root", "demo", *session.posargs)
 
 
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Run `python -m benchmarks` with the arguments after `--`; by default file sizes beside those of rivals."""
+    """Run `python -m benchmarks` with the arguments after `--`; default: `run size`."""
     session.install(*PINNED, ALL, *group("bench"))
     session.run("python", "-m", "benchmarks", *(session.posargs or ("run", "size")))
 

@@ -1,1 +1,1 @@
-"""Analyses that are rerun on decompressed data, and samples to run them on; importable as `baler_root.analyses`."""
+"""Analyses that are repeated on decompressed data, and samples for them; importable as `baler_root.analyses`."""

@@ -1,21 +1,29 @@
-"""An analysis of your own: copy this file, change it, and name its path wherever a command asks for an analysis.
+"""A template for your own analysis: copy this file, change it, and give its path to any command with `--analysis`.
 
     baler-root report original.root compressed.baler --analysis path/to/mine.py -o report.html
 
-The file needs one function, `select(events)`. It is called for one chunk of the tree after the other, with the same
-code for original and decompressed events, and gives for *every* entry of the chunk (so that events can be paired)
+The file needs one function, `select(events)`. It is called for each chunk of the tree, with the same code for original
+and decompressed events. It returns one value of each of these for *every* entry of the chunk, so that events can be
+paired:
 
-- cuts: for each, whether the entry passes it, whatever the others say; in the order they are applied;
-- observables: a number, NaN where the entry has none;
+- cuts: for each cut, whether the entry passes it, regardless of the other cuts; in the order of application;
+- observables: a number, NaN if the entry has none;
 - weights: 1 for data;
-- process: 0 for data, else a number that tells simulated processes apart.
+- process: 0 for data, else the number of the simulated process.
 
-All else is optional. TITLE, TREES (names of trees, the first that is found is read), OBSERVABLES (how they are shown) and
-`branches(keys)` (what to read of a tree with these branches; all without it) say more about it. `infer(selection,
-observable)` measures something from the observables named in INFER; a bootstrap calls it hundreds of times on reweighted
-events, so use `selection.weights`. For the report: SIGNAL (numbers of the processes whose peak is looked at; without it
-all simulated ones, or all) and NOTE (a sentence that belongs under the results). What goes wrong in the file is shown with
-the line it went wrong in.
+All other names are optional:
+
+- TITLE: title for reports.
+- TREES: names of trees, of which the first one in the file is read. Without it, the file's only tree is read.
+- OBSERVABLES: axes of the observables.
+- branches(keys): names of the branches to read from a tree with the branches `keys`. Without it, all are read.
+- infer(selection, observable): results from one of the observables in INFER. A bootstrap calls it hundreds of times on
+  reweighted events, so use `selection.weights`.
+- study(selection, observable, *, toys, seed, progress): the slow part of an analysis (see `hgamgam.py`).
+- SIGNAL: numbers of the processes whose peak the report measures. Without it, all simulation, or all events.
+- NOTE: a sentence for the end of the report.
+
+Errors in the file are shown with their line.
 """
 
 from __future__ import annotations
@@ -38,7 +46,7 @@ BRANCHES = ["photon_pt", "met_et"]
 
 
 def branches(keys: Sequence[str]) -> list[str]:
-    """What to read: of the 2020 release of ATLAS Open Data, energies in MeV."""
+    """Branches to read from the 2020 release of ATLAS Open Data; energies are in MeV."""
     missing = [name for name in BRANCHES if name not in keys]
     if missing:
         raise SourceError(f"missing branches: {', '.join(missing)}")
@@ -46,11 +54,11 @@ def branches(keys: Sequence[str]) -> list[str]:
 
 
 def select(events: ak.Array) -> Selection:
-    """Events with a photon beyond 40 GeV."""
+    """Events with a photon above 40 GeV."""
     hardest = ak.to_numpy(ak.fill_none(ak.max(events.photon_pt, axis=1), 0.0))
     entries = len(events)
     return Selection(
-        cuts={"photon beyond 40 GeV": hardest > 40_000.0},
+        cuts={"photon above 40 GeV": hardest > 40_000.0},
         observables={"met": ak.to_numpy(events.met_et).astype(np.float64) / 1e3},
         weights=np.ones(entries),
         process=np.zeros(entries, np.int64),

@@ -1,11 +1,13 @@
-"""H → γγ: two isolated photons, a narrow peak in their mass on a smooth background.
+"""H → γγ: two isolated photons, and a narrow peak in their mass on a smooth background.
 
-Cuts are those of the ATLAS Open Data analyses of each release, with exactly two good photons. `m_gg` comes from pt, η, φ
-of massless photons, `m_gg_stored` from the stored energies; both are of the same events, which `m_gg` has selected.
+The cuts are those of the ATLAS Open Data analyses of each release, with exactly two good photons. `m_gg` is computed
+from pt, η and φ of massless photons, and `m_gg_stored` from the stored energies. Both cover the same events, which are
+selected with `m_gg`.
 
-Simulated events weigh luminosity × cross-section × generator weight × scale factors / sum of weights, with their sign;
-bins in which negative weights prevail count as empty. Data are fitted; where there are none, the sum of all simulation is,
-which gives what is expected. The shape of the peak comes from simulated signal, where there is any in the input.
+The weight of a simulated event is luminosity × cross-section × generator weight × scale factors / sum of weights, with
+its sign; bins with a negative sum of weights count as empty. The fit is to data, or, if there are none, to the sum of
+all simulation, which gives the expected results. The shape of the peak is fitted to simulated signal, if the input has
+any.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ from baler_root.evaluation.analysis.histogram import Histogram
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Observable, Selection
 from baler_root.evaluation.analysis.study import Progress, Study
-from baler_root.evaluation.statistics import peak_search as hunt
-from baler_root.evaluation.statistics.background import Bernstein, Continuum
-from baler_root.evaluation.statistics.peak_model import Bump
-from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
+from baler_root.evaluation.statistics import peak_search
+from baler_root.evaluation.statistics.background import BackgroundModel, Bernstein
+from baler_root.evaluation.statistics.peak_model import PeakModel
+from baler_root.evaluation.statistics.peak_shape import PeakShape, fit_peak
 
 from .samples.schema.release import USAGE_NOTE
 from .samples.schema.release_schema import release_of, require
@@ -41,22 +43,25 @@ INFER = tuple(OBSERVABLES)
 NOTE = f"If the files are the real ones: {USAGE_NOTE}"
 
 SIGNAL = (343981, 345041, 345318, 345319, 341081, 345061, 345317, 346214, 346525)
-"""`channelNumber` of H → γγ by production; other simulated processes are background."""
+"""`channelNumber` of H → γγ, one for each production mode; other simulated processes are background."""
 
 MASS = 125.0
 EDGES = np.linspace(105.0, 160.0, 551)
-"""Of the fit. Narrow bins: two nearly equal data sets shall differ by how far events moved, not by chance at the edges."""
+"""Bin edges of the fit [GeV]. Bins are narrow so that a small shift of events has a small effect on the fit."""
 SHAPE_EDGES = np.linspace(110.0, 140.0, 121)
 SCAN = np.arange(110.0, 150.1, 1.0)
 
-SHAPE = Peak(offset=-0.135, width=1.745, low_tail=1.52, high_tail=3.66)
-"""The peak where no simulated signal is given: what `peak(load("hgamgam").run("signal.root"), "m_gg")` finds in the sample of
-`baler-root sample ggH-yy -n 50000 --seed 7 --generator quick -o signal.root`."""
+SHAPE = PeakShape(offset=-0.135, width=1.745, low_tail=1.52, high_tail=3.66)
+"""Shape of the peak for input without simulated signal.
+
+It is the result of `peak(load("hgamgam").run("signal.root"), "m_gg")` with the sample of
+`baler-root sample ggH-yy -n 50000 --seed 7 --generator quick -o signal.root`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """What differs between the releases; [GeV], cones relative to the photon's pt."""
+    """Cuts that differ between the releases: pt in GeV, cones relative to the photon's pt."""
 
     trigger: bool
     lead_pt: float
@@ -74,8 +79,8 @@ CUTS = {
 }
 
 
-def background() -> Continuum:
-    """A function that passes the test for spurious signal on the samples; `study` repeats that test."""
+def background() -> BackgroundModel:
+    """The background function, which passes the test for spurious signal on the samples; `study` repeats the test."""
     return Bernstein(EDGES, 3)
 
 
@@ -83,19 +88,19 @@ def background() -> Continuum:
 
 
 def branches(keys: Sequence[str]) -> list[str]:
-    """Branches to read, or SourceError that names what is missing."""
+    """Branches to read; raises SourceError, with their names, if some are missing."""
     release = release_of(keys)
     event = release.event_branches(CUTS[release.name].scale_factors, ["photon"])
     return require(release, keys, [*event, *release.photon.values()])
 
 
 def select(events: ak.Array) -> Selection:
-    """Cuts, masses and weights of all entries."""
+    """Cuts, masses [GeV] and weights of all entries."""
     release = release_of(events.fields)
     cut = CUTS[release.name]
     photons = release.photons(events)
 
-    # tight, in the finely segmented part of the calorimeter, not in the crack between barrel and end-cap
+    # tight, within the finely segmented part of the calorimeter, outside the crack between barrel and end-cap
     eta = abs(photons.eta)
     fiducial = (eta < 2.37) & ((eta < 1.37) | (eta > 1.52))
     good = photons[(photons.is_tight != 0) & fiducial & (photons.pt > 25.0)]
@@ -127,7 +132,7 @@ def select(events: ak.Array) -> Selection:
 
 
 def _mass(pair: ak.Array, value: ak.Array, name: str) -> ak.Array:
-    """Invariant mass [GeV] of the pair from pt, η, φ and `value`, which is each photon's energy or mass."""
+    """Invariant mass [GeV] of the pair from pt, η, φ and `value`: the photons' "energy" or "mass", as `name` says."""
     momenta = vector.zip({"pt": pair.pt, "eta": pair.eta, "phi": pair.phi, name: value})
     return (momenta[:, 0] + momenta[:, 1]).mass
 
@@ -140,37 +145,36 @@ def infer(selection: Selection, observable: str) -> dict[str, Quantity]:
     try:
         shape = peak(selection, observable)
     except FitError as error:
-        return hunt.failed(str(error))
-    return hunt.measure(spectrum(selection, observable).counts, Bump(EDGES, shape, background()), MASS)
+        return peak_search.failed(str(error))
+    return peak_search.measure(
+        spectrum(selection, observable).counts, PeakModel(EDGES, shape, background()), MASS
+    )
 
 
 def study(
     selection: Selection, observable: str, *, toys: int, seed: int, progress: Progress | None = None
 ) -> Study:
-    """Choice of background, scan over masses, and the p-value of its highest point anywhere. Raises FitError."""
+    """The choice of background, and a scan over masses with its global p-value. Raises FitError."""
     simulated = (selection.process != 0) & ~np.isin(selection.process, SIGNAL)
-    return hunt.study(
+    return peak_search.study(
         spectrum(selection, observable),
-        Bump(EDGES, peak(selection, observable), background()),
+        PeakModel(EDGES, peak(selection, observable), background()),
         OBSERVABLES[observable],
-        template=histogram.of(selection, observable, EDGES, simulated),
-        mass=MASS,
-        masses=SCAN,
-        toys=toys,
-        seed=seed,
-        progress=progress,
+        histogram.of_selection(selection, observable, EDGES, simulated),
+        peak_search.SearchOptions(MASS, SCAN, toys, seed),
+        progress,
     )
 
 
 def spectrum(selection: Selection, observable: str) -> Histogram:
-    """The mass spectrum of data, or, where there are none, of all simulation: what is expected."""
+    """The mass spectrum of data, or, if there are none, of all simulation (the expected spectrum)."""
     data = selection.process == 0
-    return histogram.of(selection, observable, EDGES, data if data.any() else ~data)
+    return histogram.of_selection(selection, observable, EDGES, data if data.any() else ~data)
 
 
-def peak(selection: Selection, observable: str) -> Peak:
-    """The shape of the signal: fitted to simulated signal, or SHAPE where there is none. Raises FitError."""
+def peak(selection: Selection, observable: str) -> PeakShape:
+    """Shape of the signal: fitted to simulated signal, or SHAPE if there is none. Raises FitError."""
     signal = np.isin(selection.process, SIGNAL)
     if not signal.any():
         return SHAPE
-    return fit_peak(histogram.of(selection, observable, SHAPE_EDGES, signal), SHAPE).peak
+    return fit_peak(histogram.of_selection(selection, observable, SHAPE_EDGES, signal), SHAPE).peak

@@ -1,8 +1,9 @@
 """H → ZZ* → 4ℓ: four isolated leptons, few events and little background; a counting model with systematics.
 
-`m_4l` comes from pt, η, φ and the leptons' masses, `m_4l_stored` from the stored energies. Pairs of a flavour are of opposite
-charge each, not only in sum. Simulation gives the model, a pyhf workspace, and data are compared with it; where there are
-none, significances are those expected. Weights keep their sign; bins in which negative ones prevail count as empty.
+`m_4l` is computed from pt, η, φ and the leptons' masses, and `m_4l_stored` from the stored energies. The leptons of each
+flavour have total charge 0, not just all four together. The model, a pyhf workspace, comes from simulation, and data are
+compared with it; without data, the significances are the expected ones. Weights keep their sign; bins with a negative sum
+of weights count as empty.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Observable, Selection
 from baler_root.evaluation.analysis.study import Progress, Study
 from baler_root.evaluation.statistics import counting
-from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
+from baler_root.evaluation.statistics.peak_shape import PeakShape, fit_peak
 from baler_root.evaluation.statistics.workspace import Sample
 
 from .samples.schema.release import USAGE_NOTE
@@ -36,33 +37,33 @@ INFER = tuple(OBSERVABLES)
 NOTE = f"If the files are the real ones: {USAGE_NOTE}"
 
 SIGNAL = (345060, 344235, 341964, 341947, 346228, 346310, 346311, 346312, 346340, 346341, 346342)
-"""`channelNumber` of H → ZZ* → 4ℓ by production."""
+"""`channelNumber` of H → ZZ* → 4ℓ, one for each production mode."""
 ZZ = (363490, 700600)
-"""Of the continuum; other simulated processes are the rest of the background."""
+"""`channelNumber` of the ZZ* continuum; other simulated processes are the rest of the background."""
 
 EDGES = np.linspace(80.0, 170.0, 37)
 SHAPE_EDGES = np.linspace(110.0, 140.0, 61)
-SHAPE = Peak(offset=-0.5, width=1.9, low_tail=1.2, high_tail=2.0)
-"""Where the fit of the peak begins."""
+SHAPE = PeakShape(offset=-0.5, width=1.9, low_tail=1.2, high_tail=2.0)
+"""Starting values for the fit of the peak."""
 WINDOW = (115.0, 130.0)
-"""Where signal and background are counted [GeV]."""
+"""Range of m(4ℓ) in which signal and background are counted [GeV]."""
 
 MASSES = {11: 0.000511, 13: 0.10566}
-"""Of electron and muon [GeV]."""
+"""Masses of electron and muon [GeV]."""
 SCALE_FACTORS = ("electron", "muon", "lepton_trigger", "pileup")
 RATES = {
     "signal": {"luminosity": 0.02, "signal_theory": 0.05},
     "ZZ": {"luminosity": 0.02, "ZZ_theory": 0.10},
     "other": {"luminosity": 0.02, "other_rate": 0.50},
 }
-"""Relative uncertainties of rates: luminosity about as measured, the others round numbers of the usual size."""
+"""Relative uncertainties of rates: luminosity about as measured, the others round numbers of typical size."""
 
 
 # ---- Selection ------------------------------------------------------------------------------------------------------
 
 
 def branches(keys: Sequence[str]) -> list[str]:
-    """Branches to read, or SourceError that names what is missing."""
+    """Branches to read; raises SourceError, with their names, if some are missing."""
     release = release_of(keys)
     event = release.event_branches(SCALE_FACTORS, ["electron", "muon"])
     members = {name: branch for name, branch in release.lepton.items() if name != "pt_syst"}
@@ -70,7 +71,7 @@ def branches(keys: Sequence[str]) -> list[str]:
 
 
 def select(events: ak.Array) -> Selection:
-    """Cuts, masses and weights of all entries."""
+    """Cuts, masses [GeV] and weights of all entries."""
     release = release_of(events.fields)
     leptons = release.leptons(events)
     good = leptons[_good_2020(leptons) if release.name == "2020" else _good_2025(leptons)]
@@ -78,7 +79,7 @@ def select(events: ak.Array) -> Selection:
     four = ak.num(good) == 4
     quad = ak.mask(good, four)
 
-    # with sum of charges 0, charge × type sums up to 0 only where each flavour is balanced by itself
+    # if the charges add up to 0, charge × type adds up to 0 only if each flavour is neutral
     flavours = ak.sum(quad.flavour, axis=1)
     neutral = (ak.sum(quad.charge, axis=1) == 0) & (
         ak.sum(quad.charge * ak.values_astype(quad.flavour, np.int64), axis=1) == 0
@@ -113,7 +114,7 @@ def select(events: ak.Array) -> Selection:
 
 
 def _good_2020(leptons: ak.Array) -> ak.Array:
-    """Isolated, from the primary vertex, in the tracker."""
+    """Leptons that are isolated, from the primary vertex, and within the tracker."""
     electron = leptons.flavour == 11
     eta = abs(leptons.eta)
     sin_theta = 1.0 / np.cosh(leptons.eta)
@@ -124,13 +125,13 @@ def _good_2020(leptons: ak.Array) -> ak.Array:
 
 
 def _good_2025(leptons: ak.Array) -> ak.Array:
-    """Identified and isolated, as this release's flags say."""
+    """Leptons that are identified and isolated according to the flags of this release."""
     identified = ak.where(leptons.flavour == 11, leptons.is_loose != 0, leptons.is_medium != 0)
     return identified & (leptons.is_isolated != 0)
 
 
 def _mass(quad: ak.Array, pt: ak.Array, name: str, value: ak.Array) -> ak.Array:
-    """Invariant mass [GeV] of the four from pt, η, φ and `value`, which is each lepton's energy or mass."""
+    """Invariant mass [GeV] of the four leptons from pt, η, φ and `value`: their "energy" or "mass", as `name` says."""
     momenta = vector.zip({"pt": pt, "eta": quad.eta, "phi": quad.phi, name: value})
     return (momenta[:, 0] + momenta[:, 1] + momenta[:, 2] + momenta[:, 3]).mass
 
@@ -139,9 +140,10 @@ def _mass(quad: ak.Array, pt: ak.Array, name: str, value: ak.Array) -> ak.Array:
 
 
 def infer(selection: Selection, observable: str) -> dict[str, Quantity]:
-    """Z of the signal, yields from 115 to 130 GeV, and the place of the simulated peak.
+    """Z of the signal, yields from 115 to 130 GeV, and the position of the simulated peak.
 
-    Quick: with uncertainties of rates only; `study` also has those of the simulation's size and of the momentum scale.
+    Quick, with uncertainties of rates only; `study` adds those of the number of simulated events and of the momentum
+    scale.
     """
     signal = np.isin(selection.process, SIGNAL)
     return {
@@ -155,7 +157,7 @@ def infer(selection: Selection, observable: str) -> dict[str, Quantity]:
 def study(
     selection: Selection, observable: str, *, toys: int, seed: int, progress: Progress | None = None
 ) -> Study:
-    """The full model as a pyhf workspace, and the discovery test on it, without toys. Raises FitError."""
+    """The full model as a pyhf workspace, and its discovery test, without toys. Raises FitError."""
     del toys, seed, progress
     return counting.study(
         "m4l", samples(selection, observable), data(selection, observable), OBSERVABLES[observable]
@@ -163,13 +165,13 @@ def study(
 
 
 def data(selection: Selection, observable: str) -> Histogram | None:
-    """The spectrum of data, if there are any."""
-    found = selection.process == 0
-    return histogram.of(selection, observable, EDGES, found) if found.any() else None
+    """The spectrum of data; None if there are none."""
+    is_data = selection.process == 0
+    return histogram.of_selection(selection, observable, EDGES, is_data) if is_data.any() else None
 
 
 def samples(selection: Selection, observable: str) -> list[Sample]:
-    """What signal, ZZ* and the rest of the background contribute, with their uncertainties."""
+    """Expected spectra of signal, ZZ* and the rest of the background, with their uncertainties."""
     process = selection.process
     signal, zz = np.isin(process, SIGNAL), np.isin(process, ZZ)
     groups = {"signal": signal, "ZZ": zz, "other": ~signal & ~zz & (process != 0)}
@@ -177,10 +179,12 @@ def samples(selection: Selection, observable: str) -> list[Sample]:
 
 
 def _sample(selection: Selection, observable: str, name: str, flags: Flags) -> Sample:
-    """One of them. A shift of the momentum scale moves both masses alike, so it is taken from `m_4l`."""
-    filled = histogram.of(selection, observable, EDGES, flags)
-    up, here = (histogram.of(selection, which, EDGES, flags).counts for which in ("m_4l_scale_up", "m_4l"))
-    moved = up - here
+    """Expected spectrum of one group. The momentum scale shifts both masses alike, so its effect is that on `m_4l`."""
+    filled = histogram.of_selection(selection, observable, EDGES, flags)
+    up, nominal = (
+        histogram.of_selection(selection, mass, EDGES, flags).counts for mass in ("m_4l_scale_up", "m_4l")
+    )
+    moved = up - nominal
     shapes = {"momentum_scale": (filled.counts + moved, filled.counts - moved)} if moved.any() else {}
     return Sample(name, filled, name == "signal", RATES[name], shapes)
 
@@ -189,14 +193,14 @@ def in_window(selection: Selection, observable: str, flags: Flags) -> Quantity:
     """Expected events in WINDOW and the statistical error of the simulation."""
     if not flags.any():
         return Quantity.failed("not simulated", "events")
-    filled = histogram.of(selection, observable, np.array(WINDOW), flags)
+    filled = histogram.of_selection(selection, observable, np.array(WINDOW), flags)
     return Quantity(float(filled.counts[0]), float(np.sqrt(filled.variances[0])), "events")
 
 
 def peak_mass(selection: Selection, observable: str, signal: Flags) -> Quantity:
-    """The middle of the peak of simulated signal."""
+    """Position of the peak of simulated signal."""
     try:
-        fit = fit_peak(histogram.of(selection, observable, SHAPE_EDGES, signal), SHAPE)
+        fit = fit_peak(histogram.of_selection(selection, observable, SHAPE_EDGES, signal), SHAPE)
     except FitError as error:
         return Quantity.failed(str(error), "GeV")
     return Quantity(fit.peak.nominal + fit.peak.offset, fit.offset_error, "GeV")

@@ -1,1 +1,1 @@
-"""Honest numbers: rivals at their best settings, whole files, equal bounds; results are committed as data."""
+"""Measured sizes, speed and memory: rivals at their best settings, whole files, equal bounds, data kept."""

@@ -1,4 +1,4 @@
-"""Run benchmarks, and publish what they stored: `python -m benchmarks list | run NAME … | publish`."""
+"""Command line of the benchmarks: `python -m benchmarks list | run NAME … | publish`."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ are looked for in BALER_ROOT_DATA (default: ../shared/data beside the repository
 
 
 def benchmarks() -> dict[str, str]:
-    """Each benchmark with the first line of its docstring; nothing is imported for that."""
-    out = {}
+    """First line of the docstring of each benchmark, by name, without importing them."""
+    descriptions = {}
     for path in sorted(FOLDER.glob("*.py")):
         module = ast.parse(path.read_text(encoding="utf-8"))
         if any(isinstance(part, ast.FunctionDef) and part.name == "main" for part in module.body):
-            out[path.stem] = (ast.get_docstring(module) or "").partition("\n")[0]
-    return out
+            descriptions[path.stem] = (ast.get_docstring(module) or "").partition("\n")[0]
+    return descriptions
 
 
 def show() -> None:
-    """Print what there is."""
-    found = benchmarks()
-    width = max(map(len, found))
-    for name, about in found.items():
-        print(f"{name:{width}}  {about}")
+    """Print name and first line of all benchmarks."""
+    descriptions = benchmarks()
+    width = max(map(len, descriptions))
+    for name, description in descriptions.items():
+        print(f"{name:{width}}  {description}")
 
 
 def run(name: str, arguments: Sequence[str]) -> None:
-    """Run one benchmark; results keep `sys.argv` as the command that measured them."""
+    """Run one benchmark; `sys.argv` is set to the command that results store."""
     sys.argv = [f"{PROGRAM} run {name}", *arguments]
     importlib.import_module(f"benchmarks.run.{name}").main()
 
 
 def publish(what: Sequence[str], png: Path | None) -> None:
-    """Write tables and plots from stored results."""
+    """Write tables (`pages`) and plots (`plots`) from stored results."""
     if "pages" in what:
         from benchmarks.publish import pages
 
@@ -64,39 +64,41 @@ def publish(what: Sequence[str], png: Path | None) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line; arguments of a benchmark are its own."""
-    out = argparse.ArgumentParser(
+    """Parser of the command line; each benchmark parses its arguments itself."""
+    result = argparse.ArgumentParser(
         prog=PROGRAM,
         description="Measure `.baler` files against their rivals, and publish the results.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    verbs = out.add_subparsers(dest="verb", required=True, metavar="list | run | publish")
+    verbs = result.add_subparsers(dest="verb", required=True, metavar="list | run | publish")
     verbs.add_parser("list", help="each benchmark in one line")
-    one = verbs.add_parser("run", help="run one benchmark and store its results")
-    one.add_argument("name", metavar="NAME", help=f"one of: {', '.join(benchmarks())}")
-    one.add_argument("arguments", nargs=argparse.REMAINDER, help="as `run NAME --help` says")
-    pages = verbs.add_parser(
+    run_parser = verbs.add_parser("run", help="run one benchmark and store its results")
+    run_parser.add_argument("name", metavar="NAME", help=f"one of: {', '.join(benchmarks())}")
+    run_parser.add_argument("arguments", nargs=argparse.REMAINDER, help="as `run NAME --help` says")
+    publish_parser = verbs.add_parser(
         "publish", help="write tables and plots from stored results; nothing is measured"
     )
-    pages.add_argument("what", nargs="?", choices=PUBLISHED, help="default: both")
-    pages.add_argument("--png", type=Path, metavar="FOLDER", help="plots as PNG files too, to look at")
-    return out
+    publish_parser.add_argument("what", nargs="?", choices=PUBLISHED, help="default: both")
+    publish_parser.add_argument(
+        "--png", type=Path, metavar="FOLDER", help="plots as PNG files too, to look at"
+    )
+    return result
 
 
 def main() -> None:
-    """Do what the command line says; exit code 2 where it says nothing known."""
-    known = parser()
-    asked = known.parse_args()
-    if asked.verb == "list":
+    """Run the command; exit code 2 for an unknown benchmark."""
+    command_line = parser()
+    options = command_line.parse_args()
+    if options.verb == "list":
         show()
-    elif asked.verb == "publish":
-        publish([asked.what] if asked.what else PUBLISHED, asked.png)
-    elif asked.name in benchmarks():
-        run(asked.name, asked.arguments)
+    elif options.verb == "publish":
+        publish([options.what] if options.what else PUBLISHED, options.png)
+    elif options.name in benchmarks():
+        run(options.name, options.arguments)
     else:
-        hint = "".join(f"; nearest: {name}" for name in nearest(asked.name, benchmarks(), 1))
-        print(f"no benchmark {asked.name!r}{hint}; `{PROGRAM} list` shows all", file=sys.stderr)
+        hint = "".join(f"; nearest: {name}" for name in nearest(options.name, benchmarks(), 1))
+        print(f"no benchmark {options.name!r}{hint}; `{PROGRAM} list` shows all", file=sys.stderr)
         raise SystemExit(2)
 
 

@@ -1,1 +1,1 @@
-"""Samples with the schema of the ATLAS Open Data: generated here, or the real ones through their catalogue."""
+"""Samples with the schema of the ATLAS Open Data: generated ones, or the real files from their catalogue."""

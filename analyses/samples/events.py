@@ -1,4 +1,4 @@
-"""Events as the detector sees them, in GeV, before they are written in one of the schemas."""
+"""Reconstructed events in GeV, before they are written with one of the schemas."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Lists of reconstructed objects, hardest first, and one number per event for everything else."""
+    """Reconstructed events."""
 
     lists: dict[str, ak.Array]
+    """Lists of objects by name, each in falling order of pt."""
     scalars: dict[str, NDArray[Any]]
+    """One number for each event, by name."""
 
     def __len__(self) -> int:
         return len(next(iter(self.scalars.values())))
 
-    def take(self, which: NDArray[Any] | slice) -> Self:
-        """The events of these places, or flagged."""
+    def take(self, index: NDArray[Any] | slice) -> Self:
+        """The events at these positions, or with these flags."""
         return type(self)(
-            {name: objects[which] for name, objects in self.lists.items()},
-            {name: values[which] for name, values in self.scalars.items()},
+            {name: objects[index] for name, objects in self.lists.items()},
+            {name: values[index] for name, values in self.scalars.items()},
         )
 
     def with_scalars(self, **scalars: NDArray[Any]) -> Self:
-        """The same with some numbers added or replaced."""
+        """A copy with some scalars added or replaced."""
         return type(self)(self.lists, {**self.scalars, **scalars})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Events]) -> Self:
-        """All parts, one after another; there is at least one, and all have the same names."""
+        """All parts, one after another: at least one, all with the same names."""
         return cls(
             {name: ak.concatenate([part.lists[name] for part in parts]) for name in parts[0].lists},
             {name: np.concatenate([part.scalars[name] for part in parts]) for name in parts[0].scalars},

@@ -1,4 +1,4 @@
-"""Lists of objects per event: awkward arrays of records with `pt`, `eta` and `phi`, and the flat arrays inside them."""
+"""Lists of objects per event: awkward arrays of records with `pt`, `eta` and `phi`, and their flat arrays."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Ints = NDArray[np.int64]
 
 
 def records(counts: Ints, **fields: ArrayLike) -> ak.Array:
-    """`counts[i]` records in event i, with these fields, each a flat array over all events."""
+    """Lists with `counts[i]` records in event i; each field is a flat array over all events."""
     return ak.unflatten(ak.Array({name: np.asarray(values) for name, values in fields.items()}), counts)
 
 
 def flat(values: ak.Array) -> NDArray[Any]:
-    """All values of one field, event after event."""
+    """All values of one field as a flat array, event after event."""
     return np.asarray(ak.flatten(values, axis=1))
 
 
@@ -29,43 +29,43 @@ def lengths(objects: ak.Array) -> Ints:
 
 
 def columns(objects: ak.Array) -> dict[str, NDArray[Any]]:
-    """Every field of the objects as a flat array."""
+    """All fields of the objects as flat arrays."""
     return {name: flat(objects[name]) for name in objects.fields}
 
 
 def keep(objects: ak.Array, flags: Flags) -> ak.Array:
-    """The objects that are flagged, one flag for each over all events."""
+    """The flagged objects; `flags` is flat over all events."""
     return objects[ak.unflatten(flags, lengths(objects))]
 
 
 def with_fields(objects: ak.Array, **fields: ArrayLike) -> ak.Array:
-    """The objects with these fields, flat over all events, added or replaced."""
+    """The objects with fields added or replaced; each field is flat over all events."""
     return records(lengths(objects), **{**columns(objects), **fields})
 
 
 def by_pt(objects: ak.Array) -> ak.Array:
-    """Hardest first."""
+    """The objects in falling order of pt."""
     return objects[ak.argsort(objects.pt, axis=1, ascending=False, stable=True)]
 
 
 def joined(first: ak.Array, second: ak.Array) -> ak.Array:
-    """Both lists of each event, one after the other; the fields are those of `first`."""
+    """The two lists of each event joined; the fields are those of `first`."""
     return ak.concatenate([first, second[first.fields]], axis=1)
 
 
-def nth(objects: ak.Array, place: int, field: str) -> Floats:
-    """A field of the object at a place of each event; NaN where the event has fewer."""
-    padded = ak.pad_none(objects[field], place + 1, axis=1)[:, place]
+def nth(objects: ak.Array, index: int, field: str) -> Floats:
+    """A field of the object at position `index` of each event; NaN if the event has fewer objects."""
+    padded = ak.pad_none(objects[field], index + 1, axis=1)[:, index]
     return np.asarray(ak.fill_none(padded, np.nan), np.float64)
 
 
 def per_event(objects: ak.Array, values: ArrayLike) -> Floats:
-    """Sum over the objects of each event of `values`, flat over all events."""
+    """Sum of `values` over the objects of each event; `values` is flat over all events."""
     return np.asarray(ak.sum(ak.unflatten(np.asarray(values, np.float64), lengths(objects)), axis=1))
 
 
 def spread(objects: ak.Array, values: ArrayLike) -> NDArray[Any]:
-    """A value of each event, for each of its objects."""
+    """The value of each event repeated for each of its objects, as a flat array."""
     return np.repeat(np.asarray(values), lengths(objects))
 
 
@@ -75,12 +75,12 @@ def wrapped(phi: Floats) -> Floats:
 
 
 def near(objects: ak.Array, others: ak.Array, radius: float) -> ak.Array:
-    """For each object and each other one of its event, whether they are closer than `radius` in η and φ."""
+    """For each pair of an object and one of `others` in its event, whether they are closer than `radius` in (η, φ)."""
     eta = objects.eta[:, :, None] - others.eta[:, None, :]
     phi = (objects.phi[:, :, None] - others.phi[:, None, :] + np.pi) % (2 * np.pi) - np.pi
     return eta * eta + phi * phi < radius * radius
 
 
 def away_from(objects: ak.Array, others: ak.Array, radius: float) -> ak.Array:
-    """The objects with no other one within `radius`."""
+    """The objects that have none of `others` within `radius`."""
     return objects[~ak.any(near(objects, others, radius), axis=2)]

@@ -1,4 +1,4 @@
-"""Makes a sample: pseudo-data and simulation, chunk by chunk, into a ROOT file."""
+"""Makes a sample: writes pseudo-data and simulation to a ROOT file, chunk by chunk."""
 
 from __future__ import annotations
 
@@ -16,85 +16,106 @@ import numpy as np
 from baler_root.errors import ConfigError
 from baler_root.format.container.write import AtomicFile
 
+from .composition import Composition, composition_of
 from .events import Events
 from .generator.processes import PROCESSES
 from .generator.pseudodata import Bookkeeping, as_simulation
 from .generator.pythia import require
-from .recipes import Recipe, recipe
 from .schema.schema import Schema
 from .schema.schema2020 import SCHEMA_2020
 from .schema.schema2025 import SCHEMA_2025
-from .source import Source, make_source, random_numbers
+from .stream import EventStream, make_stream, random_numbers
 
 Progress = Callable[[int, int], None]
+"""Callback with (done, total) entries."""
 SCHEMAS = {"2020": SCHEMA_2020, "2025": SCHEMA_2025}
 CHUNK = 20_000
-"""Entries that are held at a time."""
+"""Entries in memory at a time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
-    """One part of a sample."""
+class SampleOptions:
+    """How a sample is made; bad values raise ConfigError."""
+
+    schema: str = "2020"
+    """Release whose tree is written: "2020" or "2025"."""
+    generator: str = "pythia"
+    """Generator of the events: "pythia", or "quick", which needs no extra package."""
+    luminosity: float | None = None
+    """Luminosity of the pseudo-data [fb⁻¹]; None for the one that the number of entries represents."""
+    seed: int = 1
+    """Random seed; the same seed gives the same events."""
+
+    def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ConfigError(f"seed {self.seed}: must not be negative")
+        if self.schema not in SCHEMAS:
+            raise ConfigError(f"schema {self.schema!r} is not known; there are {', '.join(SCHEMAS)}")
+        if self.generator not in ("pythia", "quick"):
+            raise ConfigError(f"generator {self.generator!r} is not known; choose pythia or quick")
+
+
+@dataclass(frozen=True, slots=True)
+class SamplePart:
+    """Entries of one process in a sample."""
 
     process: str
     data: bool
+    """Whether these are pseudo-data."""
     entries: int
     generated: int
+    """Generated events, including those that fail the preselection."""
     sum_of_weights: float
     cross_section: float
-    """[pb]"""
+    """Cross-section [pb]."""
     counted: bool
-    """Pseudo-data of which there are as many as the luminosity gives."""
+    """Whether these are pseudo-data whose number is given by the luminosity."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """What was written."""
+class SampleSummary:
+    """Contents of a sample that was written."""
 
     path: str
     tree: str
     entries: int
     luminosity: float
-    """Of the pseudo-data [fb⁻¹]; 0 where there are none."""
-    parts: tuple[Made, ...]
+    """Luminosity of the pseudo-data [fb⁻¹]; 0 if there are none."""
+    parts: tuple[SamplePart, ...]
     seconds: float
+    """Wall time."""
     size: int
+    """Size of the file [B]."""
 
 
 def make(
     path: str | Path,
     what: str,
     entries: int,
+    options: SampleOptions | None = None,
     *,
-    schema: str = "2020",
-    generator: str = "pythia",
-    luminosity: float | None = None,
-    seed: int = 1,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> Sample:
-    """Write `entries` events of a recipe or process to a new ROOT file, and say what is in it.
+) -> SampleSummary:
+    """Writes `entries` events of the sample or process `what` to a new ROOT file, and returns its contents.
 
-    Same arguments, same contents. `luminosity` [fb⁻¹] is that of the pseudo-data; without it, as many as the number of
-    entries stands for. Memory does not grow with the number of entries; a temporary file beside the output does.
+    The same arguments give the same events. Memory does not grow with the number of entries; a temporary file beside
+    the output does.
 
     Raises ConfigError (an unknown name, no entries, more pseudo-data than entries), OutputError, and MissingExtraError
-    where Pythia is asked for and not installed.
+    if Pythia is chosen but not installed.
     """
+    if options is None:
+        options = SampleOptions()
     started = time.perf_counter()
-    chosen = recipe(what)
+    composition = composition_of(what)
     if entries < 1:
         raise ConfigError(f"{entries} entries: there must be at least one")
-    if seed < 0:
-        raise ConfigError(f"seed {seed}: must not be negative")
-    if schema not in SCHEMAS:
-        raise ConfigError(f"schema {schema!r} is not known; there are {', '.join(SCHEMAS)}")
-    if generator not in ("pythia", "quick"):
-        raise ConfigError(f"generator {generator!r} is not known; choose pythia or quick")
-    if generator == "pythia":
+    if options.generator == "pythia":
         require()
-    lumi = chosen.luminosity(entries, luminosity)
-    maker = _Maker(chosen, entries, lumi, seed, generator, SCHEMAS[schema])
+    luminosity = composition.luminosity(entries, options.luminosity)
+    schema = SCHEMAS[options.schema]
+    maker = _Maker(composition, entries, luminosity, options.seed, options.generator, schema)
     output = AtomicFile(path, overwrite)
     output.file.close()
     try:
@@ -108,39 +129,40 @@ def make(
                 if progress is not None:
                     progress(done, entries)
             spool.seek(0)
-            _write(output.temporary, SCHEMAS[schema], spool, len(sizes), maker)
+            _write(output.temporary, schema, spool, len(sizes), maker)
         output.commit()
     except BaseException:
         output.discard()
         raise
-    return Sample(
-        str(path), SCHEMAS[schema].tree, entries, lumi, tuple(maker.made()), time.perf_counter() - started,
+    return SampleSummary(
+        str(path), schema.tree, entries, luminosity, tuple(maker.parts()), time.perf_counter() - started,
         Path(path).stat().st_size,
     )  # fmt: skip
 
 
 @dataclass(slots=True)
 class _Maker:
-    """Runs the sources of a recipe."""
+    """Draws the events of a sample from the streams of its processes."""
 
-    recipe: Recipe
+    composition: Composition
     entries: int
     luminosity: float
     seed: int
     generator: str
     schema: Schema
     written: dict[tuple[str, bool], int] = field(default_factory=dict)
-    sources: dict[tuple[str, bool], Source] = field(default_factory=dict)
+    """Entries by process, and by whether they are pseudo-data."""
+    streams: dict[tuple[str, bool], EventStream] = field(default_factory=dict)
 
-    def source(self, name: str, data: bool) -> Source:
-        """The stream of a process; that of pseudo-data is another than that of simulation."""
-        if (name, data) not in self.sources:
+    def stream(self, name: str, data: bool) -> EventStream:
+        """The stream of a process; pseudo-data and simulation have different ones."""
+        if (name, data) not in self.streams:
             purpose = "data" if data else "simulation"
             rng = partial(random_numbers, self.seed, self.generator, name, purpose)
-            self.sources[name, data] = make_source(
+            self.streams[name, data] = make_stream(
                 name, self.generator, rng("generator"), rng("detector"), self.entries
             )
-        return self.sources[name, data]
+        return self.streams[name, data]
 
     def chunks(self) -> Iterator[Events]:
         """All entries, in order."""
@@ -149,40 +171,40 @@ class _Maker:
             done += len(chunk)
             if done > self.entries:
                 raise ConfigError(
-                    f"{self.luminosity:g} fb⁻¹ give more events than the {self.entries} entries asked for; "
+                    f"{self.luminosity:g} fb⁻¹ give more events than the requested {self.entries} entries; "
                     "lower --luminosity or raise the number of entries"
                 )
             if len(chunk):
                 yield chunk
         left = self.entries - done
-        shares = np.cumsum([0.0, *self.recipe.simulation.values()])
+        shares = np.cumsum([0.0, *self.composition.simulation.values()])
         edges = np.round(shares / shares[-1] * left).astype(int)
-        for name, n in zip(self.recipe.simulation, np.diff(edges), strict=True):
+        for name, n in zip(self.composition.simulation, np.diff(edges), strict=True):
             for start in range(0, n, CHUNK):
                 yield self._simulated(name, min(CHUNK, int(n) - start))
 
     def _simulated(self, name: str, n: int) -> Events:
         self._add(name, False, n)
-        return as_simulation(self.source(name, False).accepted(n), PROCESSES[name])
+        return as_simulation(self.stream(name, False).accepted(n), PROCESSES[name])
 
     def _data(self) -> Iterator[Events]:
-        """Pseudo-data: what the luminosity gives, and what fills the rest."""
-        if not self.recipe.counted:
+        """Pseudo-data: the counted processes, as the luminosity gives, and those that fill the rest."""
+        if not self.composition.counted:
             return
         rng = random_numbers(self.seed, self.generator, "pseudo-data")
         books = Bookkeeping(random_numbers(self.seed, self.generator, "numbers"), self.schema.run_numbers)
         expected = {
-            name: 1000 * self.luminosity * PROCESSES[name].cross_section for name in self.recipe.counted
+            name: 1000 * self.luminosity * PROCESSES[name].cross_section for name in self.composition.counted
         }
-        total = round(self.recipe.filled_share * self.entries)
+        total = round(self.composition.filled_share * self.entries)
         pieces = int(np.ceil(max(total, sum(expected.values())) / CHUNK))
         edges = np.round(np.linspace(0, total, pieces + 1)).astype(int)
         for piece in range(pieces):
             parts = []
             for name, mean in expected.items():
-                parts.append(self.source(name, True).next_generated(int(rng.poisson(mean / pieces))))
+                parts.append(self.stream(name, True).next_generated(int(rng.poisson(mean / pieces))))
                 self._add(name, True, len(parts[-1]))
-            if self.recipe.filling:
+            if self.composition.filling:
                 left = int(edges[piece + 1] - edges[piece]) - sum(map(len, parts))
                 if left < 0:
                     raise ConfigError(
@@ -190,11 +212,11 @@ class _Maker:
                         "lower --luminosity or raise the number of entries"
                     )
                 for name, n in zip(
-                    self.recipe.filling,
-                    rng.multinomial(left, list(self.recipe.filling.values())),
+                    self.composition.filling,
+                    rng.multinomial(left, list(self.composition.filling.values())),
                     strict=True,
                 ):
-                    parts.append(self.source(name, True).accepted(int(n)))
+                    parts.append(self.stream(name, True).accepted(int(n)))
                     self._add(name, True, int(n))
             events = Events.concatenate(parts)
             events = events.take(rng.permutation(len(events)))
@@ -203,32 +225,32 @@ class _Maker:
     def _add(self, name: str, data: bool, n: int) -> None:
         self.written[name, data] = self.written.get((name, data), 0) + n
 
-    def made(self) -> Iterator[Made]:
-        """What became of each process, once all chunks are made."""
+    def parts(self) -> Iterator[SamplePart]:
+        """Entries of each process, after all chunks."""
         for (name, data), n in self.written.items():
-            source = self.sources[name, data]
-            yield Made(
+            stream = self.streams[name, data]
+            yield SamplePart(
                 name,
                 data,
                 n,
-                source.generated,
-                source.weights,
+                stream.generated,
+                stream.weights,
                 PROCESSES[name].cross_section,
-                data and name in self.recipe.counted,
+                data and name in self.composition.counted,
             )
 
     def with_sums(self, events: Events) -> Events:
-        """The events with cross-section and sum of weights of their process; 1 for data, as in the real files."""
+        """The events with cross-section and sum of weights of their process; both are 1 for data, as in real files."""
         number = events.scalars["channelNumber"]
         names = ("XSection", "SumWeights", "weights_squared", "generated")
         columns = {name: np.ones(len(events)) for name in names}
-        for (name, data), source in self.sources.items():
+        for (name, data), stream in self.streams.items():
             here = (number == PROCESSES[name].number) & (events.scalars["mcWeight"] != 0)
             if not data:
-                columns["XSection"][here] = source.process.cross_section
-                columns["SumWeights"][here] = source.weights
-                columns["weights_squared"][here] = source.weights_squared
-                columns["generated"][here] = source.generated
+                columns["XSection"][here] = stream.process.cross_section
+                columns["SumWeights"][here] = stream.weights
+                columns["weights_squared"][here] = stream.weights_squared
+                columns["generated"][here] = stream.generated
         return events.with_scalars(**columns)
 
 

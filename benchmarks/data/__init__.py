@@ -1,1 +1,1 @@
-"""The trees, columns and grids that benchmarks compress."""
+"""Trees, columns and grids that benchmarks compress."""

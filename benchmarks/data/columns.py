@@ -1,4 +1,4 @@
-"""The flat columns of trees in memory, as every non-ROOT rival gets them."""
+"""Flat columns of trees in memory, as all rivals that are not ROOT files get them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.data.sources import Tree
 
 
 class Column(NamedTuple):
-    """One buffer and what it may be changed by."""
+    """Values of one column, and their error bound."""
 
     name: str
     values: NDArray[Any]
@@ -23,9 +23,9 @@ class Column(NamedTuple):
 
 
 def columns(trees: list[Tree], bound_of: Callable[[str, str], str]) -> Iterator[Column]:
-    """Each buffer of each branch; list lengths shared by several branches of a tree once.
+    """Columns of each branch; list lengths that branches of a tree share occur once.
 
-    `bound_of(tree, branch)` is the bound of its numbers; structure and text are exact.
+    `bound_of(tree, branch)` is the bound of a branch's numbers; structure and text are exact.
     """
     for tree in trees:
         seen: set[bytes] = set()
@@ -39,12 +39,12 @@ def columns(trees: list[Tree], bound_of: Callable[[str, str], str]) -> Iterator[
                     if digest in seen:
                         continue
                     seen.add(digest)
-                own = bound if part.role == "data" and values.dtype.kind == "f" else LOSSLESS
-                yield Column(path, plain(values), own)
+                allowed = bound if part.role == "data" and values.dtype.kind == "f" else LOSSLESS
+                yield Column(path, plain(values), allowed)
 
 
 def plain(values: NDArray[Any]) -> NDArray[Any]:
-    """The same bytes as numbers that every library knows: booleans and times as integers."""
+    """Values as numbers that every library supports: bytes of booleans and times as integers."""
     values = np.ascontiguousarray(values)
     if values.dtype.kind in "bmM":
         return values.view(f"u{values.dtype.itemsize}")

@@ -1,8 +1,8 @@
-"""Grids to compress: vorticity of a stirred two-dimensional fluid, simulated frame by frame.
+"""Simulated grids: vorticity of a two-dimensional fluid with random forcing.
 
-Incompressible Navier–Stokes on a periodic square, pseudo-spectral with two thirds of the modes, stirred at random
-at wave numbers around 4, held back by viscosity at small scales and by friction at large ones. Whirls arise, drift,
-merge and decay for ever, so that a file may have any number of frames, all alike in kind and none the same.
+Incompressible Navier–Stokes equations on a periodic square, solved pseudo-spectrally with two thirds of the
+modes. Forcing at random, at wave numbers near 4, is balanced by viscosity at small scales and friction at
+large ones. The flow is statistically stationary, so any number of frames can be made.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ Frames = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Fluid:
-    """What is simulated; times are in units in which a whirl turns once in a few."""
+    """Parameters of the simulation; a vortex turns once in a few units of time."""
 
     side: int = 64
     step: float = 0.02
     every: int = 5
-    """Steps from one frame to the next."""
+    """Time steps from one frame to the next."""
     viscosity: float = 4e-3
     friction: float = 0.1
     stirring: float = 10.0
     memory: float = 0.5
-    """Time after which the stirring has forgotten itself."""
+    """Correlation time of the forcing."""
     warm_up: float = 40.0
 
     def frames(self, number: int, seed: int = 0, chunk: int = 200) -> Iterator[Frames]:
-        """`number` frames (frames, side, side) of vorticity, at most `chunk` at a time."""
+        """Yield `number` frames of vorticity as arrays (frames, side, side) of at most `chunk` frames."""
         random = np.random.default_rng(seed)
         cell = 1 / self.side
         y, x = np.meshgrid(np.fft.fftfreq(self.side, cell), np.fft.rfftfreq(self.side, cell), indexing="ij")
         square = x**2 + y**2
         inverse = np.divide(1.0, square, out=np.zeros_like(square), where=square > 0)
-        kept = (np.abs(x) < self.side / 3) & (np.abs(y) < self.side / 3)
+        resolved = (np.abs(x) < self.side / 3) & (np.abs(y) < self.side / 3)
         decay = np.exp(-(self.viscosity * square + self.friction) * self.step)
         stirred = (np.abs(np.sqrt(square) - 4) < 1) * float(self.side) * self.stirring
-        to_grid = np.stack([1j * y * inverse, -1j * x * inverse, 1j * x, 1j * y]) * kept
+        to_grid = np.stack([1j * y * inverse, -1j * x * inverse, 1j * x, 1j * y]) * resolved
 
         def advection(modes: NDArray[np.complex128]) -> NDArray[np.complex128]:
-            """Change of the vorticity by what flows past."""
+            """Rate of change of the vorticity by advection."""
             u, v, along_x, along_y = np.fft.irfft2(to_grid * modes, s=(self.side, self.side))
-            return np.asarray(-np.fft.rfft2(u * along_x + v * along_y) * kept)
+            return np.asarray(-np.fft.rfft2(u * along_x + v * along_y) * resolved)
 
         modes = np.zeros_like(to_grid[0])
         force = np.zeros_like(modes)

@@ -1,9 +1,9 @@
-"""The data that benchmarks run on, read with uproot alone."""
+"""Input files of the benchmarks, read with uproot."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ DATA = Path(os.environ.get("BALER_ROOT_DATA", Path(__file__).parents[3] / "share
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One tree in memory: `branches` are (path, array) in the order of the file."""
+    """Tree in memory: (path, array) of each branch in file order, and branches that uproot cannot read."""
 
     name: str
     branches: list[tuple[str, ak.Array]]
@@ -24,37 +24,45 @@ class Tree:
 
 
 def files(*folders: str) -> list[Path]:
-    """Every ROOT file of these folders of the data, by name; folders that are absent give none."""
+    """ROOT files in these folders of the data, sorted by name; a missing folder has none."""
     return sorted(path for folder in folders for path in (DATA / folder).glob("*.root"))
 
 
 def chosen(names: Sequence[str]) -> list[Path]:
-    """The files to measure, smallest first: those whose name holds one of `names`, or all."""
+    """Files to measure, smallest first: those whose name contains one of `names`; without names all."""
     paths = [p for p in files("real", "generated") if not names or any(name in p.stem for name in names)]
     return sorted(paths, key=lambda path: path.stat().st_size)
 
 
 def read(path: Path) -> list[Tree]:
-    """Every TTree and RNTuple of the file, each name once, in its highest cycle."""
+    """All TTrees and RNTuples of the file, each in its highest cycle."""
     with uproot.open(path) as file:
         names = file.keys(cycle=False, filter_classname=["TTree", "TNtuple*", "ROOT::RNTuple"])
         return [read_tree(name, file[name]) for name in dict.fromkeys(names)]
 
 
 def read_tree(name: str, source: Any) -> Tree:
-    """All branches of one tree that uproot reads, those inside other branches too."""
+    """All branches of one tree that uproot reads, including those inside other branches."""
     branches: list[tuple[str, ak.Array]] = []
     unreadable: list[str] = []
     for path, branch in leaves(source):
         try:
             branches.append((path, ak.to_packed(branch.array(library="ak"))))
-        except Exception:  # noqa: BLE001  # uproot raises whatever its deserialisers meet
+        except Exception:  # noqa: BLE001  # uproot raises errors of many types
             unreadable.append(path)
     return Tree(name, branches, unreadable)
 
 
+def read_all(opener: Callable[[Path], Any], path: Path) -> None:
+    """Read all branches of all trees into awkward arrays; `opener` is `uproot.open` or `baler_root.open`."""
+    with opener(path) as file:
+        for name, kind in file.classnames(cycle=False).items():
+            if kind.startswith(("TTree", "TNtuple", "ROOT::RNTuple")):
+                file[name].arrays()
+
+
 def leaves(source: Any) -> Iterator[tuple[str, Any]]:
-    """(path, branch) of everything that holds values: TTree branches that are no groups, top-level fields."""
+    """(path, branch) of everything with values: branches of TTrees but groups, top fields of RNTuples."""
     if isinstance(source, uproot.behaviors.RNTuple.HasFields):
         yield from ((field.name, field) for field in source.fields)
         return
@@ -64,7 +72,7 @@ def leaves(source: Any) -> Iterator[tuple[str, Any]]:
 
 
 def flatten(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Array]]:
-    """Records taken apart, outermost first, also under one level of lists; other arrays as they are."""
+    """(name, array) of each field of records, also of records in lists; other arrays unchanged."""
     layout = array.layout
     if layout.is_record:
         for field in array.fields:
@@ -77,5 +85,5 @@ def flatten(name: str, array: ak.Array) -> Iterator[tuple[str, ak.Array]]:
 
 
 def is_text(array: ak.Array) -> bool:
-    """Whether the entries are strings."""
+    """Whether the array holds strings."""
     return array.layout.parameter("__array__") in ("string", "bytestring")

@@ -1,4 +1,4 @@
-"""Tables of docs/measurements/latent-codecs.md from the stored results; `pages` writes them."""
+"""Tables of docs/measurements/latent-codecs.md; `pages` writes them."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from benchmarks.publish.markdown import NOT_YET, kb, number, table
 from benchmarks.record import results
+from benchmarks.record.latent_files import PARTS
 from benchmarks.run import latents
-from benchmarks.run.autoencoders import PARTS
 
 RESIDUALS = {None: "", "bounded": ", residual", "none": ", rows missed", "lossless": ", residual"}
 
 
 def sizes() -> list[str]:
-    """Every codec and residual at every bound."""
+    """Table of all codecs and residuals at all bounds."""
     rows = [row for row in results.rows("latents") if row["asked"] is None]
     if not rows:
         return NOT_YET
-    out = [
-        "Bits of each row: latents / residual / rows that the latents miss / low bits of exact floats, and the share of",
-        "rows missed. Decoding in MB of arrays a second of processor time, one thread.",
+    lines_out = [
+        "Bits per row: latents / residual / missed rows / low bits of exact floats, and the share of missed rows. Decoding in",
+        "MB of arrays per second of processor time, one thread.",
     ]
     for file, bounds in latents.MATRIX.items():
         lines = []
@@ -45,14 +45,14 @@ def sizes() -> list[str]:
         head = (
             "bound", "codec", "file, kB", "of `conditional`", "model, kB", "bits", "missed %", "training, s", "decoding",
         )  # fmt: skip
-        out += ["", f"**{file}**", "", *table(head, lines)]
+        lines_out += ["", f"**{file}**", "", *table(head, lines)]
     if any(row["residual"] and row["latents"] is None for row in rows):
-        out += ["", "\\* latents would have made the file larger, so it is one of `classic`."]
-    return out
+        lines_out += ["", "\\* latents would have made the file larger, so `classic` was used."]
+    return lines_out
 
 
 def sweep() -> list[str]:
-    """Bits of latents against what they save."""
+    """Table of bits of latents and of the residual, by number of latents."""
     file, bound, codec, residual = latents.SWEPT
     rows = [
         row
@@ -71,11 +71,11 @@ def sweep() -> list[str]:
         for row in rows
     ]  # fmt: skip
     head = ("latents", "their bits", "residual", "both", "model, kB", "file, kB", "of `conditional`")
-    return [f"`{codec}` of {file} at `{bound}`, bits of each row.", "", *table(head, lines)]
+    return [f"`{codec}` of {file} at `{bound}`, bits per row.", "", *table(head, lines)]
 
 
 def transfers() -> list[str]:
-    """Models for files that they have not seen."""
+    """Table of models applied to files that they were not trained on."""
     rows = results.rows("transfer")
     if not rows:
         return NOT_YET
@@ -90,12 +90,12 @@ def transfers() -> list[str]:
     head = (
         "file", "bound", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "flagged %",
     )  # fmt: skip
-    return ["Errors are shares of the bound.", "", *table(head, lines)]
+    return ["Errors are in units of the bound.", "", *table(head, lines)]
 
 
-def anomalies() -> list[str]:
-    """What rows that are unlike the others take."""
-    rows = results.rows("anomaly_bits")
+def outlier_rows() -> list[str]:
+    """Table of bits per row of outlier rows and of other rows."""
+    rows = results.rows("outlier_row_bits")
     if not rows:
         return NOT_YET
     lines = [
@@ -110,8 +110,8 @@ def anomalies() -> list[str]:
 
 
 def retrieval() -> list[str]:
-    """Signal among the highest scores."""
-    rows = results.rows("anomaly_retrieval")
+    """Table of the share of signal among the highest scores."""
+    rows = results.rows("outlier_row_retrieval")
     if not rows:
         return NOT_YET
 
@@ -128,20 +128,20 @@ def retrieval() -> list[str]:
     return table(head, map(cells, rows))
 
 
-def physics() -> list[str]:
-    """What it is worth to have training look after a mass: means of all seeds."""
-    rows = results.rows("physics_terms")
+def mass_loss() -> list[str]:
+    """Table of training with and without a mass in the loss; means over seeds."""
+    rows = results.rows("mass_loss")
     if not rows:
         return NOT_YET
     groups: dict[tuple[str, ...], list[dict[str, Any]]] = {}
     for row in rows:
         groups.setdefault((row["bound"], row["residual"], row["term"]), []).append(row)
 
-    def cells(key: tuple[str, ...], some: list[dict[str, Any]]) -> list[str]:
+    def cells(key: tuple[str, ...], group_rows: list[dict[str, Any]]) -> list[str]:
         bound, residual, term = key
 
         def mean(name: str) -> float:
-            return float(np.mean([row[name] for row in some]))
+            return float(np.mean([row[name] for row in group_rows]))
 
         return [
             bound, f"`{residual}`", term, kb(mean("size")),
@@ -154,11 +154,11 @@ def physics() -> list[str]:
         "bound", "`--residual`", "the mass", "file, kB", "latents, bits", "the rest, bits", "mass in the file, RMS %",
         "of latents alone, RMS %", "68 % are within, %",
     )  # fmt: skip
-    return table(head, [cells(key, some) for key, some in groups.items()])
+    return table(head, [cells(key, group_rows) for key, group_rows in groups.items()])
 
 
 def normalisations() -> list[str]:
-    """What networks see of columns."""
+    """Table of normalisations of network inputs."""
     rows = results.rows("normalisation")
     if not rows:
         return NOT_YET
@@ -176,8 +176,8 @@ BLOCKS: dict[str, Callable[[], list[str]]] = {
     "latents": sizes,
     "sweep": sweep,
     "transfer": transfers,
-    "anomalies": anomalies,
+    "outlier_rows": outlier_rows,
     "retrieval": retrieval,
-    "physics": physics,
+    "mass_loss": mass_loss,
     "normalisation": normalisations,
 }

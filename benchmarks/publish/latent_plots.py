@@ -1,4 +1,4 @@
-"""Plots of what codecs with latents reach, and of rows that are unlike the others; `plots` draws them."""
+"""Plots of codecs that store latents, and of outlier rows; `plots` writes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 
 
 def sizes() -> Figure | None:
-    """Size against bound, and what each number of latents costs and saves."""
+    """Size against bound, and bits against the number of latents."""
     rows = results.rows("latents")
     files = [file for file in latents.MATRIX if any(row["file"] == file for row in rows)]
     if not files:
@@ -36,14 +36,14 @@ def _against_bound(panel: Axes, rows: Rows, file: str) -> None:
     bounds = latents.MATRIX[file]
     for codec in dict.fromkeys(row["codec"] for row in rows):
         for residual in (None, "bounded", "none"):
-            own = [
+            curve = [
                 row for row in rows
                 if row["codec"] == codec and (row["residual"] or residual) in (residual, "lossless")
                 and not (residual == "none" and row["bound"] == "lossless")
             ]  # fmt: skip
-            if residual is None and any(row["residual"] for row in own):
+            if residual is None and any(row["residual"] for row in curve):
                 continue
-            points = [(bounds.index(row["bound"]), row["size"] / 1e6) for row in own]
+            points = [(bounds.index(row["bound"]), row["size"] / 1e6) for row in curve]
             if points and (residual is None) == (codec in latents.WITHOUT):
                 dashes, marker = DASHES[residual]
                 label = codec if residual is None else f"{codec}, {_words(residual)}"
@@ -65,42 +65,48 @@ def _words(residual: str) -> str:
 
 def _sweep(panel: Axes, rows: Rows) -> None:
     file, bound, codec, residual = latents.SWEPT
-    at = [row for row in rows if (row["file"], row["bound"]) == (file, bound)]
-    own = sorted(
-        (row for row in at if (row["codec"], row["residual"]) == (codec, residual) and row["latents"]),
+    same_bound = [row for row in rows if (row["file"], row["bound"]) == (file, bound)]
+    bars = sorted(
+        (
+            row
+            for row in same_bound
+            if (row["codec"], row["residual"]) == (codec, residual) and row["latents"]
+        ),
         key=lambda row: row["latents"],
     )
-    places = range(len(own))
-    low = [row["latents bits/row"] for row in own]
+    places = range(len(bars))
+    low = [row["latents bits/row"] for row in bars]
     panel.bar(places, low, color="#56B4E9", label="latents")
     panel.bar(
-        places, [row["residual bits/row"] for row in own], bottom=low, color="#0072B2", label="residual"
+        places, [row["residual bits/row"] for row in bars], bottom=low, color="#0072B2", label="residual"
     )
-    for row in at:
-        if row["codec"] in latents.WITHOUT and own:
-            bits = 8 * row["size"] / own[0]["rows"]
+    for row in same_bound:
+        if row["codec"] in latents.WITHOUT and bars:
+            bits = 8 * row["size"] / bars[0]["rows"]
             panel.axhline(
                 bits, color=COLOURS[row["codec"]], linestyle="--", linewidth=1.2, label=row["codec"]
             )
-    panel.set_xticks(places, [str(row["latents"]) for row in own])
+    panel.set_xticks(places, [str(row["latents"]) for row in bars])
     panel.set_xlabel("latents")
     panel.set_ylabel("bits per row")
     panel.set_title(f"{codec} at {bound}: bits of latents, and left", fontsize=10, loc="left")
     _headroom(panel)
 
 
-def anomalies() -> Figure | None:
-    """Scores of each process, what it costs to keep rows exactly, and what flagged rows cost anyway."""
-    scores, kept, bits = (results.rows(name) for name in ("anomaly_scores", "anomalies", "anomaly_bits"))
-    if not (scores and kept and bits):
+def outlier_rows() -> Figure | None:
+    """Scores of each process, size with rows stored exactly, and bits per row of outlier rows and others."""
+    scores, costs, bits = (
+        results.rows(name) for name in ("outlier_row_scores", "outlier_rows", "outlier_row_bits")
+    )
+    if not (scores and costs and bits):
         return None
     figure, axes = plt.subplots(2, 2, figsize=(9.5, 7), layout="constrained")
-    for panel, clusters in zip(axes[0], _each(scores, "clusters"), strict=False):
+    for panel, clusters in zip(axes[0], _distinct(scores, "clusters"), strict=False):
         for file, colour in PROCESSES.items():
-            own = [row for row in scores if row["file"] == file and row["clusters"] == clusters]
-            seen = any(row["learned from"] == "True" for row in kept if row["file"] == file)
+            curve = [row for row in scores if row["file"] == file and row["clusters"] == clusters]
+            seen = any(row["learned from"] == "True" for row in costs if row["file"] == file)
             panel.plot(
-                [row["score"] for row in own], [100 * row["share above"] for row in own],
+                [row["score"] for row in curve], [100 * row["share above"] for row in curve],
                 "--" if seen else "-", color=colour, label=f"{file}, learned from" if seen else file,
             )  # fmt: skip
         panel.set_yscale("log")
@@ -108,7 +114,7 @@ def anomalies() -> Figure | None:
         panel.set_ylabel("rows above [%]")
         panel.set_title(f"{clusters} cluster{'s' if clusters > 1 else ''}", fontsize=10, loc="left")
         panel.legend(frameon=False)
-    _cost(axes[1][0], kept)
+    _cost(axes[1][0], costs)
     _bits(axes[1][1], bits)
     return figure
 
@@ -116,9 +122,9 @@ def anomalies() -> Figure | None:
 def _cost(panel: Axes, rows: Rows) -> None:
     for file, colour in PROCESSES.items():
         for clusters, dashes in ((1, "-"), (4, ":")):
-            own = [row for row in rows if row["file"] == file and row["clusters"] in (0, clusters)]
+            curve = [row for row in rows if row["file"] == file and row["clusters"] in (0, clusters)]
             panel.plot(
-                [row["flagged %"] or 0 for row in own], [row["/ none"] for row in own], dashes, color=colour,
+                [row["flagged %"] or 0 for row in curve], [row["/ none"] for row in curve], dashes, color=colour,
                 marker="o", markersize=3.5, label=file if clusters == 1 else None,
             )  # fmt: skip
     panel.set_xlabel("rows kept exactly [%] (dotted: 4 clusters)")
@@ -128,27 +134,27 @@ def _cost(panel: Axes, rows: Rows) -> None:
 
 
 def _bits(panel: Axes, rows: Rows) -> None:
-    own = [row for row in rows if row["clusters"] == 1]
-    labels = [f"{row['rows']},\n{row['files']}" for row in own]
+    bars = [row for row in rows if row["clusters"] == 1]
+    labels = [f"{row['rows']},\n{row['files']}" for row in bars]
     for offset, name, colour in ((-0.2, "with the model", "#D55E00"), (0.2, "classic", "#0072B2")):
         panel.bar(
-            [at + offset for at in range(len(own))], [row[f"bits/row {name}"] for row in own], 0.4,
+            [position + offset for position in range(len(bars))], [row[f"bits/row {name}"] for row in bars], 0.4,
             color=colour, label=name,
         )  # fmt: skip
-    panel.set_xticks(range(len(own)), labels)
+    panel.set_xticks(range(len(bars)), labels)
     panel.set_ylabel("bits per row")
     panel.set_title("What rows take in files of their own", fontsize=10, loc="left")
     _headroom(panel)
 
 
 def _headroom(panel: Axes) -> None:
-    """A legend above what is drawn."""
+    """Place the legend above the bars."""
     panel.set_ylim(0, 1.22 * panel.get_ylim()[1])
     panel.legend(frameon=False, loc="upper center", ncols=2)
 
 
-def _each(rows: Iterable[dict[str, Any]], key: str) -> list[Any]:
+def _distinct(rows: Iterable[dict[str, Any]], key: str) -> list[Any]:
     return list(dict.fromkeys(row[key] for row in rows))
 
 
-PLOTS: dict[str, Callable[[], Figure | None]] = {"latents": sizes, "anomalies": anomalies}
+PLOTS: dict[str, Callable[[], Figure | None]] = {"latents": sizes, "outlier_rows": outlier_rows}

@@ -1,4 +1,4 @@
-"""Pieces of Markdown pages that are written from stored results."""
+"""Numbers and tables in Markdown."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ NOT_YET = ["*Not measured yet.*"]
 
 
 def kb(size: Any) -> str:
-    """Bytes in kB; a dash where there is no number."""
+    """Size in kB; a dash for None."""
     return "–" if size is None else f"{size / 1000:,.0f}"
 
 
 def number(value: Any, digits: int = 1) -> str:
-    """With so many digits behind the point; a dash where there is none."""
+    """Number with `digits` decimals; a dash for None."""
     return "–" if value is None else f"{value:,.{digits}f}"
 
 

@@ -1,6 +1,6 @@
-"""Writes the tables of README.md and docs/ from the stored results: `python -m benchmarks publish pages`.
+"""Tables of README.md and docs/, written from stored results by `python -m benchmarks publish pages`.
 
-A page has a table between `<!-- begin NAME … -->` and `<!-- end NAME -->`.
+A page holds each table between `<!-- begin NAME … -->` and `<!-- end NAME -->`.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ PARTS = ("columns", "models", "other objects", "metadata")
 
 
 def numbers() -> list[str]:
-    """The scoreboard in short, for the README."""
-    rows = results.rows("scoreboard")
+    """Sizes of some files beside rivals, for the README."""
+    rows = results.rows("size")
     by_key = {(row["file"], row["bound"]): row for row in rows}
     lines = []
     for name, words in FILES.items():
@@ -75,27 +75,27 @@ def numbers() -> list[str]:
         "1e-3: best rival",
     )
     return [
-        "Whole files in kB, metadata and models counted. At `rel=1e-3` every rival keeps the same bound: ROOT's TTree and",
-        "RNTuple (floats rounded to 9 mantissa bits), and column by column, metadata not counted, bit-rounding or our own",
-        "quantiser followed by zstd, xz or pcodec, SZ3 and zfp.",
+        "Sizes in kB of whole files, metadata and models included. At `rel=1e-3` every rival keeps the same bound: ROOT's",
+        "TTree and RNTuple with floats rounded to 9 mantissa bits, and compressors of single columns, without metadata:",
+        "bit-rounding or our quantiser followed by zstd, xz or pcodec, SZ3, and zfp.",
         "",
         *table((*head, f"1e-3: `{FIRST}`", f"1e-3: `{LAST}`"), lines),
         "",
         *standing(),
         "",
-        "Everything, with machine, versions and commands, is in",
-        "[benchmarks/results/](benchmarks/results/) (`python -m benchmarks list` shows what is measured);",
-        "[docs/guide/how-it-gets-smaller.md](docs/guide/how-it-gets-smaller.md) says where the gain comes from.",
+        "All results, with machine, versions and commands, are in [benchmarks/results/](benchmarks/results/);",
+        "`python -m benchmarks list` lists the benchmarks, and",
+        "[docs/guide/how-it-gets-smaller.md](docs/guide/how-it-gets-smaller.md) explains the gains.",
     ]
 
 
 def standing() -> list[str]:
-    """The summary of the scoreboard in words."""
-    summary = results.about("scoreboard").get("summary", {})
-    out = []
+    """Summary of all sizes in words."""
+    summary = results.about("size").get("summary", {})
+    lines = []
     if missing := summary.get("rows with ROOT files alone as rivals"):
-        out.append(
-            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT's rivals are measured so far."
+        lines.append(
+            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT files were measured as rivals."
         )
     for name in variants.NAMES:
         if not summary.get(f"{name}: rows"):
@@ -105,22 +105,22 @@ def standing() -> list[str]:
             for rival in ("ttree-lzma9", "best rival")
         ]
         smaller = len(summary.get(f"{name}: rows where a rival is smaller", ()))
-        out.append(
+        lines.append(
             f"- `{name}` at `rel=1e-3`: the median of {summary['files']} files is {over[0]} × LZMA-9, {over[1]} × the best "
             f"rival; in {smaller} of {summary[f'{name}: rows']} pairs of file and bound a rival is smaller."
         )
         if mean := summary.get(f"{name}: geometric mean over {FIRST} at rel=1e-3"):
             larger = len(summary.get(f"{name}: files larger than {FIRST} at rel=1e-3", ()))
-            out.append(
+            lines.append(
                 f"  Against `{FIRST}`: {mean['ratio']} as the geometric mean of {mean['files']} files with at least"
                 f" {mean['of at least']}; files that become larger: {larger}."
             )
-    return out
+    return lines
 
 
 def rivals() -> list[str]:
-    """Every rival on a few files at one bound."""
-    by_file = {row["file"]: row for row in results.rows("scoreboard") if row["bound"] == "rel=1e-3"}
+    """Table of all rivals on some files at one bound."""
+    by_file = {row["file"]: row for row in results.rows("size") if row["bound"] == "rel=1e-3"}
     files = [name for name in SHORT if name in by_file]
     if not files:
         return NOT_YET
@@ -135,15 +135,15 @@ def rivals() -> list[str]:
             ]
         )
     return [
-        "Whole files in kB at `rel=1e-3`; the best rival in italics, a dash where nothing is measured or the rival cannot",
-        "store the file.",
+        "Sizes of whole files in kB at `rel=1e-3`; the best rival in italics, a dash if it was not measured or cannot store",
+        "the file.",
         "",
         *table(("", *(SHORT[file] for file in files)), lines),
     ]
 
 
 def steps() -> list[str]:
-    """What each means contributes."""
+    """Table of sizes with one method added after another."""
     rows = results.rows("ablation")
     by_key = {(row["file"], row["with"]): row for row in rows}
     files = [name for name in SHORT if any(row["file"] == name for row in rows)]
@@ -152,17 +152,17 @@ def steps() -> list[str]:
         return NOT_YET
     lines = [["arrays in memory", *(kb(by_key[file, labels[0]]["in memory"]) for file in files)]]
     for label in labels:
-        found = [by_key.get((file, label)) for file in files]
-        lines.append([label, *(step(row) for row in found)])
+        columns = [by_key.get((file, label)) for file in files]
+        lines.append([label, *(step(row) for row in columns)])
     return [
-        "Whole files in kB, and the share of the line above.",
+        "Sizes of whole files in kB, and in brackets the ratio to the line above.",
         "",
         *table(("", *(SHORT[f] for f in files)), lines),
     ]
 
 
 def step(row: dict[str, Any] | None) -> str:
-    """One cell of the steps."""
+    """One field of the table of steps."""
     if row is None:
         return "–"
     share = row["of the step before"]
@@ -170,21 +170,21 @@ def step(row: dict[str, Any] | None) -> str:
 
 
 def parts() -> list[str]:
-    """Where the bytes go."""
+    """Table of the parts of files."""
     rows = [row for row in results.rows("parts") if row["file"] in SHORT and row["variant"] == LAST]
     if not rows:
         return NOT_YET
     rows.sort(key=lambda row: list(SHORT).index(row["file"]))
     lines = [[SHORT[row["file"]], *(kb(row[part]) for part in PARTS), kb(row["file size"])] for row in rows]
     return [
-        f"`{LAST}` at `rel=1e-3`, kB; other objects are histograms and the like.",
+        f"Sizes in kB with `{LAST}` at `rel=1e-3`; other objects are histograms and the like.",
         "",
         *table(("", *PARTS, "file"), lines),
     ]
 
 
 def precision() -> list[str]:
-    """What small integers cost the networks."""
+    """Table of bits per row of integer and floating-point networks."""
     rows = results.rows("precision")
     if not rows:
         return NOT_YET
@@ -193,15 +193,15 @@ def precision() -> list[str]:
         [row["networks"], f"{row['bits per row']:.2f}", f"{row['more than as it is']:+.2f}"] for row in rows
     ]
     return [
-        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on rows held out from",
-        f"training of {summary['steps']} steps; model bytes not counted. As it is: 10-bit activations, 8-bit weights.",
+        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on held-out rows, after",
+        f"{summary['steps']} steps of training; without the bytes of models. As it is: 10-bit activations, 8-bit weights.",
         "",
         *table(("networks", "bits per row", "difference"), lines),
     ]
 
 
 def throughput() -> list[str]:
-    """Encode and decode rates."""
+    """Table of encoding and decoding rates."""
     rows = results.rows("throughput")
     if not rows:
         return NOT_YET
@@ -209,13 +209,13 @@ def throughput() -> list[str]:
     by_key = {(row["file"], row["what"]): row for row in rows}
     lines = []
     for name in dict.fromkeys(row["what"] for row in rows):
-        found = [by_key.get((file, name)) for file in files]
-        rates = [f"{row['encode MB/s']:,.0f} / {row['decode MB/s']:,.0f}" if row else "–" for row in found]
+        columns = [by_key.get((file, name)) for file in files]
+        rates = [f"{row['encode MB/s']:,.0f} / {row['decode MB/s']:,.0f}" if row else "–" for row in columns]
         lines.append([WORDS.get(name, f"**`{name}`**"), *rates])
     return [
-        "MB of arrays a second of processor time at `rel=1e-3`, encode / decode, one thread. For `.baler` and TTree whole",
-        "files, for `.baler` from a ROOT file and with learning and checking in the time; for the others the floating-point",
-        "columns alone, from and to arrays.",
+        "MB of arrays per second of processor time at `rel=1e-3`, encoding / decoding, one thread. `.baler` and TTree: whole",
+        "files; for `.baler`, encoding begins with a ROOT file and includes training and checking. Others: floating-point",
+        "columns only, from and to arrays.",
         "",
         *table(("", *(SHORT.get(file, file) for file in files)), lines),
     ]
@@ -233,10 +233,10 @@ BLOCKS: dict[str, Callable[[], list[str]]] = {
 
 
 def filled(text: str) -> str:
-    """The page with its blocks written anew."""
+    """The page with all its tables written again."""
 
-    def block(found: re.Match[str]) -> str:
-        name = found[1]
+    def block(match: re.Match[str]) -> str:
+        name = match[1]
         begin = (
             f"<!-- begin {name}: written by `python -m benchmarks publish pages` from benchmarks/results/ -->"
         )
@@ -246,7 +246,7 @@ def filled(text: str) -> str:
 
 
 def main() -> None:
-    """Fill all pages."""
+    """Write the tables of all pages."""
     for page in PAGES:
         path = ROOT / page
         path.write_text(filled(path.read_text()))

@@ -1,6 +1,6 @@
-"""Plots for docs/ from the stored results, never measured anew: `python -m benchmarks publish plots`.
+"""Plots of docs/, drawn from stored results by `python -m benchmarks publish plots`.
 
-Writes SVG files to docs/plots/; `--png FOLDER` also PNG files to look at.
+Writes SVG files to docs/plots/ and, with `--png FOLDER`, PNG files to a folder.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LINES = {
     "sz3": ("#E69F00", "D", "--"),
     "symbols+pcodec12": ("#009E73", "P", "--"),
 }
-"""Colours of Okabe and Ito, that colour-blind people tell apart; markers and dashes say the same."""
+"""Colour (Okabe and Ito, distinct for colour-blind people), marker and dashes of each rival."""
 OURS = (("#0072B2", "o", "-"), ("#D55E00", "o", "-"), ("#000000", "o", "-"), ("#5B3A8E", "o", "-"))
 
 STYLE: Any = {
@@ -44,8 +44,8 @@ STYLE: Any = {
 
 
 def bounds() -> Figure | None:
-    """Size against bound, a panel for each file, from zero."""
-    rows = {(row["file"], row["bound"]): row for row in results.rows("scoreboard")}
+    """Size against bound, one panel per file, from zero."""
+    rows = {(row["file"], row["bound"]): row for row in results.rows("size")}
     files = [file for file in SHORT if any((file, bound) in rows for bound in BOUNDS)]
     if not files:
         return None
@@ -55,14 +55,14 @@ def bounds() -> Figure | None:
     styles = {**LINES, **dict(zip(variants.NAMES, OURS, strict=False))}
     for panel, file in zip(axes.flat, files, strict=False):
         for name, (colour, marker, dashes) in styles.items():
-            found = [
-                (at, rows[file, bound][name] / 1e6)
-                for at, bound in enumerate(BOUNDS)
+            points = [
+                (position, rows[file, bound][name] / 1e6)
+                for position, bound in enumerate(BOUNDS)
                 if (file, bound) in rows and rows[file, bound][name]
             ]
-            if found:
+            if points:
                 panel.plot(
-                    *zip(*found, strict=True), dashes, color=colour, marker=marker, markersize=4.5,
+                    *zip(*points, strict=True), dashes, color=colour, marker=marker, markersize=4.5,
                     linewidth=2 if name in variants.NAMES else 1.2, label=WORDS.get(name, f".baler {name}"),
                     zorder=3 if name in variants.NAMES else 2,
                 )  # fmt: skip
@@ -84,7 +84,7 @@ def bounds() -> Figure | None:
 
 
 def branches() -> Figure | None:
-    """Bytes of each branch, classic beside the last variant, largest first."""
+    """Size of each branch with the first and the last variant, largest first."""
     rows = [
         row for row in results.rows("branches") if row.get(FIRST) is not None and row.get(LAST) is not None
     ]
@@ -108,7 +108,7 @@ def branches() -> Figure | None:
 
 
 def parts() -> Figure | None:
-    """Columns, models, other objects and metadata as shares of the file of the first variant."""
+    """Columns, models, other objects and metadata in % of the file of the first variant."""
     rows = [row for row in results.rows("parts") if row["file"] in SHORT]
     if not rows:
         return None
@@ -119,16 +119,16 @@ def parts() -> Figure | None:
     step = len(names) + 1.2
     figure, axes = plt.subplots(figsize=(7.5, 1 + 0.2 * step * len(files)), layout="constrained")
     ticks: dict[float, str] = {}
-    for at, file in enumerate(files):
-        axes.text(0, at * step - 0.9, SHORT[file], weight="bold", va="center")
-        whole = by_key[file, FIRST]["file size"]
+    for position, file in enumerate(files):
+        axes.text(0, position * step - 0.9, SHORT[file], weight="bold", va="center")
+        reference = by_key[file, FIRST]["file size"]
         for number, name in enumerate(names):
-            row, place, left = by_key.get((file, name)), at * step + number, 0.0
+            row, place, left = by_key.get((file, name)), position * step + number, 0.0
             if row is None:
                 continue
             ticks[place] = name
             for part, colour in colours.items():
-                share = 100 * row[part] / whole
+                share = 100 * row[part] / reference
                 axes.barh(
                     place, share, 0.85, left, color=colour, label=None if ticks.keys() - {place} else part
                 )
@@ -149,7 +149,7 @@ PLOTS = {"bounds": bounds, "branches": branches, "parts": parts, **latent_plots.
 
 
 def main(png: Path | None = None) -> None:
-    """Draw all for which there are results; also as PNG files, in the folder `png`."""
+    """Draw all plots with stored results as SVG files; also as PNG files if `png` is a folder."""
     mpl.use("agg")
     mpl.rcParams.update(STYLE)
     FOLDER.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,7 @@ def main(png: Path | None = None) -> None:
         if figure is None:
             print(f"{name}: skipped, nothing measured yet")
             continue
-        # Without a date the same results give the same bytes.
+        # Without a date, equal results give equal files.
         figure.savefig(FOLDER / f"{name}.svg", metadata={"Date": None})
         if png:
             figure.savefig(png / f"{name}.png", dpi=110)

@@ -1,4 +1,4 @@
-"""Arguments of a benchmark, as `python -m benchmarks run NAME` hands them over in `sys.argv`."""
+"""Arguments of a benchmark; `python -m benchmarks run NAME` puts them into `sys.argv`."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ def parser(about: str | None) -> argparse.ArgumentParser:
 
 
 def names(about: str | None) -> list[str]:
-    """The only arguments of a benchmark that takes nothing but names of files."""
-    asked = parser(about)
-    asked.add_argument("names", nargs="*", metavar="NAME", help="measure files whose name holds one of these")
-    found: list[str] = asked.parse_args().names
-    return found
+    """Arguments of a benchmark that takes only names of files."""
+    arguments = parser(about)
+    arguments.add_argument(
+        "names", nargs="*", metavar="NAME", help="measure files whose name contains one of these words"
+    )
+    words: list[str] = arguments.parse_args().names
+    return words
 
 
 def nothing(about: str | None) -> None:
-    """Refuse arguments: the benchmark takes none."""
+    """Refuse arguments, for a benchmark without any."""
     parser(about).parse_args()

@@ -1,4 +1,7 @@
-"""One measured job in a process of its own: `python -m benchmarks.record.measured_job JOB ARGUMENTS…` prints a JSON."""
+"""A job measured in a separate process.
+
+`python -m benchmarks.record.measured_job JOB ARGUMENTS…` prints its time and peak memory as JSON.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 STEP = 50_000
-"""Entries at a time, where a job reads step by step."""
+"""Entries per step of a job that reads in steps."""
 
 
 def compress(source: str, target: str, bound: str, jobs: str = "1", codec: str = "classic") -> None:
@@ -24,14 +27,14 @@ def compress(source: str, target: str, bound: str, jobs: str = "1", codec: str =
 
 
 def decompress(source: str, target: str) -> None:
-    """Write it back as ROOT."""
+    """Decompress a file to a ROOT file."""
     import baler_root
 
     baler_root.decompress(source, target, overwrite=True)
 
 
 def iterate(path: str) -> None:
-    """Read everything, a step at a time."""
+    """Read all trees of a file in steps."""
     import baler_root
 
     with baler_root.open(path) as file:
@@ -54,7 +57,7 @@ JOBS: dict[str, Callable[..., None]] = {
 
 
 def main() -> None:
-    """Run the job, and print seconds and the peak of memory [MiB]."""
+    """Run the job, and print its time [s] and peak memory [MiB]."""
     job, *arguments = sys.argv[1:]
     watch = Watch()
     watch.start()
@@ -65,10 +68,10 @@ def main() -> None:
 
 
 class Watch(threading.Thread):
-    """Looks every few milliseconds how much memory this process has of its own.
+    """Thread that samples the anonymous memory of this process every 5 ms.
 
-    Pages of mapped files are left out: the system takes them back when it needs them. Off Linux the peak is
-    that of all resident memory.
+    Pages of mapped files are not counted, since the system can drop them at any time. On systems other than
+    Linux the peak is that of all resident memory.
     """
 
     STATUS = Path("/proc/self/status")
@@ -79,7 +82,7 @@ class Watch(threading.Thread):
         self.done = threading.Event()
 
     def run(self) -> None:
-        """Look until told to stop."""
+        """Sample until `stop` is called."""
         while self.STATUS.exists():
             line = next(row for row in self.STATUS.read_text().splitlines() if row.startswith("RssAnon"))
             self.peak = max(self.peak, int(line.split()[1]) * 1024)
@@ -87,7 +90,7 @@ class Watch(threading.Thread):
                 return
 
     def stop(self) -> int:
-        """The peak in bytes."""
+        """End the thread; returns the peak [bytes]."""
         self.done.set()
         self.join()
         largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -95,11 +98,11 @@ class Watch(threading.Thread):
 
 
 def run(job: str, *arguments: Any, timeout: float = 3600.0) -> dict[str, float]:
-    """What `main` printed, run in a fresh process."""
+    """Run a job in a new process; returns `seconds` and `peak_mib`."""
     command = [sys.executable, "-m", "benchmarks.record.measured_job", job, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
-    out: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return out
+    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Results as data: a CSV of numbers, and beside it a JSON with machine, versions and command."""
+"""Stored results: a CSV of numbers, and a JSON with machine, versions and command beside it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PACKAGES = (
 
 
 def machine() -> dict[str, Any]:
-    """What the numbers were taken with."""
+    """Command, processor, system and versions of a measurement."""
     return {
         "command": " ".join(sys.argv),
         "cpu": cpu(),
@@ -35,7 +35,7 @@ def machine() -> dict[str, Any]:
 
 
 def cpu() -> str:
-    """The processor's name."""
+    """Name of the processor."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -43,7 +43,7 @@ def cpu() -> str:
 
 
 def installed(package: str) -> str:
-    """Its version; empty where it is not installed."""
+    """Version of a package; empty if it is not installed."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -51,27 +51,27 @@ def installed(package: str) -> str:
 
 
 def store(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-    """Write `results/<name>.csv` and `.json`; all rows have the keys of the first."""
+    """Write `results/<name>.csv` and `.json` of one run; all rows have the keys of the first."""
     _write(name, rows, {**machine(), "summary": summary})
 
 
 def update(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-    """The same for rows that several runs measured piece by piece: the JSON lists those runs.
+    """Write `results/<name>.csv` and `.json` of rows measured in several runs, which the JSON lists.
 
-    A run of everything (no arguments) starts the list anew.
+    A run without arguments measures everything, and starts a new list.
     """
     run = machine()
     before = about(name).get("runs", []) if len(sys.argv) > 1 else []
-    runs = [*(other for other in before if other != run), run]
+    runs = [*(stored for stored in before if stored != run), run]
     _write(name, rows, {"runs": runs, "summary": summary})
 
 
 def merged(name: str, new: Sequence[Mapping[str, Any]], *keys: str) -> list[dict[str, Any]]:
-    """The stored rows, those with the same `keys` as a new one replaced, and all with the new ones' columns."""
+    """Stored rows and new rows; new ones replace those with equal `keys`, and define the columns."""
     columns = list(new[0]) if new else []
-    mine = {tuple(row[key] for key in keys) for row in new}
-    kept = [row for row in rows(name) if tuple(row.get(key) for key in keys) not in mine]
-    return [{column: row.get(column) for column in columns} for row in (*kept, *new)]
+    replaced = {tuple(row[key] for key in keys) for row in new}
+    unchanged = [row for row in rows(name) if tuple(row.get(key) for key in keys) not in replaced]
+    return [{column: row.get(column) for column in columns} for row in (*unchanged, *new)]
 
 
 def _write(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
@@ -84,7 +84,7 @@ def _write(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any
 
 
 def rows(name: str) -> list[dict[str, Any]]:
-    """The stored rows, numbers as numbers and empty cells as None; none where nothing is stored."""
+    """Stored rows, with numbers as numbers and empty fields as None; no rows if nothing is stored."""
     path = FOLDER / f"{name}.csv"
     if not path.exists():
         return []
@@ -93,7 +93,7 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 
 def value_of(text: str) -> int | float | str | None:
-    """What a cell says."""
+    """Value of a field of a CSV file: int, float, text, or None if it is empty."""
     for kind in (int, float):
         try:
             return kind(text)
@@ -103,10 +103,15 @@ def value_of(text: str) -> int | float | str | None:
 
 
 def about(name: str) -> dict[str, Any]:
-    """The stored JSON; empty where nothing is stored."""
+    """Stored JSON; empty if nothing is stored."""
     path = FOLDER / f"{name}.json"
-    found: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
-    return found
+    stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    return stored
+
+
+def ratio(size: int | None, reference: int | None) -> float | None:
+    """`size / reference` to three digits; None if either is missing or 0."""
+    return round(size / reference, 3) if size and reference else None
 
 
 def show(title: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:

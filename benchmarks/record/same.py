@@ -1,4 +1,4 @@
-"""Whether two arrays are the same: type and every bit."""
+"""Comparison of two arrays: type, structure and every bit."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import awkward as ak
 import numpy as np
 
 
-def difference(one: ak.Array, other: ak.Array) -> str:
-    """What differs first, in words; empty when type, structure and all bits agree."""
-    if str(one.type) != str(other.type):
-        return f"type: {str(one.type)[:60]} became {str(other.type)[:60]}"
-    return _layouts(packed(one), packed(other))
+def difference(left: ak.Array, right: ak.Array) -> str:
+    """First difference in words; empty if type, structure and all bits are equal."""
+    if str(left.type) != str(right.type):
+        return f"type: {str(left.type)[:60]} became {str(right.type)[:60]}"
+    return _layouts(packed(left), packed(right))
 
 
 def packed(array: Any) -> Any:
-    """The layout, packed, of an array or layout."""
+    """Packed layout of an array or layout."""
     return ak.to_packed(array, highlevel=False)
 
 
 def _layouts(a: Any, b: Any) -> str:
-    """The same for packed layouts of equal type."""
+    """First difference of packed layouts of equal type, in words."""
     if a.is_indexed and not a.is_option:
         a = a.project()
     if b.is_indexed and not b.is_option:
@@ -47,18 +47,18 @@ def _layouts(a: Any, b: Any) -> str:
             return "list lengths"
         stop = int(a.offsets[-1])
         return _layouts(packed(a.content[:stop]), packed(b.content[:stop]))
-    if a.is_numpy or b.is_numpy:  # fixed-size arrays have two spellings
+    if a.is_numpy or b.is_numpy:  # fixed-size arrays have two representations
         return _layouts(a.to_RegularArray() if a.is_numpy else a, b.to_RegularArray() if b.is_numpy else b)
     return f"{type(a).__name__} became {type(b).__name__}"
 
 
 def _missing(layout: Any) -> Any:
-    """True where a value is missing."""
+    """Mask of missing values."""
     return (
         np.asarray(layout.mask_as_bool(valid_when=False)) if layout.is_option else np.zeros(len(layout), bool)
     )
 
 
 def _present(layout: Any) -> Any:
-    """The values that are not missing."""
+    """Packed layout of the values that are not missing."""
     return packed(layout.project() if layout.is_option else layout)

@@ -1,4 +1,4 @@
-"""The ways of `baler_root.compress` that are compared: (name, keywords)."""
+"""Variants of `baler_root.compress` that benchmarks compare: (name, keywords)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 NAMES = tuple(name for name, _ in VARIANTS)
 USUAL = "default"
-"""The one that a user gets who says nothing."""
+"""Variant that `compress` uses by default."""
 
 
 def quick() -> list[tuple[str, dict[str, Any]]]:
-    """All but those that train for minutes."""
+    """Variants that take less than minutes of training."""
     return [(name, keywords) for name, keywords in VARIANTS if name != "max"]

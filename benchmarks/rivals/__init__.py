@@ -1,1 +1,1 @@
-"""What `.baler` is compared with: ROOT files, compressors of single columns, Baler's networks."""
+"""Rivals of `.baler`: ROOT files, compressors of single columns, Baler's networks."""

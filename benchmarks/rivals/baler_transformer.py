@@ -1,9 +1,9 @@
-"""A transformer autoencoder in floats, without bound or residual, as Baler's newest is described.
+"""Transformer autoencoder in floating point, without bound or residual, like Baler's newest model.
 
-A token for each column, three layers of a transformer over them (Vaswani et al., arXiv:1706.03762), three dense layers
-to the latents, and the same back; pT, energies and isolations scaled to [0, 1] by their logarithm, angles by their
-value. Widths are ours: its authors give layers and scaling, no sizes. It is trained on the mean squared error of the
-scaled columns, Adam at 1e-3 falling to zero.
+One token per column, three transformer layers (Vaswani et al., arXiv:1706.03762), three dense layers to the
+latents, and the reverse. pT, energies and isolations are scaled to [0, 1] by their logarithm, angles by
+their value. Baler's authors give layers and scaling but no sizes; the widths are chosen here. Training
+minimises the mean squared error of the scaled columns, by Adam at a rate that falls from 1e-3 to zero.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BATCH, RATE = 512, 1e-3
 
 
 class Tokens(nn.Module):
-    """Columns to latents, or latents to columns with `back`: the same layers the other way round."""
+    """Network from columns to latents or, with `back`, the same layers in reverse from latents to columns."""
 
     def __init__(self, columns: int, latents: int, back: bool) -> None:
         super().__init__()
@@ -41,17 +41,17 @@ class Tokens(nn.Module):
         self.dense, self.back = nn.Sequential(*parts[:-1]), back
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """(rows, columns) to (rows, latents), or back."""
+        """Latents (rows, latents) of columns (rows, columns), or the reverse."""
         if self.back:
             values = self.dense(values)
         tokens = self.attention(self.token(values[..., None]) + self.place)
-        values = self.value(tokens)[..., 0] + values  # the columns themselves are the best first guess
+        values = self.value(tokens)[..., 0] + values  # the columns are a good first prediction of themselves
         return values if self.back else self.dense(values)
 
 
 @dataclass(slots=True)
 class Scale:
-    """Columns on [0, 1] by their smallest and largest value, those of `logarithmic` by their logarithm."""
+    """Scaling of columns to [0, 1] by minimum and maximum; of `logarithmic` columns by their logarithm."""
 
     low: NDArray[np.float64]
     high: NDArray[np.float64]
@@ -59,13 +59,13 @@ class Scale:
 
     @classmethod
     def of(cls, table: Table, logarithmic: NDArray[np.bool_]) -> Scale:
-        """That of a table; logarithms are taken of columns that are above 0 only."""
+        """Scale of a table; a column with values of 0 or less is scaled without logarithm."""
         chosen = logarithmic & (table.min(axis=0) > 0)
         values = np.where(chosen, np.log(np.where(chosen, table, 1)), table)
         return cls(values.min(axis=0), values.max(axis=0), chosen)
 
     def apply(self, table: Table) -> Table:
-        """Scaled."""
+        """Scaled table."""
         values = np.where(
             self.logarithmic, np.log(np.where(self.logarithmic, np.maximum(table, 1e-30), 1)), table
         )
@@ -74,14 +74,14 @@ class Scale:
         )
 
     def undo(self, scaled: Table) -> Table:
-        """The columns again."""
+        """Table from scaled columns."""
         values = scaled.astype(np.float64) * (self.high - self.low) + self.low
         return np.where(self.logarithmic, np.exp(values), values).astype(np.float32)
 
 
 @dataclass(slots=True)
 class TransformerAutoencoder:
-    """Trained; `encode` and `decode` take and give float32."""
+    """Trained autoencoder of float32 tables."""
 
     scale: Scale
     encoder: Tokens
@@ -96,7 +96,7 @@ class TransformerAutoencoder:
         return 4 * sum(parameter.numel() for parameter in self.decoder.parameters())
 
     def encode(self, table: Table) -> Table:
-        """Latents, (rows, latents)."""
+        """Latents (rows, latents) of a table."""
         return self._through(self.encoder, self.scale.apply(table))
 
     def decode(self, latents: Table) -> Table:
@@ -113,7 +113,7 @@ class TransformerAutoencoder:
 def train(
     table: Table, logarithmic: NDArray[np.bool_], latents: int, seconds: float, seed: int = 0
 ) -> TransformerAutoencoder:
-    """The autoencoder of the epochs that begin within `seconds`, the rate falling until then."""
+    """Train for the epochs that begin within `seconds`, with a rate that falls to zero."""
     torch.manual_seed(seed)
     scale = Scale.of(table, logarithmic)
     columns = table.shape[1]

@@ -1,10 +1,10 @@
-"""Rivals that are no ROOT files: each column by itself, one of three ways, through one library.
+"""Rivals that are not ROOT files: each column is prepared in one of three ways and compressed by one library.
 
-All hold the same bound as `.baler`, checked value by value in float64 after the cast to the stored type. Values
-that a rival misses it keeps exactly, with their positions; a column with more than a few of them it stores
-without loss, with its own library where that can, with the shorter of pcodec-12 and zstd-19 where not, and then
-also where that is smaller. Integers, text and structure are the same for all: the shorter of those two. Rivals
-pay for streams and side information, and get metadata for nothing.
+All keep the same bound as `.baler`, checked value by value in float64 after the cast to the stored type.
+Values beyond the bound are stored exactly, with their positions; a column with many of them is stored
+without loss: by the same library if it can, else by the smaller of pcodec-12 and zstd-19, which lossy
+libraries also use for a column where it is smaller. Integers, text and structure are stored by the smaller
+of these two for all rivals. Sizes include streams and side information, but no metadata.
 """
 
 from __future__ import annotations
@@ -27,46 +27,46 @@ from benchmarks.rivals.packers import PCODEC, SZ3, XZ, ZFP, ZSTD, Packer, Stream
 Values = NDArray[Any]
 
 MAX_MISSED = 0.05
-"""Share of values kept exactly above which a column is stored without loss."""
+"""Share of values stored exactly above which the whole column is stored without loss."""
 
 SLACK = 1.01
-"""Over the rounding error that a library's own arithmetic is expected to add."""
+"""Safety factor on the rounding error that the arithmetic of a library is expected to add."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A column as a way hands it to a library."""
+    """A column as it is given to a library."""
 
     main: Values
     tolerance: float
-    """What the library may change `main` by; 0 is nothing."""
+    """Largest absolute error that the library may make in `main`; 0 means exact."""
     side: tuple[Values, ...]
-    """Stored without loss beside it."""
+    """Arrays that are stored without loss beside `main`."""
     restore: Callable[[Values, Sequence[Values]], Values]
-    """The column, from `main` and `side`."""
+    """Function from decoded `main` and `side` to the column."""
 
 
-Way = Callable[[Values, ErrorBound], Prepared | None]
-"""None where it has no means to keep the bound."""
+Preparation = Callable[[Values, ErrorBound], Prepared | None]
+"""Prepares a column for a bound; None if the bound cannot be kept this way."""
 
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """A column as bytes."""
+    """A compressed column."""
 
     main: Stream
     side: tuple[Stream, ...]
     restore: Callable[[Values, Sequence[Values]], Values]
     missed: tuple[Stream, Stream] | None = None
-    """Positions and values that are kept exactly."""
+    """Positions and values that are stored exactly."""
 
     @property
     def size(self) -> int:
-        """Bytes of all streams."""
+        """Size of all streams [bytes]."""
         return sum(len(part.data) for part in (self.main, *self.side, *(self.missed or ())))
 
     def decode(self) -> Values:
-        """The column."""
+        """Values of the column."""
         values = self.restore(self.main.values(), [part.values() for part in self.side])
         if self.missed is not None:
             positions, exact = (part.values() for part in self.missed)
@@ -75,43 +75,45 @@ class Encoded:
         return values
 
 
-class Peer(NamedTuple):
-    """One rival."""
+class Rival(NamedTuple):
+    """A way to prepare columns, and a library that compresses them."""
 
     name: str
-    way: Way
+    prepare: Preparation
     packer: Packer
 
     def encode(self, prepared: Prepared) -> Encoded:
-        """Bytes, not checked yet."""
+        """The compressed column, before it is checked against the bound."""
         main = stream(self.packer, prepared.main, prepared.tolerance)
-        # zstd-19 would save 0.2 % here and there, and take ten times longer than SZ3 or zfp themselves.
+        # zstd-19 would save up to 0.2 %, and take ten times longer than SZ3 or zfp.
         return Encoded(main, tuple(stream(PCODEC, values) for values in prepared.side), prepared.restore)
 
 
 def rounded(values: Values, bound: ErrorBound) -> Prepared:
-    """Floats rounded to the mantissa bits that meet the bound."""
+    """Floats rounded to mantissa bits that meet the bound."""
     return Prepared(rounding.rounded_to(values, bound), 0.0, (), lambda main, _: main)
 
 
 def symbols(values: Values, bound: ErrorBound) -> Prepared:
-    """Integers of this project's own quantiser, uniform on a log or linear scale; outliers beside them."""
-    found = quantise(values, bound)
+    """Integers of this project's quantiser, on a logarithmic or linear grid, with outliers beside them."""
+    quantised = quantise(values, bound)
 
     def restore(main: Values, side: Sequence[Values]) -> Values:
-        return dequantise(main, found.quantiser, side[0].astype(np.int64), side[1])
+        return dequantise(main, quantised.quantiser, side[0].astype(np.int64), side[1])
 
-    return Prepared(found.symbols, 0.0, (found.positions.astype(np.uint32), found.outliers), restore)
+    return Prepared(
+        quantised.symbols, 0.0, (quantised.positions.astype(np.uint32), quantised.outliers), restore
+    )
 
 
 ORDINARY, NEGATIVE, ZERO, SPECIAL = range(4)
 
 
 def continuous(values: Values, bound: ErrorBound) -> Prepared | None:
-    """What lossy libraries want: ordinary numbers with an absolute tolerance, logarithms for a relative bound.
+    """Finite numbers with an absolute tolerance, for lossy libraries; logarithms for a relative bound.
 
-    They know neither a pointwise relative bound nor exact zeros and NaN: the class of each value (and with it
-    the sign, under logarithms) and the special values are stored without loss.
+    These libraries support neither pointwise relative bounds nor exact zeros and NaN. The class of each value
+    (with the sign, for logarithms) and special values are stored without loss.
     """
     if bound.kind not in ("rel", "abs") or values.dtype not in (np.float32, np.float64):
         return None
@@ -130,7 +132,7 @@ def continuous(values: Values, bound: ErrorBound) -> Prepared | None:
     chosen = values[ordinary]
     if not chosen.size:
         return None
-    # The result is rounded to the stored type once, and the logarithms too.
+    # The result is rounded once to the stored type, and so are the logarithms.
     spacing = float(info.eps) / 2 * SLACK
     main = np.log(np.abs(chosen.astype(np.float64))).astype(dtype) if relative else chosen
     allowed = math.log1p(max(0.0, bound.value - spacing)) if relative else bound.value
@@ -140,32 +142,32 @@ def continuous(values: Values, bound: ErrorBound) -> Prepared | None:
 
     def restore(main: Values, side: Sequence[Values]) -> Values:
         kinds, exact = side if len(side[0]) else (np.zeros(len(main), np.uint8), side[1])
-        out = np.zeros(len(kinds), dtype)
+        values_out = np.zeros(len(kinds), dtype)
         numbers = np.exp(main.astype(np.float64)).astype(dtype) if relative else main
-        out[kinds <= NEGATIVE] = numbers
-        out[kinds == NEGATIVE] *= -1
-        out[kinds == SPECIAL] = exact
-        return out
+        values_out[kinds <= NEGATIVE] = numbers
+        values_out[kinds == NEGATIVE] *= -1
+        values_out[kinds == SPECIAL] = exact
+        return values_out
 
-    # All of one ordinary class need no classes.
+    # If all values are of the first class, no classes are stored.
     return Prepared(main, tolerance, (classes if classes.any() else classes[:0], values[special]), restore)
 
 
-PEERS = (
-    Peer("round+zstd19", rounded, ZSTD),
-    Peer("round+xz", rounded, XZ),
-    Peer("round+pcodec12", rounded, PCODEC),
-    Peer("symbols+zstd19", symbols, ZSTD),
-    Peer("symbols+xz", symbols, XZ),
-    Peer("symbols+pcodec12", symbols, PCODEC),
-    Peer("sz3", continuous, SZ3),
-    Peer("zfp", continuous, ZFP),
+RIVALS = (
+    Rival("round+zstd19", rounded, ZSTD),
+    Rival("round+xz", rounded, XZ),
+    Rival("round+pcodec12", rounded, PCODEC),
+    Rival("symbols+zstd19", symbols, ZSTD),
+    Rival("symbols+xz", symbols, XZ),
+    Rival("symbols+pcodec12", symbols, PCODEC),
+    Rival("sz3", continuous, SZ3),
+    Rival("zfp", continuous, ZFP),
 )
-NAMES = tuple(peer.name for peer in PEERS)
+NAMES = tuple(rival.name for rival in RIVALS)
 
 
-def held(encoded: Encoded, values: Values, bound: ErrorBound) -> Encoded | None:
-    """The same with the values that miss the bound kept exactly; None if they are many."""
+def with_missed_values(encoded: Encoded, values: Values, bound: ErrorBound) -> Encoded | None:
+    """The column with values that miss the bound stored exactly; None if there are too many of them."""
     missed = violations(values, encoded.decode(), bound)
     if not missed.size:
         return encoded
@@ -175,13 +177,13 @@ def held(encoded: Encoded, values: Values, bound: ErrorBound) -> Encoded | None:
     return Encoded(encoded.main, encoded.side, encoded.restore, exact)
 
 
-def exact(peer: Peer, values: Values) -> Stream:
-    """The column without loss, as this peer would."""
-    return lossless(values) if peer.packer.lossy else stream(peer.packer, values)
+def exact(rival: Rival, values: Values) -> Stream:
+    """The column stored without loss, as this rival does."""
+    return lossless(values) if rival.packer.lossy else stream(rival.packer, values)
 
 
 def sizes(columns: Iterable[Column]) -> dict[str, int | None]:
-    """Bytes of all columns for each rival; None for one that could hold no column its own way."""
+    """Size [bytes] of all columns for each rival; None for one that kept the bound of no column by itself."""
     totals = dict.fromkeys(NAMES, 0)
     able: set[str] = set()
     for _, values, bound in columns:
@@ -189,19 +191,19 @@ def sizes(columns: Iterable[Column]) -> dict[str, int | None]:
             size = len(lossless(values).data)
             totals = {name: total + size for name, total in totals.items()}
             continue
-        prepared: dict[Way, Prepared | None] = {}
+        prepared: dict[Preparation, Prepared | None] = {}
         best = math.inf
-        for peer in PEERS:
-            if peer.way not in prepared:
-                prepared[peer.way] = peer.way(values, bound)
-            ready = prepared[peer.way]
-            encoded = None if ready is None else held(peer.encode(ready), values, bound)
+        for rival in RIVALS:
+            if rival.prepare not in prepared:
+                prepared[rival.prepare] = rival.prepare(values, bound)
+            ready = prepared[rival.prepare]
+            encoded = None if ready is None else with_missed_values(rival.encode(ready), values, bound)
             if encoded is not None:
-                able.add(peer.name)
-            if peer.packer.lossy and best == math.inf:
-                best = len(exact(peer, values).data)
+                able.add(rival.name)
+            if rival.packer.lossy and best == math.inf:
+                best = len(exact(rival, values).data)
             if encoded is None:
-                totals[peer.name] += int(best) if peer.packer.lossy else len(exact(peer, values).data)
+                totals[rival.name] += int(best) if rival.packer.lossy else len(exact(rival, values).data)
             else:
-                totals[peer.name] += int(min(encoded.size, best)) if peer.packer.lossy else encoded.size
+                totals[rival.name] += int(min(encoded.size, best)) if rival.packer.lossy else encoded.size
     return {name: total if name in able else None for name, total in totals.items()}

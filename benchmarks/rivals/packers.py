@@ -1,4 +1,4 @@
-"""Libraries that turn one array into bytes and back, each behind the same two functions."""
+"""Compression libraries, each with the same two functions: an array to bytes, and back."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ PCODEC_CONFIG = ChunkConfig(compression_level=12, enable_8_bit=True)
 
 
 class Packer(NamedTuple):
-    """`pack(values, tolerance)` gives bytes, `unpack(data, dtype, length)` values within the tolerance.
+    """A library: `pack(values, tolerance)` gives bytes, `unpack(data, dtype, length)` values again.
 
-    A lossy one needs a tolerance above 0, others leave it unused.
+    Lossy libraries need a tolerance above 0; others ignore it.
     """
 
     name: str
@@ -30,7 +30,7 @@ class Packer(NamedTuple):
 
 
 class Stream(NamedTuple):
-    """One packed array. Type and length stand in a file's description, which rivals get for nothing."""
+    """One packed array. Type and length are metadata, which is not counted for rivals."""
 
     packer: Packer
     data: bytes
@@ -38,24 +38,24 @@ class Stream(NamedTuple):
     length: int
 
     def values(self) -> Values:
-        """The array again."""
+        """The unpacked array."""
         return self.packer.unpack(self.data, self.dtype, self.length)
 
 
 def stream(packer: Packer, values: Values, tolerance: float = 0.0) -> Stream:
-    """The array packed; nothing for an empty one."""
+    """The packed array; no bytes for an empty array."""
     if not values.size:
         return Stream(NOTHING, b"", values.dtype, 0)
     return Stream(packer, packer.pack(values, tolerance), values.dtype, values.size)
 
 
 def lossless(values: Values) -> Stream:
-    """The shorter of pcodec-12 and zstd-19: how all rivals store what must stay exact."""
+    """The smaller of pcodec-12 and zstd-19, by which all rivals store exact values."""
     return min((stream(packer, values) for packer in (PCODEC, ZSTD)), key=lambda s: len(s.data))
 
 
 def stored(symbols: NDArray[np.int64]) -> int:
-    """Bytes of small signed integers: pcodec, zstd over byte planes or an order-0 entropy coder, the shortest."""
+    """Size [bytes] of small signed integers: the smallest of pcodec, zstd and an order-0 entropy coder."""
     folded = np.where(symbols < 0, -2 * symbols - 1, 2 * symbols)
     narrow = folded.astype(np.min_scalar_type(int(folded.max())))
     _, counts = np.unique(narrow, return_counts=True)
@@ -65,7 +65,7 @@ def stored(symbols: NDArray[np.int64]) -> int:
 
 
 def split(values: Values) -> bytes:
-    """First bytes of all numbers, then second bytes, and so on."""
+    """Byte planes: the first bytes of all numbers, then the second bytes, and so on."""
     return values.view(np.uint8).reshape(values.size, -1).T.tobytes()
 
 
@@ -83,13 +83,16 @@ def _unpack_zstd(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
 
 
 def _xz_filters(size: int) -> list[dict[str, int]]:
-    """xz at its best, with a dictionary no larger than the data: allocating 64 MB takes longer than most columns."""
+    """Strongest setting of xz, with a dictionary limited to the size of the data.
+
+    Allocating the full 64 MB would take longer than compressing most columns.
+    """
     dictionary = max(1 << 12, min(size, 1 << 26))
     return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
 
 
 def _pack_xz(values: Values, _: float) -> bytes:
-    # The raw stream: container and checksum of .xz would charge every column 60 bytes.
+    # The raw stream: container and checksum of .xz would add 60 bytes to every column.
     return lzma.compress(values.tobytes(), lzma.FORMAT_RAW, filters=_xz_filters(values.nbytes))
 
 
@@ -103,23 +106,23 @@ def _pack_pcodec(values: Values, _: float) -> bytes:
 
 
 def _unpack_pcodec(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
-    out = np.empty(length, dtype)
-    standalone.simple_decompress_into(data, out)
-    return out
+    values = np.empty(length, dtype)
+    standalone.simple_decompress_into(data, values)
+    return values
 
 
 def _pack_sz3(values: Values, tolerance: float) -> bytes:
-    """The shortest of three algorithms: tables are not smooth, and prediction often costs more than it saves."""
+    """Smallest of three algorithms: tables are not smooth, so prediction often costs more than it saves."""
     from pysz import sz, szAlgorithm, szConfig, szErrorBoundMode
 
-    found = []
+    candidates = []
     for algorithm in (szAlgorithm.INTERP_LORENZO, szAlgorithm.LORENZO_REG, szAlgorithm.NOPRED):
         config = szConfig(values.shape)
         config.errorBoundMode = szErrorBoundMode.ABS
         config.absErrorBound = tolerance
         config.cmprAlgo = algorithm
-        found.append(bytes(sz.compress(values, config)[0]))
-    return min(found, key=len)
+        candidates.append(bytes(sz.compress(values, config)[0]))
+    return min(candidates, key=len)
 
 
 def _unpack_sz3(data: bytes, dtype: np.dtype[Any], length: int) -> Values:

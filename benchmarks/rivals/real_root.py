@@ -1,9 +1,9 @@
-"""RNTuples with low-precision columns, written by ROOT itself: Real32Trunc, or Real32Quant where that is narrower.
+"""RNTuples with low-precision columns, written by ROOT: Real32Trunc, or Real32Quant if that takes fewer bits.
 
-Needs a Python with ROOT and numpy, named by the environment variable BALER_ROOT_ROOT_PYTHON; without it this
-rival is skipped, by name. Floats are rounded to nearest before they are truncated. Columns that do not come back
-within the bound are written again without loss. The script writes flat numbers, fixed-size arrays and lists of
-numbers; a file with anything else (text, nested lists) gives no size.
+The environment variable BALER_ROOT_ROOT_PYTHON names a Python with ROOT and NumPy; without it this rival is
+skipped, by name. Floats are rounded to nearest before they are truncated. Columns that do not come back
+within the bound are written again without loss. The script writes flat numbers, fixed-size arrays and lists
+of numbers; a file with anything else (text, nested lists) has no size.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SCRIPT = Path(__file__).with_name("real_root_writer.py")
 
 SIGN_AND_EXPONENT = 9
 MIN_BITS, MAX_BITS = 10, 31
-"""Of Real32Trunc."""
+"""Smallest and largest number of bits of Real32Trunc."""
 
 
 def missing() -> str:
-    """Why there is no such rival here; empty when there is."""
+    """Reason why this rival cannot be measured here; empty if it can."""
     python = os.environ.get(VARIABLE)
     if not python:
         return f"{VARIABLE} names no Python with ROOT"
@@ -45,7 +45,7 @@ def missing() -> str:
 
 
 def size(trees: list[Tree], bound_of: Callable[[str, str], str]) -> int | None:
-    """Bytes of the file; None where it cannot be made."""
+    """Size of the file [bytes]; None if it cannot be written."""
     if missing():
         return None
     sizes = [tree_size(tree, bound_of) for tree in trees]
@@ -53,16 +53,16 @@ def size(trees: list[Tree], bound_of: Callable[[str, str], str]) -> int | None:
 
 
 def tree_size(tree: Tree, bound_of: Callable[[str, str], str]) -> int | None:
-    """Bytes of a file with one tree."""
-    with tempfile.TemporaryDirectory() as where:
-        folder = Path(where)
+    """Size of a file with one tree [bytes]; None if it cannot be written."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         fields = fields_of(tree, bound_of, folder)
         if not fields:
             return None
         entries = len(tree.branches[0][1])
         for _ in range(2):
             (folder / "fields.json").write_text(json.dumps({"entries": entries, "fields": fields}))
-            command = [os.environ[VARIABLE], str(SCRIPT), where]
+            command = [os.environ[VARIABLE], str(SCRIPT), temporary]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
@@ -74,23 +74,23 @@ def tree_size(tree: Tree, bound_of: Callable[[str, str], str]) -> int | None:
                 np.save(folder / field["values"], original)
                 field |= {"bits": 0, "low": 0.0, "high": 0.0, "bound": "lossless"}
     raise RuntimeError(
-        f"{tree.name}: ROOT gave back other numbers without loss: {[f['name'] for f in wrong]}"
+        f"{tree.name}: ROOT returned other numbers for exact fields {[f['name'] for f in wrong]}"
     )
 
 
 def comes_back(field: dict[str, Any], folder: Path) -> bool:
-    """Whether ROOT read what the bound allows."""
+    """Whether the values that ROOT read are within the bound."""
     original, back = (np.load(folder / f"{kind}_{field['values']}") for kind in ("original", "back"))
     return not violations(original, back, ErrorBound.parse(field["bound"])).size
 
 
 def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> list[dict[str, Any]]:
-    """What `real_root_writer` wants to know, the arrays written beside it; none if it cannot write the tree."""
+    """Fields for `real_root_writer`, arrays written to `folder`; empty if it cannot write the tree."""
     fields: list[dict[str, Any]] = []
     taken: set[str] = set()
     groups: dict[bytes, str] = {}
     for path, array in tree.branches:
-        asked = ErrorBound.parse(bound_of(tree.name, path))
+        branch_bound = ErrorBound.parse(bound_of(tree.name, path))
         for name, part in flatten(path, array):
             layout = part.layout
             number = len(fields)
@@ -111,7 +111,7 @@ def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> 
                 return []
             values = plain(np.asarray(ak.flatten(part, axis=None)))
             field["values"] = f"v{number}.npy"
-            bound = asked if values.dtype.kind == "f" else LOSSLESS
+            bound = branch_bound if values.dtype.kind == "f" else LOSSLESS
             field |= {"type": values.dtype.str[1:], "bound": str(bound), **encoding(values, bound)}
             if field["type"] == "f2":
                 return []
@@ -125,33 +125,33 @@ def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> 
 
 
 def without_counters(fields: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
-    """The fields but for one column of numbers that each set of list lengths makes superfluous."""
+    """Fields without those that only repeat the lengths of lists, at most one for each set of lengths."""
     for name in {field["counts"]: None for field in fields if field["counts"]}:
         lengths = np.load(folder / name)
         for field in fields:
             if not field["counts"] and not field["width"] and field["type"][0] in "iu":
                 values = np.load(folder / f"original_{field['values']}")
                 if np.array_equal(values, lengths):
-                    fields = [other for other in fields if other is not field]
+                    fields = [kept_field for kept_field in fields if kept_field is not field]
                     break
     return fields
 
 
 def encoding(values: NDArray[Any], bound: ErrorBound) -> dict[str, Any]:
-    """The narrower of Real32Trunc and Real32Quant, if either has a chance of keeping the bound."""
-    out = {"bits": 0, "low": 0.0, "high": 0.0}
+    """Parameters of the narrower of Real32Trunc and Real32Quant; 0 bits if neither can keep the bound."""
+    result = {"bits": 0, "low": 0.0, "high": 0.0}
     if bound.kind == "lossless" or not values.size:
-        return out
+        return result
     finite = values[np.isfinite(values)].astype(np.float64)
     widest = MAX_BITS + 1
     if bound.kind in ("rel", "bits"):
         trunc = max(MIN_BITS, SIGN_AND_EXPONENT + rounding.bits_for(bound))
         if trunc <= MAX_BITS:
-            out["bits"] = widest = trunc
+            result["bits"] = widest = trunc
     if bound.kind != "bits" and finite.size == values.size and finite.all() and np.ptp(finite):
-        # Zeros must stay zeros, which a step from `low` on does not promise.
+        # Zeros must stay zeros, which steps that begin at `low` do not guarantee.
         allowed = bound.value * (float(np.abs(finite).min()) if bound.kind == "rel" else 1.0)
         quant = math.ceil(math.log2(float(np.ptp(finite)) / (2 * allowed) + 1))
         if 1 <= quant < widest:
-            out = {"bits": quant, "low": float(finite.min()), "high": float(finite.max())}
-    return out
+            result = {"bits": quant, "low": float(finite.min()), "high": float(finite.max())}
+    return result

@@ -1,9 +1,9 @@
-"""Run by a Python with ROOT: writes one RNTuple from arrays, reads it back, and prints its size as JSON.
+"""Script for a Python with ROOT: writes one RNTuple from arrays, reads it back, and prints its size as JSON.
 
-`python real_root_writer.py FOLDER`, where FOLDER has `fields.json` and the arrays that it names, as `.npy`. Each
-field: `name`, `type` (of one number), `values`, `counts` (of lists; the same file for lists of equal lengths),
-`width` (of fixed-size arrays), and of floats `bits` (Real32Trunc) or `bits`, `low`, `high` (Real32Quant). Numbers
-read back go to `back_<values>.npy`.
+`python real_root_writer.py FOLDER`: FOLDER has `fields.json` and the `.npy` files that it names. Each field
+has `name`, `type` (of one number), `values`, `counts` (lengths of lists; lists of equal lengths share a
+file), `width` (of fixed-size arrays) and, for floats, `bits` (Real32Trunc) or `bits`, `low`, `high`
+(Real32Quant). Numbers that were read are written to `back_<values>.npy`.
 """
 
 from __future__ import annotations
@@ -117,25 +117,26 @@ ZSTD5 = 505
 
 
 def main() -> None:
-    """Write, read back, print."""
+    """Write the RNTuple, read it, and print its size."""
     folder = Path(sys.argv[1])
-    told: dict[str, Any] = json.loads((folder / "fields.json").read_text())
+    description: dict[str, Any] = json.loads((folder / "fields.json").read_text())
     ROOT.gSystem.Load("libROOTNTuple")
     ROOT.gInterpreter.Declare(CODE)
     arrays = {}
-    for field in told["fields"]:
+    for field in description["fields"]:
         for key in ("values", "counts"):
             if field[key] and field[key] not in arrays:
                 arrays[field[key]] = np.load(folder / field[key])
 
-    def add_all(where: dict[str, Any]) -> None:
+    def add_all(numbers: dict[str, Any]) -> None:
+        """Register all fields with the arrays that ROOT reads from or writes to."""
         ROOT.fields.clear()
-        for field in told["fields"]:
+        for field in description["fields"]:
             inner = TYPES[field["type"]]
             counts = arrays[field["counts"]].ctypes.data if field["counts"] else 0
             width = field["width"]
             kind = f"std::vector<{inner}>" if counts else f"std::array<{inner},{width}>" if width else inner
-            values = where[field["values"]]
+            values = numbers[field["values"]]
             ROOT.add(
                 field["name"], kind, values.ctypes.data, values.dtype.itemsize, width, counts,
                 field["bits"], field["low"], field["high"],
@@ -143,13 +144,13 @@ def main() -> None:
 
     path = str(folder / "real.root")
     add_all(arrays)
-    ROOT.write(path, told["entries"], ZSTD5)
-    back = {field["values"]: np.zeros_like(arrays[field["values"]]) for field in told["fields"]}
+    ROOT.write(path, description["entries"], ZSTD5)
+    back = {field["values"]: np.zeros_like(arrays[field["values"]]) for field in description["fields"]}
     add_all(back)
-    ROOT.read(path, told["entries"])
+    ROOT.read(path, description["entries"])
     for name, values in back.items():
         np.save(folder / f"back_{name}", values)
-    # ROOT writes equal pages once, so lists of equal lengths share them.
+    # ROOT writes equal pages only once, so lists of equal lengths share them.
     print(json.dumps({"size": Path(path).stat().st_size, "root": str(ROOT.__version__)}))
 
 

@@ -1,9 +1,9 @@
-"""ROOT files of the same trees, written with uproot at the best settings each format has.
+"""ROOT files of the same trees, written with uproot at the best settings of each format.
 
-TTree: one basket per branch, counters shared by every list of the same lengths. What uproot's TTree writer
-cannot hold (nested lists, options) goes into an RNTuple beside the tree. uproot leaves headers and
-streamer infos uncompressed, and RNTuple pages without ROOT's split encoding; ROOT does neither, so both are corrected for:
-sizes are those that ROOT would reach.
+TTree: one basket per branch, and one counter for all lists of equal lengths. Branches that uproot's TTree
+writer does not support (nested lists, options) are written to an RNTuple beside the tree. uproot does not
+compress headers and streamer infos, and writes RNTuple pages without ROOT's split encoding. Sizes are
+corrected for both, to those that ROOT would reach.
 """
 
 from __future__ import annotations
@@ -32,54 +32,54 @@ RNTUPLE = {"rntuple-zstd5": lambda: uproot.ZSTD(5)}
 NAMES = (*TTREE, *RNTUPLE)
 
 PAGE = 1 << 20
-"""Bytes of an RNTuple page at most, ROOT's default."""
+"""Largest RNTuple page [bytes], ROOT's default."""
 
 
 @dataclass(slots=True)
 class Plan:
-    """Where the branches of one tree go."""
+    """Branches of one tree, sorted by how they are written."""
 
     flat: dict[str, ak.Array] = field(default_factory=dict)
     jagged: dict[str, dict[str, ak.Array]] = field(default_factory=dict)
-    """Group (named after its counter) to its members, all with the same list lengths."""
+    """Members of each group, by the name of its counter; all have the same list lengths."""
     rest: dict[str, ak.Array] = field(default_factory=dict)
-    """What a TTree written by uproot cannot hold."""
+    """Branches that uproot cannot write to a TTree."""
 
 
 def safe(name: str) -> str:
-    """The name with what TTree leaf lists and RNTuple fields give a meaning replaced."""
+    """The name without characters that have a meaning in TTree leaf lists or RNTuple fields."""
     return re.sub(r"\W", "_", name)
 
 
 def unique(name: str, taken: set[str]) -> str:
-    """`name`, or the first of `name_2`, `name_3` … not taken; it is taken from then on."""
-    out, number = name, 1
-    while out in taken:
+    """`name`, or the first of `name_2`, `name_3`, … that is not in `taken`; it is added to `taken`."""
+    candidate, number = name, 1
+    while candidate in taken:
         number += 1
-        out = f"{name}_{number}"
-    taken.add(out)
-    return out
+        candidate = f"{name}_{number}"
+    taken.add(candidate)
+    return candidate
 
 
 def plan(tree: Tree) -> Plan:
-    """The branches sorted by what can hold them; counters that the TTree writer makes itself left out."""
-    out = Plan()
+    """Layout of the branches of a tree, without counters that the TTree writer adds."""
+    result = Plan()
     taken: set[str] = set()
     groups: dict[bytes, str] = {}
     for path, array in (leaf for branch in tree.branches for leaf in flatten(*branch)):
         name = unique(safe(path), taken)
         layout = array.layout
         if layout.is_numpy or (is_text(array) and layout.is_list) or is_regular_numbers(layout):
-            out.flat[name] = array
+            result.flat[name] = array
         elif layout.is_list and layout.content.is_numpy and not is_text(array):
             key = hashlib.sha256(counts(array).tobytes()).digest()
             group = groups.setdefault(key, f"g{len(groups)}")
-            out.jagged.setdefault(group, {})[name] = array
+            result.jagged.setdefault(group, {})[name] = array
         else:
-            out.rest[name] = array
-    for members in out.jagged.values():
+            result.rest[name] = array
+    for members in result.jagged.values():
         lengths = counts(next(iter(members.values())))
-        for name, array in out.flat.items():
+        for name, array in result.flat.items():
             values = np.asarray(array) if array.layout.is_numpy else None
             if (
                 values is not None
@@ -87,9 +87,9 @@ def plan(tree: Tree) -> Plan:
                 and values.dtype.kind in "iu"
                 and np.array_equal(values, lengths)
             ):
-                del out.flat[name]
+                del result.flat[name]
                 break
-    return out
+    return result
 
 
 def counts(array: ak.Array) -> NDArray[np.int64]:
@@ -107,7 +107,7 @@ def is_regular_numbers(layout: Any) -> bool:
 
 
 def ttree_of(parts: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `mktree` wants to know, and what `extend` wants to have, of the branches that a TTree holds."""
+    """Types for `mktree` and arrays for `extend` of the branches that a TTree can hold."""
     types: dict[str, Any] = {}
     data: dict[str, Any] = {}
     for name, array in parts.flat.items():
@@ -123,15 +123,15 @@ def ttree_of(parts: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def write_ttrees(trees: list[Tree], compression: Any, path: Path) -> int:
-    """Bytes of the ROOT file with these trees, one basket per branch, as ROOT would have written it."""
+    """Write a ROOT file with these trees, one basket per branch; returns the size [bytes] ROOT would reach."""
     saving = 0
     with uproot.recreate(path, compression=compression) as file:
         for number, tree in enumerate(trees):
             parts = plan(tree)
             types, data = ttree_of(parts)
             if types:
-                out = file.mktree(f"t{number}", types, initial_basket_capacity=1, field_name=inner_name)
-                out.extend(data)
+                writer = file.mktree(f"t{number}", types, initial_basket_capacity=1, field_name=inner_name)
+                writer.extend(data)
             if parts.rest:
                 rest = ak.zip(parts.rest, depth_limit=1)
                 file.mkrntuple(f"r{number}", rest)
@@ -140,28 +140,29 @@ def write_ttrees(trees: list[Tree], compression: Any, path: Path) -> int:
 
 
 def inner_name(_outer: str, inner: str) -> str:
-    """Members keep their own names."""
+    """Field name of a member: its name without that of the group."""
     return inner
 
 
 def write_rntuples(trees: list[Tree], compression: Any, path: Path) -> int:
-    """Bytes of the ROOT file with these trees as RNTuples, as ROOT would have written it: one cluster each,
-    collections of equal lengths in one field."""
+    """Write a ROOT file with these trees as RNTuples; returns the size [bytes] that ROOT would reach.
+
+    Each has one cluster, and lists of equal lengths share a collection.
+    """
     saving = 0
     with uproot.recreate(path, compression=compression) as file:
         for number, tree in enumerate(trees):
             parts = plan(tree)
             fields = {**parts.flat, **parts.rest}
             fields.update({group: ak.zip(members, depth_limit=2) for group, members in parts.jagged.items()})
-            whole = ak.zip(fields, depth_limit=1)
-            file.mkrntuple(f"r{number}", whole)
-            saving += split_saving(whole, compression)
+            entries = ak.zip(fields, depth_limit=1)
+            file.mkrntuple(f"r{number}", entries)
+            saving += split_saving(entries, compression)
     return path.stat().st_size - saving - header_saving(path, compression)
 
 
 def header_saving(path: Path, compression: Any) -> int:
-    """Bytes that ROOT would save by compressing the headers of TTrees and the streamer infos, which uproot
-    leaves as they are, and by leaving no gaps between records."""
+    """Bytes that ROOT would save by compressing headers of TTrees and streamer infos, and without gaps."""
     data = path.read_bytes()
     raws = []
     with uproot.open(path) as file:
@@ -178,12 +179,12 @@ def header_saving(path: Path, compression: Any) -> int:
 
 
 def record(data: bytes, seek: int, size: int) -> bytes:
-    """What follows the key of the record at `seek`; the key says its own length in bytes 14 and 15."""
+    """Content of the record at `seek`, after its key, whose length is in bytes 14 and 15."""
     return data[seek + int.from_bytes(data[seek + 14 : seek + 16], "big") : seek + size]
 
 
 def gaps(segments: bytes, end: int) -> int:
-    """Bytes of the free segments (version, first, last) before the end of the file."""
+    """Size [bytes] of the free segments (version, first, last) before the end of the file."""
     total = position = 0
     while position < len(segments):
         wide = int.from_bytes(segments[position : position + 2], "big") > 1000
@@ -195,8 +196,7 @@ def gaps(segments: bytes, end: int) -> int:
 
 
 def split_saving(array: ak.Array, compression: Any) -> int:
-    """Bytes that ROOT would save in the pages of this array by its split encoding: the bytes of each number
-    apart, differences of offsets."""
+    """Bytes that ROOT would save in the pages of this array by split encoding."""
     _, _, buffers = ak.to_buffers(ak.to_packed(array))
     saving = 0
     for key, raw in buffers.items():
@@ -211,7 +211,7 @@ def split_saving(array: ak.Array, compression: Any) -> int:
 
 
 def shuffled(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """First bytes of all numbers of a page, then second bytes, and so on."""
+    """Byte planes of each page: the first bytes of all numbers, then the second bytes, and so on."""
     step = PAGE // values.dtype.itemsize
     pages = [values[i : i + step] for i in range(0, len(values), step)]
     parts = [np.ascontiguousarray(p).view(np.uint8).reshape(len(p), -1).T.reshape(-1) for p in pages]
@@ -219,20 +219,20 @@ def shuffled(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 
 def packed_size(values: NDArray[Any], compression: Any) -> int:
-    """Bytes after compression, page by page."""
+    """Size [bytes] after compression, page by page."""
     raw = np.ascontiguousarray(values).tobytes()
     chunks = [raw[i : i + PAGE] for i in range(0, len(raw), PAGE)]
     return sum(min(len(chunk), len(uproot.compression.compress(chunk, compression))) for chunk in chunks)
 
 
 def write(trees: list[Tree], rival: str, path: Path) -> int:
-    """Bytes of the file that `rival` makes of these trees, as ROOT would have written it."""
+    """Write these trees as `rival` does; returns the size [bytes] that ROOT would reach."""
     if rival in TTREE:
         return write_ttrees(trees, TTREE[rival](), path)
     return write_rntuples(trees, RNTUPLE[rival](), path)
 
 
 def size(trees: list[Tree], rival: str) -> int:
-    """The same without keeping the file."""
-    with tempfile.TemporaryDirectory() as where:
-        return write(trees, rival, Path(where) / "rival.root")
+    """Size [bytes] of these trees as `rival` writes them."""
+    with tempfile.TemporaryDirectory() as folder:
+        return write(trees, rival, Path(folder) / "rival.root")

@@ -1,4 +1,4 @@
-"""What rivals may do within a bound: floats rounded to the mantissa bits that meet it."""
+"""Floats rounded to mantissa bits that meet a bound, for rivals without error bounds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MANTISSA = {2: 10, 4: 23, 8: 52}
 
 
 def bits_for(bound: ErrorBound) -> int:
-    """Mantissa bits whose rounding meets `rel=ε` or `bits=m`."""
+    """Number of mantissa bits whose rounding meets `rel=ε` or `bits=m`."""
     if bound.kind == "bits":
         return int(bound.value)
     bits = 0
@@ -25,41 +25,41 @@ def bits_for(bound: ErrorBound) -> int:
 
 
 def rounded_values(values: NDArray[Any], bits: int) -> NDArray[Any]:
-    """Floats to the nearest with `bits` mantissa bits, ties to even; what is not a normal float stays."""
+    """Floats rounded to `bits` mantissa bits, ties to even; values other than normal floats stay."""
     size = values.dtype.itemsize
-    drop = MANTISSA[size] - bits
-    if values.dtype.kind != "f" or drop <= 0:
+    dropped_bits = MANTISSA[size] - bits
+    if values.dtype.kind != "f" or dropped_bits <= 0:
         return values
     word = np.dtype(f"u{size}").type
     raw = values.view(word)
-    half = word((1 << (drop - 1)) - 1) + ((raw >> word(drop)) & word(1))
-    out = ((raw + half) & ~word((1 << drop) - 1)).view(values.dtype)
-    normal = np.isfinite(values) & (np.abs(values) >= np.finfo(values.dtype).tiny) & np.isfinite(out)
-    return np.where(normal, out, values)
+    half = word((1 << (dropped_bits - 1)) - 1) + ((raw >> word(dropped_bits)) & word(1))
+    result = ((raw + half) & ~word((1 << dropped_bits) - 1)).view(values.dtype)
+    normal = np.isfinite(values) & (np.abs(values) >= np.finfo(values.dtype).tiny) & np.isfinite(result)
+    return np.where(normal, result, values)
 
 
 def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
-    """Floats rounded as far as the bound allows; others as they are."""
+    """Floats rounded as far as the bound allows; other values unchanged."""
     if values.dtype.kind != "f" or bound.kind == "lossless":
         return values
     if bound.kind != "abs":
         return rounded_values(values, bits_for(bound))
-    # The same bits from the point on for all: multiples of a power of two.
+    # Multiples of one power of two, so that all values have the same last bit.
     step = 2.0 ** math.floor(math.log2(2 * bound.value))
     with np.errstate(all="ignore"):
-        out = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
-    return np.where(np.isfinite(out) & (out != 0), out, values)
+        result = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
+    return np.where(np.isfinite(result) & (result != 0), result, values)
 
 
 def rounded(array: ak.Array, bound: str) -> ak.Array:
-    """The same array with every float rounded as far as the bound allows."""
-    asked = ErrorBound.parse(bound)
-    if asked.kind == "lossless":
+    """The array with all floats rounded as far as the bound allows."""
+    parsed = ErrorBound.parse(bound)
+    if parsed.kind == "lossless":
         return array
 
     def visit(layout: Any, **_: Any) -> Any:
         if layout.is_numpy and layout.dtype.kind == "f":
-            values = rounded_to(np.ascontiguousarray(layout.data), asked)
+            values = rounded_to(np.ascontiguousarray(layout.data), parsed)
             return ak.contents.NumpyArray(values, parameters=layout.parameters)
         return None
 

@@ -1,6 +1,6 @@
-"""What each means contributes: whole-file sizes, one means added after another.
+"""Gain of each method: whole-file sizes with one method added after another.
 
-`python -m benchmarks run ablation [NAME…]` replaces the rows of the files whose name holds one of the words.
+`python -m benchmarks run ablation [NAME…]` measures files whose name contains one of the words again.
 """
 
 from __future__ import annotations
@@ -20,29 +20,32 @@ from benchmarks.record import command_line, results
 BOUND = "rel=1e-3"
 FILES = ("cms_htt_DY_35k", "lhcb_upgrade_tracks_33k", "pythia_jets_365k", "cms_llp_jets_train", "gamgam")
 
-ALONE = "alone"
-"""Not a keyword of `compress`: networks that see nothing of the event but their own table, for this table only."""
+NO_CONTEXT = "no context"
+"""Not a keyword of `compress`: models of a table see no column of other tables."""
 
 STEPS: list[tuple[str, dict[str, Any]]] = [
     ("no loss", {"bound": "lossless", "codec": "classic", "independent": ["*"]}),
     ("quantised", {"codec": "classic", "independent": ["*"]}),
     ("+ relations (`classic`)", {"codec": "classic"}),
-    ("+ histograms in context (`fast`), own table", {"codec": "conditional", "level": "fast", ALONE: True}),
-    ("+ networks, own table", {"codec": "conditional", ALONE: True}),
+    (
+        "+ histograms in context (`fast`), own table",
+        {"codec": "conditional", "level": "fast", NO_CONTEXT: True},
+    ),
+    ("+ networks, own table", {"codec": "conditional", NO_CONTEXT: True}),
     ("+ entry and item before (`default`)", {"codec": "conditional"}),
     ("larger networks (`max`)", {"codec": "conditional", "level": "max"}),
 ]
-"""(label, keywords of `compress`), each with the means of the one before it."""
+"""(label, keywords of `compress`); each step includes the methods of the previous one."""
 
 
 def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
-    """Bytes of the file and of its models, and seconds."""
+    """Size of the file and of its models [bytes], and time to compress [s]."""
     keywords = {"bound": BOUND, **keywords}
     patched: Any = mock.patch(
         "baler_root.compression.models.learn.find_surroundings", return_value=ContextColumns()
     )
-    with tempfile.TemporaryDirectory() as where, patched if keywords.pop(ALONE, 0) else nullcontext():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, patched if keywords.pop(NO_CONTEXT, 0) else nullcontext():
+        target = Path(folder) / "out.baler"
         summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)
     models = summary.parts.get("model", 0)
     return {
@@ -54,7 +57,7 @@ def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure, print and store."""
+    """Measure, print and store the results."""
     warnings.simplefilter("ignore")
     names = command_line.names(__doc__)
     for path in sources.chosen(names or FILES):
@@ -66,5 +69,7 @@ def main() -> None:
             row["of the step before"] = round(row["size"] / rows[-1]["size"], 3) if rows else None
             rows.append(row)
         results.show(f"{path.stem} at {BOUND}", rows, {})
-        kept = [row for row in results.merged("ablation", rows, "file", "with") if row["file"] != path.stem]
-        results.update("ablation", [*kept, *rows], {"bound": BOUND})
+        other_files = [
+            row for row in results.merged("ablation", rows, "file", "with") if row["file"] != path.stem
+        ]
+        results.update("ablation", [*other_files, *rows], {"bound": BOUND})

@@ -1,17 +1,18 @@
-"""Baler's default autoencoder against `.baler` files and gzip, on the table of its CMS study.
+"""Baler's default autoencoder beside `.baler` files and gzip, on the table of Baler's CMS study.
 
-All in one run: 24 variables of jets as one float64 table. `baler_autoencoder` says what "Baler default" is. Its size counts the
-latents and the scale of the columns as a compressed npz, and the model: all of it, as Baler leaves it, and the
-decoder alone, which is what reading needs. It has no bound: what it does to each variable is in `baler_errors`.
+One run compresses 24 variables of jets, as one float64 table. `rivals/baler_autoencoder` describes "Baler
+default". Its size is that of latents and scales of the columns, as a compressed npz, and of the model: once
+with encoder and decoder, as Baler stores it, once with the decoder alone, which is enough to read. It has
+no error bound; `baler_errors` lists the errors of each variable.
 
-`.baler` files hold the ROOT file as it is, which also says which jets belong to one event, and are whole files:
-every value of pT and mass within 0.2 %, η and φ within 3e-5, which Baler reports for its typical errors, other
-floats within 1 %, for which no figure of Baler's is at hand; integers are exact.
+`.baler` files are whole files with the content of the ROOT file, including the assignment of jets to
+events. Their bounds: pT and mass 0.2 %, η and φ 3e-5, the typical errors that Baler reports; other floats 1
+%, for which Baler reports none; integers exact.
 
-`seconds` are those of training by the clock, of `.baler` those of all of `compress`.
+`seconds` is the time of training on the clock; for `.baler` files that of all of `compress`.
 
-`python -m benchmarks run baler [--epochs N] [--seconds S] [--latents N] [--only LABEL]…`: `--only` measures these
-`.baler` codecs again (or for the first time) and keeps all other rows.
+`python -m benchmarks run baler [--epochs N] [--seconds S] [--latents N] [--only LABEL]…`: with `--only`,
+only these `.baler` codecs are measured, and all other rows are kept.
 """
 
 from __future__ import annotations
@@ -33,10 +34,9 @@ from numpy.typing import NDArray
 
 import baler_root
 from benchmarks.data import sources
-from benchmarks.record import command_line, results
+from benchmarks.record import command_line, latent_files, results
+from benchmarks.record.timing import processor_time
 from benchmarks.rivals.baler_autoencoder import LATENTS, Dense, Table, train
-from benchmarks.run import autoencoders
-from benchmarks.run.throughput import clock
 
 FILE = sources.DATA / "generated" / "pythia_jets_365k.root"
 TREE, VARIABLES = "Events", "jet_*"
@@ -44,9 +44,9 @@ TREE, VARIABLES = "Events", "jet_*"
 CODECS: list[tuple[str, dict[str, Any]]] = [
     ("classic", {"codec": "classic"}),
     ("conditional", {"codec": "conditional"}),
-    *((name, {"codec": name}) for name in autoencoders.networks()),
+    *((name, {"codec": name}) for name in latent_files.latent_codecs()),
 ]
-"""(label, keywords of `compress`) of the `.baler` files that are compared."""
+"""(label, keywords of `compress`) of each `.baler` file."""
 
 BOUND = "rel=1e-2"
 BRANCH_BOUNDS = ("jet_pt=rel=2e-3", "jet_mass=rel=2e-3", "jet_eta=abs=3e-5", "jet_phi=abs=3e-5")
@@ -55,20 +55,20 @@ EPOCHS, SECONDS = 100, 600.0
 
 
 def table_of(file: Any) -> tuple[list[str], Table]:
-    """Names and float64 table of the variables, a row for each jet."""
+    """Names of the variables, and their values as a float64 table with one row per jet."""
     arrays = file[TREE].arrays(filter_name=VARIABLES)
     columns = [ak.to_numpy(ak.flatten(arrays[name])).astype(np.float64) for name in arrays.fields]
     return arrays.fields, np.stack(columns, axis=1)
 
 
 def errors(names: list[str], table: Table, decoded: Table, what: str) -> list[dict[str, Any]]:
-    """A row for each variable: differences, and relative ones in % where the value is not 0."""
+    """One row per variable: differences, and relative differences [%] of values other than 0."""
     rows = []
     for name, before, after in zip(names, table.T, decoded.T, strict=True):
         difference = after - before
         ordinary = before != 0
         relative = 100 * np.abs(difference[ordinary] / before[ordinary])
-        found = {
+        statistics = {
             "standard deviation": before.std(),
             "mean difference": difference.mean(),
             "RMS difference": np.sqrt(np.mean(difference**2)),
@@ -78,13 +78,14 @@ def errors(names: list[str], table: Table, decoded: Table, what: str) -> list[di
             "largest relative %": relative.max() if relative.size else 0.0,
         }
         rows.append(
-            {"variable": name, "what": what} | {key: float(f"{value:.4g}") for key, value in found.items()}
+            {"variable": name, "what": what}
+            | {key: float(f"{value:.4g}") for key, value in statistics.items()}
         )
     return rows
 
 
 def row(table: Table, what: str, size: int, **more: Any) -> dict[str, Any]:
-    """One line of the result; rates are MB of float64 a second of processor time."""
+    """One row of the result; rates are MB of float64 per second of processor time."""
     encoding, decoding = (more.pop(key, None) for key in ("encoding", "decoding"))
     empty = dict.fromkeys(("bound", "model bytes", "seconds"))
     return {
@@ -99,7 +100,7 @@ def row(table: Table, what: str, size: int, **more: Any) -> dict[str, Any]:
 
 
 def gzip(table: Table) -> list[dict[str, Any]]:
-    """The table without loss, row by row as Baler's arrays lie; float32 is what its values are."""
+    """Rows of gzip without loss: row by row, as in Baler's arrays, and by column; the values are float32."""
     rows = []
     ways: list[tuple[str, NDArray[Any]]] = [
         ("gzip-9 of float64", table),
@@ -108,8 +109,8 @@ def gzip(table: Table) -> list[dict[str, Any]]:
     ]
     for what, values in ways:
         raw = values.tobytes()
-        encoding, packed = clock(partial(zlib.compress, raw, 9, 31))
-        decoding, _ = clock(partial(zlib.decompress, packed, 31))
+        encoding, packed = processor_time(partial(zlib.compress, raw, 9, 31))
+        decoding, _ = processor_time(partial(zlib.decompress, packed, 31))
         rows.append(row(table, what, len(packed), bound="lossless", encoding=encoding, decoding=decoding))
         print(rows[-1], file=sys.stderr)
     return rows
@@ -118,80 +119,86 @@ def gzip(table: Table) -> list[dict[str, Any]]:
 def default(
     names: list[str], table: Table, network: Dense
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Sizes and errors of the autoencoder with its latents as Baler keeps them, and with half of their bits."""
+    """Sizes and errors of the autoencoder, with float64 latents as in Baler and with float32 latents."""
     sizes = network.weights()
-    rows, found = [], []
+    rows, error_rows = [], []
     for what, latent in (("Baler default", "f8"), ("Baler default, float32 latents", "f4")):
-        encoding, data = clock(partial(network.encode, table, latent))
-        decoding, decoded = clock(partial(network.decode, data))
-        for kept, size in sizes.items():
+        encoding, data = processor_time(partial(network.encode, table, latent))
+        decoding, decoded = processor_time(partial(network.decode, data))
+        for part, size in sizes.items():
             rows.append(
                 row(
-                    table, what if kept == "model" else f"{what}, decoder alone", len(data) + size,
+                    table, what if part == "model" else f"{what}, decoder alone", len(data) + size,
                     bound="none", encoding=encoding, decoding=decoding,
                     **{"model bytes": size, "seconds": round(network.seconds, 1)},
                 )
             )  # fmt: skip
             print(rows[-1], file=sys.stderr)
         if latent == "f8":
-            found = errors(names, table, decoded, what)
-    return rows, found
+            error_rows = errors(names, table, decoded, what)
+    return rows, error_rows
 
 
 def baler(
     names: list[str], table: Table, label: str, keywords: dict[str, Any]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Size and errors of one `.baler` file."""
+    """Row and errors of one `.baler` file."""
     compress = partial(baler_root.compress, bound=BOUND, branch_bounds=BRANCH_BOUNDS, **keywords)
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         started = time.perf_counter()
-        encoding, summary = clock(partial(compress, FILE, target))
+        encoding, summary = processor_time(partial(compress, FILE, target))
         seconds = time.perf_counter() - started
 
         def read() -> Table:
             with baler_root.open(target) as file:
                 return table_of(file)[1]
 
-        read()  # libraries are imported and compiled at the first time
-        decoding, decoded = clock(read)
-    out = row(
+        read()  # the first call imports and compiles libraries
+        decoding, decoded = processor_time(read)
+    result = row(
         table, label, summary.size, bound="guaranteed", encoding=encoding, decoding=decoding,
         **{"model bytes": summary.parts.get("model", 0), "seconds": round(seconds, 1)},
     )  # fmt: skip
-    print(out, file=sys.stderr)
-    return out, errors(names, table, decoded, label)
+    print(result, file=sys.stderr)
+    return result, errors(names, table, decoded, label)
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument("--seconds", type=float, default=SECONDS)
-    parser.add_argument("--latents", type=int, default=LATENTS)
-    parser.add_argument("--only", action="append", choices=[label for label, _ in CODECS], metavar="LABEL")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help="largest number of epochs")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="longest training [s]")
+    parser.add_argument("--latents", type=int, default=LATENTS, help="number of latents")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=[label for label, _ in CODECS],
+        metavar="LABEL",
+        help="codec to measure; may be repeated",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Compare, print and store."""
     warnings.simplefilter("ignore")
-    asked = arguments()
+    options = arguments()
     with uproot.open(FILE) as file:
         names, table = table_of(file)
-    about = results.about("baler").get("summary", {}) if asked.only else {}
+    about = results.about("baler").get("summary", {}) if options.only else {}
     rows: list[dict[str, Any]] = []
-    found: list[dict[str, Any]] = []
-    if not asked.only:
+    error_rows: list[dict[str, Any]] = []
+    if not options.only:
         rows += [row(table, "the ROOT file", FILE.stat().st_size, bound="lossless"), *gzip(table)]
-        network = train(table, asked.latents, asked.epochs, asked.seconds)
-        more, found = default(names, table, network)
-        rows += more
+        network = train(table, options.latents, options.epochs, options.seconds)
+        network_rows, error_rows = default(names, table, network)
+        rows += network_rows
         about = {
             "file": FILE.stem,
             "rows": len(table),
             "variables": len(names),
-            "latents": asked.latents,
+            "latents": options.latents,
             "epochs": network.epochs,
             "losses": {
                 key: float(f"{v:.3g}")
@@ -199,18 +206,20 @@ def main() -> None:
             },
         }
     for label, keywords in CODECS:
-        if not asked.only or label in asked.only:
-            one, its = baler(names, table, label, keywords)
-            rows.append(one)
-            found += its
+        if not options.only or label in options.only:
+            size_row, new_errors = baler(names, table, label, keywords)
+            rows.append(size_row)
+            error_rows += new_errors
     about["bounds"] = {"default": BOUND, "branches": list(BRANCH_BOUNDS), "integers": "exact"}
-    rows = results.merged("baler", rows, "what") if asked.only else rows
-    found = results.merged("baler_errors", found, "what", "variable") if asked.only else found
-    size = {one["what"]: one["size"] for one in rows}
+    rows = results.merged("baler", rows, "what") if options.only else rows
+    error_rows = (
+        results.merged("baler_errors", error_rows, "what", "variable") if options.only else error_rows
+    )
+    size = {size_row["what"]: size_row["size"] for size_row in rows}
     about["over Baler default"] = {
         label: round(size[label] / size["Baler default"], 3) for label, _ in CODECS if label in size
     }
     results.show(f"Baler and {FILE.stem}", rows, about)
-    results.show("Errors", found, {})
+    results.show("Errors", error_rows, {})
     results.update("baler", rows, about)
-    results.update("baler_errors", found, about)
+    results.update("baler_errors", error_rows, about)

@@ -1,17 +1,17 @@
-"""From which data size on would a convolutional model win on grids? An estimate, in floating point.
+"""Estimate, in floating point, of the amount of data from which a convolutional model would pay on grids.
 
-Two networks propose what frames of the simulated fluid look like; what they miss by more than the bound is coded as
-a residual, so that both keep it. `autoencoder`: quantised latents of a frame, on a grid eight times coarser, are
-coded too, and the decoder makes the frame from them. `successor`: the frame, from the three decoded before it,
-without latents. Weights are rounded to 8 bits after training and then used; the model's bytes are those that a
-reader needs. Frames that are measured are not those trained on. Symbols are counted as pco, zstd over byte
-planes or an order-0 entropy coder stores them, whichever is shortest.
+Two networks predict frames of the simulated fluid; a residual keeps both within the bound. `autoencoder`
+predicts a frame from its quantised latents, which are stored on a grid eight times coarser. `successor`
+predicts it from the three frames before, without latents. Weights are rounded to 8 bits after training. The
+size of a model is that of the part that a reader needs. The measured frames are not those of the training.
+Sizes of symbols are those of pco, of zstd on byte planes or of an order-0 entropy coder, whichever is
+smallest.
 
-Beside them `classic` as it is, and what `grids` compares it with. With bytes of a frame and of a model, the size
-from which on a model wins follows; it is empty where it never does.
+Also measured: `classic`, and the compressors of `grids`. The bytes per frame and per model give the amount
+of data from which the model pays; the field is empty if it never does.
 
-`python -m benchmarks run convolutional [--steps N] [--seconds S] [--width N]…`. Another network takes the place of
-these in `NETWORKS`: it needs `fit`, `parts` and `model_size`.
+`python -m benchmarks run convolutional [--steps N] [--seconds S] [--width N]…`. Another network can be
+added to `NETWORKS`; it needs `fit`, `parts` and `model_size`.
 """
 
 from __future__ import annotations
@@ -38,35 +38,35 @@ from benchmarks.rivals.packers import stored
 from benchmarks.run import grids
 
 TRAINING, MEASURED, GAP = 4000, 600, 100
-"""Frames; those of the gap lie between, so that the others know nothing of each other."""
+"""Numbers of frames; those of the gap separate the others, so that these are independent."""
 WIDTHS = (8, 24)
 STEPS, SECONDS, BATCH = 1500, 150.0, 16
 RATE = 2e-3
 SIZES = (1, 10, 100, 1000, 10_000)
-"""MB of frames that sizes are given for."""
+"""Amounts of data [MB] for which sizes are listed."""
 
 
 class Network(Protocol):
     """A convolutional model of frames."""
 
     def fit(self, frames: Frames, tolerance: float, steps: int, seconds: float) -> int:
-        """Train; the steps made."""
+        """Train, and return the number of steps."""
 
     def parts(self, frames: Frames, tolerance: float) -> dict[str, int]:
-        """Bytes of what stands for these frames within the tolerance, the model left out."""
+        """Bytes that encode these frames within the tolerance, by part, without the model."""
 
     def model_size(self) -> int:
-        """Bytes of what a reader needs of it."""
+        """Bytes of the part of the model that a reader needs."""
 
 
 class Periodic(nn.Conv2d):
-    """A convolution of a square whose edges meet."""
+    """Convolution with periodic boundary conditions."""
 
     def __init__(self, before: int, after: int, size: int = 3, stride: int = 1) -> None:
         super().__init__(before, after, size, stride)
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """As `Conv2d`, wrapped around."""
+        """Convolve values that are continued periodically."""
         edge = self.kernel_size[0] // 2
         padded = pad(values, (edge,) * 4, mode="circular")
         return torch.as_tensor(conv2d(padded, self.weight, self.bias, self.stride))
@@ -75,7 +75,7 @@ class Periodic(nn.Conv2d):
 def optimise(
     parameters: list[nn.Parameter], loss: Callable[[], torch.Tensor], steps: int, seconds: float
 ) -> int:
-    """Adam with a falling rate until the steps, or the seconds, are over; the steps made."""
+    """Minimise a loss by Adam with a falling rate; returns the number of steps within the time limit."""
     optimiser = torch.optim.Adam(parameters, lr=RATE)
     started, done = time.perf_counter(), 0.0
     for step in range(steps):
@@ -91,7 +91,7 @@ def optimise(
 
 
 def round_weights(module: nn.Module) -> int:
-    """8 bits for each weight from here on, scaled tensor by tensor; bytes of weights, float32 biases and scales."""
+    """Round weights to 8 bits, one scale per tensor; returns bytes of weights, scales and biases."""
     size = 0
     for values in module.parameters():
         size += values.numel() if values.ndim > 1 else 4 * values.numel()
@@ -103,12 +103,12 @@ def round_weights(module: nn.Module) -> int:
 
 
 def residual_bits(missed: torch.Tensor, tolerance: float) -> torch.Tensor:
-    """About the bits that a value costs whose prediction is off by so much."""
+    """Mean estimate of the bits per value that residuals of these prediction errors take."""
     return torch.log2(1 + (missed / tolerance) ** 2).mean() / 2
 
 
 class Autoencoder:
-    """Latents on a grid eight times coarser, for each frame by itself."""
+    """Predicts each frame from its latents, which lie on a grid eight times coarser."""
 
     LATENTS = 8
 
@@ -132,7 +132,7 @@ class Autoencoder:
         self.scale, self.size = 1.0, 0
 
     def fit(self, frames: Frames, tolerance: float, steps: int, seconds: float) -> int:
-        """Rate and distortion, both in bits of a frame; rounding of latents is noise while training."""
+        """Minimise bits of latents and residual; noise replaces the rounding of latents in training."""
         self.scale = float(frames.std())
         values, allowed = torch.from_numpy(frames / self.scale).float(), tolerance / self.scale
 
@@ -154,7 +154,7 @@ class Autoencoder:
         return made
 
     def parts(self, frames: Frames, tolerance: float) -> dict[str, int]:
-        """Latents channel by channel, and the residual."""
+        """Bytes of latents, coded channel by channel, and of the residual."""
         latents, residual = [], []
         with torch.no_grad():
             for part in np.array_split(frames, max(1, len(frames) // 50)):
@@ -169,12 +169,12 @@ class Autoencoder:
         }
 
     def model_size(self) -> int:
-        """The decoder."""
+        """Bytes of the decoder."""
         return self.size
 
 
 class Successor:
-    """The next frame from those decoded before it; nothing is transmitted but the residual."""
+    """Predicts each frame from the decoded frames before it; only the residual is stored."""
 
     BEFORE = 3
 
@@ -186,27 +186,27 @@ class Successor:
         self.scale, self.size = 1.0, 0
 
     def predicted(self, before: torch.Tensor) -> torch.Tensor:
-        """The frame after these (frames, BEFORE, side, side)."""
+        """Prediction of the frame that follows `before` (frames, BEFORE, side, side)."""
         change: torch.Tensor = self.change(before)
         return before[:, -1:] + change
 
     def fit(self, frames: Frames, tolerance: float, steps: int, seconds: float) -> int:
-        """Frames before are off by up to the tolerance, as they will be when decoded."""
+        """Train with noise up to the tolerance on the earlier frames, as decoded frames have."""
         self.scale = float(frames.std())
         values, allowed = torch.from_numpy(frames / self.scale).float(), tolerance / self.scale
 
         def loss() -> torch.Tensor:
-            at = torch.randint(self.BEFORE, len(values), (BATCH,))
-            before = torch.stack([values[at - back] for back in range(self.BEFORE, 0, -1)], dim=1)
+            index = torch.randint(self.BEFORE, len(values), (BATCH,))
+            before = torch.stack([values[index - back] for back in range(self.BEFORE, 0, -1)], dim=1)
             noise = (2 * torch.rand_like(before) - 1) * allowed
-            return residual_bits(self.predicted(before + noise) - values[at][:, None], allowed)
+            return residual_bits(self.predicted(before + noise) - values[index][:, None], allowed)
 
         made = optimise(list(self.change.parameters()), loss, steps, seconds)
         self.size = round_weights(self.change)
         return made
 
     def parts(self, frames: Frames, tolerance: float) -> dict[str, int]:
-        """One frame after another, each from decoded ones; the first ones stand for themselves."""
+        """Bytes of the residual of frames predicted one after another; the first ones have no prediction."""
         step = 2 * tolerance
         decoded = [np.rint(frame / step) * step for frame in frames[: self.BEFORE]]
         residual = [np.rint(frame / step).astype(np.int64) for frame in frames[: self.BEFORE]]
@@ -219,7 +219,7 @@ class Successor:
         return {"latents": 0, "residual": stored(np.concatenate(residual).reshape(-1))}
 
     def model_size(self) -> int:
-        """All of it."""
+        """Bytes of the whole network."""
         return self.size
 
 
@@ -227,54 +227,54 @@ NETWORKS: dict[str, Callable[[int], Network]] = {"autoencoder": Autoencoder, "su
 
 
 def without(frames: Frames, tolerance: float) -> dict[str, int]:
-    """Bytes of the frames without any model: `classic` columns, with and without interpolation, and the rivals."""
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "frames.root"
+    """Bytes of the frames without a model: `classic`, `classic` without interpolation, and the rivals."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "frames.root"
         grids.write([frames], source)
-        out = {"classic": int(grids.baler(source, f"abs={tolerance!r}", {"codec": "classic"})["pages"])}
-        out[grids.DIFFERENCES] = grids.differences(source, ErrorBound("abs", tolerance))
-    return out | {what: len(way(frames, tolerance)[0]) for what, way in grids.RIVALS.items()}
+        sizes = {"classic": int(grids.baler(source, f"abs={tolerance!r}", {"codec": "classic"})["pages"])}
+        sizes[grids.DIFFERENCES] = grids.differences(source, ErrorBound("abs", tolerance))
+    return sizes | {what: len(way(frames, tolerance)[0]) for what, way in grids.RIVALS.items()}
 
 
-def wins_from(model: int, own: float, other: float, frame: int) -> float | None:
-    """MB of frames from which `own` bytes a frame and the model are less than `other`; None if never."""
-    return round(model / (other - own) * frame / 1e6, 2) if own < other else None
+def wins_from(model: int, size: float, reference: float, frame: int) -> float | None:
+    """Amount of frames [MB] from which `size` bytes per frame and a model beat `reference`; None if never."""
+    return round(model / (reference - size) * frame / 1e6, 2) if size < reference else None
 
 
 def row(frame: int, share: float, what: str, size: float, model: int = 0, **more: Any) -> dict[str, Any]:
-    """One line: bytes of a frame, and % of float64 with the model at each size of the data."""
-    found: dict[str, Any] = {
+    """One row: bytes per frame, and the share of float64 [%], with the model, for each amount of data."""
+    result: dict[str, Any] = {
         "bound": f"{share:g} of the range",
         "what": what,
         "bytes a frame": round(size, 1),
     }
-    found |= {"latents": more.pop("latents", None), "model bytes": model, "steps": more.pop("steps", None)}
+    result |= {"latents": more.pop("latents", None), "model bytes": model, "steps": more.pop("steps", None)}
     for mb in SIZES:
-        found[f"% at {mb} MB"] = round(100 * (size / frame + model / (mb * 1e6)), 3)
-    return found | more
+        result[f"% at {mb} MB"] = round(100 * (size / frame + model / (mb * 1e6)), 3)
+    return result | more
 
 
-def compare(share: float, frames: Frames, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    """The rows of one bound."""
+def compare(share: float, frames: Frames, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Rows of one bound."""
     training, measured = frames[:TRAINING], frames[TRAINING + GAP :]
     tolerance, frame = share * float(np.ptp(frames)), frames[0].nbytes
-    others = {what: size / len(measured) for what, size in without(measured, tolerance).items()}
+    alternatives = {what: size / len(measured) for what, size in without(measured, tolerance).items()}
     targets = {
-        "classic": others["classic"],
-        "SZ3": min(others[what] for what in grids.RIVALS),
+        "classic": alternatives["classic"],
+        "SZ3": min(alternatives[what] for what in grids.RIVALS),
     }
     nothing: dict[str, Any] = {f"wins over {name} from MB": None for name in targets}
-    rows = [row(frame, share, what, size, **nothing) for what, size in others.items()]
+    rows = [row(frame, share, what, size, **nothing) for what, size in alternatives.items()]
     for name, build in NETWORKS.items():
-        for width in asked.width or WIDTHS:
+        for width in options.width or WIDTHS:
             torch.manual_seed(0)
             network = build(width)
-            steps = network.fit(training, tolerance, asked.steps, asked.seconds)
+            steps = network.fit(training, tolerance, options.steps, options.seconds)
             parts, model = network.parts(measured, tolerance), network.model_size()
             size = sum(parts.values()) / len(measured)
             wins = {
-                f"wins over {other} from MB": wins_from(model, size, target, frame)
-                for other, target in targets.items()
+                f"wins over {rival} from MB": wins_from(model, size, target, frame)
+                for rival, target in targets.items()
             }
             latents = round(parts["latents"] / len(measured), 1)
             rows.append(
@@ -285,9 +285,9 @@ def compare(share: float, frames: Frames, asked: argparse.Namespace) -> list[dic
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=STEPS, help="largest number of training steps")
     parser.add_argument("--seconds", type=float, default=SECONDS, help="longest training of a network")
     parser.add_argument("--width", type=int, action="append", help="channels")
     return parser.parse_args()
@@ -296,9 +296,9 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     """Train, measure, print and store."""
     warnings.simplefilter("ignore")
-    asked = arguments()
+    options = arguments()
     frames: NDArray[np.float64] = np.concatenate(list(Fluid().frames(TRAINING + GAP + MEASURED)))
-    rows = [row for share in grids.SHARES for row in compare(share, frames, asked)]
+    rows = [row for share in grids.SHARES for row in compare(share, frames, options)]
     summary = {
         "frames trained on": TRAINING,
         "frames measured": MEASURED,

@@ -1,7 +1,7 @@
-"""Which branches of real files come back: read by uproot, through `.baler`, through `decompress`.
+"""Branches of real files that uproot reads, that `.baler` gives back, and that `decompress` gives back.
 
-`python -m benchmarks run coverage` runs every file of `coverage/` and `real/` in a process of its own; with a file
-as argument it runs that one, and prints a row of JSON per branch.
+`python -m benchmarks run coverage` runs each file of `coverage/` and `real/` in a separate process. With a
+file as argument it runs that file, and prints one row of JSON per branch.
 """
 
 from __future__ import annotations
@@ -30,41 +30,41 @@ from benchmarks.record.same import difference
 from benchmarks.rivals import root_files
 
 MEMORY = 8 << 30
-"""Bytes of address space one file may take."""
+"""Address space [bytes] that the process of one file may use."""
 SECONDS = 600
 
 
 def read(branch: Any) -> tuple[ak.Array | None, str]:
-    """The array, or why there is none."""
+    """The array of a branch, or None and the reason."""
     try:
         return branch.array(library="ak"), ""
-    except Exception as error:  # noqa: BLE001  # whatever uproot's deserialisers meet
+    except Exception as error:  # noqa: BLE001  # uproot raises errors of many types
         return None, cause(error)
 
 
 def cause(error: Exception) -> str:
-    """Kind and first line of an error, paths and numbers left out."""
+    """Type and first line of an error, without paths and numbers."""
     text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {re.sub(r'[0-9]+', 'N', re.sub(r'/[^ ]+', '…', text))}"[:100]
 
 
 def branches_of(file: Any, tree: str) -> dict[str, Any]:
-    """The branches of a tree of another file, by path, and by path in letters, digits and underscores."""
+    """Branches of a tree of another file, by path, and by path in letters, digits and underscores only."""
     if file is None or tree not in file:
         return {}
-    found = dict(file[tree].iteritems(recursive=True, full_paths=True))
-    return {root_files.safe(path): branch for path, branch in found.items()} | found
+    branches = dict(file[tree].iteritems(recursive=True, full_paths=True))
+    return {root_files.safe(path): branch for path, branch in branches.items()} | branches
 
 
-def compare(original: ak.Array, others: dict[str, Any], path: str, *, names: bool = True) -> str:
-    """`same`, or what is wrong with the branch in another file.
+def compare(original: ak.Array, branches: dict[str, Any], path: str, *, names: bool = True) -> str:
+    """`same`, or how the branch of another file differs.
 
-    Where parents could not be written, the branch is found under its path with dots or its own name, and under
-    either with what RNTuple does not allow replaced. `names=False` leaves the class names of objects out.
+    If the parents of a branch could not be written, it is looked up by its path with dots and by its name,
+    also with characters replaced that RNTuple does not allow. `names=False` ignores class names of objects.
     """
-    dotted, own = path.replace("/", "."), path.rpartition("/")[2]
-    candidates = (path, dotted, root_files.safe(path), own, root_files.safe(own))
-    branch = next((others[name] for name in candidates if name in others), None)
+    dotted, short = path.replace("/", "."), path.rpartition("/")[2]
+    candidates = (path, dotted, root_files.safe(path), short, root_files.safe(short))
+    branch = next((branches[name] for name in candidates if name in branches), None)
     if branch is None:
         return "missing"
     try:
@@ -72,12 +72,12 @@ def compare(original: ak.Array, others: dict[str, Any], path: str, *, names: boo
         if not names:
             original, again = ak.without_parameters(original), ak.without_parameters(again)
         return difference(original, again) or "same"
-    except Exception as error:  # noqa: BLE001  # the table wants the cause, whatever it is
+    except Exception as error:  # noqa: BLE001  # any error is a result: the table lists causes
         return cause(error)
 
 
 def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
-    """What the action returns, and why it failed."""
+    """Result of the action and an empty text, or None and the reason for its failure."""
     try:
         return action(*arguments, **options), ""
     except Exception as error:  # noqa: BLE001
@@ -85,9 +85,9 @@ def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
 
 
 def cover(path: Path) -> Iterator[dict[str, str]]:
-    """A row per branch of the file."""
-    with tempfile.TemporaryDirectory() as where, uproot.open(path) as source:
-        packed, back = Path(where) / "out.baler", Path(where) / "back.root"
+    """One row per branch of the file."""
+    with tempfile.TemporaryDirectory() as folder, uproot.open(path) as source:
+        packed, back = Path(folder) / "out.baler", Path(folder) / "back.root"
         _, failed = attempt(
             baler_root.compress, str(path), str(packed), bound="lossless", skip_unsupported=True
         )
@@ -109,7 +109,7 @@ def cover(path: Path) -> Iterator[dict[str, str]]:
 
 
 def cover_apart(path: Path) -> list[dict[str, str]]:
-    """The rows of `cover`, from a process with limits of time and memory."""
+    """Rows of `cover`, measured in a process with limits on time and memory."""
     command = [sys.executable, "-m", "benchmarks", "run", "coverage", str(path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
@@ -125,21 +125,23 @@ def cover_apart(path: Path) -> list[dict[str, str]]:
 
 
 def causes(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """The table by cause."""
-    out: list[dict[str, Any]] = []
+    """Number of branches and an example for each stage and cause."""
+    table: list[dict[str, Any]] = []
     for stage in ("uproot", "baler", "decompress"):
-        found = collections.Counter(row[stage] for row in rows if row[stage])
+        counter = collections.Counter(row[stage] for row in rows if row[stage])
         example = {row[stage]: f"{row['file']}: {row['tree']}/{row['branch']}" for row in rows}
-        for why, number in found.most_common():
-            out.append({"stage": stage, "cause": why, "branches": number, "example": example[why][:80]})
-    return out
+        for why, number in counter.most_common():
+            table.append({"stage": stage, "cause": why, "branches": number, "example": example[why][:80]})
+    return table
 
 
 def main() -> None:
-    """One file, or all."""
+    """Run one file, or all files and store the results."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("file", nargs="?", type=Path)
+    parser.add_argument(
+        "file", nargs="?", type=Path, metavar="FILE", help="measure this file alone, and print its rows"
+    )
     file: Path | None = parser.parse_args().file
     if file is not None:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
@@ -149,8 +151,8 @@ def main() -> None:
     rows: list[dict[str, str]] = []
     files = sources.files("coverage", "real")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for path, found in zip(files, pool.map(cover_apart, files), strict=True):
-            rows += found
+        for path, file_rows in zip(files, pool.map(cover_apart, files), strict=True):
+            rows += file_rows
             print(f"{path.stem}: {len(rows)} branches so far", file=sys.stderr, flush=True)
     readable = [row for row in rows if row["uproot"] == "same"]
     share = {stage: sum(row[stage] == "same" for row in readable) for stage in ("baler", "decompress")}

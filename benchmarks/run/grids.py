@@ -1,12 +1,12 @@
-"""Grids, such as frames of a fluid: a branch of fixed-size arrays as `.baler`, against SZ3 and zfp at the same bound.
+"""Grids, such as frames of a fluid: sizes of `.baler` files beside SZ3 and zfp at the same bound.
 
-Two sources: the 60 frames of 50 × 50 that Baler shows, and a simulated fluid of any size (`fluids`), both float64.
-Bounds are shares of the range of all values. `.baler` counts the whole file. SZ3 and zfp get the same blocks of
-frames, in two and in three dimensions, the fields alone, and pay for no metadata; zfp, which stays well within
-the tolerance it is given, gets the largest power of two of it that still keeps the bound. Neither keeps exact zeros
-(inside of an obstacle, say), as `.baler` does.
+The data are 60 frames of 50 × 50 values that Baler shows, and a simulated fluid of any size
+(`data/fluids`), both float64. Bounds are shares of the range of all values. For `.baler` the whole file is
+counted. SZ3 and zfp get the same blocks of frames, in two and three dimensions, and no metadata. zfp stays
+well within its tolerance, so it gets the largest multiple of the bound by a power of two that still keeps
+the bound. Neither keeps zeros exact (as inside an obstacle); `.baler` does.
 
-The last row is pages of `classic` without interpolation, where frames are told by differences alone.
+The last row has pages of `classic` without interpolation, where frames are encoded by differences only.
 
 `python -m benchmarks run grids [--size MB]… [--only cfd]`
 """
@@ -33,24 +33,24 @@ from baler_root.format.page import Cell, pack_page
 from benchmarks.data import sources
 from benchmarks.data.fluids import Fluid, Frames
 from benchmarks.record import command_line, results
+from benchmarks.record.timing import processor_time
 from benchmarks.rivals.packers import SZ3, ZFP
-from benchmarks.run.throughput import clock
 
 CFD = sources.DATA / "grid" / "cfd_animation.npz"
 TREE, BRANCH = "frames", "field"
 SHARES = (1e-2, 1e-3)
 SIZES = (20.0, 300.0)
-"""MB of simulated frames."""
+"""Amounts of simulated frames [MB]."""
 BLOCK = 64_000_000
-"""Bytes of frames at a time, as in a cluster of a `.baler` file."""
+"""Frames [bytes] that rivals compress at once, as much as a cluster of a `.baler` file."""
 CODECS: list[tuple[str, dict[str, Any]]] = [("classic", {"codec": "classic"}), ("default", {})]
 DIFFERENCES = "classic, differences alone"
-ISSUE = {1e-2: 2.0, 1e-3: 4.4}
-"""% of the size that integer Lorenzo prediction along axes and entries reaches on `CFD`."""
+LORENZO = {1e-2: 2.0, 1e-3: 4.4}
+"""Size [% of float64] of `CFD` with integer Lorenzo prediction along axes and entries, by bound."""
 
 
 def write(frames: Iterable[Frames], target: Path) -> tuple[int, float]:
-    """A TTree with one branch of fixed-size arrays; bytes of its values, and their range."""
+    """Write a TTree with one branch of fixed-size arrays; returns bytes and range of its values."""
     size, low, high = 0, np.inf, -np.inf
     with uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
         for number, part in enumerate(frames):
@@ -63,7 +63,7 @@ def write(frames: Iterable[Frames], target: Path) -> tuple[int, float]:
 
 
 def blocks(source: Path) -> Iterator[Frames]:
-    """The frames of the file, a block at a time."""
+    """Frames of the file, in blocks."""
     with uproot.open(source) as file:
         tree = file[TREE]
         frame = tree[BRANCH].array(entry_stop=1, library="np").nbytes
@@ -73,17 +73,19 @@ def blocks(source: Path) -> Iterator[Frames]:
 
 
 def baler(source: Path, bound: str, keywords: dict[str, Any]) -> dict[str, Any]:
-    """The whole file, and seconds to write and to read it."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
-        encoding, summary = clock(partial(baler_root.compress, source, target, bound=bound, **keywords))
+    """Size of the file and of its pages [bytes], and processor time [s] to write and to read it."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
+        encoding, summary = processor_time(
+            partial(baler_root.compress, source, target, bound=bound, **keywords)
+        )
 
         def read() -> None:
             with baler_root.open(target) as file:
                 for _ in file[TREE].iterate(step_size="64 MB"):
                     pass
 
-        decoding, _ = clock(read)
+        decoding, _ = processor_time(read)
     return {
         "size": summary.size,
         "pages": summary.parts.get("pages"),
@@ -92,12 +94,12 @@ def baler(source: Path, bound: str, keywords: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-Way = Callable[[Frames, float], tuple[bytes, Callable[[], Frames]]]
-"""Bytes of the frames, and how they come back."""
+Compressor = Callable[[Frames, float], tuple[bytes, Callable[[], Frames]]]
+"""Returns the bytes of compressed frames, and a function that decompresses them."""
 
 
 def sz3(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
-    """The shortest of its algorithms, in as many dimensions as the array has."""
+    """SZ3 with the algorithm that is smallest, in as many dimensions as the array has."""
     from pysz import sz
 
     data = SZ3.pack(np.ascontiguousarray(frames), tolerance)
@@ -105,7 +107,7 @@ def sz3(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
 
 
 def zfp(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
-    """With the largest tolerance whose errors are within the one asked for."""
+    """zfp with the largest tolerance (bound times a power of two) whose errors are within the bound."""
     frames = np.ascontiguousarray(frames)
     data, times = ZFP.pack(frames, tolerance), 2
     while not missed(
@@ -116,12 +118,12 @@ def zfp(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
 
 
 def missed(frames: Frames, decoded: Frames, tolerance: float) -> bool:
-    """Whether any value is further off. Zeros may move, which `.baler` does not allow itself."""
+    """Whether an error exceeds the tolerance. Zeros may change here; `.baler` keeps them."""
     return bool(np.abs(frames - decoded).max() > tolerance)
 
 
-def tall(way: Way) -> Way:
-    """The same for frames one under another, in two dimensions, so that no frame knows of the one before."""
+def tall(way: Compressor) -> Compressor:
+    """The compressor applied in two dimensions: frames are stacked, none is predicted from another."""
 
     def flat(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
         data, back = way(frames.reshape(-1, frames.shape[-1]), tolerance)
@@ -130,23 +132,28 @@ def tall(way: Way) -> Way:
     return flat
 
 
-RIVALS: dict[str, Way] = {"SZ3, 2-d": tall(sz3), "SZ3, 3-d": sz3, "zfp, 2-d": tall(zfp), "zfp, 3-d": zfp}
+RIVALS: dict[str, Compressor] = {
+    "SZ3, 2-d": tall(sz3),
+    "SZ3, 3-d": sz3,
+    "zfp, 2-d": tall(zfp),
+    "zfp, 3-d": zfp,
+}
 
 
-def rival(source: Path, bound: ErrorBound, way: Way) -> dict[str, Any]:
-    """Bytes of all blocks, each decoded and checked."""
+def rival(source: Path, bound: ErrorBound, way: Compressor) -> dict[str, Any]:
+    """Size of all blocks [bytes], each decoded and checked, and processor times [s]."""
     size, encoding, decoding = 0, 0.0, 0.0
     for frames in blocks(source):
-        seconds, (data, back) = clock(partial(way, frames, bound.value))
-        more, decoded = clock(back)
+        seconds, (data, back) = processor_time(partial(way, frames, bound.value))
+        decode_seconds, decoded = processor_time(back)
         if missed(frames, decoded, bound.value):
             raise ValueError("a rival misses the bound")
-        size, encoding, decoding = size + len(data), encoding + seconds, decoding + more
+        size, encoding, decoding = size + len(data), encoding + seconds, decoding + decode_seconds
     return {"size": size, "encoding": encoding, "decoding": decoding}
 
 
 def differences(source: Path, bound: ErrorBound) -> int:
-    """Bytes of pages of `classic` that are not interpolated."""
+    """Bytes of pages of `classic` without interpolation."""
     size = 0
     for frames in blocks(source):
         cell = Cell(frames.size, quantise(frames.reshape(-1), bound), shape=frames.shape[1:])
@@ -156,7 +163,7 @@ def differences(source: Path, bound: ErrorBound) -> int:
 
 
 def compare(name: str, source: Path, raw: int, span: float) -> list[dict[str, Any]]:
-    """The rows of one source."""
+    """Rows of one source."""
     rows: list[dict[str, Any]] = []
 
     def note(share: float, what: str, size: int, **more: Any) -> None:
@@ -180,24 +187,26 @@ def compare(name: str, source: Path, raw: int, span: float) -> list[dict[str, An
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("--size", type=float, action="append", metavar="MB", help="of simulated frames")
-    parser.add_argument("--only", choices=("cfd", "fluid"))
+    parser.add_argument(
+        "--size", type=float, action="append", metavar="MB", help="amount of simulated frames"
+    )
+    parser.add_argument("--only", choices=("cfd", "fluid"), help="source of frames")
     return parser.parse_args()
 
 
 def main() -> None:
     """Compare, print and store."""
     warnings.simplefilter("ignore")
-    asked = arguments()
+    options = arguments()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "frames.root"
-        if asked.only != "fluid" and CFD.exists():
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "frames.root"
+        if options.only != "fluid" and CFD.exists():
             with np.load(CFD) as file:
                 rows += compare("cfd_animation", source, *write([file["data"]], source))
-        for size in (asked.size or SIZES) if asked.only != "cfd" else ():
+        for size in (options.size or SIZES) if options.only != "cfd" else ():
             fluid = Fluid()
             number = max(1, round(size * 1e6 / (8 * fluid.side**2)))
             rows += compare("fluid", source, *write(fluid.frames(number), source))
@@ -208,7 +217,7 @@ def main() -> None:
             for grid, mb, bound in dict.fromkeys((row["grid"], row["MB"], row["bound"]) for row in table)
         },
         "% of float64 wanted for cfd_animation": {
-            f"{share:g} of the range": size for share, size in ISSUE.items()
+            f"{share:g} of the range": size for share, size in LORENZO.items()
         },
     }
     results.show("Grids", rows, summary)
@@ -216,7 +225,7 @@ def main() -> None:
 
 
 def over(table: list[dict[str, Any]], grid: str, mb: float, bound: str) -> float:
-    """Bytes of `classic` over those of the smallest of SZ3 and zfp."""
+    """Size of `classic` over that of the smallest result of SZ3 and zfp."""
     size = {
         row["what"]: row["size"]
         for row in table

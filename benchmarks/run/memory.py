@@ -1,4 +1,4 @@
-"""Peak memory of compress, and of decompress and reading step by step what was learned, at 1, 4, 16 times the data."""
+"""Peak memory of compressing, decompressing and reading in steps, at 1, 4 and 16 times the amount of data."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TIMES = (1, 4, 16)
 
 
 def main() -> None:
-    """Measure, print and store."""
+    """Measure, print and store the results."""
     command_line.nothing(__doc__)
     path = sources.DATA / "generated" / "pythia_jets_365k.root"
     rows: list[dict[str, Any]] = []
     peaks: dict[str, dict[int, float]] = {}
-    with tempfile.TemporaryDirectory() as where:
+    with tempfile.TemporaryDirectory() as folder:
         for times in TIMES:
-            source, packed, back = (Path(where) / name for name in ("in.root", "out.baler", "back.root"))
+            source, packed, back = (Path(folder) / name for name in ("in.root", "out.baler", "back.root"))
             repeat(path, source, times)
             for job, arguments in (
                 ("compress classic", (source, packed, "rel=1e-3")),
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def repeat(path: Path, target: Path, times: int) -> None:
-    """Write a ROOT file with the trees of `path`, their entries `times` times over."""
+    """Write a ROOT file with the trees of `path`, their entries repeated `times` times."""
     with uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
         for tree in sources.read(path):
             types, data = root_files.ttree_of(root_files.plan(tree))

@@ -1,10 +1,11 @@
-"""What networks should see of a column: how frequent its values are, or min-max of it, or of its logarithm.
+"""Normalisation of the inputs of networks: by the frequency of values, or by minimum and maximum.
 
-Columns with relative bounds have logarithmic axes, those with absolute bounds linear ones, so that min-max of the symbols
-is log min-max of a pT and min-max of an angle that have such bounds. It is stretched over the 12 bits of the inputs.
-Everything else is the same. Networks are used whether they make the file smaller or not.
+Symbols are logarithmic in the value for relative bounds and linear for absolute ones. Scaling symbols by
+minimum and maximum is therefore log min-max scaling for a pT and min-max scaling for an angle with such
+bounds. It fills the 12 bits of the inputs. Everything else is the same. Networks are used even if they make
+the file larger.
 
-`python -m benchmarks run normalisation [NAME…] [--train-seconds S]` replaces what it measures again.
+`python -m benchmarks run normalisation [NAME…] [--train-seconds S]` replaces the rows that it measures.
 """
 
 from __future__ import annotations
@@ -19,10 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT, QuantileAxis
-from baler_root.training import latent as autoencoding
 from benchmarks.data import sources
-from benchmarks.record import command_line, results
-from benchmarks.run import autoencoders
+from benchmarks.record import command_line, latent_files, results
 
 MATRIX = {"pythia_jets_365k": "rel=1e-2", "cms_htt_DY_35k": "rel=1e-2"}
 WAYS = ("frequencies", "min-max")
@@ -31,43 +30,50 @@ KEYS = ("file", "bound", "normalisation")
 KEPT = ("size", "latents bits/row", "residual bits/row", "rows", "training s")
 
 WIDEST = 4.0
-"""Inputs are from minus this to this; frequencies give a standard logistic distribution, mostly within as much."""
+"""Largest input, positive or negative; inputs normalised by frequency are logistic, mostly within it."""
 
 
 def min_max(axis: QuantileAxis) -> NDArray[np.int16]:
-    """Codes in place of `Axis.codes`."""
+    """Replacement of `QuantileAxis.codes`: input codes that are linear in the symbol."""
     share = np.arange(axis.length) / max(1, axis.length - 1)
     codes = np.round((2 * share - 1) * WIDEST * (1 << CODE_BITS))
     return np.clip(codes, -CODE_LIMIT, CODE_LIMIT - 1).astype(np.int16)
 
 
 def normalised(way: str) -> AbstractContextManager[Any]:
-    """Within, networks see columns that way."""
+    """Context in which inputs of networks are normalised this way."""
     return nullcontext() if way == WAYS[0] else mock.patch.object(QuantileAxis, "codes", property(min_max))
 
 
 def main() -> None:
-    """Measure, print and store row by row."""
+    """Measure, print and store the results row by row."""
     warnings.simplefilter("ignore")
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--train-seconds", type=float, default=autoencoders.SECONDS)
-    asked = parser.parse_args()
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
+    )
+    parser.add_argument(
+        "--train-seconds",
+        type=float,
+        default=latent_files.SECONDS,
+        help="longest training [s of processor time]",
+    )
+    options = parser.parse_args()
     new = []
-    with autoencoders.trainings() as counted, mock.patch.object(autoencoding, "MARGIN", -1e9):
+    with latent_files.timed_training() as counted, latent_files.networks_always_kept():
         for file, bound in MATRIX.items():
-            if asked.names and not any(name in file for name in asked.names):
+            if options.names and not any(name in file for name in options.names):
                 continue
             (path,) = sources.chosen([file])
             for way in WAYS:
-                keywords = {"codec": "autoencoder", "bound": bound, "train_seconds": asked.train_seconds}
+                keywords = {"codec": "autoencoder", "bound": bound, "train_seconds": options.train_seconds}
                 with normalised(way):
-                    found = autoencoders.measured(path, counted, **keywords)
+                    measured = latent_files.measure(path, counted, **keywords)
                 new.append(
                     {"file": file, "bound": bound, "normalisation": way}
-                    | {name: found[name] for name in KEPT}
+                    | {name: measured[name] for name in KEPT}
                 )
                 print(new[-1], file=sys.stderr, flush=True)
                 rows = results.merged("normalisation", new, *KEYS)
-                results.update("normalisation", rows, {"training seconds": asked.train_seconds})
+                results.update("normalisation", rows, {"training seconds": options.train_seconds})
     results.show("Normalisation", new, {})

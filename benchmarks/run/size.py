@@ -1,13 +1,14 @@
-"""Whole-file sizes of `.baler` against ROOT files and other compressors of the same trees at the same bound.
+"""Whole-file sizes of `.baler` files, ROOT files and other compressors for the same trees at the same bound.
 
-Rivals hold the branches that uproot reads, within the bound wherever `.baler` may change them, exact where it is
-exact: ROOT files (`root_files`) hold floats rounded to the mantissa bits that meet the bound, `columnwise` says what the
-others do. The original file counts as a rival at every bound. `.baler` pays for metadata, checksums and what is no
-tree (histograms; the column `other objects` says how much), ROOT files for their own metadata, the others for none.
+Rivals store the branches that uproot reads, within the bound where `.baler` may change values and exactly
+elsewhere. ROOT files (`rivals/root_files`) store floats rounded to mantissa bits that meet the bound;
+`rivals/columnwise` describes the others. The original file is a rival at every bound. `.baler` sizes
+include metadata, checksums and objects that are not trees (column `other objects`), ROOT files their
+metadata; other rivals have no metadata.
 
-`python -m benchmarks run size [NAME…] [--bound BOUND]… [--only COLUMN…]` measures files whose name holds one of
-the words, at these bounds, and replaces their rows in the results; `--only` keeps all other columns of a row that
-is stored already, so that new variants need not wait for old rivals (all of `columnwise` are measured together).
+`python -m benchmarks run size [NAME…] [--bound BOUND]… [--only COLUMN…]` measures files whose name contains
+one of the words, at these bounds, and replaces their rows; with `--only`, the other columns of stored rows
+are kept. All rivals of `columnwise` are measured together.
 """
 
 from __future__ import annotations
@@ -30,61 +31,61 @@ from benchmarks.rivals import columnwise, real_root, root_files, rounding
 BOUNDS = ("lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "bits=10")
 RIVALS = ("original", *root_files.NAMES, *real_root.NAMES, *columnwise.NAMES)
 ROWS, COLUMNS = 20_000, 10
-"""A file counts towards what learning gains from these sizes of its largest learned table."""
+"""Rows and learned columns that the largest table must have for a file to count in the gain of learning."""
 
 BoundOf = Callable[[str, str], str]
 
 
 def measure(path: Path, trees: list[sources.Tree], bound: str, wanted: Iterable[str]) -> dict[str, Any]:
-    """Sizes in bytes of the wanted columns, and what comes with them."""
+    """Sizes [bytes] of the wanted columns of results, and further columns measured with them."""
     wanted = set(wanted)
-    out: dict[str, Any] = {}
+    sizes: dict[str, Any] = {}
     bound_of: BoundOf | None = None
     for name, keywords in variants.VARIANTS:
         if name in wanted:
             measured, bound_of = compress(path, bound, name, keywords)
-            out |= measured
+            sizes |= measured
     if "original" in wanted:
-        out["original"] = path.stat().st_size
+        sizes["original"] = path.stat().st_size
     if wanted.isdisjoint(RIVALS[1:]):
-        return out
+        return sizes
     if bound_of is None:
         measured, bound_of = compress(path, bound, "classic", {"codec": "classic"})
-        out["other objects"] = measured["other objects"]
+        sizes["other objects"] = measured["other objects"]
     within = bounded(trees, bound_of)
-    out |= {name: root_files.size(within, name) for name in root_files.NAMES if name in wanted}
+    sizes |= {name: root_files.size(within, name) for name in root_files.NAMES if name in wanted}
     if not wanted.isdisjoint(real_root.NAMES):
-        out[real_root.NAME] = real_root.size(trees, bound_of)
+        sizes[real_root.NAME] = real_root.size(trees, bound_of)
     if not wanted.isdisjoint(columnwise.NAMES):
-        out |= columnwise.sizes(columns(trees, bound_of))
-    return out
+        sizes |= columnwise.sizes(columns(trees, bound_of))
+    return sizes
 
 
 def compress(path: Path, bound: str, name: str, keywords: dict[str, Any]) -> tuple[dict[str, Any], BoundOf]:
-    """Size and seconds of one variant, what it learned if it did, and the bound that each branch had."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    """Columns of the results for one variant (size, seconds, models), and the bound of each branch."""
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         summary = baler_root.compress(path, target, bound=bound, skip_unsupported=True, **keywords)
         described = baler_root.inspect(target)
-    asked = {
+    bounds = {
         (tree.path, branch.path): loosest(branch.bound) for tree in summary.trees for branch in tree.branches
     }
-    out: dict[str, Any] = {name: summary.size, f"{name} seconds": round(summary.seconds, 1)}
-    out["other objects"] = described["parts"].get("objects", 0)
+    row: dict[str, Any] = {name: summary.size, f"{name} seconds": round(summary.seconds, 1)}
+    row["other objects"] = described["parts"].get("objects", 0)
     if described["models"]:
-        out["rows"] = max(model.get("rows", 0) for model in described["models"])
-        out["learned columns"] = sum(m["networks"] + m["histograms"] for m in described["models"])
-        out["models"] = described["parts"].get("model", 0)
-    return out, lambda tree, branch: asked.get((tree, branch), "lossless")
+        row["rows"] = max(model.get("rows", 0) for model in described["models"])
+        row["learned columns"] = sum(m["networks"] + m["histograms"] for m in described["models"])
+        row["models"] = described["parts"].get("model", 0)
+    return row, lambda tree, branch: bounds.get((tree, branch), "lossless")
 
 
 def loosest(bound: str) -> str:
-    """Of the bounds of a record's fields (`lossless + rel=0.01`) the one that changes values: rivals get it for all."""
+    """The bound other than lossless among those of a record's fields (`lossless + rel=0.01`)."""
     return next((part for part in bound.split(" + ") if part != "lossless"), "lossless")
 
 
 def bounded(trees: list[sources.Tree], bound_of: BoundOf) -> list[sources.Tree]:
-    """The trees with floats rounded to the mantissa bits that meet their bounds."""
+    """The trees with floats rounded to mantissa bits that meet their bounds."""
     return [
         sources.Tree(
             tree.name,
@@ -96,102 +97,108 @@ def bounded(trees: list[sources.Tree], bound_of: BoundOf) -> list[sources.Tree]:
 
 
 def judged(row: dict[str, Any]) -> dict[str, Any]:
-    """The row in its order of columns, with the smallest rival and the ratios to it."""
+    """The row with its columns in order, the smallest rival, and the ratios to it."""
     sizes = {name: row[name] for name in RIVALS if row.get(name)}
     best = min(sizes, key=lambda name: sizes[name])
-    out = {name: row.get(name) for name in ("file", "bound", *RIVALS, *variants.NAMES)}
-    out["best rival"] = best
+    result = {name: row.get(name) for name in ("file", "bound", *RIVALS, *variants.NAMES)}
+    result["best rival"] = best
     for name in variants.NAMES:
-        out[f"{name} / best"] = ratio(row.get(name), sizes[best])
+        result[f"{name} / best"] = results.ratio(row.get(name), sizes[best])
     for name in variants.NAMES:
-        out[f"{name} seconds"] = row.get(f"{name} seconds")
-    return out | {name: row.get(name) for name in ("rows", "learned columns", "models", "other objects")}
-
-
-def ratio(size: int | None, other: int | None) -> float | None:
-    """Rounded; None where one is missing."""
-    return round(size / other, 3) if size and other else None
+        result[f"{name} seconds"] = row.get(f"{name} seconds")
+    return result | {name: row.get(name) for name in ("rows", "learned columns", "models", "other objects")}
 
 
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What the project wants to reach, and where it stands, for each variant."""
-    out: dict[str, Any] = {"files": len({row["file"] for row in rows}), "rows": len(rows)}
-    out["rows with ROOT files alone as rivals"] = sum(row[columnwise.NAMES[0]] is None for row in rows)
-    middle = [row for row in rows if row["bound"] == "rel=1e-3"]
+    """Comparison of each variant with the rivals, and of learned variants with `classic`."""
+    summary: dict[str, Any] = {"files": len({row["file"] for row in rows}), "rows": len(rows)}
+    summary["rows with ROOT files alone as rivals"] = sum(row[columnwise.NAMES[0]] is None for row in rows)
+    at_one_permille = [row for row in rows if row["bound"] == "rel=1e-3"]
     first = variants.NAMES[0]
     for name in variants.NAMES:
         ratios = [(row, row[f"{name} / best"]) for row in rows if row[f"{name} / best"]]
-        out[f"{name}: rows"] = len(ratios)
-        out[f"{name}: rows where a rival is smaller"] = {
-            f"{row['file']} {row['bound']}": f"{over} of {row['best rival']}"
-            for row, over in ratios
-            if over > 1
+        summary[f"{name}: rows"] = len(ratios)
+        summary[f"{name}: rows where a rival is smaller"] = {
+            f"{row['file']} {row['bound']}": f"{ratio} of {row['best rival']}"
+            for row, ratio in ratios
+            if ratio > 1
         }
         for rival in ("ttree-lzma9", "best rival"):
-            found = [ratio(row[name], row[row[rival] if rival == "best rival" else rival]) for row in middle]
-            if some := [over for over in found if over]:
-                out[f"{name}: median over {rival} at rel=1e-3"] = round(statistics.median(some), 3)
+            ratios_to_rival = [
+                results.ratio(row[name], row[row[rival] if rival == "best rival" else rival])
+                for row in at_one_permille
+            ]
+            if present := [ratio for ratio in ratios_to_rival if ratio]:
+                summary[f"{name}: median over {rival} at rel=1e-3"] = round(statistics.median(present), 3)
         if name == first:
             continue
-        pairs = [(row, ratio(row[name], row[first])) for row in middle]
+        pairs = [(row, results.ratio(row[name], row[first])) for row in at_one_permille]
         large = [
-            over for row, over in pairs
-            if over and (row["rows"] or 0) >= ROWS and (row["learned columns"] or 0) >= COLUMNS
+            ratio for row, ratio in pairs
+            if ratio and (row["rows"] or 0) >= ROWS and (row["learned columns"] or 0) >= COLUMNS
         ]  # fmt: skip
-        out[f"{name}: files larger than {first} at rel=1e-3"] = [
-            f"{row['file']} ({over})" for row, over in pairs if over and over > 1
+        summary[f"{name}: files larger than {first} at rel=1e-3"] = [
+            f"{row['file']} ({ratio})" for row, ratio in pairs if ratio and ratio > 1
         ]
         if large:
-            out[f"{name}: geometric mean over {first} at rel=1e-3"] = {
+            summary[f"{name}: geometric mean over {first} at rel=1e-3"] = {
                 "ratio": round(statistics.geometric_mean(large), 3),
                 "files": len(large),
                 "of at least": f"{ROWS} rows and {COLUMNS} learned columns",
             }
-    return out
+    return summary
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Arguments of the command line."""
     parser = command_line.parser(__doc__)
-    parser.add_argument("names", nargs="*")
-    parser.add_argument("--bound", action="append")
-    parser.add_argument("--only", nargs="+", choices=(*RIVALS, *variants.NAMES), metavar="COLUMN")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
+    )
+    parser.add_argument("--bound", action="append", help="error bound; may be repeated")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        choices=(*RIVALS, *variants.NAMES),
+        metavar="COLUMN",
+        help="rivals and variants to measure",
+    )
     return parser.parse_args()
 
 
 def main() -> None:
     """Compare, print and store file by file."""
     warnings.simplefilter("ignore")
-    asked = arguments()
-    wanted = asked.only or (*RIVALS, *variants.NAMES)
+    options = arguments()
+    wanted = options.only or (*RIVALS, *variants.NAMES)
     if why := real_root.missing():
         print(f"{', '.join(real_root.NAMES)}: skipped, {why}", file=sys.stderr)
     rows: list[dict[str, Any]] = []
-    for path in sources.chosen(asked.names):
-        stored = {row["bound"]: row for row in results.rows("scoreboard") if row["file"] == path.stem}
+    for path in sources.chosen(options.names):
+        stored = {row["bound"]: row for row in results.rows("size") if row["file"] == path.stem}
         trees = [tree for tree in sources.read(path) if tree.branches]
         new = []
-        for bound in asked.bound or BOUNDS:
-            before = stored.get(bound, {}) if asked.only else {}
+        for bound in options.bound or BOUNDS:
+            before = stored.get(bound, {}) if options.only else {}
             measured = measure(path, trees, bound, wanted)
             new.append(judged({**before, "file": path.stem, "bound": bound, **measured}))
-            told = [f"{name} {new[-1][f'{name} / best']}" for name in variants.NAMES]
-            print(f"{path.stem} {bound}: {', '.join(told)} of {new[-1]['best rival']}", file=sys.stderr)
-        table = ordered(results.merged("scoreboard", new, "file", "bound"))
-        results.update("scoreboard", table, summarise(table))
+            ratios = [f"{name} {new[-1][f'{name} / best']}" for name in variants.NAMES]
+            print(f"{path.stem} {bound}: {', '.join(ratios)} of {new[-1]['best rival']}", file=sys.stderr)
+        table = ordered(results.merged("size", new, "file", "bound"))
+        results.update("size", table, summarise(table))
         rows += new
         show(path.stem, new)
     results.show("", [], summarise(rows))
 
 
 def show(title: str, rows: list[dict[str, Any]]) -> None:
-    """One file: a line for each way to store it, a column for each bound."""
+    """Print one file: a line per way to store it, a column per bound."""
     names = (*RIVALS, *variants.NAMES, "best rival", *(f"{name} / best" for name in variants.NAMES))
     table = [{"bytes": name, **{row["bound"]: row[name] for row in rows}} for name in names]
     results.show(title, table, {})
 
 
 def ordered(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows by size of the original, and by bound."""
+    """The rows sorted by size of the original, then by bound."""
     place = {bound: number for number, bound in enumerate(BOUNDS)}
     return sorted(rows, key=lambda row: (row["original"] or 0, row["file"], place.get(row["bound"], 99)))

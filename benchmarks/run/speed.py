@@ -1,14 +1,13 @@
-"""Seconds to compress and to read, beside uproot on the same data, medians of several runs.
+"""Time [s] to compress and to read, beside uproot on the same data; medians of several runs.
 
-Everything works on local files already in the page cache. uproot writes trees that are in memory; compressing
-also reads the ROOT file and checks every value.
+All files are local and in the page cache. uproot writes trees that are in memory; `compress` also reads
+the ROOT file and checks every value.
 """
 
 from __future__ import annotations
 
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -19,6 +18,7 @@ import uproot
 import baler_root
 from benchmarks.data import sources
 from benchmarks.record import command_line, measured_job, results
+from benchmarks.record.timing import median_seconds
 from benchmarks.rivals import root_files, rounding
 from benchmarks.run.memory import repeat
 
@@ -33,26 +33,8 @@ RUNS = 3
 BOUND = "rel=1e-3"
 
 
-def median(action: Callable[[], Any], runs: int = RUNS) -> float:
-    """Median of the seconds that `action` takes."""
-    seconds = []
-    for _ in range(runs):
-        start = time.perf_counter()
-        action()
-        seconds.append(time.perf_counter() - start)
-    return statistics.median(seconds)
-
-
-def read_all(opener: Callable[[Path], Any], path: Path) -> None:
-    """Every branch of every tree into awkward arrays."""
-    with opener(path) as file:
-        for name, kind in file.classnames(cycle=False).items():
-            if kind.startswith(("TTree", "TNtuple", "ROOT::RNTuple")):
-                file[name].arrays()
-
-
 def read_one(opener: Callable[[Path], Any], path: Path) -> None:
-    """The first floating-point branch of the largest tree into an awkward array."""
+    """Read the first floating-point branch of the largest tree into an awkward array."""
     with opener(path) as file:
         names = [n for n, kind in file.classnames(cycle=False).items() if "Tree" in kind or "NTuple" in kind]
         tree = max((file[name] for name in dict.fromkeys(names)), key=lambda tree: tree.num_entries)
@@ -60,53 +42,55 @@ def read_one(opener: Callable[[Path], Any], path: Path) -> None:
         tree[chosen].array()
 
 
-def compare(source: Path, where: Path) -> list[dict[str, Any]]:
-    """Rows of (file, job, what, seconds) for one file."""
+def compare(source: Path, folder: Path) -> list[dict[str, Any]]:
+    """Rows (file, job, what, seconds) of one file."""
     rows: list[dict[str, Any]] = []
 
     def note(job: str, what: str, seconds: float) -> None:
         rows.append({"file": source.stem, "job": job, "what": what, "seconds": round(seconds, 3)})
         print(rows[-1], flush=True)
 
-    packed = where / "out.baler"
+    packed = folder / "out.baler"
     for jobs in (1, 2):
         compress = partial(
             baler_root.compress, str(source), str(packed), bound=BOUND, jobs=jobs, overwrite=True
         )
-        note("compress", f"baler jobs={jobs}", median(compress))
+        note("compress", f"baler jobs={jobs}", median_seconds(compress, RUNS))
     trees = [tree for tree in sources.read(source) if tree.branches]
     trees = [
         sources.Tree(t.name, [(path, rounding.rounded(array, BOUND)) for path, array in t.branches], [])
         for t in trees
     ]
-    files = {rival: where / f"{rival}.root" for rival in root_files.NAMES}
+    files = {rival: folder / f"{rival}.root" for rival in root_files.NAMES}
     for rival, path in files.items():
         runs = 1 if rival == "ttree-lzma9" else RUNS
-        note("compress", f"uproot {rival}", median(partial(root_files.write, trees, rival, path), runs))
-    for job, read in (("read all", read_all), ("read one", read_one)):
-        note(job, "baler", median(partial(read, baler_root.open, packed)))
+        note(
+            "compress", f"uproot {rival}", median_seconds(partial(root_files.write, trees, rival, path), runs)
+        )
+    for job, read in (("read all", sources.read_all), ("read one", read_one)):
+        note(job, "baler", median_seconds(partial(read, baler_root.open, packed), RUNS))
         for rival, path in files.items():
-            note(job, f"uproot {rival}", median(partial(read, uproot.open, path)))
+            note(job, f"uproot {rival}", median_seconds(partial(read, uproot.open, path), RUNS))
     return rows
 
 
-def scaling(source: Path, where: Path, times: int = 8) -> list[dict[str, Any]]:
-    """Rows of compressing the same data `times` times over, with one process and with two."""
-    large, packed = where / f"{source.stem}_x{times}.root", where / "out.baler"
+def scaling(source: Path, folder: Path, times: int = 8) -> list[dict[str, Any]]:
+    """Rows of compressing data repeated `times` times, with one process and with two."""
+    large, packed = folder / f"{source.stem}_x{times}.root", folder / "out.baler"
     repeat(source, large, times)
     rows: list[dict[str, Any]] = []
     for jobs in (1, 2):
         compress = partial(
             baler_root.compress, str(large), str(packed), bound=BOUND, jobs=jobs, overwrite=True
         )
-        seconds = round(median(compress), 3)
+        seconds = round(median_seconds(compress, RUNS), 3)
         rows.append({"file": large.stem, "job": "compress", "what": f"baler jobs={jobs}", "seconds": seconds})
         print(rows[-1], flush=True)
     return rows
 
 
 def import_ratio() -> float:
-    """Time of `import baler_root` over that of `import uproot`, medians of fresh processes."""
+    """Time of `import baler_root` over time of `import uproot`; medians of new processes."""
     ours, theirs = (
         statistics.median(measured_job.run("import", module)["seconds"] for _ in range(7))
         for module in ("baler_root", "uproot")
@@ -115,16 +99,16 @@ def import_ratio() -> float:
 
 
 def main() -> None:
-    """Measure, print and store."""
+    """Measure, print and store the results."""
     command_line.nothing(__doc__)
     rows: list[dict[str, Any]] = []
-    for folder, name in FILES:
-        path = sources.DATA / folder / f"{name}.root"
+    for place, name in FILES:
+        path = sources.DATA / place / f"{name}.root"
         if path.exists():
-            with tempfile.TemporaryDirectory() as where:
-                rows += compare(path, Path(where))
+            with tempfile.TemporaryDirectory() as folder:
+                rows += compare(path, Path(folder))
                 if name == FILES[0][1]:
-                    rows += scaling(path, Path(where))
+                    rows += scaling(path, Path(folder))
     summary: dict[str, Any] = {"import baler_root over import uproot": round(import_ratio(), 3)}
     for job, ours, theirs in (
         ("compress", "baler jobs=1", "uproot ttree-lzma9"),

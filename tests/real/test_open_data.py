@@ -17,10 +17,11 @@ pytest.importorskip("iminuit", reason="the extra [report] is not installed")
 pytest.importorskip("vector", reason="the extra [report] is not installed")
 pytest.importorskip("pyhf", reason="the extra [report] is not installed")
 
+from baler_root.analyses.samples.toys import Columns, four_leptons, photon_pairs, write_tree
+
 from baler_root.errors import FitError
 from baler_root.evaluation.analysis.analysis import load
 from baler_root.evaluation.analysis.selection import Selection
-from tests.helpers.open_data import Columns, four_leptons, gamgam, write
 
 TREES = {"2020": "mini", "2025": "analysis"}
 SIGNAL_YY, SIGNAL_4L, ZZ = 343981, 345060, 363490
@@ -33,9 +34,9 @@ def select(name: str, columns: Columns) -> Selection:
 
 @pytest.mark.parametrize("release", TREES)
 def test_a_peak_in_photons_is_discovered(release: str, tmp_path: Path) -> None:
-    data = write(tmp_path / "data.root", TREES[release], gamgam(release, 30_000, signal=700))
-    simulated = write(
-        tmp_path / "mc.root", TREES[release], gamgam(release, 0, signal=4000, process=SIGNAL_YY, seed=2)
+    data = write_tree(tmp_path / "data.root", TREES[release], photon_pairs(release, 30_000, signal=700))
+    simulated = write_tree(
+        tmp_path / "mc.root", TREES[release], photon_pairs(release, 0, signal=4000, process=SIGNAL_YY, seed=2)
     )
     analysis = load("hgamgam")
     for source in ([data], [data, simulated]):
@@ -53,7 +54,7 @@ def test_a_peak_in_photons_is_discovered(release: str, tmp_path: Path) -> None:
 
 
 def test_the_same_from_baler_files(tmp_path: Path) -> None:
-    root = write(tmp_path / "a.root", "mini", gamgam("2020", 20_000, signal=700))
+    root = write_tree(tmp_path / "a.root", "mini", photon_pairs("2020", 20_000, signal=700))
     small = tmp_path / "a.baler"
     baler_root.compress(str(root), str(small), level="fast", bound="rel=1e-3")
     analysis = load("hgamgam")
@@ -69,7 +70,7 @@ def test_the_same_from_baler_files(tmp_path: Path) -> None:
 
 
 def test_photons_are_cut_where_they_should_be() -> None:
-    columns = gamgam("2020", 8)
+    columns = photon_pairs("2020", 8)
     pt, eta, phi = (
         ak.to_numpy(columns["photon_pt"]),
         ak.to_numpy(columns["photon_eta"]),
@@ -101,7 +102,7 @@ def test_photons_are_cut_where_they_should_be() -> None:
 
 def test_weights_keep_their_sign_and_scale_to_luminosity() -> None:
     for release, luminosity in (("2020", 10_064.0), ("2025", 36_600.0)):
-        columns = gamgam(release, 200, process=SIGNAL_YY, cross_section=0.1)
+        columns = photon_pairs(release, 200, process=SIGNAL_YY, cross_section=0.1)
         selection = select("hgamgam", columns)
         assert selection.weights.sum() == pytest.approx(luminosity * 0.1, rel=1e-4)
         assert (selection.weights < 0).any()
@@ -109,7 +110,7 @@ def test_weights_keep_their_sign_and_scale_to_luminosity() -> None:
 
 
 def test_energies_of_photons_are_the_other_mass() -> None:
-    columns = gamgam("2020", 100)
+    columns = photon_pairs("2020", 100)
     columns["photon_E"] = columns["photon_E"] * np.float32(1.01)
     selection = select("hgamgam", columns)
     chosen = selection.passing()
@@ -118,7 +119,7 @@ def test_energies_of_photons_are_the_other_mass() -> None:
 
 
 def test_the_study_of_photons(tmp_path: Path) -> None:
-    selection = select("hgamgam", gamgam("2020", 30_000, signal=700))
+    selection = select("hgamgam", photon_pairs("2020", 30_000, signal=700))
     steps: list[tuple[int, int]] = []
     study = load("hgamgam").study(
         selection, "m_gg", toys=40, seed=3, progress=lambda *step: steps.append(step)

@@ -1,1 +1,1 @@
-"""The detector's answer: from true particles to reconstructed objects."""
+"""A parametrised detector: reconstructed objects from generated particles."""

@@ -1,8 +1,8 @@
 """A parametrised detector: efficiencies, resolutions, isolation with pileup, identification and triggers.
 
-One model for both generators. The numbers are chosen to be like those of the 13 TeV performance papers of ATLAS (electrons and
-photons: JINST 14 (2019) P12006; muons: Eur. Phys. J. C 76 (2016) 292), not fitted to them. Everything depends on pt, η, the conversion or the
-pileup of the event, so that branches are correlated as in a real file.
+One model serves both generators. The numbers resemble those of the 13 TeV performance papers of ATLAS (electrons and
+photons: JINST 14 (2019) P12006; muons: Eur. Phys. J. C 76 (2016) 292), but are not fitted to them. All quantities
+depend on pt, η, the conversion or the pileup of the event, so that branches are correlated as in a real file.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from . import hadrons, scale_factors, triggers
 from .triggers import ELECTRON, MUON, turn_on
 
 MEAN_PILEUP = 25.0
-"""Collisions per bunch crossing in simulation; in data 23.7 (as in 2016)."""
+"""Mean number of collisions per bunch crossing in simulation; it is 23.7 in data (as in 2016)."""
 TAU = 15
 MASSES = {ELECTRON: 0.000511, MUON: 0.105658}
 SKIM_MASS = 95.0
-"""Lowest mass of the two hardest photons [GeV]. The real GamGam files have no such cut."""
+"""Lowest mass of the two leading photons in the preselection [GeV]; the real GamGam files have no such cut."""
 
 
 def observe(truth: Truth, process: Process, rng: np.random.Generator) -> tuple[Events, Flags]:
-    """All events as reconstructed, and whether each passes the preselection of its skim."""
+    """(All events as reconstructed, whether each passes the preselection of its skim)."""
     n = len(truth)
     pileup = np.clip(rng.normal(MEAN_PILEUP, 7.0, n), 3.0, 60.0)
     jets = hadrons.reconstructed(truth.jets, pileup, rng)
@@ -62,8 +62,8 @@ def observe(truth: Truth, process: Process, rng: np.random.Generator) -> tuple[E
     scalars = {
         **met,
         "ditau_m": hadrons.ditau_mass(taus),
-        **triggers.of(photons, leptons, taus, met["met"], rng),
-        **scale_factors.of(photons, leptons, jets, pileup),
+        **triggers.decisions(photons, leptons, taus, met["met"], rng),
+        **scale_factors.event_factors(photons, leptons, jets, pileup),
         "mcWeight": _weights(truth, process, rng),
         "one": np.ones(n),
         "zero": np.zeros(n),
@@ -73,7 +73,7 @@ def observe(truth: Truth, process: Process, rng: np.random.Generator) -> tuple[E
 
 
 def _generated(truth: Truth) -> dict[str, ak.Array]:
-    """The particles before the detector, those that can be seen."""
+    """Generated particles before the detector, without neutrinos."""
     leptons = by_pt(truth.leptons)
     return {
         "truth_jet": by_pt(truth.jets[truth.jets.pt > 15.0]),
@@ -85,13 +85,13 @@ def _generated(truth: Truth) -> dict[str, ak.Array]:
 
 
 def _weights(truth: Truth, process: Process, rng: np.random.Generator) -> Floats:
-    """Of the generator: they change the transverse momentum spectrum a little, and some are negative."""
+    """Generator weights, which change the transverse momentum spectrum slightly; some are negative."""
     size = 1.0 + 0.15 * np.tanh((truth.boost - 40.0) / 60.0)
     return np.where(rng.random(len(size)) < process.negative, -size, size)
 
 
 def _two_photons(photons: ak.Array) -> Flags:
-    first, second = ({name: nth(photons, place, name) for name in ("pt", "eta", "phi")} for place in (0, 1))
+    first, second = ({name: nth(photons, index, name) for name in ("pt", "eta", "phi")} for index in (0, 1))
     square = 2 * first["pt"] * second["pt"] * (
         np.cosh(first["eta"] - second["eta"]) - np.cos(first["phi"] - second["phi"])
     )  # fmt: skip
@@ -103,7 +103,7 @@ def _four_leptons(leptons: ak.Array) -> Flags:
 
 
 def joined_fakes(photons: ak.Array, fakes: ak.Array | None) -> ak.Array:
-    """Photons and jets taken for them, told apart by `matched`."""
+    """Photons, and jets misidentified as photons; `matched` is True for real ones."""
     marked = ak.with_field(photons, ak.ones_like(photons.pt) > 0, "matched")
     if fakes is None:
         return marked
@@ -113,7 +113,7 @@ def joined_fakes(photons: ak.Array, fakes: ak.Array | None) -> ak.Array:
 def _electromagnetic(
     pt: Floats, eta: Floats, late: Flags, pileup: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Measured pt of a photon or electron; `late` ones lose energy before the calorimeter more often."""
+    """Measured pt of a photon or electron; those with `late` lose energy before the calorimeter more often."""
     energy = pt * np.cosh(eta)
     barrel = np.abs(eta) < 1.37
     stochastic = np.where(barrel, 0.11, 0.17) / np.sqrt(energy)
@@ -128,8 +128,11 @@ def _electromagnetic(
 def _isolation(
     objects: ak.Array, pileup: Floats, noise: float, rng: np.random.Generator
 ) -> dict[str, Floats]:
-    """Measured cones: calorimeter ones with what pileup leaves after its mean is subtracted, tracks of
-    pileup vertices, and the underlying event in both."""
+    """Measured isolation cones.
+
+    Calorimeter cones include the fluctuations of pileup around its subtracted mean, track cones include tracks of
+    pileup vertices, and both include the underlying event.
+    """
     width = noise * np.sqrt(pileup / MEAN_PILEUP)
     inner = rng.normal(0.0, width)
     outer = inner + rng.normal(0.0, 1.7 * width)
@@ -160,9 +163,9 @@ def _photons(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> ak.Arr
         (0.965 - 0.2 * soft - 0.03 * converted - 0.02 * (np.abs(eta) > 1.52)) * leak,
         (0.4 - 0.15 * soft) * leak,
     )
-    chance = rng.random(n)  # one number: what is tight is loose
+    chance = rng.random(n)  # one number for both, so that tight objects are loose
     energy_scale = 0.004 + 0.003 * (np.abs(eta) > 1.37) + 0.0015 * converted + 2e-5 * measured
-    found = records(
+    photons = records(
         lengths(true),
         pt=measured, eta=eta + rng.normal(0.0, 0.0015, n), phi=wrapped(flat(true.phi) + rng.normal(0.0, 0.0008, n)),
         mass=np.zeros(n), **cones, conv=kind, matched=matched, loose=chance < loose, tight=chance < tight,
@@ -171,22 +174,22 @@ def _photons(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> ak.Arr
         isolated_loosely=(cones["pt20"] < 0.05 * measured) & (cones["et20"] < 0.065 * measured),
     )  # fmt: skip
     crack = (np.abs(eta) > 1.37) & (np.abs(eta) < 1.52)
-    return keep(found, (measured > 25.0) & (np.abs(eta) < 2.37) & ~crack & (chance < loose))
+    return keep(photons, (measured > 25.0) & (np.abs(eta) < 2.37) & ~crack & (chance < loose))
 
 
-def _with_fakes(true: ak.Array, each: int, rng: np.random.Generator) -> ak.Array:
-    """The leptons with `each` more per event that are none: soft, not isolated, of any direction."""
+def _with_fakes(true: ak.Array, per_event: int, rng: np.random.Generator) -> ak.Array:
+    """The leptons, with `per_event` fake ones added to each event: soft, not isolated, in any direction."""
     marked = ak.with_field(true, ak.ones_like(true.pt) > 0, "matched")
     events = len(true)
-    # Every sample has a few: 3 % of the events.
-    counts = np.full(events, each) if each else (rng.random(events) < 0.03).astype(np.int64)
+    # other samples have a fake lepton in 3 % of the events
+    counts = np.full(events, per_event) if per_event else (rng.random(events) < 0.03).astype(np.int64)
     n = int(counts.sum())
     pt = 5.0 + rng.exponential(8.0, n)
-    around = pt * rng.exponential(0.45, n)
+    cone = pt * rng.exponential(0.45, n)
     fakes = records(
         counts, pt=pt, eta=rng.uniform(-2.5, 2.5, n), phi=rng.uniform(-np.pi, np.pi, n),
         kind=rng.choice([ELECTRON, MUON], n, p=[0.6, 0.4]), charge=rng.choice([-1, 1], n),
-        et20=around, et40=2.0 * around, pt20=0.5 * around * (around > 2), pt30=0.7 * around * (around > 1.5),
+        et20=cone, et40=2.0 * cone, pt20=0.5 * cone * (cone > 2), pt30=0.7 * cone * (cone > 1.5),
         matched=np.zeros(n, np.bool_),
     )  # fmt: skip
     return joined(marked, fakes)
@@ -202,14 +205,14 @@ def _leptons(prompt: ak.Array, pileup: Floats, fakes: int, rng: np.random.Genera
     early = _electromagnetic(pt, eta, electron & (np.abs(eta) > 1.0), mu, rng)
     measured = np.where(electron, early, np.abs(pt * rng.normal(1.0, muon_width)))
     cones = _isolation(true, mu, 0.75, rng)
-    found_share = np.where(electron, 0.87 - 0.42 * np.exp(-pt / 9.0), 0.93 - 0.2 * np.exp(-pt / 6.0))
+    efficiency = np.where(electron, 0.87 - 0.42 * np.exp(-pt / 9.0), 0.93 - 0.2 * np.exp(-pt / 6.0))
     medium = np.where(electron, 0.94 - 0.1 * np.exp(-pt / 15.0), 0.985) * np.where(matched, 1.0, 0.75)
     tight = medium * np.where(electron, 0.9 - 0.1 * (np.abs(eta) > 1.37), 0.95)
     chance = rng.random(n)
     impact = _impact(pt, eta, matched, rng)
     mass = np.where(electron, MASSES[ELECTRON], MASSES[MUON])
     isolated_loosely = (cones["pt30"] < 0.15 * measured) & (cones["et20"] < 0.2 * measured)
-    found = records(
+    leptons = records(
         lengths(true),
         pt=measured, eta=eta + rng.normal(0.0, 0.0006, n), phi=wrapped(flat(true.phi) + rng.normal(0.0, 0.0004, n)),
         mass=mass, kind=kind, charge=flat(true.charge), **cones, **impact, matched=matched,
@@ -222,11 +225,11 @@ def _leptons(prompt: ak.Array, pileup: Floats, fakes: int, rng: np.random.Genera
     reach = np.where(
         electron, (measured > 7.0) & (np.abs(eta) < 2.47), (measured > 5.0) & (np.abs(eta) < 2.7)
     )
-    return keep(found, reach & (rng.random(n) < found_share))
+    return keep(leptons, reach & (rng.random(n) < efficiency))
 
 
 def _impact(pt: Floats, eta: Floats, prompt: Flags, rng: np.random.Generator) -> dict[str, Floats]:
-    """Impact parameters [mm]: signed d0, its significance |d0|/σ as the real branch has it, and z0."""
+    """Impact parameters [mm]: signed d0, its signed and unsigned significance d0/σ and |d0|/σ, and z0."""
     n = len(pt)
     sigma = 0.009 + 0.09 / np.maximum(pt, 1.0) + 0.003 * np.abs(eta)
     significance = np.where(prompt, rng.standard_t(6, n), 2.5 * rng.standard_t(2, n))

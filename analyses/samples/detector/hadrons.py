@@ -1,4 +1,4 @@
-"""The hadronic part of the detector: jets and those of pileup, jets taken for photons and τ, missing momentum."""
+"""The hadronic part of the detector: jets, pileup jets, jets misidentified as photons or τ, missing momentum."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from ..jagged import (
 )
 
 B_TAG_POINTS = (0.11, 0.64, 0.83, 0.94)
-"""Of MV2c10, for 85, 77, 70 and 60 % of the b jets."""
+"""Working points of MV2c10 with efficiencies of 85, 77, 70 and 60 % for b jets."""
 
 
 def jets_as_photons(jets: ak.Array, rng: np.random.Generator) -> ak.Array:
-    """The hardest jet of each event as a photon: a neutral meson with most of its energy, and the rest around it."""
+    """The leading jet of each event as a photon: a neutral meson with most of the energy, and the rest in its cones."""
     hardest = by_pt(jets[abs(jets.eta) < 2.4])[:, :1]
     pt = flat(hardest.pt)
     n = len(pt)
@@ -44,7 +44,7 @@ def jets_as_photons(jets: ak.Array, rng: np.random.Generator) -> ak.Array:
 
 
 def reconstructed(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> ak.Array:
-    """Jets above 20 GeV with |η| < 2.5 [GeV], those of pileup included."""
+    """Reconstructed jets with pt > 20 GeV and |η| < 2.5, including pileup jets [GeV]."""
     pt, eta = flat(true.pt), flat(true.eta)
     n = len(pt)
     mu = spread(true, pileup)
@@ -80,45 +80,47 @@ def reconstructed(true: ak.Array, pileup: Floats, rng: np.random.Generator) -> a
 
 
 def fat_jets(true: ak.Array, rng: np.random.Generator) -> ak.Array:
-    """Jets of radius 1.0 above 250 GeV with |η| < 2 [GeV]."""
+    """Reconstructed jets of radius 1.0 with pt > 250 GeV and |η| < 2 [GeV]."""
     n = len(flat(true.pt))
     pt = flat(true.pt) * rng.normal(1.0, 0.06, n)
     mass = flat(true.mass) * rng.lognormal(0.0, 0.12, n)
-    found = records(
+    jets = records(
         lengths(true), pt=pt, eta=flat(true.eta), phi=flat(true.phi), mass=mass, matched=np.zeros(n),
         d2=rng.gamma(9.0, 0.2, n) * (1.0 + 20.0 * mass / pt) / 4.0, tau32=rng.beta(8.0, 3.0, n), pt_syst=0.03 * pt,
     )  # fmt: skip
-    return keep(found, (pt > 250.0) & (np.abs(flat(true.eta)) < 2.0))
+    return keep(jets, (pt > 250.0) & (np.abs(flat(true.eta)) < 2.0))
 
 
 def taus(jets: ak.Array, rng: np.random.Generator) -> ak.Array:
-    """Jets that look like a hadronic τ decay: narrow ones, more often so with more transverse momentum."""
+    """Jets that look like a hadronic τ decay: narrow ones, the more often the higher their pt."""
     pt = flat(jets.pt)
     n = len(pt)
     chance = 0.05 * np.exp(-8.0 * flat(jets.mass) / pt) * (pt > 25.0)
     score = rng.beta(1.2, 1.5, n)
     tracks = rng.choice([1, 3], n)
     visible = pt * rng.normal(0.85, 0.08, n)
-    found = records(
+    selected = records(
         lengths(jets), pt=visible, eta=flat(jets.eta), phi=flat(jets.phi), mass=np.where(tracks == 1, 0.8, 1.2),
         charge=rng.choice([-1, 1], n), tracks=tracks, score=score, electron_score=rng.beta(2.0, 1.0, n),
         tight=score > 0.7, matched=np.zeros(n, np.bool_), triggered=(visible > 35.0) & (rng.random(n) < 0.1),
         pt_syst=0.03 * visible,
     )  # fmt: skip
-    return keep(found, (visible > 20.0) & (rng.random(n) < 4.0 * chance))
+    return keep(selected, (visible > 20.0) & (rng.random(n) < 4.0 * chance))
 
 
-def ditau_mass(found: ak.Array) -> Floats:
-    """Visible mass of the two hardest τ [GeV], 0 where there are fewer."""
-    one, two = ({name: nth(found, place, name) for name in ("pt", "eta", "phi")} for place in (0, 1))
-    angle = np.cosh(one["eta"] - two["eta"]) - np.cos(one["phi"] - two["phi"])
-    return np.asarray(np.nan_to_num(np.sqrt(2 * one["pt"] * two["pt"] * angle)))
+def ditau_mass(candidates: ak.Array) -> Floats:
+    """Visible mass of the two leading τ candidates [GeV]; 0 for events with fewer."""
+    first, second = (
+        {name: nth(candidates, index, name) for name in ("pt", "eta", "phi")} for index in (0, 1)
+    )
+    angle = np.cosh(first["eta"] - second["eta"]) - np.cos(first["phi"] - second["phi"])
+    return np.asarray(np.nan_to_num(np.sqrt(2 * first["pt"] * second["pt"] * angle)))
 
 
 def missing(
     truth: Truth, jets: ak.Array, pileup: Floats, rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
-    """Missing momentum [GeV]: what jets are measured wrong by, and soft terms that widen with pileup."""
+    """Missing transverse momentum [GeV]: mismeasured jets, and a soft term that widens with pileup."""
     n = len(truth)
     matched = jets[jets.matched]
     soft = 5.0 + 1.2 * np.sqrt(pileup)

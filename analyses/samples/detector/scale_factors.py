@@ -1,4 +1,4 @@
-"""Corrections of simulated efficiencies to those of data, as tables in pt and η give them, and the pileup weight."""
+"""Scale factors: corrections of simulated efficiencies to those of data, from tables in pt and η, and pileup weights."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..jagged import Floats, flat, lengths, nth, per_event
 NAMES = ("PILEUP", "PHOTON", "ELE", "MUON", "TAU", "BTAG", "JVT", "LepTRIGGER", "PhotonTRIGGER")
 
 
-def of(photons: ak.Array, leptons: ak.Array, jets: ak.Array, pileup: Floats) -> dict[str, Floats]:
-    """`SF_` and each of NAMES; 1 where an event has none of these objects."""
+def event_factors(photons: ak.Array, leptons: ak.Array, jets: ak.Array, pileup: Floats) -> dict[str, Floats]:
+    """One scale factor per event for each of NAMES, named `SF_…`; 1 for events without such objects."""
     two = photons[:, :2]
     return {
         "SF_PILEUP": _pileup(pileup),
@@ -33,13 +33,13 @@ def _product(objects: ak.Array, factors: Floats) -> Floats:
 
 
 def _pileup(pileup: Floats) -> Floats:
-    """Ratio of two Gaussians: data 23.7 ± 6.5, simulation 25 ± 7; cut at 2.5."""
+    """Ratio of the pileup distributions of data (23.7 ± 6.5) and simulation (25 ± 7), both Gaussian; at most 2.5."""
     data, simulation = (pileup - 23.7) / 6.5, (pileup - 25.0) / 7.0
     return np.minimum(7.0 / 6.5 * np.exp((simulation**2 - data**2) / 2), 2.5)
 
 
 def _steps(values: Floats, edges: tuple[float, ...], factors: tuple[float, ...]) -> Floats:
-    """One factor for each bin, as a table has."""
+    """Factors from a table with one value for each bin."""
     return np.asarray(factors)[np.searchsorted(edges, values)]
 
 

@@ -1,4 +1,4 @@
-"""Which triggers fire, with the efficiency that their thresholds have in pt."""
+"""Trigger decisions, with efficiencies that rise with pt around each threshold."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ ELECTRON, MUON = 11, 13
 
 
 def turn_on(pt: Floats, threshold: float, width: float) -> Floats:
-    """Efficiency of a trigger, a logistic function of pt."""
+    """Efficiency of a trigger: a logistic function of pt."""
     return 1.0 / (1.0 + np.exp(-(pt - threshold) / width))
 
 
-def of(
+def decisions(
     photons: ak.Array, leptons: ak.Array, taus: ak.Array, met: Floats, rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
-    """Two photons of 35 and 25 GeV; one electron or muon of 26; two or three of less; τ and missing momentum."""
+    """Decision of each trigger, by name.
+
+    Two photons of 35 and 25 GeV; one electron or muon of 26 GeV; two or three leptons with lower thresholds; τ; and
+    missing momentum.
+    """
     n = len(photons)
     pair = np.nan_to_num(nth(photons, 0, "pt")), np.nan_to_num(nth(photons, 1, "pt"))
     two = 0.985 * turn_on(pair[0], 34.0, 0.7) * turn_on(pair[1], 24.0, 0.7)

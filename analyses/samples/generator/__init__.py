@@ -1,1 +1,1 @@
-"""Collisions: which processes there are, and the particles that they make."""
+"""Generators of collisions: processes, and the particles they produce."""

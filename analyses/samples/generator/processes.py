@@ -1,4 +1,4 @@
-"""The processes that can be generated: their numbers, cross-sections and settings of Pythia."""
+"""The simulated processes: numbers, cross-sections and settings of Pythia."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Process:
     number: int
     """`channelNumber`, the dataset number of a similar ATLAS sample."""
     cross_section: float
-    """[pb], times branching fractions and the efficiency of what is required when generating."""
+    """Cross-section × branching fractions × efficiency of the cuts at generation [pb]."""
     skim: Skim
     pythia: tuple[str, ...]
     fakes: Literal["", "photon", "leptons"] = ""
-    """Objects made of jets: one photon, or two leptons; `cross_section` counts only such events."""
+    """Misidentified jets: one photon, or two leptons; `cross_section` counts only events with them."""
     negative: float = 0.0
     """Share of events with negative weight."""
 
@@ -38,11 +38,12 @@ _HIGGS_4L = (
 PROCESSES = {
     process.name: process
     for process in (
-        # γγ and γ+jet: Pythia has 29.6 pb and 23 nb; they are scaled so that their sum in the signal region is what the
-        # 2020 release has, 75 973 events for 10.064 fb⁻¹, 22 % of the preselected ones being γ+jet. ZZ: Pythia's 0.122 pb
-        # times 1.6 for higher orders. Z+jets: to 832 preselected events in all, what the release has.
-        # Cross-sections of the Higgs processes: metadata of the 2020 release. They are those of decays to e and μ
-        # for H→ZZ*→4ℓ (48.6 pb × 1.24e-4), which is what is generated here.
+        # γγ and γ+jet: Pythia has 29.6 pb and 23 nb; both are scaled so that the signal region holds as many events
+        # as in the 2020 release, 75 973 for 10.064 fb⁻¹, with 22 % of the preselected events from γ+jet.
+        # ZZ: Pythia's 0.122 pb × 1.6 for higher orders.
+        # Z+jets: scaled to 832 preselected events in total, as in the release.
+        # Higgs: metadata of the 2020 release. For H→ZZ*→4ℓ they cover decays to e and μ (48.6 pb × 1.24e-4), which are
+        # the ones generated here.
         Process("ggH-yy", "gg→H→γγ", 343981, 0.102, "GamGam", ("HiggsSM:gg2H = on", *_HIGGS_YY)),
         Process(
             "VBF-yy",
@@ -68,7 +69,7 @@ PROCESSES = {
         ),
         Process(
             "yj",
-            "γ+jet, the jet taken for a photon",
+            "γ+jet, with the jet misidentified as a photon",
             364541,
             32.0,
             "GamGam",

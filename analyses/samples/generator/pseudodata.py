@@ -1,4 +1,4 @@
-"""Simulated events made to look like data: run and event numbers, and nothing that only simulation knows."""
+"""Pseudo-data: simulated events with run and event numbers, and without information that only simulation has."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .processes import Process
 SIMULATED_RUN = 284500
 RUNS = 25
 TRUTH_FIELDS = ("matched", "flavour", "pt_syst")
-"""0 in the real files of data; where these leave lists of `truthMatched` and `trueflav` empty, uproot cannot, as lists of one
-prefix share their length."""
+"""Fields that are 0 in data. Real files leave the lists `truthMatched` and `trueflav` empty, which uproot cannot write,
+since lists with a common prefix share their length."""
 
 
 @dataclass(slots=True)
 class Bookkeeping:
-    """Gives run and event numbers to data: runs one after another, events in the order of time within each."""
+    """Assigns run and event numbers to pseudo-data: one run after another, event numbers rising within each."""
 
     rng: np.random.Generator
     run_numbers: tuple[int, int]
@@ -32,18 +32,18 @@ class Bookkeeping:
         return np.linspace(*self.run_numbers, RUNS).astype(np.int64)
 
     def as_data(self, events: Events, start: float, end: float) -> Events:
-        """The events as data, taken in this part of the running time, from 0 to 1."""
+        """The events as data, taken between `start` and `end` of the running time (0 to 1)."""
         n = len(events)
-        place = (RUNS * (start + (end - start) * np.arange(n) / max(n, 1))).astype(np.int64)
+        run_index = (RUNS * (start + (end - start) * np.arange(n) / max(n, 1))).astype(np.int64)
         gaps = 1 + self.rng.geometric(1 / 40_000, n)
         numbers = np.zeros(n, np.int64)
-        for i in np.unique(place):
-            here = place == i
+        for i in np.unique(run_index):
+            here = run_index == i
             if i != self._run:
                 self._run, self._event = int(i), int(self.rng.integers(1, 10**8))
             numbers[here] = self._event + np.cumsum(gaps[here])
             self._event = int(numbers[here][-1])
-        run = self.runs()[np.minimum(place, RUNS - 1)]
+        run = self.runs()[np.minimum(run_index, RUNS - 1)]
         lists = {}
         for name, objects in events.lists.items():
             if name.startswith("truth_"):
@@ -52,12 +52,12 @@ class Bookkeeping:
             if not objects.fields:
                 lists[name] = objects
                 continue
-            known = {
+            zeros = {
                 field: np.zeros_like(flat(objects[field]))
                 for field in TRUTH_FIELDS
                 if field in objects.fields
             }
-            lists[name] = with_fields(objects, **known)
+            lists[name] = with_fields(objects, **zeros)
         zero = np.zeros(n)
         blank = {name: zero for name in events.scalars if name.startswith("SF_")}
         return Events(lists, {**events.scalars, **blank}).with_scalars(
@@ -67,7 +67,7 @@ class Bookkeeping:
 
 
 def as_simulation(events: Events, process: Process) -> Events:
-    """Simulated events with the number and name of their process, and their place among the generated ones as event number."""
+    """The events with the number and name of their process; the event number is the position among all generated events."""
     n = len(events)
     return events.with_scalars(
         runNumber=np.full(n, SIMULATED_RUN),

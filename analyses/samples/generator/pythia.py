@@ -1,6 +1,6 @@
-"""Events from Pythia 8: hard process, radiation and hadrons, without multiparton interactions (they would take ten times as long).
+"""Events from Pythia 8: hard process, radiation and hadrons, without multiparton interactions.
 
-The underlying event's share of isolation is drawn by the detector instead.
+Multiparton interactions would take ten times as long. The detector adds their effect on isolation at random instead.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ NEUTRAL = (22, 111, 130, 310, 311, 2112, 3122, 3212, 3322)
 
 @dataclass(slots=True)
 class PythiaGenerator:
-    """Events of one process; `seed` decides all of them."""
+    """Generator of events of one process with Pythia; the same seed gives the same events."""
 
     process: Process
     seed: int
     _pythia: Any = None
 
     def generate(self, n: int) -> Truth:
-        """The next `n` events. Raises MissingExtraError at the first call where Pythia or FastJet is absent."""
+        """The next `n` events. The first call raises MissingExtraError if Pythia or FastJet is missing."""
         if self._pythia is None:
             self._pythia = started(self.process, self.seed)
         events = self._pythia.nextBatch(n)
@@ -45,7 +45,7 @@ class PythiaGenerator:
 
 
 def require() -> None:
-    """Raise MissingExtraError where Pythia or FastJet is absent."""
+    """Raises MissingExtraError if Pythia or FastJet is missing."""
     try:
         import fastjet
         import pythia8mc
@@ -57,7 +57,7 @@ def require() -> None:
 
 
 def started(process: Process, seed: int) -> Any:
-    """Pythia, ready for the process."""
+    """An initialised Pythia for the process."""
     require()
     import pythia8mc
 
@@ -72,11 +72,11 @@ def started(process: Process, seed: int) -> Any:
 
 
 def _without_banner() -> None:
-    """Let FastJet print its banner where it does no harm: not into the standard output of a command."""
+    """Makes FastJet print its banner into nothing, so that it is not in the standard output of a command."""
     import fastjet
 
     sys.stdout.flush()
-    kept = os.dup(1)
+    stdout = os.dup(1)
     with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 - not a path
         os.dup2(nowhere.fileno(), 1)
         try:
@@ -84,12 +84,12 @@ def _without_banner() -> None:
                 [fastjet.PseudoJet(1.0, 0.0, 0.0, 1.0)], fastjet.JetDefinition(fastjet.antikt_algorithm, 0.4)
             )
         finally:
-            os.dup2(kept, 1)
-            os.close(kept)
+            os.dup2(stdout, 1)
+            os.close(stdout)
 
 
 def truth_of(particles: ak.Array) -> Truth:
-    """What the detector needs to know of Pythia's particles."""
+    """The input of the detector from Pythia's particles."""
     heavy = _heavy_hadrons(particles)
     particles = particles[particles.status > 0]
     three = particles.p
@@ -117,7 +117,7 @@ def truth_of(particles: ak.Array) -> Truth:
 
 
 def _dressed(leptons: ak.Array, rest: ak.Array) -> ak.Array:
-    """Electrons with the photons they radiated, which the calorimeter does not tell from them."""
+    """The leptons; electrons include the photons that they radiated, which the calorimeter cannot separate."""
     light = rest[rest.kind == 22]
     close = near(leptons, light, 0.1)
     radiated = flat(ak.sum(ak.where(close, light.pt[:, None, :], 0.0), axis=2))
@@ -126,7 +126,7 @@ def _dressed(leptons: ak.Array, rest: ak.Array) -> ak.Array:
 
 
 def _cones(objects: ak.Array, rest: ak.Array) -> dict[str, Floats]:
-    """Transverse momentum of hadrons around each object; that of radiated photons within 0.1 belongs to it."""
+    """Transverse momentum of hadrons around each object, in cones; photons radiated by it are not counted."""
     central = rest[abs(rest.eta) < 3.2]
     kinds = flat(central.kind)
     tracks = keep(
@@ -134,17 +134,17 @@ def _cones(objects: ak.Array, rest: ak.Array) -> dict[str, Floats]:
     )
     central = keep(central, kinds != 22)
 
-    def around(others: ak.Array, radius: float) -> Floats:
+    def cone(others: ak.Array, radius: float) -> Floats:
         within = near(objects, others, radius)
         return np.asarray(flat(ak.sum(ak.where(within, others.pt[:, None, :], 0.0), axis=2)), np.float64)
 
     return {
-        "et20": around(central, 0.2), "et40": around(central, 0.4), "pt20": around(tracks, 0.2), "pt30": around(tracks, 0.3)
+        "et20": cone(central, 0.2), "et40": cone(central, 0.4), "pt20": cone(tracks, 0.2), "pt30": cone(tracks, 0.3)
     }  # fmt: skip
 
 
 def clustered(particles: ak.Array, radius: float, lowest: float) -> ak.Array:
-    """Anti-kt jets above `lowest` [GeV], with pt, eta, phi and mass."""
+    """Anti-kt jets with pt above `lowest` [GeV]; fields pt, eta, phi and mass."""
     import fastjet
 
     momenta = ak.zip(
@@ -166,7 +166,7 @@ def clustered(particles: ak.Array, radius: float, lowest: float) -> ak.Array:
 
 
 def _heavy_hadrons(particles: ak.Array) -> ak.Array:
-    """Hadrons with a b or c quark, with `flavour`."""
+    """Hadrons with a b or c quark; the field `flavour` is 5 or 4."""
     kind = np.abs(flat(particles.id))
     pt = np.hypot(flat(particles.p.px), flat(particles.p.py))
     digits = kind // 100 % 10, kind // 1000 % 10
@@ -179,10 +179,10 @@ def _heavy_hadrons(particles: ak.Array) -> ak.Array:
 
 
 def _flavoured(jets: ak.Array, heavy: ak.Array) -> ak.Array:
-    """Jets with the heaviest quark of the hadrons within 0.3."""
+    """The jets with the flavour of the heaviest quark among the hadrons within ΔR < 0.3."""
     close = near(jets, heavy, 0.3)
-    found = ak.max(ak.where(close, heavy.flavour[:, None, :], 0), axis=2)
-    return with_fields(jets, flavour=np.asarray(flat(ak.fill_none(found, 0, axis=1)), np.int64))
+    flavour = ak.max(ak.where(close, heavy.flavour[:, None, :], 0), axis=2)
+    return with_fields(jets, flavour=np.asarray(flat(ak.fill_none(flavour, 0, axis=1)), np.int64))
 
 
 def _boost(photons: ak.Array, leptons: ak.Array) -> Floats:

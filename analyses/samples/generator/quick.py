@@ -1,7 +1,7 @@
-"""A generator without Pythia: masses and transverse momenta from simple distributions, decays in two-body kinematics.
+"""A generator without Pythia: masses and transverse momenta from simple distributions, and two-body decays.
 
-Shapes are chosen by hand to be like those of the Pythia samples and cover the same phase space; nothing is computed from
-matrix elements, and neither spin correlations nor interference are there.
+Shapes are chosen by hand to resemble those of the Pythia samples, and cover the same phase space. No matrix elements
+are computed, and there are neither spin correlations nor interference.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ import awkward as ak
 import numpy as np
 
 from ..jagged import Floats, Ints, records
-from . import kinematics as kin
+from . import kinematics
 from .processes import Process
 from .truth import Truth
 
 M_H, M_Z, WIDTH_Z = 125.0, 91.1876, 2.4952
 LOWEST_MASS = 88.0
-"""Of two photons, or a photon and a jet [GeV]."""
+"""Lowest mass of two photons, or of a photon and a jet [GeV]."""
 LOWEST_PT = {False: 22.0, True: 27.0}
-"""Of two photons; of a photon and a jet [GeV]."""
+"""Lowest pt of two photons (False), or of a photon and a jet (True) [GeV]."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuickGenerator:
-    """Events of one process, drawn with its own random numbers."""
+    """Generator of events of one process from simple distributions."""
 
     process: Process
     rng: np.random.Generator
@@ -38,7 +38,7 @@ class QuickGenerator:
 
 def _two_photons(n: int, rng: np.random.Generator, *, vbf: bool = False) -> Truth:
     jets = _tag_jets(n, rng) if vbf else _radiated(n, rng, 1.0, 33.0)
-    pair = kin.decay(
+    pair = kinematics.decay(
         _system(np.full(n, M_H), jets, rng, 1.5 if vbf else 1.75),
         0.0,
         0.0,
@@ -52,10 +52,10 @@ def _continuum(n: int, rng: np.random.Generator, *, jet: bool = False) -> Truth:
     jets = _radiated(n, rng, 0.4, 17.0)
     mass = LOWEST_MASS * rng.random(n) ** (-1 / (3.4 if jet else 2.9))
     cosine = np.tanh(_half_gap(mass, LOWEST_PT[jet], rng))
-    first, second = kin.decay(_system(mass, jets, rng, 2.1), 0.0, 0.0, cosine, _angle(n, rng))
+    first, second = kinematics.decay(_system(mass, jets, rng, 2.1), 0.0, 0.0, cosine, _angle(n, rng))
     if not jet:
         return _truth(_photons(np.stack([first, second], axis=1), rng), _no_leptons(n), jets, (first, second))
-    pt, eta, phi = kin.polar(second)
+    pt, eta, phi = kinematics.polar(second)
     hard = records(
         np.ones(n, np.int64),
         pt=pt,
@@ -70,7 +70,7 @@ def _continuum(n: int, rng: np.random.Generator, *, jet: bool = False) -> Truth:
 
 
 def _half_gap(mass: Floats, lowest_pt: float, rng: np.random.Generator) -> Floats:
-    """Half the difference in rapidity of two massless particles with dσ/dcosθ ∝ (1 + cos²θ)/(1 − cos²θ), as qq→γγ has."""
+    """Half the rapidity difference of two massless particles with dσ/dcosθ ∝ (1 + cos²θ)/(1 − cos²θ), as in qq→γγ."""
     reach = np.arccosh(mass / (2 * lowest_pt))
     half = np.zeros(len(mass))
     missing = np.arange(len(mass))
@@ -88,15 +88,15 @@ def _higgs_4l(n: int, rng: np.random.Generator) -> Truth:
 
 
 def _pair_of_z(n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Masses in H→ZZ*: two Breit–Wigners times phase space and the matrix element of a scalar, drawn from a grid."""
+    """Masses of the two Z in H→ZZ*, drawn from a grid: two Breit–Wigners × phase space × matrix element of a scalar."""
     high, low = np.arange(40.0, 118.0, 0.25), np.arange(5.0, 62.0, 0.5)
     first, second = np.meshgrid(high + 0.125, low + 0.25, indexing="ij")
-    size = kin.momentum(np.asarray(M_H), first, second)
+    size = kinematics.momentum(np.asarray(M_H), first, second)
     poles = [mass / ((mass**2 - M_Z**2) ** 2 + (M_Z * WIDTH_Z) ** 2) for mass in (first, second)]
     density = size * (size**2 * M_H**2 + 3 * first**2 * second**2) * poles[0] * poles[1]
     density[second > first] = 0.0
-    cell = np.searchsorted(np.cumsum(density) / density.sum(), rng.random(n))
-    column, row = np.divmod(cell, len(low))
+    bin_index = np.searchsorted(np.cumsum(density) / density.sum(), rng.random(n))
+    column, row = np.divmod(bin_index, len(low))
     return high[column] + 0.25 * rng.random(n), low[row] + 0.5 * rng.random(n)
 
 
@@ -106,7 +106,7 @@ def _breit_wigner(n: int, rng: np.random.Generator) -> Floats:
 
 
 def _zz(n: int, rng: np.random.Generator) -> Truth:
-    """Two Z, a Z and a γ*, a Z that decays to four leptons, or two γ*: 34, 22, 7 and 37 %."""
+    """Two Z (34 %), a Z and a γ* (22 %), a Z that decays to four leptons (7 %), or two γ* (37 %)."""
     jets = _radiated(n, rng, 0.5, 27.0)
     kind = rng.choice(4, n, p=[0.34, 0.22, 0.07, 0.37])
     virtual = 5.0 * (60.0 / 5.0) ** rng.random((2, n))
@@ -122,12 +122,12 @@ def _four_leptons(
     system: Floats, first: Floats, second: Floats, jets: ak.Array, rng: np.random.Generator
 ) -> Truth:
     n = len(system)
-    second = np.minimum(second, kin.mass_of(system) - first - 0.05)
-    bosons = kin.decay(system, first, second, rng.uniform(-1, 1, n), _angle(n, rng))
+    second = np.minimum(second, kinematics.mass_of(system) - first - 0.05)
+    bosons = kinematics.decay(system, first, second, rng.uniform(-1, 1, n), _angle(n, rng))
     leptons = [
         product
         for boson in bosons
-        for product in kin.decay(boson, 0.0, 0.0, rng.uniform(-1, 1, n), _angle(n, rng))
+        for product in kinematics.decay(boson, 0.0, 0.0, rng.uniform(-1, 1, n), _angle(n, rng))
     ]
     flavours = np.repeat(rng.choice([11, 13], (n, 2)), 2, axis=1)
     return _truth(_no_photons(n), _leptons(np.stack(leptons, axis=1), flavours, rng), jets, tuple(leptons))
@@ -136,7 +136,7 @@ def _four_leptons(
 def _z_jets(n: int, rng: np.random.Generator) -> Truth:
     jets = _radiated(n, rng, 0.45, 20.0)
     system = _system(_breit_wigner(n, rng), jets, rng, 2.5)
-    pair = kin.decay(system, 0.0, 0.0, rng.uniform(-1, 1, n), _angle(n, rng))
+    pair = kinematics.decay(system, 0.0, 0.0, rng.uniform(-1, 1, n), _angle(n, rng))
     flavours = np.repeat(rng.choice([11, 13], (n, 1)), 2, axis=1)
     return _truth(_no_photons(n), _leptons(np.stack(pair, axis=1), flavours, rng), jets, pair)
 
@@ -161,7 +161,7 @@ def _flavours(n: int, rng: np.random.Generator) -> Ints:
 
 
 def _radiated(n: int, rng: np.random.Generator, mean: float, scale: float) -> ak.Array:
-    """Jets of radiation, `mean` of them in an event, falling in pt with that scale."""
+    """Jets of radiation: `mean` per event on average, with pt falling exponentially with `scale` [GeV]."""
     counts = rng.poisson(mean, n)
     total = int(counts.sum())
     pt = 12.0 + rng.exponential(scale, total)
@@ -172,7 +172,7 @@ def _radiated(n: int, rng: np.random.Generator, mean: float, scale: float) -> ak
 
 
 def _tag_jets(n: int, rng: np.random.Generator) -> ak.Array:
-    """The two jets of vector-boson fusion: one to each side."""
+    """The two jets of vector-boson fusion, in opposite directions along the beam."""
     side = rng.choice([-1.0, 1.0], n)
     eta = np.stack([side, -side], axis=1) * np.abs(rng.normal(2.2, 1.0, (n, 2)))
     pt = 15.0 + rng.gamma(1.5, 30.0, (n, 2))
@@ -183,15 +183,15 @@ def _tag_jets(n: int, rng: np.random.Generator) -> ak.Array:
 
 
 def _system(mass: Floats, jets: ak.Array, rng: np.random.Generator, width: float) -> Floats:
-    """Four-vector of everything but the jets: it recoils against them and against soft radiation."""
+    """Four-vector of all but the jets, recoiling against them and against soft radiation."""
     n = len(mass)
     x = -np.asarray(ak.sum(jets.pt * np.cos(jets.phi), axis=1)) + rng.normal(0.0, 7.0, n)
     y = -np.asarray(ak.sum(jets.pt * np.sin(jets.phi), axis=1)) + rng.normal(0.0, 7.0, n)
-    return kin.vectors(np.hypot(x, y), rng.normal(0.0, width, n), np.arctan2(y, x), mass)
+    return kinematics.vectors(np.hypot(x, y), rng.normal(0.0, width, n), np.arctan2(y, x), mass)
 
 
 def _cones(n: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """What radiation leaves around an object: charged particles, and all of them."""
+    """Transverse momentum from radiation around an object, in cones: charged particles, and all particles."""
     tracks = rng.poisson(0.035, n)
     pt30 = np.where(tracks > 0, tracks + rng.gamma(np.maximum(tracks, 1), 0.8), 0.0)
     pt20 = pt30 * rng.binomial(tracks, 4 / 9) / np.maximum(tracks, 1)
@@ -200,17 +200,17 @@ def _cones(n: int, rng: np.random.Generator) -> dict[str, Floats]:
 
 
 def _photons(momenta: Floats, rng: np.random.Generator) -> ak.Array:
-    n, each = momenta.shape[:2]
-    pt, eta, phi = kin.polar(momenta.reshape(-1, 4))
-    return records(np.full(n, each), pt=pt, eta=eta, phi=phi, **_cones(n * each, rng))
+    n, per_event = momenta.shape[:2]
+    pt, eta, phi = kinematics.polar(momenta.reshape(-1, 4))
+    return records(np.full(n, per_event), pt=pt, eta=eta, phi=phi, **_cones(n * per_event, rng))
 
 
 def _leptons(momenta: Floats, flavours: Ints, rng: np.random.Generator) -> ak.Array:
-    n, each = momenta.shape[:2]
-    pt, eta, phi = kin.polar(momenta.reshape(-1, 4))
+    n, per_event = momenta.shape[:2]
+    pt, eta, phi = kinematics.polar(momenta.reshape(-1, 4))
     return records(
-        np.full(n, each), pt=pt, eta=eta, phi=phi, kind=flavours.ravel(),
-        charge=np.tile([-1, 1], n * each // 2), **_cones(n * each, rng),
+        np.full(n, per_event), pt=pt, eta=eta, phi=phi, kind=flavours.ravel(),
+        charge=np.tile([-1, 1], n * per_event // 2), **_cones(n * per_event, rng),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What a generator knows of its events, before the detector: the same from Pythia and from the quick generator."""
+"""Generated events before the detector, in one form for Pythia and for the quick generator."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ..jagged import Floats
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A batch of events; energies and momenta in GeV. Lists of objects have pt, eta, phi and more, in any order."""
+    """A batch of generated events [GeV]. Lists of objects have pt, eta, phi and further fields, in any order."""
 
     photons: ak.Array
-    """Also `et20`, `et40`, `pt20`, `pt30`: transverse momentum around it within ΔR < 0.2, 0.4 (all particles), 0.2 and
-    0.3 (charged with pt > 1)."""
+    """Photons, with the transverse momentum around each: `et20`, `et40` (all particles within ΔR < 0.2, 0.4), `pt20`,
+    `pt30` (charged particles with pt > 1 GeV within ΔR < 0.2, 0.3)."""
     leptons: ak.Array
-    """Electrons and muons, with these cones, `kind` (11 or 13) and `charge`."""
+    """Electrons and muons, with the same cones, `kind` (11 or 13) and `charge`."""
     jets: ak.Array
-    """Of radius 0.4, with `mass` and `flavour` (0, 4, 5), without the photons and leptons above."""
+    """Jets of radius 0.4 without the photons and leptons above, with `mass` and `flavour` (0, 4, 5)."""
     fat_jets: ak.Array
-    """Of radius 1.0 with pt > 200, with `mass`."""
+    """Jets of radius 1.0 with pt > 200 GeV, with `mass`."""
     boost: Floats
-    """Transverse momentum of all photons and leptons together."""
+    """Transverse momentum of the sum of all photons and leptons, (events,)."""
 
     def __len__(self) -> int:
         return len(self.boost)

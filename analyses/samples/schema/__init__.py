@@ -1,1 +1,1 @@
-"""Trees and branches of samples, named as in ATLAS Open Data."""
+"""Schemas of samples: trees and branches with the names of the ATLAS Open Data."""

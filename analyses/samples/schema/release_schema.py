@@ -1,7 +1,7 @@
-"""The two releases of ATLAS Open Data at 13 TeV under one set of names: GeV, and what each release calls a branch.
+"""The two releases of ATLAS Open Data at 13 TeV with common names and units (GeV).
 
-2020: 10 fb⁻¹, tree `mini`, MeV (ATL-OREACH-PUB-2020-001). 2025: 36 fb⁻¹, tree `analysis`, GeV. Both are for
-education; the 2020 release says of itself that it is not suited for scientific publications.
+2020: 10 fb⁻¹, tree `mini`, MeV (ATL-OREACH-PUB-2020-001). 2025: 36 fb⁻¹, tree `analysis`, GeV. Both are for education;
+the 2020 release states that it is not suited for scientific publications.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from baler_root.errors import SourceError
 from baler_root.evaluation.analysis.selection import Floats
 
 ENERGIES = ("pt", "energy", "pt_syst", "track_cone", "calorimeter_cone")
-"""Members of photons and leptons that have the file's unit."""
+"""Members of photons and leptons that are energies, in the unit of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +26,9 @@ class Release:
     name: str
     tree: str
     unit: float
-    """GeV in one unit of the file."""
+    """Factor from the unit of the file to GeV."""
     luminosity: float
-    """[pb⁻¹]"""
+    """Integrated luminosity [pb⁻¹]."""
     cross_section: tuple[str, ...]
     """Branches whose product is the cross-section [pb]."""
     sum_of_weights: str
@@ -48,18 +48,18 @@ class Release:
         )
 
     def photons(self, events: ak.Array) -> ak.Array:
-        """Photons with the members `photon`, energies in GeV."""
+        """Photons of the events, with the members `photon`; energies in GeV."""
         return self._collection(events, self.photon)
 
     def leptons(self, events: ak.Array) -> ak.Array:
-        """Electrons and muons with the members `lepton`, energies in GeV."""
+        """Electrons and muons of the events, with the members `lepton`; energies in GeV."""
         return self._collection(events, self.lepton)
 
     def weights(self, events: ak.Array, factors: Iterable[str]) -> tuple[Floats, np.ndarray]:
-        """The weight of each event and the number of its process.
+        """(Weight of each event, number of its process).
 
-        Data: 1 and 0. Simulation: luminosity × cross-section × generator weight × scale factors / sum of weights,
-        with its sign, and `channelNumber`.
+        Data have weight 1 and number 0. Simulation has luminosity × cross-section × generator weight × scale factors /
+        sum of weights, with its sign, and `channelNumber`.
         """
         number = ak.to_numpy(events.channelNumber).astype(np.int64)
         generator = ak.to_numpy(events.mcWeight).astype(np.float64)
@@ -71,7 +71,7 @@ class Release:
         return np.where(data, 1.0, weights), np.where(data, 0, number)
 
     def event_branches(self, factors: Iterable[str], triggers: Iterable[str]) -> list[str]:
-        """What `weights` and triggers read."""
+        """Branches that `weights` and these triggers read."""
         return [
             "runNumber", "channelNumber", "mcWeight", self.sum_of_weights, *self.cross_section,
             *(self.scale_factors[name] for name in factors), *(self.triggers[name] for name in triggers),
@@ -100,12 +100,12 @@ RELEASES = (
         },
         {
             **_COMMON_LEPTON, "energy": "lep_E", "track_cone": "lep_ptcone30", "calorimeter_cone": "lep_etcone20",
-            # |d0|/σ(d0), though published code divides by it: with real data that cuts nothing
+            # |d0|/σ(d0) already; published code divides |d0| by it, which cuts nothing in real data
             "d0_significance": "lep_tracksigd0pvunbiased", "pt_syst": "lep_pt_syst",
         },
     ),
     Release(
-        # 36.1 and 36.6 fb⁻¹ are both found in notebooks; the second is of all data taken in 2015 and 2016
+        # notebooks have both 36.1 and 36.6 fb⁻¹; the second is for all data of 2015 and 2016
         "2025", "analysis", 1.0, 36_600.0, ("xsec", "filteff", "kfac"), "sum_of_weights", _TRIGGERS,
         {
             "pileup": "ScaleFactor_PILEUP", "photon": "ScaleFactor_PHOTON", "electron": "ScaleFactor_ELE",
@@ -124,9 +124,9 @@ RELEASES = (
 
 
 def release_of(names: Sequence[str]) -> Release:
-    """The release that has branches of these names: told by its sum of weights."""
-    found = [release for release in RELEASES if release.sum_of_weights in names]
-    if len(found) != 1:
+    """The release with these branches, identified by its sum of weights. Raises SourceError."""
+    matches = [release for release in RELEASES if release.sum_of_weights in names]
+    if len(matches) != 1:
         schemas = "; ".join(
             f"{r.name}: tree {r.tree}, {r.sum_of_weights}, {r.photon['energy']}, {r.lepton['energy']}, ..."
             for r in RELEASES
@@ -134,18 +134,21 @@ def release_of(names: Sequence[str]) -> Release:
         raise SourceError(
             f"not the schema of an ATLAS Open Data release ({schemas}); it has {', '.join(names[:8])}"
         )
-    return found[0]
+    return matches[0]
 
 
 def require(
-    release: Release, names: Sequence[str], wanted: Iterable[str], optional: Iterable[str] = ()
+    release: Release, names: Sequence[str], required: Iterable[str], optional: Iterable[str] = ()
 ) -> list[str]:
-    """The wanted branches and the optional ones that there are; raises SourceError naming what is missing."""
-    wanted = list(wanted)
-    missing = [branch for branch in wanted if branch not in names]
+    """The required branches, and those of the optional ones that are in `names`.
+
+    Raises SourceError, with their names, if required branches are missing.
+    """
+    required = list(required)
+    missing = [branch for branch in required if branch not in names]
     if missing:
         raise SourceError(
-            f"missing branches: {', '.join(missing)}; the analysis reads of the {release.name} release (tree "
-            f"{release.tree!r}, energies in {'GeV' if release.unit == 1 else 'MeV'}): {', '.join(wanted)}"
+            f"missing branches: {', '.join(missing)}; from the {release.name} release (tree {release.tree!r}, energies "
+            f"in {'GeV' if release.unit == 1 else 'MeV'}) the analysis reads {', '.join(required)}"
         )
-    return wanted + [branch for branch in optional if branch in names]
+    return required + [branch for branch in optional if branch in names]

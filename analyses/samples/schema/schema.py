@@ -1,4 +1,4 @@
-"""What a schema is: a tree's name, and for every branch its type and where it comes from."""
+"""Schemas: the name of a tree, and the type and source of each of its branches."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from ..events import Events
 from ..jagged import flat, lengths, records
 
 Columns = dict[str, "NDArray[Any] | ak.Array"]
+"""One array for each branch or list of objects."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One branch, or one field of the branches of a list of objects."""
+    """One branch, or one field of a list of objects."""
 
     name: str
     dtype: str
-    """Of numpy; "string" for text."""
+    """NumPy dtype, or "string"."""
     source: str
-    """Which number of the events; those of objects also `energy`."""
+    """Name of the number in `Events`; for objects also `energy`, which is computed."""
     unit: float = 1.0
-    """What one GeV is in this branch."""
+    """Value of one GeV in the unit of this branch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A tree of the ATLAS Open Data."""
+    """The schema of a tree of the ATLAS Open Data."""
 
     name: str
     tree: str
     scalars: tuple[Branch, ...]
     lists: dict[str, tuple[Branch, ...]]
-    """By prefix: `photon` for branches photon_n, photon_pt and so on; filled from the list of that name, in
-    small letters."""
+    """Fields of each list by prefix, such as `photon` for photon_n, photon_pt, …; the list in `Events` has the prefix as
+    its name, in lower case."""
     run_numbers: tuple[int, int]
-    """Between which runs of data are."""
+    """First and last run number of data."""
     plain: tuple[str, Branch] | None = None
-    """A list of numbers, and its length: `sig_ph` and `n_sig_ph`."""
+    """(Name of the length, branch) of a list of numbers: `n_sig_ph` and `sig_ph`."""
 
     def types(self) -> dict[str, str]:
-        """What `uproot.mktree` wants to know; objects of one list share its length."""
+        """Types for `uproot.mktree`; the objects of a list share its length."""
         return {
             **{branch.name: branch.dtype for branch in self.scalars},
             **{
@@ -56,11 +57,11 @@ class Schema:
         }
 
     def counter(self, prefix: str) -> str:
-        """Name of the branch with the number of objects of a list."""
+        """Name of the branch with the lengths of a list."""
         return self.plain[0] if self.plain and prefix == self.plain[1].name else f"{prefix}_n"
 
     def branches(self) -> Iterator[tuple[str, str]]:
-        """Name and type of every branch: `float32`, or `float32[]` for one number per object."""
+        """(Name, type) of every branch; the type is `float32`, or `float32[]` for one number per object."""
         yield from ((branch.name, branch.dtype) for branch in self.scalars)
         for prefix, fields in self.lists.items():
             yield self.counter(prefix), "int32"
@@ -70,23 +71,23 @@ class Schema:
             yield self.plain[1].name, f"{self.plain[1].dtype}[]"
 
     def columns(self, events: Events) -> Columns:
-        """The events in the units and types of this schema, one column for each of `types()`."""
-        found: Columns = {
+        """The events in the units and types of this schema, one array for each of `types()`."""
+        arrays: Columns = {
             branch.name: _converted(events.scalars[branch.source], branch) for branch in self.scalars
         }
         for prefix, fields in self.lists.items():
             objects = events.lists[prefix.lower()]
-            found[prefix] = records(
+            arrays[prefix] = records(
                 lengths(objects),
-                **{field.name: _converted(_of(objects, field.source), field) for field in fields},
+                **{field.name: _converted(_values(objects, field.source), field) for field in fields},
             )
         if self.plain:
             numbers = events.lists[self.plain[1].source]
-            found[self.plain[1].name] = ak.values_astype(numbers, self.plain[1].dtype)
-        return found
+            arrays[self.plain[1].name] = ak.values_astype(numbers, self.plain[1].dtype)
+        return arrays
 
 
-def _of(objects: ak.Array, source: str) -> NDArray[Any]:
+def _values(objects: ak.Array, source: str) -> NDArray[Any]:
     if source != "energy":
         return flat(objects[source])
     return np.asarray(np.hypot(flat(objects.pt) * np.cosh(flat(objects.eta)), flat(objects.mass)))

@@ -1,4 +1,4 @@
-"""Options that `scan` and `tune` share: the files, and the analysis that is run on them."""
+"""Command-line options shared by `scan` and `tune`: the input files and the analysis."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import typer
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="IN.root", show_default=False, help="Data, and simulation if the analysis needs it."
+        metavar="IN.root",
+        show_default=False,
+        help="ROOT files: data, and simulation if the analysis needs it.",
     ),
 ]
 
@@ -20,7 +22,7 @@ AnalysisName = Annotated[
         "--analysis",
         "-a",
         metavar="NAME|FILE.py",
-        help="hgamgam, hzz4l, or the path of your own.",
+        help="hgamgam, hzz4l, or the path of your own analysis file.",
         show_default=False,
     ),
 ]

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import math
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, is_dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -110,21 +107,10 @@ def console() -> Console:
 
 
 def print_json(value: object) -> None:
-    """One line of JSON; numbers that JSON lacks become null."""
-    typer.echo(json.dumps(plain(value), allow_nan=False, ensure_ascii=False))
+    """Prints the value as one line of JSON; numbers that JSON lacks become null."""
+    from baler_root.api.json_values import json_text
 
-
-def plain(value: Any) -> Any:
-    """The value as JSON knows it: dataclasses as objects, numbers that JSON lacks as null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        value = asdict(value)
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
+    typer.echo(json_text(value))
 
 
 def size_text(size: float) -> str:

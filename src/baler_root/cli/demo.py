@@ -15,29 +15,33 @@ from baler_root.errors import OutputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from baler_root.evaluation.demo import DemoRow
+    from baler_root.analyses.samples.demo import DemoRow
 
 
 def demo(
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="DIR", help="Existing folder for the files.", show_default="a new one"
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Existing folder for the files.",
+            show_default="a new temporary folder",
         ),
     ] = None,
-    entries: Annotated[int, typer.Option(min=1, help="Events to invent.")] = 50_000,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same events.")] = 1,
+    entries: Annotated[int, typer.Option(min=1, help="Number of toy events.")] = 50_000,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed; the same seed gives the same events.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Invent collision events, compress them at several bounds, read them back, and print the table.
+    """Compress toy events at several bounds, read them back, and print a table of sizes, errors and times.
 
-    The events look like CMS NanoAOD: muons, jets, missing momentum, trigger bits, weights. Nothing is downloaded.
+    The events look like CMS NanoAOD: muons, jets, missing momentum, trigger bits and weights. Nothing is downloaded.
 
     baler-root demo
     baler-root demo --output files --entries 200000
     """
     with user_errors():
-        from baler_root.evaluation.demo import run_demo
+        from baler_root.analyses.samples.demo import run_demo
 
         if output is not None and not output.is_dir():
             raise OutputError(f"{output}: no such folder; create it first")
@@ -47,17 +51,17 @@ def demo(
         if as_json:
             print_json({"folder": str(folder), "entries": entries, "seed": seed, "rows": rows})
         else:
-            out = console()
-            out.print(_table(rows))
-            out.print(
-                "The bound is that of floating-point branches; integers, flags, identifiers, weights and list structure "
-                "are exact. Largest error: relative to |x|, over every value read back. The ROOT files keep all bits."
+            terminal = console()
+            terminal.print(_table(rows))
+            terminal.print(
+                "The bound holds for floating-point branches; integers, flags, identifiers, weights and list structure "
+                "are exact. Largest error: relative to |x|, over all values read back. The ROOT files keep all bits."
             )
-            out.print(
+            terminal.print(
                 "Every value is within its bound." if not missed else f"{missed} values MISS their bound."
             )
-            out.print(f"The files are in {folder}; look into one:", soft_wrap=True)
-            out.print(f"  baler-root inspect {folder / 'sample-rel1e-3.baler'}", soft_wrap=True)
+            terminal.print(f"The files are in {folder}; to look into one:", soft_wrap=True)
+            terminal.print(f"  baler-root inspect {folder / 'sample-rel1e-3.baler'}", soft_wrap=True)
         if missed:
             raise typer.Exit(1)
 

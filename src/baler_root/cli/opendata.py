@@ -10,22 +10,28 @@ from baler_root.cli.common import Json, print_json, user_errors
 
 
 def opendata(
-    release: Annotated[str, typer.Argument(metavar="RELEASE", show_default=False, help="2020 or 2025.")],
+    release: Annotated[
+        str, typer.Argument(metavar="RELEASE", show_default=False, help="Release: 2020 or 2025.")
+    ],
     skim: Annotated[
         str,
-        typer.Argument(metavar="SKIM", show_default=False, help="GamGam, 4lep, … as the release calls it."),
+        typer.Argument(
+            metavar="SKIM", show_default=False, help="Skim, as named by the release: GamGam, 4lep, …"
+        ),
     ],
     key: Annotated[
-        str, typer.Argument(metavar="[KEY]", help="Number of a simulated process, or data.")
+        str, typer.Argument(metavar="[KEY]", help='Dataset number of a simulated process, or "data".')
     ] = "data",
-    protocol: Annotated[str, typer.Option(metavar="[https|root]", help="Of the URLs.")] = "https",
+    protocol: Annotated[str, typer.Option(metavar="[https|root]", help="Protocol of the URLs.")] = "https",
     folder: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Of a copy: its paths instead of URLs.", show_default=False),
+        typer.Option(
+            metavar="FOLDER", help="Folder of a local copy: print its paths, not URLs.", show_default=False
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Tell where the files of the ATLAS Open Data are, one to a line; asks their catalogue over the network.
+    """List the files of the ATLAS Open Data, one on each line, from their catalogue on the network.
 
     baler-root opendata 2020 GamGam
     baler-root opendata 2020 4lep 345060
@@ -37,9 +43,9 @@ def opendata(
     with user_errors():
         from baler_root.analyses.samples.schema.release import USAGE_NOTE, files
 
-        found = files(release, skim, key, protocol=protocol, folder=folder)
+        urls = files(release, skim, key, protocol=protocol, folder=folder)
         if as_json:
-            print_json({"files": found, "note": USAGE_NOTE})
+            print_json({"files": urls, "note": USAGE_NOTE})
         else:
-            typer.echo("\n".join(found))
+            typer.echo("\n".join(urls))
             typer.secho(USAGE_NOTE, err=True, dim=True)

@@ -24,7 +24,10 @@ def report(
         ),
     ],
     compressed: Annotated[
-        str, typer.Argument(metavar="COMPRESSED.baler", show_default=False, help="The file made of it.")
+        str,
+        typer.Argument(
+            metavar="COMPRESSED.baler", show_default=False, help="The compressed file made from it."
+        ),
     ],
     output: Annotated[
         str,
@@ -33,7 +36,7 @@ def report(
             "-o",
             metavar="FILE.html",
             show_default=False,
-            help="The page; JSON and a folder of plots are written beside it.",
+            help="HTML page to write; JSON and a folder of plots are written beside it.",
         ),
     ],
     analysis: Annotated[
@@ -43,44 +46,44 @@ def report(
             "-a",
             metavar="NAME|FILE.py",
             show_default="none: values and sizes only",
-            help="hgamgam, hzz4l, or the path of your own (analyses/example.py is one to copy).",
+            help="hgamgam, hzz4l, or the path of your own analysis file (copy analyses/example.py to start one).",
         ),
     ] = None,
     simulation: Annotated[
         list[str] | None,
         typer.Option(
             metavar="ORIGINAL=COMPRESSED",
-            help="Simulated events that the analysis reads besides; repeatable.",
+            help="A further pair of files, simulated events for the analysis; repeatable.",
         ),
     ] = None,
     toys: Annotated[
-        int, typer.Option(min=1, help="Background-only toys of the look-elsewhere effect.")
+        int, typer.Option(min=1, help="Background-only toys for the look-elsewhere effect.")
     ] = 200,
     bootstrap: Annotated[
         int, typer.Option(min=0, help="Replicas of the paired bootstrap; 0 for none.")
     ] = 200,
     offsets: Annotated[
-        int, typer.Option(min=0, max=50, help="Other lattices that values are rounded to; 0 for none.")
+        int, typer.Option(min=0, max=50, help="Rounding offsets to repeat the analysis with; 0 for none.")
     ] = 4,
-    seed: Annotated[int, typer.Option(min=0, help="Of toys and bootstrap.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of toys and bootstrap.")] = 0,
     time_encoding: Annotated[
         bool,
         typer.Option(
-            "--time-encoding", help="Compress again to time it, even where networks have to be trained."
+            "--time-encoding", help="Compress again to measure the time, even if that trains networks."
         ),
     ] = False,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Show what compression does to physics, on one page: an analysis run on original and compressed events.
+    """Write one page on the impact of compression: an analysis of the original and the compressed events.
 
     baler-root report events.root events.baler -o report.html
     baler-root report data.root data.baler -a hgamgam --simulation mc.root=mc.baler -o report.html
     baler-root report data.root data.baler -a path/to/mine.py -o report.html
 
-    The page works offline and prints. Beside it: the same as JSON, with every
-    number, and the plots as PNG and PDF.
+    The page works offline and can be printed. Beside it are a JSON file with
+    every number, and the plots as PNG and PDF.
     """
     with user_errors():
         from baler_root.evaluation.report.output import check
@@ -90,28 +93,27 @@ def report(
         pairs = [(original, compressed), *map(_pair, simulation or [])]
         from baler_root.evaluation.analysis.analysis import load
         from baler_root.evaluation.report.measure import build
+        from baler_root.evaluation.report.options import ReportOptions
         from baler_root.evaluation.report.output import write
         from baler_root.extras import needed
 
         for library in ("hist", "jinja2", "matplotlib", "mplhep"):
             needed(library)  # before minutes of measuring
-        found = None if analysis is None else load(analysis)
+        loaded = None if analysis is None else load(analysis)
+        options = ReportOptions(toys, bootstrap, offsets, seed)
         with staged_progress(quiet) as stage:
-            made = build(
-                pairs, found, toys=toys, bootstrap=bootstrap, offsets=offsets, seed=seed,
-                time_encoding=time_encoding, stage=stage,
-            )  # fmt: skip
+            result = build(pairs, loaded, options, time_encoding=time_encoding, stage=stage)
             stage("drawing")
-            written = write(made, target, _command(), overwrite)
+            written = write(result, target, _command(), overwrite)
         if as_json:
-            print_json({"verdict": made.verdict, **{key: str(path) for key, path in written.items()}})
+            print_json({"verdict": result.verdict, **{key: str(path) for key, path in written.items()}})
         elif not quiet:
-            typer.echo(made.verdict)
+            typer.echo(result.verdict)
             typer.echo(f"→ {', '.join(str(path) for path in written.values())}")
 
 
 def _pair(text: str) -> Paths:
-    """The two names; ConfigError where there is no pair of them."""
+    """(Original, compressed) of `ORIGINAL=COMPRESSED`; raises ConfigError for other text."""
     original, equals, compressed = text.rpartition("=")
     if not equals or not original or not compressed:
         raise ConfigError(f"--simulation {text!r}: write ORIGINAL.root=COMPRESSED.baler")
@@ -119,5 +121,5 @@ def _pair(text: str) -> Paths:
 
 
 def _command() -> str:
-    """How to make the report again."""
+    """The command line that made the report."""
     return shlex.join(["baler-root", *sys.argv[1:]])

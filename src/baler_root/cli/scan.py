@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,7 +15,6 @@ from baler_root.cli.common import (
     Overwrite,
     Quiet,
     console,
-    plain,
     print_json,
     size_text,
     staged_progress,
@@ -39,35 +36,44 @@ def scan(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FOLDER", help="Where scan.json and the plots go.", show_default=False
+            "--output",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for scan.json and the plots.",
+            show_default="none: only the table is printed",
         ),
     ] = None,
     bounds: Annotated[
-        str, typer.Option(metavar="BOUNDS", help="Relative ones, or bounds such as abs=0.1 and bits=10.")
+        str,
+        typer.Option(
+            metavar="BOUNDS", help="Relative error bounds, or bounds such as abs=0.1 and bits=10, by commas."
+        ),
     ] = "1e-2,3e-3,1e-3,3e-4,1e-4",
     codecs: Annotated[
-        str, typer.Option(metavar="CODECS", help="Each is tried at every bound.")
+        str, typer.Option(metavar="CODECS", help="Codecs to try at every bound, by commas.")
     ] = "classic,conditional",
     level: LevelName = "default",
     train_seconds: TrainSeconds = None,
     bootstrap: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Replicas that give the shifts their errors.")
+        int,
+        typer.Option(metavar="N", min=0, help="Bootstrap replicas for the errors of the shifts; 0 for none."),
     ] = 50,
     seed: Seed = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compress at several bounds with several codecs, and see what each does to an analysis.
+    """Compress at several bounds with several codecs, and compare the results of an analysis.
 
     baler-root scan data.root mc.root -a hgamgam -o scan/
     baler-root scan data.root mc.root -a hgamgam --codecs classic,autoencoder --bounds 1e-2,1e-3 --train-seconds 60
 
-    Sizes are those of whole files. Errors of shifts are paired: events are
-    drawn alike before and after. Conditional and codecs that store latents
-    train networks at every bound, which takes a while.
+    Sizes are those of whole files. Errors of shifts are paired: each bootstrap
+    replica draws the same events before and after. The codec conditional and
+    codecs that store latents train networks at every bound, which takes time.
     """
     from baler_root.evaluation.analysis.analysis import load
+    from baler_root.evaluation.tuning.scan import ScanOptions
     from baler_root.evaluation.tuning.scan import scan as run
     from baler_root.extras import needed
 
@@ -76,29 +82,34 @@ def scan(
             raise OutputError(f"{output}: exists; --overwrite writes into it")
         for library in ("hist", "matplotlib", "mplhep") if output is not None else ():
             needed(library)  # before minutes of measuring
-        with staged_progress(quiet) as say:
-            points = run(
-                load(analysis), sources, _listed(bounds), _listed(codecs),
-                level=level, train_seconds=train_seconds, bootstrap=bootstrap, seed=seed, say=say,
-            )  # fmt: skip
+        options = ScanOptions(
+            _listed(bounds),
+            _listed(codecs),
+            level=level,
+            train_seconds=train_seconds,
+            bootstrap=bootstrap,
+            seed=seed,
+        )
+        with staged_progress(quiet) as log:
+            points = run(load(analysis), sources, options, log=log)
             if output is not None:
-                say("drawing")
+                log("drawing")
                 _write(points, Path(output))
         if as_json:
-            print_json([asdict(point) for point in points])
+            print_json(points)
         elif not quiet:
             for name in points[0].shifts:
                 console().print(_table(points, name))
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _table(points: Sequence[ScanPoint], observable: str) -> Table:
     from baler_root.cli.compression_report import plain_table
 
-    table = plain_table(f"shifts of what is inferred from {observable}, ± paired errors")
+    table = plain_table(f"shifts of the results from {observable}, ± paired errors")
     for name in ("codec", "bound"):
         table.add_column(name)
     for name in (
@@ -125,7 +136,8 @@ def _table(points: Sequence[ScanPoint], observable: str) -> Table:
 
 
 def _write(points: Sequence[ScanPoint], folder: Path) -> None:
-    """scan.json, and the plots where a significance is inferred."""
+    """Writes scan.json and the plots; significance against size only if the analysis infers a Z."""
+    from baler_root.api.json_values import json_text
     from baler_root.evaluation.report.figures import styled
     from baler_root.evaluation.report.file_plots import Point, size_against_bound, z_against_size
 
@@ -143,8 +155,7 @@ def _write(points: Sequence[ScanPoint], folder: Path) -> None:
                 z_against_size([*originals, *(_point(p, name) for name in first.shifts for p in points)])
             )
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps([plain(asdict(point)) for point in points], indent=1, allow_nan=False)
-    (folder / "scan.json").write_text(text + "\n", encoding="utf-8")
+    (folder / "scan.json").write_text(json_text(points, indent=1) + "\n", encoding="utf-8")
     for plot in drawn:
         plot.save(folder)
 

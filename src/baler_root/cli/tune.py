@@ -34,7 +34,7 @@ def tune(
         str,
         typer.Option(
             metavar="LIMITS",
-            help="How far results may move: 'dZ<0.01,dm<10MeV'; also 5% (of the value) or 0.1sigma (of its error).",
+            help="Largest shifts of the results: 'dZ<0.01,dm<10MeV'; also 5% (of the value) or 0.1sigma (of its error).",
             show_default=False,
         ),
     ],
@@ -45,19 +45,21 @@ def tune(
         ),
     ],
     bound: Annotated[
-        str, typer.Option(metavar="BOUND", help="Of branches that the analysis does not read.")
+        str, typer.Option(metavar="BOUND", help="Bound of the branches that the analysis does not read.")
     ] = "rel=1e-3",
     margin: Annotated[
         float,
         typer.Option(
             metavar="SHARE",
-            help="Of the budget, what the events tuned on may use up; the rest is for chance.",
+            help="Share of the budget that the tuning half of the events may use; the rest allows for chance.",
         ),
     ] = 0.5,
-    lattices: Annotated[
+    offsets: Annotated[
         int,
         typer.Option(
-            metavar="N", help="How often each choice is tried, rounded elsewhere each time; the worst counts."
+            "--lattices",
+            metavar="N",
+            help="Rounding offsets that each choice is tried with; the largest shift counts.",
         ),
     ] = 3,
     overwrite: Overwrite = False,
@@ -69,24 +71,23 @@ def tune(
     baler-root tune data.root mc.root -a hgamgam --budget "dZ<0.02,dm<10MeV" -o rules.toml
     baler-root compress data.root data.baler --config rules.toml
 
-    Every other entry is tuned on; the others then prove that the budget holds
-    in events that had no say. If it does not, nothing is written and the exit
-    code is 1. Branches that the analysis does not read keep --bound.
+    Every other entry is used for tuning. The other half must then keep the
+    budget too; if it does not, nothing is written and the exit code is 1.
+    Branches that the analysis does not read keep --bound.
     """
     from baler_root.evaluation.analysis.analysis import load
     from baler_root.evaluation.tuning.budget import Budget
     from baler_root.evaluation.tuning.search import BudgetError
+    from baler_root.evaluation.tuning.tune import TuneOptions, write_rules
     from baler_root.evaluation.tuning.tune import tune as run
-    from baler_root.evaluation.tuning.tune import write_rules
 
     with user_errors():
         limits = Budget.parse(budget)
         if Path(output).exists() and not overwrite:
             raise OutputError(f"{output}: exists; --overwrite replaces it")
-        with staged_progress(quiet) as say:
-            tuned = run(
-                load(analysis), sources, limits, bound=bound, margin=margin, lattices=lattices, say=say
-            )
+        options = TuneOptions(bound, margin, offsets)
+        with staged_progress(quiet) as log:
+            tuned = run(load(analysis), sources, limits, options, log=log)
         if as_json:
             print_json(asdict(tuned) | {"proved": tuned.proved})
         elif not quiet:
@@ -96,11 +97,12 @@ def tune(
                 f"d{name} uses {share:.3g} ×" for name, share in tuned.proof.items() if share > 1
             )
             raise BudgetError(
-                f"events that were not tuned on break the budget ({broken}): no rules written; try a smaller --margin"
+                f"events that were not used for tuning break the budget ({broken}): no rules written; try a smaller "
+                "--margin"
             )
         heading = [
             f"baler-root tune {' '.join(sources)} --analysis {analysis} --budget '{limits}'",
-            "Used up in events that were not tuned on: "
+            "Share of the budget in events that were not used for tuning: "
             + ", ".join(f"d{name} {share:.0%}" for name, share in tuned.proof.items()),
         ]
         write_rules(tuned, output, heading, bound=bound, overwrite=overwrite)
@@ -114,16 +116,16 @@ def _show(tuned: Tuned, budget: Budget) -> None:
     bounds.add_column("bound", justify="right")
     for name, value in tuned.bounds.items():
         bounds.add_row(name, f"rel={value:g}")
-    shares = plain_table("share of the budget used up")
-    for title in ("limit", "tuned on", "proof"):
+    shares = plain_table("share of the budget that is used")
+    for title in ("limit", "tuned", "proof"):
         shares.add_column(title, justify="left" if title == "limit" else "right")
     for limit in budget.limits:
         name = limit.quantity
         shares.add_row(str(limit), f"{tuned.spent[name]:.0%}", f"{tuned.proof[name]:.0%}")
-    out = console()
-    out.print(bounds)
-    out.print(shares)
-    out.print(
+    terminal = console()
+    terminal.print(bounds)
+    terminal.print(shares)
+    terminal.print(
         f"size with codec classic: {size_text(tuned.default_size)} with the default bound, "
-        f"{size_text(tuned.tuned_size)} tuned; the input has {size_text(tuned.source_size)}"
+        f"{size_text(tuned.tuned_size)} tuned; size of the input: {size_text(tuned.source_size)}"
     )

@@ -1,1 +1,1 @@
-"""What compression does to physics."""
+"""Impact of compression on physics: analyses, statistics, reports, and error bounds tuned to a budget."""

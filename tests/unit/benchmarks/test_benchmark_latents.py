@@ -1,4 +1,4 @@
-"""What the benchmarks of codecs with latents count."""
+"""Benchmarks of codecs that store latents count what they should."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ outlier_rows = pytest.importorskip("benchmarks.run.outlier_rows", reason="benchm
 import baler_root
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.training.axis_fit import fit_axis
-from benchmarks.run import autoencoders, baler, latents, mass_loss, normalisation, transfer
+from benchmarks.record import latent_files
+from benchmarks.run import baler, latents, mass_loss, normalisation, transfer
 
 
 def table(rows: int = 3000) -> dict[str, np.ndarray]:
-    """Columns that follow from one."""
+    """Columns that depend on one of them."""
     random = np.random.default_rng(3)
     first = random.exponential(30, rows)
     return {
@@ -28,32 +29,34 @@ def table(rows: int = 3000) -> dict[str, np.ndarray]:
     }
 
 
-def test_every_kind_is_measured_once_and_latents_are_added_where_they_are_swept() -> None:
-    asked = Namespace(names=["jets"], bound=None, codec=None, residual=None, latents=(2, 4))
-    jobs = list(latents.wanted(asked))
+def test_every_combination_is_measured_once_and_numbers_of_latents_where_they_are_swept() -> None:
+    options = Namespace(names=["jets"], bound=None, codec=None, residual=None, latents=(2, 4))
+    jobs = list(latents.wanted(options))
     assert len(jobs) == len(set(jobs))
     assert {job[3] for job in jobs if job[1] == "lossless"} == {None, "lossless"}
     assert [job[4] for job in jobs if job[4]] == [2, 4]
 
 
-def test_models_flag_the_share_that_was_asked_for_and_are_used_whatever_they_save(tmp_path: Path) -> None:
-    source = autoencoders.write(tmp_path / "a.root", table())
+def test_models_flag_the_requested_share_and_are_used_even_if_the_file_grows(tmp_path: Path) -> None:
+    source = latent_files.write_root(tmp_path / "a.root", table())
     model = tmp_path / "a.balermodel"
-    with autoencoders.trainings() as counted:
-        baler_root.train(source, model, bound="rel=1e-2", codec="autoencoder", train_seconds=1)
+    with latent_files.timed_training() as counted:
+        baler_root.train(source, model, bound="rel=1e-2", codec="autoencoder")
         assert counted.seconds > 0
-        found = autoencoders.latents(source, model, "rel=1e-2")
-        flagging, anomaly = autoencoders.flagging(model, found, 0.01, 1, tmp_path / "b.balermodel")
-        assert isinstance(anomaly, OutlierDetector)
-        with autoencoders.insisting():
-            row = autoencoders.measured(source, counted, bound="rel=1e-2", model=flagging, detach_model=True)
-    assert found.shape[0] == row["rows"] == 3000
+        row_latents = latent_files.latents_of(source, model, "rel=1e-2")
+        flagging, detector = latent_files.with_outlier_rows(
+            model, row_latents, 0.01, 1, tmp_path / "b.balermodel"
+        )
+        assert isinstance(detector, OutlierDetector)
+        with latent_files.models_always_used():
+            row = latent_files.measure(source, counted, bound="rel=1e-2", model=flagging, detach_model=True)
+    assert row_latents.shape[0] == row["rows"] == 3000
     assert 0 < row["flagged %"] <= 1
     assert 0.5 < row["largest error / bound"] <= 1
     assert row["latents bits/row"] + row["residual bits/row"] < 8 * row["size"] / row["rows"]
 
 
-def test_scores_that_tell_signal_apart_find_it() -> None:
+def test_scores_that_separate_signal_retrieve_it() -> None:
     random = np.random.default_rng(4)
     scores = {name: random.uniform(0, 1, 500) for name in ("DY", "TT", "W1J", "W2J")}
     rows = list(outlier_rows.retrieval({**scores, "VBF": random.uniform(2, 3, 200)}, clusters=1))
@@ -67,10 +70,10 @@ def test_shares_above_scores_fall() -> None:
     rows = list(outlier_rows.distribution({"DY": np.arange(1000.0)}, clusters=1))
     assert rows[0]["share above"] == 1
     assert rows[0]["score"] == 0
-    assert all(one["score"] <= other["score"] for one, other in pairwise(rows))
+    assert all(left["score"] <= right["score"] for left, right in pairwise(rows))
 
 
-def test_what_is_learned_and_what_is_not_are_other_files() -> None:
+def test_files_of_the_training_are_not_among_the_others() -> None:
     if not transfer.sources.chosen(["cms_htt_DY"]):
         pytest.skip("no cms_htt_DY_35k: BALER_ROOT_DATA")
     group = transfer.processes(Path())
@@ -89,7 +92,7 @@ def test_min_max_spreads_symbols_evenly_and_frequencies_do_not() -> None:
         assert abs(found[1]).max() <= 2048
 
 
-def test_masses_and_how_far_they_are_off() -> None:
+def test_masses_and_their_resolution() -> None:
     names = dict(zip(mass_loss.PAIR, (30, 0.5, 1.0, 0.1, 40, 0.5, 1.0 + np.pi, 1.2), strict=True))
     found = mass_loss.mass({name: np.array([value]) for name, value in names.items()})
     assert found[0] == pytest.approx(np.sqrt(2 * 30 * 40 * 2), rel=1e-2)
@@ -99,4 +102,4 @@ def test_masses_and_how_far_they_are_off() -> None:
 
 
 def test_every_codec_with_latents_is_compared_with_baler() -> None:
-    assert {label for label, _ in baler.CODECS} == {"classic", "conditional", *autoencoders.networks()}
+    assert {label for label, _ in baler.CODECS} == {"classic", "conditional", *latent_files.latent_codecs()}

@@ -1,4 +1,4 @@
-"""What the benchmarks count of networks that are rivals or estimates."""
+"""Benchmarks of networks that are rivals or estimates count what they should."""
 
 from __future__ import annotations
 

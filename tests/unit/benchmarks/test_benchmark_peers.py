@@ -41,15 +41,15 @@ def columns() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-@pytest.mark.parametrize("peer", columnwise.PEERS, ids=columnwise.NAMES)
-def test_what_is_counted_keeps_the_bound(peer: columnwise.Peer, bound: str) -> None:
+@pytest.mark.parametrize("rival", columnwise.RIVALS, ids=columnwise.NAMES)
+def test_what_is_counted_keeps_the_bound(rival: columnwise.Rival, bound: str) -> None:
     """Also from bytes alone: main and side streams are unpacked again."""
     asked = ErrorBound.parse(bound)
     for name, values in columns().items():
-        prepared = peer.way(values, asked)
+        prepared = rival.prepare(values, asked)
         if prepared is None:
             continue
-        encoded = columnwise.held(peer.encode(prepared), values, asked)
+        encoded = columnwise.with_missed_values(rival.encode(prepared), values, asked)
         if encoded is None:
             continue
         decoded = encoded.decode()
@@ -65,7 +65,7 @@ def test_lossless_gives_the_same_bits(dtype: str) -> None:
     assert lossless(raw[:0]).values().size == 0
 
 
-def test_most_columns_go_the_peers_own_way() -> None:
+def test_most_columns_go_each_rivals_own_way() -> None:
     """Else every rival would be the lossless one in disguise."""
     momenta = columns()["momenta"]
     exact = len(lossless(momenta).data)
@@ -74,7 +74,7 @@ def test_most_columns_go_the_peers_own_way() -> None:
         assert size < 0.8 * exact, name
 
 
-def test_a_peer_without_means_has_no_size() -> None:
+def test_a_rival_without_means_has_no_size() -> None:
     found = columnwise.sizes([Column("momenta", columns()["momenta"], LOSSLESS)])
     assert found["sz3"] is None
     assert found["zfp"] is None

@@ -15,16 +15,12 @@ import awkward as ak
 import numpy as np
 import pytest
 import uproot
+from baler_root.analyses.samples.demo import compare
+from baler_root.analyses.samples.toys import nanoaod, write_tree
 
 import baler_root
-from baler_root.evaluation.demo import compare, make_events, write_root
 from baler_root.format.bounds import ErrorBound
 from tests.helpers.cli import Cli
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
 
 
 def test_version_and_usage(cli: Cli) -> None:
@@ -231,14 +227,14 @@ def test_demo_prints_the_table(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_demo_sample_is_the_same_for_the_same_seed() -> None:
-    one, two, other = make_events(50, 1), make_events(50, 1), make_events(50, 2)
+    one, two, other = nanoaod(50, 1), nanoaod(50, 1), nanoaod(50, 2)
     assert all(ak.array_equal(one[name], two[name]) for name in one)
     assert not ak.array_equal(one["MET_pt"], other["MET_pt"])
 
 
 def test_demo_would_notice_a_missed_bound(tmp_path: Path) -> None:
     path = tmp_path / "sample.root"
-    write_root(path, make_events(100, 1), uproot.ZLIB(1))
+    write_tree(path, "Events", nanoaod(100, 1))
     with uproot.open(path) as file:
         source = file["Events"].arrays()
     bounds = {name: ErrorBound("rel", 1e-3) for name in source.fields}

@@ -16,9 +16,10 @@ from baler_root.errors import AnalysisError, ConfigError, SourceError
 pytest.importorskip("iminuit", reason="the extra [report] is not installed")
 pytest.importorskip("vector", reason="the extra [report] is not installed")
 
+from baler_root.analyses.samples.toys import photon_pairs, write_tree
+
 from baler_root.evaluation.analysis import analysis
 from baler_root.evaluation.analysis.analysis import load
-from tests.helpers.open_data import gamgam, write
 
 GOOD = """
 import awkward as ak, numpy as np
@@ -121,14 +122,14 @@ def test_a_tree_of_no_known_name(tmp_path: Path, two_trees_root: Path, flat: Pat
 
 
 def test_missing_branches_are_named_with_the_schema(tmp_path: Path) -> None:
-    events = gamgam("2020", 100)
+    events = photon_pairs("2020", 100)
     del events["photon_isTightID"]
-    path = write(tmp_path / "a.root", "mini", events)
+    path = write_tree(tmp_path / "a.root", "mini", events)
     with pytest.raises(
         SourceError, match=r"missing branches: photon_isTightID; .*2020 release \(tree 'mini', .*MeV"
     ):
         load("hgamgam").run(path)
-    path = write(tmp_path / "b.root", "mini", {"x": np.arange(3)})
+    path = write_tree(tmp_path / "b.root", "mini", {"x": np.arange(3)})
     with pytest.raises(SourceError, match=r"not the schema .*SumWeights.*sum_of_weights.* it has x"):
         load("hzz4l").run(path)
 
@@ -145,7 +146,7 @@ def test_infer_takes_what_it_says(tmp_path: Path, flat: Path) -> None:
 
 
 def test_the_example_runs(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.root", "mini", gamgam("2020", 500))
+    path = write_tree(tmp_path / "a.root", "mini", photon_pairs("2020", 500))
     found = load("example")
     selection = found.run(path)
     mean = found.infer(selection, "met")["mean"]

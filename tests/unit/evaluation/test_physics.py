@@ -15,19 +15,21 @@ from baler_root.errors import FitError
 from baler_root.evaluation.analysis import histogram
 from baler_root.evaluation.analysis.histogram import Histogram
 from baler_root.evaluation.analysis.selection import Floats
-from baler_root.evaluation.statistics import look_elsewhere as lookelsewhere
-from baler_root.evaluation.statistics import peak_search as hunt
-from baler_root.evaluation.statistics import significance as discovery
-from baler_root.evaluation.statistics import spurious_signal as spurious
-from baler_root.evaluation.statistics import workspace
-from baler_root.evaluation.statistics.background import Bernstein, Continuum, Exponential
+from baler_root.evaluation.statistics import (
+    look_elsewhere,
+    peak_search,
+    significance,
+    spurious_signal,
+    workspace,
+)
+from baler_root.evaluation.statistics.background import BackgroundModel, Bernstein, Exponential
 from baler_root.evaluation.statistics.fit import deviance, deviance_gradient
-from baler_root.evaluation.statistics.peak_model import Bump
-from baler_root.evaluation.statistics.peak_shape import Peak, fit_peak
+from baler_root.evaluation.statistics.peak_model import PeakModel
+from baler_root.evaluation.statistics.peak_shape import PeakShape, fit_peak
 from baler_root.evaluation.statistics.workspace import Sample
 
 EDGES = np.linspace(105.0, 160.0, 111)
-PEAK = Peak(-0.1, 1.6, 1.5, 2.5)
+PEAK = PeakShape(-0.1, 1.6, 1.5, 2.5)
 MASSES = np.arange(110.0, 150.1, 1.0)
 
 
@@ -38,8 +40,8 @@ def falling(total: float = 28_000.0) -> Floats:
     return shape * (total / shape.sum())
 
 
-def model(order: int = 3) -> Bump:
-    return Bump(EDGES, PEAK, Bernstein(EDGES, order))
+def model(order: int = 3) -> PeakModel:
+    return PeakModel(EDGES, PEAK, Bernstein(EDGES, order))
 
 
 def counting_z(s: Floats | float, b: Floats | float) -> float:
@@ -62,22 +64,22 @@ def test_histograms_are_those_of_numpy() -> None:
     )
 
 
-@pytest.mark.parametrize("continuum", [Bernstein(EDGES, 3), Exponential(EDGES, 2)], ids=lambda c: c.name)
-def test_derivatives_are_those_of_differences(continuum: Continuum) -> None:
+@pytest.mark.parametrize("background", [Bernstein(EDGES, 3), Exponential(EDGES, 2)], ids=lambda c: c.name)
+def test_derivatives_are_those_of_differences(background: BackgroundModel) -> None:
     counts = np.random.default_rng(2).poisson(falling()).astype(float)
-    parameters = continuum.start(counts)
-    steps = 1e-5 * np.eye(continuum.size)
+    parameters = background.start(counts)
+    steps = 1e-5 * np.eye(background.size)
     numeric = np.array(
         [
             (
-                deviance(counts, continuum.expected(parameters + step))
-                - deviance(counts, continuum.expected(parameters - step))
+                deviance(counts, background.expected(parameters + step))
+                - deviance(counts, background.expected(parameters - step))
             )
             / 2e-5
             for step in steps
         ]
     )
-    exact = deviance_gradient(counts, continuum.expected(parameters), continuum.jacobian(parameters))
+    exact = deviance_gradient(counts, background.expected(parameters), background.jacobian(parameters))
     np.testing.assert_allclose(exact, numeric, rtol=1e-4, atol=1e-3)
 
 
@@ -96,7 +98,7 @@ def test_a_peak_is_found_again_in_weighted_events() -> None:
     edges = np.linspace(110.0, 140.0, 121)
     expected = 20_000 * PEAK.fractions(edges, 125.0)
     counts = rng.poisson(expected / 0.3) * 0.3
-    fit = fit_peak(Histogram(edges, counts, counts * 0.3), Peak(0.5, 2.0, 2.0, 2.0))
+    fit = fit_peak(Histogram(edges, counts, counts * 0.3), PeakShape(0.5, 2.0, 2.0, 2.0))
     assert abs(fit.peak.offset - PEAK.offset) < 4 * fit.offset_error
     assert abs(fit.peak.width - PEAK.width) < 4 * fit.width_error
     assert fit.offset_error == pytest.approx(PEAK.width / math.sqrt(20_000 / 0.3), rel=0.5)
@@ -135,32 +137,32 @@ def test_asimov_z_of_a_shape_is_the_closed_form() -> None:
     # the same by Fisher's information of the yield, when Bernstein coefficients are fitted along
     fitted = model()
     parameters = fitted.background_only(base).parameters
-    jacobian = np.column_stack([shape / signal, fitted.continuum.jacobian(parameters)])
-    information = jacobian.T @ (jacobian / fitted.continuum.expected(parameters)[:, None])
+    jacobian = np.column_stack([shape / signal, fitted.background.jacobian(parameters)])
+    information = jacobian.T @ (jacobian / fitted.background.expected(parameters)[:, None])
     weak = 30.0  # where Z = s/σ
     expected = weak / math.sqrt(np.linalg.inv(information)[0, 0])
-    assert discovery.expected(fitted, weak, 125.0, parameters) == pytest.approx(expected, rel=0.01)
+    assert significance.expected(fitted, weak, 125.0, parameters) == pytest.approx(expected, rel=0.01)
 
 
 def test_p_values_are_one_sided() -> None:
-    assert discovery.p_value(5.0) == pytest.approx(2.8665e-7, rel=1e-4)
-    assert discovery.p_value(0.0) == 0.5
-    assert discovery.z_of(0.1510) == pytest.approx(1.03, abs=0.005)  # the numbers of Baler's talk
-    assert discovery.z_of(0.1820) == pytest.approx(0.91, abs=0.005)
-    assert discovery.significance(10.0, 1.0, -5.0) == -3.0
+    assert significance.p_value(5.0) == pytest.approx(2.8665e-7, rel=1e-4)
+    assert significance.p_value(0.0) == 0.5
+    assert significance.z_of(0.1510) == pytest.approx(1.03, abs=0.005)  # the numbers of Baler's talk
+    assert significance.z_of(0.1820) == pytest.approx(0.91, abs=0.005)
+    assert significance.significance(10.0, 1.0, -5.0) == -3.0
 
 
 def pulls(toys: int, seed: int) -> tuple[Floats, Floats]:
     """Pulls of the fitted signal and mass."""
     rng = np.random.default_rng(seed)
-    bump, signal = model(), 500.0
-    parameters = bump.background_only(falling()).parameters
-    expected = bump.expected(signal, 125.0, parameters)
+    fitted, signal = model(), 500.0
+    parameters = fitted.background_only(falling()).parameters
+    expected = fitted.expected(signal, 125.0, parameters)
     out = []
     for _ in range(toys):
         counts = rng.poisson(expected).astype(float)
-        fit = bump.fit(counts, 125.0, bump.background_only(counts))
-        free = bump.fit_mass(counts, fit, (110.0, 140.0))
+        fit = fitted.fit(counts, 125.0, fitted.background_only(counts))
+        free = fitted.fit_mass(counts, fit, (110.0, 140.0))
         out.append(((fit.signal - signal) / fit.signal_error, (free.mass - 125.0) / free.mass_error))
     signals, masses = np.array(out).T
     return signals, masses
@@ -182,20 +184,20 @@ def test_yields_are_unbiased_in_many_toys() -> None:
 
 
 def test_scans_agree_with_minuit() -> None:
-    bump = model()
+    fitted = model()
     counts = np.random.default_rng(6).poisson(falling() + 300 * PEAK.fractions(EDGES, 125.0)).astype(float)
-    without = bump.background_only(counts)
-    scan = lookelsewhere.Scanner(bump, MASSES, without).significances(counts)
-    fits = [bump.fit(counts, float(mass), without) for mass in MASSES]
-    minuit = [discovery.significance(without.deviance, fit.deviance, fit.signal) for fit in fits]
+    without = fitted.background_only(counts)
+    scan = look_elsewhere.Scanner(fitted, MASSES, without).significances(counts)
+    fits = [fitted.fit(counts, float(mass), without) for mass in MASSES]
+    minuit = [significance.significance(without.deviance, fit.deviance, fit.signal) for fit in fits]
     np.testing.assert_allclose(scan, minuit, atol=0.02)
     assert scan.max() == pytest.approx(max(minuit), abs=1e-4)
 
 
 def test_local_p_values_are_uniform_in_toys() -> None:
-    bump = model()
-    without = bump.background_only(falling())
-    scanner = lookelsewhere.Scanner(bump, np.array([125.0]), without)
+    fitted = model()
+    without = fitted.background_only(falling())
+    scanner = look_elsewhere.Scanner(fitted, np.array([125.0]), without)
     rng = np.random.default_rng(7)
     z = np.array([scanner.significances(scanner.toy(rng))[0] for _ in range(1000)])
     assert abs(z.mean()) < 0.12
@@ -203,42 +205,42 @@ def test_local_p_values_are_uniform_in_toys() -> None:
 
 
 def test_gross_vitells_agrees_with_toys() -> None:
-    bump = model()
-    scanner = lookelsewhere.Scanner(bump, np.arange(110.0, 150.1, 0.5), bump.background_only(falling()))
+    fitted = model()
+    scanner = look_elsewhere.Scanner(fitted, np.arange(110.0, 150.1, 0.5), fitted.background_only(falling()))
     calls: list[tuple[int, int]] = []
-    alone = lookelsewhere.throw(scanner, 600, 8, lambda done, total: calls.append((done, total)))
+    alone = look_elsewhere.throw(scanner, 600, 8, lambda done, total: calls.append((done, total)))
     assert calls[-1] == (600, 600)
     assert 2.0 < alone.crossings < 5.0
     for z in (2.0, 2.5):
-        bound, counted = lookelsewhere.gross_vitells(z, alone), lookelsewhere.by_toys(z, alone)
+        bound, counted = look_elsewhere.gross_vitells(z, alone), look_elsewhere.by_toys(z, alone)
         assert counted.value < bound.value + 3 * counted.error
         assert counted.value > 0.5 * bound.value
-    none = lookelsewhere.by_toys(9.0, alone)
+    none = look_elsewhere.by_toys(9.0, alone)
     assert math.isnan(none.value)
     assert "none of 600 toys" in none.failure
-    again = lookelsewhere.throw(scanner, 5, 8)
+    again = look_elsewhere.throw(scanner, 5, 8)
     np.testing.assert_array_equal(again.highest, alone.highest[:5])
 
 
 def test_functions_that_feign_signal_are_not_chosen() -> None:
     centres = 0.5 * (EDGES[1:] + EDGES[:-1])
     bent = falling() * (1 + 0.1 * np.cos((centres - 105.0) / 20.0))
-    continua = [Exponential(EDGES, 1), *(Bernstein(EDGES, order) for order in (1, 2, 3, 4, 5))]
-    tested = spurious.candidates(bent, EDGES, PEAK, continua, np.arange(121.0, 129.1, 1.0), 50.0)
+    backgrounds = [Exponential(EDGES, 1), *(Bernstein(EDGES, order) for order in (1, 2, 3, 4, 5))]
+    tested = spurious_signal.candidates(bent, EDGES, PEAK, backgrounds, np.arange(121.0, 129.1, 1.0), 50.0)
     assert not tested[0].passes
     assert not tested[1].passes
-    chosen = spurious.choose(tested)
+    chosen = spurious_signal.choose(tested)
     assert chosen.passes
     assert abs(chosen.spurious) < 0.2 * chosen.error
-    assert all(not one.passes for one in tested if one.continuum.size < chosen.continuum.size)
-    with pytest.raises(FitError, match="feigns too much"):
-        spurious.choose(tested[:2])
+    assert all(not one.passes for one in tested if one.background.size < chosen.background.size)
+    with pytest.raises(FitError, match="too much spurious signal"):
+        spurious_signal.choose(tested[:2])
 
 
 def test_fits_that_fail_give_no_number() -> None:
-    bump = model()
-    nothing = hunt.measure(np.zeros(110), bump, 125.0)
-    assert set(nothing) == set(hunt.UNITS)
+    fitted = model()
+    nothing = peak_search.measure(np.zeros(110), fitted, 125.0)
+    assert set(nothing) == set(peak_search.UNITS)
     for quantity in nothing.values():
         assert math.isnan(quantity.value)
         assert quantity.failure == "no entry from 105 to 160 GeV"
@@ -253,7 +255,7 @@ def test_negative_bins_count_as_empty() -> None:
     counts = np.random.default_rng(9).poisson(falling()).astype(float)
     counts[5] = -20.0
     clipped = np.maximum(counts, 0.0)
-    assert hunt.measure(counts, model(), 125.0) == hunt.measure(clipped, model(), 125.0)
+    assert peak_search.measure(counts, model(), 125.0) == peak_search.measure(clipped, model(), 125.0)
 
 
 def systematic(size: float) -> float:

@@ -1,21 +1,18 @@
-"""`baler-root report`: one page that works offline, JSON with every number, plots; and what its user gets wrong (issue 5)."""
+"""Reports: results of the measurement, and mistakes of the user (issue 5)."""
 
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
-import subprocess
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
 import uproot
+from baler_root.analyses.samples.toys import four_leptons, write_tree
 
 import baler_root
-from baler_root.errors import SourceError
+from baler_root.errors import ConfigError, SourceError
 
 for library in ("hist", "iminuit", "jinja2", "mplhep", "vector"):
     pytest.importorskip(library, reason="the extra [report] is not installed")
@@ -24,12 +21,12 @@ from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import load
 from baler_root.evaluation.report.cost import encoding
 from baler_root.evaluation.report.measure import build
-from baler_root.evaluation.report.pairs import Pair
-from baler_root.evaluation.report.rounding_offsets import lattices
+from baler_root.evaluation.report.options import ReportOptions
+from baler_root.evaluation.report.page import page
+from baler_root.evaluation.report.pairs import FilePair
+from baler_root.evaluation.report.results import Report
+from baler_root.evaluation.report.rounding_offsets import offset_selections
 from tests.helpers.cli import Cli
-from tests.helpers.open_data import four_leptons, gamgam, write
-
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser") or ""
 
 Pairs = list[tuple[str, str]]
 
@@ -39,180 +36,14 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
 
 
-@pytest.fixture(scope="module")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
-    """Data and simulated signal of H → γγ, each as ROOT and as .baler."""
-    folder = tmp_path_factory.mktemp("pairs")
-    data = write(folder / "data.root", "mini", gamgam("2020", 8000, signal=300))
-    signal = write(
-        folder / "mc.root", "mini", gamgam("2020", 0, signal=2000, process=343981, cross_section=0.03, seed=2)
-    )
-    out = []
-    for source in (data, signal):
-        target = source.with_suffix(".baler")
-        baler_root.compress(source, target, bound="rel=1e-3", level="fast")
-        out.append((str(source), str(target)))
-    return out
-
-
-@pytest.fixture(scope="module")
-def page(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small report of H → γγ, made once."""
-    from baler_root.evaluation.report.output import write as write_report
-
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    made = build(
-        pairs,
-        load("hgamgam"),
-        toys=10,
-        bootstrap=5,
-        offsets=1,
-        seed=1,
-        time_encoding=False,
-        stage=lambda _: None,
-    )
-    write_report(made, path, "baler-root report <data> & more", False)
-    return path
-
-
-# ---- The page -------------------------------------------------------------------------------------------------------
-
-
-class Reader(HTMLParser):
-    """Links, tags left open, and what images are called."""
-
-    VOID = frozenset({"meta", "link", "br", "path", "use", "rect", "image"})
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.ids: list[str] = []
-        self.open: list[str] = []
-        self.unnamed = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.links += [str(found[name]) for name in ("href", "src", "xlink:href", "action") if name in found]
-        self.ids += [str(found["id"])] if "id" in found else []
-        self.unnamed += found.get("role") in ("img", "region") and not found.get("aria-label")
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in self.VOID:
-            assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in self.VOID:
-            self.open.pop()
-
-
-def test_the_page_is_whole_and_asks_for_nothing_outside(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
-    reader = Reader()
-    reader.feed(text)
-    assert reader.open == []
-    assert reader.unnamed == 0
-    assert len(reader.ids) == len(set(reader.ids))
-    inside = {f"#{name}" for name in reader.ids}
-    assert [link for link in reader.links if not link.startswith("data:") and link not in inside] == []
-    assert not re.search(r"<script|@import|url\((?!#)", text)
-    assert "prefers-color-scheme: dark" in text
-    assert "@media print" in text
-    assert "&lt;data&gt; &amp; more" in text
-    assert "not suited for scientific publications" in text
-    assert text.count('class="plot"') == 17
-
-
-def test_json_has_every_number_and_no_nan(page: Path) -> None:
-    document = json.loads(page.with_suffix(".json").read_text(), parse_constant=pytest.fail)
-    impact = document["impact"]
-    assert [one["name"] for one in impact["observables"]] == ["m_gg", "m_gg_stored"]
-    assert document["verdict"] in page.read_text(encoding="utf-8")
-    names = [shift["name"] for shift in impact["observables"][0]["shifts"]]
-    assert names == ["Z", "signal", "background", "mass", "median", "effective width"]
-    assert impact["selected"]["before"] > 1000
-    fidelity = {one["name"]: one for one in document["pairs"][0]["fidelity"]}
-    assert 0 < fidelity["photon_pt"]["max_of_limit"] <= 1
-    assert fidelity["eventNumber"]["max_of_limit"] == 0
-    cost = document["pairs"][0]["cost"]
-    assert cost["compressed"] == sum(cost["parts"].values())
-    assert [one["compression"] for one in cost["root"]] == ["zlib-1", "zstd-5", "lzma-9"]
-    assert cost["ratio"] == cost["compressed"] / cost["original"]
-    assert cost["decode"]["cpu"] > 0
-
-
-def test_the_verdict_is_one_sentence_with_its_numbers(page: Path) -> None:
-    verdict = json.loads(page.with_suffix(".json").read_text())["verdict"]
-    assert re.match(r"ΔZ\(m_gg\) = [−+]?\d\.\d{3} ± \d\.\d{3} \(mean of 2 lattices", verdict)
-    assert re.search(
-        r"at 0\.\d\d of the size; nothing moved by more than [\d.]+ % of its statistical error", verdict
-    )
-    assert "MISS" not in verdict
-
-
-def test_plots_are_written_as_png_and_pdf(page: Path) -> None:
-    folder = page.with_name("report-plots")
-    names = {path.stem for path in folder.iterdir()}
-    assert {
-        "spectrum-m_gg-data",
-        "movement-m_gg_stored",
-        "migrations",
-        "residuals",
-        "z-against-size",
-    } <= names
-    for path in folder.iterdir():
-        head = path.read_bytes()[:4]
-        assert head == (b"\x89PNG" if path.suffix == ".png" else b"%PDF")
-    assert (page.with_name("report-documents") / "m_gg-original-background.json").exists()
-    assert len(list(page.parent.iterdir())) == 4
-
-
-def test_the_page_renders_in_a_browser(page: Path, tmp_path: Path) -> None:
-    if not CHROMIUM or not Path(CHROMIUM).exists():
-        pytest.skip("no chromium (CHROMIUM says where it is)")
-    shots = {}
-    for scheme, setting in (("dark", 0), ("light", 1)):
-        shot = tmp_path / f"{scheme}.png"
-        done = subprocess.run(
-            [
-                CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-                "--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
-                f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--window-size=1200,2400",
-                f"--blink-settings=preferredColorScheme={setting}", f"--screenshot={shot}", page.as_uri(),
-            ],
-            capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-        assert shot.exists(), done.stderr
-        assert "CONSOLE" not in done.stderr, done.stderr
-        shots[scheme] = matplotlib_image(shot)
-    ground = {name: image[5, 5, :3].mean() for name, image in shots.items()}
-    assert ground["light"] > 0.9
-    assert ground["dark"] < 0.2
-    for name, image in shots.items():  # plots are drawn: many pixels are of the colour of compressed events
-        orange = (image[..., 0] > 0.7) & (np.abs(image[..., 1] - 0.376) < 0.1) & (image[..., 2] < 0.35)
-        assert orange.sum() > 500, name
-
-
-def matplotlib_image(path: Path) -> np.ndarray:
-    from matplotlib.image import imread
-
-    return np.asarray(imread(path))
-
-
 # ---- What is measured -----------------------------------------------------------------------------------------------
 
 
-def quick(pairs: Pairs, analysis: str | None, **options: int) -> object:
-    chosen = {"toys": 5, "bootstrap": 0, "offsets": 0, "seed": 0, **options}
-    return build(
-        pairs,
-        None if analysis is None else load(analysis),
-        time_encoding=False,
-        stage=lambda _: None,
-        **chosen,
-    )
+def quick(pairs: Pairs, analysis: str | None, bootstrap: int = 0) -> Report:
+    """A report with few toys, without rounding offsets."""
+    options = ReportOptions(toys=5, bootstrap=bootstrap, offsets=0)
+    loaded = None if analysis is None else load(analysis)
+    return build(pairs, loaded, options, time_encoding=False, stage=lambda _: None)
 
 
 def test_a_lossless_file_changes_nothing(pairs: Pairs, tmp_path: Path) -> None:
@@ -229,7 +60,7 @@ def test_a_lossless_file_changes_nothing(pairs: Pairs, tmp_path: Path) -> None:
         assert {
             quantity.value for quantity in one.study_before.quantities.values() if not quantity.failure
         } == {quantity.value for quantity in one.study_after.quantities.values() if not quantity.failure}
-    assert all(cut.alone.came == cut.alone.went == 0 for cut in made.impact.cuts)
+    assert all(cut.individual.came == cut.individual.went == 0 for cut in made.impact.cuts)
     assert all(branch.changed == 0 for pair in made.pairs for branch in pair.fidelity)
 
 
@@ -257,7 +88,7 @@ def test_four_leptons_too(tmp_path: Path) -> None:
     continuum = four_leptons("2020", 400, process=363490, cross_section=5e-3, seed=2)
     both = []
     for name, columns in (("signal", signal), ("zz", continuum)):
-        source = write(tmp_path / f"{name}.root", "mini", columns)
+        source = write_tree(tmp_path / f"{name}.root", "mini", columns)
         baler_root.compress(source, tmp_path / f"{name}.baler", codec="classic")
         both.append((str(source), str(tmp_path / f"{name}.baler")))
     made = quick(both, "hzz4l")
@@ -266,12 +97,12 @@ def test_four_leptons_too(tmp_path: Path) -> None:
     assert "workspace.json" in made.impact.observables[0].study_after.documents
 
 
-def test_other_lattices_round_elsewhere(pairs: Pairs, tmp_path: Path) -> None:
+def test_other_rounding_offsets_give_independent_errors(pairs: Pairs, tmp_path: Path) -> None:
     analysis = load("hgamgam")
     sources = [source for source, _ in pairs]
     bounds = [{"photon_pt": "rel=0.001", "photon_eta": "rel=0.001"}] * 2
     original = analysis.run(sources).observables["m_gg"]
-    found = [one.observables["m_gg"] for one in lattices(analysis, sources, bounds, (), 2, tmp_path)]
+    found = [one.observables["m_gg"] for one in offset_selections(analysis, sources, bounds, (), 2, tmp_path)]
     assert len(found) == 2
     errors = [one - original for one in found]
     assert all(0 < np.nanstd(error) < 0.2 for error in errors)
@@ -287,11 +118,11 @@ def test_rules_come_back_from_a_file(pairs: Pairs) -> None:
 
 def test_encoding_is_timed_unless_networks_were_trained(pairs: Pairs) -> None:
     provenance = baler_root.inspect(pairs[1][1])["provenance"]
-    effort, _ = encoding(pairs[1][0], provenance, even_if_slow=False)
-    assert effort is not None
-    assert effort.cpu > 0
-    effort, why = encoding(pairs[1][0], {**provenance, "level": "default"}, even_if_slow=False)
-    assert effort is None
+    use, _ = encoding(pairs[1][0], provenance, even_if_slow=False)
+    assert use is not None
+    assert use.cpu > 0
+    use, why = encoding(pairs[1][0], {**provenance, "level": "default"}, even_if_slow=False)
+    assert use is None
     assert "--time-encoding" in why
 
 
@@ -299,7 +130,7 @@ def test_encoding_is_timed_unless_networks_were_trained(pairs: Pairs) -> None:
 
 
 def messages(source: Path | str, compressed: Path | str) -> str:
-    with pytest.raises(SourceError) as raised, Pair(source, compressed) as pair:
+    with pytest.raises(SourceError) as raised, FilePair(source, compressed) as pair:
         list(pair.clusters())
     return str(raised.value)
 
@@ -319,7 +150,7 @@ def test_files_of_different_events_are_found_out(tmp_path: Path, pairs: Pairs) -
     assert "has 500 entries, not 1000" in messages(
         made("half", x=x[:500], eventNumber=numbers[:500]), compressed
     )
-    assert "eventNumber, which is kept exactly, is 999 in the original and 0 in" in messages(
+    assert "eventNumber, which is stored exactly, is 999 in the original and 0 in" in messages(
         made("reversed", x=x, eventNumber=numbers[::-1].copy()), compressed
     )
     assert "of the values of x miss the bound rel=0.001" in messages(
@@ -378,9 +209,15 @@ def test_a_study_that_fails_is_reported_as_failed(pairs: Pairs, tmp_path: Path) 
     )
     made = quick(pairs[:1], str(mine))
     assert made.impact.observables[0].study_failure == "compressed: no minimum"
-    from baler_root.evaluation.report.page import page as page_of
+    assert "the study failed: compressed: no minimum" in page(made, [], "")
 
-    assert "the study failed: compressed: no minimum" in page_of(made, [], "")
+
+@pytest.mark.parametrize(
+    "wrong", [{"toys": 0}, {"bootstrap": -1}, {"offsets": -1}, {"offsets": 51}, {"seed": -1}]
+)
+def test_options_check_themselves(wrong: dict[str, int]) -> None:
+    with pytest.raises(ConfigError):
+        ReportOptions(**wrong)
 
 
 def test_the_template_is_part_of_the_package() -> None:

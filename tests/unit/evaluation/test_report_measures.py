@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baler_root.api.json_values import json_text
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Selection
 from baler_root.evaluation.report.bootstrap import replicas, shifts
@@ -18,7 +19,6 @@ from baler_root.evaluation.report.cost import rounded_to
 from baler_root.evaluation.report.energy_meter import Meter, counters
 from baler_root.evaluation.report.event_shifts import median, movement, peak, shortest_interval, signal_of
 from baler_root.evaluation.report.fidelity import Fidelity, Thinned, distances
-from baler_root.evaluation.report.json_document import dumped
 from baler_root.evaluation.report.migrations import by_process, migrations, selected
 from baler_root.evaluation.report.pairs import PairedColumn
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
@@ -193,10 +193,15 @@ def test_migrations_in_and_out() -> None:
     x, y = np.array([-1.0, -0.1, 0.1, 1.0, 2.0]), np.array([-1.0, 0.1, -0.1, 1.0, 2.0])
     before, after = selection(x, weights=2.0, process=7), selection(y, weights=2.0, process=7)
     (cut,) = migrations(before, after)
-    assert cut.alone == cut.cumulative == selected(before, after) == by_process(before, after)[7]
-    assert (cut.alone.before, cut.alone.after, cut.alone.came, cut.alone.went) == (3, 3, 1, 1)
-    assert cut.alone.share == pytest.approx(2 / 3)
-    assert cut.alone.weight_before == 6.0
+    assert cut.individual == cut.cumulative == selected(before, after) == by_process(before, after)[7]
+    assert (cut.individual.before, cut.individual.after, cut.individual.came, cut.individual.went) == (
+        3,
+        3,
+        1,
+        1,
+    )
+    assert cut.individual.share == pytest.approx(2 / 3)
+    assert cut.individual.weight_before == 6.0
     assert selected(before, before).share == 0.0
 
 
@@ -278,7 +283,7 @@ def test_equal_selections_do_not_shift() -> None:
     found = replicas(same, same, mean_of, ["mean"], number=20, seed=1)
     (shift,) = shifts(mean_of(same), mean_of(same), found, [mean_of(same)] * 3)
     assert (shift.shift, shift.paired_error, shift.relative) == (0.0, 0.0, 0.0)
-    assert (shift.lattice_mean, shift.lattice_error) == (0.0, 0.0)
+    assert (shift.offset_mean, shift.offset_error) == (0.0, 0.0)
 
 
 def test_failed_fits_are_never_numbers() -> None:
@@ -293,7 +298,7 @@ def test_failed_fits_are_never_numbers() -> None:
     assert shift.failed == 5
     assert math.isnan(shift.shift)
     assert math.isnan(shift.relative)
-    assert json.loads(dumped(shift))["shift"] is None
+    assert json.loads(json_text(shift))["shift"] is None
 
 
 # ---- Cost -----------------------------------------------------------------------------------------------------------
@@ -320,13 +325,13 @@ def test_energy_is_read_from_the_machine(tmp_path: Path) -> None:
     with meter:
         (tmp_path / "intel-rapl:0" / "energy_uj").write_text("7000000")
         (tmp_path / "intel-rapl:1" / "energy_uj").write_text("500000")  # went round
-    assert meter.effort().joules == pytest.approx(2.0 + 1.5)
-    assert meter.effort().source.startswith("measured")
+    assert meter.total().joules == pytest.approx(2.0 + 1.5)
+    assert meter.total().source.startswith("measured")
 
 
 def test_energy_that_nobody_measures_is_called_an_estimate(tmp_path: Path) -> None:
     meter = Meter(tmp_path)
     with meter:
         sum(range(1000))
-    assert meter.effort().source.startswith("estimated")
-    assert meter.effort().joules == pytest.approx(10 * meter.cpu)
+    assert meter.total().source.startswith("estimated")
+    assert meter.total().joules == pytest.approx(10 * meter.cpu)

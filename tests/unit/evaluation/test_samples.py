@@ -1,9 +1,8 @@
-"""Samples of ATLAS Open Data schema: branches and types, same seed same events, peaks, weights, and the user's mistakes."""
+"""Samples: the same seed gives the same events, peaks, weights, and mistakes of the user."""
 
 from __future__ import annotations
 
 import sys
-import types
 from pathlib import Path
 from typing import Any
 
@@ -12,94 +11,20 @@ import numpy as np
 import pytest
 import uproot
 from baler_root.analyses.samples.generator.processes import PROCESSES
-from baler_root.analyses.samples.making import make
-from baler_root.analyses.samples.schema import release
-from baler_root.analyses.samples.source import make_source, random_numbers
+from baler_root.analyses.samples.making import SampleOptions, make
+from baler_root.analyses.samples.stream import make_stream, random_numbers
 from numpy.typing import NDArray
 
-from baler_root.errors import BalerError, ConfigError, MissingExtraError, OutputError, SourceError
+from baler_root.errors import ConfigError, MissingExtraError, OutputError
 from tests.helpers.cli import Cli
 
 GENERATORS = ("quick", "pythia")
-UPROOT_NAMES = {"i": "int32_t", "I": "uint32_t", "f": "float", "d": "double", "?": "bool", "Q": "uint64_t"}
-
-# Prefix, length, and members by type; without a prefix, numbers of the event.
-MINI = """
-i runNumber eventNumber channelNumber
-f mcWeight scaleFactor_PILEUP scaleFactor_ELE scaleFactor_MUON scaleFactor_PHOTON scaleFactor_TAU scaleFactor_BTAG
-f scaleFactor_LepTRIGGER scaleFactor_PhotonTRIGGER met_et met_phi met_et_syst ditau_m XSection SumWeights
-? trigE trigM trigP
-lep ? truthMatched trigMatched isTightID
-lep f pt eta phi E z0 ptcone30 etcone20 trackd0pvunbiased tracksigd0pvunbiased pt_syst
-lep i charge
-lep I type
-jet f pt eta phi E jvt MV2c10 pt_syst
-jet i trueflav
-jet ? truthMatched
-photon ? truthMatched trigMatched isTightID
-photon f pt eta phi E ptcone30 etcone20 pt_syst
-photon i convType
-largeRjet f pt eta phi E m truthMatched D2 tau32 pt_syst
-tau f pt eta phi E BDTid pt_syst
-tau ? isTightID truthMatched trigMatched
-tau i nTracks charge
-"""
-ANALYSIS = """
-d num_events sum_of_weights sum_of_weights_squared
-I runNumber channelNumber
-Q eventNumber
-f mcWeight xsec filteff kfac TriggerMatch_DILEPTON met met_phi met_mpx met_mpy truth_met truth_met_phi
-f ScaleFactor_PILEUP ScaleFactor_ELE ScaleFactor_MUON ScaleFactor_PHOTON ScaleFactor_TAU ScaleFactor_BTAG
-f ScaleFactor_FTAG ScaleFactor_JVT ScaleFactor_LepTRIGGER ScaleFactor_MuTRIGGER ScaleFactor_ElTRIGGER
-f ScaleFactor_MLTRIGGER ScaleFactor_TauTRIGGER ScaleFactor_DiTauTRIGGER
-? trigP trigE trigM trigT trigDT trigDE trigDM trigML trigMET
-photon f pt eta phi e ptcone20 topoetcone40
-photon ? isLooseID isTightID isLooseIso isTightIso
-lep f pt eta phi e ptvarcone30 topoetcone20 z0 d0 d0sig
-lep i type charge
-lep ? isLooseID isMediumID isTightID isLooseIso isTightIso isTrigMatched
-jet f pt eta phi e pt_jer1 pt_jer2
-jet ? jvt
-jet i btag_quantile
-largeRJet f pt eta phi e m D2
-tau f pt eta phi e charge RNNJetScore RNNEleScore
-tau i nTracks
-tau ? isTight
-truth_jet f pt eta phi m
-truth_elec f pt eta phi
-truth_muon f pt eta phi
-truth_tau f pt eta phi
-truth_photon f pt eta phi
-"""
-
-
-def expected(text: str) -> dict[str, str]:
-    """Branch and type, as uproot names it, with one length for each prefix."""
-    found: dict[str, str] = {}
-    for line in text.split("\n"):
-        words = line.split()
-        if words and words[0] in UPROOT_NAMES:
-            found.update(dict.fromkeys(words[1:], UPROOT_NAMES[words[0]]))
-        elif words:
-            prefix, kind, *members = words
-            found[f"{prefix}_n"] = "int32_t"
-            found.update({f"{prefix}_{member}": f"{UPROOT_NAMES[kind]}[]" for member in members})
-    return found
-
-
-EXPECTED = {
-    "2020": ("mini", expected(MINI), 81),
-    "2025": (
-        "analysis",
-        expected(ANALYSIS) | {"category": "char*", "n_sig_ph": "int32_t", "sig_ph": "int32_t[]"},
-        119,
-    ),
-}
+QUICK = SampleOptions(generator="quick")
 
 
 def sample(path: Path, what: str, n: int, tree: str = "mini", **options: Any) -> ak.Array:
-    """All events of a sample of the quick generator, unless told otherwise."""
-    make(path, what, n, **{"generator": "quick", **options})
+    """All events of a sample, made with the quick generator unless `options` name another."""
+    make(path, what, n, SampleOptions(**{"generator": "quick", **options}))
     with uproot.open(path) as file:
         return file[tree].arrays()
 
@@ -142,32 +67,6 @@ def width(values: NDArray[np.float64]) -> float:
 
 
 @pytest.mark.parametrize("generator", GENERATORS)
-@pytest.mark.parametrize("schema", sorted(EXPECTED))
-@pytest.mark.parametrize("what", ["ggH-yy", "ggH-4l"])
-def test_branches_and_types_are_those_of_the_release(
-    tmp_path: Path, schema: str, generator: str, what: str
-) -> None:
-    if generator == "pythia":
-        pytest.importorskip("pythia8mc", reason="no Pythia (extra samples)")
-    tree, branches, number = EXPECTED[schema]
-    make(tmp_path / "s.root", what, 40, schema=schema, generator=generator)
-    with uproot.open(tmp_path / "s.root") as file:
-        assert file.keys(cycle=False) == [tree]
-        assert {branch.name: branch.typename for branch in file[tree].branches} == branches
-        assert len(branches) == number
-        assert file[tree].num_entries == 40
-
-
-def test_schema_is_that_of_a_real_file(data_file: Any, gamgam: ak.Array) -> None:
-    with uproot.open(data_file("real", "atlas_4lep_data_A.root")) as file:
-        real = {branch.name: branch.typename for branch in file["mini"].branches}
-    lists = {name: kind.replace("std::vector<", "").replace(">", "[]") for name, kind in real.items()}
-    assert {name: "int32_t" if name.endswith("_n") else kind for name, kind in lists.items()} == EXPECTED[
-        "2020"
-    ][1]
-
-
-@pytest.mark.parametrize("generator", GENERATORS)
 def test_same_seed_same_events(tmp_path: Path, generator: str) -> None:
     if generator == "pythia":
         pytest.importorskip("pythia8mc", reason="no Pythia (extra samples)")
@@ -182,7 +81,7 @@ def test_same_seed_same_events(tmp_path: Path, generator: str) -> None:
 
 def test_chunks_change_neither_number_nor_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("baler_root.analyses.samples.making.CHUNK", 700)
-    made = make(tmp_path / "s.root", "gamgam", 3_000, generator="quick")
+    made = make(tmp_path / "s.root", "gamgam", 3_000, QUICK)
     assert sum(part.entries for part in made.parts) == made.entries == 3_000
     with uproot.open(tmp_path / "s.root") as file:
         events = file["mini"].arrays()
@@ -227,7 +126,7 @@ def test_peak_of_four_leptons(four: ak.Array) -> None:
 
 
 def test_weights_scale_simulation_to_a_luminosity(tmp_path: Path) -> None:
-    made = make(tmp_path / "s.root", "ZZ-4l", 3_000, generator="quick")
+    made = make(tmp_path / "s.root", "ZZ-4l", 3_000, QUICK)
     (part,) = made.parts
     with uproot.open(tmp_path / "s.root") as file:
         events = file["mini"].arrays()
@@ -241,9 +140,8 @@ def test_weights_scale_simulation_to_a_luminosity(tmp_path: Path) -> None:
 
 def test_luminosity_sets_the_signal(tmp_path: Path) -> None:
     def signal(luminosity: float | None) -> int:
-        made = make(
-            tmp_path / "s.root", "gamgam", 6_000, generator="quick", luminosity=luminosity, overwrite=True
-        )
+        options = SampleOptions(generator="quick", luminosity=luminosity)
+        made = make(tmp_path / "s.root", "gamgam", 6_000, options, overwrite=True)
         return sum(part.entries for part in made.parts if part.counted)
 
     natural = 1000 * 0.9 * 6_000 / 23_800 * (0.102 + 0.0085) * 0.48
@@ -283,7 +181,7 @@ def test_branches_depend_on_each_other_as_in_real_files(gamgam: ak.Array) -> Non
 
 def test_events_given_out_count_all_that_were_generated() -> None:
     def stream() -> Any:
-        return make_source("ggH-yy", "quick", random_numbers(1, "a"), random_numbers(1, "b"), 10_000)
+        return make_stream("ggH-yy", "quick", random_numbers(1, "a"), random_numbers(1, "b"), 10_000)
 
     whole, parts = stream(), stream()
     at_once = whole.next_generated(12_345)
@@ -315,7 +213,7 @@ def test_mistakes_leave_nothing(
     tmp_path: Path, arguments: tuple[str, int], options: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(ConfigError, match=message):
-        make(tmp_path / "s.root", *arguments, **{"generator": "quick", **options})
+        make(tmp_path / "s.root", *arguments, SampleOptions(**{"generator": "quick", **options}))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -323,11 +221,11 @@ def test_output_is_not_replaced_unasked(tmp_path: Path) -> None:
     path = tmp_path / "s.root"
     path.write_text("mine")
     with pytest.raises(OutputError, match="exists already"):
-        make(path, "ggH-yy", 10, generator="quick")
+        make(path, "ggH-yy", 10, QUICK)
     assert path.read_text() == "mine"
-    make(path, "ggH-yy", 10, generator="quick", overwrite=True)
+    make(path, "ggH-yy", 10, QUICK, overwrite=True)
     with pytest.raises(OutputError, match="does not exist"):
-        make(tmp_path / "no" / "s.root", "ggH-yy", 10, generator="quick")
+        make(tmp_path / "no" / "s.root", "ggH-yy", 10, QUICK)
 
 
 def test_without_pythia_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,70 +263,3 @@ def test_pythia_prints_only_json(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "baler_root", "sample", "ggH-yy", "-n", "5", "--json", "-o"]
     done = subprocess.run([*command, str(tmp_path / "s.root")], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["entries"] == 5
-
-
-class Catalogue(types.ModuleType):
-    """Stands in for atlasopenmagic."""
-
-    def __init__(self, urls: list[str], error: Exception | None = None) -> None:
-        super().__init__("atlasopenmagic")
-        self.asked: list[object] = []
-        self.urls, self.error = urls, error
-
-    def set_release(self, name: str, local_path: str | None = None) -> None:
-        self.asked += [name, local_path]
-
-    def get_urls(self, key: str, **options: object) -> list[str]:
-        self.asked += [key, options]
-        if self.error is not None:
-            raise self.error
-        return self.urls
-
-
-def test_release_gives_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    catalogue = Catalogue(["https://somewhere/data_A.GamGam.root"])
-    monkeypatch.setitem(sys.modules, "atlasopenmagic", catalogue)
-    assert release.files("2020", "GamGam") == catalogue.urls
-    assert catalogue.asked == [
-        "2020e-13tev", None, "data", {"skim": "GamGam", "protocol": "https", "cache": False}
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("catalogue", "error", "message"),
-    [
-        (Catalogue([], ValueError("Skim 'GamGamm' not found")), ConfigError, "GamGamm' not found"),
-        (Catalogue([], OSError("no route to host")), SourceError, "does not answer.*name the files"),
-        (Catalogue([]), ConfigError, "lists no files"),
-        (None, MissingExtraError, r'pip install "baler-root\[opendata\]"'),
-    ],
-)
-def test_release_says_what_is_wrong(
-    monkeypatch: pytest.MonkeyPatch, catalogue: Catalogue | None, error: type[BalerError], message: str
-) -> None:
-    monkeypatch.setitem(sys.modules, "atlasopenmagic", catalogue)
-    with pytest.raises(error, match=message):
-        release.files("2020", "GamGamm", "1")
-
-
-def test_the_command_prints_files_and_what_they_are_for(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    catalogue = Catalogue(["/data/data_A.GamGam.root", "/data/data_B.GamGam.root"])
-    monkeypatch.setitem(sys.modules, "atlasopenmagic", catalogue)
-    done = Cli(capsys)("opendata", "2025", "GamGam", "--folder", "/data", "--protocol", "root")
-    assert done.code == 0
-    assert done.out.splitlines() == catalogue.urls
-    assert done.err.strip() == release.USAGE_NOTE
-    assert catalogue.asked == [
-        "2025e-13tev-beta", "/data", "data", {"skim": "GamGam", "protocol": "root", "cache": False}
-    ]  # fmt: skip
-    monkeypatch.setitem(sys.modules, "atlasopenmagic", None)
-    refused = Cli(capsys)("opendata", "2020", "GamGam")
-    assert refused.code == 1
-    assert "pip install" in refused.err
-
-
-def test_usage_note_says_what_the_data_are_for() -> None:
-    assert "educational purposes only" in release.USAGE_NOTE
-    assert "15005" in release.USAGE_NOTE

@@ -162,7 +162,7 @@ def test_framing_of_anything_in_any_pieces(noise: bytes, step: int) -> None:
 def test_packets_that_would_be_too_long() -> None:
     with pytest.raises(ConfigError, match="a packet carries at most 16320"):
         PacketLayout(bytes(32), (12,) * 8, (12,) * 1361)
-    assert PacketLayout(bytes(32), (12,) * 14, (12,) * 24).most == 97
+    assert PacketLayout(bytes(32), (12,) * 14, (12,) * 24).max_events == 97
 
 
 def test_widths_are_those_of_the_definition() -> None:

@@ -1,1 +1,1 @@
-"""Analyses and what they select."""
+"""Analyses: user files with a function `select(events)`, and the results they return."""

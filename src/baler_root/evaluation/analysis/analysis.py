@@ -17,19 +17,20 @@ from baler_root.evaluation.analysis.open_tree import opened
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Observable, Selection
 from baler_root.evaluation.analysis.study import Progress, Study
-from baler_root.evaluation.analysis.user_code import blaming
+from baler_root.evaluation.analysis.user_code import errors_of_file
 from baler_root.extras import needed
 
 STEP = 50_000
-"""Entries read at a time: memory does not grow with the file but for what is selected, some 30 bytes an entry."""
+"""Entries read at a time. Beyond that, memory grows only with the selection, by about 30 bytes per entry."""
 
 
 BUILT_IN = ("example", "hgamgam", "hzz4l")
+"""Names of the analyses that come with the package."""
 
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """A loaded analysis file; the names it may define are told in `analyses/example.py`."""
+    """A loaded analysis file; `analyses/example.py` explains the names that it may define."""
 
     name: str
     path: Path
@@ -37,48 +38,48 @@ class Analysis:
 
     @property
     def title(self) -> str:
-        """What it is called in a report."""
+        """Title in reports."""
         return str(getattr(self.module, "TITLE", self.name))
 
     @property
     def trees(self) -> tuple[str, ...]:
-        """Names of trees looked for, in this order; none: the file's only tree."""
+        """Names of trees to look for, in this order; if empty, the only tree of the input is read."""
         return tuple(getattr(self.module, "TREES", ()))
 
     @property
     def observables(self) -> Mapping[str, Observable]:
-        """How observables are shown; those of a selection that are not in here are not drawn."""
+        """Axes of the observables that are drawn; if not empty, other observables are not drawn."""
         return dict(getattr(self.module, "OBSERVABLES", {}))
 
     @property
     def inferable(self) -> tuple[str, ...]:
-        """Observables that `infer` takes."""
+        """Names of the observables that `infer` accepts."""
         return tuple(getattr(self.module, "INFER", ())) if hasattr(self.module, "infer") else ()
 
     @property
     def has_study(self) -> bool:
-        """Whether there is a slow part."""
+        """Whether the file defines `study`, the slow part of the analysis."""
         return hasattr(self.module, "study")
 
     def branches(self, keys: Sequence[str]) -> list[str]:
-        """Which branches to read of a tree that has `keys`: all, where the file does not say.
+        """Branches to read from a tree with the branches `keys`: all, unless the file defines `branches`.
 
-        Raises SourceError, by the file, where some are missing.
+        The file's function raises SourceError if some are missing.
         """
         if not hasattr(self.module, "branches"):
             return list(keys)
-        with blaming(self.path, "branches(keys)"):
+        with errors_of_file(self.path, "branches(keys)"):
             return list(self.module.branches(list(keys)))
 
     def run(self, source: Any, progress: Progress | None = None) -> Selection:
-        """The selection of all entries of a path, a tree (uproot's or `baler_root.open`'s), or a list of these.
+        """The selection of all entries of `source`: a path, a tree of uproot or `baler_root.open`, or a list of these.
 
-        Raises SourceError for input that cannot be analysed (no such tree, missing branches, nothing passes, no
-        weight), AnalysisError for what the file did wrong.
+        Raises SourceError if the input cannot be analysed (no such tree, missing branches, no entry passes, weights
+        of 0), and AnalysisError for mistakes in the file.
         """
         sources = list(source) if isinstance(source, list | tuple) else [source]
-        parts = [part for one in sources for part in self._chunks(one, progress)]
-        where = ", ".join(_named(one) for one in sources)
+        parts = [part for item in sources for part in self._chunks(item, progress)]
+        where = ", ".join(_source_name(item) for item in sources)
         if not parts:
             raise SourceError(f"{where}: the tree has no entries")
         selection = Selection.concatenate(parts)
@@ -86,19 +87,27 @@ class Analysis:
         return selection
 
     def infer(self, selection: Selection, observable: str) -> dict[str, Quantity]:
-        """What the analysis measures with this observable: quick, and as often as a bootstrap wants."""
+        """Results that the analysis infers from an observable; quick enough for a bootstrap.
+
+        Raises ConfigError for an observable that isn't in `inferable`, AnalysisError for mistakes in the file.
+        """
         if observable not in self.inferable:
-            raise ConfigError(f"{self.path}: infers from {self.inferable}, not from {observable!r}")
-        with blaming(self.path, f"infer(selection, {observable!r})"):
+            raise ConfigError(
+                f"{self.path}: infers from {', '.join(self.inferable) or 'no observable'}, not from {observable!r}"
+            )
+        with errors_of_file(self.path, f"infer(selection, {observable!r})"):
             return dict(self.module.infer(selection, observable))
 
     def study(
         self, selection: Selection, observable: str, *, toys: int, seed: int, progress: Progress | None = None
     ) -> Study:
-        """The slow part; empty where the file has none."""
+        """The slow part of the analysis; an empty `Study` if the file doesn't define it.
+
+        Raises FitError if a fit fails, AnalysisError for mistakes in the file.
+        """
         if not self.has_study:
             return Study()
-        with blaming(self.path, f"study(selection, {observable!r})"):
+        with errors_of_file(self.path, f"study(selection, {observable!r})"):
             result = self.module.study(selection, observable, toys=toys, seed=seed, progress=progress)
         if not isinstance(result, Study):
             raise AnalysisError(f"{self.path}: study(...) gave {type(result).__name__}, not a Study")
@@ -109,7 +118,7 @@ class Analysis:
             total, done, parts = int(tree.num_entries), 0, []
             names = self.branches(list(dict.fromkeys(tree.keys(recursive=False))))
             for events in tree.iterate(names, step_size=STEP, library="ak"):
-                with blaming(self.path, "select(events)"):
+                with errors_of_file(self.path, "select(events)"):
                     part = self.module.select(events)
                 parts.append(self._checked(part, len(events)))
                 done += len(events)
@@ -118,7 +127,7 @@ class Analysis:
         return parts
 
     def _checked(self, part: object, entries: int) -> Selection:
-        """The selection of one chunk; raises AnalysisError unless it has one of everything for every entry."""
+        """The selection of one chunk. Raises AnalysisError unless every array has one value for each entry."""
         if not isinstance(part, Selection):
             raise AnalysisError(f"{self.path}: select(events) gave {type(part).__name__}, not a Selection")
         arrays: dict[str, object] = {
@@ -131,8 +140,8 @@ class Analysis:
             if not isinstance(values, np.ndarray) or values.shape != (entries,):
                 shape = values.shape if isinstance(values, np.ndarray) else type(values).__name__
                 raise AnalysisError(
-                    f"{self.path}: select(events): {name} is {shape}, not a NumPy array of one value for each of "
-                    f"{entries} entries (events that fail a cut stay in; observables are NaN where undefined)"
+                    f"{self.path}: select(events): {name} is {shape}, not a NumPy array with one value for each of the "
+                    f"{entries} entries (events that fail a cut stay in; undefined observables are NaN)"
                 )
         missing = [name for name in (*self.observables, *self.inferable) if name not in part.observables]
         if missing or not part.observables:
@@ -161,9 +170,9 @@ class Analysis:
 
 
 def load(name_or_path: str | os.PathLike[str]) -> Analysis:
-    """A built-in analysis by name, or a user's own by the path of its file.
+    """The built-in analysis of this name, or the analysis file at this path.
 
-    Raises ConfigError where there is none, AnalysisError where the file cannot be run or has no `select`.
+    Raises ConfigError if there is none, AnalysisError if the file cannot be run or defines no `select`.
     """
     text = os.fspath(name_or_path)
     if text.endswith(".py") or "/" in text or os.sep in text:
@@ -185,16 +194,16 @@ def load(name_or_path: str | os.PathLike[str]) -> Analysis:
 
 
 def _run_file(path: Path) -> ModuleType:
-    """The file as a module, registered as dataclasses expect; no bytecode is left beside it."""
+    """The file as a module, registered in `sys.modules` as dataclasses need; no bytecode is written."""
     module = ModuleType(f"analysis_{path.stem}")
     module.__file__ = str(path)
     sys.modules[module.__name__] = module
-    with blaming(path, "the file"):
+    with errors_of_file(path, "the file"):
         exec(compile(path.read_bytes(), str(path), "exec"), module.__dict__)  # noqa: S102 - the user asked for it
     return module
 
 
-def _named(source: Any) -> str:
+def _source_name(source: Any) -> str:
     if isinstance(source, str | os.PathLike):
         return os.fspath(source)
     file = getattr(source, "file", None)

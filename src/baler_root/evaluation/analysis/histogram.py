@@ -1,4 +1,4 @@
-"""Weighted histograms of selected events, quick enough to be filled hundreds of times by a bootstrap."""
+"""Weighted histograms of selected events, quick enough for the hundreds of fills of a bootstrap."""
 
 from __future__ import annotations
 
@@ -11,42 +11,45 @@ from baler_root.evaluation.analysis.selection import Flags, Floats, Selection
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """Sums of weights, and of their squares, in bins of equal width."""
+    """Sums of weights in bins of equal width."""
 
     edges: Floats
+    """Bin edges, (bins + 1,)."""
     counts: Floats
+    """Sum of weights, (bins,)."""
     variances: Floats
+    """Sum of squared weights, (bins,)."""
 
     @property
     def centres(self) -> Floats:
-        """Middle of each bin."""
+        """Middle of each bin, (bins,)."""
         return 0.5 * (self.edges[1:] + self.edges[:-1])
 
     @property
     def negative(self) -> int:
-        """Bins in which negative weights prevail."""
+        """Number of bins with a negative sum of weights."""
         return int((self.counts < 0).sum())
 
     def clipped(self) -> Histogram:
-        """The same with bins of negative sum set to 0: no rate is negative."""
+        """A copy in which negative sums are 0, since no rate is negative."""
         return Histogram(self.edges, np.maximum(self.counts, 0.0), self.variances)
 
 
 def fill(values: Floats, weights: Floats, edges: Floats) -> Histogram:
-    """The histogram of values (NaN and values beyond the edges are left out); edges are equidistant."""
+    """The histogram of `values` with equidistant `edges`; NaN and values outside the edges are left out."""
     low, high, bins = edges[0], edges[-1], len(edges) - 1
     inside = (values >= low) & (values < high)  # False for NaN
     index = ((values[inside] - low) * (bins / (high - low))).astype(np.int64)
     index = np.minimum(index, bins - 1)
-    kept = weights[inside]
+    used = weights[inside]
     return Histogram(
         edges,
-        np.bincount(index, kept, bins).astype(np.float64),
-        np.bincount(index, kept * kept, bins).astype(np.float64),
+        np.bincount(index, used, bins).astype(np.float64),
+        np.bincount(index, used * used, bins).astype(np.float64),
     )
 
 
-def of(selection: Selection, observable: str, edges: Floats, process: Flags) -> Histogram:
-    """The histogram of entries that pass every cut and belong to the flagged processes."""
-    chosen = selection.passing() & process
+def of_selection(selection: Selection, observable: str, edges: Floats, flags: Flags) -> Histogram:
+    """The histogram of an observable for the flagged entries that pass every cut."""
+    chosen = selection.passing() & flags
     return fill(selection.observables[observable][chosen], selection.weights[chosen], edges)

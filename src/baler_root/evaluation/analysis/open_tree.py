@@ -1,4 +1,4 @@
-"""Opens the tree an analysis wants, of a ROOT file or a `.baler` file."""
+"""Opens the tree that an analysis reads, in a ROOT file or a `.baler` file."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Path = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def opened(source: Any, names: Sequence[str]) -> Iterator[Any]:
-    """The first tree of these names in a file (path, or open directory); a tree is given back as it is.
+    """The first tree with one of these names in `source`, a path or an open directory; a tree is passed through.
 
-    Without names: the file's only tree. Raises SourceError, which lists the trees there are.
+    Without names, the only tree. Raises SourceError, which lists the trees in the file.
     """
     if isinstance(source, str | os.PathLike):
         with _file(os.fspath(source)) as directory:
@@ -46,13 +46,13 @@ def _find(directory: Any, names: Sequence[str], where: str) -> Any:
 
     classes: dict[str, str] = directory.classnames()
     present = list(dict.fromkeys(key.partition(";")[0] for key, name in classes.items() if name in TREES))
-    found = next((name for name in names if name in present), None)
-    if found is None and not names and len(present) == 1:
-        found = present[0]
-    if found is None:
-        wanted = " or ".join(map(repr, names)) or "a single tree (TREES says which one to take)"
-        raise SourceError(f"{where}: the analysis reads {wanted}; the file has {_listed(present)}")
-    return directory[found]
+    tree = next((name for name in names if name in present), None)
+    if tree is None and not names and len(present) == 1:
+        tree = present[0]
+    if tree is None:
+        expected = " or ".join(map(repr, names)) or "a single tree (set TREES in the analysis to choose one)"
+        raise SourceError(f"{where}: the analysis reads {expected}; the file has {_listed(present)}")
+    return directory[tree]
 
 
 def _listed(names: Sequence[str]) -> str:

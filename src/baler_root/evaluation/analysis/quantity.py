@@ -1,4 +1,4 @@
-"""A measured number with its statistical error, or the reason why there is none."""
+"""Measured numbers with their statistical errors."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """`value ± error unit`; where a fit failed the value is NaN and `failure` says why."""
+    """A measured number: `value ± error unit`. If a fit failed, the value is NaN and `failure` says why."""
 
     value: float
     error: float = math.nan
-    """Statistical, one standard deviation; NaN where it has none."""
+    """Statistical error, one standard deviation; NaN if unknown."""
     unit: str = ""
     failure: str = ""
+    """Reason why there is no value; empty if there is one."""
 
     @classmethod
     def failed(cls, why: str, unit: str = "") -> Quantity:
-        """What a fit gives that did not converge: never a number."""
+        """The result of a fit that did not converge, for the reason `why`."""
         return cls(math.nan, math.nan, unit, why)

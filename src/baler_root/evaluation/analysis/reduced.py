@@ -1,4 +1,4 @@
-"""Files with nothing in them but what an analysis reads: compressed and analysed again in moments."""
+"""Reduced files, which hold only the branches that an analysis reads, and so are quick to compress and analyse."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.open_tree import opened
 
 STEP = "100 MB"
-"""Of arrays read at a time."""
+"""Size of the arrays that are read at a time."""
 
 
 def reduce(analysis: Analysis, source: Any, path: Path) -> list[str]:
-    """Writes the branches that `analysis` reads of `source` as an RNTuple of the same name; returns their names."""
+    """Writes the branches of `source` that `analysis` reads as an RNTuple of the same name; returns their names."""
     import uproot
 
     with opened(source, analysis.trees) as tree, uproot.recreate(path) as file:

@@ -1,4 +1,4 @@
-"""What an analysis selects: cuts, observables and weights, one of each for every entry, so that events can be paired."""
+"""Selections: cuts, observables and weights with one value for each entry, so that events can be paired."""
 
 from __future__ import annotations
 
@@ -17,61 +17,64 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Observable:
-    """How one observable is shown: its axis in words, its unit, and its histogram."""
+    """Axis of an observable: label, unit, and bins of its histogram."""
 
     label: str
     unit: str
     low: float
+    """Lower edge of the histogram."""
     high: float
+    """Upper edge of the histogram."""
     bins: int
+    """Number of bins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The outcome of `select(events)`: arrays of one length, the number of entries read."""
+    """Result of `select(events)`; every array has one value for each entry that was read."""
 
     cuts: Mapping[str, Flags]
-    """In the order they are applied: whether an entry passes that cut, whatever the others say."""
+    """For each cut, in the order of the analysis: whether the entry passes it, regardless of the other cuts."""
     observables: Mapping[str, Floats]
-    """NaN where an entry has none."""
+    """Values by name; NaN if an entry has none."""
     weights: Floats
-    """1 for data."""
+    """Weight of each entry; 1 for data."""
     process: NDArray[np.int64]
-    """Number of the simulated process (`channelNumber`); 0 for data."""
+    """Number of the simulated process of each entry (`channelNumber`); 0 for data."""
 
     def __len__(self) -> int:
         return len(self.weights)
 
     def cumulative(self) -> dict[str, Flags]:
-        """Whether an entry passes this cut and all before it."""
+        """For each cut, whether the entries pass it and all cuts before it."""
         passed = np.ones(len(self), np.bool_)
         return {name: (passed := passed & flags) for name, flags in self.cuts.items()}
 
     def passing(self) -> Flags:
-        """Whether an entry passes every cut."""
+        """Whether the entries pass every cut, (entries,)."""
         passed = np.ones(len(self), np.bool_)
         for flags in self.cuts.values():
             passed &= flags
         return passed
 
     def reweighted(self, factors: Floats) -> Self:
-        """The same with weights multiplied, as a bootstrap does."""
+        """A copy with the weights multiplied by `factors`, as in a bootstrap."""
         return replace(self, weights=self.weights * factors)
 
     @classmethod
     def concatenate(cls, parts: Iterable[Selection]) -> Self:
-        """All parts, one after another; they have the same cuts and observables, and there is at least one."""
-        known = list(parts)
+        """All parts, one after another: at least one, all with the same cuts and observables."""
+        selections = list(parts)
 
         def joined(name: str) -> dict[str, NDArray[Any]]:
             return {
-                key: np.concatenate([getattr(part, name)[key] for part in known])
-                for key in getattr(known[0], name)
+                key: np.concatenate([getattr(part, name)[key] for part in selections])
+                for key in getattr(selections[0], name)
             }
 
         return cls(
             joined("cuts"),
             joined("observables"),
-            np.concatenate([part.weights for part in known]),
-            np.concatenate([part.process for part in known]),
+            np.concatenate([part.weights for part in selections]),
+            np.concatenate([part.process for part in selections]),
         )

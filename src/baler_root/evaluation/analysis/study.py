@@ -1,4 +1,4 @@
-"""What the slow part of an analysis gives back: numbers, curves to draw, and documents for others to use."""
+"""Results of the slow part of an analysis: numbers, curves to draw, and documents for further use."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Floats
 
 Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+"""Callback with (done, total)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Lines over one x axis, such as the local p-value against mass."""
+    """Lines over a common x axis, such as local p-values against mass."""
 
     x_label: str
     y_label: str
     x: Floats
     lines: Mapping[str, Floats]
-    """By the words of the legend; each as long as `x`."""
+    """y values by the label of the line, each as long as `x`."""
     log_y: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Study:
-    """Everything JSON-like or drawable; the report knows no analysis by name."""
+    """Results of `study`, in a form that a report can show for any analysis."""
 
     quantities: Mapping[str, Quantity] = field(default_factory=dict)
     curves: Mapping[str, Curve] = field(default_factory=dict)
     documents: Mapping[str, Any] = field(default_factory=dict)
-    """JSON documents by file name, such as `workspace.json`."""
+    """JSON values by file name, such as `workspace.json`."""
     notes: tuple[str, ...] = ()
-    """Sentences: what was chosen and why, what was done about negative weights."""
+    """Sentences for the report: choices and their reasons, the treatment of negative weights."""

@@ -1,4 +1,4 @@
-"""Runs code of a user's file so that what goes wrong in it points into that file."""
+"""Runs code of a user's file so that errors point into that file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from baler_root.errors import AnalysisError, BalerError
 
 
 @contextlib.contextmanager
-def blaming(path: Path, what: str) -> Iterator[None]:
-    """Turns what `what` of the file at `path` raises into an AnalysisError that shows the lines of that file.
+def errors_of_file(path: Path, what: str) -> Iterator[None]:
+    """Turns an exception of user code into an AnalysisError that shows the lines of the file at `path`.
 
-    Errors of this package (missing branches, a fit that makes no sense) pass as they are.
+    `what` names the code for the message, such as `select(events)`. Errors of this package (missing branches, a
+    fit that fails) pass unchanged.
     """
     try:
         yield
@@ -22,7 +23,7 @@ def blaming(path: Path, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         trace = traceback.TracebackException.from_exception(error)
-        own = [frame for frame in trace.stack if frame.filename == str(path)]
-        trace.stack = traceback.StackSummary.from_list(own)
+        frames = [frame for frame in trace.stack if frame.filename == str(path)]
+        trace.stack = traceback.StackSummary.from_list(frames)
         shown = "".join(trace.format(chain=False)).rstrip()
         raise AnalysisError(f"{path}: {what} raised\n{shown}") from error

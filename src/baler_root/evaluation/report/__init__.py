@@ -1,1 +1,1 @@
-"""Original and decompressed events side by side, on one page."""
+"""Reports: original and decompressed events compared, on one HTML page."""

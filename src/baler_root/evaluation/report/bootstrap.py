@@ -1,7 +1,7 @@
-"""Shifts of what an analysis infers, with paired errors: both sides are reweighted alike, so that most of chance drops out.
+"""Shifts of the results of an analysis, with paired errors: both sides are reweighted alike, which cancels most noise.
 
-A Poisson bootstrap: every event gets a weight drawn from a Poisson distribution of mean 1, the same before and after
-(the paired difference's scatter is its statistical error).
+A Poisson bootstrap: in each replica, every event has a weight drawn from a Poisson distribution of mean 1, the same
+before and after. The standard deviation of the difference over all replicas is the paired error of the shift.
 """
 
 from __future__ import annotations
@@ -17,47 +17,47 @@ from baler_root.evaluation.analysis.selection import Floats, Selection
 from baler_root.evaluation.analysis.study import Progress
 
 Results = Mapping[str, Quantity]
-
+"""Quantities by name."""
 
 Measure = Callable[[Selection], Results]
 
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """How far one quantity moved."""
+    """Shift of one quantity from before to after compression."""
 
     name: str
     unit: str
     before: Quantity
     after: Quantity
     shift: float
-    """After minus before; NaN where one of them failed."""
+    """After minus before; NaN if one of them failed."""
     paired_error: float
-    """Of the shift: its scatter in the bootstrap; NaN without one."""
+    """Error of the shift: its standard deviation in the bootstrap; NaN without a bootstrap."""
     statistical_error: float
-    """Of the quantity itself: as it was inferred, else its scatter in the bootstrap."""
+    """Error of the quantity itself: the inferred one, else its standard deviation in the bootstrap."""
     relative: float
     """The shift as a share of the statistical error."""
     failed: int
-    """Replicas in which it could not be inferred."""
-    lattices: tuple[float, ...] = ()
-    """Shifts on other lattices."""
+    """Replicas in which the quantity could not be inferred."""
+    offset_shifts: tuple[float, ...] = ()
+    """Shifts with other rounding offsets."""
 
     @property
-    def lattice_mean(self) -> float:
-        """Mean of the shifts of this file and of all other lattices; NaN where there are none."""
-        return float(np.mean([self.shift, *self.lattices])) if self.lattices else math.nan
+    def offset_mean(self) -> float:
+        """Mean shift over this file and all other rounding offsets; NaN without other offsets."""
+        return float(np.mean([self.shift, *self.offset_shifts])) if self.offset_shifts else math.nan
 
     @property
-    def lattice_error(self) -> float:
-        """Standard error of `lattice_mean`."""
-        every = [self.shift, *self.lattices]
-        return float(np.std(every, ddof=1) / math.sqrt(len(every))) if self.lattices else math.nan
+    def offset_error(self) -> float:
+        """Standard error of `offset_mean`; NaN without other offsets."""
+        values = [self.shift, *self.offset_shifts]
+        return float(np.std(values, ddof=1) / math.sqrt(len(values))) if self.offset_shifts else math.nan
 
 
 @dataclass(frozen=True, slots=True)
 class Replicas:
-    """Values of each quantity in all replicas, NaN where it failed."""
+    """Values of each quantity in all replicas, (replicas,); NaN in those in which it failed."""
 
     before: Mapping[str, Floats]
     after: Mapping[str, Floats]
@@ -73,45 +73,58 @@ def replicas(
     seed: int,
     progress: Progress | None = None,
 ) -> Replicas:
-    """What `measure` finds in `number` replicas of both selections."""
+    """The quantities `names` of `measure` in `number` bootstrap replicas of both selections."""
     generator = np.random.default_rng(seed)
-    found = [{name: np.full(number, np.nan) for name in names} for _ in range(2)]
+    values = [{name: np.full(number, np.nan) for name in names} for _ in range(2)]
     for replica in range(number):
         factors = generator.poisson(1.0, len(before)).astype(np.float64)
-        for side, selection in zip(found, (before, after), strict=True):
+        for side, selection in zip(values, (before, after), strict=True):
             for name, quantity in measure(selection.reweighted(factors)).items():
                 if name in side:
                     side[name][replica] = quantity.value
         if progress is not None:
             progress(replica + 1, number)
-    return Replicas(*found)
+    return Replicas(*values)
 
 
 def shifts(
-    before: Results, after: Results, found: Replicas | None, lattices: Sequence[Results] = ()
+    before: Results, after: Results, drawn: Replicas | None, offset_results: Sequence[Results] = ()
 ) -> list[Shift]:
-    """How far each quantity moved that is in both results."""
+    """The shift of each quantity in both results.
+
+    `drawn` are the bootstrap replicas, if any; `offset_results` are results with other rounding offsets.
+    """
     return [
-        _shift(name, before[name], after[name], found, [other[name] for other in lattices if name in other])
+        _shift(
+            name,
+            before[name],
+            after[name],
+            drawn,
+            [results[name] for results in offset_results if name in results],
+        )
         for name in before
         if name in after
     ]
 
 
 def _shift(
-    name: str, before: Quantity, after: Quantity, found: Replicas | None, others: Sequence[Quantity]
+    name: str,
+    before: Quantity,
+    after: Quantity,
+    drawn: Replicas | None,
+    with_offsets: Sequence[Quantity],
 ) -> Shift:
-    paired, own, failed = math.nan, before.error, 0
-    if found is not None:
-        one, two = found.before[name], found.after[name]
-        usable = np.isfinite(one) & np.isfinite(two)
+    paired, error, failed = math.nan, before.error, 0
+    if drawn is not None:
+        x, y = drawn.before[name], drawn.after[name]
+        usable = np.isfinite(x) & np.isfinite(y)
         failed = int((~usable).sum())
         if usable.sum() > 1:
-            paired = float(np.std((two - one)[usable], ddof=1))
-            if not math.isfinite(own):
-                own = float(np.std(one[usable], ddof=1))
+            paired = float(np.std((y - x)[usable], ddof=1))
+            if not math.isfinite(error):
+                error = float(np.std(x[usable], ddof=1))
     shift = after.value - before.value
-    known = math.isfinite(own) and own > 0
-    relative = shift / own if known else (0.0 if shift == 0 else math.nan)
-    moved = tuple(other.value - before.value for other in others)
-    return Shift(name, before.unit, before, after, shift, paired, own, relative, failed, moved)
+    has_error = math.isfinite(error) and error > 0
+    relative = shift / error if has_error else (0.0 if shift == 0 else math.nan)
+    offset_shifts = tuple(quantity.value - before.value for quantity in with_offsets)
+    return Shift(name, before.unit, before, after, shift, paired, error, relative, failed, offset_shifts)

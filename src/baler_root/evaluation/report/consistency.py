@@ -1,4 +1,4 @@
-"""Whether columns still agree with each other: energies with momenta, masses with both, of four-vectors found by name."""
+"""Consistency of columns with each other: energies, momenta and masses of four-vectors, which are found by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MASS = ("m", "mass", "M", "Mass")
 
 
 ROUNDING = 1e-6
-"""m² below −1e-6 E² is negative; above, single precision cannot tell."""
+"""m² counts as negative below −1e-6 E²; closer to 0, rounding to single precision can make it so."""
 
 
 @dataclass(slots=True)
@@ -35,42 +35,42 @@ class _Side:
 
 @dataclass(frozen=True, slots=True)
 class FourVectorConsistency:
-    """One kind of object with pt, η, φ and E (and perhaps m); p = pt cosh η."""
+    """One kind of object with pt, η, φ and E, and possibly m; p = pt cosh η."""
 
     tree: str
     name: str
     columns: tuple[str, ...]
     objects: int
     negative_before: int
-    """Objects with m² = E² − p² below what rounding can do."""
+    """Objects whose m² = E² − p² is more negative than rounding can make it."""
     negative_after: int
     relation: str
-    """What should be 0: E² − p² − m² where the mass is stored, else E − p; as a share of E² or E."""
+    """Relation that should be 0: (E² − p² − m²) / E² if the mass is stored, else (E − p) / E."""
     rms_before: float
     rms_after: float
     change_rms: float
-    """RMS change of (E² − p²) / E², event by event."""
+    """RMS change of (E² − p²) / E², object by object."""
     change_max: float
 
 
 class Consistency:
-    """Collects what `FourVectorConsistency` tells of every kind of object."""
+    """Accumulates `FourVectorConsistency` for every kind of object, cluster by cluster."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], _Objects] = {}
+        self._objects: dict[tuple[str, str], _Objects] = {}
 
     def add(self, columns: list[PairedColumn]) -> None:
-        """Takes a cluster in."""
-        by_name = {(one.tree, one.name): one for one in columns}
+        """Adds the columns of a cluster."""
+        by_name = {(column.tree, column.name): column for column in columns}
         for stem, parts in _four_vectors(by_name):
             key = parts[0].tree, stem
-            if key not in self._found:
-                self._found[key] = _Objects(tuple(one.name for one in parts))
-            self._found[key].add(parts)
+            if key not in self._objects:
+                self._objects[key] = _Objects(tuple(part.name for part in parts))
+            self._objects[key].add(parts)
 
     def result(self) -> list[FourVectorConsistency]:
         """All kinds of objects, in the order of the file."""
-        return [found.result(tree, stem) for (tree, stem), found in self._found.items()]
+        return [objects.result(tree, stem) for (tree, stem), objects in self._objects.items()]
 
 
 class _Objects:
@@ -84,8 +84,8 @@ class _Objects:
         before, after = (
             _measured(side, values)
             for side, values in (
-                (self.before, [one.original for one in parts]),
-                (self.after, [one.decompressed for one in parts]),
+                (self.before, [part.original for part in parts]),
+                (self.after, [part.decompressed for part in parts]),
             )
         )
         difference = after - before
@@ -101,8 +101,8 @@ class _Objects:
 
 
 def _measured(side: _Side, values: list[Values]) -> Values:
-    """(E² − p²) / E² of each object; the rest goes to `side`."""
-    pt, eta, _, energy, *mass = (one.astype(np.float64) for one in values)
+    """(E² − p²) / E² of each object; the relation and the negative m² are added to `side`."""
+    pt, eta, _, energy, *mass = (column.astype(np.float64) for column in values)
     with np.errstate(all="ignore"):
         momentum = pt * np.cosh(eta)
         square = (energy - momentum) * (energy + momentum) / energy**2
@@ -113,19 +113,19 @@ def _measured(side: _Side, values: list[Values]) -> Values:
 
 
 def _four_vectors(by_name: dict[tuple[str, str], PairedColumn]) -> Iterator[tuple[str, list[PairedColumn]]]:
-    """(stem of the names, columns pt, η, φ, E and perhaps m), all of one table."""
+    """(Stem of the names, columns pt, η, φ, E and possibly m), all of one table."""
     for (tree, name), pt in by_name.items():
-        found = _PT.fullmatch(name)
-        if found is None or (found["stem"] and found["stem"][-1] not in "_./"):
+        match = _PT.fullmatch(name)
+        if match is None or (match["stem"] and match["stem"][-1] not in "_./"):
             continue
-        stem = found["stem"]
-        parts = [by_name.get((tree, stem + other)) for other in _OTHERS[found["name"]]]
+        stem = match["stem"]
+        parts = [by_name.get((tree, stem + other)) for other in _OTHERS[match["name"]]]
         energy = next((by_name[tree, stem + e] for e in ENERGY if (tree, stem + e) in by_name), None)
         mass = next((by_name[tree, stem + m] for m in MASS if (tree, stem + m) in by_name), None)
-        columns = [one for one in (pt, *parts, energy) if one is not None]
+        columns = [column for column in (pt, *parts, energy) if column is not None]
         alike = all(
-            one.table == pt.table and not one.row_shape and len(one.original) == len(pt.original)
-            for one in columns
+            column.table == pt.table and not column.row_shape and len(column.original) == len(pt.original)
+            for column in columns
         )
         if len(columns) == 4 and alike and pt.original.dtype.kind == "f":
             with_mass = mass is not None and mass.table == pt.table

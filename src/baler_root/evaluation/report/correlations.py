@@ -1,4 +1,4 @@
-"""How correlations between columns change: the matrices of Pearson's coefficients of each table, before and after."""
+"""Changes of the correlations between columns: Pearson's coefficients of each table, before and after."""
 
 from __future__ import annotations
 
@@ -14,90 +14,92 @@ from baler_root.format.bounds import LOSSLESS
 Matrix = NDArray[np.float64]
 
 
-MOST = 200
-"""Columns of one table whose coefficients are taken; of a wider one the first."""
+MAX_COLUMNS = 200
+"""Columns of a table that are correlated: the first ones of a wider table."""
 
-
-SHOWN = 10
+MAX_PAIRS = 10
+"""Most pairs of columns in `CorrelationChange.pairs`."""
 
 
 @dataclass(frozen=True, slots=True)
 class CorrelationChange:
-    """One table: rows that are entries, or elements of one kind of list."""
+    """Correlations in one table, whose rows are entries or the elements of one kind of list."""
 
     table: str
     columns: tuple[str, ...]
-    """Those that vary."""
+    """Names of the columns that vary."""
     rows: int
     before: Matrix
     after: Matrix
     largest: float
-    """Of the changes of all coefficients; 0 where there is none."""
+    """Largest change of a coefficient; 0 if none changes."""
     rms: float
+    """RMS change of the coefficients."""
     pairs: tuple[tuple[str, str, float, float], ...]
-    """The pairs of columns that changed most: names, coefficients before and after."""
+    """(Name, name, coefficient before, coefficient after) of the pairs of columns that change most."""
 
 
 class Correlations:
-    """Collects sums of products of the columns of each table in which something may change."""
+    """Accumulates sums of products, cluster by cluster, for each table in which a value may change."""
 
     def __init__(self) -> None:
         self._tables: dict[str, _Table] = {}
 
     def add(self, columns: list[PairedColumn]) -> None:
-        """Takes a cluster in."""
+        """Adds the columns of a cluster."""
         by_table: dict[tuple[str, int], list[PairedColumn]] = {}
-        for one in columns:
-            if not one.row_shape:
-                by_table.setdefault((one.table, len(one.original)), []).append(one)
+        for column in columns:
+            if not column.row_shape:
+                by_table.setdefault((column.table, len(column.original)), []).append(column)
         for (table, _), members in by_table.items():
-            if len(members) > 1 and any(one.bound != LOSSLESS for one in members):
+            if len(members) > 1 and any(column.bound != LOSSLESS for column in members):
                 if table not in self._tables:
-                    self._tables[table] = _Table(members[:MOST])
-                self._tables[table].add(members[:MOST])
+                    self._tables[table] = _Table(members[:MAX_COLUMNS])
+                self._tables[table].add(members[:MAX_COLUMNS])
 
     def result(self) -> list[CorrelationChange]:
-        """The tables in which something may change, in the order of the file."""
-        return [found for name, table in self._tables.items() if (found := table.result(name)) is not None]
+        """The tables in which a value may change, in the order of the file."""
+        changes = (table.result(name) for name, table in self._tables.items())
+        return [change for change in changes if change is not None]
 
 
 class _Table:
     def __init__(self, first: list[PairedColumn]) -> None:
-        self.names = [one.name for one in first]
+        self.names = [column.name for column in first]
         self.rows = 0
-        self.before = _Sums([one.original for one in first])
-        self.after = _Sums([one.decompressed for one in first])
+        self.before = _Sums([column.original for column in first])
+        self.after = _Sums([column.decompressed for column in first])
 
     def add(self, columns: list[PairedColumn]) -> None:
-        if [one.name for one in columns] != self.names:
+        if [column.name for column in columns] != self.names:
             return
         self.rows += len(columns[0].original)
-        self.before.add([one.original for one in columns])
-        self.after.add([one.decompressed for one in columns])
+        self.before.add([column.original for column in columns])
+        self.after.add([column.decompressed for column in columns])
 
     def result(self, table: str) -> CorrelationChange | None:
         before, after = self.before.coefficients(), self.after.coefficients()
-        known = np.isfinite(np.diag(before)) & np.isfinite(np.diag(after))
-        if known.sum() < 2:
+        varies = np.isfinite(np.diag(before)) & np.isfinite(np.diag(after))
+        if varies.sum() < 2:
             return None
-        names = [name for name, is_known in zip(self.names, known, strict=True) if is_known]
-        before, after = before[np.ix_(known, known)], after[np.ix_(known, known)]
+        names = [name for name, does in zip(self.names, varies, strict=True) if does]
+        before, after = before[np.ix_(varies, varies)], after[np.ix_(varies, varies)]
         i, j = np.triu_indices(len(names), 1)
         change = (after - before)[i, j]
         size = np.nan_to_num(np.abs(change))
-        most = [k for k in np.argsort(-size, kind="stable")[:SHOWN].tolist() if size[k] > 0]
+        largest = [k for k in np.argsort(-size, kind="stable")[:MAX_PAIRS].tolist() if size[k] > 0]
         return CorrelationChange(
             table, tuple(names), self.rows, before, after,
             float(size.max()), float(np.sqrt(np.mean(np.square(size)))),
-            tuple((names[i[k]], names[j[k]], float(before[i[k], j[k]]), float(after[i[k], j[k]])) for k in most),
+            tuple((names[i[k]], names[j[k]], float(before[i[k], j[k]]), float(after[i[k], j[k]])) for k in largest),
         )  # fmt: skip
 
 
 class _Sums:
-    """Of pairs of columns, over the rows in which both are finite."""
+    """Sums over all pairs of columns, of the rows in which both are finite."""
 
     def __init__(self, first: list[NDArray[Any]]) -> None:
-        # sums of products lose no digits where values are counted from near their mean, in units of their spread
+        # sums of products lose no digits if values are taken relative to their mean, in units of their spread
         finite = [_finite(values) for values in first]
         self.origins = np.array([float(values.mean()) if values.size else 0.0 for values in finite])
         self.units = np.array([float(values.std()) or 1.0 if values.size else 1.0 for values in finite])
@@ -113,14 +115,14 @@ class _Sums:
             self.xx += np.square(x).sum(axis=0)[:, None]
             self.xy += x.T @ x
             return
-        kept, x = finite.astype(np.float64), np.where(finite, x, 0.0)
-        self.count += kept.T @ kept
-        self.x += x.T @ kept
-        self.xx += np.square(x).T @ kept
+        used, x = finite.astype(np.float64), np.where(finite, x, 0.0)
+        self.count += used.T @ used
+        self.x += x.T @ used
+        self.xx += np.square(x).T @ used
         self.xy += x.T @ x
 
     def coefficients(self) -> Matrix:
-        """NaN where one of the two does not vary."""
+        """Correlation matrix; NaN for pairs in which a column doesn't vary."""
         with np.errstate(all="ignore"):
             mean = self.x / self.count
             variance = self.xx / self.count - mean**2

@@ -1,8 +1,8 @@
-"""What a file costs: bytes by part, beside ROOT files of the same events, and the time and energy of coding.
+"""Cost of a file: bytes by part, sizes of ROOT files with the same events, and time and energy of coding.
 
-ROOT files are written from a sample of the events, in one basket for each branch, and scaled to all: as they are, and with
-floats rounded to the mantissa bits that hold the bounds of the compressed file (the fair rival: what ROOT's own
-compression can do with as much error).
+ROOT files are written from a sample of the events, with one basket for each branch, and their sizes are scaled to all
+events. They are written twice: unchanged, and with floats rounded to the mantissa bits that the bounds of the
+compressed file require. The rounded ones are the fair comparison: ROOT's own compression with the same error.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from baler_root.api.compress import compress
 from baler_root.compression.rules.rules import Rules
-from baler_root.evaluation.report.energy_meter import Effort, Meter
-from baler_root.evaluation.report.rounding_offsets import scaled
+from baler_root.evaluation.report.energy_meter import Meter, ResourceUse
+from baler_root.evaluation.report.rounding_offsets import scaled_bound
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS, round_mantissa
 from baler_root.format.bounds import ErrorBound
 from baler_root.rootio.source import RootSource, SourceTree
@@ -31,68 +31,71 @@ if TYPE_CHECKING:
 
 
 COMPRESSIONS = ("zlib-1", "zstd-5", "lzma-9")
-
+"""Compressions of the ROOT files."""
 
 BOUNDS = ("rel=1e-2", "rel=3e-3", "rel=1e-3", "rel=3e-4", "rel=1e-4", "lossless")
-
+"""Bounds for the plot of size against bound."""
 
 SAMPLE = 30_000
-"""Entries of each tree that ROOT files are written from."""
-
+"""Entries of each tree in the ROOT files."""
 
 BLOCKS = 4
-"""Places spread over the tree that they are taken from."""
+"""Blocks of consecutive entries, spread over the tree, that make up the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class RootSize:
-    """A ROOT file of the same trees; bytes of all events."""
+    """Size of a ROOT file of the same trees, in bytes for all events."""
 
     compression: str
     as_is: int
+    """Size with unchanged values."""
     rounded: int
-    """With floats rounded within the bounds."""
+    """Size with floats rounded within the bounds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """One pair of files; sizes in bytes."""
+    """Cost of one compressed file; sizes in bytes."""
 
     original: int
     compressed: int
     in_memory: int
     parts: Mapping[str, int]
-    """Of the compressed file."""
+    """Bytes of the compressed file by part."""
     root: tuple[RootSize, ...]
     by_bound: Mapping[str, int]
-    """Size with one bound for all floating-point branches, codec `classic`."""
+    """Size with codec `classic` and this bound for all floating-point branches."""
     sampled: int
-    """Entries that the ROOT files, and those of other bounds, were made from."""
+    """Entries in the ROOT files and in the files with other bounds."""
     entries: int
-    decode: Effort
-    encode: Effort | None
-    """None where it was not measured."""
+    decode: ResourceUse
+    encode: ResourceUse | None
+    """Time and energy of compression; None if not measured."""
     encode_note: str
+    """How `encode` was measured, or why it was not."""
 
     @property
     def ratio(self) -> float:
-        """Of the original file."""
+        """Size of the compressed file as a share of the original."""
         return self.compressed / self.original
 
 
 @dataclass(frozen=True, slots=True)
 class Rivals:
-    """Sizes of other files of the same trees, and the entries that they are taken from."""
+    """Sizes of other files of the same trees."""
 
     root: tuple[RootSize, ...]
     by_bound: Mapping[str, int]
+    """Size of the `.baler` file by bound."""
     sampled: int
+    """Entries in these files, before scaling."""
 
 
 def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rivals:
     """Sizes of ROOT files of all trees, and of `.baler` files with other bounds.
 
-    `bounds`: by path of the tree, then of the branch. Other objects of the file (histograms) are not counted.
+    `bounds` has the bound by path of the tree and path of the branch. Objects other than trees are not counted.
     """
     totals = {compression: [0.0, 0.0] for compression in COMPRESSIONS}
     by_bound = dict.fromkeys(BOUNDS, 0.0)
@@ -105,20 +108,23 @@ def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rival
         arrays = _sample(tree, stored)
         count = len(next(iter(arrays.values())))
         entries += count
-        asked = bounds.get(tree.schema.path, {})
-        rounded = {b: _rounded(a, asked.get(tree.schema.path_of(b), "lossless")) for b, a in arrays.items()}
+        stated = bounds.get(tree.schema.path, {})
+        rounded = {
+            branch: _rounded(array, stated.get(tree.schema.path_of(branch), "lossless"))
+            for branch, array in arrays.items()
+        }
         scale = tree.schema.num_entries / count
         with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder:
             path = Path(folder) / "sample.root"
             for compression in COMPRESSIONS:
-                for position, kept in enumerate((arrays, rounded)):
-                    totals[compression][position] += _size(path, tree, kept, count, compression) * scale
+                for position, written in enumerate((arrays, rounded)):
+                    totals[compression][position] += _size(path, tree, written, count, compression) * scale
             _size(path, tree, arrays, count, "lz4-1")
             for bound in BOUNDS:
-                made = compress(
+                summary = compress(
                     path, path.with_suffix(".baler"), bound=bound, codec="classic", overwrite=True
                 )
-                by_bound[bound] += made.size * scale
+                by_bound[bound] += summary.size * scale
     return Rivals(
         tuple(RootSize(name, round(as_is), round(lossy)) for name, (as_is, lossy) in totals.items()),
         {bound: round(size) for bound, size in by_bound.items()},
@@ -126,10 +132,13 @@ def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rival
     )
 
 
-def encoding(source: str, provenance: Mapping[str, Any], even_if_slow: bool) -> tuple[Effort | None, str]:
-    """What compressing takes, found by doing it again as the file says it was done; None, and why, where that is not done.
+def encoding(
+    source: str, provenance: Mapping[str, Any], even_if_slow: bool
+) -> tuple[ResourceUse | None, str]:
+    """(Time and energy of compression, how they were measured); (None, reason) if not measured.
 
-    Files that networks were trained for are compressed again only `even_if_slow`.
+    The file is compressed again with the options in its provenance. If that trains networks, it is done only with
+    `even_if_slow`.
     """
     if "model" in provenance:
         return None, "not measured: the file was made with a model from another file"
@@ -160,23 +169,23 @@ def encoding(source: str, provenance: Mapping[str, Any], even_if_slow: bool) -> 
             skip_unsupported=True,
             **asked,
         )
-    return meter.effort(), "compressed again as the file says it was made"
+    return meter.total(), "compressed again with the options stated in the file"
 
 
 def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
-    """Floats rounded to as few mantissa bits (`abs`: to multiples of as large a power of two) as hold the bound."""
+    """Floats rounded to the fewest mantissa bits that keep the bound; for `abs`, to multiples of a power of two."""
     if values.dtype.kind != "f" or bound.kind == "lossless":
         return values
     with np.errstate(all="ignore"):
         if bound.kind == "abs":
             step = 2.0 ** math.floor(math.log2(2 * bound.value))
-            out = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
+            rounded = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
         else:
             bits = (
                 int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
             )
-            out = round_mantissa(values, min(bits, MANTISSA_BITS[values.dtype.itemsize]))
-    return np.where(np.isfinite(values) & np.isfinite(out), out, values)
+            rounded = round_mantissa(values, min(bits, MANTISSA_BITS[values.dtype.itemsize]))
+    return np.where(np.isfinite(values) & np.isfinite(rounded), rounded, values)
 
 
 def _sample(tree: SourceTree, stored: Sequence[int]) -> dict[int, ak.Array]:
@@ -194,7 +203,7 @@ def _sample(tree: SourceTree, stored: Sequence[int]) -> dict[int, ak.Array]:
 def _rounded(array: ak.Array, text: str) -> ak.Array:
     import awkward as ak
 
-    bound = scaled(text, 1.0)
+    bound = scaled_bound(text, 1.0)
     if bound.kind == "lossless":
         return array
 

@@ -1,4 +1,4 @@
-"""What computing takes: wall time, processor time, and the energy of the processor, measured where the machine tells."""
+"""Wall time, processor time and energy of computing; the energy is measured if the machine has counters for it."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from types import TracebackType
 from typing import Self
 
 POWERCAP = Path("/sys/class/powercap")
-"""Where Linux shows the energy counters of the processor (RAPL)."""
-
+"""Folder of Linux with the energy counters of the processor (RAPL)."""
 
 WATTS = 10.0
-"""Of one busy core, where nothing is measured: between a laptop's and a server's."""
+"""Power of one busy core, for estimates: between that of a laptop and that of a server."""
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
-    """What something took."""
+class ResourceUse:
+    """Time and energy of a task."""
 
     wall: float
-    """[s]"""
+    """Wall time [s]."""
     cpu: float
-    """[s] of all threads of this process."""
+    """Processor time of all threads of this process [s]."""
     joules: float
-    """Of the processor packages; that of other programs at the same time is in it where it is measured."""
+    """Energy of the processor packages [J]; if measured, that of other programs is included."""
     source: str
-    """How the energy is known."""
+    """Whether the energy was measured or estimated, and how."""
 
 
 @dataclass(slots=True)
 class Meter:
-    """Measures what happens between `with` and its end, any number of times, and adds up."""
+    """Context manager that measures time and energy of its blocks, and adds them up."""
 
     folder: Path = POWERCAP
     wall: float = 0.0
     cpu: float = 0.0
     measured: float | None = None
-    """[J]; None where the machine does not tell."""
+    """Energy [J]; None if the machine has no counters."""
     _started: tuple[float, float, dict[Path, int]] = (0.0, 0.0, {})
 
     def __enter__(self) -> Self:
@@ -56,31 +55,33 @@ class Meter:
             used = sum(_difference(path, before[path], after[path]) for path in after)
             self.measured = (self.measured or 0.0) + used * 1e-6
 
-    def effort(self) -> Effort:
-        """All of it."""
+    def total(self) -> ResourceUse:
+        """Time and energy of all blocks so far."""
         if self.measured is not None:
-            return Effort(self.wall, self.cpu, self.measured, "measured (RAPL, all programs of the machine)")
-        return Effort(
+            return ResourceUse(
+                self.wall, self.cpu, self.measured, "measured (RAPL, all programs of the machine)"
+            )
+        return ResourceUse(
             self.wall, self.cpu, self.cpu * WATTS,
-            f"estimated: {WATTS:g} W for each second of processor time; this machine does not tell",
+            f"estimated: {WATTS:g} W for each second of processor time, since this machine has no readable counters",
         )  # fmt: skip
 
 
 def counters(folder: Path) -> dict[Path, int]:
-    """Microjoules that each processor package has counted; empty where they cannot be read."""
-    found = {}
+    """Energy counter of each processor package [µJ]; empty if they cannot be read."""
+    values = {}
     for path in sorted(folder.glob("*/energy_uj")):
         if path.parent.name.count(":") != 1:
-            continue  # a part of a package, counted there
+            continue  # a part of a package, whose counter includes it
         try:
-            found[path] = int(path.read_text())
+            values[path] = int(path.read_text())
         except (OSError, ValueError):
             continue
-    return found
+    return values
 
 
 def _difference(path: Path, before: int, after: int) -> int:
-    """Counters begin again at 0 once they are full."""
+    """Counts between two readings; a full counter starts again at 0."""
     if after >= before:
         return after - before
     try:

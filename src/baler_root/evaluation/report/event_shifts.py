@@ -1,4 +1,4 @@
-"""Observables event by event: how far each moves, and where the peak of the signal is and how wide."""
+"""Movements of observables event by event, and position and width of the signal's peak."""
 
 from __future__ import annotations
 
@@ -12,27 +12,28 @@ from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Floats, Selection
 
 CORE = 0.6827
-"""Part of the events within one standard deviation of a Gaussian."""
+"""Share of a Gaussian within one standard deviation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """How far an observable moves in events that are selected before and after, in its unit; NaN of no event."""
+    """Movement of an observable in events that are selected on both sides, in its unit; NaN without events."""
 
     events: int
     moved: int
-    """Events in which it is not the same number."""
+    """Events in which the observable changed at all."""
     mean: float
     mean_error: float
-    """Statistical, of `mean`."""
+    """Statistical error of `mean`."""
     rms: float
     half_width: float
     """Half of the shortest interval that holds 68.27 % of the events."""
     largest: float
+    """Largest movement, as a magnitude."""
 
 
 def movement(before: Selection, after: Selection, observable: str, chosen: Flags) -> Movement:
-    """Of the chosen entries."""
+    """Movement of an observable in the chosen entries."""
     both = before.passing() & after.passing() & chosen
     difference = after.observables[observable][both] - before.observables[observable][both]
     difference = difference[np.isfinite(difference)]
@@ -51,10 +52,10 @@ def movement(before: Selection, after: Selection, observable: str, chosen: Flags
 
 
 def peak(selection: Selection, observable: str, unit: str, signal: Flags) -> Mapping[str, Quantity]:
-    """Place and width of the peak: the median of selected signal, and its effective width.
+    """Median and effective width of the selected signal.
 
-    That is half of the shortest interval that holds 68.27 % of the signal. Negative weights count as positive ones:
-    shapes, not yields, are compared. Errors are left to the bootstrap.
+    The effective width is half of the shortest interval that holds 68.27 % of the signal. Weights count by their
+    magnitude, since shapes, not yields, are compared. The bootstrap gives the errors.
     """
     chosen = selection.passing() & signal
     values, weights = selection.observables[observable][chosen], np.abs(selection.weights[chosen])
@@ -71,7 +72,7 @@ def peak(selection: Selection, observable: str, unit: str, signal: Flags) -> Map
 
 
 def median(values: Floats, weights: Floats) -> float:
-    """The value below which half of the weight is."""
+    """Weighted median: half of the weight lies below it."""
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
     middle = reached - 0.5 * weights[order]
@@ -79,7 +80,7 @@ def median(values: Floats, weights: Floats) -> float:
 
 
 def shortest_interval(values: Floats, weights: Floats) -> tuple[float, float]:
-    """The ends of the shortest interval that holds 68.27 % of the weight, which is positive; both ends are values."""
+    """Ends of the shortest interval that holds 68.27 % of the weight; both are values. Weights must be positive."""
     order = np.argsort(values, kind="stable")
     values, weights = values[order], weights[order]
     reached = np.concatenate([[0.0], np.cumsum(weights)])
@@ -87,12 +88,12 @@ def shortest_interval(values: Floats, weights: Floats) -> tuple[float, float]:
     last = np.searchsorted(reached, reached[:-1] + CORE * reached[-1] * (1 - 1e-12), side="left") - 1
     inside = last < values.size
     first, last = first[inside], last[inside]
-    at = int(np.argmin(values[last] - values[first]))
-    return float(values[first[at]]), float(values[last[at]])
+    shortest = int(np.argmin(values[last] - values[first]))
+    return float(values[first[shortest]]), float(values[last[shortest]])
 
 
 def signal_of(selection: Selection, processes: Collection[int]) -> Flags:
-    """Entries of signal: of these processes, or, where none are named, all that are simulated, or else all."""
+    """Whether each entry is signal: of these processes; if none are named, all simulation; if there is none, all."""
     if processes:
         return np.isin(selection.process, list(processes))
     simulated = selection.process != 0

@@ -1,6 +1,6 @@
-"""How far the values of each branch are off: residuals, responses, bias against the bound, and distances of distributions.
+"""Errors of the values of each branch: residuals, responses, bias, and distances between distributions.
 
-Residual and response are those of Baler's tables (arXiv:2305.02283): y − x and (y − x) / x.
+Residual and response are defined as in Baler's tables (arXiv:2305.02283): y − x and (y − x) / x.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 Values = NDArray[Any]
 
 
-KEPT = 40_000_000
-"""Pairs of values kept for distances of distributions, of all columns together."""
+MAX_PAIRS = 40_000_000
+"""Most pairs of values in memory for distances between distributions, over all columns."""
 
-
-KEPT_OF_COLUMN = 1_000_000
-
+MAX_PAIRS_OF_COLUMN = 1_000_000
+"""Most pairs of values of one column for distances between distributions."""
 
 BINS = 40
-"""Of errors, from minus to plus the limit."""
+"""Bins of the error histogram, from minus to plus the limit."""
 
 
 @dataclass(slots=True)
 class Moments:
-    """Mean, RMS and largest magnitude of numbers that come in parts."""
+    """Mean, RMS and largest magnitude of numbers, accumulated in parts."""
 
     count: int = 0
     total: float = 0.0
@@ -39,7 +38,7 @@ class Moments:
     largest: float = 0.0
 
     def add(self, numbers: Values) -> None:
-        """Takes finite numbers in."""
+        """Adds numbers, which must be finite."""
         if numbers.size:
             self.count += numbers.size
             self.total += float(np.sum(numbers))
@@ -48,18 +47,18 @@ class Moments:
 
     @property
     def mean(self) -> float:
-        """NaN of none."""
+        """Mean; NaN without numbers."""
         return self.total / self.count if self.count else math.nan
 
     @property
     def rms(self) -> float:
-        """Around 0; NaN of none."""
+        """Root mean square around 0; NaN without numbers."""
         return math.sqrt(self.squares / self.count) if self.count else math.nan
 
 
 @dataclass(slots=True)
 class Thinned:
-    """Pairs of values: all of them, or, beyond a limit, every second, fourth ... one."""
+    """Pairs of values, thinned beyond a limit: every pair, every second, every fourth, …"""
 
     limit: int
     step: int = 1
@@ -68,7 +67,7 @@ class Thinned:
     _length: int = 0
 
     def add(self, x: Values, y: Values) -> None:
-        """Takes values of both in, which are never changed later."""
+        """Adds pairs of values; the arrays are copied."""
         chosen = slice(self._next, None, self.step)
         self._next = (self._next - len(x)) % self.step if self.step > 1 else 0
         self._parts.append((x[chosen].copy(), y[chosen].copy()))
@@ -80,7 +79,7 @@ class Thinned:
             self._length = len(self._parts[0][0])
 
     def pairs(self) -> tuple[Values, Values]:
-        """The values kept."""
+        """(x, y) of the pairs that are left."""
         if not self._parts:
             return np.empty(0), np.empty(0)
         return np.concatenate([part[0] for part in self._parts]), np.concatenate(
@@ -90,7 +89,7 @@ class Thinned:
 
 @dataclass(frozen=True, slots=True)
 class BranchFidelity:
-    """One column, all entries; errors in the unit of the branch unless told otherwise. NaN where there is none."""
+    """Errors of one column over all entries, in the unit of the branch unless stated otherwise; NaN if undefined."""
 
     tree: str
     name: str
@@ -98,47 +97,49 @@ class BranchFidelity:
     bound: str
     values: int
     changed: int
-    """Values that are not the same bits."""
+    """Values that differ."""
     missed: int
     """Values that miss their bound."""
     residual_mean: float
     residual_rms: float
     residual_max: float
     response_mean: float
-    """Of (y − x) / x, where x is not 0."""
+    """Mean of (y − x) / x over values with x ≠ 0."""
     response_rms: float
     response_max: float
     limit: float
-    """What the bound allows: a residual for `abs`, else a response; 0 for lossless."""
+    """Largest error that the bound allows: a residual for `abs`, else a response; 0 for lossless."""
     max_of_limit: float
+    """Largest error as a share of `limit`."""
     bias_of_limit: float
     """Mean signed error as a share of `limit`."""
     ks: float
-    """Largest distance of the two cumulative distributions (Kolmogorov and Smirnov)."""
+    """Largest distance between the two cumulative distributions (Kolmogorov and Smirnov)."""
     wasserstein: float
     """Area between the two cumulative distributions."""
     wasserstein_of_spread: float
-    """The same as a share of the standard deviation of the original."""
+    """`wasserstein` as a share of the standard deviation of the original."""
     compared: int
-    """Values that the last three are of."""
+    """Number of values behind `ks` and `wasserstein`."""
     errors: tuple[int, ...]
-    """How many errors lie in each of 40 equal bins from minus to plus the limit; empty for lossless."""
+    """Histogram of the errors: counts in 40 equal bins from minus to plus the limit; empty for lossless."""
 
 
 class Fidelity:
-    """Collects what `BranchFidelity` tells of every column."""
+    """Accumulates `BranchFidelity` for every column, cluster by cluster."""
 
     def __init__(self) -> None:
         self._columns: dict[tuple[str, str], _Column] = {}
 
     def add(self, columns: list[PairedColumn]) -> None:
-        """Takes a cluster in."""
-        limit = max(1000, min(KEPT_OF_COLUMN, KEPT // max(1, sum(one.bound != LOSSLESS for one in columns))))
-        for one in columns:
-            key = one.tree, one.name
+        """Adds the columns of a cluster."""
+        bounded = sum(column.bound != LOSSLESS for column in columns)
+        limit = max(1000, min(MAX_PAIRS_OF_COLUMN, MAX_PAIRS // max(1, bounded)))
+        for column in columns:
+            key = column.tree, column.name
             if key not in self._columns:
-                self._columns[key] = _Column(one, Thinned(limit))
-            self._columns[key].add(one.original, one.decompressed)
+                self._columns[key] = _Column(column, Thinned(limit))
+            self._columns[key].add(column.original, column.decompressed)
 
     def result(self) -> list[BranchFidelity]:
         """All columns, in the order of the file."""
@@ -155,7 +156,7 @@ class _Column:
     def add(self, x: Values, y: Values) -> None:
         self.values += len(x)
         if self.first.bound == LOSSLESS:
-            return  # the same bits, or the pair would not be one
+            return  # equal bit for bit, or the files would not be a pair
         self.missed += len(violations(x, y, self.first.bound))
         wide_x, wide_y = x.astype(np.float64), y.astype(np.float64)
         usable = np.isfinite(wide_x) & np.isfinite(wide_y)
@@ -168,10 +169,10 @@ class _Column:
         self.residual.add(error)
         self.response.add(response)
         bound = self.first.bound
-        own = (error if bound.kind == "abs" else response) / limit_of(bound)
-        self.errors += np.histogram(own, BINS, (-1.0, 1.0))[0]
-        kept = x.dtype if x.dtype.kind == "f" else np.float64
-        self.sample.add(wide_x.astype(kept), wide_y.astype(kept))
+        share = (error if bound.kind == "abs" else response) / limit_of(bound)
+        self.errors += np.histogram(share, BINS, (-1.0, 1.0))[0]
+        dtype = x.dtype if x.dtype.kind == "f" else np.float64
+        self.sample.add(wide_x.astype(dtype), wide_y.astype(dtype))
 
     def result(self) -> BranchFidelity:
         first, bound = self.first, self.first.bound
@@ -205,7 +206,7 @@ class _Column:
 
 
 def limit_of(bound: ErrorBound) -> float:
-    """What a bound allows: absolute for `abs`, else relative.
+    """Largest error that a bound allows: absolute for `abs`, else relative.
 
     >>> limit_of(ErrorBound("bits", 9))
     0.0009765625
@@ -214,17 +215,17 @@ def limit_of(bound: ErrorBound) -> float:
 
 
 def distances(x: Values, y: Values) -> tuple[float, float]:
-    """Kolmogorov-Smirnov and Wasserstein distance of two equally long samples; NaN of empty ones."""
+    """(Kolmogorov–Smirnov distance, Wasserstein distance) of two samples of equal length; NaN if they are empty."""
     if not len(x):
         return math.nan, math.nan
     if np.array_equal(x, y):
         return 0.0, 0.0
     x, y = np.sort(x), np.sort(y)
-    # at each value of the one that is the last of its kind: how much of the other is not larger
     ks = max(_largest_step(x, y), _largest_step(y, x))
     return ks, float(np.mean(np.abs(x.astype(np.float64) - y.astype(np.float64))))
 
 
 def _largest_step(x: Values, y: Values) -> float:
+    """Largest difference of the cumulative distributions at the values of `x`; both are sorted."""
     last = np.flatnonzero(np.append(x[1:] != x[:-1], True))
     return float(np.max(np.abs((last + 1) - np.searchsorted(y, x[last], side="right")))) / len(x)

@@ -1,4 +1,4 @@
-"""Figures in the style of the field, and as what a page and a talk need: SVG that follows the page's colours, PNG and PDF."""
+"""Figures in the style of high-energy physics, as SVG that follows the colours of a page, and as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any
 from baler_root.extras import needed
 
 INK = "black"
-"""The page's own text colour takes its place."""
+"""Colour of text and axes; on a page it is replaced by the colour of the text."""
 
 
 BEFORE, AFTER, THIRD, FOURTH = INK, "#d9602a", "#3b82c4", "#2e9e6b"
-"""Readable on white and on near-black, and told apart by those who see no red or green."""
-
+"""Colours that are readable on white and on near-black, and distinct for people who can't tell red from green."""
 
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (5, 1, 1, 1)))
+"""Line styles of matplotlib."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +29,14 @@ class Plot:
     """A finished figure."""
 
     name: str
-    """Of its files."""
+    """Name of its files, without suffix."""
     caption: str
-    """One sentence, which also stands in for the figure where it cannot be seen."""
+    """One sentence, which is also the text alternative of the figure."""
     svg: str
     figure: Any
 
     def save(self, folder: Path) -> None:
-        """Writes PNG and PDF; no time is written into them."""
+        """Writes PNG and PDF into `folder`, without a creation time."""
         with styled():
             self.figure.savefig(folder / f"{self.name}.png", dpi=110, facecolor="white")
             self.figure.savefig(
@@ -48,13 +48,13 @@ class Plot:
 
 @contextlib.contextmanager
 def styled() -> Iterator[None]:
-    """Within, figures are in HEP style."""
+    """Context in which figures have the style of high-energy physics."""
     matplotlib = needed("matplotlib")
     matplotlib.use("agg", force=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of libraries that draw, about each other
+        warnings.simplefilter("ignore")  # plotting libraries warn about each other
         style = needed("mplhep").style.ROOT
-        own = {
+        changes = {
             "figure.figsize": (9, 6.5), "font.size": 18, "axes.labelsize": 20, "legend.fontsize": 16,
             "xtick.labelsize": 16, "ytick.labelsize": 16, "axes.titlesize": 18, "svg.fonttype": "path",
             "lines.linewidth": 1.8, "figure.constrained_layout.use": True, "figure.autolayout": False,
@@ -64,42 +64,41 @@ def styled() -> Iterator[None]:
             matplotlib.rcParams.update(
                 {key: value for key, value in style.items() if key in matplotlib.rcParams}
             )
-            matplotlib.rcParams.update(own)
+            matplotlib.rcParams.update(changes)
             yield
 
 
 def new_figure(size: tuple[float, float] | None = None) -> Any:
-    """A figure that no window knows of."""
+    """A figure without a window; `size` in inches."""
     figure = needed("matplotlib.figure").Figure(figsize=size)
     needed("matplotlib.backends.backend_agg").FigureCanvasAgg(figure)
     return figure
 
 
 def label(axes: Any, right: str = "") -> None:
-    """Name of the maker above the frame, and what is shown."""
+    """Writes the name of the program above the frame on the left, and `right` on the right."""
     axes.text(0.0, 1.015, "baler-root", transform=axes.transAxes, weight="bold", style="italic", va="bottom")
     if right:
         axes.text(1.0, 1.015, right, transform=axes.transAxes, ha="right", va="bottom", size="small")
 
 
 def finished(name: str, caption: str, figure: Any) -> Plot:
-    """The figure as SVG for a page, whose text colour it takes; call it within `styled`."""
-    out = io.StringIO()
+    """The finished figure, with SVG that takes the text colour of its page; call it within `styled`."""
+    svg = io.StringIO()
     matplotlib = needed("matplotlib")
-    with matplotlib.rc_context(
-        {"svg.hashsalt": name}
-    ):  # names inside do not clash with those of other figures
+    # the salt keeps names inside the SVG from clashing with those of other figures
+    with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(
-            out, format="svg", transparent=True,
+            svg, format="svg", transparent=True,
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )  # fmt: skip
-    return Plot(name, caption, _for_page(out.getvalue(), name), figure)
+    return Plot(name, caption, _for_page(svg.getvalue(), name), figure)
 
 
 def _for_page(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    # every name gets the figure's own prefix: glyphs of one figure must not be drawn with those of another
+    # every name gets the figure's name as prefix, or glyphs of one figure would be drawn with those of another
     prefix = re.sub(r"\W", "-", name)
     text = re.sub(r'\bid="', f'id="{prefix}.', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}.", text)

@@ -1,4 +1,4 @@
-"""Figures of files: errors of branches, correlations, and sizes beside those of others."""
+"""Figures of files: errors of branches, correlations, and sizes compared with other files."""
 
 from __future__ import annotations
 
@@ -23,31 +23,30 @@ from baler_root.evaluation.report.figures import (
 from baler_root.evaluation.report.results import PairReport
 
 RESIDUALS = 12
-"""Branches whose errors are drawn."""
-
+"""Most branches in the figure of errors."""
 
 MATRIX = 40
-"""Columns of a table whose correlations are drawn: those that change most."""
+"""Most columns in the figure of correlations: those that change most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One file in a plot against size or bound; NaN where something is not known."""
+    """One file in a plot against size or bound; unknown numbers are NaN."""
 
     label: str
     series: str
-    """Points of a series are joined."""
+    """Name of the series; its points are connected."""
     size: float
-    """As a share of the original file."""
+    """Size as a share of the original file."""
     bound: float = math.nan
     z: float = math.nan
     z_error: float = math.nan
 
 
 def residuals(pair: PairReport) -> Plot | None:
-    """The errors of the branches that take most space, in units of their bounds."""
-    lossy = [one for one in pair.fidelity if one.errors and sum(one.errors)]
-    lossy.sort(key=lambda one: -pair.sizes.get(f"{one.tree}: {one.name}", 0))
+    """Errors of the largest branches, in units of their bounds; None if no branch has errors."""
+    lossy = [branch for branch in pair.fidelity if branch.errors and sum(branch.errors)]
+    lossy.sort(key=lambda branch: -pair.sizes.get(f"{branch.tree}: {branch.name}", 0))
     chosen = lossy[:RESIDUALS]
     if not chosen:
         return None
@@ -55,13 +54,13 @@ def residuals(pair: PairReport) -> Plot | None:
     rows = math.ceil(len(chosen) / columns)
     figure = new_figure((12, 0.8 + 2.2 * rows))
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True)
-    for axes, one in zip(grid.flat, chosen, strict=False):
-        counts = np.array(one.errors, np.float64)
+    for axes, branch in zip(grid.flat, chosen, strict=False):
+        counts = np.array(branch.errors, np.float64)
         edges = np.linspace(-1.0, 1.0, len(counts) + 1)
         density = counts / counts.sum() / (edges[1] - edges[0])
         axes.stairs(density, edges, color=AFTER, fill=True, alpha=0.6)
         axes.axvline(0.0, color=INK, linewidth=0.8)
-        axes.set_title(one.name, size=13)
+        axes.set_title(branch.name, size=13)
         axes.set_ylim(0, max(1.0, 1.15 * float(density.max())))
         axes.tick_params(labelsize=11)
     for axes in list(grid.flat)[len(chosen) :]:
@@ -70,25 +69,27 @@ def residuals(pair: PairReport) -> Plot | None:
     figure.supylabel("density", size=16)
     return finished(
         "residuals",
-        f"Errors in units of the bound, of the {len(chosen)} branches that take most space; between −1 and 1 by guarantee.",
+        f"Errors of the {len(chosen)} largest branches in units of the bound; they are guaranteed to be between −1 and 1.",
         figure,
     )
 
 
 def correlations(pair: PairReport) -> Plot | None:
-    """The change of the correlation matrix of the table in which most changes."""
-    found = max(
-        (one for one in pair.correlations if one.rows > 100), key=lambda one: one.largest, default=None
+    """Change of the correlation matrix in the table with the largest change; None if no table has rows enough."""
+    table = max(
+        (change for change in pair.correlations if change.rows > 100),
+        key=lambda change: change.largest,
+        default=None,
     )
-    if found is None:
+    if table is None:
         return None
-    change = np.nan_to_num(found.after - found.before)
+    change = np.nan_to_num(table.after - table.before)
     shown = np.sort(np.argsort(-np.abs(change).max(axis=0), kind="stable")[:MATRIX])
-    names = [found.columns[k] for k in shown]
+    names = [table.columns[k] for k in shown]
     size = len(names)
     figure = new_figure((10, 9))
     axes = figure.subplots()
-    reach = found.largest or 1e-12
+    reach = table.largest or 1e-12
     image = axes.imshow(
         change[np.ix_(shown, shown)], cmap="RdBu_r", vmin=-reach, vmax=reach, interpolation="nearest"
     )
@@ -100,20 +101,20 @@ def correlations(pair: PairReport) -> Plot | None:
     bar = figure.colorbar(image, ax=axes, shrink=0.8)
     bar.set_label("change of the correlation coefficient", size=16)
     bar.ax.tick_params(labelsize=13)
-    label(axes, found.table)
+    label(axes, table.table)
     return finished(
         "correlations",
-        f"Change of correlation coefficients in {found.table}: at most {found.largest:.2g}, RMS {found.rms:.2g}.",
+        f"Change of correlation coefficients in {table.table}: at most {table.largest:.2g}, RMS {table.rms:.2g}.",
         figure,
     )
 
 
 def sizes(pairs: Sequence[PairReport]) -> Plot:
-    """Bars of the sizes of all files together: ROOT files, and this one."""
-    names = [one.compression for one in pairs[0].cost.root]
+    """Bars with the sizes of all files together: ROOT files, and the compressed files."""
+    names = [root.compression for root in pairs[0].cost.root]
     as_is = [sum(pair.cost.root[k].as_is for pair in pairs) for k in range(len(names))]
     rounded = [sum(pair.cost.root[k].rounded for pair in pairs) for k in range(len(names))]
-    bars = [("as it came", sum(pair.cost.original for pair in pairs), INK)]
+    bars = [("original", sum(pair.cost.original for pair in pairs), INK)]
     bars += [(f"ROOT {name}", size, THIRD) for name, size in zip(names, as_is, strict=True)]
     bars += [(f"ROOT {name}, rounded", size, FOURTH) for name, size in zip(names, rounded, strict=True)]
     bars.append((".baler", sum(pair.cost.compressed for pair in pairs), AFTER))
@@ -131,13 +132,13 @@ def sizes(pairs: Sequence[PairReport]) -> Plot:
     label(axes, "rounded: within the same bounds")
     return finished(
         "sizes",
-        "Size of the file beside ROOT files of the same events, as they are and rounded within the bounds.",
+        "Size of the file compared with ROOT files of the same events, unchanged and rounded within the bounds.",
         figure,
     )
 
 
 def size_against_bound(points: Sequence[Point]) -> Plot:
-    """Size of files with different bounds."""
+    """Size of files against their error bound."""
     figure = new_figure()
     axes = figure.subplots()
     for series, style in _series(points):
@@ -151,11 +152,11 @@ def size_against_bound(points: Sequence[Point]) -> Plot:
     axes.set_ylabel("size / original file")
     axes.legend()
     label(axes)
-    return finished("size-against-bound", "Size against error bound.", figure)
+    return finished("size-against-bound", "Size of the file against error bound.", figure)
 
 
 def z_against_size(points: Sequence[Point]) -> Plot:
-    """Significance against size, with paired errors."""
+    """Significance against size, with paired errors of the shift."""
     figure = new_figure()
     axes = figure.subplots()
     for series, style in _series(points):
@@ -168,8 +169,8 @@ def z_against_size(points: Sequence[Point]) -> Plot:
     axes.set_xlabel("size / original file")
     axes.set_ylabel("Z")
     axes.legend()
-    label(axes, "bars: paired error of the difference to the original")
-    return finished("z-against-size", "Significance against size.", figure)
+    label(axes, "bars: paired error of the shift")
+    return finished("z-against-size", "Significance against size of the file.", figure)
 
 
 def _series(points: Sequence[Point]) -> Iterator[tuple[str, dict[str, Any]]]:

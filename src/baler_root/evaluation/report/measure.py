@@ -1,4 +1,4 @@
-"""Measures everything of a report: the columns of each pair of files, what they cost, and the analysis."""
+"""Measures the contents of a report: the columns and cost of each pair of files, and the analysis."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from baler_root.evaluation.report.consistency import Consistency
 from baler_root.evaluation.report.correlations import Correlations
 from baler_root.evaluation.report.cost import Cost, encoding, rivals
 from baler_root.evaluation.report.fidelity import Fidelity
-from baler_root.evaluation.report.pairs import Pair
+from baler_root.evaluation.report.options import ReportOptions
+from baler_root.evaluation.report.pairs import FilePair
 from baler_root.evaluation.report.results import PairReport, Report
 from baler_root.evaluation.report.verdict import verdict
 
 Paths = tuple[str, str]
-"""A ROOT file and the `.baler` file made of it."""
+"""Paths of a ROOT file and the `.baler` file made from it."""
 
 
 def build(
     pairs: Sequence[Paths],
     analysis: Analysis | None,
+    options: ReportOptions,
     *,
-    toys: int,
-    bootstrap: int,
-    offsets: int,
-    seed: int,
     time_encoding: bool,
     stage: Stage,
 ) -> Report:
-    """Everything, measured; raises SourceError, FormatError, AnalysisError, ConfigError or MissingExtraError."""
+    """The report of these files and this analysis.
+
+    With `time_encoding`, compression is timed even if that trains networks. Raises SourceError, FormatError,
+    AnalysisError, ConfigError or MissingExtraError.
+    """
     seconds: dict[str, float] = {}
     started = time.perf_counter()
-    reports = [_pair(*paths, time_encoding=time_encoding, stage=stage) for paths in pairs]
+    reports = [_file_pair(*paths, time_encoding=time_encoding, stage=stage) for paths in pairs]
     seconds["branches and cost"] = time.perf_counter() - started
     impact = None
     if analysis is not None:
@@ -45,19 +47,23 @@ def build(
             analysis,
             [original for original, _ in pairs],
             [compressed for _, compressed in pairs],
-            [{name: bound for tree in one.bounds.values() for name, bound in tree.items()} for one in reports],
-            sorted({name for one in reports for name in one.provenance["rules"].get("independent", ())}),
-            toys=toys, bootstrap=bootstrap, offsets=offsets, seed=seed, stage=stage,
-        )  # fmt: skip
+            [
+                {name: bound for tree in pair.bounds.values() for name, bound in tree.items()}
+                for pair in reports
+            ],
+            sorted({name for pair in reports for name in pair.provenance["rules"].get("independent", ())}),
+            options,
+            stage,
+        )
         seconds["analysis"] = time.perf_counter() - started
     return Report(verdict(reports, impact), tuple(reports), impact, _versions(), seconds)
 
 
-def _pair(original: str, compressed: str, *, time_encoding: bool, stage: Stage) -> PairReport:
+def _file_pair(original: str, compressed: str, *, time_encoding: bool, stage: Stage) -> PairReport:
     described = inspect(compressed)
     fidelity, correlations, consistency = Fidelity(), Correlations(), Consistency()
     progress = stage(f"branches of {os.path.basename(original)}")  # noqa: PTH119 - may be a URL
-    with Pair(original, compressed) as pair:
+    with FilePair(original, compressed) as pair:
         total, done = pair.num_entries, 0
         for entries, columns in pair.clusters():
             for part in (fidelity, correlations, consistency):
@@ -69,7 +75,7 @@ def _pair(original: str, compressed: str, *, time_encoding: bool, stage: Stage) 
         bounds = {tree["path"]: _bounds(tree) for tree in described["trees"]}
         others = rivals(pair.source, bounds)
         original_size = pair.source.size
-        decode = pair.decoding.effort()
+        decode = pair.decoding.total()
     stage("time of encoding")
     encode, note = encoding(original, described["provenance"], time_encoding)
     branches = [(tree["path"], branch) for tree in described["trees"] for branch in tree["branches"]]

@@ -1,4 +1,4 @@
-"""Events that cross a cut: in and out, for each cut by itself and for those before it as well."""
+"""Migrations: events that cross a cut, for each cut alone and together with the cuts before it."""
 
 from __future__ import annotations
 
@@ -13,34 +13,40 @@ from baler_root.evaluation.analysis.selection import Flags, Selection
 
 @dataclass(frozen=True, slots=True)
 class Crossing:
-    """Entries that pass before and after, that came in and that went out; the same of their weights."""
+    """Entries that pass cuts before and after compression."""
 
     before: int
+    """Entries that pass before."""
     after: int
+    """Entries that pass after."""
     came: int
+    """Entries that pass only after."""
     went: int
+    """Entries that pass only before."""
     weight_before: float
+    """Sum of the weights of `before`."""
     weight_after: float
+    """Sum of the weights of `after`."""
 
     @property
     def share(self) -> float:
-        """Entries that crossed, either way, as a share of those before; 0 of none."""
+        """Entries that crossed, in either direction, as a share of `before`; 0 if that is 0."""
         return (self.came + self.went) / self.before if self.before else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class CutMigration:
-    """One cut."""
+    """Migration across one cut."""
 
     cut: str
-    alone: Crossing
-    """Whatever the other cuts say."""
+    individual: Crossing
+    """Entries that cross this cut, regardless of all others."""
     cumulative: Crossing
-    """With all cuts before it."""
+    """Entries that cross this cut and all before it."""
 
 
 def migrations(before: Selection, after: Selection) -> list[CutMigration]:
-    """Each cut in its order; raises AnalysisError where the two selections do not pair up."""
+    """Migrations across each cut, in order. Raises AnalysisError if the two selections do not pair up."""
     if len(before) != len(after) or list(before.cuts) != list(after.cuts):
         raise AnalysisError(
             f"the selections do not pair up: {len(before)} entries with cuts {list(before.cuts)}, "
@@ -58,23 +64,21 @@ def migrations(before: Selection, after: Selection) -> list[CutMigration]:
 
 
 def selected(before: Selection, after: Selection) -> Crossing:
-    """Of all cuts together."""
+    """Migration across all cuts together."""
     return _crossing(before, after, before.passing(), after.passing())
 
 
 def by_process(before: Selection, after: Selection) -> Mapping[int, Crossing]:
-    """Of all cuts together, for each process (0: data)."""
-    one, other = before.passing(), after.passing()
+    """Migration across all cuts together, by number of the process (0 for data)."""
+    x, y = before.passing(), after.passing()
     return {
-        int(number): _crossing(
-            before, after, one & (before.process == number), other & (after.process == number)
-        )
+        int(number): _crossing(before, after, x & (before.process == number), y & (after.process == number))
         for number in np.unique(before.process)
     }
 
 
-def _crossing(before: Selection, after: Selection, one: Flags, other: Flags) -> Crossing:
+def _crossing(before: Selection, after: Selection, passed: Flags, passes: Flags) -> Crossing:
     return Crossing(
-        int(one.sum()), int(other.sum()), int((other & ~one).sum()), int((one & ~other).sum()),
-        float(before.weights[one].sum()), float(after.weights[other].sum()),
+        int(passed.sum()), int(passes.sum()), int((passes & ~passed).sum()), int((passed & ~passes).sum()),
+        float(before.weights[passed].sum()), float(after.weights[passes].sum()),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Writes a report: the page, JSON with every number, and the figures as PNG and PDF."""
+"""Writes the files of a report: the page, JSON with every number, and the figures as PNG and PDF."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from baler_root.api.json_values import json_text
 from baler_root.errors import OutputError
-from baler_root.evaluation.report.json_document import dumped
 from baler_root.evaluation.report.page import page
 from baler_root.evaluation.report.plots import plots
 from baler_root.evaluation.report.results import Report
@@ -17,7 +17,7 @@ from baler_root.format.container.write import check_output
 
 
 def outputs(path: Path) -> dict[str, Path]:
-    """What is written for a page of this name: itself, the JSON, the folder of figures, that of other documents."""
+    """Paths of the page at `path`, of its JSON file, of the folder of figures and of that of documents."""
     return {
         "page": path,
         "json": path.with_suffix(".json"),
@@ -27,9 +27,9 @@ def outputs(path: Path) -> dict[str, Path]:
 
 
 def check(path: Path, overwrite: bool) -> None:
-    """Raises OutputError where something of the outputs exists, or the page cannot be written there."""
+    """Raises OutputError if one of the outputs exists (without `overwrite`) or cannot be written."""
     if path.suffix.lower() not in (".html", ".htm"):
-        raise OutputError(f"{path}: the report is an HTML page; name it report.html, say")
+        raise OutputError(f"{path}: the report is an HTML page; name it report.html, for example")
     for target in outputs(path).values():
         if target.is_dir() and target != path:
             if not overwrite:
@@ -39,7 +39,10 @@ def check(path: Path, overwrite: bool) -> None:
 
 
 def write(report: Report, path: Path, command: str, overwrite: bool) -> dict[str, Path]:
-    """Writes everything, and gives it its names when it is whole; returns what was written. Raises OutputError."""
+    """Writes all files in a temporary folder and moves them to their names once they are complete.
+
+    `command` is the command line that makes the report. Returns the paths. Raises OutputError.
+    """
     check(path, overwrite)
     targets = outputs(path)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as name:
@@ -50,11 +53,11 @@ def write(report: Report, path: Path, command: str, overwrite: bool) -> dict[str
         for figure in figures:
             figure.save(ready["plots"])
         ready["page"].write_text(page(report, figures, command), encoding="utf-8")
-        ready["json"].write_text(dumped(report), encoding="utf-8")
+        ready["json"].write_text(_json(report), encoding="utf-8")
         if documents := _documents(report):
             ready["documents"].mkdir()
             for file, content in documents.items():
-                (ready["documents"] / file).write_text(dumped(content), encoding="utf-8")
+                (ready["documents"] / file).write_text(_json(content), encoding="utf-8")
         for key, target in targets.items():
             if target.is_dir():
                 shutil.rmtree(target)
@@ -64,12 +67,16 @@ def write(report: Report, path: Path, command: str, overwrite: bool) -> dict[str
 
 
 def _documents(report: Report) -> Mapping[str, Any]:
-    """What studies give for others to use, such as a workspace, by file name."""
+    """Documents of the studies, such as workspaces, by file name."""
     if report.impact is None:
         return {}
     return {
-        f"{one.name}-{side}-{name}": content
-        for one in report.impact.observables
-        for side, study in (("original", one.study_before), ("compressed", one.study_after))
+        f"{observable.name}-{side}-{name}": content
+        for observable in report.impact.observables
+        for side, study in (("original", observable.study_before), ("compressed", observable.study_after))
         for name, content in study.documents.items()
     }
+
+
+def _json(value: Any) -> str:
+    return json_text(value, properties=True, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""The report as one HTML page: everything in it, nothing fetched, no scripts."""
+"""The report as one self-contained HTML page, without scripts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TEMPLATE = "page.html.j2"
 
 
 def page(report: Report, figures: Sequence[Plot], command: str) -> str:
-    """The HTML text; `command` is how to make it again."""
+    """HTML text of the page; `command` is the command line that makes the report."""
     jinja = needed("jinja2")
     environment = jinja.Environment(
         loader=jinja.PackageLoader("baler_root.evaluation.report", "."),
@@ -28,30 +28,34 @@ def page(report: Report, figures: Sequence[Plot], command: str) -> str:
     )
     environment.filters |= {
         "number": number, "count": count, "size": size, "percent": percent, "quantity": quantity,
-        "shift": shift, "lattice_mean": lattice_mean, "with_error": with_error,
-        "before": lambda row: side(row, row.before), "after": lambda row: side(row, row.after), "name_of": lambda path: PurePath(path).name,
+        "shift": shift, "offset_mean": offset_mean, "with_error": with_error,
+        "before": lambda row: side(row, row.before), "after": lambda row: side(row, row.after),
+        "name_of": lambda path: PurePath(path).name,
     }  # fmt: skip
     template = environment.get_template(TEMPLATE)
-    figures_by_name = {one.name: one for one in figures}
+    figures_by_name = {figure.name: figure for figure in figures}
     text: str = template.render(
         report=report,
         impact=report.impact,
         figure=figures_by_name.get,
         units=_units(report),
-        changed=[(pair, [one for one in pair.fidelity if one.bound != "lossless"]) for pair in report.pairs],
+        changed=[
+            (pair, [branch for branch in pair.fidelity if branch.bound != "lossless"])
+            for pair in report.pairs
+        ],
         command=command,
     )
     return text
 
 
 def _units(report: Report) -> dict[str, str]:
-    """What is inferred from any observable, and its unit."""
+    """Unit of each quantity that is inferred from any observable."""
     observables = report.impact.observables if report.impact else ()
-    return {row.name: row.unit for one in observables for row in one.shifts}
+    return {shift.name: shift.unit for observable in observables for shift in observable.shifts}
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A few significant digits; a dash where there is none.
+    """The number with a few significant digits; a dash for NaN and None.
 
     >>> number(0.000577), number(1234.5), number(float("nan")), number(0.0)
     ('0.000577', '1230', '–', '0')
@@ -67,22 +71,22 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def count(value: int) -> str:
-    """With thin spaces between thousands."""
+    """The number with thin spaces between thousands."""
     return f"{value:,}".replace(",", "\u202f")
 
 
 def size(value: float) -> str:
-    """In MB or kB."""
+    """A size in MB or kB."""
     return f"{number(value / 1e6)} MB" if value >= 1e6 else f"{number(value / 1e3)} kB"
 
 
 def percent(share: float) -> str:
-    """A share in percent, three digits."""
+    """A share in percent, with three digits."""
     return "–" if math.isnan(share) else f"{number(100 * share)} %"
 
 
 def quantity(value: Quantity) -> str:
-    """Value, error and unit; or why there is none."""
+    """Value, error and unit of a quantity, or why it failed."""
     if value.failure:
         return f"no value: {value.failure}"
     return f"{with_error(value.value, value.error)} {value.unit}".rstrip()
@@ -93,13 +97,13 @@ def shift(row: Shift) -> str:
     return with_error(row.shift, row.paired_error, plus=True)
 
 
-def lattice_mean(row: Shift) -> str:
-    """Mean shift over all lattices with its standard error."""
-    return with_error(row.lattice_mean, row.lattice_error, plus=True)
+def offset_mean(row: Shift) -> str:
+    """Mean shift over all rounding offsets with its standard error."""
+    return with_error(row.offset_mean, row.offset_error, plus=True)
 
 
 def side(row: Shift, value: Quantity) -> str:
-    """One side of a shift: digits are those in which the sides may differ."""
+    """Value of one side of a shift, with the digits in which the sides can differ."""
     if value.failure:
         return f"no value: {value.failure}"
     fine = row.paired_error if row.paired_error > 0 else value.error
@@ -107,7 +111,7 @@ def side(row: Shift, value: Quantity) -> str:
 
 
 def with_error(value: float, error: float, *, plus: bool = False, fine: float = math.nan) -> str:
-    """As many digits as the first two of the error (of `fine`, where that is smaller) are worth.
+    """`value ± error`, with digits down to the second of the error (or of `fine`, if that is smaller).
 
     >>> with_error(285.675, 70.63), with_error(125.1566, 0.4179), with_error(0.0251, 0.0781, plus=True)
     ('286 ± 71', '125.16 ± 0.42', '+0.025 ± 0.078')
@@ -117,7 +121,8 @@ def with_error(value: float, error: float, *, plus: bool = False, fine: float = 
     if math.isnan(value):
         return "–"
     sign = "+" if plus else ""
-    smallest = min((one for one in (error, fine) if math.isfinite(one) and one > 0), default=math.nan)
+    positive = (number for number in (error, fine) if math.isfinite(number) and number > 0)
+    smallest = min(positive, default=math.nan)
     if math.isnan(smallest):
         text = f"{value:{sign}.6g}" if value else "0"
         return f"{text} ± 0".replace("-", "−") if error == 0 else text.replace("-", "−")

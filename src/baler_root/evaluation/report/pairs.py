@@ -1,4 +1,4 @@
-"""The same events before and after: columns of both files, cluster by cluster, and the check that they are the same events."""
+"""Pairs of files with the same events: their columns, cluster by cluster, and the check that the events are the same."""
 
 from __future__ import annotations
 
@@ -24,31 +24,32 @@ from baler_root.rootio.source import RootSource
 Values = NDArray[Any]
 
 
-MANY = 0.5
-"""Share of values that miss their bound from which two columns are not of the same events."""
+MAX_MISSED = 0.5
+"""Largest share of values that may miss their bound before two columns count as different events."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairedColumn:
-    """One column of one cluster, of both files."""
+    """One column of one cluster, from both files."""
 
     tree: str
     name: str
     """Path of the branch, with the field of a record after a dot."""
     table: str
-    """What its rows are: `tree: entries`, or the list they are elements of."""
+    """Table of the rows: `tree: entries`, or the list that they are elements of."""
     bound: ErrorBound
     row_shape: tuple[int, ...]
+    """Shape of the values of one row; () for a number."""
     original: Values
     decompressed: Values
-    """As long as `original`, and of the same type."""
+    """Values with the length and type of `original`."""
 
 
-class Pair:
-    """A ROOT file and the `.baler` file made of it, open side by side."""
+class FilePair:
+    """A ROOT file and the `.baler` file made from it, both open."""
 
     def __init__(self, original: str | os.PathLike[str], compressed: str | os.PathLike[str]) -> None:
-        """Raises SourceError or FormatError where one of them cannot be read."""
+        """Opens both files. Raises SourceError or FormatError if one cannot be read."""
         self.file = open_file(compressed)
         try:
             self.source = RootSource(original)
@@ -56,7 +57,7 @@ class Pair:
             self.file.close()
             raise
         self.decoding = Meter()
-        """What decoding has taken so far."""
+        """Time and energy of decoding so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -69,14 +70,14 @@ class Pair:
 
     @property
     def num_entries(self) -> int:
-        """Entries of all trees that have columns of their own."""
+        """Entries of all trees, without those that are stored as equal to another."""
         return sum(tree.cluster_offsets[-1] for tree in self._trees())
 
     def clusters(self) -> Iterator[tuple[int, list[PairedColumn]]]:
-        """(entries, columns of numbers) of every cluster of every tree.
+        """(Number of entries, numeric columns) of every cluster of every tree.
 
-        Raises SourceError as soon as anything shows that the files do not hold the same events: other trees, branches or
-        numbers of entries, another value in a column that is kept exactly, or bounds missed by most of a column.
+        Raises SourceError if the files do not hold the same events: if trees, branches or numbers of entries differ,
+        if a value differs in a column that is stored exactly, or if most values of a column miss their bound.
         """
         for tree in self._trees():
             key = f"{tree.schema.path};{tree.schema.cycle}"
@@ -112,7 +113,7 @@ class Pair:
         originals: Sequence[Values],
         decoded: Sequence[Values],
     ) -> Iterator[PairedColumn]:
-        # identifiers first: "eventNumber differs" says more than any other column
+        # identifiers first: that eventNumber differs is the clearest message
         order = sorted(
             range(len(described)), key=lambda number: exact_by_name(described[number][1]) != "identifier"
         )
@@ -131,25 +132,25 @@ class Pair:
         if bound == LOSSLESS:
             other = np.flatnonzero(patterns(x) != patterns(y))
             if other.size:
-                at = int(other[0])
+                index = int(other[0])
                 raise self._different(
-                    f"{name}, which is kept exactly, is {x[at]} in the original and {y[at]} in the compressed file "
-                    f"(value {at} of a cluster, and {other.size - 1} more)"
+                    f"{name}, which is stored exactly, is {x[index]} in the original and {y[index]} in the compressed "
+                    f"file (value {index} of a cluster, and {other.size - 1} more)"
                 )
         elif len(x):
             missed = len(violations(x, y, bound)) / len(x)
-            if missed > MANY:
+            if missed > MAX_MISSED:
                 raise self._different(f"{missed:.0%} of the values of {name} miss the bound {bound}")
 
     def _different(self, why: str) -> SourceError:
         return SourceError(
-            f"{self.source.path} and {self.file.path} do not hold the same events: {why}; give the file that was "
+            f"{self.source.path} and {self.file.path} do not hold the same events: {why}; name the ROOT file that was "
             "compressed"
         )
 
 
 def _described(tree: TreeReader) -> Iterator[tuple[Column, str, str, ErrorBound]]:
-    """(column, name, name of its table, bound) of every column."""
+    """(Column, name, name of its table, bound) of every column."""
     opened = [column.opens for column in tree.columns if column.role == "counts"]
     tables = {0: 0, **dict(zip(opened, tree.stored.lists, strict=True))}
     for column, bound in zip(tree.columns, tree.stored.column_bounds, strict=True):

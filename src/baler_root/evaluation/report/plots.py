@@ -13,7 +13,7 @@ from baler_root.evaluation.report.results import PairReport, Report
 
 
 def plots(report: Report) -> Iterator[Plot]:
-    """All figures that there is something to draw in."""
+    """All figures of the report that are not empty."""
     with styled():
         if report.impact is not None:
             for observable in report.impact.observables:
@@ -30,8 +30,8 @@ def plots(report: Report) -> Iterator[Plot]:
 
 
 def _of_observable(observable: ObservableImpact) -> Iterator[Plot]:
-    for one in observable.spectra:
-        yield analysis_plots.spectrum(observable, one)
+    for spectrum in observable.spectra:
+        yield analysis_plots.spectrum(observable, spectrum)
     yield analysis_plots.movement(observable)
     for name, curve in observable.study_before.curves.items():
         if name in observable.study_after.curves:
@@ -55,26 +55,26 @@ def _bound_points(pairs: Sequence[PairReport]) -> list[Point]:
 
 
 def _z_points(report: Report) -> list[Point]:
-    """Of the first observable that has a Z: ROOT files keep it, this file may not."""
+    """Points for the first observable with a Z, which ROOT files keep and the compressed file may change."""
     if report.impact is None:
         return []
-    found = (shift for one in report.impact.observables for shift in one.shifts if shift.name == "Z")
-    shift = next(found, None)
+    shifts = (shift for observable in report.impact.observables for shift in observable.shifts)
+    shift = next((shift for shift in shifts if shift.name == "Z"), None)
     if shift is None:
         return []
     original = sum(pair.cost.original for pair in report.pairs)
     points = [
         Point(
-            f"ROOT {one.compression}", "ROOT, lossless",
+            f"ROOT {root.compression}", "ROOT, lossless",
             sum(pair.cost.root[k].as_is for pair in report.pairs) / original, z=shift.before.value,
         )
-        for k, one in enumerate(report.pairs[0].cost.root)
+        for k, root in enumerate(report.pairs[0].cost.root)
     ]  # fmt: skip
     size = sum(pair.cost.compressed for pair in report.pairs) / original
     this = Point("this file", "this file", size, z=shift.after.value, z_error=shift.paired_error)
     others = [
-        Point("other lattice", "other lattices", size, z=shift.before.value + moved)
-        for moved in shift.lattices
+        Point("other offset", "other rounding offsets", size, z=shift.before.value + moved)
+        for moved in shift.offset_shifts
     ]
     return [*points, this, *others]
 

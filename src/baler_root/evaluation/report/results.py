@@ -1,4 +1,4 @@
-"""Carried out of report.build."""
+"""Results of a report."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from baler_root.evaluation.report.fidelity import BranchFidelity
 
 @dataclass(frozen=True, slots=True)
 class PairReport:
-    """One pair of files."""
+    """Results for one pair of files."""
 
     original: str
     compressed: str
@@ -23,7 +23,7 @@ class PairReport:
     codecs: tuple[str, ...]
     provenance: Mapping[str, Any]
     bounds: Mapping[str, Mapping[str, str]]
-    """By tree, then branch."""
+    """Bound by path of the tree and path of the branch."""
     sizes: Mapping[str, int]
     """Bytes of each branch in the compressed file, by `tree: branch`."""
     fidelity: tuple[BranchFidelity, ...]
@@ -34,12 +34,14 @@ class PairReport:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that was measured."""
+    """Results of a report."""
 
     verdict: str
     pairs: tuple[PairReport, ...]
-    """The files named first, then simulation."""
+    """The main pair of files, then those of simulation."""
     impact: AnalysisImpact | None
+    """Impact on the analysis; None without an analysis."""
     versions: Mapping[str, str]
+    """Versions of this package and of libraries."""
     seconds: Mapping[str, float] = field(default_factory=dict)
-    """Wall time of each part."""
+    """Wall time of each part of the measurement [s]."""

@@ -1,9 +1,9 @@
-"""The same events rounded elsewhere: how much of a shift is the chance of where the quantiser's points lie.
+"""The analysis with other rounding offsets: how much of a shift depends on which values the quantiser rounds to.
 
-The quantiser has no offset to choose. Bounds smaller by a percent or a few move its points, though: between two powers
-of two the points of `rel=1e-3` and of `rel=0.99e-3` drift apart by a whole step every hundredth. So the branches that the analysis
-reads are compressed again, by themselves, with every bound smaller by k %, k = 1, 2, ..., and analysed. `bits` bounds have
-one lattice only and stay as they are.
+The quantiser has no free offset. A bound that is smaller by a few percent moves its levels, though: between two powers
+of two, the levels of `rel=1e-3` and `rel=0.99e-3` drift apart by a whole step every hundred steps. So the branches that
+the analysis reads are compressed again, alone, with every bound smaller by k %, k = 1, 2, …, and analysed. `bits` bounds
+allow no other offset and stay unchanged.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from baler_root.evaluation.analysis.selection import Selection
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 
 Bounds = Mapping[str, str]
-"""Of each branch, as the compressed file has it."""
+"""Bound of each branch, as stated in the compressed file."""
 
 
-def lattices(
+def offset_selections(
     analysis: Analysis,
     originals: Sequence[str],
     bounds: Sequence[Bounds],
@@ -31,16 +31,19 @@ def lattices(
     number: int,
     folder: Path,
 ) -> Iterator[Selection]:
-    """The selection of all files on each of `number` other lattices; temporary files go into `folder`."""
+    """The selection of all files with each of `number` rounding offsets; temporary files are written to `folder`.
+
+    `bounds` has the bounds of each file. `independent` names the branches whose relations to others are not used.
+    """
     reduced = []
     for position, original in enumerate(originals):
         path = folder / f"reduced-{position}.root"
         reduced.append((path, reduce(analysis, original, path)))
     for k in range(1, number + 1):
         targets = []
-        for (path, names), asked in zip(reduced, bounds, strict=True):
+        for (path, names), stated in zip(reduced, bounds, strict=True):
             target = path.with_suffix(f".{k}.baler")
-            rules = rules_of({name: asked[name] for name in names if name in asked}, 1 - k / 100)
+            rules = scaled_rules({name: stated[name] for name in names if name in stated}, 1 - k / 100)
             compress(path, target, rules=replace(rules, independent=tuple(independent)), codec="classic")
             targets.append(target)
         yield analysis.run([str(target) for target in targets])
@@ -48,16 +51,18 @@ def lattices(
             target.unlink()
 
 
-def rules_of(bounds: Bounds, factor: float) -> Rules:
-    """These bounds, multiplied; all other branches are kept exactly."""
-    return Rules(LOSSLESS, tuple(Rule(name, scaled(bound, factor)) for name, bound in bounds.items()))
+def scaled_rules(bounds: Bounds, factor: float) -> Rules:
+    """Rules with these bounds times `factor`; all other branches are exact."""
+    return Rules(LOSSLESS, tuple(Rule(name, scaled_bound(text, factor)) for name, text in bounds.items()))
 
 
-def scaled(text: str, factor: float) -> ErrorBound:
-    """The bound that `text` says, multiplied; of a record's several the loosest.
+def scaled_bound(text: str, factor: float) -> ErrorBound:
+    """The bound of a branch times `factor`; for a record with several bounds, the loosest.
 
-    >>> str(scaled("rel=0.001", 0.99)), str(scaled("lossless + abs=0.5", 0.5)), str(scaled("bits=10", 0.99))
-    ('rel=0.00099', 'abs=0.25', 'bits=10')
+    >>> str(scaled_bound("rel=0.001", 0.99)), str(scaled_bound("lossless + abs=0.5", 0.5))
+    ('rel=0.00099', 'abs=0.25')
+    >>> str(scaled_bound("bits=10", 0.99))
+    'bits=10'
     """
     bound = ErrorBound.parse(next((part for part in text.split(" + ") if part != "lossless"), "lossless"))
     return bound if bound.kind in ("lossless", "bits") else ErrorBound(bound.kind, bound.value * factor)

@@ -1,4 +1,4 @@
-"""One sentence that says whether it matters, with its numbers."""
+"""The verdict of a report: one sentence, with numbers, on whether compression matters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def verdict(pairs: Sequence[PairReport], impact: AnalysisImpact | None) -> str:
-    """The sentence: of the analysis where there is one, of the values otherwise."""
+    """The verdict on the results of the analysis, or, without one, on the values."""
     sizes = [pair.cost for pair in pairs]
     ratio = sum(cost.compressed for cost in sizes) / sum(cost.original for cost in sizes)
     size = f"at {ratio:.2f} of the size"
@@ -23,20 +23,20 @@ def verdict(pairs: Sequence[PairReport], impact: AnalysisImpact | None) -> str:
     broken = f"; {missed} values MISS their bound" if missed else ""
     if impact is None:
         return f"{_values(pairs)} {size}{broken}."
-    every = [(one, shift) for one in impact.observables for shift in one.shifts]
-    changes = [_change(one.name, shift) for one, shift in every if shift.name == "Z"]
-    failures = [f"{shift.name} of {one.name}" for one, shift in every if math.isnan(shift.shift)]
-    known = [
-        (abs(shift.relative), shift.name, one.name) for one, shift in every if math.isfinite(shift.relative)
+    shifts = [(observable.name, shift) for observable in impact.observables for shift in observable.shifts]
+    changes = [_change(observable, shift) for observable, shift in shifts if shift.name == "Z"]
+    failures = [f"{shift.name} of {observable}" for observable, shift in shifts if math.isnan(shift.shift)]
+    relative = [
+        (abs(shift.relative), shift.name, observable)
+        for observable, shift in shifts
+        if math.isfinite(shift.relative)
     ]
-    if known:
-        most, name, where = max(known)
-        if most > 1:
-            moved = f"the largest shift is {most:.2g} times the statistical error ({name} of {where})"
-        elif most > 0:
-            moved = (
-                f"nothing moved by more than {100 * most:.2g} % of its statistical error ({name} of {where})"
-            )
+    if relative:
+        largest, name, observable = max(relative)
+        if largest > 1:
+            moved = f"the largest shift is {largest:.2g} times the statistical error ({name} of {observable})"
+        elif largest > 0:
+            moved = f"nothing moved by more than {100 * largest:.2g} % of its statistical error ({name} of {observable})"
         else:
             moved = "nothing moved at all"
     else:
@@ -54,8 +54,8 @@ def _change(observable: str, shift: Shift) -> str:
         return f"ΔZ({observable}) not measured"
     error = f" ± {shift.paired_error:.3f}" if math.isfinite(shift.paired_error) else ""
     mean = (
-        f" (mean of {len(shift.lattices) + 1} lattices {signed(shift.lattice_mean)} ± {shift.lattice_error:.3f})"
-        if shift.lattices else ""
+        f" (mean of {len(shift.offset_shifts) + 1} rounding offsets {signed(shift.offset_mean)} ± {shift.offset_error:.3f})"
+        if shift.offset_shifts else ""
     )  # fmt: skip
     return f"ΔZ({observable}) = {signed(shift.shift)}{error}{mean}"
 
@@ -68,7 +68,7 @@ def _values(pairs: Sequence[PairReport]) -> str:
         if branch.bound != str(LOSSLESS) and branch.values
     ]
     if not lossy:
-        return "Every value is the same,"
+        return "Every value is unchanged,"
     largest = max(branch.max_of_limit for branch in lossy)
     ks = max((branch.ks, branch.name) for branch in lossy if math.isfinite(branch.ks))
     return (
@@ -78,7 +78,7 @@ def _values(pairs: Sequence[PairReport]) -> str:
 
 
 def signed(value: float) -> str:
-    """With its sign, and no -0.000.
+    """The number with its sign, three decimals, and never −0.000.
 
     >>> signed(-0.0041), signed(-0.0001), signed(0.02)
     ('−0.004', '0.000', '+0.020')

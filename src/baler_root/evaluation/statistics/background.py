@@ -1,4 +1,4 @@
-"""Smooth backgrounds: functions of few parameters, as expected counts in bins."""
+"""Background models: smooth functions with few parameters, as expected counts in bins."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from baler_root.evaluation.statistics.fit import SMALLEST
 from baler_root.extras import needed
 
 
-class Continuum(Protocol):
-    """A smooth background in bins."""
+class BackgroundModel(Protocol):
+    """A smooth function of few parameters, integrated over the bins of a spectrum."""
 
     @property
     def name(self) -> str:
-        """In words."""
+        """Name of the function in words, for reports."""
         ...
 
     @property
@@ -26,15 +26,15 @@ class Continuum(Protocol):
 
     @property
     def lowest(self) -> float | None:
-        """Lower limit of all parameters."""
+        """Lower limit of every parameter; None if there is no limit."""
         ...
 
     def start(self, counts: Floats) -> Floats:
-        """Parameters that fit counts well, found without iteration."""
+        """Starting values of a fit to `counts`, found without iteration."""
         ...
 
     def expected(self, parameters: Floats) -> Floats:
-        """Counts in each bin."""
+        """Expected counts, (bins,)."""
         ...
 
     def jacobian(self, parameters: Floats) -> Floats:
@@ -43,7 +43,7 @@ class Continuum(Protocol):
 
 
 class Bernstein:
-    """A Bernstein polynomial with coefficients of at least 0: nowhere negative."""
+    """A Bernstein polynomial whose coefficients are at least 0, so that it is nowhere negative."""
 
     lowest = 0.0
 
@@ -57,23 +57,23 @@ class Bernstein:
         self._basis: Floats = np.stack(columns, axis=1) * (scale / (high - low))
 
     def start(self, counts: Floats) -> Floats:
-        """Parameters that fit counts well: weighted least squares."""
+        """Starting values of a fit to `counts`: weighted least squares."""
         scale = 1.0 / np.sqrt(np.maximum(counts, 1.0))
-        found = _least_squares(self._basis * scale[:, None], counts * scale)
-        return np.maximum(found, 1e-3 * max(float(counts.mean()), SMALLEST))
+        coefficients = _least_squares(self._basis * scale[:, None], counts * scale)
+        return np.maximum(coefficients, 1e-3 * max(float(counts.mean()), SMALLEST))
 
     def expected(self, parameters: Floats) -> Floats:
-        """Counts in each bin."""
+        """Expected counts, (bins,)."""
         return np.asarray(self._basis @ parameters)
 
     def jacobian(self, parameters: Floats) -> Floats:
-        """The basis: the polynomial is linear in its coefficients."""
+        """Derivatives of `expected`, (bins, parameters): constant, since the polynomial is linear."""
         del parameters
         return np.asarray(self._basis)
 
 
 class Exponential:
-    """The exponential of a polynomial, whose variable runs from -1 to 1."""
+    """The exponential of a polynomial in x, where x runs from −1 to 1 over the spectrum."""
 
     lowest = None
 
@@ -82,23 +82,22 @@ class Exponential:
         self.size = order + 1
         bins = len(edges) - 1
         middles = (2 * np.arange(bins) + 1) / bins - 1
-        points = middles + np.array([[-1.0], [1.0]]) / (
-            np.sqrt(3.0) * bins
-        )  # Gauss's integration, two points a bin
+        # Gauss–Legendre quadrature with two points in each bin
+        points = middles + np.array([[-1.0], [1.0]]) / (np.sqrt(3.0) * bins)
         self._powers: Floats = points[..., None] ** np.arange(self.size)
 
     def start(self, counts: Floats) -> Floats:
-        """Parameters that fit counts well: weighted least squares of their logarithms."""
-        known = np.maximum(counts, 0.5)
-        scale = np.sqrt(known)
+        """Starting values of a fit to `counts`: weighted least squares of their logarithms."""
+        positive = np.maximum(counts, 0.5)
+        scale = np.sqrt(positive)
         powers = self._powers.mean(axis=0)
-        return _least_squares(powers * scale[:, None], np.log(known) * scale)
+        return _least_squares(powers * scale[:, None], np.log(positive) * scale)
 
     def _density(self, parameters: Floats) -> Floats:
         return np.asarray(np.exp(np.clip(self._powers @ parameters, -50.0, 50.0)))
 
     def expected(self, parameters: Floats) -> Floats:
-        """Counts in each bin."""
+        """Expected counts, (bins,)."""
         return np.asarray(self._density(parameters).mean(axis=0))
 
     def jacobian(self, parameters: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""The comparison of data with simulated templates in bins, from the quick numbers to the full workspace."""
+"""Counts in bins compared with simulated templates: a quick significance, and the full study with a workspace."""
 
 from __future__ import annotations
 
@@ -19,31 +19,34 @@ from baler_root.evaluation.statistics.workspace import Sample
 
 
 def measure(channel: str, samples: Sequence[Sample], data: Histogram | None) -> dict[str, Quantity]:
-    """Z, of data where there are any, else expected: quick, with uncertainties of rates only."""
+    """Significance Z of the data, or the expected Z if `data` is None.
+
+    Quick, since only the uncertainties of rates enter. A fit that fails gives a failed quantity.
+    """
     rates = [replace(sample, shapes={}) for sample in samples]
     try:
-        found = workspace.discover(_document(channel, rates, data, statistical=False))
+        result = workspace.discover(_document(channel, rates, data, statistical=False))
     except FitError as error:
         return {"Z": Quantity.failed(str(error))}
     if data is None:
-        return {"Z": Quantity(found.expected, 1.0)}
+        return {"Z": Quantity(result.expected, 1.0)}
     return {
-        "Z": Quantity(found.observed, 1.0),
-        "Z expected": Quantity(found.expected, 1.0),
-        "strength": Quantity(found.strength),
+        "Z": Quantity(result.observed, 1.0),
+        "Z expected": Quantity(result.expected, 1.0),
+        "strength": Quantity(result.strength),
     }
 
 
 def study(channel: str, samples: Sequence[Sample], data: Histogram | None, shown: Observable) -> Study:
-    """The workspace with all uncertainties, and the discovery test on it. Raises FitError.
+    """The workspace with all uncertainties, and its discovery test. Raises FitError.
 
-    By asymptotic formulas: with few events in a bin, p-values far from one half are approximate.
+    The test uses asymptotic formulas: with few events in a bin, p-values far from one half are approximate.
     """
     document = _document(channel, samples, data, statistical=True)
-    found = workspace.discover(document, with_error=True)
+    result = workspace.discover(document, with_error=True)
     quantities = {
-        "Z expected": Quantity(found.expected, 1.0),
-        "p expected": Quantity(p_value(found.expected)),
+        "Z expected": Quantity(result.expected, 1.0),
+        "p expected": Quantity(p_value(result.expected)),
     }
     total = _total(samples)
     lines = {
@@ -52,13 +55,13 @@ def study(channel: str, samples: Sequence[Sample], data: Histogram | None, shown
     }
     if data is not None:
         quantities |= {
-            "Z observed": Quantity(found.observed, 1.0),
-            "p observed": Quantity(p_value(found.observed)),
-            "signal strength": Quantity(found.strength, found.strength_error),
+            "Z observed": Quantity(result.observed, 1.0),
+            "p observed": Quantity(p_value(result.observed)),
+            "signal strength": Quantity(result.strength, result.strength_error),
         }
         lines["data"] = data.counts
     edges = samples[0].histogram.edges
-    source = "data" if data is not None else "what signal and background lead to expect, as there are no data"
+    source = "data" if data is not None else "the expected signal and background, since there are no data"
     negative = sum(sample.histogram.negative for sample in samples)
     return Study(
         quantities,
@@ -73,11 +76,7 @@ def study(channel: str, samples: Sequence[Sample], data: Histogram | None, shown
         {"workspace.json": document},
         (
             f"The workspace's observations are {source}.",
-            *(
-                [f"{negative} bins in which negative weights prevail were taken as empty."]
-                if negative
-                else []
-            ),
+            *([f"{negative} bins with a negative sum of weights were taken as empty."] if negative else []),
         ),
     )
 
@@ -89,7 +88,7 @@ def _total(samples: Sequence[Sample]) -> Floats:
 def _document(
     channel: str, samples: Sequence[Sample], data: Histogram | None, *, statistical: bool
 ) -> dict[str, Any]:
-    """The workspace, without samples that are empty; raises FitError where no signal or no background is left."""
+    """The workspace of the samples that aren't empty; raises FitError if no signal or no background remains."""
     filled = [sample for sample in samples if sample.histogram.clipped().counts.any()]
     if {sample.is_signal for sample in filled} != {True, False}:
         raise FitError("simulated signal and background are needed beside the data")

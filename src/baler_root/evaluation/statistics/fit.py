@@ -1,4 +1,4 @@
-"""Maximum likelihood of counts: what is minimised, and Minuit's answer or the reason why there is none."""
+"""Maximum-likelihood fits of counts: the Poisson deviance, and its minimum by Minuit."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from baler_root.evaluation.analysis.selection import Floats
 from baler_root.extras import needed
 
 SMALLEST = 1e-3
-"""Expected counts of a bin below this count as this: where a signal less than nothing would ask for less."""
+"""Lower limit of the expected counts of a bin; a negative signal could otherwise give less than 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class Minimum:
-    """Where the cost is least."""
+    """The minimum of a cost function."""
 
     values: Floats
     covariance: Floats
@@ -25,7 +25,7 @@ class Minimum:
 
     @property
     def errors(self) -> Floats:
-        """One standard deviation of each."""
+        """Standard deviation of each parameter."""
         return np.sqrt(np.diagonal(self.covariance))
 
 
@@ -37,7 +37,7 @@ def deviance(counts: Floats, expected: Floats) -> float:
 
 
 def deviance_gradient(counts: Floats, expected: Floats, jacobian: Floats) -> Floats:
-    """Derivatives of `deviance` by parameters, of which the expected counts have this (bins, parameters) jacobian."""
+    """Derivatives of `deviance` by the parameters; `jacobian` is that of the expected counts, (bins, parameters)."""
     slopes: Floats = 2.0 * (1.0 - counts / np.maximum(expected, SMALLEST)) @ jacobian
     return slopes
 
@@ -51,7 +51,10 @@ def minimise(
     limits: Sequence[tuple[float | None, float | None] | None],
     gradient: Callable[[Floats], Floats] | None = None,
 ) -> Minimum:
-    """The minimum by Minuit, from `start` with first steps `errors`; raises FitError where it is not a valid one."""
+    """The minimum that Minuit finds from `start`, with first steps `errors`.
+
+    Raises FitError, with the reason, if Minuit finds no valid minimum.
+    """
     minuit = needed("iminuit").Minuit(cost, start, name=names, grad=gradient)
     minuit.errordef = 1.0
     minuit.errors[:] = errors

@@ -1,49 +1,66 @@
-"""The search for a peak of known mass on a smooth background, from the quick numbers to the full study."""
+"""The search for a peak of known mass on a smooth background: quick results, and the full study."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from baler_root.errors import FitError
+from baler_root.errors import ConfigError, FitError
 from baler_root.evaluation.analysis.histogram import Histogram
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Floats, Observable
 from baler_root.evaluation.analysis.study import Curve, Progress, Study
-from baler_root.evaluation.statistics import look_elsewhere as lookelsewhere
-from baler_root.evaluation.statistics import significance as discovery
-from baler_root.evaluation.statistics import spurious_signal as spurious
+from baler_root.evaluation.statistics import look_elsewhere, significance, spurious_signal
 from baler_root.evaluation.statistics.background import Bernstein, Exponential
-from baler_root.evaluation.statistics.peak_model import Bump, BumpFit
+from baler_root.evaluation.statistics.peak_model import ModelFit, PeakModel
 
 UNITS = {"Z": "", "signal": "events", "background": "events", "mass": "GeV"}
-"""What `measure` gives, and its units."""
+"""Quantities that `measure` returns, and their units."""
 
 
 _NEAR = 4.0
-"""Spurious signal is looked for so far [GeV] from the peak."""
+"""The test for spurious signal covers masses up to this distance [GeV] from the peak."""
 
 
 _RICHER = 10.0
-"""Simulated background is a template when it is worth so many times the data."""
+"""Simulated background serves as template if it is worth at least this many times the events of the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchOptions:
+    """Masses and toys of a study; a bad value raises ConfigError."""
+
+    mass: float
+    """Mass of the particle that is searched for [GeV]."""
+    masses: Floats
+    """Masses of the scan [GeV]."""
+    toys: int
+    """Background-only toys for the global p-value."""
+    seed: int
+    """Random seed of the toys."""
+
+    def __post_init__(self) -> None:
+        if self.toys < 1:
+            raise ConfigError(f"{self.toys} toys: at least 1 is needed")
 
 
 def failed(why: str) -> dict[str, Quantity]:
-    """What `measure` gives where nothing can be fitted."""
+    """The result of `measure` if nothing can be fitted: failed quantities with the reason."""
     return {name: Quantity.failed(why, unit) for name, unit in UNITS.items()}
 
 
-def measure(counts: Floats, model: Bump, mass: float) -> dict[str, Quantity]:
-    """Z and yield of a signal at the known mass, the background in all bins, and the mass where it is left free.
+def measure(counts: Floats, model: PeakModel, mass: float) -> dict[str, Quantity]:
+    """Z and yield of a signal at the known mass, the background in all bins, and the mass from a free fit.
 
-    Counts below 0, where negative weights prevail, are taken as 0. Fits that fail are failed quantities.
+    Negative counts, from negative weights, are taken as 0. A fit that fails gives a failed quantity.
     """
     counts = np.maximum(counts, 0.0)
     if not counts.any():
         return failed(f"no entry from {model.edges[0]:g} to {model.edges[-1]:g} GeV")
     try:
-        z, fit, _ = discovery.observed(model, counts, mass)
+        z, fit, _ = significance.observed(model, counts, mass)
     except FitError as error:
         return failed(str(error))
     results = {
@@ -60,57 +77,54 @@ def measure(counts: Floats, model: Bump, mass: float) -> dict[str, Quantity]:
 
 def study(
     spectrum: Histogram,
-    model: Bump,
-    shown: Observable,
-    *,
+    model: PeakModel,
+    observable: Observable,
     template: Histogram,
-    mass: float,
-    masses: Floats,
-    toys: int,
-    seed: int,
+    options: SearchOptions,
     progress: Progress | None,
 ) -> Study:
-    """Everything about the spectrum: the scan over `masses` with its global p-value, the choice of background.
+    """The full study of a spectrum: the scan over masses with its global p-value, and the choice of background.
 
-    `template`: simulated background, empty where there is none. The spectrum has the range of `shown`, and a multiple of
-    its bins. Raises FitError.
+    `template` is the simulated background, empty if there is none. The bins of `spectrum` divide those of
+    `observable`, in the same range. Raises FitError.
     """
+    mass, masses = options.mass, options.masses
     counts = spectrum.clipped().counts
-    z, fit, without = discovery.observed(model, counts, mass)
+    z, fit, without = significance.observed(model, counts, mass)
     fitted = model.expected(fit.signal, mass, fit.parameters)
-    scanner = lookelsewhere.Scanner(model, masses, without)
+    scanner = look_elsewhere.Scanner(model, masses, without)
     scan, asimov = scanner.significances(counts), scanner.significances(fitted)
     highest = float(scan.max())
-    alone = lookelsewhere.throw(scanner, toys, seed, progress)
-    anywhere = lookelsewhere.gross_vitells(highest, alone)
+    toys = look_elsewhere.throw(scanner, options.toys, options.seed, progress)
+    p_global = look_elsewhere.gross_vitells(highest, toys)
     tested, source = _tested(counts, model, template.clipped(), fit)
     return Study(
         quantities={
-            f"p local at {mass:g} GeV": Quantity(discovery.p_value(z)),
+            f"p local at {mass:g} GeV": Quantity(significance.p_value(z)),
             "Z expected for the fitted signal": Quantity(
-                discovery.expected(model, fit.signal, mass, fit.parameters), 1.0
+                significance.expected(model, fit.signal, mass, fit.parameters), 1.0
             ),
             "Z highest": Quantity(highest),
             "mass of highest Z": Quantity(float(masses[scan.argmax()]), unit="GeV"),
-            "p local of highest Z": Quantity(discovery.p_value(highest)),
-            "p global (Gross and Vitells)": anywhere,
-            "Z global": Quantity(discovery.z_of(anywhere.value)),
-            "p global (toys)": lookelsewhere.by_toys(highest, alone),
-            "up-crossings of 0": Quantity(alone.crossings, alone.crossings_error),
+            "p local of highest Z": Quantity(significance.p_value(highest)),
+            "p global (Gross and Vitells)": p_global,
+            "Z global": Quantity(significance.z_of(p_global.value)),
+            "p global (toys)": look_elsewhere.by_toys(highest, toys),
+            "up-crossings of 0": Quantity(toys.crossings, toys.crossings_error),
         },
         curves={
             "spectrum": Curve(
-                f"{shown.label} [{shown.unit}]",
-                f"events / {(shown.high - shown.low) / shown.bins:g} {shown.unit}",
-                _wider(spectrum.centres, shown.bins) * shown.bins / len(counts),
+                f"{observable.label} [{observable.unit}]",
+                f"events / {(observable.high - observable.low) / observable.bins:g} {observable.unit}",
+                _rebinned(spectrum.centres, observable.bins) * observable.bins / len(counts),
                 {
-                    "data": _wider(counts, shown.bins),
-                    "signal and background": _wider(fitted, shown.bins),
-                    "background": _wider(model.continuum.expected(fit.parameters), shown.bins),
+                    "data": _rebinned(counts, observable.bins),
+                    "signal and background": _rebinned(fitted, observable.bins),
+                    "background": _rebinned(model.background.expected(fit.parameters), observable.bins),
                 },
             ),
             "scan": Curve(
-                f"mass [{shown.unit}]",
+                f"mass [{observable.unit}]",
                 "local p-value",
                 masses,
                 {"observed": _p_values(scan), "expected for the fitted signal": _p_values(asimov)},
@@ -122,31 +136,34 @@ def study(
     )
 
 
-def _wider(values: Floats, bins: int) -> Floats:
-    """Sums in wider bins, of which there are so many."""
+def _rebinned(values: Floats, bins: int) -> Floats:
+    """Sums in `bins` wider bins."""
     return np.asarray(values.reshape(bins, -1).sum(axis=1))
 
 
 def _p_values(z: Floats) -> Floats:
-    return np.array([discovery.p_value(float(value)) for value in z])
+    return np.array([significance.p_value(float(value)) for value in z])
 
 
 def _tested(
-    counts: Floats, model: Bump, template: Histogram, fit: BumpFit
-) -> tuple[list[spurious.Candidate], str]:
-    """The functions tested for spurious signal, and on what: rich simulation, or else a smooth function of another kind
-    fitted to data."""
+    counts: Floats, model: PeakModel, template: Histogram, fit: ModelFit
+) -> tuple[list[spurious_signal.Candidate], str]:
+    """(Functions tested for spurious signal, description of the template).
+
+    The template is the simulated background if that is rich enough, or else a smooth function of another kind that
+    is fitted to the data.
+    """
     worth = template.counts.sum() ** 2 / max(float(template.variances.sum()), 1e-12)
     if worth > _RICHER * fit.background:
         source, expected = "simulated background", template.counts
     else:
-        smooth = Bump(model.edges, model.peak, Exponential(model.edges, 3))
-        found = smooth.fit(counts, fit.mass, smooth.background_only(counts))
+        smooth = PeakModel(model.edges, model.peak, Exponential(model.edges, 3))
+        smooth_fit = smooth.fit(counts, fit.mass, smooth.background_only(counts))
         source, expected = (
-            f"the {smooth.continuum.name} that fits the data best",
-            smooth.continuum.expected(found.parameters),
+            f"the {smooth.background.name} that fits the data best",
+            smooth.background.expected(smooth_fit.parameters),
         )
-    tested = spurious.candidates(
+    tested = spurious_signal.candidates(
         expected * (fit.background / expected.sum()),
         model.edges,
         model.peak,
@@ -160,25 +177,25 @@ def _tested(
     return tested, source
 
 
-def _row(candidate: spurious.Candidate) -> dict[str, object]:
+def _row(candidate: spurious_signal.Candidate) -> dict[str, object]:
     return {
-        "function": candidate.continuum.name,
-        "parameters": candidate.continuum.size,
+        "function": candidate.background.name,
+        "parameters": candidate.background.size,
         "spurious signal": candidate.spurious,
         "statistical error": candidate.error,
         "passes": candidate.passes,
     }
 
 
-def _verdict(tested: Sequence[spurious.Candidate], model: Bump, source: str) -> str:
-    used = next(one for one in tested if one.continuum.name == model.continuum.name)
+def _verdict(tested: Sequence[spurious_signal.Candidate], model: PeakModel, source: str) -> str:
+    used = next(candidate for candidate in tested if candidate.background.name == model.background.name)
     try:
-        choice = f"the test's choice is the {spurious.choose(tested).continuum.name}"
+        choice = f"the test's choice is the {spurious_signal.choose(tested).background.name}"
     except FitError as error:
         choice = str(error)
     return (
-        f"Background: {model.continuum.name}; it {'passes' if used.passes else 'does not pass'} the test for spurious "
-        f"signal on {source} ({used.spurious:+.0f} events at most, of a statistical error of {used.error:.0f}); "
+        f"Background: {model.background.name}; it {'passes' if used.passes else 'does not pass'} the test for spurious "
+        f"signal on {source} (at most {used.spurious:+.0f} events, with a statistical error of {used.error:.0f}); "
         f"{choice}."
     )
 
@@ -186,4 +203,4 @@ def _verdict(tested: Sequence[spurious.Candidate], model: Bump, source: str) -> 
 def _remarks(spectrum: Histogram) -> list[str]:
     if not spectrum.negative:
         return []
-    return [f"{spectrum.negative} bins in which negative weights prevail were taken as empty."]
+    return [f"{spectrum.negative} bins with a negative sum of weights were taken as empty."]

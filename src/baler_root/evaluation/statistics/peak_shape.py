@@ -1,8 +1,8 @@
-"""The shape of a narrow peak: a double-sided Crystal Ball, fitted to simulation.
+"""The shape of a narrow peak: a double-sided Crystal Ball function, fitted to simulation.
 
-A Gaussian core whose sides go over into power laws `low_tail` and `high_tail` widths from the middle (M. J. Oreglia,
-SLAC-R-236, 1980, appendix D, for one side). The powers are fixed: with a few thousand events they and the places
-where tails begin say the same, and a fit that floats both wanders.
+A Gaussian core that turns into power laws `low_tail` and `high_tail` widths from its middle (M. J. Oreglia,
+SLAC-R-236, 1980, appendix D, for one side). The powers are fixed: with a few thousand events they are almost
+degenerate with the positions where the tails begin, and a fit of both does not converge reliably.
 """
 
 from __future__ import annotations
@@ -18,28 +18,30 @@ from baler_root.evaluation.statistics.fit import deviance, minimise
 from baler_root.extras import needed
 
 POWER = 20.0
-"""Of both tails."""
+"""Exponent of the power law in both tails."""
 
 
 @dataclass(frozen=True, slots=True)
-class Peak:
-    """Shape of the peak of a particle of mass `nominal`; for another mass, offset and width grow with it."""
+class PeakShape:
+    """Shape of the peak of a particle of mass `nominal`; for another mass, offset and width scale with it."""
 
     offset: float
-    """Middle of the core minus the particle's mass."""
+    """Middle of the core minus the particle's mass [GeV]."""
     width: float
-    """Standard deviation of the core."""
+    """Standard deviation of the core [GeV]."""
     low_tail: float
+    """Distance from the middle at which the lower tail begins, in widths."""
     high_tail: float
-    """Where the tails begin, in widths."""
+    """Distance from the middle at which the upper tail begins, in widths."""
     nominal: float = 125.0
+    """Mass [GeV] to which `offset` and `width` belong."""
 
     def fractions(self, edges: Floats, mass: float) -> Floats:
-        """The part of the peak in each bin; a little of it may lie outside of all."""
+        """Share of the peak in each bin; a small part may lie outside all bins."""
         return np.diff(self._cumulative(edges, mass))
 
     def slopes(self, edges: Floats, mass: float) -> Floats:
-        """Derivative of `fractions` by the mass."""
+        """Derivative of `fractions` by the mass [1/GeV]."""
         step = 1e-3 * self.width
         return (self.fractions(edges, mass + step) - self.fractions(edges, mass - step)) / (2 * step)
 
@@ -54,19 +56,19 @@ class Peak:
 
 
 @dataclass(frozen=True, slots=True)
-class PeakFit:
+class ShapeFit:
     """A fitted shape and its statistical errors."""
 
-    peak: Peak
+    peak: PeakShape
     offset_error: float
     width_error: float
 
 
-def fit_peak(histogram: Histogram, start: Peak) -> PeakFit:
-    """The shape that fits weighted simulated events best; raises FitError.
+def fit_peak(histogram: Histogram, start: PeakShape) -> ShapeFit:
+    """The shape that fits weighted simulated events best. Raises FitError.
 
-    Weighted counts are scaled to have the variance of Poisson counts (G. Bohm and G. Zech, NIM A 748 (2014) 1), with
-    one scale for all bins. Bins of negative sum count as empty.
+    Weighted counts are scaled to the variance of Poisson counts (G. Bohm and G. Zech, NIM A 748 (2014) 1), with
+    one scale for all bins. Bins with a negative sum of weights count as empty.
     """
     counts, variance = histogram.clipped().counts, float(histogram.variances.sum())
     if counts.sum() <= 0 or variance <= 0:
@@ -75,9 +77,9 @@ def fit_peak(histogram: Histogram, start: Peak) -> PeakFit:
     if counts.sum() < 50:
         raise FitError(f"simulated signal worth {counts.sum():.0f} events; a shape needs 50")
 
-    def shape(values: Floats) -> Peak:
+    def shape(values: Floats) -> PeakShape:
         offset, width, low, high = values.tolist()
-        return Peak(offset, width, low, high, start.nominal)
+        return PeakShape(offset, width, low, high, start.nominal)
 
     def cost(values: Floats) -> float:
         inside = shape(values).fractions(histogram.edges, start.nominal)
@@ -90,4 +92,4 @@ def fit_peak(histogram: Histogram, start: Peak) -> PeakFit:
         errors=np.array([0.1, 0.1, 0.2, 0.5]),
         limits=((-10.0, 10.0), (0.2, 10.0), (0.5, 5.0), (0.5, 5.0)),
     )
-    return PeakFit(shape(result.values), float(result.errors[0]), float(result.errors[1]))
+    return ShapeFit(shape(result.values), float(result.errors[0]), float(result.errors[1]))

@@ -5,21 +5,21 @@ from __future__ import annotations
 import numpy as np
 
 from baler_root.evaluation.analysis.selection import Floats
-from baler_root.evaluation.statistics.peak_model import Bump, BumpFit
+from baler_root.evaluation.statistics.peak_model import ModelFit, PeakModel
 from baler_root.extras import needed
 
 
 def significance(without: float, deviance: float, signal: float) -> float:
     """Z = √q0 from the deviances of the fits without and with signal; negative for a deficit.
 
-    The paper's q0 is 0 for a deficit. Here Z keeps its sign (the "uncapped" statistic of ATLAS): p-values beyond one half
-    are told apart, and differences between two nearly equal data sets are not cut off.
+    The paper's q0 is 0 for a deficit. Here Z keeps its sign (the "uncapped" statistic of ATLAS), so that p-values
+    above one half stay distinct and differences between two nearly equal data sets are not cut off.
     """
     return float(np.copysign(np.sqrt(max(without - deviance, 0.0)), signal))
 
 
 def p_value(z: float) -> float:
-    """One-sided: the chance that background alone fluctuates to this Z or higher."""
+    """One-sided p-value: the probability that background alone fluctuates to this Z or higher."""
     return float(needed("scipy.stats").norm.sf(z))
 
 
@@ -28,13 +28,13 @@ def z_of(p: float) -> float:
     return float(needed("scipy.stats").norm.isf(p))
 
 
-def observed(model: Bump, counts: Floats, mass: float) -> tuple[float, BumpFit, BumpFit]:
-    """Z at a known mass, and the fits with and without signal; raises FitError."""
+def observed(model: PeakModel, counts: Floats, mass: float) -> tuple[float, ModelFit, ModelFit]:
+    """(Z, fit with signal, fit without signal) at a fixed mass. Raises FitError."""
     without = model.background_only(counts)
     fit = model.fit(counts, mass, without)
     return significance(without.deviance, fit.deviance, fit.signal), fit, without
 
 
-def expected(model: Bump, signal: float, mass: float, parameters: Floats) -> float:
-    """The median Z where there is this signal: that of the Asimov data set, which has just what is expected."""
+def expected(model: PeakModel, signal: float, mass: float, parameters: Floats) -> float:
+    """Median Z for this signal: that of the Asimov data set, whose counts are the expected ones. Raises FitError."""
     return observed(model, model.expected(signal, mass, parameters), mass)[0]

@@ -1,8 +1,8 @@
-"""The choice of a background function by the signal it feigns where there is none.
+"""The test for spurious signal, which chooses the background function.
 
-As ATLAS does it (e.g. arXiv:1802.04146, section 6): the fit of signal and background to a background-only template
-must find, at every mass near the peak, less than a fifth of the statistical error of the signal, or less than a tenth
-of the expected signal. Of the functions that pass, the one of fewest parameters is taken.
+As in ATLAS (e.g. arXiv:1802.04146, section 6), signal and background are fitted to a template without signal. At
+every mass near the peak, the fitted signal must be less than a fifth of its statistical error, or less than a tenth
+of the expected signal. Of the functions that pass, the one with the fewest parameters is chosen.
 """
 
 from __future__ import annotations
@@ -14,45 +14,50 @@ import numpy as np
 
 from baler_root.errors import FitError
 from baler_root.evaluation.analysis.selection import Floats
-from baler_root.evaluation.statistics.background import Continuum
-from baler_root.evaluation.statistics.peak_model import Bump
-from baler_root.evaluation.statistics.peak_shape import Peak
+from baler_root.evaluation.statistics.background import BackgroundModel
+from baler_root.evaluation.statistics.peak_model import PeakModel
+from baler_root.evaluation.statistics.peak_shape import PeakShape
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """How much signal a function feigns at most, at one of the masses."""
+    """A background function and its spurious signal at the worst of the tested masses."""
 
-    continuum: Continuum
+    background: BackgroundModel
     spurious: float
-    """Events; NaN where a fit failed."""
+    """Fitted signal [events]; NaN if a fit failed."""
     error: float
-    """Statistical error of the signal there."""
+    """Statistical error of the fitted signal."""
     passes: bool
 
 
 def candidates(
-    template: Floats, edges: Floats, peak: Peak, continua: Sequence[Continuum], masses: Floats, signal: float
+    template: Floats,
+    edges: Floats,
+    peak: PeakShape,
+    backgrounds: Sequence[BackgroundModel],
+    masses: Floats,
+    signal: float,
 ) -> list[Candidate]:
-    """All functions tested against a template with the counts of background that data have."""
-    out = []
-    for continuum in continua:
-        model = Bump(edges, peak, continuum)
+    """Tests all functions on a template, scaled to the background of the data; `signal` is the expected signal."""
+    tested = []
+    for background in backgrounds:
+        model = PeakModel(edges, peak, background)
         try:
             without = model.background_only(template)
             fits = [model.fit(template, float(mass), without) for mass in masses]
         except FitError:
-            out.append(Candidate(continuum, np.nan, np.nan, False))
+            tested.append(Candidate(background, np.nan, np.nan, False))
             continue
         worst = max(fits, key=lambda fit: abs(fit.signal))
         passes = all(abs(fit.signal) < max(0.2 * fit.signal_error, 0.1 * signal) for fit in fits)
-        out.append(Candidate(continuum, worst.signal, worst.signal_error, passes))
-    return out
+        tested.append(Candidate(background, worst.signal, worst.signal_error, passes))
+    return tested
 
 
 def choose(tested: Sequence[Candidate]) -> Candidate:
-    """The one of fewest parameters that passes; raises FitError where none does."""
+    """The candidate with the fewest parameters that passes; raises FitError if none passes."""
     passing = [candidate for candidate in tested if candidate.passes]
     if not passing:
-        raise FitError("every background function feigns too much signal")
-    return min(passing, key=lambda candidate: (candidate.continuum.size, abs(candidate.spurious)))
+        raise FitError("every background function has too much spurious signal")
+    return min(passing, key=lambda candidate: (candidate.background.size, abs(candidate.spurious)))

@@ -1,4 +1,4 @@
-"""Counts in bins with systematic uncertainties: a pyhf workspace, and the discovery test on it."""
+"""Counts in bins with systematic uncertainties: a pyhf workspace and its discovery test."""
 
 from __future__ import annotations
 
@@ -15,29 +15,30 @@ from baler_root.evaluation.analysis.selection import Floats
 from baler_root.extras import needed
 
 FLOOR = 1e-4
-"""Expected counts of a bin are at least this: pyhf takes the logarithm."""
+"""Lower limit of the expected counts of a bin, since pyhf takes their logarithm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one process contributes."""
+    """Expected counts of one process, with their uncertainties (a "sample" of pyhf)."""
 
     name: str
     histogram: Histogram
     is_signal: bool = False
     normalisations: Mapping[str, float] = field(default_factory=dict)
-    """Relative uncertainty of the rate by the name of its source; a name in several samples moves them together."""
+    """Relative uncertainty of the rate by its source; a source named in several samples is correlated between them."""
     shapes: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
-    """Counts for the source of uncertainty one standard deviation up, and down."""
+    """(Counts one standard deviation up, counts one down) by the source of the uncertainty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """Z = √q0 (0 for a deficit) and the signal strength."""
+    """Significance and signal strength."""
 
     expected: float
-    """Median for a signal of strength 1: that of the Asimov data set."""
+    """Median Z for a signal of strength 1: that of the Asimov data set."""
     observed: float
+    """Z = √q0 of the data; 0 for a deficit."""
     strength: float
     strength_error: float
 
@@ -45,9 +46,9 @@ class Discovery:
 def build(
     channel: str, samples: Sequence[Sample], observed: Floats, *, statistical: bool = True
 ) -> dict[str, Any]:
-    """The workspace: a JSON document by pyhf's schema 1.0.0, with one channel and the strength `mu` of the signal.
+    """A workspace by pyhf's schema 1.0.0, as a JSON document: one channel, and the signal strength `mu`.
 
-    `statistical`: with a factor in each bin for the number of simulated events (`staterror`).
+    With `statistical`, each bin has a factor for the limited number of simulated events (`staterror`).
     """
     return {
         "channels": [
@@ -82,13 +83,13 @@ def _counts(counts: Floats) -> list[float]:
 
 
 def discover(document: Mapping[str, Any], *, with_error: bool = False) -> Discovery:
-    """The expected and observed Z of a workspace; `with_error` also that of the strength, which takes longer.
+    """The expected and observed Z of a workspace. Raises FitError.
 
-    Raises FitError.
+    With `with_error`, the error of the signal strength is found too, which takes longer.
     """
     pyhf = needed("pyhf")
     with _backend("minuit" if with_error else "scipy"):
-        # not through pyhf.Workspace, which checks schemas however it is asked not to: most of the time of a bootstrap
+        # pyhf.Workspace checks schemas even with validate=False, which takes most of the time of a bootstrap
         config = document["measurements"][0]["config"]
         spec = {"channels": document["channels"], "parameters": config["parameters"]}
         model = pyhf.Model(spec, poi_name=config["poi"], validate=False)
@@ -105,14 +106,14 @@ def discover(document: Mapping[str, Any], *, with_error: bool = False) -> Discov
         strength, error = (
             best[model.config.poi_index] if with_error else (best[model.config.poi_index], np.nan)
         )
-        # what fits the Asimov data best is the truth, and needs no fit
+        # the best fit to the Asimov data is known: it is the truth
         expected = _z(pyhf, asimov, model, -2.0 * float(model.logpdf(truth, asimov)[0]))
         z = _z(pyhf, observed, model, float(least))
     return Discovery(expected, z, float(strength), float(error))
 
 
 def _z(pyhf: Any, data: Floats, model: Any, least: float) -> float:
-    """√q0 where -2 ln of the likelihood is `least` with signal."""
+    """√q0, where `least` is −2 ln of the likelihood with signal."""
     with _failing(pyhf):
         _, without = pyhf.infer.mle.fixed_poi_fit(0.0, data, model, return_fitted_val=True)
     return float(np.sqrt(max(float(without) - least, 0.0)))
@@ -128,7 +129,7 @@ def _failing(pyhf: Any) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _backend(optimizer: str) -> Iterator[None]:
-    """pyhf with NumPy and this optimiser; its backend is global, so it is put back."""
+    """Sets pyhf to NumPy and this optimiser; the backend is global, so the previous one is restored."""
     pyhf = needed("pyhf")
     tensors, before = pyhf.get_backend()
     pyhf.set_backend("numpy", optimizer)

@@ -1,1 +1,1 @@
-"""Error bounds against physics."""
+"""Search for error bounds that keep the results of an analysis within a budget."""

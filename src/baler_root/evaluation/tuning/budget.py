@@ -1,4 +1,4 @@
-"""A budget: how far the results of an analysis may move, such as `dZ<0.01,dm<10MeV`."""
+"""Budgets: limits on the shifts of an analysis' results, such as `dZ<0.01,dm<10MeV`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from baler_root.errors import ConfigError, nearest
 from baler_root.evaluation.analysis.quantity import Quantity
 
 SHORT = {"m": "mass", "s": "signal", "b": "background"}
-"""Short names of quantities, as in `dm`."""
+"""Quantities by their short names, as in `dm`."""
 
 
 ENERGIES = {"eV": 1e-9, "keV": 1e-6, "MeV": 1e-3, "GeV": 1.0, "TeV": 1e3}
-"""In GeV."""
+"""Units of energy, in GeV."""
 
 
 _TERM = re.compile(
@@ -26,16 +26,16 @@ _TERM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How far one quantity may move, either way."""
+    """Largest allowed shift of one quantity, up or down."""
 
     quantity: str
-    """As `infer` of the analysis calls it."""
+    """Name of the quantity, as returned by `infer` of the analysis."""
     limit: float
     unit: str
-    """Empty for a bare number; `%` of the original value; `sigma`, of its statistical error; else an energy."""
+    """Empty for a bare number; `%` of the original value; `sigma` for its statistical error; or an energy."""
 
     def allowed(self, original: Quantity) -> float:
-        """The largest shift, in the unit of the quantity. Raises ConfigError where the units do not go together."""
+        """Largest allowed shift, in the unit of the quantity. Raises ConfigError if the units do not match."""
         if self.unit == "%":
             return abs(original.value) * self.limit / 100
         if self.unit == "sigma":
@@ -48,7 +48,7 @@ class Limit:
         raise ConfigError(f"budget {self}: {self.quantity} {has}")
 
     def spent(self, original: Quantity, decompressed: Quantity) -> float:
-        """The shift as a share of what is allowed; infinite where one of the two could not be measured."""
+        """The shift as a share of the allowed one; infinite if one of the two could not be measured."""
         shift = abs(float(decompressed.value) - float(original.value))
         allowed = float(self.allowed(original))
         if not math.isfinite(shift) or not math.isfinite(allowed):
@@ -62,13 +62,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """Limits that all hold at once."""
+    """Limits that must hold together."""
 
     limits: tuple[Limit, ...]
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """The budget that `'dZ<0.01, dm<10MeV, dsignal<0.1sigma'` says. Raises ConfigError."""
+        """The budget of a text such as `'dZ<0.01, dm<10MeV, dsignal<0.1sigma'`. Raises ConfigError."""
         limits = tuple(_limit(part.strip()) for part in text.split(","))
         names = [limit.quantity for limit in limits]
         for name in names:
@@ -77,7 +77,7 @@ class Budget:
         return cls(limits)
 
     def check(self, originals: Mapping[str, Quantity]) -> None:
-        """Raises ConfigError if a quantity is unknown, has no value, or is in other units."""
+        """Raises ConfigError if a quantity is unknown, has no value, or has a unit that doesn't match."""
         for limit in self.limits:
             if limit.quantity not in originals:
                 near = nearest(limit.quantity, originals, 1)
@@ -90,12 +90,12 @@ class Budget:
                     f"budget {limit}: {limit.quantity} could not be measured on the original ({why})"
                 )
             if not limit.allowed(original) > 0:
-                raise ConfigError(f"budget {limit}: nothing may move; use --bound lossless instead")
+                raise ConfigError(f"budget {limit}: allows no shift; use --bound lossless instead")
 
     def spent(
         self, originals: Mapping[str, Quantity], decompressed: Mapping[str, Quantity]
     ) -> dict[str, float]:
-        """Of each quantity, the share of its limit that is used up; beyond 1 the budget is broken."""
+        """Share of each limit that is used; above 1 the budget is broken."""
         return {
             limit.quantity: limit.spent(originals[limit.quantity], decompressed[limit.quantity])
             for limit in self.limits
@@ -106,10 +106,10 @@ class Budget:
 
 
 def _limit(text: str) -> Limit:
-    found = _TERM.fullmatch(text)
-    if found is None:
+    match = _TERM.fullmatch(text)
+    if match is None:
         raise ConfigError(f"budget {text!r}: write limits such as 'dZ<0.01,dm<10MeV,dsignal<5%,dm<0.1sigma'")
-    limit = float(found["limit"])
+    limit = float(match["limit"])
     if not 0 < limit < math.inf:
-        raise ConfigError(f"budget {text!r}: a limit is above 0 and finite")
-    return Limit(SHORT.get(found["name"], found["name"]), limit, found["unit"])
+        raise ConfigError(f"budget {text!r}: a limit must be above 0 and finite")
+    return Limit(SHORT.get(match["name"], match["name"]), limit, match["unit"])

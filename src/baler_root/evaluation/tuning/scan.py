@@ -1,4 +1,4 @@
-"""An analysis at several error bounds and with several codecs: what each costs in physics and in bytes."""
+"""An analysis at several error bounds and with several codecs: the shifts of its results, and the size of the files."""
 
 from __future__ import annotations
 
@@ -13,9 +13,44 @@ from pathlib import Path
 from baler_root.api.compress import compress
 from baler_root.errors import ConfigError
 from baler_root.evaluation.analysis.analysis import Analysis
+from baler_root.evaluation.analysis.selection import Selection
 from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.registry import get_codec
+
+Log = Callable[[str], object]
+"""Callback with one line as each step begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """Codecs and bounds of a scan; bad values raise ConfigError or UnknownCodecError."""
+
+    bounds: tuple[str, ...]
+    """Error bounds; a bare number is relative."""
+    codecs: tuple[str, ...]
+    """Names of codecs, each of which is tried at every bound."""
+    level: str = "default"
+    """Training level of codecs that learn."""
+    train_seconds: float | None = None
+    """Time limit of the training for each tree [s]."""
+    bootstrap: int = 50
+    """Replicas that give the shifts their errors; 0 for no errors."""
+    seed: int = 0
+    """Random seed of training and bootstrap."""
+
+    def __post_init__(self) -> None:
+        if not self.bounds or not self.codecs:
+            raise ConfigError(
+                f"no {'codec' if self.bounds else 'bound'} to scan: name some, such as 1e-3,1e-4 or classic,conditional"
+            )
+        object.__setattr__(self, "bounds", tuple(_bound(text) for text in self.bounds))
+        for codec in self.codecs:
+            get_codec(codec)
+
+
+def _bound(text: str) -> str:
+    return str(ErrorBound.parse(text if "=" in text else f"rel={text}"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,74 +61,65 @@ class ScanPoint:
     bound: str
     size: int
     share: float
-    """Of the originals' size."""
+    """Size as a share of the original files."""
     seconds: float
-    """To compress, training included, by the clock."""
+    """Wall time of compression, training included."""
     shifts: Mapping[str, Sequence[Shift]]
-    """What is inferred from each observable."""
+    """Shifts of the inferred quantities, by observable."""
     migrated: float
     """Share of the selected events that are selected on one side only."""
 
 
 def scan(
-    analysis: Analysis,
-    sources: Sequence[str],
-    bounds: Sequence[str],
-    codecs: Sequence[str],
-    *,
-    level: str = "default",
-    train_seconds: float | None = None,
-    bootstrap: int = 50,
-    seed: int = 0,
-    say: Callable[[str], object] = lambda _: None,
+    analysis: Analysis, sources: Sequence[str], options: ScanOptions, *, log: Log = lambda _: None
 ) -> list[ScanPoint]:
-    """Compresses whole files (data, and simulation if need be), a point for each codec and bound, in this order.
+    """Compresses whole files (data, and simulation if needed); one point for each codec and bound, in this order.
 
-    Every replica of the bootstrap is inferred from before and after, which gives shifts their paired errors. Raises
-    ConfigError, UnknownCodecError, MissingExtraError, SourceError, AnalysisError.
+    Shifts have paired errors: every replica of the bootstrap is inferred on the original and on the decompressed
+    events. Raises ConfigError, MissingExtraError, SourceError, AnalysisError.
     """
     if not analysis.inferable:
         raise ConfigError(
             f"{analysis.path}: has no infer(selection, observable), so there is nothing to scan"
         )
-    if not bounds or not codecs:
-        raise ConfigError(
-            f"no {'codec' if bounds else 'bound'} to scan: name some, such as 1e-3,1e-4 or classic,conditional"
-        )
-    parsed = [str(ErrorBound.parse(bound if "=" in bound else f"rel={bound}")) for bound in bounds]
-    for codec in codecs:
-        get_codec(codec)
-    say("analysing the originals")
+    log("analysing the originals")
     before = analysis.run(list(sources))
     points = []
     with tempfile.TemporaryDirectory(prefix="baler-root-scan-") as folder:
-        for codec in codecs:
-            for bound in parsed:
-                say(f"{codec} at {bound}: compressing")
+        targets = [os.fspath(Path(folder) / f"{number}.baler") for number in range(len(sources))]
+        for codec in options.codecs:
+            for bound in options.bounds:
+                log(f"{codec} at {bound}: compressing")
                 started = time.perf_counter()
-                targets = [os.fspath(Path(folder) / f"{number}.baler") for number in range(len(sources))]
-                made = [
+                summaries = [
                     compress(
-                        source, target, bound=bound, codec=codec, level=level, train_seconds=train_seconds, seed=seed,
-                        overwrite=True,
+                        source, target, bound=bound, codec=codec, level=options.level,
+                        train_seconds=options.train_seconds, seed=options.seed, overwrite=True,
                     )
                     for source, target in zip(sources, targets, strict=True)
                 ]  # fmt: skip
-                size = sum(summary.size for summary in made)
-                share = size / sum(summary.source_size for summary in made)
                 seconds = time.perf_counter() - started
-                say(f"{codec} at {bound}: analysing")
+                size = sum(summary.size for summary in summaries)
+                share = size / sum(summary.source_size for summary in summaries)
+                log(f"{codec} at {bound}: analysing")
                 after = analysis.run(targets)
-                found = {}
-                for name in analysis.inferable:
-                    measure = partial(analysis.infer, observable=name)
-                    one, other = measure(before), measure(after)
-                    drawn = (
-                        replicas(before, after, measure, list(one), number=bootstrap, seed=seed)
-                        if bootstrap
-                        else None
-                    )
-                    found[name] = shifts(one, other, drawn)
-                moved = (before.passing() != after.passing()).sum() / before.passing().sum()
-                points.append(ScanPoint(codec, bound, size, share, seconds, found, float(moved)))
+                moved = _shifts(analysis, before, after, options)
+                migrated = (before.passing() != after.passing()).sum() / before.passing().sum()
+                points.append(ScanPoint(codec, bound, size, share, seconds, moved, float(migrated)))
     return points
+
+
+def _shifts(
+    analysis: Analysis, before: Selection, after: Selection, options: ScanOptions
+) -> dict[str, list[Shift]]:
+    """Shifts of the inferred quantities, by observable."""
+    result = {}
+    for observable in analysis.inferable:
+        measure = partial(analysis.infer, observable=observable)
+        original, decompressed = measure(before), measure(after)
+        drawn = None
+        if options.bootstrap:
+            names = list(original)
+            drawn = replicas(before, after, measure, names, number=options.bootstrap, seed=options.seed)
+        result[observable] = shifts(original, decompressed, drawn)
+    return result

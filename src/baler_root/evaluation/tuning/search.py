@@ -1,4 +1,4 @@
-"""The search for the loosest bounds within a budget: one bound for all branches first, then one branch at a time."""
+"""Search for the loosest bounds within a budget: first one bound for all branches, then one branch at a time."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 from baler_root.errors import BalerError
 
 LADDER = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
-"""Relative bounds that are tried, loosest first."""
+"""Relative bounds that the search tries, loosest first."""
 
 
 Bounds = Mapping[str, float]
-"""The relative bound of each branch."""
+"""Relative bound of each branch."""
 
 
 class BudgetError(BalerError):
-    """No bound that was tried keeps the physics within the budget."""
+    """No tried bound keeps the results within the budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What some bounds cost, and what they do to the results."""
+    """Size and shifts with some bounds."""
 
     bounds: Bounds
     size: int
-    """Bytes of the file with nothing but these branches."""
+    """Bytes of the compressed trial files."""
     spent: Mapping[str, float]
-    """Of each quantity, the share of its limit that is used up; the largest of all lattices tried."""
+    """Share of each limit that is used: the largest over all rounding offsets that were tried."""
 
     def within(self, share: float = 1.0) -> bool:
-        """Whether no quantity uses up more than this share of its limit."""
+        """Whether no quantity uses more than `share` of its limit."""
         return max(self.spent.values()) <= share
 
 
@@ -41,26 +41,26 @@ def search(
     share: float = 1.0,
     ladder: Sequence[float] = LADDER,
 ) -> list[Trial]:
-    """The trials that were within `share` of the budget, each smaller than the one before.
+    """The trials within `share` of the budget, each smaller than the one before.
 
-    The loosest bound that all branches can have is found by halving the ladder, as if shifts grew with the bound.
-    Then each branch in turn is given the next looser one, again and again while that saves bytes and the budget holds;
+    Bisection of the ladder finds the loosest bound that all branches can have, assuming that shifts grow with the
+    bound. Then one branch at a time gets the next looser bound, as long as that saves bytes and the budget holds;
     the branch whose last step saved most goes first. Raises BudgetError if even the tightest bound breaks the budget.
     """
     best = uniform(branches, measure, share=share, ladder=ladder)
-    held, saved = [best], dict.fromkeys(branches, float("inf"))
-    places = {name: ladder.index(bound) for name, bound in best.bounds.items()}
-    open_ = [name for name in branches if places[name] > 0]
-    while open_:
-        name = max(open_, key=saved.__getitem__)  # of equals the first
-        trial = measure({**best.bounds, name: ladder[places[name] - 1]})
+    passed, saved = [best], dict.fromkeys(branches, float("inf"))
+    steps = {name: ladder.index(bound) for name, bound in best.bounds.items()}
+    candidates = [name for name in branches if steps[name] > 0]
+    while candidates:
+        name = max(candidates, key=saved.__getitem__)  # the first, if several are equal
+        trial = measure({**best.bounds, name: ladder[steps[name] - 1]})
         saved[name] = best.size - trial.size
         if trial.within(share) and trial.size < best.size:
-            best, places[name] = trial, places[name] - 1
-            held.append(trial)
-        if best is not trial or places[name] == 0:
-            open_.remove(name)
-    return held
+            best, steps[name] = trial, steps[name] - 1
+            passed.append(trial)
+        if best is not trial or steps[name] == 0:
+            candidates.remove(name)
+    return passed
 
 
 def uniform(
@@ -70,23 +70,23 @@ def uniform(
     share: float = 1.0,
     ladder: Sequence[float] = LADDER,
 ) -> Trial:
-    """The trial of the loosest bound that all branches can have; raises BudgetError where there is none."""
-    low, high = 0, len(ladder)  # all before `low` break the budget, `high` and all after hold it
-    held: Trial | None = None
+    """The trial with the loosest bound that all branches can share; raises BudgetError if there is none."""
+    low, high = 0, len(ladder)  # bounds before `low` break the budget; `high` and those after it keep it
+    passed: Trial | None = None
     last: Trial | None = None
     while low < high:
         middle = (low + high) // 2
         last = measure(dict.fromkeys(branches, ladder[middle]))
         if last.within(share):
-            held, high = last, middle
+            passed, high = last, middle
         else:
             low = middle + 1
-    if held is None:
+    if passed is None:
         broken = (
             "" if last is None else ", ".join(f"d{name} {spent:.3g} ×" for name, spent in last.spent.items())
         )
         raise BudgetError(
-            f"even rel={ladder[-1]:g} for all branches is not within the budget (of what may be used up: {broken}); "
-            "a wider budget, or `--margin 1`, may do"
+            f"even rel={ladder[-1]:g} for all branches breaks the budget (times what is allowed: {broken}); "
+            "a wider budget or `--margin 1` may help"
         )
-    return held
+    return passed

@@ -1,4 +1,4 @@
-"""Where bounds are tried: the branches that an analysis reads, compressed by themselves, and analysed again."""
+"""Trial files: the branches that an analysis reads, stored alone, so that bounds can be tried quickly."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ from baler_root.evaluation.analysis.selection import Flags, Selection
 from baler_root.format.bounds import ErrorBound
 
 
-class Workbench:
-    """ROOT files with nothing in them but what an analysis reads, which are compressed and analysed in moments."""
+class TrialFiles:
+    """ROOT files reduced to the branches that an analysis reads, which are compressed and analysed repeatedly."""
 
     branches: tuple[str, ...]
-    """Floating-point branches that the analysis reads and rules bound."""
+    """Floating-point branches that the analysis reads and that may have an error bound."""
     original: Selection
+    """Selection of the original events."""
 
     def __init__(self, analysis: Analysis, sources: Sequence[str | os.PathLike[str]], folder: Path) -> None:
-        """Writes the reduced files in `folder`. Raises what `Analysis.run` does."""
+        """Writes the reduced files in `folder`. Raises SourceError and AnalysisError, like `Analysis.run`."""
         self._analysis = analysis
         self._files: list[Path] = []
         bounded: dict[str, None] = {}
@@ -40,11 +41,11 @@ class Workbench:
         self.original = analysis.run([os.fspath(path) for path in self._files])
 
     def decompressed(self, bounds: Mapping[str, float], factor: float = 1.0) -> tuple[int, Selection]:
-        """Bytes of the reduced files within these relative bounds, all multiplied by `factor`, and what is selected.
+        """(Size in bytes, selection) of the reduced files, compressed within these relative bounds times `factor`.
 
-        Another factor is another lattice: values are rounded elsewhere while errors stay as large.
+        Another factor gives another rounding offset: values are rounded differently, with errors of the same size.
         """
-        rules = rules_of(bounds, factor)
+        rules = relative_rules(bounds, factor)
         size, targets = 0, list[str]()
         for path in self._files:
             target = path.with_suffix(".baler")
@@ -53,21 +54,21 @@ class Workbench:
         return size, self._analysis.run(targets)
 
 
-def rules_of(bounds: Mapping[str, float], factor: float = 1.0, base: Rules | None = None) -> Rules:
-    """A rule for each branch, after those of `base`."""
+def relative_rules(bounds: Mapping[str, float], factor: float = 1.0, base: Rules | None = None) -> Rules:
+    """The rules of `base`, followed by one with the relative bound times `factor` for each branch."""
     base = Rules() if base is None else base
-    own = tuple(Rule(name, ErrorBound("rel", bound * factor)) for name, bound in bounds.items())
-    return replace(base, rules=(*base.rules, *own))
+    rules = tuple(Rule(name, ErrorBound("rel", bound * factor)) for name, bound in bounds.items())
+    return replace(base, rules=(*base.rules, *rules))
 
 
 def halves(selection: Selection) -> tuple[Flags, Flags]:
-    """Whether an entry is tuned on, and whether it is one to prove the result with: every other one of those read."""
+    """(Entries used for tuning, entries used for the proof): alternating entries."""
     even = np.arange(len(selection)) % 2 == 0
     return even, ~even
 
 
 def _bounded(path: Path, names: Sequence[str]) -> Iterator[str]:
-    """Branches of floating-point values that are not exact by name."""
+    """Branches with floating-point values that are not exact by name."""
     with opened(path, ()) as tree:
         first = tree.arrays(list(names), entry_stop=0, library="ak")
     yield from (name for name in names if _is_float(first[name]) and not exact_by_name(name))

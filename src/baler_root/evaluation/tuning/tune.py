@@ -1,4 +1,4 @@
-"""The loosest bounds with which an analysis stays within a budget, proved on events that were not tuned on."""
+"""The loosest bounds that keep an analysis within a budget, confirmed on events that were not used to find them."""
 
 from __future__ import annotations
 
@@ -16,17 +16,33 @@ from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Selection
 from baler_root.evaluation.tuning.budget import Budget
 from baler_root.evaluation.tuning.search import LADDER, Bounds, Trial, search, uniform
-from baler_root.evaluation.tuning.trial_files import Workbench, halves, rules_of
+from baler_root.evaluation.tuning.trial_files import TrialFiles, halves, relative_rules
 from baler_root.format.bounds import ErrorBound
 
-LATTICES = 3
-
-
-MARGIN = 0.5
-
-
 Results = Mapping[str, Mapping[str, Quantity]]
-"""What is inferred from each observable."""
+"""Inferred quantities by observable."""
+
+Log = Callable[[str], object]
+"""Callback with one line as each step begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class TuneOptions:
+    """How bounds are searched; bad values raise ConfigError."""
+
+    bound: str = "rel=1e-3"
+    """Bound of the branches that the analysis doesn't read."""
+    margin: float = 0.5
+    """Share of the budget that the tuning half may use; results scatter, so the rest is left for the other half."""
+    offsets: int = 3
+    """Rounding offsets that each choice is tried with; the largest shift counts."""
+
+    def __post_init__(self) -> None:
+        ErrorBound.parse(self.bound)
+        if not 0 < self.margin <= 1:
+            raise ConfigError(f"margin {self.margin:g}: a share of the budget, above 0 and at most 1")
+        if self.offsets < 1:
+            raise ConfigError(f"{self.offsets} rounding offsets (--lattices): at least 1 is needed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +50,23 @@ class Tuned:
     """Bounds that keep an analysis within a budget; sizes in bytes of whole files coded by `classic`."""
 
     bounds: Bounds
+    """Relative bound of each branch."""
     spent: Mapping[str, float]
-    """Of each quantity, the share of its limit used up in the events tuned on: the largest of all lattices."""
+    """Share of each limit that is used in the tuning half: the largest over all rounding offsets."""
     proof: Mapping[str, float]
-    """The same in events that were not tuned on."""
+    """Share of each limit that is used in the other half of the events."""
     results: Results
-    """On the original, in the events not tuned on."""
+    """Results on the original, in the other half of the events."""
     trials: int
+    """Number of trials."""
     source_size: int
     default_size: int
-    """With the default bound for every branch."""
+    """Size with the default bound for every branch."""
     tuned_size: int
 
     @property
     def proved(self) -> bool:
-        """Whether the budget also holds in events that were not tuned on."""
+        """Whether the budget also holds in the half of the events that was not used for tuning."""
         return max(self.proof.values()) <= 1
 
 
@@ -56,113 +74,129 @@ def tune(
     analysis: Analysis,
     sources: Sequence[str | os.PathLike[str]],
     budget: Budget,
+    options: TuneOptions | None = None,
     *,
-    bound: str = "rel=1e-3",
-    margin: float = MARGIN,
-    lattices: int = LATTICES,
-    say: Callable[[str], object] = lambda _: None,
+    log: Log = lambda _: None,
 ) -> Tuned:
-    """Searches the bounds of the branches that `analysis` reads; all others keep `bound`.
+    """Searches bounds for the branches that `analysis` reads; all other branches keep `options.bound`.
 
-    Every other entry is tuned on, within `margin` of the budget, since results scatter; the rest proves the result.
-    Each choice is tried on several `lattices`, bounds that differ by a percent, because where values are rounded to is
-    chance; the largest shift counts. What was found is tried on twice as many others, which the proof uses too.
+    Every other entry is used for tuning, within `options.margin` of the budget; the rest proves the result. The
+    values that a bound rounds to are arbitrary, so each choice is tried with several rounding offsets (bounds that
+    differ by 1 %), and the largest shift counts. The result is tried again with twice as many other offsets,
+    which also serve for the proof.
 
-    Raises ConfigError, SourceError, BudgetError, and what the analysis raises.
+    Raises ConfigError, SourceError, BudgetError, and AnalysisError for mistakes in the analysis.
     """
+    if options is None:
+        options = TuneOptions()
     if not analysis.inferable:
         raise ConfigError(
             f"{analysis.path}: has no infer(selection, observable), so there is nothing to hold within a budget"
         )
-    if not 0 < margin <= 1:
-        raise ConfigError(f"margin {margin:g}: a share of the budget, above 0 and at most 1")
-    if lattices < 1:
-        raise ConfigError(f"{lattices} lattices: at least 1 is needed")
-    base = Rules(ErrorBound.parse(bound))
-    with tempfile.TemporaryDirectory(prefix="baler-root-tune-") as folder:
-        say("reading what the analysis needs")
-        bench = Workbench(analysis, sources, Path(folder))
-        if not bench.branches:
+    with tempfile.TemporaryDirectory(prefix="baler-root-tune-") as name:
+        folder = Path(name)
+        log("reading the branches of the analysis")
+        files = TrialFiles(analysis, sources, folder)
+        if not files.branches:
             raise ConfigError(
                 f"{analysis.path}: reads no floating-point branch, so there is no bound to tune"
             )
-        tuned_on, kept = halves(bench.original)
-        results = {
-            half: _inferred(analysis, bench.original, flags)
-            for half, flags in (("tuned", tuned_on), ("kept", kept))
-        }
-        for part in results.values():
-            for quantities in part.values():
-                budget.check(quantities)
-        count = 0
-
-        def measured(bounds: Bounds, flags: Flags, original: Results, numbers: Iterable[int]) -> Trial:
-            size, spent = 0, dict[str, float]()
-            for number in numbers:
-                size, selection = bench.decompressed(bounds, 1 - number / 100)
-                after = _inferred(analysis, selection, flags)
-                for observable, quantities in original.items():
-                    for name, share in budget.spent(quantities, after[observable]).items():
-                        spent[name] = max(share, spent.get(name, 0.0))
-                if max(spent.values()) > 1:
-                    break  # broken already
-            return Trial(bounds, size, spent)
-
-        def tried(bounds: Bounds, numbers: Iterable[int] = range(lattices)) -> Trial:
-            nonlocal count
-            count += 1
-            trial = measured(bounds, tuned_on, results["tuned"], numbers)
-            shares = ", ".join(f"d{name} {share:.2g}" for name, share in trial.spent.items())
-            say(f"trial {count}: {trial.size / 1e3:.0f} kB, used up {shares}")
-            return trial
-
-        fresh = range(lattices, 3 * lattices)
-        best = _confirmed(search(bench.branches, tried, share=margin), lambda b: tried(b, fresh), margin)
-        say("proving the result on the other events")
-        proof = measured(best.bounds, kept, results["kept"], fresh)
-        say("compressing whole files")
-        whole = Path(folder) / "whole.baler"
+        tuning, proving = (_Half(analysis, files, budget, flags) for flags in halves(files.original))
+        searched, confirming = range(options.offsets), range(options.offsets, 3 * options.offsets)
+        trials = _Trials(tuning, log)
+        passed = search(files.branches, lambda bounds: trials.measure(bounds, searched), share=options.margin)
+        best = _confirmed(passed, lambda bounds: trials.measure(bounds, confirming), options.margin)
+        log("proving the result on the other events")
+        proof = proving.measure(best.bounds, confirming)
+        log("compressing whole files")
+        base = Rules(ErrorBound.parse(options.bound))
         default, tuned = (
-            [compress(path, whole, rules=rules, codec="classic", overwrite=True) for path in sources]
-            for rules in (base, rules_of(best.bounds, base=base))
+            [
+                compress(path, folder / "whole.baler", rules=rules, codec="classic", overwrite=True)
+                for path in sources
+            ]
+            for rules in (base, relative_rules(best.bounds, base=base))
         )
     return Tuned(
         best.bounds,
         best.spent,
         proof.spent,
-        results["kept"],
-        count,
+        proving.original,
+        trials.count,
         source_size=sum(summary.source_size for summary in default),
         default_size=sum(summary.size for summary in default),
         tuned_size=sum(summary.size for summary in tuned),
     )
 
 
-def _confirmed(held: Sequence[Trial], again: Callable[[Bounds], Trial], share: float) -> Trial:
-    """The last of these trials that also holds on lattices that the search has not seen: of many, some hold by luck.
+class _Half:
+    """Half of the events, on which bounds are measured against the budget."""
 
-    Where none does, all branches get tighter bounds until they do. Raises BudgetError.
+    def __init__(self, analysis: Analysis, files: TrialFiles, budget: Budget, flags: Flags) -> None:
+        """Raises ConfigError if the budget doesn't fit the results on the original events."""
+        self._analysis, self._files, self._budget, self._flags = analysis, files, budget, flags
+        self.original = self._inferred(files.original)
+        """Results on the original events."""
+        for quantities in self.original.values():
+            budget.check(quantities)
+
+    def measure(self, bounds: Bounds, offsets: Iterable[int]) -> Trial:
+        """Bytes and shifts with these bounds; stops at the first rounding offset that breaks the budget."""
+        size, spent = 0, dict[str, float]()
+        for offset in offsets:
+            size, selection = self._files.decompressed(bounds, 1 - offset / 100)
+            after = self._inferred(selection)
+            for observable, quantities in self.original.items():
+                for name, share in self._budget.spent(quantities, after[observable]).items():
+                    spent[name] = max(share, spent.get(name, 0.0))
+            if max(spent.values()) > 1:
+                break
+        return Trial(bounds, size, spent)
+
+    def _inferred(self, selection: Selection) -> Results:
+        part = selection.reweighted(self._flags.astype(float))
+        return {name: self._analysis.infer(part, name) for name in self._analysis.inferable}
+
+
+@dataclass(slots=True)
+class _Trials:
+    """Trials on one half of the events, counted and logged."""
+
+    half: _Half
+    log: Log
+    count: int = 0
+
+    def measure(self, bounds: Bounds, offsets: Iterable[int]) -> Trial:
+        self.count += 1
+        trial = self.half.measure(bounds, offsets)
+        shares = ", ".join(f"d{name} {share:.2g}" for name, share in trial.spent.items())
+        self.log(f"trial {self.count}: {trial.size / 1e3:.0f} kB, share of the budget: {shares}")
+        return trial
+
+
+def _confirmed(passed: Sequence[Trial], again: Callable[[Bounds], Trial], share: float) -> Trial:
+    """The last of these trials that also passes with rounding offsets that the search has not used.
+
+    Of many trials, some pass by chance. If none passes again, all branches get tighter bounds until they do.
+    Raises BudgetError.
     """
-    for trial in reversed(held):
-        found = again(trial.bounds)
-        if found.within(share):
-            return found
-    tightest = max(held[0].bounds.values())
-    return uniform(list(held[0].bounds), again, share=share, ladder=[b for b in LADDER if b < tightest])
+    for trial in reversed(passed):
+        repeated = again(trial.bounds)
+        if repeated.within(share):
+            return repeated
+    tightest = max(passed[0].bounds.values())
+    return uniform(
+        list(passed[0].bounds), again, share=share, ladder=[bound for bound in LADDER if bound < tightest]
+    )
 
 
 def write_rules(
     tuned: Tuned, path: str | os.PathLike[str], heading: Sequence[str], *, bound: str, overwrite: bool
 ) -> None:
-    """Writes the rules file that `compress --config` reads. Raises OutputError if it exists."""
+    """Writes the rules file for `compress --config`. Raises OutputError if it exists."""
     if Path(path).exists() and not overwrite:
         raise OutputError(f"{os.fspath(path)}: exists; --overwrite replaces it")
     lines = [f"# {line}".rstrip() for line in heading] + [f'default = "{bound}"']
     for name, value in tuned.bounds.items():
         lines += ["", "[[rules]]", f'branch = "{name}"', f'bound = "rel={value:g}"']
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def _inferred(analysis: Analysis, selection: Selection, flags: Flags) -> dict[str, dict[str, Quantity]]:
-    part = selection.reweighted(flags.astype(float))
-    return {name: analysis.infer(part, name) for name in analysis.inferable}

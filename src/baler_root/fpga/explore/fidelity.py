@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from baler_root.format.codecs.axis import CODE_BITS
-from baler_root.format.codecs.latent.columns import LATENT, guesses_of
+from baler_root.format.codecs.latent.columns import LATENT, point_predictions
 from baler_root.fpga.encoder import Codes
 from baler_root.fpga.explore.response import resolution
 from baler_root.fpga.front_end import InputRows, read_rows
@@ -82,7 +82,9 @@ def _decoded_places(link: Link, codes: Codes) -> Codes:
     model = link.model
     result = np.empty(codes.shape, np.int64)
     latents = link.latents(codes).astype(LATENT)
-    for number, values, places in guesses_of(model, latents, {n: n for n in range(len(model.columns))}):
+    for number, values, places in point_predictions(
+        model, latents, {n: n for n in range(len(model.columns))}
+    ):
         first, stop = model.bounds[number : number + 2]
         rows = slice(values.start // (stop - first), values.stop // (stop - first))
         result[rows, first:stop] = places.reshape(-1, stop - first)

@@ -70,7 +70,12 @@ class DecodedFile:
         trained = link.stored.trained
         decoded = [
             FlatColumn(
-                known.name.replace("/", "."), "", np.dtype(known.dtype), column.each, UNBOUNDED, REASON
+                known.name.replace("/", "."),
+                "",
+                np.dtype(known.dtype),
+                column.values_per_row,
+                UNBOUNDED,
+                REASON,
             )
             for known, column in zip(trained.columns, link.model.columns, strict=True)
         ]

@@ -64,7 +64,7 @@ class ReceivedPages:
             quantised = Quantised(
                 np.zeros(0, dtype), quantiser, no_positions, no_positions.astype(quantiser.dtype)
             )
-            columns.append(Cell(count * column.each, quantised, shape=shape_of(column)))
+            columns.append(Cell(count * column.values_per_row, quantised, shape=shape_of(column)))
         return columns
 
     def _pack(self, rows: ReceivedRows) -> bytes:
@@ -81,7 +81,9 @@ class ReceivedPages:
             places.append(entry.place_of_code(codes, column.axis).astype(np.uint32))
             if column.dropped_bits is not None:  # the middle of the interval that a symbol stands for
                 middle = (1 << column.dropped_bits) >> 1
-                low[number] = np.full(len(latents) * column.each, middle, low_dtype(column.dropped_bits))
+                low[number] = np.full(
+                    len(latents) * column.values_per_row, middle, low_dtype(column.dropped_bits)
+                )
         rest, _ = Classic().encode([], [])
         return pack_latent_page(
             self.name,
@@ -105,7 +107,7 @@ class _ReceivedPageCodec(AutoencoderCodec):
 
 def shape_of(column: ModelColumn) -> tuple[int, ...]:
     """Shape of a column's rows, flattened: a model stores only the number of values."""
-    return () if column.each == 1 else (column.each,)
+    return () if column.values_per_row == 1 else (column.values_per_row,)
 
 
 def _quantiser(column: ModelColumn) -> tuple[Quantiser, np.dtype[Any]]:

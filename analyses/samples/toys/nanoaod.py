@@ -1,145 +1,26 @@
-"""A demonstration on invented collision events: sizes, errors and times at several bounds, side by side with ROOT."""
+"""Toy events in the layout of CMS NanoAOD: Z → μμ with jets."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.format.binary.bit_patterns import round_mantissa
-from baler_root.format.bounds import ErrorBound, measure
-from baler_root.training.effort import can_train
 
-if TYPE_CHECKING:
-    import awkward as ak
-
-
-BOUNDS = ("lossless", "rel=1e-4", "rel=1e-3", "rel=1e-2", "bits=10")
-
-
-ENTRIES = 50_000
-
-
-TREE = "Events"
-
+from .tree import Columns
 
 Floats = NDArray[np.float32]
 
 
-Events = dict[str, "NDArray[Any] | ak.Array"]
+def nanoaod(entries: int, seed: int = 1) -> Columns:
+    """Events like those of CMS NanoAOD: Z → μμ with jets, missing momentum, trigger bits and weights.
 
-
-@dataclass(frozen=True, slots=True)
-class DemoRow:
-    """One file of the table; sizes in bytes, times in seconds."""
-
-    file: str
-    what: str
-    size: int
-    to_zlib: float
-    """Size as a share of the ROOT file with ZLIB-1."""
-    to_lzma: float
-    """Size as a share of the ROOT file with LZMA-9."""
-    bound: str
-    largest_error: float
-    """Read back and compared with the source: of x relative to |x|, over all floating-point values."""
-    violations: int
-    write_seconds: float
-    read_seconds: float
-
-
-def run_demo(
-    folder: Path, entries: int = ENTRIES, seed: int = 1, say: Callable[[str], None] = lambda _: None
-) -> Iterator[DemoRow]:
-    """Make the sample in `folder`, write it as ROOT and as `.baler` files at several bounds, and read each back.
-
-    The files are left in `folder`. `say` is told what is under way. Raises OutputError or ConfigError.
+    Muons of a pair balance the jets, missing momentum balances both, identification and isolation follow from
+    the kinematics, and most floats are rounded to 10 or 12 bits, as CMS does. Units are GeV and cm.
     """
-    import uproot
-
-    import baler_root
-
-    say(f"inventing {entries} events")
-    events = make_events(entries, seed)
-    zlib = lzma = 0
-    for name, what, compression in (
-        ("sample-zlib1.root", "ROOT, ZLIB-1", uproot.ZLIB(1)),
-        ("sample-lzma9.root", "ROOT, LZMA-9", uproot.LZMA(9)),
-    ):
-        say(f"writing {name}")
-        path = folder / name
-        started = time.perf_counter()
-        write_root(path, events, compression)
-        written = time.perf_counter() - started
-        size = path.stat().st_size
-        zlib, lzma = (zlib or size), size
-        started = time.perf_counter()
-        with uproot.open(path) as file:
-            source = file[TREE].arrays()
-        read = time.perf_counter() - started
-        yield DemoRow(name, what, size, size / zlib, size / lzma, "lossless", 0.0, 0, written, read)
-    original = folder / "sample-zlib1.root"
-    level = "default" if can_train() else "fast"  # the best that is installed
-    for bound in BOUNDS:
-        name = f"sample-{bound.replace('=', '')}.baler"
-        say(f"compressing at {bound}")
-        started = time.perf_counter()
-        summary = baler_root.compress(
-            str(original), str(folder / name), bound=bound, level=level, overwrite=True
-        )
-        written = time.perf_counter() - started
-        started = time.perf_counter()
-        with baler_root.open(str(folder / name)) as back:
-            arrays = back[TREE].arrays()
-        read = time.perf_counter() - started
-        asked = {branch.path: ErrorBound.parse(branch.bound) for branch in summary.trees[0].branches}
-        error, missed = compare(source, arrays, asked)
-        size = summary.size
-        yield DemoRow(
-            name, f".baler, {bound}", size, size / zlib, size / lzma, bound, error, missed, written, read
-        )
-
-
-def compare(source: ak.Array, back: ak.Array, bounds: dict[str, ErrorBound]) -> tuple[float, int]:
-    """(largest relative error, values that miss their bound) over all branches; structure counts too."""
-    import awkward as ak
-
-    largest, missed = 0.0, 0
-    for name in source.fields:
-        x, y = (np.asarray(ak.flatten(array[name], axis=None)) for array in (source, back))
-        if source[name].ndim > 1:
-            missed += int(np.count_nonzero(ak.num(source[name]) != ak.num(back[name])))
-        bound = bounds[name]
-        missed += measure(x, y, bound).violations
-        if x.dtype.kind == "f":
-            largest = max(largest, measure(x, y, ErrorBound("rel", 0.5)).max)
-    return largest, missed
-
-
-def write_root(path: Path, events: Events, compression: Any) -> None:
-    """The events as a TTree, in the usual NanoAOD layout (`nMuon`, `Muon_pt[nMuon]`)."""
-    import awkward as ak
-    import uproot
-
-    types = {k: v.dtype if isinstance(v, np.ndarray) else ak.type(v).content for k, v in events.items()}
-    with uproot.recreate(path, compression=compression) as file:
-        file.mktree(TREE, types, title="invented collision events")
-        file[TREE].extend(events)
-
-
-def make_events(entries: int, seed: int) -> Events:
-    """Events in the manner of CMS NanoAOD: Z → μμ with jets, missing momentum, flags and weights.
-
-    Muons of a pair balance the jets, missing momentum balances both, identification and isolation follow
-    kinematics, and like CMS's, most floats are rounded to 10 or 12 bits. Units are GeV and cm.
-    """
-    import awkward as ak
-
     rng = np.random.default_rng(seed)
     lumi = np.sort(rng.integers(1, max(2, entries // 200), entries)).astype(np.uint32)
     pileup = rng.poisson(35, entries)
@@ -153,7 +34,7 @@ def make_events(entries: int, seed: int) -> Events:
     met_x, met_y = (
         -0.1 * ak.to_numpy(part) + rng.normal(0.0, 1.0, entries) * spread for part in (jet_px, jet_py)
     )
-    events: Events = {
+    events: Columns = {
         "run": np.full(entries, 316_766, np.uint32),
         "luminosityBlock": lumi,
         "event": (
@@ -193,8 +74,6 @@ def _wrapped(angle: Any) -> Any:
 
 def _muons(rng: np.random.Generator, boost: Floats, towards: NDArray[np.float64]) -> dict[str, ak.Array]:
     """Mostly two muons of a Z boson, back to back but for its momentum `boost` along the angle `towards`."""
-    import awkward as ak
-
     counts = rng.choice([0, 1, 2, 3], len(boost), p=[0.1, 0.2, 0.6, 0.1])
     total = int(counts.sum())
     event = np.repeat(np.arange(len(boost)), counts)
@@ -223,8 +102,6 @@ def _jets(
     rng: np.random.Generator, boost: Floats, towards: NDArray[np.float64], pileup: NDArray[np.int64]
 ) -> dict[str, ak.Array]:
     """Jets in falling order of pt: the first recoils against the Z boson, others are soft."""
-    import awkward as ak
-
     counts = rng.poisson(1.0 + 0.05 * pileup + np.minimum(boost / 40.0, 3.0))
     total = int(counts.sum())
     event = np.repeat(np.arange(len(boost)), counts)

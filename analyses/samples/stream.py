@@ -1,4 +1,4 @@
-"""A stream of observed events of one process, which knows how many were generated for them and their weights."""
+"""Streams of reconstructed events of one process, with the number and weights of the generated events."""
 
 from __future__ import annotations
 
@@ -19,31 +19,33 @@ from .jagged import Floats
 
 
 class Generator(Protocol):
-    """What both generators can do."""
+    """A generator of events of one process."""
 
     def generate(self, n: int) -> Truth:
-        """The next `n` events."""
+        """The next `n` events, before the detector."""
 
 
 def random_numbers(seed: int, *names: str) -> np.random.Generator:
-    """A generator of random numbers of its own for each purpose."""
+    """An independent random generator for the purpose that `names` states."""
     return np.random.default_rng([seed, *(zlib.crc32(name.encode()) for name in names)])
 
 
 @dataclass(slots=True)
-class Source:
-    """Events in the order they are generated; each has `index`, its place among all generated ones."""
+class EventStream:
+    """Events in the order of generation; their scalar `index` is the position among all generated events."""
 
     process: Process
     generator: Generator
     rng: np.random.Generator
+    """Random numbers of the detector."""
     batch: int
-    """How many are generated at a time."""
+    """Events that are generated at a time."""
     generated: int = 0
-    """Up to the last event that was given out."""
+    """Generated events up to the last one that was returned."""
     weights: float = 0.0
-    """Their sum over all generated ones, so far."""
+    """Sum of the weights of these events."""
     weights_squared: float = 0.0
+    """Sum of their squared weights."""
     _ahead: list[Events] = field(default_factory=list)
     _ahead_weights: Floats = field(default_factory=lambda: np.zeros(0))
 
@@ -57,7 +59,7 @@ class Source:
         return Events.concatenate(parts) if parts else self._up_to(0, 0)
 
     def next_generated(self, n: int) -> Events:
-        """Those of the next `n` generated events that pass."""
+        """The events that pass the preselection, among the next `n` generated ones."""
         end = self.generated + n
         parts = [self._up_to(n, end)]
         while self.generated < end:
@@ -65,21 +67,21 @@ class Source:
         return Events.concatenate(parts)
 
     def _up_to(self, most: int, end: float) -> Events:
-        """At most so many events of the batch under way, with an index below `end`."""
+        """At most `most` events of the current batch, with an index below `end`."""
         if not self._ahead:
             self._ahead.append(self._more())
         events = self._ahead.pop()
         first = events.scalars["index"]
         batch_end = self.generated + len(self._ahead_weights)
-        found = min(most, int(np.searchsorted(first, end)))
-        if found < len(events) and found == most:
-            stop = int(first[found - 1]) + 1 if found else self.generated
+        count = min(most, int(np.searchsorted(first, end)))
+        if count < len(events) and count == most:
+            stop = int(first[count - 1]) + 1 if count else self.generated
         else:
             stop = int(min(batch_end, end))
         self._count(stop - self.generated)
         if stop < batch_end:
-            self._ahead.append(events.take(slice(found, None)))
-        return events.take(slice(0, found))
+            self._ahead.append(events.take(slice(count, None)))
+        return events.take(slice(0, count))
 
     def _count(self, n: int) -> None:
         used, self._ahead_weights = self._ahead_weights[:n], self._ahead_weights[n:]
@@ -95,12 +97,15 @@ class Source:
         return events.with_scalars(index=index).take(passed)
 
 
-def make_source(
+def make_stream(
     name: str, generator: str, rng: np.random.Generator, detector: np.random.Generator, entries: int
-) -> Source:
-    """The stream of events of a process from `pythia` or `quick`, for about so many entries."""
+) -> EventStream:
+    """The stream of a process from the generator `pythia` or `quick`; `entries` sets the size of its batches.
+
+    `rng` drives the generator and `detector` the detector.
+    """
     process = PROCESSES[name]
     if generator == "quick":
-        return Source(process, QuickGenerator(process, rng), detector, min(max(entries, 500), 10_000))
+        return EventStream(process, QuickGenerator(process, rng), detector, min(max(entries, 500), 10_000))
     seed = int(rng.integers(LARGEST_SEED))
-    return Source(process, PythiaGenerator(process, seed), detector, min(max(entries, 100), 2_000))
+    return EventStream(process, PythiaGenerator(process, seed), detector, min(max(entries, 100), 2_000))
