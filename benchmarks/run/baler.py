@@ -144,8 +144,8 @@ def baler(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Row and errors of one `.baler` file."""
     compress = partial(baler_root.compress, bound=BOUND, bounds=BRANCH_BOUNDS, **keywords)
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         started = time.perf_counter()
         encoding, summary = processor_time(partial(compress, FILE, target))
         seconds = time.perf_counter() - started
@@ -210,8 +210,11 @@ def main() -> None:
             size_row, new_errors = baler(names, table, label, keywords)
             rows.append(size_row)
             error_rows += new_errors
-    branches = [f"{name}={bound}" for name, bound in BRANCH_BOUNDS.items()]
-    about["bounds"] = {"default": BOUND, "branches": branches, "integers": "exact"}
+    about["bounds"] = {
+        "default": BOUND,
+        "branches": [f"{name}={bound}" for name, bound in BRANCH_BOUNDS.items()],
+        "integers": "exact",
+    }
     rows = results.merged("baler", rows, "what") if options.only else rows
     error_rows = (
         results.merged("baler_errors", error_rows, "what", "variable") if options.only else error_rows

@@ -29,7 +29,7 @@ import baler_root
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.page import Cell, pack_page
+from baler_root.format.page import EncodedColumn, pack_page
 from benchmarks.data import sources
 from benchmarks.data.fluids import Fluid, Frames
 from benchmarks.record import command_line, results
@@ -74,8 +74,8 @@ def blocks(source: Path) -> Iterator[Frames]:
 
 def baler(source: Path, bound: str, keywords: dict[str, Any]) -> dict[str, Any]:
     """Size of the file and of its pages [bytes], and processor time [s] to write and to read it."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         encoding, summary = processor_time(
             partial(baler_root.compress, source, target, bound=bound, **keywords)
         )
@@ -156,8 +156,8 @@ def differences(source: Path, bound: ErrorBound) -> int:
     """Bytes of pages of `classic` without interpolation."""
     size = 0
     for frames in blocks(source):
-        cell = Cell(frames.size, quantise(frames.reshape(-1), bound), shape=frames.shape[1:])
-        payload, _ = pack_page(Classic(), [cell])
+        column = EncodedColumn.of(quantise(frames.reshape(-1), bound), frames.shape[1:])
+        payload, _ = pack_page(Classic(), [column])
         size += len(payload)
     return size
 
@@ -201,8 +201,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     options = arguments()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "frames.root"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "frames.root"
         if options.only != "fluid" and CFD.exists():
             with np.load(CFD) as file:
                 rows += compare("cfd_animation", source, *write([file["data"]], source))

@@ -21,9 +21,9 @@ def main() -> None:
     path = sources.DATA / "generated" / "pythia_jets_365k.root"
     rows: list[dict[str, Any]] = []
     peaks: dict[str, dict[int, float]] = {}
-    with tempfile.TemporaryDirectory() as where:
+    with tempfile.TemporaryDirectory() as folder:
         for times in TIMES:
-            source, packed, back = (Path(where) / name for name in ("in.root", "out.baler", "back.root"))
+            source, packed, back = (Path(folder) / name for name in ("in.root", "out.baler", "back.root"))
             repeat(path, source, times)
             for job, arguments in (
                 ("compress classic", (source, packed, "rel=1e-3")),
@@ -52,7 +52,7 @@ def repeat(path: Path, target: Path, times: int) -> None:
     """Write a ROOT file with the trees of `path`, their entries repeated `times` times."""
     with uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
         for tree in sources.read(path):
-            types, data = root_files.ttree_of(root_files.plan(tree))
+            types, data = root_files.ttree_of(root_files.sort_branches(tree))
             file.mktree(tree.name, types, field_name=root_files.inner_name)
             for _ in range(times):
                 file[tree.name].extend(data)

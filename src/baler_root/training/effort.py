@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from baler_root.errors import ConfigError
 from baler_root.training.options import LatentOptions, TrainingOptions
-from baler_root.training.settings import Training
+from baler_root.training.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from baler_root.format.container.manifest import Json
@@ -33,7 +33,7 @@ class TrainingLevel:
     """Kinds of models that are learned, and their size."""
 
     name: str
-    training: Training | None
+    training: NetworkSettings | None
     """Settings for networks; None for histograms only, which need no torch."""
     widths: tuple[tuple[int, int], ...] = ()
     """(rows, width): networks of tables with fewer rows are narrower, since their bytes weigh more than their gain."""
@@ -51,10 +51,10 @@ LEVELS = {
     level.name: level
     for level in (
         TrainingLevel("fast", None),
-        TrainingLevel("default", Training(), ((20_000, 12), (60_000, 16))),
+        TrainingLevel("default", NetworkSettings(), ((20_000, 12), (60_000, 16))),
         TrainingLevel(
             "max",
-            Training(width=64, components=8, steps=6000),
+            NetworkSettings(width=64, components=8, steps=6000),
             ((20_000, 16), (60_000, 32)),
             parents=20,
             candidates=32,

@@ -15,7 +15,7 @@ from baler_root.compression.plan import GroupModel, Plan
 from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError, listed
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.codecs.conditional.page import LISTS
+from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns import flatten
@@ -205,7 +205,7 @@ def _streams(match: Match) -> list[int]:
         return sorted(match.numbers.values()) if len(match.numbers) == len(columns) else []
     there = {*match.numbers.values(), *match.outside.values()}
     if match.lists is not None:
-        there.update(at for at, column in enumerate(columns) if column.kind in LISTS)
+        there.update(at for at, column in enumerate(columns) if column.kind in LENGTH_KINDS)
     return sorted(
         at
         for at in match.numbers.values()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baler_root.format.networks import dense as fixedpoint
 from baler_root.format.networks.arithmetic import Operation
-from baler_root.training.hardware.limits import CODE_TOTAL, Hardware
+from baler_root.training.hardware.limits import CODE_WIDTH, Hardware
 from baler_root.training.torch.layers import BIAS_LIMIT, Dense, Layer, limits, quantise
 
 RANGE_BITS = 3
@@ -26,7 +26,7 @@ FINER = 2
 """Steps of weights are tried this many powers of two finer than the one that the largest weight needs."""
 
 
-class NarrowDense(Dense):
+class QatDense(Dense):
     """A dense layer with weights of few bits, of which some are 0 for good.
 
     The step of the weights is the power of two that is least wrong: the largest weights may saturate.
@@ -124,16 +124,16 @@ class Round(Layer):
         return [fixedpoint.Dense(once, none, self.bits - self.output_bits, self.low, self.high)]
 
 
-def narrow_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
+def qat_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
     """An encoder's layers; in training latents have `fine` fraction bits."""
-    out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_TOTAL else []
+    out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_WIDTH else []
     inputs, total = values, hardware.input_bits
     *hidden, last = hardware.weight_bits
     for width, weight_bits, activation_bits in zip(
         hardware.hidden, hidden, hardware.activation_bits, strict=True
     ):
         out.append(
-            NarrowDense(
+            QatDense(
                 inputs,
                 width,
                 weight_bits=weight_bits,
@@ -145,7 +145,7 @@ def narrow_layers(hardware: Hardware, values: int, latents: int, fine: int) -> l
         )
         inputs, total = width, activation_bits
     out.append(
-        NarrowDense(
+        QatDense(
             inputs,
             latents,
             weight_bits=last,
