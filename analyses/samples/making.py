@@ -35,7 +35,7 @@ CHUNK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class SampleOptions:
-    """How a sample is made; bad values raise ConfigError."""
+    """Options of a sample; bad values raise ConfigError."""
 
     schema: str = "2020"
     """Release whose tree is written: "2020" or "2025"."""
@@ -99,11 +99,11 @@ def make(
 ) -> SampleSummary:
     """Writes `entries` events of the sample or process `what` to a new ROOT file, and returns its contents.
 
-    The same arguments give the same events. Memory does not grow with the number of entries; a temporary file beside
-    the output does.
+    The same arguments give the same events. Memory does not grow with the number of entries; a temporary file
+    beside the output does.
 
-    Raises ConfigError (an unknown name, no entries, more pseudo-data than entries), OutputError, and MissingExtraError
-    if Pythia is chosen but not installed.
+    Raises ConfigError (an unknown name, no entries, more pseudo-data than entries), OutputError, and
+    MissingExtraError if Pythia is chosen but not installed.
     """
     if options is None:
         options = SampleOptions()
@@ -240,7 +240,7 @@ class _Maker:
             )
 
     def with_sums(self, events: Events) -> Events:
-        """The events with cross-section and sum of weights of their process; both are 1 for data, as in real files."""
+        """The events with cross-section and sum of weights of their process; both are 1 for data."""
         number = events.scalars["channelNumber"]
         names = ("XSection", "SumWeights", "weights_squared", "generated")
         columns = {name: np.ones(len(events)) for name in names}

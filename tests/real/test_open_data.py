@@ -222,7 +222,7 @@ def test_generated_samples_give_the_known_figures(data_file: Callable[..., Path]
     assert found["mass"].value == pytest.approx(125.16, abs=0.02)
     four = load("hzz4l")
     found = four.infer(four.run(data_file("generated", "4lep.root")), "m_4l")
-    # 6.21 and 8.46 with a cut on the impact parameter, of which this sample has σ where real files have |d0|/σ
+    # 6.21 and 8.46 with a cut on the impact parameter; this sample has σ where real files have |d0|/σ
     assert found["Z"].value == pytest.approx(2.40, abs=0.02)
     assert found["signal"].value == pytest.approx(6.45, abs=0.01)
     assert found["background"].value == pytest.approx(8.86, abs=0.01)

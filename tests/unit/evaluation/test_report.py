@@ -36,7 +36,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
 
 
-# ---- What is measured -----------------------------------------------------------------------------------------------
+# ---- Measurements --------------------------------------------------------------------------------------
 
 
 def quick(pairs: Pairs, analysis: str | None, bootstrap: int = 0) -> Report:
@@ -126,7 +126,7 @@ def test_encoding_is_timed_unless_networks_were_trained(pairs: Pairs) -> None:
     assert "--time-encoding" in why
 
 
-# ---- What goes wrong ------------------------------------------------------------------------------------------------
+# ---- Errors ---------------------------------------------------------------------------------------
 
 
 def messages(source: Path | str, compressed: Path | str) -> str:

@@ -42,7 +42,7 @@ def selection(x: np.ndarray, threshold: float = 0.0, weights: object = 1.0, proc
     )
 
 
-# ---- Branches -------------------------------------------------------------------------------------------------------
+# ---- Branches ----------------------------------------------------------------------------------------------
 
 
 def test_a_known_smear_has_its_mean_and_rms() -> None:
@@ -186,7 +186,7 @@ def test_masses_belong_to_the_relation_where_they_are_stored() -> None:
     assert (found.negative_before, found.change_max) == (0, 0.0)
 
 
-# ---- Events ---------------------------------------------------------------------------------------------------------
+# ---- Events ------------------------------------------------------------------------------------------------
 
 
 def test_migrations_in_and_out() -> None:
@@ -255,7 +255,7 @@ def test_signal_is_what_the_analysis_says() -> None:
     assert signal_of(Selection({}, {}, np.ones(2), np.zeros(2, int)), ()).all()
 
 
-# ---- Results --------------------------------------------------------------------------------------------------------
+# ---- Results -----------------------------------------------------------------------------------------------
 
 
 def mean_of(chosen: Selection) -> dict[str, Quantity]:
@@ -301,7 +301,7 @@ def test_failed_fits_are_never_numbers() -> None:
     assert json.loads(json_text(shift))["shift"] is None
 
 
-# ---- Cost -----------------------------------------------------------------------------------------------------------
+# ---- Cost --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["rel=1e-3", "rel=0.3", "abs=0.01", "bits=7"])

@@ -1,4 +1,4 @@
-"""`tune` on a small analysis of known sensitivity: what matters stays tight, what does not is loosened, and it is proved."""
+"""`tune` on a small analysis of known sensitivity: bounds that matter stay tight, others are loosened."""
 
 from __future__ import annotations
 

@@ -14,7 +14,8 @@ Path = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def opened(source: Any, names: Sequence[str]) -> Iterator[Any]:
-    """The first tree with one of these names in `source`, a path or an open directory; a tree is passed through.
+    """The first tree with one of these names in `source`, a path or an open directory; a tree is passed
+    through.
 
     Without names, the only tree. Raises SourceError, which lists the trees in the file.
     """

@@ -89,7 +89,7 @@ class Thinned:
 
 @dataclass(frozen=True, slots=True)
 class BranchFidelity:
-    """Errors of one column over all entries, in the unit of the branch unless stated otherwise; NaN if undefined."""
+    """Errors of one column over all entries, in its unit unless stated otherwise; NaN if undefined."""
 
     tree: str
     name: str
@@ -215,7 +215,7 @@ def limit_of(bound: ErrorBound) -> float:
 
 
 def distances(x: Values, y: Values) -> tuple[float, float]:
-    """(Kolmogorov–Smirnov distance, Wasserstein distance) of two samples of equal length; NaN if they are empty."""
+    """(Kolmogorov–Smirnov, Wasserstein) distance of two samples of equal length; NaN if they are empty."""
     if not len(x):
         return math.nan, math.nan
     if np.array_equal(x, y):
