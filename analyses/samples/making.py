@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO
 
 import numpy as np
 
+from baler_root._types import Progress
 from baler_root.errors import ConfigError
 from baler_root.format.container.write import AtomicFile
 
@@ -26,8 +27,6 @@ from .schema.schema2020 import SCHEMA_2020
 from .schema.schema2025 import SCHEMA_2025
 from .stream import EventStream, make_stream, random_numbers
 
-Progress = Callable[[int, int], None]
-"""Callback with (done, total) entries."""
 SCHEMAS = {"2020": SCHEMA_2020, "2025": SCHEMA_2025}
 CHUNK = 20_000
 """Entries in memory at a time."""

@@ -31,9 +31,9 @@ def opened(source: Any, names: Sequence[str]) -> Iterator[Any]:
 @contextlib.contextmanager
 def _file(path: str) -> Iterator[Any]:
     if path.endswith(".baler"):
-        import baler_root
+        from baler_root.dataset.file import open as open_file
 
-        with baler_root.open(path) as directory:
+        with open_file(path) as directory:
             yield directory
     else:
         from baler_root.rootio.source import RootSource

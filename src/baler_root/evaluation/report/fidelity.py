@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from baler_root.evaluation.report.pairs import PairedColumn
+from baler_root.evaluation.report.pairs import PairedColumn, Values
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
-
-Values = NDArray[Any]
-
 
 MAX_PAIRS = 40_000_000
 """Most pairs of values in memory for distances between distributions, over all columns."""
