@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
 import numpy as np
 import pytest
-import uproot
 from hypothesis import HealthCheck, settings
+
+import baler_root
+from tests.helpers.cli import Cli
+from tests.helpers.root_files import write_root
+from tests.helpers.trees import digest
 
 settings.register_profile(
     "default", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
@@ -43,6 +48,12 @@ def data_dir() -> Path:
 def data_file() -> Callable[..., Path]:
     """`data_file("real", "x.root")` is that path; skips where it is absent."""
     return data_path
+
+
+@pytest.fixture
+def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+    """`cli("inspect", path)` is what `baler-root inspect path` does."""
+    return Cli(capsys)
 
 
 def flat_columns(n: int = 1000, seed: int = 1) -> Columns:
@@ -108,28 +119,9 @@ def make_root(tmp_path: Path) -> Callable[..., Path]:
     `kind="rntuple"`, and returns the path."""
 
     def make(name: str, kind: str = "ttree", **trees: Columns) -> Path:
-        path = tmp_path / name
-        with uproot.recreate(path) as file:
-            for tree, columns in trees.items():
-                if kind == "ttree":
-                    types = {
-                        k: v.dtype if isinstance(v, np.ndarray) and v.ndim == 1 else _type(v)
-                        for k, v in columns.items()
-                    }
-                    file.mktree(tree, types)
-                    file[tree].extend(columns)
-                else:
-                    file.mkrntuple(tree, ak.Array(columns))
-        return path
+        return write_root(tmp_path / name, kind, **trees)
 
     return make
-
-
-def _type(values: object) -> object:
-    """What `mktree` wants to know of one column: a dtype with shape, or an awkward type."""
-    if isinstance(values, np.ndarray):
-        return np.dtype((values.dtype, values.shape[1:]))
-    return ak.type(values).content
 
 
 @pytest.fixture
@@ -160,3 +152,19 @@ def fixed_root(make_root: Callable[..., Path]) -> Path:
 def two_trees_root(make_root: Callable[..., Path]) -> Path:
     """TTrees `Events` and `runs/Summary` in one file."""
     return make_root("two.root", **{"Events": flat_columns(), "runs/Summary": {"lumi": np.arange(3.0)}})
+
+
+@pytest.fixture
+def untouched(flat_root: Path, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Compress with the arguments given, see it fail, see that nothing else changed."""
+    before = digest(flat_root)
+
+    def fails(kind: type[BaseException], match: str | None, **options: Any) -> None:
+        with pytest.raises(kind, match=match):
+            baler_root.compress(flat_root, tmp_path / "out" / "a.baler", **{"cluster_size": 100, **options})
+        assert digest(flat_root) == before
+        assert list((tmp_path / "out").iterdir()) == []
+
+    (tmp_path / "out").mkdir()
+    yield fails
+    assert digest(flat_root) == before

@@ -18,11 +18,6 @@ Root = Callable[..., Path]
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
-@pytest.fixture
 def source(make_root: Root) -> Path:
     """A TTree with a float, an integer and a boolean branch, and an RNTuple-only string is elsewhere."""
     return make_root(

@@ -23,11 +23,6 @@ from baler_root.format.bounds import ErrorBound
 from tests.helpers.cli import Cli
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
 def test_version_and_usage(cli: Cli) -> None:
     assert cli("--version").out.strip() == f"baler-root {baler_root.__version__}"
     assert cli("no-such-verb").code == 2

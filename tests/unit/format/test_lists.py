@@ -25,14 +25,14 @@ from baler_root.format.bounds import ErrorBound, measure
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.conditional import codec as conditional
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
-from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, Lists
+from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, ListStructure
 from baler_root.format.codecs.conditional.model import Model
 from baler_root.format.columns import flatten
 from baler_root.format.container.read import Container, PageId
 from baler_root.format.tables import lengths_of, tables_of
 from baler_root.training import effort as levels
 from baler_root.training.effort import Level
-from baler_root.training.settings import Training
+from baler_root.training.settings import NetworkSettings
 from tests.helpers.models import list_model
 from tests.independent_reader import columns as independent_columns
 from tests.independent_reader.reader import Reader
@@ -135,7 +135,7 @@ def test_only_what_is_needed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_what_networks_see_of_lists() -> None:
-    lists = Lists(np.array([2, 0, 3, PIECE + 2], np.uint32), 7 + PIECE)
+    lists = ListStructure(np.array([2, 0, 3, PIECE + 2], np.uint32), 7 + PIECE)
     codes = np.arange(100, 107 + PIECE, dtype=np.int16)
     before = lists.before(codes)
     assert before[:6].tolist() == [-2048, 100, -2048, 102, 103, -2048]
@@ -145,9 +145,9 @@ def test_what_networks_see_of_lists() -> None:
     assert np.diff(lists.bounds).sum() == 7 + PIECE
     for wrong in ([2, 4], [2, 6], [-1, 8]):
         with pytest.raises(FormatError):
-            Lists(np.array(wrong), 7)
+            ListStructure(np.array(wrong), 7)
     with pytest.raises(FormatError):
-        Lists(np.array([3.5, 3.5]), 7)
+        ListStructure(np.array([3.5, 3.5]), 7)
 
 
 @given(st.data())
@@ -315,7 +315,7 @@ def test_lists_learn_from_their_entries(
     with baler_root.open(tmp_path / "out.baler") as file:
         one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
     assert ak.array_equal(several, one[1000:5500])
-    monkeypatch.setattr("baler_root.compression.models.learn.find_surroundings", lambda *_: ContextColumns())
+    monkeypatch.setattr("baler_root.compression.models.learn.find_context", lambda *_: ContextColumns())
     blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
@@ -328,7 +328,7 @@ def test_networks_see_the_item_before(
     """The same bytes from several processes; the model serves another file, in it or beside it."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    quick = Level("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(levels.LEVELS, "default", quick)
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))

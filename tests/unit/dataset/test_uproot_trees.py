@@ -1,13 +1,13 @@
-"""The same calls on the original with uproot and on the `.baler` side give the same results (issue 2, point 7)."""
+"""TTrees: names, types and arrays as uproot gives them for the original."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib.util
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -19,80 +19,8 @@ from baler_root.dataset.file import File
 from baler_root.errors import SourceError
 from tests.conftest import data_path
 from tests.helpers.compare import assert_same
+from tests.helpers.uproot_pairs import Pair, Sample, both
 from tests.helpers.uproot_source import FakeFile
-
-
-class Sample(NamedTuple):
-    """A tree of a real file, and names in it to ask for."""
-
-    file: str
-    tree: str
-    flat: str
-    """A branch with one number per entry."""
-    jagged: str
-    """A branch with a list of numbers per entry; empty where there is none."""
-    glob: str
-
-
-SAMPLES = [
-    Sample("agc_muons_100k", "Events", "nMuon", "Muon_pt", "Muon_*"),
-    Sample("cms_hep_tutorial_zz", "events", "NMuon", "Muon_Px", "M*_P?"),
-    Sample("atlas_4lep_data_A", "mini", "runNumber", "lep_pt", "lep_*"),
-    Sample("delphes_z91_100", "Delphes", "Event_size", "Particle.PT", "Particle.[EP]*"),
-    Sample("alice_hypertriton_39k", "Hyp3O2", "pt", "", "dca_*"),
-]
-
-
-class Pair(NamedTuple):
-    """The same tree, read both ways."""
-
-    ours: Any
-    theirs: Any
-    sample: Sample
-
-    @property
-    def readable(self) -> list[str] | None:
-        """Names of what uproot can read, where that is not everything."""
-        branches = self.ours.values()
-        return [b.name for b in branches if b.is_stored] if any(b.missing for b in branches) else None
-
-
-@pytest.fixture(scope="session")
-def compressed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
-    """`compressed(file, tree)` is the path of a `.baler` file of that tree, lossless, in several clusters."""
-    folder = tmp_path_factory.mktemp("compressed")
-
-    def make(file: str, tree: str) -> Path:
-        target = folder / f"{file}-{tree}.baler".replace("/", "-")
-        if not target.exists():
-            source = data_path(f"{file}.root")
-            with uproot.open(source) as root:
-                size = max(10, root[tree].num_entries // 3 + 1)
-            baler_root.compress(
-                source,
-                target,
-                bound="lossless",
-                level="fast",
-                trees=[tree],
-                cluster_size=size,
-                skip_unsupported=True,
-            )
-        return target
-
-    return make
-
-
-@pytest.fixture(scope="module", params=SAMPLES, ids=lambda sample: sample.file)
-def pair(request: pytest.FixtureRequest, compressed: Callable[[str, str], Path]) -> Iterator[Pair]:
-    sample: Sample = request.param
-    path = data_path("real", f"{sample.file}.root")
-    ours_path = compressed(f"real/{sample.file}", sample.tree)
-    with uproot.open(path) as theirs, baler_root.open(ours_path) as ours:
-        yield Pair(ours[sample.tree], theirs[sample.tree], sample)
-
-
-def both(pair: Pair, call: Callable[[Any], Any]) -> None:
-    assert_same(call(pair.ours), call(pair.theirs))
 
 
 def test_names_and_types(pair: Pair) -> None:
@@ -247,47 +175,6 @@ def test_pandas_wants_awkward_pandas_for_lists(pair: Pair) -> None:
         ]
 
 
-def test_iterate_by_entries(pair: Pair) -> None:
-    names = [name for name in (pair.sample.flat, pair.sample.jagged) if name]
-    stop = 1000
-    for step in (7, 333, 10**6):
-        both(
-            pair, lambda t, step=step: list(t.iterate(names, step_size=step, entry_start=3, entry_stop=stop))
-        )
-    both(
-        pair,
-        lambda t: list(t.iterate(filter_name=pair.sample.glob, step_size=400, entry_stop=stop, how=dict)),
-    )
-    cut = f"{pair.sample.flat} > 1"
-    both(pair, lambda t: list(t.iterate(names, cut, step_size=400, entry_stop=stop, library="np")))
-
-
-def test_iterate_across_the_whole_tree(pair: Pair) -> None:
-    """Steps that fit neither clusters nor baskets."""
-    step = max(1, pair.theirs.num_entries // 5 - 1)
-    both(pair, lambda t: list(t.iterate([pair.sample.flat], step_size=step)))
-
-
-def test_iterate_by_memory(pair: Pair) -> None:
-    """Sizes in memory differ from sizes in baskets; what is read does not."""
-    names = [name for name in (pair.sample.flat, pair.sample.jagged) if name]
-    parts = list(pair.ours.iterate(names, step_size="50 kB"))
-    size = parts[0].nbytes
-    assert len(parts) == 1 or 5_000 < size < 500_000
-    assert_same(ak.concatenate(parts), pair.theirs.arrays(names))
-
-
-def test_reports(pair: Pair) -> None:
-    def reports(tree: Any) -> list[Any]:
-        pairs = tree.iterate([pair.sample.flat], step_size=30, entry_start=10, entry_stop=100, report=True)
-        return [
-            (array, r.start, r.stop, r.tree_entry_start, r.global_entry_stop, r.tree.name)
-            for array, r in pairs
-        ]
-
-    both(pair, reports)
-
-
 def test_documentation(pair: Pair) -> None:
     def documented(tree: Any, doc: Any) -> Any:
         array = tree.arrays([pair.sample.flat], entry_stop=3, ak_add_doc=doc)
@@ -375,78 +262,3 @@ def test_every_branch_of_the_coverage_files(data_dir: Path) -> None:
                             assert_same(branch.array(entry_stop=3, library=library), expected)
                             compared += 1
     assert compared > 5000
-
-
-RNTUPLES = [
-    ("real/atlas_physlite_rntuple", "DataHeader"),
-    ("real/atlas_physlite_rntuple", "EventTag"),
-    pytest.param(("real/atlas_physlite_rntuple", "EventData"), marks=pytest.mark.slow),
-    ("coverage/Run2012BC_DoubleMuParked_Muons_1000evts_rntuple_v1-0-0-0", "Events"),
-    ("coverage/test_class_inheritance_rntuple_v1-0-0-1", "rntpl"),
-    ("coverage/test_emptystruct_invalidvar_rntuple_v1-0-0-0", "ntuple"),
-    ("coverage/rntviewer-testfile-multiple-rntuples-v1-0-0-0", "A"),
-    ("coverage/test_1jag_int_float_rntuple_v1-0-0-0", "ntuple"),
-]
-
-
-@pytest.fixture(scope="module", params=RNTUPLES, ids=str)
-def fields(request: pytest.FixtureRequest, compressed: Callable[[str, str], Path]) -> Iterator[Pair]:
-    file, tree = request.param
-    with uproot.open(data_path(f"{file}.root")) as theirs, baler_root.open(compressed(file, tree)) as ours:
-        yield Pair(ours[tree], theirs[tree], Sample(file, tree, "", "", ""))
-
-
-def test_fields(fields: Pair) -> None:
-    for call in (
-        lambda t: t.name,
-        lambda t: t.object_path,
-        lambda t: t.num_entries,
-        len,
-        lambda t: t.keys(),
-        lambda t: t.keys(full_paths=False),
-        lambda t: t.typenames(),
-        lambda t: t.keys(filter_name="/.*[a-m]t?.*/", filter_typename="*std::*"),
-        lambda t: t.keys(filter_field=lambda field: field.top_level),
-        lambda t: [(f.name, f.path, f.description, f.top_level, len(f)) for f in t.values()],
-    ):
-        both(fields, call)
-
-
-def test_show_fields(fields: Pair) -> None:
-    def shown(tree: Any) -> str:
-        stream = io.StringIO()
-        tree.show(stream=stream)
-        return stream.getvalue()
-
-    both(fields, shown)
-    both(fields, lambda t: shown(t[0]))
-
-
-def test_arrays_of_fields(fields: Pair) -> None:
-    for options in ({}, {"entry_start": -10, "how": dict}, {"entry_stop": 3, "how": tuple}):
-        both(fields, lambda t, options=options: t.arrays(**options))
-    for options in ({"filter_typename": "*float*"}, {"filter_name": "*a*"}, {"filter_name": "none of them"}):
-        both(fields, lambda t, options=options: t.arrays(entry_start=2, entry_stop=20, **options))
-    plain = [f.name for f in fields.ours.fields if "variant" not in f.typename]
-    both(fields, lambda t: t.arrays(filter_name=plain, library="np", entry_stop=5))
-
-
-def test_each_field(fields: Pair) -> None:
-    """Arrays of fields and of fields of fields, on their own, by name, by filter, by steps."""
-    keys = fields.theirs.keys()
-    for key in keys[:: len(keys) // 40 + 1]:
-        for call in (
-            lambda t, key=key: t[key].array(entry_start=1, entry_stop=20),
-            lambda t, key=key: t[key].array(entry_stop=2, ak_add_doc=True).layout.form,
-            lambda t, key=key: t[key].arrays(entry_stop=5),
-            lambda t, key=key: t.arrays(filter_name=key, entry_start=2, entry_stop=20),
-            lambda t, key=key: t.arrays([key], entry_stop=20),
-            lambda t, key=key: list(t.iterate([key], step_size=7, entry_stop=20)),
-        ):
-            both(fields, call)
-        if "variant" not in fields.theirs[key].typename:
-            both(fields, lambda t, key=key: t[key].array(library="np", entry_stop=5))
-
-
-def test_documentation_of_fields(fields: Pair) -> None:
-    both(fields, lambda t: t.arrays(entry_stop=1, ak_add_doc=True).layout.form)

@@ -1,0 +1,112 @@
+"""Output of compression: all or nothing, never over the input, nothing left behind."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import baler_root
+from baler_root.errors import (
+    ConfigError,
+    OutputError,
+    SourceError,
+)
+from baler_root.format.container import write
+from tests.helpers.trees import digest
+
+# Nothing is left behind
+
+
+def test_disk_full(untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full:
+        """A disk with room for the first few bytes."""
+
+        def __init__(self, file: Any) -> None:
+            self._file, self._left = file, 2000
+
+        def write(self, data: bytes) -> int:
+            self._left -= len(data)
+            if self._left < 0:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return int(self._file.write(data))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._file, name)
+
+    start = write.AtomicFile.__init__
+
+    def full(self: write.AtomicFile, *args: Any, **kwargs: Any) -> None:
+        start(self, *args, **kwargs)
+        vars(self)["file"] = Full(self.file)
+
+    monkeypatch.setattr(write.AtomicFile, "__init__", full)
+    untouched(OutputError, "No space left on device")
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_disk_full_at_the_end(
+    call: str, untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    if call == "fsync":
+        monkeypatch.setattr("os.fsync", fail)
+    else:
+        monkeypatch.setattr(Path, "replace", fail)
+    untouched(OutputError, "No space left on device")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_interrupted(jobs: int, untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+
+    def interrupt(done: int, total: int) -> None:
+        if done * 2 > total:
+            raise KeyboardInterrupt
+
+    untouched(KeyboardInterrupt, None, progress=interrupt, jobs=jobs)
+
+
+# Output and input that will not do
+
+
+def test_overwriting(flat_root: Path, tmp_path: Path) -> None:
+    target = tmp_path / "a.baler"
+    target.write_bytes(b"kept")
+    with pytest.raises(OutputError, match=r"a\.baler: exists already; use --overwrite"):
+        baler_root.compress(flat_root, target)
+    assert target.read_bytes() == b"kept"
+    baler_root.compress(flat_root, target, overwrite=True)
+    assert baler_root.verify(target).ok
+    with pytest.raises(KeyboardInterrupt):
+        baler_root.compress(flat_root, target, overwrite=True, progress=_interrupt)
+    assert baler_root.verify(target).ok
+    assert {path.name for path in tmp_path.iterdir()} == {"a.baler", "flat.root"}
+
+
+def _interrupt(done: int, total: int) -> None:
+    assert done <= total
+    raise KeyboardInterrupt
+
+
+def test_output_is_never_the_input(flat_root: Path, tmp_path: Path) -> None:
+    before = digest(flat_root)
+    (tmp_path / "link.root").symlink_to(flat_root)
+    for target in (flat_root, tmp_path / "link.root"):
+        with pytest.raises(ConfigError, match="is the input"):
+            baler_root.compress(flat_root, target, overwrite=True)
+    assert digest(flat_root) == before
+
+
+def test_folders(flat_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="does not exist; create it first"):
+        baler_root.compress(flat_root, tmp_path / "none" / "a.baler")
+    with pytest.raises(OutputError, match="is a folder"):
+        baler_root.compress(flat_root, tmp_path)
+    with pytest.raises(SourceError, match="is a folder"):
+        baler_root.compress(tmp_path, tmp_path / "a.baler")

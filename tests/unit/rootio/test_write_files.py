@@ -1,0 +1,66 @@
+"""ROOT files written: real files come back."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import uproot
+
+from baler_root.rootio.rntuple import plan_rntuple
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.ttree_layout import plan_ttree
+from baler_root.rootio.write import same_values, write_root
+from tests.conftest import data_path
+from tests.helpers.rootio_write import Clusters
+
+FILES = [
+    ("real", "cms_nano_2015_ttbar_200.root"),
+    ("real", "delphes_z91_100.root"),
+    ("real", "atlas_4lep_data_A.root"),
+    ("real", "double32_demo_40k.root"),
+    ("real", "cms_scouting_nano_40.root"),
+    ("coverage", "uproot-HZZ-lz4.root"),
+    ("coverage", "uproot-Zmumu.root"),
+    ("coverage", "uproot-leaflist.root"),
+    ("coverage", "uproot-vectorVectorDouble.root"),
+    ("coverage", "uproot-issue-60.root"),
+    ("coverage", "uproot-issue-172.root"),
+    ("coverage", "uproot-issue243-new.root"),
+    ("coverage", "uproot-small-evnt-tree-nosplit.root"),
+    ("coverage", "uproot-sample-6.20.04-uncompressed.root"),
+    ("coverage", "test_emptystruct_invalidvar_rntuple_v1-0-0-0.root"),
+    ("coverage", "test_class_inheritance_rntuple_v1-0-0-1.root"),
+    ("coverage", "ntpl001_staff_rntuple_v1-0-0-0.root"),
+    ("coverage", "test_float_types_rntuple_v1-0-0-0.root"),
+]
+
+
+@pytest.mark.parametrize(("folder", "name"), FILES, ids=[name for _, name in FILES])
+def test_real_files_come_back(folder: str, name: str) -> None:
+    with RootSource(data_path(folder, name)) as source:
+        trees = [source.open_tree(key) for key in source.tree_keys()]
+        data = [tree.read(tree.schema.stored(), 0, tree.schema.num_entries) for tree in trees]
+    file = io.BytesIO()
+    schemas = [tree.schema for tree in trees]
+
+    def parts(position: int) -> Clusters:
+        step = max(1, -(-schemas[position].num_entries // 2))
+        starts = range(0, schemas[position].num_entries, step)
+        return lambda: ({i: a[s : s + step] for i, a in data[position].items()} for s in starts)
+
+    results = write_root(file, [(schema, parts(i)) for i, schema in enumerate(schemas)])
+    with uproot.open(file) as back:
+        for result, schema, arrays in zip(results, schemas, data, strict=True):
+            cycle = [s.path for s in schemas[: schemas.index(schema) + 1]].count(schema.path)
+            tree = back[f"{schema.path};{cycle}"]
+            assert tree.num_entries == schema.num_entries
+            if result.kind == "TTree":
+                plan = plan_ttree(schema, arrays)
+                items = dict(zip([b.source for b in plan.branches], tree.branches, strict=False))
+                if not any("with counter" in note for note in result.notes):
+                    assert [b.source for b in plan.branches] == schema.stored()
+            else:
+                items = dict(zip(plan_rntuple(schema).fields, tree.fields, strict=True))
+            for position, array in arrays.items():
+                assert same_values(items[position].array(), array), schema.path_of(position)
