@@ -19,7 +19,7 @@ from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.base import Codec, SymbolSpec, is_context_codec, is_incremental_codec
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.page import LatentPage
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.entry import pack_entry, read_entry
 from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
