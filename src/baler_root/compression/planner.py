@@ -14,7 +14,8 @@ from baler_root.compression.rules.rules import Rules
 from baler_root.compression.rules.unused import bound_target
 from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError
-from baler_root.format.columns import flatten, tree_columns
+from baler_root.format.columns.form_columns import tree_columns
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.tables import tables_of
 from baler_root.rootio.source import SourceTree, cluster_lengths

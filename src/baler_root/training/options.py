@@ -73,9 +73,7 @@ class LatentOptions:
         if self.residual not in RESIDUALS:
             raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(RESIDUALS)}")
         if not _is_share(self.outliers):
-            raise ConfigError(
-                f"outliers {self.outliers!r}: a share of all rows is needed, such as 0.01 for 1%"
-            )
+            raise ConfigError(f"outliers {self.outliers!r}: a share from 0 to 1 (100%) is needed")
         if not 1 <= self.clusters <= MAX_CENTRES:
             raise ConfigError(f"{self.clusters} clusters of latents; from 1 to {MAX_CENTRES} are possible")
         if self.hardware is not None and not codec.firmware:

@@ -12,7 +12,7 @@ from baler_root.compression.rules.rule import BoundTarget, Rule
 from baler_root.compression.rules.rules import Rules
 from baler_root.errors import ConfigError, listed, nearest
 from baler_root.format.bounds import LOSSLESS
-from baler_root.format.columns import Column, tree_columns
+from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.schema import Tree
 
 
