@@ -146,7 +146,7 @@ def found_for(columns: list[np.ndarray], number: int, weight: float = 1.0) -> Fo
         axis = fit_axis(column)
         bucketed.append(BinnedColumn.of(axis, axis.places(column)))
     held = np.arange(len(columns[0])) % 4 == 0
-    ranked = rank([column.buckets for column in bucketed])
+    ranked = rank([column.bins for column in bucketed])
     return fit_histograms(bucketed, number, ranked[number], Ancestors(), held, weight)
 
 
