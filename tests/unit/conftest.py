@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from baler_root.analyses.samples.toys import correlated_jets as jets
 
 import baler_root
-from tests.helpers.jets import jets
 from tests.helpers.latent_files import CLUSTER, RESIDUALS, events, short_training, write
 from tests.helpers.model_files import quick_level
 from tests.helpers.root_files import write_root

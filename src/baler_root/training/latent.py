@@ -21,12 +21,17 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.codecs.registry import latent_codec
+from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.conditional import MARGIN, FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import TrainingEffort, get_level
-from baler_root.training.hardware.search import SEARCHED, check_edges, find_hardware, resources_of
+from baler_root.training.hardware.search import (
+    SEARCH_DIVISOR,
+    check_latency,
+    find_hardware,
+    resources_of,
+)
 from baler_root.training.pair_masses import Pair
 
 if TYPE_CHECKING:
@@ -259,13 +264,21 @@ def _train(
     settings = replace(settings, luts=candidates[0].budget.luts)
     hardware = candidates[0]
     if len(candidates) > 1:
-        short = replace(settings, steps=settings.steps // SEARCHED, products=settings.products / SEARCHED)
+        short = replace(
+            settings, steps=settings.steps // SEARCH_DIVISOR, products=settings.products / SEARCH_DIVISOR
+        )
         if settings.seconds is not None:
             short = replace(short, seconds=settings.seconds / 2 / len(candidates))
             settings = replace(settings, seconds=settings.seconds / 2)
-        hardware = find_hardware(candidates, lambda candidate: fit(candidate, short), settings.latent_weight)
+
+        def trial(candidate: Hardware) -> tuple[float, Program]:
+            trained = fit(candidate, short)
+            loss = float(trained.residual.sum()) + short.latent_weight * trained.latents
+            return loss, trained.network.programs()[0]
+
+        hardware = find_hardware(candidates, trial)
     trained = fit(hardware, settings)
-    check_edges(resources_of(trained.network.programs()[0], hardware), hardware)
+    check_latency(resources_of(trained.network.programs()[0], hardware), hardware)
     return trained, hardware
 
 
@@ -273,8 +286,9 @@ def _firmware_note(hardware: Hardware, encoder: Program) -> str:
     """Note on the resources of an encoder for firmware."""
     resources = resources_of(encoder, hardware)
     return (
-        f"encoder for firmware: {hardware.describe()}: about {resources.luts:.3g} LUTs, {resources.edges(hardware.budget.levels)} "
-        f"clock edges at {hardware.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
+        f"encoder for firmware: {hardware.describe()}: about {resources.luts:.3g} LUTs, "
+        f"{resources.latency_cycles(hardware.budget.adder_levels)} clock edges at {hardware.budget.adder_levels} adders "
+        "an edge (estimated; `baler-root fpga build` says more)"
     )
 
 

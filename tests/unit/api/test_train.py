@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baler_root.analyses.samples.toys import correlated_jets as jets
 
 import baler_root
 from baler_root.api import train as pretraining
@@ -18,7 +19,6 @@ from baler_root.errors import (
 from baler_root.format.model_file import read_model_file
 from baler_root.training import effort as levels
 from tests.helpers.cli import Cli
-from tests.helpers.jets import jets
 from tests.helpers.model_files import quick_level
 from tests.helpers.root_files import write_root
 
