@@ -11,7 +11,7 @@ from pathlib import Path
 import awkward as ak
 import numpy as np
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root.errors import (
@@ -134,7 +134,7 @@ def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Pa
 
 
 def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    arrays = jets(6000, 4)
+    arrays = correlated_jets(6000, 4)
     del arrays["jet_tracks"]
     summary = baler_root.compress(
         make_root("some.root", Events=arrays), tmp_path / "a.baler", model=jets_model, detach_model=True
@@ -146,7 +146,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
         baler_root.compress(other, tmp_path / "b.baler", model=jets_model)
     for word in ("no model fits", "not in this file: ", "'jet_mass'", "of another type here: 'jet_pt'"):
         assert word in str(caught.value)
-    elsewhere = make_root("elsewhere.root", Tracks=jets(100))
+    elsewhere = make_root("elsewhere.root", Tracks=correlated_jets(100))
     with pytest.raises(ConfigError, match="tree 'Tracks' is none of those it was trained on"):
         baler_root.compress(elsewhere, tmp_path / "b.baler", model=jets_model)
     assert not (tmp_path / "b.baler").exists()
@@ -154,7 +154,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
 
 def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
     """Branches may come in another order, with others between; what has other lengths is no column of the model."""
-    arrays = jets(6000, 4)
+    arrays = correlated_jets(6000, 4)
     shuffled = {name: arrays[name] for name in sorted(arrays, reverse=True)}
     shuffled["jet_tagged"] = ak.Array([[True]] * 6000)
     source = make_root("odd.root", Events=shuffled)
@@ -163,12 +163,12 @@ def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, mak
 
 
 def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    counts = ak.num(jets(6000, 4)["jet_pt"])
+    counts = ak.num(correlated_jets(6000, 4)["jet_pt"])
     arrays = {
         name: ak.unflatten(np.sort(ak.to_numpy(ak.flatten(array))), counts)
         if array.ndim > 1
         else np.sort(array)
-        for name, array in jets(6000, 4).items()
+        for name, array in correlated_jets(6000, 4).items()
     }
     source = make_root("drift.root", Events=arrays)
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
@@ -179,13 +179,13 @@ def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root:
 
 
 def test_a_model_must_pay_for_its_own_bytes(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    source = make_root("small.root", Events=jets(150, 9))
+    source = make_root("small.root", Events=correlated_jets(150, 9))
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
     summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model)
     assert summary.size <= classic.size + 200
     assert "(--detach-model) it would pay" in summary.notes[0]
     assert baler_root.inspect(summary.target)["codecs"] == ["classic"]
-    empty = make_root("empty.root", Events={name: array[:0] for name, array in jets(10).items()})
+    empty = make_root("empty.root", Events={name: array[:0] for name, array in correlated_jets(10).items()})
     assert baler_root.compress(empty, tmp_path / "e.baler", model=jets_model).size > 0
 
 

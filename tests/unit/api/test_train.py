@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root.api import train as pretraining
@@ -18,7 +19,6 @@ from baler_root.errors import (
 from baler_root.format.model_file import read_model_file
 from baler_root.training import effort as levels
 from tests.helpers.cli import Cli
-from tests.helpers.jets import jets
 from tests.helpers.model_files import quick_level
 from tests.helpers.root_files import write_root
 
@@ -71,7 +71,7 @@ def test_files_of_different_kinds(tmp_path: Path, make_root: Maker) -> None:
 
 
 def test_too_little_to_learn_from(tmp_path: Path, make_root: Maker, cli: Cli) -> None:
-    few = make_root("few.root", Events=jets(100))
+    few = make_root("few.root", Events=correlated_jets(100))
     outcome = cli("train", few, few, "-o", tmp_path / "m.balermodel")
     assert outcome.code == 2
     assert "200 entries; at least 2000 are needed" in outcome.err

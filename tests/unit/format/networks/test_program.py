@@ -25,7 +25,7 @@ from baler_root.format.networks.program import Program
 from tests.helpers.programs import MAKERS, Rng, dense, described, read, stacked, transformer
 from tests.independent_reader import networks as independent_networks
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 TEXT = (ROOT / "formats" / "networks.md").read_text(encoding="utf-8")

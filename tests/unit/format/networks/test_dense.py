@@ -19,7 +19,7 @@ from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.networks.dense import Dense, FixedPointNet
 from tests.helpers.models import random_net
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def exactly(net: FixedPointNet, codes: NDArray[np.int64]) -> NDArray[np.int64]:
