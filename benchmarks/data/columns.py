@@ -44,7 +44,7 @@ def columns(trees: list[Tree], bound_of: Callable[[str, str], str]) -> Iterator[
 
 
 def plain(values: NDArray[Any]) -> NDArray[Any]:
-    """The same bytes as numbers that every library supports: booleans and times become integers."""
+    """Values as numbers that every library supports: bytes of booleans and times as integers."""
     values = np.ascontiguousarray(values)
     if values.dtype.kind in "bmM":
         return values.view(f"u{values.dtype.itemsize}")

@@ -32,7 +32,7 @@ from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.registry import codec_ids, get_codec
 from baler_root.format.model_file import StoredModel, read_model_file, write_model_file
 from baler_root.training import latent
-from baler_root.training.torch import fit_autoencoder
+from baler_root.training.torch import fit_autoencoder, loop
 from baler_root.training.torch import fit_conditional as fit
 from benchmarks.data import sources
 from benchmarks.record import results
@@ -80,11 +80,11 @@ def timed_training() -> Iterator[TrainingTime]:
     torch.set_num_threads(1)
     timer = SimpleNamespace(monotonic=time.process_time)
     with (
-        mock.patch.object(fit_autoencoder, "time", timer),
+        mock.patch.object(loop, "time", timer),
         mock.patch.object(
             fit_autoencoder, "fit_autoencoder", training.counted(fit_autoencoder.fit_autoencoder)
         ),
-        mock.patch.object(fit, "fit", training.counted(fit.fit)),
+        mock.patch.object(fit, "fit_networks", training.counted(fit.fit_networks)),
     ):
         yield training
 
@@ -108,8 +108,8 @@ def networks_always_kept() -> Iterator[None]:
 
 def latents_of(path: Path, model: Path, bound: str) -> NDArray[np.int16]:
     """Latents (rows, latents) of all rows of a file, even if they make it larger."""
-    with tempfile.TemporaryDirectory() as where, models_always_used():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, models_always_used():
+        target = Path(folder) / "out.baler"
         baler_root.compress(path, target, bound=bound, model=model, detach_model=True)
         with baler_root.open(target, models=model) as file:
             (tree,) = (file[name] for name in file.keys(cycle=False))
@@ -144,8 +144,8 @@ def measure(
     source: Path, counted: TrainingTime, models: Sequence[Path] = (), **keywords: Any
 ) -> dict[str, Any]:
     """Compress one file and check every value again; returns sizes, parts, errors and rates."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         counted.start()
         compressing, summary = processor_time(partial(baler_root.compress, source, target, **keywords))
         training = counted.seconds

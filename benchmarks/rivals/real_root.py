@@ -54,15 +54,15 @@ def size(trees: list[Tree], bound_of: Callable[[str, str], str]) -> int | None:
 
 def tree_size(tree: Tree, bound_of: Callable[[str, str], str]) -> int | None:
     """Size of a file with one tree [bytes]; None if it cannot be written."""
-    with tempfile.TemporaryDirectory() as where:
-        folder = Path(where)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         fields = fields_of(tree, bound_of, folder)
         if not fields:
             return None
         entries = len(tree.branches[0][1])
         for _ in range(2):
             (folder / "fields.json").write_text(json.dumps({"entries": entries, "fields": fields}))
-            command = [os.environ[VARIABLE], str(SCRIPT), where]
+            command = [os.environ[VARIABLE], str(SCRIPT), temporary]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode:
                 raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")

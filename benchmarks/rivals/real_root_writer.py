@@ -128,14 +128,15 @@ def main() -> None:
             if field[key] and field[key] not in arrays:
                 arrays[field[key]] = np.load(folder / field[key])
 
-    def add_all(where: dict[str, Any]) -> None:
+    def add_all(numbers: dict[str, Any]) -> None:
+        """Register all fields with the arrays that ROOT reads from or writes to."""
         ROOT.fields.clear()
         for field in description["fields"]:
             inner = TYPES[field["type"]]
             counts = arrays[field["counts"]].ctypes.data if field["counts"] else 0
             width = field["width"]
             kind = f"std::vector<{inner}>" if counts else f"std::array<{inner},{width}>" if width else inner
-            values = where[field["values"]]
+            values = numbers[field["values"]]
             ROOT.add(
                 field["name"], kind, values.ctypes.data, values.dtype.itemsize, width, counts,
                 field["bits"], field["low"], field["high"],

@@ -234,5 +234,5 @@ def write(trees: list[Tree], rival: str, path: Path) -> int:
 
 def size(trees: list[Tree], rival: str) -> int:
     """Size [bytes] of these trees as `rival` writes them."""
-    with tempfile.TemporaryDirectory() as where:
-        return write(trees, rival, Path(where) / "rival.root")
+    with tempfile.TemporaryDirectory() as folder:
+        return write(trees, rival, Path(folder) / "rival.root")

@@ -44,8 +44,8 @@ def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     patched: Any = mock.patch(
         "baler_root.compression.models.learn.find_surroundings", return_value=ContextColumns()
     )
-    with tempfile.TemporaryDirectory() as where, patched if keywords.pop(NO_CONTEXT, 0) else nullcontext():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, patched if keywords.pop(NO_CONTEXT, 0) else nullcontext():
+        target = Path(folder) / "out.baler"
         summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)
     models = summary.parts.get("model", 0)
     return {

@@ -144,8 +144,8 @@ def baler(
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Row and errors of one `.baler` file."""
     compress = partial(baler_root.compress, bound=BOUND, branch_bounds=BRANCH_BOUNDS, **keywords)
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         started = time.perf_counter()
         encoding, summary = processor_time(partial(compress, FILE, target))
         seconds = time.perf_counter() - started

@@ -228,8 +228,8 @@ NETWORKS: dict[str, Callable[[int], Network]] = {"autoencoder": Autoencoder, "su
 
 def without(frames: Frames, tolerance: float) -> dict[str, int]:
     """Bytes of the frames without a model: `classic`, `classic` without interpolation, and the rivals."""
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "frames.root"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "frames.root"
         grids.write([frames], source)
         sizes = {"classic": int(grids.baler(source, f"abs={tolerance!r}", {"codec": "classic"})["pages"])}
         sizes[grids.DIFFERENCES] = grids.differences(source, ErrorBound("abs", tolerance))

@@ -86,8 +86,8 @@ def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
 
 def cover(path: Path) -> Iterator[dict[str, str]]:
     """One row per branch of the file."""
-    with tempfile.TemporaryDirectory() as where, uproot.open(path) as source:
-        packed, back = Path(where) / "out.baler", Path(where) / "back.root"
+    with tempfile.TemporaryDirectory() as folder, uproot.open(path) as source:
+        packed, back = Path(folder) / "out.baler", Path(folder) / "back.root"
         _, failed = attempt(
             baler_root.compress, str(path), str(packed), bound="lossless", skip_unsupported=True
         )

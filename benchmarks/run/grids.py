@@ -74,8 +74,8 @@ def blocks(source: Path) -> Iterator[Frames]:
 
 def baler(source: Path, bound: str, keywords: dict[str, Any]) -> dict[str, Any]:
     """Size of the file and of its pages [bytes], and processor time [s] to write and to read it."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         encoding, summary = processor_time(
             partial(baler_root.compress, source, target, bound=bound, **keywords)
         )
@@ -201,8 +201,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     options = arguments()
     rows: list[dict[str, Any]] = []
-    with tempfile.TemporaryDirectory() as where:
-        source = Path(where) / "frames.root"
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "frames.root"
         if options.only != "fluid" and CFD.exists():
             with np.load(CFD) as file:
                 rows += compare("cfd_animation", source, *write([file["data"]], source))

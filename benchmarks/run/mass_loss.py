@@ -26,7 +26,7 @@ from baler_root.compression.quantisation.quantise import quantise_as
 from baler_root.compression.rules.rules import Rules
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.codecs.latent.columns import guesses_of, latents_of
+from baler_root.format.codecs.latent.columns import latents_of, point_predictions
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training.pair_masses import PairMass
@@ -70,7 +70,7 @@ def predicted(model: AutoencoderModel, arrays: Arrays, bound: ErrorBound) -> Arr
     pair = {n: n for n, column in enumerate(model.columns) if column.name in PAIR}
     for n in pair:
         result[model.columns[n].name] = np.empty(len(places[n]))
-    for n, rows, predictions in guesses_of(model, latents_of(model, places), pair):
+    for n, rows, predictions in point_predictions(model, latents_of(model, places), pair):
         symbols = (predictions + model.columns[n].axis.low).astype(np.uint64)
         result[model.columns[n].name][rows] = quantisers[n].values(symbols)
     return result
@@ -94,8 +94,8 @@ def measure(
 ) -> dict[str, Any]:
     """One row of the results."""
     rules = Rules(default=ErrorBound.parse(bound), masses=(PairMass(PAIR),) if term else ())
-    with tempfile.TemporaryDirectory() as where, latent_files.networks_always_kept():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, latent_files.networks_always_kept():
+        target = Path(folder) / "out.baler"
         counted.start()
         summary = baler_root.compress(
             path,

@@ -21,9 +21,9 @@ def main() -> None:
     path = sources.DATA / "generated" / "pythia_jets_365k.root"
     rows: list[dict[str, Any]] = []
     peaks: dict[str, dict[int, float]] = {}
-    with tempfile.TemporaryDirectory() as where:
+    with tempfile.TemporaryDirectory() as folder:
         for times in TIMES:
-            source, packed, back = (Path(where) / name for name in ("in.root", "out.baler", "back.root"))
+            source, packed, back = (Path(folder) / name for name in ("in.root", "out.baler", "back.root"))
             repeat(path, source, times)
             for job, arguments in (
                 ("compress classic", (source, packed, "rel=1e-3")),

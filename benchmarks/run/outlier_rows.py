@@ -51,15 +51,15 @@ def short(path: Path) -> str:
     return path.stem.split("_")[2]
 
 
-def prepared(where: Path) -> Files:
+def prepared(folder: Path) -> Files:
     """File and arrays of each process; processes of the training come first."""
-    group = transfer.processes(where)
+    group = transfer.processes(folder)
     files: dict[str, tuple[Path, Arrays]] = {}
     for path in (*group.seen, *group.unseen):
         with uproot.open(path) as file:
             arrays = file["Events"].arrays(library="np")
         arrays = {name: values for name, values in arrays.items() if name != LEFT_OUT}
-        files[short(path)] = latent_files.write_root(where / f"{short(path)}.root", arrays), arrays
+        files[short(path)] = latent_files.write_root(folder / f"{short(path)}.root", arrays), arrays
     return files
 
 
@@ -85,8 +85,8 @@ def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
     A model is always used, even if the file gets larger, and its own bytes are not counted.
     """
     ways: dict[str, Any] = {"codec": "classic"} if model is None else {"model": model, "detach_model": True}
-    with tempfile.TemporaryDirectory() as where, latent_files.models_always_used():
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder, latent_files.models_always_used():
+        target = Path(folder) / "out.baler"
         summary = baler_root.compress(source, target, bound=bound, **ways)
         described = baler_root.inspect(target, models=model)
     tables = [table["latents"] for table in described["trees"][0]["tables"] if "latents" in table]
@@ -109,7 +109,7 @@ def bits(
     threshold: float,
     plain: Path,
     bound: str,
-    where: Path,
+    folder: Path,
 ) -> Iterator[dict[str, Any]]:
     """Bits per row above and below the threshold, for files of the training and for other files."""
     for label, names in (
@@ -122,7 +122,7 @@ def bits(
                 column: np.concatenate([files[name][1][column][mask] for name, mask in masks.items()])
                 for column in files[names[0]][1]
             }
-            path = latent_files.write_root(where / "rows.root", columns)
+            path = latent_files.write_root(folder / "rows.root", columns)
             rows = len_of(columns)
             ways = {
                 "with the model": compressed(path, plain, bound),
@@ -182,10 +182,10 @@ def main() -> None:
         name: []
         for name in ("outlier_rows", "outlier_row_bits", "outlier_row_scores", "outlier_row_retrieval")
     }
-    with tempfile.TemporaryDirectory() as folder, latent_files.timed_training():
-        where = Path(folder)
-        files = prepared(where)
-        plain = where / "plain.balermodel"
+    with tempfile.TemporaryDirectory() as temporary, latent_files.timed_training():
+        folder = Path(temporary)
+        files = prepared(folder)
+        plain = folder / "plain.balermodel"
         baler_root.train(
             [files[name][0] for name in MIXTURES["seen"]], plain,
             bound=options.bound, codec=options.codec, train_seconds=options.train_seconds,
@@ -197,7 +197,7 @@ def main() -> None:
         models = {(0, 0.0): plain}
         for clusters in CLUSTERS:
             for share in SHARES:
-                target = where / f"{clusters}-{share}.balermodel"
+                target = folder / f"{clusters}-{share}.balermodel"
                 models[clusters, share], detector = latent_files.with_outlier_rows(
                     plain, learned, share, clusters, target
                 )
@@ -205,7 +205,7 @@ def main() -> None:
             tables["outlier_row_scores"] += distribution(scores, clusters)
             tables["outlier_row_retrieval"] += retrieval(scores, clusters)
             tables["outlier_row_bits"] += bits(
-                files, scores, clusters, detector.threshold, plain, options.bound, where
+                files, scores, clusters, detector.threshold, plain, options.bound, folder
             )
             print(*tables["outlier_row_bits"][-4:], sep="\n", file=sys.stderr, flush=True)
         tables["outlier_rows"] += sizes(files, models, options.bound)

@@ -28,8 +28,8 @@ BRANCHES_OF = "pythia_jets_365k"
 
 def describe(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     """Result of `inspect` for the file compressed with these keywords."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         baler_root.compress(path, target, bound=BOUND, skip_unsupported=True, **keywords)
         return baler_root.inspect(target)
 

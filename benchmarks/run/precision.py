@@ -20,6 +20,7 @@ import torch
 
 import baler_root
 from baler_root.training.torch import fit_conditional as fit
+from baler_root.training.torch import network_stack
 from benchmarks.data import sources
 from benchmarks.record import command_line, results
 
@@ -44,7 +45,7 @@ class Captured(Exception):  # noqa: N818  # carries data and is no error
         self.arguments = arguments
 
 
-class Measured(fit.Stack):
+class Measured(network_stack.NetworkStack):
     """Networks that are trained and measured, but not stored."""
 
     def net(self, *_: int) -> Any:
@@ -58,12 +59,12 @@ class FloatStack(Measured):
     float_activations = False
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """`Stack.forward` without rounding of weights and, if `float_activations`, of activations."""
+        """`NetworkStack.forward` without rounding of weights and, if `float_activations`, of activations."""
         last = len(self.weights) - 1
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             values = torch.baddbmm(bias[:, None], values, weight.transpose(1, 2))
             if number < last:
-                step, high = 2.0**fit.HIDDEN_BITS, float(fit.HIDDEN_HIGH)
+                step, high = 2.0**network_stack.HIDDEN_BITS, float(network_stack.HIDDEN_HIGH)
                 values = values.clamp(0, high / step)
                 if not self.float_activations:
                     values = values + (torch.floor(values * step + 0.5) / step - values).detach()
@@ -71,14 +72,14 @@ class FloatStack(Measured):
 
 
 def captured(path: Path) -> list[tuple[Any, ...]]:
-    """Arguments of the first call of `fit` when the file is compressed; empty if there is none."""
+    """Arguments of the first call of `fit_networks` when the file is compressed; empty if there is none."""
 
     def catch(*arguments: Any) -> None:
         raise Captured(arguments)
 
-    with tempfile.TemporaryDirectory() as where, mock.patch.object(fit, "fit", catch):
+    with tempfile.TemporaryDirectory() as folder, mock.patch.object(fit, "fit_networks", catch):
         try:
-            baler_root.compress(path, Path(where) / "out.baler", bound=BOUND, codec="conditional")
+            baler_root.compress(path, Path(folder) / "out.baler", bound=BOUND, codec="conditional")
         except Captured as found:
             return [found.arguments]
     return []
@@ -88,12 +89,12 @@ def captured(path: Path) -> list[tuple[Any, ...]]:
 def changed(
     hidden: tuple[int, int] | None = None, float_weights: bool = False, float_activations: bool = False
 ) -> Iterator[None]:
-    """Context in which `fit` trains a variant; the default is 10-bit activations and 8-bit weights."""
-    bits, high = hidden or (fit.HIDDEN_BITS, fit.HIDDEN_HIGH)
+    """Context in which `fit_networks` trains a variant; the default is 10-bit activations and 8-bit weights."""
+    bits, high = hidden or (network_stack.HIDDEN_BITS, network_stack.HIDDEN_HIGH)
     with (
-        mock.patch.object(fit, "HIDDEN_BITS", bits),
-        mock.patch.object(fit, "HIDDEN_HIGH", high),
-        mock.patch.object(fit, "Stack", FloatStack if float_weights else Measured),
+        mock.patch.object(network_stack, "HIDDEN_BITS", bits),
+        mock.patch.object(network_stack, "HIDDEN_HIGH", high),
+        mock.patch.object(fit, "NetworkStack", FloatStack if float_weights else Measured),
         mock.patch.object(FloatStack, "float_activations", float_activations),
     ):
         yield
@@ -109,7 +110,7 @@ def main() -> None:
         axes, _, _, training, *_ = arguments
         for name, way in WAYS:
             with changed(**way):
-                trained = fit.fit(*arguments[:4])
+                trained = fit.fit_networks(*arguments[:4])
             total = sum(trained.bits.values())
             rows.append(
                 {

@@ -63,8 +63,8 @@ def measure(path: Path, trees: list[sources.Tree], bound: str, wanted: Iterable[
 
 def compress(path: Path, bound: str, name: str, keywords: dict[str, Any]) -> tuple[dict[str, Any], BoundOf]:
     """Columns of the results for one variant (size, seconds, models), and the bound of each branch."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         summary = baler_root.compress(path, target, bound=bound, skip_unsupported=True, **keywords)
         described = baler_root.inspect(target)
     bounds = {

@@ -42,7 +42,7 @@ def read_one(opener: Callable[[Path], Any], path: Path) -> None:
         tree[chosen].array()
 
 
-def compare(source: Path, where: Path) -> list[dict[str, Any]]:
+def compare(source: Path, folder: Path) -> list[dict[str, Any]]:
     """Rows (file, job, what, seconds) of one file."""
     rows: list[dict[str, Any]] = []
 
@@ -50,7 +50,7 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
         rows.append({"file": source.stem, "job": job, "what": what, "seconds": round(seconds, 3)})
         print(rows[-1], flush=True)
 
-    packed = where / "out.baler"
+    packed = folder / "out.baler"
     for jobs in (1, 2):
         compress = partial(
             baler_root.compress, str(source), str(packed), bound=BOUND, jobs=jobs, overwrite=True
@@ -61,7 +61,7 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
         sources.Tree(t.name, [(path, rounding.rounded(array, BOUND)) for path, array in t.branches], [])
         for t in trees
     ]
-    files = {rival: where / f"{rival}.root" for rival in root_files.NAMES}
+    files = {rival: folder / f"{rival}.root" for rival in root_files.NAMES}
     for rival, path in files.items():
         runs = 1 if rival == "ttree-lzma9" else RUNS
         note(
@@ -74,9 +74,9 @@ def compare(source: Path, where: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def scaling(source: Path, where: Path, times: int = 8) -> list[dict[str, Any]]:
+def scaling(source: Path, folder: Path, times: int = 8) -> list[dict[str, Any]]:
     """Rows of compressing data repeated `times` times, with one process and with two."""
-    large, packed = where / f"{source.stem}_x{times}.root", where / "out.baler"
+    large, packed = folder / f"{source.stem}_x{times}.root", folder / "out.baler"
     repeat(source, large, times)
     rows: list[dict[str, Any]] = []
     for jobs in (1, 2):
@@ -102,13 +102,13 @@ def main() -> None:
     """Measure, print and store the results."""
     command_line.nothing(__doc__)
     rows: list[dict[str, Any]] = []
-    for folder, name in FILES:
-        path = sources.DATA / folder / f"{name}.root"
+    for place, name in FILES:
+        path = sources.DATA / place / f"{name}.root"
         if path.exists():
-            with tempfile.TemporaryDirectory() as where:
-                rows += compare(path, Path(where))
+            with tempfile.TemporaryDirectory() as folder:
+                rows += compare(path, Path(folder))
                 if name == FILES[0][1]:
-                    rows += scaling(path, Path(where))
+                    rows += scaling(path, Path(folder))
     summary: dict[str, Any] = {"import baler_root over import uproot": round(import_ratio(), 3)}
     for job, ours, theirs in (
         ("compress", "baler jobs=1", "uproot ttree-lzma9"),

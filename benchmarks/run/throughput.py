@@ -37,8 +37,8 @@ ROOT_FILES = ("ttree-lzma9", "ttree-zstd5")
 
 def baler(path: Path, keywords: dict[str, Any], raw: int) -> dict[str, Any]:
     """Rates and size of one variant of `.baler`."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "out.baler"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "out.baler"
         compress = partial(baler_root.compress, bound=BOUND, skip_unsupported=True, **keywords)
         encoding, summary = processor_time(partial(compress, path, target))
         sources.read_all(baler_root.open, target)  # the first call imports and compiles libraries
@@ -48,16 +48,16 @@ def baler(path: Path, keywords: dict[str, Any], raw: int) -> dict[str, Any]:
 
 def ready(path: Path, raw: int) -> dict[str, Any]:
     """Rates and size with a model trained on the same file before; the time of training is not included."""
-    with tempfile.TemporaryDirectory() as where:
-        model = Path(where) / "ready.balermodel"
+    with tempfile.TemporaryDirectory() as folder:
+        model = Path(folder) / "ready.balermodel"
         baler_root.train(path, model, bound=BOUND)
         return baler(path, {"model": model}, raw)
 
 
 def root(trees: list[sources.Tree], rival: str, raw: int) -> dict[str, Any]:
     """Rates and size of a ROOT file written and read by uproot."""
-    with tempfile.TemporaryDirectory() as where:
-        target = Path(where) / "rival.root"
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / "rival.root"
         encoding, size = processor_time(partial(root_files.write, trees, rival, target))
         sources.read_all(uproot.open, target)
         decoding, _ = processor_time(partial(sources.read_all, uproot.open, target))

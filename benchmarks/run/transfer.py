@@ -59,7 +59,7 @@ def processes(_: Path) -> Group:
     return Group("cms_htt", seen, unseen)
 
 
-def halves(where: Path) -> Group:
+def halves(folder: Path) -> Group:
     """Jets of the first and of the second half of the events, written as files to a folder."""
     (path,) = sources.chosen([JETS])
     with uproot.open(path) as file:
@@ -67,7 +67,7 @@ def halves(where: Path) -> Group:
     jets = ak.zip({name.removeprefix("jet_"): arrays[name] for name in arrays.fields})
     middle = len(jets) // 2
     first, second = (
-        [latent_files.write_root(where / f"jets_{name}_half.root", {"jet": ak.to_packed(half)})]
+        [latent_files.write_root(folder / f"jets_{name}_half.root", {"jet": ak.to_packed(half)})]
         for name, half in (("first", jets[:middle]), ("second", jets[middle:]))
     )
     return Group("jets", first, second)
@@ -82,7 +82,7 @@ def compare(
     codecs: list[str],
     counted: latent_files.TrainingTime,
     seconds: float,
-    where: Path,
+    folder: Path,
 ) -> Iterator[dict[str, Any]]:
     """Rows of one group."""
 
@@ -99,7 +99,7 @@ def compare(
             yield row(path, codec, way, {"codec": codec, **limits})
         if codec == "classic":
             continue
-        model = where / f"{codec}.balermodel"
+        model = folder / f"{codec}.balermodel"
         counted.start()
         try:
             baler_root.train(group.seen, model, bound=bound, codec=codec, **limits)
@@ -119,7 +119,7 @@ def compare(
         if makes_latents:
             latents = np.concatenate([latent_files.latents_of(path, model, bound) for path in group.seen])
             model, _ = latent_files.with_outlier_rows(
-                model, latents, SHARE, 1, where / f"{codec}-flagging.balermodel"
+                model, latents, SHARE, 1, folder / f"{codec}-flagging.balermodel"
             )
             way = f"model beside, {SHARE:.0%} flagged"
             for path in (*group.seen, *group.unseen):
@@ -154,9 +154,9 @@ def main() -> None:
         if options.names and not any(word in name for word in options.names):
             continue
         new = []
-        with tempfile.TemporaryDirectory() as folder, latent_files.timed_training() as counted:
-            where = Path(folder)
-            for row in compare(make(where), options.bound, codecs, counted, options.train_seconds, where):
+        with tempfile.TemporaryDirectory() as temporary, latent_files.timed_training() as counted:
+            folder = Path(temporary)
+            for row in compare(make(folder), options.bound, codecs, counted, options.train_seconds, folder):
                 new.append(row)
                 print(row, file=sys.stderr, flush=True)
                 rows = results.merged("transfer", new, *KEYS)

@@ -15,14 +15,14 @@ from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
-from baler_root.format.codecs.latent.columns import latents_of, told_apart
+from baler_root.format.codecs.latent.columns import latents_of, split_symbols
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.networks.arithmetic import Operation
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense, FixedPointNet
-from baler_root.format.networks.operations import Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.operations import Add, Conv, Norm, Offset, Reshape, Upsample
 from baler_root.format.networks.program import Program
 from baler_root.training.axis_fit import fit_axis
 
@@ -140,7 +140,7 @@ def known_column(
     """A column with the axis of these symbols; with `drop` they are exact floats."""
     integers = symbols.view("u1") if symbols.dtype == bool else symbols
     axis = fit_axis(integers if dropped_bits is None else split_bits(symbols, dropped_bits)[0])
-    return ModelColumn(name, quantiser, axis, None, dropped_bits=dropped_bits, each=each)
+    return ModelColumn(name, quantiser, axis, None, dropped_bits=dropped_bits, values_per_row=each)
 
 
 def random_program(rng: np.random.Generator, inputs: int, outputs: int, limit: int) -> Program:
@@ -163,7 +163,7 @@ def random_autoencoder(
 ) -> AutoencoderModel:
     """An autoencoder of random networks, or those that are given."""
     rng = np.random.default_rng(seed)
-    values = sum(column.each for column in columns)
+    values = sum(column.values_per_row for column in columns)
     encoder = encoder or random_program(rng, values, latents, CODE_LIMIT)
     decoder = decoder or random_program(rng, latents, 3 * components * values, LATENT_LIMIT)
     about, coded = {"made": "of random numbers"}, (None,) * latents
@@ -182,7 +182,7 @@ def attending(inputs: int, tokens: int, outputs: int, seed: int, width: int = 8)
 
     operations: list[Operation] = [
         dense(inputs, tokens * width, 5, 2048),
-        Shape((tokens, width)),
+        Reshape((tokens, width)),
         Offset(rng.integers(-512, 512, (tokens, width)).astype(np.int32)),
         Norm(7),
         dense(width, 3 * width, 5, 2048),
@@ -203,7 +203,7 @@ def convolving(side: int, outputs: int, seed: int) -> Program:
         )
         for out, n, shift, limit in ((4, 9, 7, 1024), (outputs, 4 * (side // 8) ** 2, 9, 2048))
     ]
-    grid, flat = Shape((side, side, 1)), Shape((4 * (side // 8) ** 2,))
+    grid, flat = Reshape((side, side, 1)), Reshape((4 * (side // 8) ** 2,))
     return Program([grid, Conv(layers[0], 3, 8), flat, layers[1]], side**2, -CODE_LIMIT, CODE_LIMIT - 1)
 
 
@@ -216,7 +216,7 @@ def growing(inputs: int, side: int, outputs: int, seed: int) -> Program:
     )
     weight, bias = rng.integers(-20, 20, (outputs, 4)), rng.integers(-4096, 4096, outputs)
     last = Dense(weight.astype(np.int8), bias.astype(np.int32), 2, -32768, 32767)
-    between = [Shape((few, few, 4)), Upsample(4 * few, 4 * few), Upsample(side, side)]
+    between = [Reshape((few, few, 4)), Upsample(4 * few, 4 * few), Upsample(side, side)]
     return Program([first, *between, Conv(last, 1, 1)], inputs, -LATENT_LIMIT, LATENT_LIMIT - 1)
 
 
@@ -271,7 +271,7 @@ def with_coding(model: AutoencoderModel, latents: NDArray[np.int16]) -> Autoenco
 def latents_from(model: AutoencoderModel, columns: Sequence[NDArray[Any]]) -> NDArray[np.int16]:
     """What a model makes of the symbols of all its columns."""
     pairs = zip(model.columns, columns, strict=True)
-    return latents_of(model, {n: told_apart(column, own)[0] for n, (column, own) in enumerate(pairs)})
+    return latents_of(model, {n: split_symbols(column, own)[0] for n, (column, own) in enumerate(pairs)})
 
 
 def model_of_table(

@@ -12,7 +12,7 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.networks.arithmetic import Operation
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense
-from baler_root.format.networks.operations import Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.operations import Add, Conv, Norm, Offset, Reshape, Upsample
 from baler_root.format.networks.program import Program
 
 Rng = np.random.Generator
@@ -43,21 +43,21 @@ def block(rng: Rng, width: int, heads: int, at: int) -> list[Operation]:
 
 def transformer(rng: Rng, tokens: int = 6, width: int = 8, layers: int = 2) -> Program:
     table = rng.integers(-512, 512, (tokens, width)).astype(np.int32)
-    operations: list[Operation] = [Shape((tokens, 1)), dense(rng, 1, width, 4), Offset(table)]
+    operations: list[Operation] = [Reshape((tokens, 1)), dense(rng, 1, width, 4), Offset(table)]
     for _ in range(layers):
         operations += block(rng, width, 2, len(operations))
-    operations += [Norm(7), Shape((tokens * width,)), dense(rng, tokens * width, 5, 9)]
+    operations += [Norm(7), Reshape((tokens * width,)), dense(rng, tokens * width, 5, 9)]
     return Program(operations, tokens, -2048, 2047)
 
 
 def convolutional(rng: Rng) -> Program:
     operations = [
-        Shape((7, 6, 1)),
+        Reshape((7, 6, 1)),
         Conv(dense(rng, 9, 4, low=0, high=1023), 3, 2),
-        Shape((48,)),
+        Reshape((48,)),
         dense(rng, 48, 3),
         dense(rng, 3, 48, low=0),
-        Shape((4, 3, 4)),
+        Reshape((4, 3, 4)),
         Upsample(7, 6),
         Conv(dense(rng, 36, 3), 3, 1),
         Conv(dense(rng, 3, 1), 1, 1),

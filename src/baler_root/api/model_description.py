@@ -80,17 +80,17 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
 
 def _network(columns: Sequence[ModelColumn], column: ModelColumn) -> dict[str, Any]:
     """What is known of a column: the places of its axis, the columns it depends on, the widths of its layers."""
-    told_by = column.conditional
-    layers = told_by.net.layers if isinstance(told_by, Conditional) else ()
+    conditional = column.conditional
+    layers = conditional.net.layers if isinstance(conditional, Conditional) else ()
     return {
         "column": column.name,
         "symbols": column.axis.length,
         "knots": len(column.axis.positions),
-        "parents": [] if told_by is None else [columns[parent].name for parent in told_by.parents],
-        "layers": [len(told_by.parents), *(layer.weight.shape[0] for layer in layers)]
-        if layers and told_by
+        "parents": [] if conditional is None else [columns[parent].name for parent in conditional.parents],
+        "layers": [len(conditional.parents), *(layer.weight.shape[0] for layer in layers)]
+        if layers and conditional
         else [],
         "weights": sum(layer.weight.size for layer in layers),
         "biases": sum(layer.bias.size for layer in layers),
-        "histograms": len(told_by.roots) if isinstance(told_by, Histograms) else 0,
+        "histograms": len(conditional.roots) if isinstance(conditional, Histograms) else 0,
     }

@@ -154,7 +154,7 @@ def _of_one_length(
     rows = 0
     for cell, number in zip(cells, known, strict=True):
         each = math.prod(cell.shape)
-        fits = number is not None and each == model.columns[number].each
+        fits = number is not None and each == model.columns[number].values_per_row
         rows = rows or (cell.length // each if fits else 0)
         out.append(number if fits and cell.length == rows * each else None)
     return out

@@ -45,7 +45,12 @@ class Input:
         codes = column.axis.codes.astype(np.int64)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         return cls(
-            known, column.quantiser, column.dropped_bits, column.each, starts + column.axis.low, codes[starts]
+            known,
+            column.quantiser,
+            column.dropped_bits,
+            column.values_per_row,
+            starts + column.axis.low,
+            codes[starts],
         )
 
     def rounded(self, rounding: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Self:

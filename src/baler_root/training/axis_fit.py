@@ -65,6 +65,6 @@ def _saved(count: NDArray[np.float64], length: NDArray[np.int64] | int) -> NDArr
     return count * np.log2(np.maximum(count, 1e-300) / length)
 
 
-def preceded(axis: QuantileAxis) -> QuantileAxis:
+def previous_item_axis(axis: QuantileAxis) -> QuantileAxis:
     """The axis of what an item before has: one place more at the beginning, for there being none."""
     return QuantileAxis(axis.low - 1, np.append(0, axis.positions + 1), np.append(0, axis.shares))

@@ -15,11 +15,11 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
-from baler_root.training.axis_fit import fit_axis, preceded
-from baler_root.training.dependencies import RANK_ROWS, Ancestors, rank, tells
+from baler_root.training.axis_fit import fit_axis, previous_item_axis
+from baler_root.training.dependencies import RANK_ROWS, Ancestors, mutual_information, rank
 from baler_root.training.effort import TrainingEffort, get_level
-from baler_root.training.histograms import HELD, Bucketed, fit_histograms
-from baler_root.training.settings import Trained
+from baler_root.training.histograms import HELD, BinnedColumn, fit_histograms
+from baler_root.training.settings import TrainedNetworks
 
 MARGIN = 1.25
 """A model must save this many times its own bytes: what it saves is an estimate."""
@@ -42,7 +42,7 @@ INDIFFERENT = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Choice:
+class Candidate:
     """A way to code one column, and what it saves in the file compared with `classic`, in bytes."""
 
     conditional: Conditional | Histograms
@@ -78,7 +78,7 @@ class TableSample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Modelled:
+class FoundModel:
     """What came of it; without a model where nothing is saved."""
 
     model: AnyModel | None
@@ -89,19 +89,19 @@ class Modelled:
     """What people should know."""
 
 
-def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> Modelled:
+def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> FoundModel:
     """The model that makes these columns smallest, its own bytes counted."""
     columns = []
     for symbols in sample.symbols:
         axis = fit_axis(symbols, sample.weight)
-        columns.append(Bucketed.of(axis, axis.places(symbols)))
+        columns.append(BinnedColumn.of(axis, axis.places(symbols)))
     given = len(sample.given)
     before = {} if sample.first is None else _before(columns, given, sample.first)
     plain = [0.0] * given + [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[given:]]
     ranked = rank([column.buckets for column in columns], given)
     about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, plain, ranked, effort.seed)
-    networks: list[Choice | None] = [None] * len(columns)
+    networks: list[Candidate | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
     each = [effort.level, *([get_level(effort.level.below)] if effort.level.below else [])]
     for level in each if effort.level.training is not None else ():
@@ -117,52 +117,54 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     chosen = _choose(histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in plain])
     needed = sorted({n for number, one in chosen.items() for n in (number, *one.conditional.parents)})
     if not needed:
-        return Modelled(None, notes=notes)
+        return FoundModel(None, notes=notes)
     number_of = {old: new for new, old in enumerate(needed)}
     parts = []
     for number in needed:
-        told_by = chosen[number].conditional if number in chosen else None
-        if told_by is not None:
-            told_by = replace(told_by, parents=tuple(number_of[parent] for parent in told_by.parents))
+        conditional = chosen[number].conditional if number in chosen else None
+        if conditional is not None:
+            conditional = replace(
+                conditional, parents=tuple(number_of[parent] for parent in conditional.parents)
+            )
         kind = sample.given[number] if number < given else "value"
         axis, quantiser = columns[number].axis, sample.quantisers[number]
-        parts.append(ModelColumn(sample.names[number], quantiser, axis, told_by, kind))
+        parts.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
     data = Model(tuple(parts), about).to_bytes()
     if sum(one.saved for one in chosen.values()) < MARGIN * len(data):
-        return Modelled(None, notes=notes)
+        return FoundModel(None, notes=notes)
     # What a reader gets, so that pages are checked against that.
-    return Modelled(Model.from_bytes(data), tuple(needed), data, notes)
+    return FoundModel(Model.from_bytes(data), tuple(needed), data, notes)
 
 
-def _worth(choice: Choice | None) -> float:
+def _worth(choice: Candidate | None) -> float:
     return 0.0 if choice is None else choice.worth
 
 
-def _before(columns: Sequence[Bucketed], given: int, first: NDArray[np.bool_]) -> dict[int, Bucketed]:
+def _before(columns: Sequence[BinnedColumn], given: int, first: NDArray[np.bool_]) -> dict[int, BinnedColumn]:
     """Columns of the item before, for those columns of which it tells something."""
     thin = slice(None, None, max(1, len(first) // RANK_ROWS))
     out = {}
     for number, column in list(enumerate(columns))[given:]:
         places = np.concatenate([[0], column.places[:-1] + 1])
         places[first] = 0
-        shifted = Bucketed.of(preceded(column.axis), places)
+        shifted = BinnedColumn.of(previous_item_axis(column.axis), places)
         buckets = [one.buckets[thin].astype(np.int64) >> 1 for one in (column, shifted)]
-        if tells(*buckets) > MIN_BEFORE:
+        if mutual_information(*buckets) > MIN_BEFORE:
             out[number] = shifted
     return out
 
 
 def _histograms(
     sample: TableSample,
-    columns: Sequence[Bucketed],
+    columns: Sequence[BinnedColumn],
     plain: Sequence[float],
     ranked: Sequence[Sequence[int]],
     seed: int,
-) -> list[Choice | None]:
+) -> list[Candidate | None]:
     """Histograms of each column, where they pay."""
     held = np.random.default_rng(seed).permutation(sample.rows) < sample.rows // HELD
     ancestors = Ancestors()
-    out: list[Choice | None] = []
+    out: list[Candidate | None] = []
     for number, column in enumerate(columns):
         if number < len(sample.given):
             out.append(None)
@@ -171,7 +173,7 @@ def _histograms(
         choice = None
         if found is not None:
             saved = (plain[number] - _axis_bits(column) + found.saved) * sample.rows * sample.weight / 8
-            choice = Choice(found.histograms, saved, found.size)
+            choice = Candidate(found.histograms, saved, found.size)
         if choice is None or choice.worth <= 0:
             out.append(None)
         else:
@@ -182,14 +184,14 @@ def _histograms(
 
 def _networks(
     sample: TableSample,
-    columns: Sequence[Bucketed],
+    columns: Sequence[BinnedColumn],
     plain: Sequence[float],
     ranked: Sequence[Sequence[int]],
-    before: dict[int, Bucketed],
-    histograms: Sequence[Choice | None],
+    before: dict[int, BinnedColumn],
+    histograms: Sequence[Candidate | None],
     effort: TrainingEffort,
     progress: Progress | None,
-) -> tuple[list[Choice | None], Trained]:
+) -> tuple[list[Candidate | None], TrainedNetworks]:
     """A network of each column, where it pays, and how they were trained."""
     level = effort.level
     if level.training is None:
@@ -217,25 +219,25 @@ def _networks(
         if chosen and left > WEIGHT_COST * training.weights(min(len(chosen), level.parents)):
             parents[number] = chosen
     if not parents:
-        return [None] * len(columns), Trained({}, {}, 0)
-    from baler_root.training.torch.fit_conditional import fit
+        return [None] * len(columns), TrainedNetworks({}, {}, 0)
+    from baler_root.training.torch.fit_conditional import fit_networks
 
     order = np.random.default_rng(effort.seed).permutation(rows)
     everything = [*columns, *before.values()]
     axes, places = [column.axis for column in everything], [column.places[order] for column in everything]
-    trained = fit(axes, places, parents, training, progress)
-    out: list[Choice | None] = [None] * len(columns)
+    trained = fit_networks(axes, places, parents, training, progress)
+    out: list[Candidate | None] = [None] * len(columns)
     for number, net in trained.nets.items():
         saved = (plain[number] - trained.bits[number]) * values / 8
         size = WEIGHT_COST * sum(layer.weight.size for layer in net.layers)
         if saved > size:
             # Behind all columns stand those of the item before: in a model the column itself.
-            told_by = tuple(min(parent, number) for parent in trained.parents[number])
-            out[number] = Choice(Conditional(told_by, net), saved, size)
+            conditional = tuple(min(parent, number) for parent in trained.parents[number])
+            out[number] = Candidate(Conditional(conditional, net), saved, size)
     return out, trained
 
 
-def _notes(trained: Trained, plain: Sequence[float]) -> tuple[str, ...]:
+def _notes(trained: TrainedNetworks, plain: Sequence[float]) -> tuple[str, ...]:
     """What went wrong in training."""
     before = sum(plain[number] for number in trained.bits)
     after = sum(trained.bits.values())
@@ -246,8 +248,8 @@ def _notes(trained: Trained, plain: Sequence[float]) -> tuple[str, ...]:
 
 
 def _choose(
-    histograms: Sequence[Choice | None], networks: Sequence[Choice | None], plain: Sequence[float]
-) -> dict[int, Choice]:
+    histograms: Sequence[Candidate | None], networks: Sequence[Candidate | None], plain: Sequence[float]
+) -> dict[int, Candidate]:
     """The better of both for each column that has any, by its number; `plain`: bytes of the columns in `classic`."""
     ancestors = Ancestors()
     out = {}
@@ -266,7 +268,7 @@ def _choose(
     return out
 
 
-def _axis_bits(column: Bucketed) -> float:
+def _axis_bits(column: BinnedColumn) -> float:
     """Bits per value with the axis alone."""
     counts = np.bincount(column.places, minlength=column.axis.length)
     shares = np.maximum(np.diff(column.axis.cumulative), 1) / column.axis.cumulative[-1]

@@ -43,18 +43,18 @@ def rank(buckets: Sequence[NDArray[np.integer]], given: int = 0) -> list[list[in
     out: list[list[int]] = [[] for _ in range(given)]
     for number in range(given, len(thin)):
         near = (*range(given), *range(max(given, number - NEAR_COLUMNS), number))
-        told = [(tells(thin[number], thin[other]), other) for other in near]
+        told = [(mutual_information(thin[number], thin[other]), other) for other in near]
         out.append([other for bits, other in sorted(told, reverse=True) if bits > 0])
     return out
 
 
-def tells(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
+def mutual_information(one: NDArray[np.int64], other: NDArray[np.int64]) -> float:
     """Bits that one column of small integers tells of another; 0 where that may be chance, or is not worth it."""
-    bits, spread = information(one, other)
+    bits, spread = information_estimate(one, other)
     return bits if bits > max(MIN_INFORMATION, SIGMAS * spread) else 0.0
 
 
-def information(one: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[float, float]:
+def information_estimate(one: NDArray[np.int64], other: NDArray[np.int64]) -> tuple[float, float]:
     """Mutual information of two columns of small integers, in bits, less what chance makes; and chance's spread."""
     shape = (int(one.max()) + 1, int(other.max()) + 1)
     joint = np.bincount(one * shape[1] + other, minlength=shape[0] * shape[1]).reshape(shape)

@@ -12,7 +12,7 @@ from baler_root.format.codecs.latent.model import MAX_LATENTS
 from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.training.hardware.limits import HardwareLimits
-from baler_root.training.settings import Training
+from baler_root.training.settings import NetworkSettings
 
 if TYPE_CHECKING:
     from baler_root.format.container.manifest import Json
@@ -36,7 +36,7 @@ class Level:
     """What is learned, and how much of it."""
 
     name: str
-    training: Training | None
+    training: NetworkSettings | None
     """Of networks; None for histograms alone, which need no torch."""
     widths: tuple[tuple[int, int], ...] = ()
     """Rows of a table below which its networks are narrower: their bytes weigh more than what they would add."""
@@ -54,10 +54,10 @@ LEVELS = {
     level.name: level
     for level in (
         Level("fast", None),
-        Level("default", Training(), ((20_000, 12), (60_000, 16))),
+        Level("default", NetworkSettings(), ((20_000, 12), (60_000, 16))),
         Level(
             "max",
-            Training(width=64, components=8, steps=6000),
+            NetworkSettings(width=64, components=8, steps=6000),
             ((20_000, 16), (60_000, 32)),
             parents=20,
             candidates=32,

@@ -14,7 +14,7 @@ from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.entropy.histogram_table import OWN_BITS
 from baler_root.training.dependencies import Ancestors
-from baler_root.training.quantile_bins import even_cuts
+from baler_root.training.quantile_bins import quantile_cuts
 
 Counts = NDArray[np.float64]
 
@@ -48,7 +48,7 @@ CUT_BYTES, CELL_BYTES, COLUMN_BYTES = 3.0, 1.2, 30.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Bucketed:
+class BinnedColumn:
     """One column of the sample, ready for counting."""
 
     axis: QuantileAxis
@@ -58,11 +58,11 @@ class Bucketed:
     buckets: NDArray[np.uint8]
 
     @classmethod
-    def of(cls, axis: QuantileAxis, places: NDArray[np.int64]) -> Bucketed:
+    def of(cls, axis: QuantileAxis, places: NDArray[np.int64]) -> BinnedColumn:
         """A column on its axis."""
         found = np.bincount(places, minlength=axis.length)
         counts = np.bincount(axis.codes.astype(np.int64) + CODE_LIMIT, found, 2 * CODE_LIMIT)
-        cuts = even_cuts(counts, BUCKETS) - CODE_LIMIT
+        cuts = quantile_cuts(counts, BUCKETS) - CODE_LIMIT
         buckets = np.searchsorted(cuts, axis.codes, side="right").astype(np.uint8)
         return cls(axis, places, tuple(cuts.tolist()), buckets[places])
 
@@ -79,7 +79,7 @@ class Found:
 
 
 def fit_histograms(
-    columns: Sequence[Bucketed],
+    columns: Sequence[BinnedColumn],
     number: int,
     candidates: Sequence[int],
     ancestors: Ancestors,
@@ -107,11 +107,11 @@ class _Search:
     """Counts and compares, for one column."""
 
     def __init__(
-        self, columns: Sequence[Bucketed], number: int, held: NDArray[np.bool_], weight: float
+        self, columns: Sequence[BinnedColumn], number: int, held: NDArray[np.bool_], weight: float
     ) -> None:
         self.columns, self.own, self.held, self.weight = columns, columns[number], held, weight
         axis, places = self.own.axis, self.own.places
-        inner = even_cuts(np.bincount(places, minlength=axis.length), CELLS)
+        inner = quantile_cuts(np.bincount(places, minlength=axis.length), CELLS)
         self.cells = np.concatenate([[0], inner, [axis.length]])
         below = axis.cumulative[self.cells] / axis.cumulative[-1]
         self.base = np.maximum(np.diff(below), 1e-12)

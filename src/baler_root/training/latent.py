@@ -24,7 +24,7 @@ from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.conditional import MARGIN, Modelled, TableSample, classic_size, find_model
+from baler_root.training.conditional import MARGIN, FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.hardware.search import SEARCHED, check_edges, find_hardware, resources_of
 from baler_root.training.pair_masses import Pair
@@ -32,8 +32,8 @@ from baler_root.training.pair_masses import Pair
 if TYPE_CHECKING:
     from baler_root.format.networks.program import Program
     from baler_root.training.hardware.limits import Hardware
-    from baler_root.training.torch.autoencoder import Autoencoder, Shape
-    from baler_root.training.torch.fit_autoencoder import Autoencoded, Course
+    from baler_root.training.torch.autoencoder import Autoencoder, AutoencoderShape
+    from baler_root.training.torch.fit_autoencoder import AutoencoderSettings, TrainedAutoencoder
 
 
 DEFAULT_LATENTS, GRID_LATENTS = 8, 32
@@ -89,7 +89,7 @@ class Column:
     """Bytes of the low bits of exact floats."""
 
     @property
-    def each(self) -> int:
+    def values_per_row(self) -> int:
         """Values in a row."""
         return math.prod(self.shape)
 
@@ -114,7 +114,7 @@ def find_autoencoder(
     effort: TrainingEffort,
     progress: Progress | None = None,
     pairs: Sequence[Pair] = (),
-) -> Modelled:
+) -> FoundModel:
     """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
 
     Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
@@ -124,7 +124,7 @@ def find_autoencoder(
     asked = effort.autoencoding
     if asked is None or effort.level.training is None:
         raise ValueError("no autoencoder was asked for")
-    rows = len(columns[0].symbols) // columns[0].each
+    rows = len(columns[0].symbols) // columns[0].values_per_row
     label = f"the {asked.codec} of {columns[0].name!r}" + (
         f" and {len(columns) - 1} more columns" if len(columns) > 1 else ""
     )
@@ -135,7 +135,7 @@ def find_autoencoder(
         trained, hardware = _train(columns, axes, places, plain * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
-        return Modelled(None, notes=(f"{label} is not used, but classic: {error}",))
+        return FoundModel(None, notes=(f"{label} is not used, but classic: {error}",))
     told = [
         {"branches": list(pair.asked.branches), "bits": round(bits, 3)}
         for pair, bits in zip(pairs, trained.masses, strict=True)
@@ -144,7 +144,12 @@ def find_autoencoder(
         asked.codec,
         tuple(
             ModelColumn(
-                column.name, column.quantiser, axis, None, dropped_bits=column.dropped_bits, each=column.each
+                column.name,
+                column.quantiser,
+                axis,
+                None,
+                dropped_bits=column.dropped_bits,
+                values_per_row=column.values_per_row,
             )
             for column, axis in zip(columns, axes, strict=True)
         ),
@@ -182,9 +187,9 @@ def find_autoencoder(
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {plain * weight / 1000:.3g}"
         )
-        return Modelled(None, notes=(*trained.notes, lost))
+        return FoundModel(None, notes=(*trained.notes, lost))
     # What a reader gets, so that pages are checked against that.
-    return Modelled(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
+    return FoundModel(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
 
 
 def _train(
@@ -195,61 +200,63 @@ def _train(
     effort: TrainingEffort,
     progress: Progress | None,
     pairs: Sequence[Pair],
-) -> tuple[Autoencoded, Hardware | None]:
+) -> tuple[TrainedAutoencoder, Hardware | None]:
     """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
 
     Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them,
     ConfigError for a budget of firmware that cannot be kept.
     """
-    from baler_root.training.torch.autoencoder import Shape
-    from baler_root.training.torch.fit_autoencoder import Course, fit_autoencoder
-    from baler_root.training.torch.fit_conditional import LOOK
-    from baler_root.training.torch.mass_loss import MassTerms
+    from baler_root.training.torch.autoencoder import AutoencoderShape
+    from baler_root.training.torch.fit_autoencoder import AutoencoderSettings, fit_autoencoder
+    from baler_root.training.torch.loop import EVALUATE_EVERY
+    from baler_root.training.torch.mass_loss import MassTargets
 
     asked, level = effort.autoencoding, effort.level.name
     if asked is None:
         raise ValueError("no autoencoder was asked for")
-    values = sum(column.each for column in columns)
+    values = sum(column.values_per_row for column in columns)
     most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
     latents = min(values, asked.latents or max(1, min(most, values // 2)))
     width = next(width for limit, width in WIDTHS[level] if plain <= limit)
-    shape = Shape(values, latents, COMPONENTS, width, columns[0].shape)
+    shape = AutoencoderShape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
     fewer = 1 if asked.hardware is None else FEWER
-    course = Course(
+    settings = AutoencoderSettings(
         steps=STEPS[level] * fewer,
         batch=BATCH // fewer,
-        look=LOOK * fewer,
+        evaluate_every=EVALUATE_EVERY * fewer,
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,
         latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.hardware else LATENT_WEIGHT,
     )
-    rows = len(columns[0].symbols) // columns[0].each
+    rows = len(columns[0].symbols) // columns[0].values_per_row
     order = np.random.default_rng(effort.seed).permutation(rows)
-    shuffled = [at.reshape(rows, column.each)[order] for at, column in zip(places, columns, strict=True)]
+    shuffled = [
+        at.reshape(rows, column.values_per_row)[order] for at, column in zip(places, columns, strict=True)
+    ]
     values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
-    masses = MassTerms(pairs, values_at)
+    masses = MassTargets(pairs, values_at)
 
-    def fit(hardware: Hardware | None, course: Course) -> Autoencoded:
+    def fit(hardware: Hardware | None, settings: AutoencoderSettings) -> TrainedAutoencoder:
         own = shape if hardware is None else replace(shape, hardware=hardware)
-        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, course, progress, masses)
+        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, settings, progress, masses)
         if trained is None:
             raise FloatingPointError("no step of its training gave a number")
         return trained
 
     if asked.hardware is None:
-        return fit(None, course), None
+        return fit(None, settings), None
     candidates = asked.hardware.candidates()
-    course = replace(course, luts=candidates[0].budget.luts)
+    settings = replace(settings, luts=candidates[0].budget.luts)
     hardware = candidates[0]
     if len(candidates) > 1:
-        few = replace(course, steps=course.steps // SEARCHED, products=course.products / SEARCHED)
-        if course.seconds is not None:
-            few = replace(few, seconds=course.seconds / 2 / len(candidates))
-            course = replace(course, seconds=course.seconds / 2)
-        hardware = find_hardware(candidates, lambda one: fit(one, few), course.latent_weight)
-    trained = fit(hardware, course)
+        few = replace(settings, steps=settings.steps // SEARCHED, products=settings.products / SEARCHED)
+        if settings.seconds is not None:
+            few = replace(few, seconds=settings.seconds / 2 / len(candidates))
+            settings = replace(settings, seconds=settings.seconds / 2)
+        hardware = find_hardware(candidates, lambda one: fit(one, few), settings.latent_weight)
+    trained = fit(hardware, settings)
     check_edges(resources_of(trained.network.programs()[0], hardware), hardware)
     return trained, hardware
 
@@ -270,10 +277,10 @@ def _values(column: Column, axis: QuantileAxis) -> NDArray[np.float64]:
     return quantiser.values(symbols).astype(np.float64)
 
 
-def _maker(codec_id: str) -> Callable[[Shape], Autoencoder]:
+def _maker(codec_id: str) -> Callable[[AutoencoderShape], Autoencoder]:
     """What makes the networks that a codec trains."""
     module, _, name = latent_codec(codec_id).network.partition(":")
-    maker: Callable[[Shape], Autoencoder] = getattr(import_module(module), name)
+    maker: Callable[[AutoencoderShape], Autoencoder] = getattr(import_module(module), name)
     return maker
 
 

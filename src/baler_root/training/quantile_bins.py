@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 
 
-def even_cuts(counts: NDArray[np.generic], most: int) -> Ints:
+def quantile_cuts(counts: NDArray[np.generic], most: int) -> Ints:
     """Where the second and later of at most `most` buckets begin, given how often each value comes."""
     below = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
     total = below[-1]

@@ -1,63 +1,50 @@
-"""How long and how large to train, and what came of it."""
+"""Size of the networks of a table, length of their training, and its result."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from baler_root.format.networks.dense import FixedPointNet
 
 
 @dataclass(frozen=True, slots=True)
-class Training:
-    """Sizes and effort."""
+class NetworkSettings:
+    """Size of the networks of one table, and length of their training."""
 
     width: int = 32
-    """Of the hidden layers, of which there are two."""
+    """Width of each of the two hidden layers."""
     components: int = 4
+    """Logistic distributions in the mixture that a network predicts."""
     parents: int = 12
-    """Inputs of a network in the end; it may begin with more."""
+    """Inputs of a network at the end of the training; it may begin with more."""
     steps: int = 1500
+    """Most training steps."""
     batch: int = 1024
+    """Rows of a step."""
     rate: float = 4e-3
+    """Largest learning rate."""
     seed: int = 0
+    """Random seed of the training."""
     seconds: float | None = None
-    """At most this long; the result then depends on the machine."""
+    """Time limit; with one, the result depends on the machine."""
 
     def weights(self, inputs: int) -> int:
-        """Of a network with so many inputs."""
+        """Number of weights of a network with this many inputs."""
         return self.width * (inputs + self.width + 3 * self.components)
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """Networks, by the number of the column, and how they came about."""
+class TrainedNetworks:
+    """Trained networks by the number of their column, and their quality."""
 
     nets: dict[int, FixedPointNet]
     bits: dict[int, float]
     """Bits per value on rows that were not trained on."""
     steps: int
+    """Steps that were trained."""
     parents: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """Columns that each network gets."""
+    """Input columns of each network."""
     history: list[tuple[int, float]] = field(default_factory=list)
-    """(step, bits per row of all columns) on such rows."""
+    """(step, bits per row of all columns) of each evaluation."""
     diverged: tuple[int, ...] = ()
     """Columns for which no step gave a number."""
-
-
-class Progressing:
-    """Tells when training should end because nothing gets better."""
-
-    def __init__(self, patience: int = 5, least: float = 2e-4) -> None:
-        """`patience` looks in a row must gain a share of `least` together."""
-        self.patience, self.least = patience, least
-        self._seen: list[float] = []
-
-    def look(self, bits: NDArray[np.float64]) -> bool:
-        """Whether to go on, given the best bits of each column so far."""
-        self._seen.append(float(bits[np.isfinite(bits)].sum()))
-        if len(self._seen) <= self.patience:
-            return True
-        return self._seen[-1] < self._seen[-1 - self.patience] * (1 - self.least)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from baler_root.format.codecs.latent.codec import LatentCodec
 
 if TYPE_CHECKING:
-    from baler_root.training.torch.autoencoder import Autoencoder, Shape
+    from baler_root.training.torch.autoencoder import Autoencoder, AutoencoderShape
 
 
 class SkippingCodec(LatentCodec):
@@ -21,11 +21,11 @@ class SkippingCodec(LatentCodec):
     network: ClassVar[str] = "skipping_codec:make"
 
 
-def make(shape: Shape) -> Autoencoder:
+def make(shape: AutoencoderShape) -> Autoencoder:
     """The networks of a table of `shape.values` values a row, to be trained."""
     from torch import nn
 
-    from baler_root.training.torch.autoencoder import Autoencoder, latents_from, told_by
+    from baler_root.training.torch.autoencoder import Autoencoder, latents_from, mixture_from
     from baler_root.training.torch.layers import Dense
     from baler_root.training.torch.network import Residual
 
@@ -36,6 +36,9 @@ def make(shape: Shape) -> Autoencoder:
 
     encoder = nn.Sequential(Dense(shape.values, width), skipping(), skipping(), latents_from(width, shape))
     decoder = nn.Sequential(
-        Dense(shape.latents, width), skipping(), skipping(), told_by(width, shape.components, shape.values)
+        Dense(shape.latents, width),
+        skipping(),
+        skipping(),
+        mixture_from(width, shape.components, shape.values),
     )
     return Autoencoder(shape, encoder, decoder)

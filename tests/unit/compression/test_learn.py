@@ -17,8 +17,9 @@ from baler_root.compression.models import learn as learning
 from baler_root.errors import ConfigError
 from baler_root.training import effort as levels
 from baler_root.training.axis_fit import fit_axis
+from baler_root.training.early_stopping import EarlyStopping
 from baler_root.training.effort import LEVELS, Level
-from baler_root.training.settings import Progressing, Training
+from baler_root.training.settings import NetworkSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -30,7 +31,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short training in one thread: tests share their processors, and threads that wait for each other do not."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    quick = Level("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(LEVELS, "default", quick)
 
 
@@ -156,7 +157,7 @@ def test_training_is_told_and_can_be_cut_short(make_root: Maker, tmp_path: Path)
 def test_training_that_diverges(
     rate: float, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wild = Level("default", Training(width=8, components=2, steps=120, batch=128, rate=rate))
+    wild = Level("default", NetworkSettings(width=8, components=2, steps=120, batch=128, rate=rate))
     monkeypatch.setitem(LEVELS, "default", wild)
     source = make_root("jets.root", Events=correlated_jets())
     fast = baler_root.compress(source, tmp_path / "fast.baler", level="fast")
@@ -167,9 +168,9 @@ def test_training_that_diverges(
 
 
 def test_training_stops_when_nothing_gets_better() -> None:
-    going = Progressing(patience=3, least=0.01)
-    seen = [going.look(np.array([bits, 1.0])) for bits in (100, 90, 80, 70, 69.9, 69.9, 69.9, 69.9)]
-    assert seen == [True] * 6 + [False] * 2
+    stopping = EarlyStopping(patience=3, min_gain=0.01)
+    stops = [stopping.should_stop(bits + 1.0) for bits in (100, 90, 80, 70, 69.9, 69.9, 69.9, 69.9)]
+    assert stops == [False] * 6 + [True] * 2
 
 
 def test_interrupted_training_leaves_nothing(make_root: Maker, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.codecs.conditional.model import Model
 from baler_root.training import effort as levels
 from baler_root.training.effort import Level
-from baler_root.training.settings import Training
+from baler_root.training.settings import NetworkSettings
 from tests.helpers.root_files import Make
 
 
@@ -49,7 +49,7 @@ def test_lists_learn_from_their_entries(
     with baler_root.open(tmp_path / "out.baler") as file:
         one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
     assert ak.array_equal(several, one[1000:5500])
-    monkeypatch.setattr("baler_root.compression.models.learn.find_surroundings", lambda *_: ContextColumns())
+    monkeypatch.setattr("baler_root.compression.models.learn.find_context", lambda *_: ContextColumns())
     blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
@@ -62,7 +62,7 @@ def test_networks_see_the_item_before(
     """The same bytes from several processes; the model serves another file, in it or beside it."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    quick = Level("default", Training(width=8, components=2, steps=300, batch=512))
+    quick = Level("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(levels.LEVELS, "default", quick)
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))

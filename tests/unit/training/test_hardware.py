@@ -35,9 +35,9 @@ from baler_root.training import latent as autoencoding
 from baler_root.training.hardware.budget import Budget
 from baler_root.training.hardware.limits import Hardware, HardwareLimits
 from baler_root.training.hardware.resources import ERROR, Resources, digits
-from baler_root.training.torch.autoencoder import Shape
+from baler_root.training.torch.autoencoder import AutoencoderShape
 from baler_root.training.torch.networks import DenseAutoencoder
-from baler_root.training.torch.pruning import Economy
+from baler_root.training.torch.pruning import BitPruning
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -72,7 +72,7 @@ def source(make_root: Maker) -> Path:
 @pytest.mark.parametrize("hardware", CIRCUITS, ids=str)
 def test_networks_compute_what_their_programs_do(hardware: Hardware) -> None:
     torch.manual_seed(1)
-    network = DenseAutoencoder(Shape(7, 3, 2, 16, (), hardware)).double()
+    network = DenseAutoencoder(AutoencoderShape(7, 3, 2, 16, (), hardware)).double()
     encoder, _ = network.programs()
     codes = np.random.default_rng(0).integers(-CODE_LIMIT, CODE_LIMIT, (200, 7))
     with torch.no_grad():
@@ -175,22 +175,22 @@ def test_the_same_seed_gives_the_same_model(source: Path, tmp_path: Path) -> Non
 
 def test_pruned_weights_stay_away() -> None:
     torch.manual_seed(0)
-    network = DenseAutoencoder(Shape(9, 4, 2, 16, (), Hardware()))
-    economy = Economy.of(network.encoder, 2500)
-    assert economy is not None
-    assert not economy.is_kept
-    before = economy.loss(torch.tensor(100.0))
+    network = DenseAutoencoder(AutoencoderShape(9, 4, 2, 16, (), Hardware()))
+    pruning = BitPruning.of(network.encoder, 2500)
+    assert pruning is not None
+    assert not pruning.within_budget
+    before = pruning.loss(torch.tensor(100.0))
     assert float(before.detach()) > 100
     before.backward()
-    economy.after(0, 1.0)
-    assert economy.is_kept
-    zeros = [layer.integers() == 0 for layer in economy.layers]
-    for layer in economy.layers:
+    pruning.prune(0, 1.0)
+    assert pruning.within_budget
+    zeros = [layer.integers() == 0 for layer in pruning.layers]
+    for layer in pruning.layers:
         layer.weight.data += 1.0
-    for layer, zero in zip(economy.layers, zeros, strict=True):
+    for layer, zero in zip(pruning.layers, zeros, strict=True):
         assert (layer.integers()[layer.keep.numpy() == 0] == 0).all()
         assert zero[layer.keep.numpy() == 0].all()
-    assert Economy.of(network.encoder, np.inf) is None
+    assert BitPruning.of(network.encoder, np.inf) is None
 
 
 def test_estimates_are_near_what_da4ml_says(source: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 from torch import nn
 
 from baler_root.errors import CorruptFileError
-from baler_root.training.torch.layers import Attention, Conv, Dense, Norm, Offset, Shape, Upsample
+from baler_root.training.torch.layers import Attention, Conv, Dense, Norm, Offset, Reshape, Upsample
 from baler_root.training.torch.network import Network, Residual
 
 
@@ -39,8 +39,8 @@ class Block(nn.Sequential):
 def transformer_encoder(tokens: int = 6, width: int = 8, latents: int = 3) -> Network:
     flat = tokens * width
     return Network(
-        Shape(tokens, 1), Dense(1, width), Offset(tokens, width), Block(width), Block(width),
-        Norm(), Shape(flat), Dense(flat, latents),
+        Reshape(tokens, 1), Dense(1, width), Offset(tokens, width), Block(width), Block(width),
+        Norm(), Reshape(flat), Dense(flat, latents),
         inputs=tokens,
     )  # fmt: skip
 
@@ -48,8 +48,8 @@ def transformer_encoder(tokens: int = 6, width: int = 8, latents: int = 3) -> Ne
 def transformer_decoder(tokens: int = 6, width: int = 8, latents: int = 3) -> Network:
     flat = tokens * width
     return Network(
-        Dense(latents, flat), Shape(tokens, width), Offset(tokens, width), Block(width), Block(width),
-        Norm(), Dense(width, 1, bits=8, total=12), Shape(tokens),
+        Dense(latents, flat), Reshape(tokens, width), Offset(tokens, width), Block(width), Block(width),
+        Norm(), Dense(width, 1, bits=8, total=12), Reshape(tokens),
         inputs=latents, bits=7, total=10,
     )  # fmt: skip
 
@@ -57,19 +57,19 @@ def transformer_decoder(tokens: int = 6, width: int = 8, latents: int = 3) -> Ne
 NETWORKS: dict[str, Callable[[], Network]] = {
     "dense": lambda: Network(Dense(8, 30, relu=True), Dense(30, 4, bits=10, total=16), inputs=8),
     "more bits": lambda: Network(Dense(8, 5, bits=14, total=20), inputs=8, bits=3, total=12),
-    "offset": lambda: Network(Shape(4, 2), Offset(4, 2), inputs=8),
-    "norm": lambda: Network(Shape(2, 4), Norm(), inputs=8),
+    "offset": lambda: Network(Reshape(4, 2), Offset(4, 2), inputs=8),
+    "norm": lambda: Network(Reshape(2, 4), Norm(), inputs=8),
     "norm of many": lambda: Network(Norm(bits=11), inputs=37),
-    "attention": lambda: Network(Shape(2, 12), Attention(4, heads=2), inputs=24, bits=7, total=10),
-    "conv": lambda: Network(Shape(5, 4, 2), Conv(2, 3, relu=True), Conv(3, 2, 5, 2), inputs=40),
-    "upsample": lambda: Network(Shape(3, 2, 2), Upsample(5, 8), Conv(2, 1, 1), inputs=12),
+    "attention": lambda: Network(Reshape(2, 12), Attention(4, heads=2), inputs=24, bits=7, total=10),
+    "conv": lambda: Network(Reshape(5, 4, 2), Conv(2, 3, relu=True), Conv(3, 2, 5, 2), inputs=40),
+    "upsample": lambda: Network(Reshape(3, 2, 2), Upsample(5, 8), Conv(2, 1, 1), inputs=12),
     "residual": lambda: Network(Residual(Residual(Dense(8, 8, bits=8)), Dense(8, 8, bits=8)), inputs=8),
     "transformer": transformer_encoder,
     "decoding transformer": transformer_decoder,
     "convolutional": lambda: Network(
-        Shape(8, 8, 1), Conv(1, 4, stride=2, relu=True), Conv(4, 8, stride=2, relu=True), Shape(32),
+        Reshape(8, 8, 1), Conv(1, 4, stride=2, relu=True), Conv(4, 8, stride=2, relu=True), Reshape(32),
         Dense(32, 5), Dense(5, 32, relu=True),
-        Shape(2, 2, 8), Upsample(4, 4), Conv(8, 4, relu=True), Upsample(8, 8), Conv(4, 1),
+        Reshape(2, 2, 8), Upsample(4, 4), Conv(8, 4, relu=True), Upsample(8, 8), Conv(4, 1),
         inputs=64,
     ),
 }  # fmt: skip

@@ -15,13 +15,13 @@ from baler_root.compression.rules.loading import load_rules
 from baler_root.compression.rules.rules import Rules
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import ConfigError
-from baler_root.format.codecs.latent.columns import guesses_of, latents_of
+from baler_root.format.codecs.latent.columns import latents_of, point_predictions
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training import latent as autoencoding
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.pair_masses import Leg, Pair, PairMass
-from baler_root.training.torch.mass_loss import MassTerms, invariant_mass
+from baler_root.training.torch.mass_loss import MassTargets, invariant_mass
 from tests.helpers.cli import Cli
 from tests.helpers.latent_files import short_training
 from tests.helpers.mass_pairs import ASKED, MASSIVE, NAMES, Arrays, mass_of, notes_of, pairs
@@ -80,7 +80,7 @@ def terms(arrays: Arrays, step: float = 1e-2) -> tuple[Any, list[np.ndarray], li
         values[at] = (np.arange(axes[-1].length) + low) * step
     edges = [torch.from_numpy((axis.edges / 2**20).astype(np.float32)) for axis in axes]
     places = [torch.from_numpy(some[:, None]) for some in symbols]
-    found = MassTerms([MASSIVE], values).on(edges, places)
+    found = MassTargets([MASSIVE], values).on(edges, places)
     middles = [((edge[:-1] + edge[1:]) / 2)[at[:, 0]] for edge, at in zip(edges, places, strict=True)]
     outputs = torch.zeros(len(symbols[0]), len(NAMES), 3)
     outputs[:, :, 1] = torch.stack(middles, 1)
@@ -149,8 +149,8 @@ def told(path: Path, arrays: Arrays) -> Arrays:
         order = np.argsort(values[n], kind="stable")
         places[n] = order[np.searchsorted(values[n][order], decoded[column.name])]
         out[column.name] = np.empty(len(places[n]))
-    for n, rows, guesses in guesses_of(model, latents_of(model, places), {n: n for n in places}):
-        out[model.columns[n].name][rows] = values[n][guesses]
+    for n, rows, predictions in point_predictions(model, latents_of(model, places), {n: n for n in places}):
+        out[model.columns[n].name][rows] = values[n][predictions]
     return out
 
 

@@ -18,8 +18,8 @@ import baler_root
 from baler_root.errors import CorruptFileError
 from baler_root.training import latent as autoencoding
 from baler_root.training.torch import fit_autoencoder as autoencode
-from baler_root.training.torch.autoencoder import Autoencoder, Shape
-from baler_root.training.torch.fit_autoencoder import Course
+from baler_root.training.torch.autoencoder import Autoencoder, AutoencoderShape
+from baler_root.training.torch.fit_autoencoder import AutoencoderSettings
 from baler_root.training.torch.networks import (
     ConvolutionalAutoencoder,
     DenseAutoencoder,
@@ -57,7 +57,7 @@ def frames(count: int = 60, height: int = 11, width: int = 20) -> np.ndarray:
     return np.asarray(np.sin(0.3 * x + 0.2 * y - 0.4 * t))
 
 
-MAKERS: list[tuple[Callable[[Shape], Autoencoder], tuple[int, ...]]] = [
+MAKERS: list[tuple[Callable[[AutoencoderShape], Autoencoder], tuple[int, ...]]] = [
     (DenseAutoencoder, (1,)),
     (DenseAutoencoder, (30,)),
     (TransformerAutoencoder, (2,)),
@@ -69,10 +69,10 @@ MAKERS: list[tuple[Callable[[Shape], Autoencoder], tuple[int, ...]]] = [
 @pytest.mark.parametrize(("make", "entry"), MAKERS, ids=lambda part: getattr(part, "__name__", str(part)))
 @pytest.mark.parametrize("width", [16, 64])
 def test_networks_compute_what_their_programs_do(
-    make: Callable[[Shape], Autoencoder], entry: tuple[int, ...], width: int
+    make: Callable[[AutoencoderShape], Autoencoder], entry: tuple[int, ...], width: int
 ) -> None:
     torch.manual_seed(0)
-    shape = Shape(math.prod(entry), 3, 2, width, entry if len(entry) == 2 else ())
+    shape = AutoencoderShape(math.prod(entry), 3, 2, width, entry if len(entry) == 2 else ())
     network = make(shape)
     encoder, decoder = network.programs()
     codes = np.random.default_rng(0).integers(-2000, 2000, (9, shape.values))
@@ -89,14 +89,16 @@ def test_networks_compute_what_their_programs_do(
 
 
 def test_sizes_of_a_training() -> None:
-    network = DenseAutoencoder(Shape(19, 8, 2, 64))
-    usual = Course(6000).of(network, 300_000)
+    network = DenseAutoencoder(AutoencoderShape(19, 8, 2, 64))
+    usual = AutoencoderSettings(6000).schedule(network, 300_000)
     assert (usual.steps, usual.batch) == (6000, 1024)
-    few = Course(6000).of(network, 53)
+    few = AutoencoderSettings(6000).schedule(network, 53)
     assert (few.steps, few.batch) == (1000, 32)
-    costly = Course(6000, products=1e9).of(network, 300_000)
+    costly = AutoencoderSettings(6000, products=1e9).schedule(network, 300_000)
     assert costly.steps == 1e9 // (1024 * network.products)
-    large = Course(6000).of(ConvolutionalAutoencoder(Shape(4096, 8, 2, 64, (64, 64))), 2000)
+    large = AutoencoderSettings(6000).schedule(
+        ConvolutionalAutoencoder(AutoencoderShape(4096, 8, 2, 64, (64, 64))), 2000
+    )
     assert large.batch == 16
 
 
@@ -188,15 +190,15 @@ def failing(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def no_numbers(run: Any, *_: object, **__: object) -> autoencode.Cost:
-    nothing = torch.full((1, sum(at.shape[1] for at in run.at)), math.nan, requires_grad=True)
-    return autoencode.Cost(nothing, nothing[:, :1], nothing[:, :0], nothing[:, 0])
+def no_numbers(task: Any, *_: object, **__: object) -> autoencode.RowBits:
+    nothing = torch.full((1, task.data.values), math.nan, requires_grad=True)
+    return autoencode.RowBits(nothing, nothing[:, :1], nothing[:, :0], nothing[:, 0])
 
 
 @pytest.mark.parametrize(
     ("what", "instead", "why"),
     [
-        ("autoencode._Run.bits", no_numbers, "no step of its training gave a number"),
+        ("fit_autoencoder.AutoencoderTask.bits", no_numbers, "no step of its training gave a number"),
         ("autoencoder.Autoencoder.programs", failing(FloatingPointError("weights are no numbers any more")), None),
         ("network.Network.program", failing(CorruptFileError("a program of 1e9 products")), None),
     ],
@@ -210,7 +212,7 @@ def test_trainings_that_fail_leave_classic(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(f"baler_root.training.{what}", instead)
+    monkeypatch.setattr(f"baler_root.training.torch.{what}", instead)
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
     summary = baler_root.compress(source, target, codec="autoencoder", residual="none")
     (note,) = summary.notes
@@ -222,8 +224,8 @@ def test_trainings_that_fail_leave_classic(
 def test_a_rate_that_is_too_high_diverges_or_not_but_bounds_hold(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autoencode, "WARM", 1)
-    monkeypatch.setattr(Course, "__init__", _faster(Course.__init__))
+    monkeypatch.setattr(autoencode, "WARM_UP", 1)
+    monkeypatch.setattr(AutoencoderSettings, "__init__", _faster(AutoencoderSettings.__init__))
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
     baler_root.compress(source, target, codec="transformer")
     assert baler_root.verify(target, source).problems == []
@@ -236,16 +238,16 @@ def _faster(usual: Callable[..., None]) -> Callable[..., None]:
 def test_a_gpu_with_too_little_memory_is_left_alone(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, calls = autoencode._Run.run, []
+    usual, calls = autoencode.AutoencoderTask.fit, []
 
-    def run(self: Any, progress: Any) -> Any:
-        calls.append(self.device)
+    def run(self: Any, *arguments: Any) -> Any:
+        calls.append(self.data.device)
         if len(calls) == 1:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
-        return usual(self, progress)
+        return usual(self, *arguments)
 
-    monkeypatch.setattr(autoencode._Run, "run", run)
-    monkeypatch.setattr(autoencode, "_devices", lambda: ["cpu", "cpu"])
+    monkeypatch.setattr(autoencode.AutoencoderTask, "fit", run)
+    monkeypatch.setattr(autoencode, "devices", lambda: ["cpu", "cpu"])
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
     summary = baler_root.compress(source, target, codec="autoencoder")
     assert len(calls) == 2
@@ -280,7 +282,7 @@ def test_same_seed_same_bytes(make_root: Maker, tmp_path: Path) -> None:
 def test_threads_are_given_back() -> None:
     torch.set_num_threads(2)
     seen: list[int] = []
-    with autoencode._one_thread():
+    with autoencode.one_thread():
         seen.append(torch.get_num_threads())
     assert (seen, torch.get_num_threads()) == ([1], 2)
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from baler_root._types import Progress
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.models.list_context import ContextColumns, find_context
-from baler_root.compression.models.mass_columns import place_masses
-from baler_root.compression.models.sample import Sample, take_sample
+from baler_root.compression.models.mass_columns import locate_masses
+from baler_root.compression.models.sample import TreeSample, take_sample
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ConfigError
@@ -19,7 +19,7 @@ from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
 from baler_root.rootio.source import SourceTree
-from baler_root.training.conditional import Modelled, TableSample, classic_size, find_model
+from baler_root.training.conditional import FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import MIN_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair
 
@@ -75,7 +75,7 @@ def least_rows(effort: TrainingEffort) -> int:
 
 
 def learn_from(
-    sample: Sample,
+    sample: TreeSample,
     plan: Plan,
     cluster: int,
     entries: int,
@@ -96,7 +96,7 @@ def learn_from(
     tables = [members for _, _, members in runs]
     pairs: dict[int, list[Pair]] = {}
     if effort.autoencoding is not None and runs:
-        placed, notes = place_masses(effort.autoencoding.masses, sample, names, tables)
+        placed, notes = locate_masses(effort.autoencoding.masses, sample, names, tables)
         pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
         notes += _constants(sample, names)
         out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
@@ -139,7 +139,7 @@ def learn_from(
     return replace(out, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
 
 
-def check_latents(trees: Iterable[tuple[Plan, Sample]], effort: TrainingEffort) -> None:
+def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffort) -> None:
     """Raise ConfigError where more latents are asked for than any table of these trees has columns to make them of."""
     asked = effort.autoencoding
     if asked is None or asked.latents is None:
@@ -174,7 +174,7 @@ class _Clock:
 
 
 def _table(
-    sample: Sample, members: Sequence[int], names: Sequence[str], entries: int, context: ContextColumns
+    sample: TreeSample, members: Sequence[int], names: Sequence[str], entries: int, context: ContextColumns
 ) -> TableSample:
     """Columns of one table, behind what lies around them."""
     quantised = [sample.quantised(number) for number in members]
@@ -188,7 +188,7 @@ def _table(
     )
 
 
-def _takes(sample: Sample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
+def _takes(sample: TreeSample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
     """Which columns of the sample are modelled, and how many of a table at least."""
     if effort.autoencoding is None:
         return sample.is_candidate, 2
@@ -198,14 +198,14 @@ def _takes(sample: Sample, effort: TrainingEffort) -> tuple[Callable[[int], bool
 
 
 def _find_autoencoder(
-    sample: Sample,
+    sample: TreeSample,
     members: Sequence[int],
     names: Sequence[str],
     entries: int,
     pairs: Sequence[Pair],
     effort: TrainingEffort,
     progress: Progress | None,
-) -> Modelled:
+) -> FoundModel:
     """An autoencoder of columns of one table."""
     from baler_root.training.latent import Column, find_autoencoder
 
@@ -214,7 +214,7 @@ def _find_autoencoder(
     return find_autoencoder(columns, plain, entries / sample.entries, effort, progress, pairs)
 
 
-def _constants(sample: Sample, names: Sequence[str]) -> list[str]:
+def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     """What to say of columns that have nothing to normalise, since all their values are the same."""
     found = [
         repr(names[number])
@@ -227,7 +227,9 @@ def _constants(sample: Sample, names: Sequence[str]) -> list[str]:
     return [f"no input of latents, since their values never change: {', '.join(found[:NAMES])}{more}"]
 
 
-def _runs(sample: Sample, is_wanted: Callable[[int], bool], least: int) -> list[tuple[int, int, list[int]]]:
+def _runs(
+    sample: TreeSample, is_wanted: Callable[[int], bool], least: int
+) -> list[tuple[int, int, list[int]]]:
     """(first column, end, columns to model) of each stretch of columns of one table, `least` of them or more."""
     runs: list[tuple[int, int, list[int]]] = []
     current: list[int] = []

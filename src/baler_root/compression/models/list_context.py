@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.models.sample import Sample
+from baler_root.compression.models.sample import TreeSample
 from baler_root.format.codecs.axis import QuantileAxis
-from baler_root.format.codecs.conditional.list_context import Lists
+from baler_root.format.codecs.conditional.list_context import ListStructure
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.tables import lengths_of
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.dependencies import RANK_ROWS, tells
-from baler_root.training.histograms import Bucketed
+from baler_root.training.dependencies import RANK_ROWS, mutual_information
+from baler_root.training.histograms import BinnedColumn
 
 MAX_CONTEXT = 16
 """Columns of the entries that the models of a list may use."""
@@ -43,13 +43,13 @@ class ContextColumns:
     """Which items have none before them; see `codecs.lists`."""
 
 
-def find_context(sample: Sample, members: Sequence[int], names: Sequence[str]) -> ContextColumns:
+def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str]) -> ContextColumns:
     """What tells something of the columns `members` of one table."""
     lists = lengths_of(sample.columns, sample.tables, sample.tables[members[0]])
     if lists is None or sample.cells[lists].related is not None:
         return ContextColumns()
     lengths = sample.values[lists].astype(np.int64)
-    structure = Lists(lengths, int(lengths.sum()))
+    structure = ListStructure(lengths, int(lengths.sum()))
     item = np.repeat(np.arange(len(lengths)), lengths)
     thin = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
     wanted = [_buckets(sample.quantised(n).symbols[thin]) for n in members]
@@ -88,9 +88,9 @@ def _add(
 def _buckets(symbols: NDArray[Any]) -> NDArray[np.int64]:
     """Few buckets of about equal content."""
     axis: QuantileAxis = fit_axis(symbols)
-    return Bucketed.of(axis, axis.places(symbols)).buckets.astype(np.int64) >> 1
+    return BinnedColumn.of(axis, axis.places(symbols)).buckets.astype(np.int64) >> 1
 
 
 def _told(one: NDArray[np.int64], others: Sequence[NDArray[np.int64]]) -> float:
     """Bits that a column tells of the one that it tells most of."""
-    return max(tells(other, one) for other in others)
+    return max(mutual_information(other, one) for other in others)

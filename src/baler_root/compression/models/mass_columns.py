@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from baler_root.compression.fingerprint import is_constant
-from baler_root.compression.models.sample import Sample
+from baler_root.compression.models.sample import TreeSample
 from baler_root.training.pair_masses import Leg, Pair, PairMass
 
 
-def place_masses(
-    masses: Sequence[PairMass], sample: Sample, names: Sequence[str], tables: Sequence[Sequence[int]]
+def locate_masses(
+    masses: Sequence[PairMass], sample: TreeSample, names: Sequence[str], tables: Sequence[Sequence[int]]
 ) -> tuple[list[list[Pair]], list[str]]:
     """The masses of each of the `tables`, and notes on those that no table has.
 
@@ -36,7 +36,7 @@ def place_masses(
     return out, notes
 
 
-def _number(name: str, sample: Sample, names: Sequence[str]) -> int | None:
+def _number(name: str, sample: TreeSample, names: Sequence[str]) -> int | None:
     """The sample's number of the values of a branch, or of a field of one; that of the first column with such values."""
     for number, column in enumerate(sample.columns):
         own = f"{names[number]}.{column.field}" if column.field else names[number]
@@ -46,7 +46,7 @@ def _number(name: str, sample: Sample, names: Sequence[str]) -> int | None:
     return None
 
 
-def _leg(numbers: Sequence[int], sample: Sample, place: Callable[[int], int]) -> Leg:
+def _leg(numbers: Sequence[int], sample: TreeSample, place: Callable[[int], int]) -> Leg:
     pt, eta, phi = map(place, numbers[:3])
     if len(numbers) == 3:
         return Leg(pt, eta, phi)
@@ -55,7 +55,7 @@ def _leg(numbers: Sequence[int], sample: Sample, place: Callable[[int], int]) ->
 
 
 def _obstacle(
-    asked: PairMass, numbers: Sequence[int], sample: Sample, tables: Sequence[Sequence[int]]
+    asked: PairMass, numbers: Sequence[int], sample: TreeSample, tables: Sequence[Sequence[int]]
 ) -> str:
     """Why a mass cannot be learned; empty where it can."""
     places = set()
@@ -73,7 +73,7 @@ def _obstacle(
     return "" if len(places) == 1 else "its columns are not in one table"
 
 
-def no_input(sample: Sample, number: int) -> str:
+def no_input(sample: TreeSample, number: int) -> str:
     """Why the latents cannot tell of the numbers of a column as they come back; empty where they can."""
     cell = sample.cells[number]
     if _is_constant(sample, number):
@@ -87,6 +87,6 @@ def no_input(sample: Sample, number: int) -> str:
     return ""
 
 
-def _is_constant(sample: Sample, number: int) -> bool:
+def _is_constant(sample: TreeSample, number: int) -> bool:
     values = sample.values[number]
     return bool(len(values)) and is_constant(values) and bool(np.isfinite(values[0]))

@@ -14,7 +14,7 @@ from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ConfigError
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.codecs.conditional.page import LISTS
+from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns import flatten
@@ -206,7 +206,7 @@ def _streams(match: Match) -> list[int]:
         return sorted(match.numbers.values()) if len(match.numbers) == len(columns) else []
     there = {*match.numbers.values(), *match.outside.values()}
     if match.lists is not None:
-        there.update(at for at, column in enumerate(columns) if column.kind in LISTS)
+        there.update(at for at, column in enumerate(columns) if column.kind in LENGTH_KINDS)
     return sorted(
         at
         for at in match.numbers.values()

@@ -30,7 +30,7 @@ SAMPLE_RANGES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class TreeSample:
     """Columns of a tree, from a few places of it."""
 
     columns: Sequence[PlannedColumn]
@@ -91,7 +91,7 @@ class Sample:
         return 0 < int(symbols.max()) - int(symbols.min()) < MAX_SYMBOLS
 
 
-def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
+def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> TreeSample:
     """Symbols of all columns of some ranges of entries, as if they were one cluster.
 
     Several trees have the same columns in the same order, and give in proportion to their entries.
@@ -113,4 +113,4 @@ def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> Sample:
     originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
     columns = plan.columns
     cells, _ = make_cells(plan, columns, originals)
-    return Sample(columns, originals, cells, sampled, tables_of(columns, originals))
+    return TreeSample(columns, originals, cells, sampled, tables_of(columns, originals))

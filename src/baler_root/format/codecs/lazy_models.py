@@ -11,7 +11,7 @@ from baler_root.errors import CorruptFileError
 T = TypeVar("T")
 
 
-class Opening(Mapping[bytes, T]):
+class LazyModels(Mapping[bytes, T]):
     """Models by their SHA-256, from their bytes."""
 
     def __init__(self, models: Mapping[bytes, bytes], read: Callable[[bytes], T]) -> None:

@@ -21,7 +21,7 @@ MAX_PLACES = 1 << 25
 """On all axes of a model together: a few knots may claim 2**20 places, each of which takes memory."""
 
 
-class Taker:
+class ArrayReader:
     """Gives an array piece by piece."""
 
     def __init__(self, array: NDArray[Any]) -> None:

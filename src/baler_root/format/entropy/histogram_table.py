@@ -29,7 +29,7 @@ NEAR_BITS = 12
 
 
 @dataclass(frozen=True, eq=False)
-class Shares:
+class HistogramTable:
     """All histograms of one column."""
 
     below: Ints

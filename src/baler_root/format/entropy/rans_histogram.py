@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.entropy.histogram_table import LOOKUP_BITS, NEAR_BITS, Shares
+from baler_root.format.entropy.histogram_table import LOOKUP_BITS, NEAR_BITS, HistogramTable
 from baler_root.format.entropy.tables import SIGMA_BITS, TOTAL_BITS
 
 Ints = NDArray[np.int64]
@@ -36,24 +36,31 @@ def _compiled(**options: Any) -> Callable[[Any], Any]:
     return decorator
 
 
-def encode(places: Ints, contexts: NDArray[np.int32], shares: Shares) -> bytes:
+def encode(places: Ints, contexts: NDArray[np.int32], histogram_table: HistogramTable) -> bytes:
     """The places, each with the histogram of its context, as bytes."""
-    cells = np.searchsorted(shares.cells[1:-1], places, side="right")
+    cells = np.searchsorted(histogram_table.cells[1:-1], places, side="right")
     found = _encode(
-        places, cells, contexts, shares.below, shares.cells, shares.starts, shares.slopes, shares.edges
+        places,
+        cells,
+        contexts,
+        histogram_table.below,
+        histogram_table.cells,
+        histogram_table.starts,
+        histogram_table.slopes,
+        histogram_table.edges,
     )
     return bytes(found.astype("<u4").tobytes())
 
 
-def decode(data: bytes | memoryview, contexts: NDArray[np.int32], shares: Shares) -> Ints:
+def decode(data: bytes | memoryview, contexts: NDArray[np.int32], histogram_table: HistogramTable) -> Ints:
     """The places that `encode` encoded with the same contexts; raises CorruptFileError."""
     if len(data) % 4 or len(data) < 8 * LANES:
         raise CorruptFileError(f"a stream of {len(data)} bytes is no whole number of words, or too short")
     words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
     out = np.empty(len(contexts), dtype=np.int64)
     used = _decode(
-        words, out, contexts, shares.below, shares.cells, shares.starts, shares.slopes, shares.edges,
-        shares.lookup, shares.near,
+        words, out, contexts, histogram_table.below, histogram_table.cells, histogram_table.starts, histogram_table.slopes, histogram_table.edges,
+        histogram_table.lookup, histogram_table.near,
     )  # fmt: skip
     if used != len(words):
         raise CorruptFileError("a stream of symbols ends too early, or too late")

@@ -25,7 +25,7 @@ MAX_KERNEL, MAX_STRIDE, MAX_UPSAMPLING = 15, 15, 4
 
 
 @dataclass(frozen=True, slots=True)
-class Shape(Operation):
+class Reshape(Operation):
     """The same numbers in another shape: (width,), (tokens, width) or (height, width, channels)."""
 
     kind: ClassVar[str] = "shape"

@@ -22,7 +22,7 @@ from baler_root.format.networks.arithmetic import (
 )
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense
-from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Reshape, Upsample
 
 MAX_OPERATIONS = 256
 
@@ -40,7 +40,7 @@ BLOCK = 1 << 19
 
 
 KINDS: Mapping[str, type[Operation]] = {
-    kind.kind: kind for kind in (Dense, Shape, Offset, Add, Norm, Attention, Conv, Upsample)
+    kind.kind: kind for kind in (Dense, Reshape, Offset, Add, Norm, Attention, Conv, Upsample)
 }
 
 

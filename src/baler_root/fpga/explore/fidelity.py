@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from baler_root.format.codecs.axis import CODE_BITS
-from baler_root.format.codecs.latent.columns import LATENT, guesses_of
+from baler_root.format.codecs.latent.columns import LATENT, point_predictions
 from baler_root.fpga.encoder import Codes
 from baler_root.fpga.explore.response import resolution
 from baler_root.fpga.front_end import Rows, rows_of
@@ -77,7 +77,7 @@ def told_places(link: Link, codes: Codes) -> Codes:
     """What latents of input codes tell, as places on the axes; (rows, inputs) both."""
     model = link.model
     out = np.empty(codes.shape, np.int64)
-    for number, values, places in guesses_of(
+    for number, values, places in point_predictions(
         model, link.latents(codes).astype(LATENT), {n: n for n in range(len(model.columns))}
     ):
         first, stop = model.bounds[number : number + 2]

@@ -72,7 +72,9 @@ class DecodedFile:
         self._link, self._pages = link, LatentRows(link)
         trained = link.stored.trained
         told = [
-            FlatColumn(known.name.replace("/", "."), "", np.dtype(known.dtype), own.each, UNBOUNDED, REASON)
+            FlatColumn(
+                known.name.replace("/", "."), "", np.dtype(known.dtype), own.values_per_row, UNBOUNDED, REASON
+            )
             for known, own in zip(trained.columns, link.model.columns, strict=True)
         ]
         taken = {column.name for column in told}

@@ -53,7 +53,7 @@ class LatentRows:
         for (quantiser, dtype), column in zip(self._quantisers, self.model.columns, strict=True):
             nothing = np.zeros(0, np.int64)
             quantised = Quantised(np.zeros(0, dtype), quantiser, nothing, nothing.astype(quantiser.dtype))
-            out.append(Cell(rows * column.each, quantised, shape=shape_of(column)))
+            out.append(Cell(rows * column.values_per_row, quantised, shape=shape_of(column)))
         return out
 
 
@@ -83,7 +83,9 @@ class _GivenRows(AutoencoderCodec):
             places.append(self._inputs[number].place_of(own, column.axis).astype(np.uint32))
             if column.dropped_bits is not None:  # in the middle of what the symbol leaves open
                 middle = (1 << column.dropped_bits) >> 1
-                low[number] = np.full(len(self.given) * column.each, middle, low_dtype(column.dropped_bits))
+                low[number] = np.full(
+                    len(self.given) * column.values_per_row, middle, low_dtype(column.dropped_bits)
+                )
         rest, _ = Classic().encode([], [])
         payload = pack_latent_page(
             self.model,
@@ -96,7 +98,7 @@ class _GivenRows(AutoencoderCodec):
 
 def shape_of(column: ModelColumn) -> tuple[int, ...]:
     """Of the arrays of a column: a model knows only how many values they have."""
-    return () if column.each == 1 else (column.each,)
+    return () if column.values_per_row == 1 else (column.values_per_row,)
 
 
 def _quantiser(column: ModelColumn) -> tuple[Quantiser, np.dtype[Any]]:

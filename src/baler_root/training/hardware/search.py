@@ -11,14 +11,14 @@ from baler_root.training.hardware.resources import LEVELS_PER_LAYER, Resources
 
 if TYPE_CHECKING:
     from baler_root.format.networks.program import Program
-    from baler_root.training.torch.fit_autoencoder import Autoencoded
+    from baler_root.training.torch.fit_autoencoder import TrainedAutoencoder
 
 
 SEARCHED = 8
 """A circuit is tried for one step in so many of the training."""
 
 
-Attempt = Callable[[Hardware], "Autoencoded"]
+Attempt = Callable[[Hardware], "TrainedAutoencoder"]
 """Trains for a while; raises ConfigError for a circuit that cannot be within its budget."""
 
 

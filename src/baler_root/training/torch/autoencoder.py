@@ -1,6 +1,6 @@
 """What an autoencoder is made of: two networks, which become programs of integers.
 
-One's own is a subclass whose `__init__` gets a `Shape` and gives `super().__init__` an encoder and a decoder, and a
+One's own is a subclass whose `__init__` gets a `AutoencoderShape` and gives `super().__init__` an encoder and a decoder, and a
 subclass of `LatentCodec` that names it (docs/guide/latent-codecs.md).
 """
 
@@ -16,8 +16,8 @@ from baler_root.format.entropy.tables import OUTPUT_BITS
 from baler_root.format.networks.program import Program
 from baler_root.training.hardware.limits import Hardware
 from baler_root.training.torch.layers import Dense
-from baler_root.training.torch.narrow_layers import narrow_layers
 from baler_root.training.torch.network import CODE_TOTAL, Network
+from baler_root.training.torch.qat_layers import qat_layers
 
 LATENT_BITS = 2
 """Decoders get latents in steps of 1/4: steps of 1 would be large beside the other activations."""
@@ -32,7 +32,7 @@ SPREAD = 8.0
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class AutoencoderShape:
     """What an autoencoder must take and give, and how large it should be."""
 
     values: int
@@ -56,8 +56,8 @@ class Shape:
 class Autoencoder(nn.Module):
     """An encoder of rows and a decoder of latents."""
 
-    def __init__(self, shape: Shape, encoder: nn.Module, decoder: nn.Module) -> None:
-        """`encoder` takes (rows, values), ends with `latents_from`; `decoder` takes (rows, latents), ends with `told_by`.
+    def __init__(self, shape: AutoencoderShape, encoder: nn.Module, decoder: nn.Module) -> None:
+        """`encoder` takes (rows, values), ends with `latents_from`; `decoder` takes (rows, latents), ends with `mixture_from`.
 
         Raises what `Network` raises for layers that do not fit.
         """
@@ -101,7 +101,7 @@ class Autoencoder(nn.Module):
             last.output_bits, last.low, last.high = fine
 
 
-def latents_from(inputs: int, shape: Shape) -> Dense:
+def latents_from(inputs: int, shape: AutoencoderShape) -> Dense:
     """The last layer of an encoder."""
     layer = Dense(inputs, shape.latents, bits=FINE_BITS, total=CODE_TOTAL + FINE_BITS)
     with torch.no_grad():
@@ -109,15 +109,15 @@ def latents_from(inputs: int, shape: Shape) -> Dense:
     return layer
 
 
-def narrow(shape: Shape, hardware: Hardware) -> nn.Sequential:
+def firmware_encoder(shape: AutoencoderShape, hardware: Hardware) -> nn.Sequential:
     """An encoder that is to be firmware."""
-    out = nn.Sequential(*narrow_layers(hardware, shape.values, shape.latents, FINE_BITS))
+    out = nn.Sequential(*qat_layers(hardware, shape.values, shape.latents, FINE_BITS))
     with torch.no_grad():
         list(out.parameters())[-2].mul_(SPREAD)
     return out
 
 
-def told_by(inputs: int, components: int, values: int = 1) -> Dense:
+def mixture_from(inputs: int, components: int, values: int = 1) -> Dense:
     """The last layer of a decoder: of each of so many values what the coder should expect."""
     layer = Dense(inputs, 3 * components * values, bits=OUTPUT_BITS, total=16)
     with torch.no_grad():

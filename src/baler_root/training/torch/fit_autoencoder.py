@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -14,84 +13,115 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from baler_root._types import Progress
 from baler_root.format.codecs.axis import CODE_BITS, QuantileAxis
 from baler_root.format.entropy import tables
-from baler_root.training.settings import Progressing
 from baler_root.training.torch.autoencoder import Autoencoder
-from baler_root.training.torch.fit_conditional import HELD, LOOK, LOOK_ROWS, bits
-from baler_root.training.torch.mass_loss import MassTerms
-from baler_root.training.torch.pruning import END, Economy
+from baler_root.training.torch.loop import (
+    EVALUATE_EVERY,
+    EVALUATION_ROWS,
+    VALIDATION_SHARE,
+    Evaluation,
+    TrainingSchedule,
+    train,
+)
+from baler_root.training.torch.mass_loss import MassTargets
+from baler_root.training.torch.mixture_loss import interval_probability, mixture_bits, negative_log2
+from baler_root.training.torch.pruning import PRUNE_END, BitPruning
 
 PRIOR = 3
-"""Logistic distributions that together say how frequent each value of a latent is, in training."""
+"""Components of the mixture that models the frequencies of each latent in training."""
 
 
-WARM = 100
-"""Steps in which the rate grows to what it should be."""
+WARM_UP = 100
+"""Steps in which the learning rate rises."""
 
 
-MOST_NUMBERS = 1 << 23
-"""Numbers in all values of the rows of a step, which bounds memory."""
+PATIENCE = 10
+"""Evaluations that must gain something together."""
+
+
+MAX_GRADIENT = 100.0
+"""Norm to which larger gradients are scaled down."""
+
+
+MAX_NUMBERS = 1 << 23
+"""Most numbers in all values of the rows of a step, which bounds memory."""
 
 
 NEAR = 0.85
-"""Part of their limit from which latents count as near saturation."""
+"""Share of their limit from which latents count as near saturation."""
 
 
-LEAST_BATCH = 16
-"""Rows of a step, whatever the size of the network."""
+MIN_BATCH = 16
+"""Fewest rows of a step, however large the network."""
 
 
-LEAST_STEPS = 1000
-"""Of training, whatever the size of the sample."""
+MIN_STEPS = 1000
+"""Fewest training steps, whatever the sample's size."""
+
+
+BLOCK_ROWS = 4096
+"""Most validation rows that go through the network at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
-    """How long to train, and for what."""
+class AutoencoderSettings:
+    """Limits of the training of one autoencoder, and the weights of its loss."""
 
     steps: int
     batch: int = 1024
-    """Rows of a step at most: fewer of large networks."""
-    look: int = LOOK
-    """After so many steps it is seen how good the networks are."""
+    """Most rows of a step; large networks take fewer."""
+    evaluate_every: int = EVALUATE_EVERY
+    """Steps from one evaluation to the next."""
     epochs: int = 200
-    """How often a row is seen at most."""
+    """How often each row is seen at most."""
     products: float = math.inf
-    """Multiplications of rows at most, of all steps."""
+    """Most multiplications of the whole training."""
     rate: float = 3e-3
+    """Largest learning rate."""
     seed: int = 0
     seconds: float | None = None
-    """At most this long; the result then depends on the machine."""
+    """Time limit; with one, the result depends on the machine."""
     luts: float = math.inf
-    """That an encoder which is to be firmware may take."""
+    """LUTs that an encoder for firmware may take."""
     latent_weight: float = 1.0
-    """What a bit of a latent counts, compared with one of a residual."""
+    """Weight of a bit of a latent in the loss; a bit of the residual has weight 1."""
 
-    def of(self, network: Autoencoder, rows: int) -> Course:
-        """The steps and the batch of this network, learning from so many rows."""
-        most = max(1, min(self.batch, rows, max(LEAST_BATCH, MOST_NUMBERS // network.numbers)))
+    def schedule(self, network: Autoencoder, rows: int) -> TrainingSchedule:
+        """Steps and batch for this network and this many training rows."""
+        most = max(1, min(self.batch, rows, max(MIN_BATCH, MAX_NUMBERS // network.numbers)))
         batch = 1 << (most.bit_length() - 1)
-        seen = max(LEAST_STEPS, self.epochs * rows // batch)
+        seen = max(MIN_STEPS, self.epochs * rows // batch)
         steps = min(self.steps, seen, max(1.0, self.products / (batch * network.products)))
-        return replace(self, steps=int(steps), batch=batch)
+        return TrainingSchedule(
+            int(steps),
+            batch,
+            self.rate,
+            WARM_UP,
+            self.seconds,
+            self.evaluate_every,
+            PATIENCE,
+            MAX_GRADIENT,
+        )
 
 
-@dataclass(slots=True)
-class Autoencoded:
-    """What came of it: the network at its best."""
+@dataclass(frozen=True, slots=True)
+class TrainedAutoencoder:
+    """An autoencoder in its best state, and its quality on validation rows."""
 
     network: Autoencoder
     residual: NDArray[np.float64]
-    """Bits of each value of a row, on rows that were not trained on, given the latents."""
+    """Bits of each value of a row, given the latents."""
     latents: float
-    """Bits of the latents of such a row, each coded by itself."""
+    """Bits of the latents of a row, each coded by itself."""
     masses: list[float]
-    """Bits that each mass of a pair would cost, if it were a column, given the latents."""
+    """Bits that each pair mass would cost if it were a column, given the latents."""
     steps: int
     history: list[tuple[int, float]] = field(default_factory=list)
-    """(step, bits per row, latents and residual together) on such rows."""
+    """(step, bits per row, latents and residual together) of each evaluation."""
     notes: tuple[str, ...] = ()
+    """Messages for the user."""
 
 
 def fit_autoencoder(
@@ -99,41 +129,38 @@ def fit_autoencoder(
     places: Sequence[NDArray[np.int64]],
     make: Callable[[], Autoencoder],
     components: int,
-    course: Course,
-    progress: Callable[[int, int], None] | None = None,
-    masses: MassTerms | None = None,
-) -> Autoencoded | None:
-    """The network of `make` trained to give the fewest bits: those of the latents and those of the columns given them.
+    settings: AutoencoderSettings,
+    progress: Progress | None = None,
+    masses: MassTargets | None = None,
+) -> TrainedAutoencoder | None:
+    """Train the network that `make` returns to need the fewest bits, for latents and for columns given the latents.
 
-    `masses` count as columns do. `places`: positions on the axes, (rows, values) of each column, rows in random order. On a GPU if there is
-    one; where its memory is too small, on the processor. None where no step gave a number.
+    `places` are positions on the axes, (rows, values) of each column, with the rows in random order; `masses` count
+    as columns do. Training runs on a GPU if there is one with enough memory, else on the processor. None if no
+    evaluation gave a number.
     """
-    notes: list[str] = []
-    for device in _devices():
-        with torch.random.fork_rng(devices=[]), _one_thread():
-            torch.manual_seed(course.seed)
+    notes: tuple[str, ...] = ()
+    for device in devices():
+        with torch.random.fork_rng(devices=[]), one_thread():
+            torch.manual_seed(settings.seed)
             try:
-                run = _Run(
-                    axes, places, make(), components, course, masses or MassTerms(), torch.device(device)
+                data = AutoencoderData(
+                    axes, places, components, masses or MassTargets(), torch.device(device)
                 )
-                found = run.run(progress)
+                return AutoencoderTask(data, make(), settings).fit(progress, notes)
             except torch.OutOfMemoryError:
-                notes.append("the GPU's memory is too small for the training, which went on without it")
-                continue
-        if found is not None:
-            found.notes = tuple(notes)
-        return found
+                notes += ("the GPU's memory is too small for the training, which went on without it",)
     raise MemoryError("not enough memory for the training")
 
 
-def _devices() -> list[str]:
-    """Where to train, the fastest first."""
+def devices() -> list[str]:
+    """Devices to train on, the fastest first."""
     return ["cuda", "cpu"] if torch.cuda.is_available() else ["cpu"]
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
-    """Layers are too small for several threads, which wait for each other longest on a busy machine."""
+def one_thread() -> Iterator[None]:
+    """Limit torch to one thread: layers are too small for several, which slow each other down on a busy machine."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -142,8 +169,8 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-class Cost(NamedTuple):
-    """What rows take, in bits."""
+class RowBits(NamedTuple):
+    """Terms of the loss for each row, in bits."""
 
     values: Tensor
     """(rows, values)"""
@@ -152,127 +179,153 @@ class Cost(NamedTuple):
     masses: Tensor
     """(rows, masses)"""
     raw: Tensor
-    """(rows,): what being near saturation counts, since rows that saturate are sent as they are."""
+    """(rows,): penalty of latents near saturation, since rows with saturated latents are sent raw."""
 
 
-class _Run:
-    """One training on one device."""
+class Quality(NamedTuple):
+    """Means of `RowBits` over validation rows."""
+
+    residual: NDArray[np.float64]
+    """Bits of each value of a row."""
+    latents: float
+    masses: list[float]
+    raw: float
+
+
+class AutoencoderData:
+    """The sample of a table on one device."""
 
     def __init__(
         self,
         axes: Sequence[QuantileAxis],
         places: Sequence[NDArray[np.int64]],
-        network: Autoencoder,
         components: int,
-        course: Course,
-        masses: MassTerms,
+        masses: MassTargets,
         device: torch.device,
     ) -> None:
-        self.count, self.components, self.network = len(places[0]), components, network.to(device)
-        self.held = max(1, self.count // HELD)
-        self.course = course.of(network, self.count - self.held)
-        self.at = [torch.from_numpy(at).to(device) for at in places]
-        self.codes = [torch.from_numpy(axis.codes.astype(np.float32)).to(device) for axis in axes]
+        self.device, self.components = device, components
+        self.count = len(places[0])
+        self.validation = max(1, int(self.count * VALIDATION_SHARE))
+        """The first rows, as many as this, are not trained on."""
+        self.values = sum(place.shape[1] for place in places)
+        self._places = [torch.from_numpy(place).to(device) for place in places]
+        self._codes = [torch.from_numpy(axis.codes.astype(np.float32)).to(device) for axis in axes]
         unit = 1 << tables.AXIS_BITS
-        self.edges = [torch.from_numpy((axis.edges / unit).astype(np.float32)).to(device) for axis in axes]
+        self._edges = [torch.from_numpy((axis.edges / unit).astype(np.float32)).to(device) for axis in axes]
+        self.masses = masses.on(self._edges, self._places)
+
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs of the encoder and both edges of each symbol, all (rows, values)."""
+        places = [place[rows] for place in self._places]
+        codes = torch.cat([codes[place] for codes, place in zip(self._codes, places, strict=True)], 1)
+        low = torch.cat([edges[place] for edges, place in zip(self._edges, places, strict=True)], 1)
+        high = torch.cat([edges[place + 1] for edges, place in zip(self._edges, places, strict=True)], 1)
+        return codes * 2.0**-CODE_BITS, low, high
+
+
+class AutoencoderTask:
+    """An autoencoder and its data as a `Task`."""
+
+    def __init__(self, data: AutoencoderData, network: Autoencoder, settings: AutoencoderSettings) -> None:
+        self.data, self.settings = data, settings
+        self.network = network.to(data.device)
         spread = torch.tensor([0.0, 0.0, 0.0, -8.0, 0.0, 8.0, 2.0, 2.0, 2.0])
-        self.prior = torch.nn.Parameter(spread.repeat(network.latents, 1).to(device))
-        self.device = device
-        self.masses = masses.on(self.edges, self.at)
-        self.economy = Economy.of(network.encoder, self.course.luts)
+        self.prior = torch.nn.Parameter(spread.repeat(network.latents, 1).to(data.device))
+        self.pruning = BitPruning.of(network.encoder, settings.luts)
 
-    def run(self, progress: Callable[[int, int], None] | None) -> Autoencoded | None:
-        course, network, economy = self.course, self.network, self.economy
-        optimiser = torch.optim.Adam([*network.parameters(), self.prior], lr=course.rate, betas=(0.9, 0.99))
-        started, step, done = time.monotonic(), 0, 0.0
-        going = Progressing(patience=10)
-        best, state, history = math.inf, None, []
-        while done < 1:
-            for group in optimiser.param_groups:
-                warm = min(1.0, (step + 1) / WARM)
-                group["lr"] = course.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
-            rows = torch.randint(self.held, self.count, (course.batch,)).to(self.device)
-            cost = self.bits(rows, noisy=True)
-            loss = cost.values.mean(0).sum() + course.latent_weight * cost.latents.mean(0).sum()
-            loss = loss + cost.masses.mean(0).sum() + cost.raw.mean()
-            if economy is not None:
-                loss = economy.loss(loss)
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(network.parameters(), 100.0)
-            optimiser.step()
-            step += 1
-            done = step / course.steps
-            if course.seconds is not None:
-                done = max(done, (time.monotonic() - started) / course.seconds)
-            if economy is not None:
-                economy.after(step, done)
-            if step % course.look == 0 or done >= 1:
-                residual, latents, masses, raw = self.look(min(self.held, LOOK_ROWS))
-                total = float(residual.sum()) + course.latent_weight * latents + sum(masses) + raw
-                history.append((step, round(float(residual.sum()) + latents, 3)))
-                if total < best and (economy is None or economy.is_kept):
-                    best = total
-                    state = {name: value.detach().clone() for name, value in network.state_dict().items()}
-                if (economy is None or done > END) and not going.look(np.array([best])):
-                    done = 1.0
-            if progress is not None:
-                progress(
-                    course.steps if done >= 1 else min(int(done * course.steps), course.steps - 1),
-                    course.steps,
-                )
-        if state is None:
+    def fit(self, progress: Progress | None, notes: tuple[str, ...]) -> TrainedAutoencoder | None:
+        """Train the network; None if no evaluation gave a number."""
+        schedule = self.settings.schedule(self.network, self.data.count - self.data.validation)
+        log = train(self, 1, schedule, progress)
+        if not math.isfinite(log.losses[0]):
             return None
-        network.load_state_dict(state)
-        residual, latents, masses, _ = self.look(self.held)
-        history = [entry for entry in history if math.isfinite(entry[1])]
-        return Autoencoded(network.cpu(), residual, latents, masses, step, history)
+        quality = self.quality(self.data.validation)
+        return TrainedAutoencoder(
+            self.network.cpu(),
+            quality.residual,
+            quality.latents,
+            quality.masses,
+            log.steps,
+            log.history,
+            notes,
+        )
 
-    def bits(self, rows: Tensor, noisy: bool) -> Cost:
-        """What these rows take."""
-        at = [at[rows] for at in self.at]
-        codes = torch.cat([codes[at] for codes, at in zip(self.codes, at, strict=True)], 1)
-        low = torch.cat([edges[at] for edges, at in zip(self.edges, at, strict=True)], 1)
-        high = torch.cat([edges[at + 1] for edges, at in zip(self.edges, at, strict=True)], 1)
-        latents = self.network.encode(codes * 2.0**-CODE_BITS)
-        raw = self.near_saturation(latents)
-        # Rounding has no gradient; noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """See `Task`."""
+        return [*self.network.parameters(), self.prior]
+
+    def state(self) -> list[Tensor]:
+        """See `Task`; the masks of pruned weights are part of it."""
+        return [*self.network.state_dict().values(), self.prior]
+
+    def loss(self, batch: int) -> Tensor:
+        """See `Task`."""
+        rows = torch.randint(self.data.validation, self.data.count, (batch,)).to(self.data.device)
+        bits = self.bits(rows, noisy=True)
+        loss = bits.values.mean(0).sum() + self.settings.latent_weight * bits.latents.mean(0).sum()
+        loss = loss + bits.masses.mean(0).sum() + bits.raw.mean()
+        return loss if self.pruning is None else self.pruning.loss(loss)
+
+    def after_step(self, step: int, done: float) -> bool:
+        """See `Task`; pruned weights stay parameters."""
+        if self.pruning is not None:
+            self.pruning.prune(step, done)
+        return False
+
+    def evaluate(self) -> Evaluation:
+        """See `Task`; an encoder that exceeds its budget has an infinite loss."""
+        quality = self.quality(min(self.data.validation, EVALUATION_ROWS))
+        residual = float(quality.residual.sum())
+        loss = residual + self.settings.latent_weight * quality.latents + sum(quality.masses) + quality.raw
+        if self.pruning is not None and not self.pruning.within_budget:
+            loss = math.inf
+        return Evaluation(np.array([loss]), residual + quality.latents)
+
+    def may_stop(self, done: float) -> bool:
+        """See `Task`; pruning must have ended."""
+        return self.pruning is None or done > PRUNE_END
+
+    def bits(self, rows: Tensor, noisy: bool) -> RowBits:
+        """Terms of the loss for these rows; `noisy` replaces the rounding of latents, which has no gradient.
+
+        Uniform noise as wide as a step costs the same bits (Balle et al., arXiv:1611.01704).
+        """
+        codes, low, high = self.data.take(rows)
+        latents = self.network.encode(codes)
+        raw = self.saturation_bits(latents)
         latents = latents + torch.rand_like(latents) - 0.5 if noisy else torch.floor(latents + 0.5)
         latents = latents.clamp(*self.network.latent_limits)
         outputs = self.network.decode(latents).reshape(len(rows), codes.shape[1], -1)
-        return Cost(bits(outputs, low, high), self.prior_bits(latents), self.masses.bits(outputs, rows), raw)
+        values = mixture_bits(outputs, low, high)
+        return RowBits(values, self.latent_bits(latents), self.data.masses.bits(outputs, rows), raw)
 
-    def near_saturation(self, latents: Tensor) -> Tensor:
-        """0 where no latent is near its limits, as many bits as a row sent raw takes where one is at them."""
+    def saturation_bits(self, latents: Tensor) -> Tensor:
+        """0 while no latent is near its limits; the bits of a raw row when one is at them."""
         limit = self.network.latent_limits[1]
         over = (latents.abs() / limit - NEAR).clamp_min(0).sum(1) / (1 - NEAR)
         return over * self.network.raw_bits
 
-    def prior_bits(self, latents: Tensor) -> Tensor:
+    def latent_bits(self, latents: Tensor) -> Tensor:
         """Bits of latents, each coded by itself."""
         weights, means, scales = torch.split(self.prior, PRIOR, dim=-1)
         weights, inverse = torch.softmax(weights, -1), torch.exp(-scales)
-        below = (latents[..., None] - 0.5 - means) * inverse
-        above = (latents[..., None] + 0.5 - means) * inverse
-        mirrored = below + above > 0
-        first = torch.sigmoid(torch.where(mirrored, -above, below))
-        second = torch.sigmoid(torch.where(mirrored, -below, above))
-        return -torch.log2((weights * (second - first)).sum(-1).clamp_min(1e-9))
+        low = (latents[..., None] - 0.5 - means) * inverse
+        high = (latents[..., None] + 0.5 - means) * inverse
+        return negative_log2((weights * interval_probability(low, high)).sum(-1))
 
     @torch.no_grad()
-    def look(self, count: int) -> tuple[NDArray[np.float64], float, list[float], float]:
-        """What each row takes of each value, of the latents, of each mass, and near saturation.
-
-        On the first rows, which are not trained on.
-        """
-        total, latents, raw = torch.zeros(sum(at.shape[1] for at in self.at), dtype=torch.float64), 0.0, 0.0
-        masses = torch.zeros(len(self.masses.pairs), dtype=torch.float64)
-        few = min(4096, 4 * self.course.batch)
-        for start in range(0, count, few):
-            rows = torch.arange(start, min(count, start + few), device=self.device)
-            cost = self.bits(rows, noisy=False)
-            total += cost.values.double().sum(0).cpu()
-            masses += cost.masses.double().sum(0).cpu()
-            latents += float(cost.latents.double().sum())
-            raw += float(cost.raw.double().sum())
-        return np.asarray((total / count).numpy()), latents / count, (masses / count).tolist(), raw / count
+    def quality(self, count: int) -> Quality:
+        """Mean bits of the first `count` rows, which are not trained on."""
+        residual = torch.zeros(self.data.values, dtype=torch.float64)
+        masses = torch.zeros(len(self.data.masses.pairs), dtype=torch.float64)
+        latents = raw = 0.0
+        block = min(BLOCK_ROWS, 4 * max(MIN_BATCH, MAX_NUMBERS // self.network.numbers))
+        for start in range(0, count, block):
+            rows = torch.arange(start, min(count, start + block), device=self.data.device)
+            bits = self.bits(rows, noisy=False)
+            residual += bits.values.double().sum(0).cpu()
+            masses += bits.masses.double().sum(0).cpu()
+            latents += float(bits.latents.double().sum())
+            raw += float(bits.raw.double().sum())
+        means = np.asarray((residual / count).numpy())
+        return Quality(means, latents / count, (masses / count).tolist(), raw / count)

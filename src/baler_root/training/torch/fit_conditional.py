@@ -2,312 +2,198 @@
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT, QuantileAxis
+from baler_root._types import Progress
+from baler_root.format.codecs.axis import CODE_BITS, QuantileAxis
 from baler_root.format.entropy import tables
-from baler_root.format.networks.dense import Dense, FixedPointNet
-from baler_root.training.settings import Progressing, Trained, Training
+from baler_root.training.settings import NetworkSettings, TrainedNetworks
+from baler_root.training.torch.loop import (
+    EVALUATION_ROWS,
+    VALIDATION_SHARE,
+    Evaluation,
+    TrainingSchedule,
+    train,
+)
+from baler_root.training.torch.mixture_loss import mixture_bits
+from baler_root.training.torch.network_stack import NetworkStack
 
-HIDDEN_BITS, HIDDEN_HIGH = 7, (1 << 10) - 1
-"""Activations are 10 bits: steps of 1/128 up to 8."""
-
-
-OUTPUT_LIMIT = 1 << 15
-
-
-WEIGHT_LIMIT = 127
-
-
-BIAS_LIMIT = 1 << 31
-
-
-HELD = 8
-"""One row in so many is not trained on."""
+WARM_UP = 50
+"""Steps in which the learning rate rises."""
 
 
-PRUNE = (0.15, 0.3)
-"""Parts of the training after which parents that help least are dropped; half of what is too many, then the rest."""
+PRUNE_AT = (0.15, 0.3)
+"""Shares of the training after which the least useful parents are dropped: half of the surplus, then the rest."""
 
 
 PRUNE_ROWS = 4096
+"""Most validation rows that decide which parents are dropped."""
 
 
-LOOK, LOOK_ROWS = 100, 8192
-"""After so many steps it is seen how good the networks are, on at most so many of those rows."""
+BLOCK_ROWS = 4096
+"""Validation rows that go through the networks at once."""
 
 
-def fit(
+def fit_networks(
     axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
     parents: Mapping[int, Sequence[int]],
-    training: Training,
-    progress: Callable[[int, int], None] | None = None,
-) -> Trained:
-    """A network for each column that has an entry in `parents`, which names the columns that it gets.
+    settings: NetworkSettings,
+    progress: Progress | None = None,
+) -> TrainedNetworks:
+    """Train a network for each column in `parents`, which lists the columns that are its inputs.
 
-    `places`: positions on the axes, one array of equal length per column, the rows in random order.
+    `places` are positions on the axes, one array of equal length per column, with the rows in random order.
     """
     if not parents:
-        return Trained({}, {}, 0)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(training.seed)
-        return _fit(axes, places, parents, training, progress)
-
-
-def _fit(
-    axes: Sequence[QuantileAxis],
-    places: Sequence[NDArray[np.int64]],
-    parents: Mapping[int, Sequence[int]],
-    training: Training,
-    progress: Callable[[int, int], None] | None,
-) -> Trained:
+        return TrainedNetworks({}, {}, 0)
     columns = sorted(parents)
-    data = _Rows(axes, places, [parents[column] for column in columns], columns)
-    held = max(1, data.count // HELD)
-    stack = Stack(len(columns), data.width, training)
-    best = _Best(stack)
-    going = Progressing()
-    history: list[tuple[int, float]] = []
-    optimiser = torch.optim.Adam(stack.parameters(), lr=training.rate, betas=(0.9, 0.99))
-    started, step, done = time.monotonic(), 0, 0.0
-    prunings = [part for part in PRUNE if data.width > training.parents]
-    while done < 1:
-        if prunings and done >= prunings[0]:
-            prunings.pop(0)
-            most = training.parents if not prunings else (data.width + training.parents) // 2
-            keep = _most_helpful(stack, data, min(held, PRUNE_ROWS), most)
-            stack.keep(data.keep(keep))
-            best = _Best(stack)
-            optimiser = torch.optim.Adam(stack.parameters(), lr=training.rate, betas=(0.9, 0.99))
-        for group in optimiser.param_groups:
-            warm = min(1.0, (step + 1) / 50)
-            group["lr"] = training.rate * warm * (0.5 * (1 + math.cos(math.pi * done)) + 0.005)
-        inputs, low, high = data.rows(torch.randint(held, data.count, (training.batch,)))
-        loss = bits(stack(inputs), low, high).mean(1).sum()
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-        step += 1
-        done = step / training.steps
-        if training.seconds is not None:
-            done = max(done, (time.monotonic() - started) / training.seconds)
-        if step % LOOK == 0 or done >= 1:
-            best.look(_held_bits(stack, data, min(held, LOOK_ROWS)))
-            history.append((step, round(float(best.bits.sum()), 3)))
-            if not going.look(best.bits):
-                done = 1.0
-        if progress is not None:
-            progress(
-                training.steps if done >= 1 else min(int(done * training.steps), training.steps - 1),
-                training.steps,
-            )
-    best.restore()
-    final = _held_bits(stack, data, held)
-    finite = np.flatnonzero(np.isfinite(best.bits) & np.isfinite(final)).tolist()
-    nets = {at: net for at in finite if (net := stack.net(at, len(data.parents[at]))) is not None}
-    return Trained(
-        nets={columns[at]: net for at, net in nets.items()},
-        bits={columns[at]: float(final[at]) for at in finite},
-        steps=step,
-        parents={columns[at]: data.parents[at] for at in nets},
-        history=[entry for entry in history if math.isfinite(entry[1])],
-        diverged=tuple(column for at, column in enumerate(columns) if at not in nets),
+    schedule = TrainingSchedule(settings.steps, settings.batch, settings.rate, WARM_UP, settings.seconds)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        task = ConditionalTask(axes, places, {column: parents[column] for column in columns}, settings)
+        log = train(task, len(columns), schedule, progress)
+        final = task.validation_bits(task.rows.validation)
+    finite = np.flatnonzero(np.isfinite(log.losses) & np.isfinite(final)).tolist()
+    inputs = task.rows.parents
+    nets = {n: net for n in finite if (net := task.stack.net(n, len(inputs[n]))) is not None}
+    return TrainedNetworks(
+        nets={columns[n]: net for n, net in nets.items()},
+        bits={columns[n]: float(final[n]) for n in finite},
+        steps=log.steps,
+        parents={columns[n]: inputs[n] for n in nets},
+        history=log.history,
+        diverged=tuple(column for n, column in enumerate(columns) if n not in nets),
     )
 
 
-class _Rows:
-    """What networks get of any rows, and where their symbols lie."""
+class ConditionalTask:
+    """The networks of a table as a `Task`; the network of each column is trained independently of the others."""
 
     def __init__(
         self,
         axes: Sequence[QuantileAxis],
         places: Sequence[NDArray[np.int64]],
-        parents: Sequence[Sequence[int]],
-        columns: Sequence[int],
+        parents: Mapping[int, Sequence[int]],
+        settings: NetworkSettings,
     ) -> None:
-        self.count, self.parents = len(places[0]), [tuple(some) for some in parents]
-        self.codes = torch.from_numpy(
-            np.stack([axis.codes[at] for axis, at in zip(axes, places, strict=True)])
+        self.rows = Rows(axes, places, parents)
+        self.max_parents = settings.parents
+        self.stack = NetworkStack(len(parents), self.rows.width, settings)
+        self._prunings = [share for share in PRUNE_AT if self.rows.width > settings.parents]
+
+    def parameters(self) -> list[torch.nn.Parameter]:
+        """See `Task`."""
+        return list(self.stack.parameters())
+
+    state = parameters
+
+    def loss(self, batch: int) -> Tensor:
+        """See `Task`."""
+        inputs, low, high = self.rows.take(torch.randint(self.rows.validation, self.rows.count, (batch,)))
+        return mixture_bits(self.stack(inputs), low, high).mean(1).sum()
+
+    def after_step(self, step: int, done: float) -> bool:  # noqa: ARG002 - as `Task` has it
+        """See `Task`."""
+        if not self._prunings or not self._prunings[0] <= done < 1:
+            return False
+        self._prunings.pop(0)
+        most = (self.rows.width + self.max_parents) // 2 if self._prunings else self.max_parents
+        self.stack.keep_inputs(self.rows.keep_parents(self._most_useful(most)))
+        return True
+
+    def evaluate(self) -> Evaluation:
+        """See `Task`."""
+        losses = self.validation_bits(min(self.rows.validation, EVALUATION_ROWS))
+        return Evaluation(losses, float(losses.sum()))
+
+    def may_stop(self, done: float) -> bool:  # noqa: ARG002 - as `Task` has it
+        """See `Task`."""
+        return True
+
+    @torch.no_grad()
+    def validation_bits(self, count: int) -> NDArray[np.float64]:
+        """Bits per value of each column, on the first `count` rows."""
+        total = torch.zeros(len(self.rows.parents), dtype=torch.float64)
+        for start in range(0, count, BLOCK_ROWS):
+            inputs, low, high = self.rows.take(torch.arange(start, min(count, start + BLOCK_ROWS)))
+            total += mixture_bits(self.stack(inputs), low, high).double().sum(1)
+        return np.asarray((total / count).numpy())
+
+    @torch.no_grad()
+    def _most_useful(self, most: int) -> list[list[int]]:
+        """Indices of at most `most` inputs of each column: those without which its network would lose most."""
+        rows = self.rows
+        inputs, low, high = rows.take(torch.arange(min(rows.validation, PRUNE_ROWS)))
+        bits = torch.zeros(rows.present.shape, dtype=torch.float64)
+        for index in range(rows.width):
+            values = inputs[..., index].clone()
+            inputs[..., index] = 0.0
+            bits[:, index] = mixture_bits(self.stack(inputs), low, high).double().mean(1)
+            inputs[..., index] = values
+        bits[rows.present == 0] = -1.0
+        order = torch.argsort(bits, dim=1, descending=True, stable=True)[:, :most].tolist()
+        return [
+            sorted(index for index in row if index < len(parents))
+            for row, parents in zip(order, rows.parents, strict=True)
+        ]
+
+
+class Rows:
+    """Rows of the sample: the inputs of the networks, and the edges of the symbols that they predict."""
+
+    def __init__(
+        self,
+        axes: Sequence[QuantileAxis],
+        places: Sequence[NDArray[np.int64]],
+        parents: Mapping[int, Sequence[int]],
+    ) -> None:
+        """`parents` has the input columns of each column that is modelled."""
+        self.count = len(places[0])
+        self.validation = max(1, int(self.count * VALIDATION_SHARE))
+        """The first rows, as many as this, are not trained on."""
+        self.parents = [tuple(inputs) for inputs in parents.values()]
+        self._codes = torch.from_numpy(
+            np.stack([axis.codes[place] for axis, place in zip(axes, places, strict=True)])
         )
-        self.edges = [torch.from_numpy(axes[column].edges / (1 << tables.AXIS_BITS)) for column in columns]
-        self.at = torch.from_numpy(np.stack([places[column] for column in columns]))
+        self._edges = [
+            torch.from_numpy(axes[column].edges / (1 << tables.AXIS_BITS)).float() for column in parents
+        ]
+        self._places = torch.from_numpy(np.stack([places[column] for column in parents]))
         self._arrange()
 
     def _arrange(self) -> None:
-        """Put the parents of all columns into arrays, of which some places stay empty."""
+        """Put the parents of all columns into arrays of equal width, some elements of which are not present."""
         self.width = max(map(len, self.parents))
-        self.choose = torch.zeros((len(self.parents), self.width), dtype=torch.long)
         self.present = torch.zeros((len(self.parents), self.width))
-        for number, some in enumerate(self.parents):
-            self.choose[number, : len(some)] = torch.tensor(some, dtype=torch.long)
-            self.present[number, : len(some)] = 1.0
+        for number, inputs in enumerate(self.parents):
+            self.present[number, : len(inputs)] = 1.0
+        self._inputs = self._padded(self.parents)
 
-    def keep(self, places: Sequence[Sequence[int]]) -> Tensor:
-        """Keep the parents at these places only; returns the place that each one had, (columns, parents)."""
-        self.parents = [tuple(some[at] for at in at_) for some, at_ in zip(self.parents, places, strict=True)]
+    def _padded(self, lists: Sequence[Sequence[int]]) -> Tensor:
+        """The lists as rows of a matrix, filled up with zeros."""
+        matrix = torch.zeros((len(lists), self.width), dtype=torch.long)
+        for number, values in enumerate(lists):
+            matrix[number, : len(values)] = torch.tensor(values, dtype=torch.long)
+        return matrix
+
+    def keep_parents(self, indices: Sequence[Sequence[int]]) -> Tensor:
+        """Drop all parents but those at these indices; returns the indices as (columns, parents)."""
+        self.parents = [
+            tuple(inputs[index] for index in kept) for inputs, kept in zip(self.parents, indices, strict=True)
+        ]
         self._arrange()
-        out = torch.zeros((len(places), self.width), dtype=torch.long)
-        for number, some in enumerate(places):
-            out[number, : len(some)] = torch.tensor(some, dtype=torch.long)
-        return out
+        return self._padded(indices)
 
-    def rows(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs (columns, rows, parents), and both edges of each symbol (columns, rows)."""
-        inputs = self.codes[:, rows].float()[self.choose] * self.present[..., None] * 2.0**-CODE_BITS
-        chosen = self.at[:, rows]
-        low = torch.stack([e[i] for e, i in zip(self.edges, chosen, strict=True)]).float()
-        high = torch.stack([e[i + 1] for e, i in zip(self.edges, chosen, strict=True)]).float()
+        inputs = self._codes[:, rows].float()[self._inputs] * self.present[..., None] * 2.0**-CODE_BITS
+        places = self._places[:, rows]
+        low = torch.stack([edges[place] for edges, place in zip(self._edges, places, strict=True)])
+        high = torch.stack([edges[place + 1] for edges, place in zip(self._edges, places, strict=True)])
         return inputs.transpose(1, 2), low, high
-
-
-class _Best:
-    """The best state of each column's network so far; they do not depend on each other."""
-
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        self.bits = np.full(len(stack.biases[0]), np.inf)
-        self.state = [parameter.detach().clone() for parameter in stack.parameters()]
-
-    @torch.no_grad()
-    def look(self, found: NDArray[np.float64]) -> None:
-        """Keep what became better; what is no number never does."""
-        better = found < self.bits
-        self.bits[better] = found[better]
-        which = torch.from_numpy(better)
-        for kept, parameter in zip(self.state, self.stack.parameters(), strict=True):
-            kept[which] = parameter[which]
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        """Give the networks their best state."""
-        for kept, parameter in zip(self.state, self.stack.parameters(), strict=True):
-            parameter.copy_(kept)
-
-
-@torch.no_grad()
-def _most_helpful(stack: Stack, data: _Rows, rows: int, most: int) -> list[list[int]]:
-    """For each column the places of those parents, `most` at most, without which its network would lose most."""
-    inputs, low, high = data.rows(torch.arange(rows))
-    lost = torch.zeros(data.choose.shape, dtype=torch.float64)
-    for place in range(data.width):
-        kept = inputs[..., place].clone()
-        inputs[..., place] = 0.0
-        lost[:, place] = bits(stack(inputs), low, high).double().mean(1)
-        inputs[..., place] = kept
-    lost[data.present == 0] = -1.0
-    order = torch.argsort(lost, dim=1, descending=True, stable=True)[:, :most]
-    return [
-        sorted(at for at in row if at < len(some))
-        for row, some in zip(order.tolist(), data.parents, strict=True)
-    ]
-
-
-@torch.no_grad()
-def _held_bits(stack: Stack, data: _Rows, count: int) -> NDArray[np.float64]:
-    """Bits per value of each column on the first rows, which are not trained on."""
-    total = torch.zeros(len(data.edges), dtype=torch.float64)
-    for start in range(0, count, 4096):
-        inputs, low, high = data.rows(torch.arange(start, min(count, start + 4096)))
-        total += bits(stack(inputs), low, high).double().sum(1)
-    return np.asarray((total / count).numpy())
-
-
-class Stack(torch.nn.Module):
-    """The networks of all columns at once, in fixed point: one batch of matrix products for each layer."""
-
-    def __init__(self, columns: int, inputs: int, training: Training) -> None:
-        super().__init__()
-        sizes = (inputs, training.width, training.width, 3 * training.components)
-        self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
-        for number, (before, after) in enumerate(pairwise(sizes)):
-            last = number == len(sizes) - 2
-            spread = (0.3 if last else 1.0) / math.sqrt(before) / (1.0 if number else 3.0)
-            self.weights.append(torch.nn.Parameter(torch.randn(columns, after, before) * spread))
-            self.biases.append(torch.nn.Parameter(torch.zeros(columns, after)))
-        with torch.no_grad():
-            k = training.components
-            self.biases[-1][:, k : 2 * k] = torch.linspace(-2.0, 2.0, k)
-
-    def forward(self, values: Tensor) -> Tensor:
-        """(columns, rows, inputs) to (columns, rows, outputs), each value a multiple of its fixed-point step."""
-        last = len(self.weights) - 1
-        for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            scale = _scale(weight)[:, None, None]
-            rounded = _straight(
-                weight, torch.floor(weight * scale + 0.5).clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT) / scale
-            )
-            values = torch.baddbmm(bias[:, None], values, rounded.transpose(1, 2))
-            step, low, high = (
-                (2.0**tables.OUTPUT_BITS, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1)
-                if number == last
-                else (2.0**HIDDEN_BITS, 0, HIDDEN_HIGH)
-            )
-            values = values.clamp(low / step, high / step)
-            values = _straight(values, torch.floor(values * step + 0.5) / step)
-        return values
-
-    @torch.no_grad()
-    def keep(self, places: Tensor) -> None:
-        """Keep the inputs at these places, (columns, inputs), only."""
-        first = self.weights[0]
-        index = places[:, None, :].expand(-1, first.shape[1], -1)
-        self.weights[0] = torch.nn.Parameter(torch.gather(first, 2, index))
-
-    @torch.no_grad()
-    def net(self, column: int, inputs: int) -> FixedPointNet | None:
-        """One column's network in integers; None where they are too large for it."""
-        layers, before, last = [], CODE_BITS, len(self.weights) - 1
-        for number, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
-            weight = weights[column : column + 1, :, : inputs if number == 0 else None]
-            scale = float(_scale(weights[column : column + 1])[0])
-            codes = (
-                torch.floor(weight[0] * scale + 0.5)
-                .clamp(-WEIGHT_LIMIT, WEIGHT_LIMIT)
-                .numpy()
-                .astype(np.int8)
-            )
-            after = tables.OUTPUT_BITS if number == last else HIDDEN_BITS
-            sums = before + round(math.log2(scale))
-            bias = np.round(biases[column].double().numpy() * 2.0**sums)
-            if not np.all(np.abs(bias) < BIAS_LIMIT):
-                return None
-            low, high = (-OUTPUT_LIMIT, OUTPUT_LIMIT - 1) if number == last else (0, HIDDEN_HIGH)
-            layers.append(Dense(codes, bias.astype(np.int32), sums - after, low, high))
-            before = after
-        return FixedPointNet(layers, -CODE_LIMIT, CODE_LIMIT - 1)
-
-
-def _scale(weight: Tensor) -> Tensor:
-    """A power of two for each column's weights, so that the largest just fits 8 bits; sums need not be shifted left."""
-    largest = weight.detach().abs().amax(dim=(1, 2)).clamp_min(1e-6)
-    return torch.exp2(torch.floor(torch.log2(WEIGHT_LIMIT / largest)).clamp(4, 10))
-
-
-def _straight(value: Tensor, rounded: Tensor) -> Tensor:
-    """The rounded value, with the gradient of the other."""
-    return value + (rounded - value).detach()
-
-
-def bits(outputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """Bits that each value costs between the edges `low` and `high` of its symbol; see `entropy.coder`."""
-    components = outputs.shape[-1] // 3
-    weights, means, scales = torch.split(outputs, components, dim=-1)
-    weights = torch.softmax(weights * math.log(2), -1)
-    inverse = torch.exp2(-scales.clamp(tables.MIN_LOG_SCALE, tables.MAX_LOG_SCALE))
-    below, above = (low[..., None] - means) * inverse, (high[..., None] - means) * inverse
-    # Far above the mean both are near 1: mirrored, their difference keeps its digits.
-    mirrored = below + above > 0
-    first = torch.sigmoid(torch.where(mirrored, -above, below))
-    second = torch.sigmoid(torch.where(mirrored, -below, above))
-    own = torch.sigmoid(high) - torch.sigmoid(low)
-    floor = tables.FLOOR_WEIGHT / (1 << tables.WEIGHT_BITS)
-    return -torch.log2(((weights * (second - first)).sum(-1) * (1 - floor) + own * floor).clamp_min(1e-9))

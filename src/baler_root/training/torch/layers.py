@@ -23,13 +23,19 @@ HIDDEN_BITS, HIDDEN_TOTAL = 7, 10
 """Activations are 10 bits: steps of 1/128 up to 8, or with a sign up to 4."""
 
 
-WEIGHT_LIMIT, BIAS_LIMIT = 127, 1 << 30
+WEIGHT_LIMIT = 127
+"""Largest weight (formats/networks.md#dense has 8 bits)."""
 
 
-LEAST_WEIGHT_BITS, MOST_WEIGHT_BITS = 4, 10
+BIAS_LIMIT = 1 << 30
+"""Largest bias: half of what the format allows, since `2**31 - 1` rounds to `2**31` in single precision."""
 
 
-def straight(value: Tensor, rounded: Tensor) -> Tensor:
+MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 4, 10
+"""Fraction bits of weights, unless the shift needs more."""
+
+
+def straight_through(value: Tensor, rounded: Tensor) -> Tensor:
     """The rounded value, exactly, with the gradient of the other."""
     return rounded.detach() + (value - value.detach())
 
@@ -77,7 +83,7 @@ class Layer(nn.Module):
         raise NotImplementedError
 
 
-class Shape(Layer):
+class Reshape(Layer):
     """Reshapes each row: to (width,), (tokens, width) or (height, width, channels)."""
 
     def __init__(self, *shape: int) -> None:
@@ -90,7 +96,7 @@ class Shape(Layer):
 
     def operations(self) -> list[Operation]:
         """See `Layer`."""
-        return [ops.Shape(self.shape)]
+        return [ops.Reshape(self.shape)]
 
 
 class _Weighted(Layer):
@@ -110,8 +116,8 @@ class _Weighted(Layer):
     def _weight_bits(self) -> int:
         """So that the largest weight just fits 8 bits; sums must not need a shift to the left."""
         largest = min(max(1e-6, float(self.weight.detach().abs().max())), 1e6)
-        least = max(LEAST_WEIGHT_BITS, self.output_bits - self.bits + 1)
-        return min(max(math.floor(math.log2(WEIGHT_LIMIT / largest)), least), max(MOST_WEIGHT_BITS, least))
+        least = max(MIN_WEIGHT_BITS, self.output_bits - self.bits + 1)
+        return min(max(math.floor(math.log2(WEIGHT_LIMIT / largest)), least), max(MAX_WEIGHT_BITS, least))
 
     def _rounded(self) -> tuple[Tensor, Tensor]:
         """Weights and biases as they will be."""
@@ -257,7 +263,7 @@ class Norm(Layer):
             root = torch.floor(torch.sqrt(n * (codes * codes).sum(-1, keepdim=True))).clamp_min(1)
             normed = torch.floor((codes * (n * 2.0 ** (self.output_bits + 1)) + root) / (2 * root))
         smooth = nn.functional.layer_norm(values, (n,), eps=4.0**-self.bits)
-        return straight(smooth, (normed * 2.0**-self.output_bits).to(values.dtype))
+        return straight_through(smooth, (normed * 2.0**-self.output_bits).to(values.dtype))
 
     def operations(self) -> list[Operation]:
         """See `Layer`."""

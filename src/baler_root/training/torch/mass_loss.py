@@ -31,7 +31,7 @@ LEAST_WIDTH = 2.0**-OUTPUT_BITS
 """On the axis of a column: what a decoder can tell apart. Cells of values that do not occur are narrower."""
 
 
-class MassTerms:
+class MassTargets:
     """Masses of a table, for training."""
 
     def __init__(
@@ -40,15 +40,15 @@ class MassTerms:
         """`values` are what the places on the axis of each column stand for, by its number in the table."""
         self.pairs, self.values = list(pairs), dict(values or {})
 
-    def on(self, edges: Sequence[Tensor], places: Sequence[Tensor]) -> TrainedMasses:
+    def on(self, edges: Sequence[Tensor], places: Sequence[Tensor]) -> MassLoss:
         """The same for these rows: edges of the axis of each column, and places of its values, (rows, 1)."""
-        return TrainedMasses(self, edges, places)
+        return MassLoss(self, edges, places)
 
 
-class TrainedMasses:
+class MassLoss:
     """Masses of pairs in all rows of a training."""
 
-    def __init__(self, terms: MassTerms, edges: Sequence[Tensor], places: Sequence[Tensor]) -> None:
+    def __init__(self, terms: MassTargets, edges: Sequence[Tensor], places: Sequence[Tensor]) -> None:
         self.pairs = terms.pairs
         good = {at: _sensible(values, at, terms.pairs) for at, values in terms.values.items()}
         self.columns = {

@@ -8,7 +8,13 @@ from itertools import pairwise
 from torch import nn
 
 from baler_root.training.torch import layers
-from baler_root.training.torch.autoencoder import Autoencoder, Shape, latents_from, narrow, told_by
+from baler_root.training.torch.autoencoder import (
+    Autoencoder,
+    AutoencoderShape,
+    firmware_encoder,
+    latents_from,
+    mixture_from,
+)
 from baler_root.training.torch.layers import Attention, Conv, Dense, Norm, Offset, Upsample
 from baler_root.training.torch.network import Residual
 
@@ -34,7 +40,7 @@ COARSEST = 8
 class DenseAutoencoder(Autoencoder):
     """Two hidden layers each, as wide as asked; an encoder that is to be firmware has those of its circuit."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: AutoencoderShape) -> None:
         width = shape.width
         super().__init__(
             shape,
@@ -44,11 +50,11 @@ class DenseAutoencoder(Autoencoder):
                 latents_from(width, shape),
             )
             if shape.hardware is None
-            else narrow(shape, shape.hardware),
+            else firmware_encoder(shape, shape.hardware),
             nn.Sequential(
                 Dense(shape.latents, width, relu=True),
                 Dense(width, width, relu=True),
-                told_by(width, shape.components, shape.values),
+                mixture_from(width, shape.components, shape.values),
             ),
         )
 
@@ -60,20 +66,20 @@ class TransformerAutoencoder(Autoencoder):
     are for (Xiong et al., arXiv:2002.04745).
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: AutoencoderShape) -> None:
         tokens, width = shape.values, shape.width
         token = HEADS * max(1, width // 8 // HEADS)
         flat = NARROW * tokens
         super().__init__(
             shape,
             nn.Sequential(
-                layers.Shape(tokens, 1),
+                layers.Reshape(tokens, 1),
                 Dense(1, token),
                 Offset(tokens, token),
                 *(Block(token) for _ in range(BLOCKS)),
                 Norm(),
                 Dense(token, NARROW),
-                layers.Shape(flat),
+                layers.Reshape(flat),
                 Dense(flat, width, relu=True),
                 Dense(width, width, relu=True),
                 latents_from(width, shape),
@@ -82,13 +88,13 @@ class TransformerAutoencoder(Autoencoder):
                 Dense(shape.latents, width, relu=True),
                 Dense(width, width, relu=True),
                 Dense(width, flat),
-                layers.Shape(tokens, NARROW),
+                layers.Reshape(tokens, NARROW),
                 Dense(NARROW, token),
                 Offset(tokens, token),
                 *(Block(token) for _ in range(BLOCKS)),
                 Norm(),
-                told_by(token, shape.components),
-                layers.Shape(shape.outputs),
+                mixture_from(token, shape.components),
+                layers.Reshape(shape.outputs),
             ),
         )
 
@@ -106,7 +112,7 @@ class Block(nn.Sequential):
 class ConvolutionalAutoencoder(Autoencoder):
     """Convolutions that halve a grid until it is small, a dense layer to the latents, and the same back."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: AutoencoderShape) -> None:
         channels = min(CHANNELS, max(2, shape.width // 8))
         sides = [(shape.entry[0], shape.entry[1])]
         while max(sides[-1]) > COARSEST:
@@ -117,19 +123,19 @@ class ConvolutionalAutoencoder(Autoencoder):
         super().__init__(
             shape,
             nn.Sequential(
-                layers.Shape(*sides[0], 1),
+                layers.Reshape(*sides[0], 1),
                 *(Conv(fine, coarse, stride=2, relu=True) for fine, coarse in pairwise(down)),
-                layers.Shape(places * down[-1]),
+                layers.Reshape(places * down[-1]),
                 latents_from(places * down[-1], shape),
             ),
             nn.Sequential(
                 Dense(shape.latents, places * up[0], relu=True),
-                layers.Shape(*sides[-1], up[0]),
+                layers.Reshape(*sides[-1], up[0]),
                 *(
                     nn.Sequential(Upsample(*side), Conv(coarse, fine, relu=True))
                     for side, (coarse, fine) in zip(sides[-2::-1], pairwise(up), strict=True)
                 ),
-                told_by(channels, shape.components),
-                layers.Shape(shape.outputs),
+                mixture_from(channels, shape.components),
+                layers.Reshape(shape.outputs),
             ),
         )

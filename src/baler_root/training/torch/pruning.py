@@ -1,4 +1,4 @@
-"""`Economy`: keeps an encoder that is trained within the LUTs that it may take."""
+"""`BitPruning`: keeps an encoder within a budget of LUTs while it is trained."""
 
 from __future__ import annotations
 
@@ -9,79 +9,78 @@ from torch import Tensor, nn
 
 from baler_root.errors import ConfigError
 from baler_root.training.hardware.resources import ERROR, Resources
-from baler_root.training.torch.narrow_layers import NarrowDense
+from baler_root.training.torch.qat_layers import QatDense
 
-SHARE = 0.02
-"""Part of the loss at the beginning that the bit operations of an encoder count, as long as they are too many."""
-
-
-START, END = 0.15, 0.7
-"""Parts of the training between which weights are pruned, most of them early (Zhu and Gupta, arXiv:1710.01878)."""
+PENALTY_SHARE = 0.02
+"""Share of the first loss that the bit operations of an encoder add to it, as long as it exceeds its budget."""
 
 
-EVERY = 25
+PRUNE_START, PRUNE_END = 0.15, 0.7
+"""Shares of the training between which weights are pruned, most of them early (Zhu and Gupta, arXiv:1710.01878)."""
+
+
+PRUNE_EVERY = 25
 """Steps from one pruning to the next."""
 
 
-SEARCHES = 12
-"""Halvings in which it is found how large a weight must be to stay."""
+BISECTIONS = 12
+"""Bisections that find the smallest weight to keep."""
 
 
-class Economy:
-    """The bits that weights have are part of the loss, and the smallest weights become 0, until the budget is kept."""
+class BitPruning:
+    """Penalises the bits of weights in the loss, and sets the smallest weights to 0, until the budget is kept."""
 
-    def __init__(self, layers: Iterable[NarrowDense], luts: float) -> None:
+    def __init__(self, layers: Iterable[QatDense], luts: float) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self.layers = list(layers)
         self.luts = luts * (1 - ERROR)
-        """Estimated, so that they are not more if they are looked at closely."""
-        self.begun = self.resources().luts
-        self.weight: float | None = None
-        self.pressing = self.begun > self.luts
-        """Whether bit operations count: they do not once the budget is kept."""
+        """Budget less the error of the estimate."""
+        self._first_luts = self.resources().luts
+        self._penalty: float | None = None
+        self._penalised = self._first_luts > self.luts
         if (least := self.resources(math.inf).luts) > self.luts:
             raise ConfigError(
-                f"a budget of {luts:.0f} LUTs: rounding alone takes about {least:.0f} with so many hidden numbers and "
-                "latents; ask for fewer"
+                f"a budget of {luts:.0f} LUTs: rounding alone takes about {least:.0f} with this many hidden numbers "
+                "and latents; ask for fewer"
             )
 
     @classmethod
-    def of(cls, module: nn.Module, luts: float) -> Economy | None:
-        """That of a network; None for one that may take what it likes."""
-        layers = [layer for layer in module.modules() if isinstance(layer, NarrowDense)]
+    def of(cls, module: nn.Module, luts: float) -> BitPruning | None:
+        """Pruning of a network; None if it has no budget."""
+        layers = [layer for layer in module.modules() if isinstance(layer, QatDense)]
         return cls(layers, luts) if layers and math.isfinite(luts) else None
 
-    def resources(self, above: float = 0.0) -> Resources:
-        """Those of the encoder, if weights of fewer steps than `above` were 0."""
+    def resources(self, threshold: float = 0.0) -> Resources:
+        """Resources of the encoder, if weights of fewer steps than `threshold` were 0."""
         return Resources.of(
-            [layer.integers(above) for layer in self.layers], [layer.input_total for layer in self.layers]
+            [layer.integers(threshold) for layer in self.layers], [layer.input_total for layer in self.layers]
         )
 
     @property
-    def is_kept(self) -> bool:
-        """Whether the encoder is within the budget."""
+    def within_budget(self) -> bool:
+        """Whether the encoder is within its budget."""
         return self.resources().luts <= self.luts
 
-    def loss(self, own: Tensor) -> Tensor:
-        """The loss with what bit operations cost; `own` is that of the data."""
-        if not self.pressing:
-            return own
+    def loss(self, data_loss: Tensor) -> Tensor:
+        """Loss of the data plus the penalty of bit operations; without it once the budget is kept."""
+        if not self._penalised:
+            return data_loss
         total = sum((layer.bit_operations() for layer in self.layers[1:]), self.layers[0].bit_operations())
-        if self.weight is None:
-            self.weight = SHARE * abs(float(own.detach())) / max(1.0, float(total.detach()))
-        return own + self.weight * total
+        if self._penalty is None:
+            self._penalty = PENALTY_SHARE * abs(float(data_loss.detach())) / max(1.0, float(total.detach()))
+        return data_loss + self._penalty * total
 
-    def after(self, step: int, done: float) -> None:
-        """Prune, if it is time to, when this part of the training is done."""
-        if step % EVERY or done < START:
+    def prune(self, step: int, done: float) -> None:
+        """Set weights to 0, if that is due after `step` steps and at the share `done` of the training."""
+        if step % PRUNE_EVERY or done < PRUNE_START:
             return
-        self.pressing = not self.is_kept
-        part = min(1.0, (done - START) / (END - START))
-        allowed = self.luts + max(0.0, self.begun - self.luts) * (1 - part) ** 3
+        self._penalised = not self.within_budget
+        part = min(1.0, (done - PRUNE_START) / (PRUNE_END - PRUNE_START))
+        allowed = self.luts + max(0.0, self._first_luts - self.luts) * (1 - part) ** 3
         if self.resources().luts <= allowed:
             return
         low, high = 0.0, float(max(layer.limit for layer in self.layers) + 1)
-        for _ in range(SEARCHES):
+        for _ in range(BISECTIONS):
             middle = (low + high) / 2
             low, high = (low, middle) if self.resources(middle).luts <= allowed else (middle, high)
         for layer in self.layers:

@@ -22,7 +22,7 @@ from baler_root.format.bounds import ErrorBound, measure
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.conditional import codec as conditional
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
-from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, Lists
+from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, ListStructure
 from baler_root.format.columns import flatten
 from baler_root.format.container.read import Container, PageId
 from baler_root.format.tables import lengths_of, tables_of
@@ -98,7 +98,7 @@ def test_only_what_is_needed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_what_networks_see_of_lists() -> None:
-    lists = Lists(np.array([2, 0, 3, PIECE + 2], np.uint32), 7 + PIECE)
+    lists = ListStructure(np.array([2, 0, 3, PIECE + 2], np.uint32), 7 + PIECE)
     codes = np.arange(100, 107 + PIECE, dtype=np.int16)
     before = lists.before(codes)
     assert before[:6].tolist() == [-2048, 100, -2048, 102, 103, -2048]
@@ -108,9 +108,9 @@ def test_what_networks_see_of_lists() -> None:
     assert np.diff(lists.bounds).sum() == 7 + PIECE
     for wrong in ([2, 4], [2, 6], [-1, 8]):
         with pytest.raises(FormatError):
-            Lists(np.array(wrong), 7)
+            ListStructure(np.array(wrong), 7)
     with pytest.raises(FormatError):
-        Lists(np.array([3.5, 3.5]), 7)
+        ListStructure(np.array([3.5, 3.5]), 7)
 
 
 @given(st.data())

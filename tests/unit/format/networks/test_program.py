@@ -20,7 +20,7 @@ from baler_root.format.networks import program
 from baler_root.format.networks.arithmetic import MAX_WIDTH, Operation
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense
-from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Shape, Upsample
+from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Reshape, Upsample
 from baler_root.format.networks.program import Program
 from tests.helpers.programs import MAKERS, Rng, dense, described, read, stacked, transformer
 from tests.independent_reader import networks as independent_networks
@@ -99,7 +99,7 @@ def programs(draw: st.DrawFn) -> Program:
             first = draw(st.sampled_from([n for n in range(1, size + 1) if size % n == 0]))
             second = draw(st.sampled_from([n for n in range(1, first + 1) if first % n == 0]))
             forms = [(size,), (first, size // first), (second, first // second, size // first)]
-            operations.append(Shape(draw(st.sampled_from(forms))))
+            operations.append(Reshape(draw(st.sampled_from(forms))))
         value = operations[-1].step(_values(operations[:-1], inputs)).after
         shape = value.shape
         shapes.append(shape)
@@ -190,7 +190,7 @@ def test_threads_make_no_difference() -> None:
 def test_attention_gives_means(seed: int, tokens: int, bits: int) -> None:
     """Shares of one token add up to a whole: results lie between the values, and are these where all are equal."""
     rng = np.random.default_rng(seed)
-    made = Program([Shape((tokens, 12)), Attention(2, bits)], 12 * tokens, -2048, 2047)
+    made = Program([Reshape((tokens, 12)), Attention(2, bits)], 12 * tokens, -2048, 2047)
     codes = rng.integers(-2048, 2048, (30, tokens, 12))
     results = made(codes.reshape(30, -1)).reshape(30, tokens, 4)
     given_ = codes[:, :, 8:]

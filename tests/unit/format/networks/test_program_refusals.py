@@ -11,7 +11,7 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.networks import program
 from baler_root.format.networks.arithmetic import Operation
 from baler_root.format.networks.dense import Dense
-from baler_root.format.networks.operations import MAX_SIZE, Add, Offset, Shape
+from baler_root.format.networks.operations import MAX_SIZE, Add, Offset, Reshape
 from baler_root.format.networks.program import Program
 from tests.helpers.programs import taker
 
@@ -98,7 +98,7 @@ def test_what_cannot_be_exact_is_refused() -> None:
 
 def test_sums_of_sums_end() -> None:
     refused([{"op": "add", "source": n} for n in range(100)])
-    summed: list[Operation] = [Shape((4,)), *(Add(n) for n in range(100))]
+    summed: list[Operation] = [Reshape((4,)), *(Add(n) for n in range(100))]
     with pytest.raises(CorruptFileError, match="has sums of up to"):
         Program(summed, 4, -8, 7)
 

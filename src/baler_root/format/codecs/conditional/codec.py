@@ -18,10 +18,10 @@ from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
-from baler_root.format.codecs.conditional.list_context import ListContext, Lists
+from baler_root.format.codecs.conditional.list_context import ListContext, ListStructure
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
-from baler_root.format.codecs.conditional.page import LISTS, NAME_SIZE, LearnedPage, Needed
-from baler_root.format.codecs.lazy_models import Opening, named
+from baler_root.format.codecs.conditional.page import LENGTH_KINDS, NAME_SIZE, ConditionalPage, Dependencies
+from baler_root.format.codecs.lazy_models import LazyModels, named
 
 Symbols = NDArray[Any]
 
@@ -61,7 +61,7 @@ class ConditionalCodec:
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
-        return ConditionalCodec(Opening(models, Model.from_bytes))
+        return ConditionalCodec(LazyModels(models, Model.from_bytes))
 
     def with_context(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
         """See `LeaningCodec.with_outside`."""
@@ -77,11 +77,11 @@ class ConditionalCodec:
         lists = None
         if context.lists is not None:
             lengths = context.symbols[context.lists]
-            lists = Lists(lengths, int(lengths.sum(dtype=np.int64)))
+            lists = ListStructure(lengths, int(lengths.sum(dtype=np.int64)))
             given = {
                 n: lists.codes(column, context.symbols.get(context.columns.get(n, -1)))
                 for n, column in enumerate(table)
-                if column.kind in LISTS or n in context.columns
+                if column.kind in LENGTH_KINDS or n in context.columns
             }
         streams = _streams(table, {n: columns[at] for n, at in position.items()}, given, lists)
         streams = {position[number]: stream for number, stream in streams.items()}
@@ -89,11 +89,11 @@ class ConditionalCodec:
             whole, plain = Classic().encode(columns, specs)
             streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
             if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
-                return b"\0" + whole, adding_up(plain, 1 + len(whole))
+                return b"\0" + whole, scale_shares(plain, 1 + len(whole))
         others = [at for at in range(len(columns)) if at not in streams]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
-            return b"\0" + rest, adding_up(shares, 1 + len(rest))
+            return b"\0" + rest, scale_shares(shares, 1 + len(rest))
         head = bytearray((b"\1" if context.lists is None else b"\2") + self.model[:NAME_SIZE])
         if context.lists is not None:
             head += pack_varint(context.lists) + pack_varint(len(context.columns))
@@ -107,7 +107,7 @@ class ConditionalCodec:
         sizes = {at: float(len(stream)) for at, stream in streams.items()}
         sizes.update(zip(others, shares, strict=True))
         payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
-        return payload, adding_up([sizes[at] for at in range(len(columns))], len(payload))
+        return payload, scale_shares([sizes[at] for at in range(len(columns))], len(payload))
 
     def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -115,7 +115,7 @@ class ConditionalCodec:
         """See `LeaningCodec.outside`."""
         if payload[:1].tobytes() != b"\2":
             return ()
-        page = LearnedPage(payload, specs, self._table)
+        page = ConditionalPage(payload, specs, self._table)
         return page.needed(range(len(specs)) if wanted is None else wanted).context_columns(page)
 
     def decode(
@@ -124,7 +124,7 @@ class ConditionalCodec:
         """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
         if payload[:1].tobytes() == b"\0":
             return Classic().decode(payload[1:], specs, wanted)
-        page = LearnedPage(payload, specs, self._table)
+        page = ConditionalPage(payload, specs, self._table)
         needed = page.needed(range(len(specs)) if wanted is None else wanted)
         others = [at for at in range(len(specs)) if at not in page.streams]
         chosen = [place for place, at in enumerate(others) if at in needed.positions]
@@ -161,7 +161,9 @@ class ConditionalCodec:
                 codes[column] = entry.axis.codes[entry.axis.places(out[at])]
         return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
 
-    def _lists(self, page: LearnedPage, needed: Needed, specs: Sequence[SymbolSpec]) -> Lists | None:
+    def _lists(
+        self, page: ConditionalPage, needed: Dependencies, specs: Sequence[SymbolSpec]
+    ) -> ListStructure | None:
         """The lists whose items are the page's rows, if that matters."""
         outside = needed.context_columns(page)
         if not outside:
@@ -172,21 +174,21 @@ class ConditionalCodec:
         rows = {specs[at].length for at in needed.leaning}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
-        return Lists(self.context.symbols[page.lists], rows.pop())
+        return ListStructure(self.context.symbols[page.lists], rows.pop())
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
         """The columns of the model whose SHA-256 begins so."""
         return named(self.models, name).columns
 
 
-def adding_up(shares: Sequence[float], size: int) -> list[float]:
+def scale_shares(shares: Sequence[float], size: int) -> list[float]:
     """The shares, with those bytes that belong to no column spread over them."""
     known = sum(shares)
     return [share * size / known if known else size / len(shares) for share in shares]
 
 
 def _streams(
-    table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: Lists | None
+    table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: ListStructure | None
 ) -> dict[int, bytes]:
     """The streams of those columns that have a network, and whose symbols and parents are on their axes."""
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
@@ -248,7 +250,7 @@ def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) 
 
 
 def _decode_chained(
-    column: ModelColumn, number: int, codes: Codes, lists: Lists, stream: memoryview
+    column: ModelColumn, number: int, codes: Codes, lists: ListStructure, stream: memoryview
 ) -> NDArray[np.int64]:
     """The same for a column whose items each need the one before: one step after another, all lists at once."""
     from baler_root.format.entropy import rans_mixture as coder

@@ -33,7 +33,7 @@ class ListContext:
     """To encode: which of them are the lengths."""
 
 
-class Lists:
+class ListStructure:
     """The lists whose items are the rows of a page."""
 
     def __init__(self, lengths: Symbols, rows: int) -> None:

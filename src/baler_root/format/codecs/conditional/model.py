@@ -26,7 +26,7 @@ from baler_root.format.codecs.conditional.histograms import MAX_CELLS, MAX_SIZE,
 from baler_root.format.codecs.model_arrays import (
     MAX_COLUMNS,
     MAX_MODEL_LENGTH,
-    Taker,
+    ArrayReader,
     axis_arrays,
     axis_of,
     check_places,
@@ -34,7 +34,7 @@ from baler_root.format.codecs.model_arrays import (
     integer,
     joined,
 )
-from baler_root.format.entropy.histogram_table import Shares
+from baler_root.format.entropy.histogram_table import HistogramTable
 from baler_root.format.networks.dense import Dense, FixedPointNet
 
 FORMAT = "baler-root conditional model 1"
@@ -69,15 +69,15 @@ class ModelColumn:
     """One of `KINDS`: what stands in the page, or what lies around it."""
     dropped_bits: int | None = None
     """Set where the column's values are floats kept exactly, and its axis is of their patterns without so many bits."""
-    each: int = 1
+    values_per_row: int = 1
     """Values in a row: of fixed-size arrays there are several."""
 
     @cached_property
-    def shares(self) -> Shares:
+    def shares(self) -> HistogramTable:
         """The column's histograms as the coder uses them."""
         if not isinstance(self.conditional, Histograms):
             raise TypeError(f"column {self.name!r} has no histograms")
-        return Shares(self.axis.cumulative, self.conditional.cells, self.conditional.roots)
+        return HistogramTable(self.axis.cumulative, self.conditional.cells, self.conditional.roots)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -157,7 +157,9 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
         raise CorruptFileError("its arrays are too many, too few or too long")
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
-    weights, biases, *more = (Taker(arrays[number]) for number in range(2 * len(described), len(lengths)))
+    weights, biases, *more = (
+        ArrayReader(arrays[number]) for number in range(2 * len(described), len(lengths))
+    )
     columns = []
     for number, entry in enumerate(described):
         axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
@@ -179,7 +181,7 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
     return Model(tuple(columns), dict(document["about"]))
 
 
-def _net(layers: Sequence[Any], inputs: int, weights: Taker, biases: Taker) -> FixedPointNet:
+def _net(layers: Sequence[Any], inputs: int, weights: ArrayReader, biases: ArrayReader) -> FixedPointNet:
     out = []
     for outputs, shift, low, high in layers:
         shape = (count(outputs, 1 << 12), inputs)
@@ -192,11 +194,11 @@ def _net(layers: Sequence[Any], inputs: int, weights: Taker, biases: Taker) -> F
 
 
 def _histograms(
-    entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: Taker, roots: Taker
+    entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: ArrayReader, roots: ArrayReader
 ) -> Histograms:
     cuts = tuple(tuple(integer(cut) for cut in some) for some in entry["cuts"])
-    each = count(entry["cells"], MAX_CELLS)
-    inner = np.cumsum(cells.take(max(0, each - 1)), dtype=np.int64)
-    size = count(contexts_of(cuts) * each, MAX_SIZE)
+    num_cells = count(entry["cells"], MAX_CELLS)
+    inner = np.cumsum(cells.take(max(0, num_cells - 1)), dtype=np.int64)
+    size = count(contexts_of(cuts) * num_cells, MAX_SIZE)
     bounds = np.concatenate([[0], inner, [places]])
-    return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, each)))
+    return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, num_cells)))

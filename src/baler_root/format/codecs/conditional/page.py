@@ -16,12 +16,12 @@ NAME_SIZE = 8
 """Bytes of a model's SHA-256 by which a page names it."""
 
 
-LISTS = ("length", "position")
+LENGTH_KINDS = ("length", "position")
 """Kinds of columns of a model that the lengths of lists are enough for."""
 
 
 @dataclass(slots=True)
-class Needed:
+class Dependencies:
     """What some columns of a page depend on."""
 
     positions: set[int]
@@ -31,13 +31,13 @@ class Needed:
     leaning: set[int]
     """Positions of those whose values must be the items of the lists."""
 
-    def context_columns(self, page: LearnedPage) -> tuple[int, ...]:
+    def context_columns(self, page: ConditionalPage) -> tuple[int, ...]:
         """The columns of the tree that are needed."""
         lists = {page.lists} if self.leaning else set()
         return tuple(sorted(lists | {page.outside[n] for n in self.context if n in page.outside}))
 
 
-class LearnedPage:
+class ConditionalPage:
     """A payload taken apart, but for the streams themselves."""
 
     def __init__(
@@ -96,10 +96,10 @@ class LearnedPage:
             )
         return table
 
-    def needed(self, wanted: Iterable[int]) -> Needed:
+    def needed(self, wanted: Iterable[int]) -> Dependencies:
         """What must be decoded for the columns at these positions; raises CorruptFileError."""
         numbers = {at: number for number, at in self.known.items()}
-        out = Needed(set(), set(), set())
+        out = Dependencies(set(), set(), set())
         todo = list(wanted)
         while todo:
             at = todo.pop()
@@ -117,7 +117,7 @@ class LearnedPage:
                     out.leaning.add(at)
                 elif parent in self.known and parent != number:
                     todo.append(self.known[parent])
-                elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LISTS):
+                elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LENGTH_KINDS):
                     out.context.add(parent)
                     out.leaning.add(at)
                 else:

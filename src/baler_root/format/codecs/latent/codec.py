@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.codec import adding_up
+from baler_root.format.codecs.conditional.codec import scale_shares
 from baler_root.format.codecs.latent.columns import (
-    decode_told,
+    decode_columns,
     encode_streams,
     latents_of,
     pack_latents,
     pack_low_bits,
     pack_missed,
     rows_of,
-    told_apart,
+    split_symbols,
     unpack_latents,
 )
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.page import LatentPage, pack_latent_page, pack_rows
-from baler_root.format.codecs.lazy_models import Opening, named
+from baler_root.format.codecs.lazy_models import LazyModels, named
 
 Symbols = NDArray[Any]
 
@@ -72,7 +72,7 @@ class LatentCodec:
 
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
         """See `ModelCodec.with_models`."""
-        return type(self)(Opening(models, AutoencoderModel.from_bytes))
+        return type(self)(LazyModels(models, AutoencoderModel.from_bytes))
 
     def find_outlier_rows(
         self, columns: Sequence[Symbols]
@@ -86,7 +86,7 @@ class LatentCodec:
         if anomaly is None:
             return None
         model = self.models[self.model]
-        places = {n: told_apart(model.columns[n], columns[at])[0] for n, at in position.items()}
+        places = {n: split_symbols(model.columns[n], columns[at])[0] for n, at in position.items()}
         scores = anomaly.scores(latents_of(model, places))
         rows = np.flatnonzero(scores > anomaly.threshold)
         return rows, scores[rows], len(scores)
@@ -105,7 +105,7 @@ class LatentCodec:
         if not position or not specs[min(position.values())].length:
             return _plain(columns, specs)
         model = self.models[self.model]
-        parts = {n: told_apart(model.columns[n], columns[at]) for n, at in position.items()}
+        parts = {n: split_symbols(model.columns[n], columns[at]) for n, at in position.items()}
         places = {n: part[0] for n, part in parts.items()}
         # What is not on its axis cannot be told by the model; it still tells of the others.
         told = {at: n for n, at in position.items() if parts[n][1]}
@@ -142,7 +142,7 @@ class LatentCodec:
         shared = (len(packed) + len(missed)) / len(told)
         for at in told:
             sizes[at] = len(streams.get(at, b"")) + low_shares.get(at, 0.0) + shared
-        return payload, adding_up([sizes[at] for at in range(len(columns))], len(payload))
+        return payload, scale_shares([sizes[at] for at in range(len(columns))], len(payload))
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -153,7 +153,7 @@ class LatentCodec:
         page = LatentPage(payload, specs)
         chosen = set(range(len(specs)) if wanted is None else wanted)
         told = {at: n for at, n in page.known.items() if at in chosen}
-        out = decode_told(self._model(page), page, told) if told else {}
+        out = decode_columns(self._model(page), page, told) if told else {}
         others = [at for at in range(len(specs)) if at not in page.known]
         asked = [place for place, at in enumerate(others) if at in chosen]
         found = Classic().decode(page.rest, [specs[at] for at in others], asked)
@@ -181,8 +181,10 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
         if n >= len(model.columns):
             raise CorruptFileError(f"column {n} of a model of {len(model.columns)}")
         column, spec = model.columns[n], page.specs[at]
-        if column.each * page.rows != spec.length:
-            raise CorruptFileError(f"{spec.length} values where the model has {column.each} in a row")
+        if column.values_per_row * page.rows != spec.length:
+            raise CorruptFileError(
+                f"{spec.length} values where the model has {column.values_per_row} in a row"
+            )
         exact = (
             spec.dtype.kind == "f"
             and column.dropped_bits is not None
@@ -202,4 +204,4 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
 def _plain(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
     """The page without latents."""
     payload, shares = Classic().encode(columns, specs)
-    return b"\0" + payload, adding_up(shares, 1 + len(payload))
+    return b"\0" + payload, scale_shares(shares, 1 + len(payload))

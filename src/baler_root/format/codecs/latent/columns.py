@@ -49,7 +49,7 @@ def by_rows(values: Symbols, rows: int) -> Symbols:
 def rows_of(model: AutoencoderModel, places: Mapping[int, Places]) -> int:
     """How many rows these columns have."""
     number = min(places)
-    return len(places[number]) // model.columns[number].each
+    return len(places[number]) // model.columns[number].values_per_row
 
 
 def latents_of(model: AutoencoderModel, places: Mapping[int, Places]) -> Latents:
@@ -105,8 +105,12 @@ def _outputs(
         for at, n in told.items():
             start, stop = model.bounds[n : n + 2]
             own = np.ascontiguousarray(outputs[:, start:stop])
-            each = stop - start
-            yield at, slice(block.start * each, block.stop * each), own.reshape(-1, own.shape[2])
+            values_per_row = stop - start
+            yield (
+                at,
+                slice(block.start * values_per_row, block.stop * values_per_row),
+                own.reshape(-1, own.shape[2]),
+            )
 
 
 def encode_streams(
@@ -131,17 +135,17 @@ def pack_missed(
 ) -> bytes:
     """The rows that the latents do not give back, with the places of all their values."""
     wrong = np.zeros(len(latents), np.bool_)
-    for at, values, found in guesses_of(model, latents, told):
+    for at, values, found in point_predictions(model, latents, told):
         column = model.columns[told[at]]
         missed = found != places[told[at]][values]
-        rows = slice(values.start // column.each, values.stop // column.each)
-        wrong[rows] |= missed.reshape(-1, column.each).any(axis=1)
+        rows = slice(values.start // column.values_per_row, values.stop // column.values_per_row)
+        wrong[rows] |= missed.reshape(-1, column.values_per_row).any(axis=1)
     (rows_missed,) = np.nonzero(wrong)
     exact = [by_rows(places[n], len(latents))[rows_missed].reshape(-1) for n in told.values()]
     return pack_rows(rows_missed, [values.astype(np.uint32) for values in exact])
 
 
-def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, int]) -> dict[int, Symbols]:
+def decode_columns(model: AutoencoderModel, page: LatentPage, told: Mapping[int, int]) -> dict[int, Symbols]:
     """The symbols of these columns, by position, of which the latents tell."""
     from baler_root.format.entropy import rans_mixture as coder
 
@@ -156,10 +160,12 @@ def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, in
             words = streams[at].take(streams[at].varint())
             places = coder.decode(words, column.axis.edges, outputs)
         else:
-            places = guesses(column.axis, outputs)
-            first, stop = values.start // column.each, values.stop // column.each
+            places = point_prediction(column.axis, outputs)
+            first, stop = values.start // column.values_per_row, values.stop // column.values_per_row
             here = slice(*np.searchsorted(missed, (first, stop)))
-            by_rows(places, stop - first)[missed[here] - first] = exact[at].reshape(-1, column.each)[here]
+            by_rows(places, stop - first)[missed[here] - first] = exact[at].reshape(
+                -1, column.values_per_row
+            )[here]
             if int(places.max()) >= column.axis.length:
                 raise CorruptFileError(f"place {places.max()} of an axis of {column.axis.length}")
         bits = low[at][values] if at in low else None
@@ -169,15 +175,15 @@ def decode_told(model: AutoencoderModel, page: LatentPage, told: Mapping[int, in
     return out
 
 
-def guesses_of(
+def point_predictions(
     model: AutoencoderModel, latents: Latents, told: Mapping[int, int]
 ) -> Iterator[tuple[int, slice, Places]]:
     """Block by block, for each position: which of its values, and the places that the latents alone give these."""
     for at, values, outputs in _outputs(model, latents, told):
-        yield at, values, guesses(model.columns[told[at]].axis, outputs)
+        yield at, values, point_prediction(model.columns[told[at]].axis, outputs)
 
 
-def guesses(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
+def point_prediction(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
     """The places in which the mean of the heaviest component lies."""
     components = outputs.shape[1] // 3
     heaviest = outputs[:, :components].argmax(axis=1)
@@ -186,7 +192,7 @@ def guesses(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
     return np.asarray(np.clip(at, 0, axis.length - 1))
 
 
-def told_apart(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
+def split_symbols(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
     """Places on a column's axis, whether these are all that there is to say, and the low bits of exact floats."""
     low = None
     if column.dropped_bits is not None:

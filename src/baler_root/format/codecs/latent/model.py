@@ -28,7 +28,7 @@ from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, OutlierDet
 from baler_root.format.codecs.model_arrays import (
     MAX_COLUMNS,
     MAX_MODEL_LENGTH,
-    Taker,
+    ArrayReader,
     axis_arrays,
     axis_of,
     check_places,
@@ -96,7 +96,7 @@ class AutoencoderModel:
     @cached_property
     def bounds(self) -> list[int]:
         """Where the values of each column begin among those of a row, and the end."""
-        return [0, *accumulate(column.each for column in self.columns)]
+        return [0, *accumulate(column.values_per_row for column in self.columns)]
 
     @property
     def latents(self) -> int:
@@ -160,8 +160,8 @@ def _column_to_json(column: ModelColumn) -> dict[str, Any]:
     out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
     if column.dropped_bits is not None:
         out["drop"] = column.dropped_bits
-    if column.each != 1:
-        out["each"] = column.each
+    if column.values_per_row != 1:
+        out["each"] = column.values_per_row
     return out
 
 
@@ -182,17 +182,24 @@ def _model(
         axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
         quantiser = bytes(quantisers.take(count(entry["recipe"], 1 << 24)))
         dropped_bits = count(entry["drop"], 63) if "drop" in entry else None
-        each = count(entry.get("each", 1), MAX_SIZE)
-        if not each:
+        values_per_row = count(entry.get("each", 1), MAX_SIZE)
+        if not values_per_row:
             raise CorruptFileError("a column without values")
         columns.append(
-            ModelColumn(str(entry["name"]), quantiser, axis, None, dropped_bits=dropped_bits, each=each)
+            ModelColumn(
+                str(entry["name"]),
+                quantiser,
+                axis,
+                None,
+                dropped_bits=dropped_bits,
+                values_per_row=values_per_row,
+            )
         )
     check_places(column.axis for column in columns)
     quantisers.finish("the recipes")
     coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
     first = 2 * len(described)
-    values = sum(column.each for column in columns)
+    values = sum(column.values_per_row for column in columns)
     encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[first], arrays[first + 1])
     decoder = _program(document["decoder"], len(coded), LATENT_LIMIT, arrays[first + 2], arrays[first + 3])
     anomaly = None
@@ -218,7 +225,7 @@ def _program(
     operations: Any, inputs: int, limit: int, weights: NDArray[Any], biases: NDArray[Any]
 ) -> Program:
     """A network of codes from minus the limit to below it; raises CorruptFileError."""
-    takers = Taker(weights), Taker(biases)
+    takers = ArrayReader(weights), ArrayReader(biases)
     out = Program.from_json(operations, inputs, -limit, limit - 1, *(taker.take for taker in takers))
     for taker in takers:
         taker.finish()

@@ -93,19 +93,22 @@ class LatentPage:
 
     def missed(self, wanted: Iterable[int]) -> tuple[Rows, dict[int, Places]]:
         """Rows that the latents do not give back, increasing, and the places of the wanted columns' values there."""
-        each = {at: self.specs[at].length // self.rows for at in self.known}
-        return self._rows(self._missed, UINT32, each, wanted)
+        values_per_row = {at: self.specs[at].length // self.rows for at in self.known}
+        return self._rows(self._missed, UINT32, values_per_row, wanted)
 
     def _rows(
-        self, data: memoryview, dtype: np.dtype[Any], each: Mapping[int, int], wanted: Iterable[int]
+        self, data: memoryview, dtype: np.dtype[Any], values_per_row: Mapping[int, int], wanted: Iterable[int]
     ) -> tuple[Rows, dict[int, NDArray[Any]]]:
         """What `pack_rows` packed: those of the columns that are wanted, which have so many values in each row."""
         if not len(data):
             return np.zeros(0, UINT32), {at: np.zeros(0, dtype) for at in wanted}
         cursor = Cursor(data)
         count = self._count(cursor)
-        place = {at: 1 + number for number, at in enumerate(each)}
-        specs = [SymbolSpec(UINT32, count), *(SymbolSpec(dtype, count * values) for values in each.values())]
+        place = {at: 1 + number for number, at in enumerate(values_per_row)}
+        specs = [
+            SymbolSpec(UINT32, count),
+            *(SymbolSpec(dtype, count * values) for values in values_per_row.values()),
+        ]
         found = Classic().decode(cursor.rest(), specs, [0, *(place[at] for at in wanted)])
         rows = np.cumsum(found[0], dtype=np.int64)
         if np.any(found[0][1:] == 0) or rows[-1] >= self.rows:

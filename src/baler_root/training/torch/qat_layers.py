@@ -26,7 +26,7 @@ FINER = 2
 """Steps of weights are tried this many powers of two finer than the one that the largest weight needs."""
 
 
-class NarrowDense(Dense):
+class QatDense(Dense):
     """A dense layer with weights of few bits, of which some are 0 for good.
 
     The step of the weights is the power of two that is least wrong: the largest weights may saturate.
@@ -124,7 +124,7 @@ class Round(Layer):
         return [fixedpoint.Dense(once, none, self.bits - self.output_bits, self.low, self.high)]
 
 
-def narrow_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
+def qat_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
     """An encoder's layers; in training latents have `fine` fraction bits."""
     out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_TOTAL else []
     inputs, total = values, hardware.input_bits
@@ -133,7 +133,7 @@ def narrow_layers(hardware: Hardware, values: int, latents: int, fine: int) -> l
         hardware.hidden, hidden, hardware.activation_bits, strict=True
     ):
         out.append(
-            NarrowDense(
+            QatDense(
                 inputs,
                 width,
                 weight_bits=weight_bits,
@@ -145,7 +145,7 @@ def narrow_layers(hardware: Hardware, values: int, latents: int, fine: int) -> l
         )
         inputs, total = width, activation_bits
     out.append(
-        NarrowDense(
+        QatDense(
             inputs,
             latents,
             weight_bits=last,
