@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,9 +16,7 @@ from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import FormatError, UnknownCodecError
 from baler_root.format.container.layout import HEAD
 from tests.helpers.forge import Forger, Json
-
-ROOT = Path(__file__).parents[2]
-
+from tests.helpers.processes import run_python
 
 MEMORY = 3 * 2**30
 """Address space for a loop: the libraries take most of the first GB."""
@@ -179,12 +175,8 @@ def loop(name: str, path: str) -> None:
 
 def run(name: str, path: Path) -> dict[str, list[str]]:
     """The cases by outcome, once it is sure that none ended otherwise or took much memory."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from tests.helpers.damage import loop; loop({name!r}, {str(path)!r})"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=1500, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    result = json.loads(done.stdout)
+    printed = run_python(f"from tests.helpers.damage import loop; loop({name!r}, {str(path)!r})")
+    result = json.loads(printed)
     assert result["failures"] == []
     assert result["grown"] < 400_000  # kB
     outcomes: dict[str, list[str]] = result["outcomes"]

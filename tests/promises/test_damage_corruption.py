@@ -10,7 +10,8 @@ import pytest
 from baler_root.api.verify import verify
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import FormatError
-from tests.helpers.damage import ROOT, run
+from tests.helpers.damage import run
+from tests.vectors.corpus import path_of
 
 
 def test_every_flipped_bit_is_detected(tiny: Path) -> None:
@@ -44,7 +45,7 @@ def test_pages_that_lie_under_right_checksums(small: Path) -> None:
 @pytest.mark.parametrize("name", ["autoencoder_alone", "transformer"])
 def test_pages_with_latents_that_lie_under_right_checksums(name: str) -> None:
     """`same`: rows that are said to be unlike others change no value."""
-    path = ROOT / "formats" / "vectors" / f"{name}.baler"
+    path = path_of(name)
     assert set(run("pages", path)) <= {"refused", "reported", "same"}
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,6 +17,7 @@ from baler_root.errors import (
 )
 from baler_root.format.model_file import read_model_file
 from tests.helpers.cli import Cli
+from tests.helpers.processes import run_python
 
 Maker = Callable[..., Path]
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
@@ -61,7 +60,7 @@ for detach in (False, True):
     assert len(baler_root.inspect(target, models={str(jets_model)!r})["models"][0]["architecture"]) > 1
 assert "torch" not in [name for name, module in sys.modules.items() if module is not None]
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
 
 
 def test_a_model_of_histograms_needs_no_torch_at_all(
@@ -77,7 +76,7 @@ train({str(jets_model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")
 compress({str(unseen_jets)!r}, {str(tmp_path / "m.baler")!r}, model={str(tmp_path / "m.balermodel")!r}, detach_model=True)
 assert verify({str(tmp_path / "m.baler")!r}, {str(unseen_jets)!r}).ok
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
     (about, *_) = baler_root.inspect(tmp_path / "m.balermodel")["models"]
     assert (about["networks"], about["level"]) == (0, "fast")
     assert about["histograms"] > 0

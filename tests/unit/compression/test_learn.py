@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import awkward as ak
 import numpy as np
@@ -20,6 +20,7 @@ from baler_root.training.axis_fit import fit_axis
 from baler_root.training.early_stopping import EarlyStopping
 from baler_root.training.effort import LEVELS, Level
 from baler_root.training.settings import NetworkSettings
+from tests.helpers.processes import run_python
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -77,7 +78,7 @@ with baler_root.open({str(target)!r}) as file:
     file["Events"].arrays()
 assert baler_root.verify({str(target)!r}).ok
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
 
 
 def test_merged_and_recovered_files_keep_their_models(make_root: Maker, tmp_path: Path) -> None:
@@ -137,10 +138,18 @@ def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.Mon
     assert list(tmp_path.glob("*.baler")) == []
 
 
-def test_training_is_told_and_can_be_cut_short(make_root: Maker, tmp_path: Path) -> None:
+def test_training_is_recorded_and_ends_when_its_time_is_over(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from baler_root.training.torch import loop
+
     source = make_root("jets.root", Events=correlated_jets())
     baler_root.compress(source, tmp_path / "whole.baler")
-    baler_root.compress(source, tmp_path / "short.baler", train_seconds=0.2)
+    ticks = (
+        itertools.count()
+    )  # a clock that goes on by 10 ms each time it is read, however fast the machine is
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: 0.01 * next(ticks)))
+    baler_root.compress(source, tmp_path / "short.baler", train_seconds=2)
     steps = []
     for name in ("whole.baler", "short.baler"):
         found = baler_root.inspect(tmp_path / name)

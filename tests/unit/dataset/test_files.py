@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +16,7 @@ from baler_root.dataset.directory import Directory
 from baler_root.dataset.file import File
 from baler_root.dataset.views import HTML_ROWS, html_table
 from baler_root.errors import ConfigError, KeyInFileError, SourceError
+from tests.helpers.processes import run_python
 from tests.helpers.uproot_source import FakeFile, FakeTree
 
 Paths = tuple[Path, Path]
@@ -207,5 +206,4 @@ def test_plain_reading_leaves_uproot_alone(mixed: Paths) -> None:
         "assert len(tree.arrays()) == 100 and tree['x'].array()[3] == 3\n"
         "assert 'uproot' not in sys.modules, 'uproot was imported'\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    run_python(code)

@@ -148,7 +148,7 @@ def test_low_bits_count_in_what_pays(
 def test_many_exact_floats_have_one_model(make_root: Maker, tmp_path: Path) -> None:
     wide = {f"x{n}": np.random.default_rng(n).normal(size=2500).astype("f4") for n in range(20)}
     source, target = make_root("wide.root", t=wide), tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="lossless", train_seconds=2)
+    baler_root.compress(source, target, codec="autoencoder", residual="lossless")
     (model,) = baler_root.inspect(target)["models"]
     assert model["columns"] == 20
 

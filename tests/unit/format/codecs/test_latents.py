@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +21,7 @@ from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.networks import program
 from tests.helpers.latent_tables import Table, check, reader_of, table, tables, writer_of
 from tests.helpers.models import following, known_column, latents_from
+from tests.helpers.processes import run_python
 from tests.independent_reader import latents as independent_latents
 from tests.independent_reader.binary import Bytes
 
@@ -169,12 +166,13 @@ def test_same_columns_same_bytes() -> None:
 
 
 READ = """
-import hashlib, pathlib, sys
+import hashlib, sys
 sys.modules["torch"] = None
+from tests.vectors.corpus import FOLDER
 from baler_root.dataset.reader.file_reader import open_file
 
 state = hashlib.sha256()
-for path in sorted(pathlib.Path(sys.argv[1]).glob("autoencoder*.baler")):
+for path in sorted(FOLDER.glob("autoencoder*.baler")):
     with open_file(path) as file:
         tree = file.trees[0]
         for part in tree.read_columns(range(len(tree.stored.clusters)), range(len(tree.columns))):
@@ -185,13 +183,8 @@ print(state.hexdigest())
 
 
 def test_golden_files_are_the_same_for_any_number_of_threads_and_need_no_torch() -> None:
-    folder = Path(__file__).parents[4] / "formats" / "vectors"
     digests = set()
     for threads in ("1", "2"):
-        env = os.environ | {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")}
-        done = subprocess.run(
-            [sys.executable, "-c", READ, str(folder)], capture_output=True, text=True, check=False, env=env
-        )
-        assert done.returncode == 0, done.stderr
-        digests.add(done.stdout)
+        env = {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")}
+        digests.add(run_python(READ, **env))
     assert len(digests) == 1
