@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 import baler_root
 from baler_root.api.train import train
-from baler_root.fpga.build.project import Options, build
-from baler_root.fpga.encoder import Definition
+from baler_root.fpga.build.project import BuildOptions, build
+from baler_root.fpga.encoder import EncoderDefinition
 from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import send
 from baler_root.training.hardware.limits import HardwareLimits
@@ -50,7 +50,7 @@ def learn(
 
 def firmware(model: Path, data: Path, folder: Path, levels: int) -> None:
     """Build it and say what agrees."""
-    report = build(model, folder, Options(levels=levels), data=data, overwrite=True, say=print)
+    report = build(model, folder, BuildOptions(adder_levels=levels), data=data, overwrite=True, log=print)
     print(json.dumps(report.to_json(), indent=1))
 
 
@@ -62,7 +62,7 @@ def through_wire(
     sent = send(source, model, str(stream), overwrite=True)
     decode(stream, out, model, overwrite=True)
     print(
-        f"{sent.events} rows: {sent.bits_in} bits in, {Definition.from_model(model).latent_bits} of latents out; "
+        f"{sent.events} rows: {sent.bits_in} bits in, {EncoderDefinition.from_model(model).latent_bits} of latents out; "
         f"{sent.bits_out:.0f} in the mean with headers and {sent.raw / sent.events:.2%} rows that were sent raw"
     )
     with baler_root.open(out) as file:

@@ -36,7 +36,7 @@ PAGE = 1 << 20
 
 
 @dataclass(slots=True)
-class Plan:
+class SortedBranches:
     """Branches of one tree, sorted by how they are written."""
 
     flat: dict[str, ak.Array] = field(default_factory=dict)
@@ -61,9 +61,9 @@ def unique(name: str, taken: set[str]) -> str:
     return candidate
 
 
-def plan(tree: Tree) -> Plan:
-    """Layout of the branches of a tree, without counters that the TTree writer adds."""
-    result = Plan()
+def sort_branches(tree: Tree) -> SortedBranches:
+    """Branches of a tree sorted by how they are written, without counters that the TTree writer adds."""
+    result = SortedBranches()
     taken: set[str] = set()
     groups: dict[bytes, str] = {}
     for path, array in (leaf for branch in tree.branches for leaf in flatten(*branch)):
@@ -106,7 +106,7 @@ def is_regular_numbers(layout: Any) -> bool:
     return False
 
 
-def ttree_of(parts: Plan) -> tuple[dict[str, Any], dict[str, Any]]:
+def ttree_of(parts: SortedBranches) -> tuple[dict[str, Any], dict[str, Any]]:
     """Types for `mktree` and arrays for `extend` of the branches that a TTree can hold."""
     types: dict[str, Any] = {}
     data: dict[str, Any] = {}
@@ -127,7 +127,7 @@ def write_ttrees(trees: list[Tree], compression: Any, path: Path) -> int:
     saving = 0
     with uproot.recreate(path, compression=compression) as file:
         for number, tree in enumerate(trees):
-            parts = plan(tree)
+            parts = sort_branches(tree)
             types, data = ttree_of(parts)
             if types:
                 writer = file.mktree(f"t{number}", types, initial_basket_capacity=1, field_name=inner_name)
@@ -152,7 +152,7 @@ def write_rntuples(trees: list[Tree], compression: Any, path: Path) -> int:
     saving = 0
     with uproot.recreate(path, compression=compression) as file:
         for number, tree in enumerate(trees):
-            parts = plan(tree)
+            parts = sort_branches(tree)
             fields = {**parts.flat, **parts.rest}
             fields.update({group: ak.zip(members, depth_limit=2) for group, members in parts.jagged.items()})
             entries = ak.zip(fields, depth_limit=1)

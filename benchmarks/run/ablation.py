@@ -13,6 +13,7 @@ from typing import Any
 from unittest import mock
 
 import baler_root
+from baler_root.compression.models import learn
 from baler_root.compression.models.list_context import ContextColumns
 from benchmarks.data import sources
 from benchmarks.record import command_line, results
@@ -41,10 +42,9 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
 def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     """Size of the file and of its models [bytes], and time to compress [s]."""
     keywords = {"bound": BOUND, **keywords}
-    patched: Any = mock.patch(
-        "baler_root.compression.models.learn.find_surroundings", return_value=ContextColumns()
-    )
-    with tempfile.TemporaryDirectory() as folder, patched if keywords.pop(NO_CONTEXT, 0) else nullcontext():
+    without_context: Any = mock.patch.object(learn, "find_context", return_value=ContextColumns())
+    context = without_context if keywords.pop(NO_CONTEXT, False) else nullcontext()
+    with tempfile.TemporaryDirectory() as folder, context:
         target = Path(folder) / "out.baler"
         summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)
     models = summary.parts.get("model", 0)

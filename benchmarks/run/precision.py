@@ -89,7 +89,7 @@ def captured(path: Path) -> list[tuple[Any, ...]]:
 def changed(
     hidden: tuple[int, int] | None = None, float_weights: bool = False, float_activations: bool = False
 ) -> Iterator[None]:
-    """Context in which `fit_networks` trains a variant; the default is 10-bit activations and 8-bit weights."""
+    """Context in which `fit_networks` trains a variant; default: 10-bit activations and 8-bit weights."""
     bits, high = hidden or (network_stack.HIDDEN_BITS, network_stack.HIDDEN_HIGH)
     with (
         mock.patch.object(network_stack, "HIDDEN_BITS", bits),

@@ -8,15 +8,17 @@ from dataclasses import replace
 import numpy as np
 import uproot
 
-from baler_root.fpga.encoder import Definition
-from baler_root.training.hardware.budget import Budget
+from baler_root.fpga.encoder import EncoderDefinition
+from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import HardwareLimits
 from examples import steps
 from examples.econt import geometry, physics, rivals, sample
 
 LATENTS, LEVELS = 16, 4
 
-CIRCUIT = HardwareLimits(hidden=(24,), weight_bits=(4,), budget=Budget(luts=8000, edges=5, levels=LEVELS))
+CIRCUIT = HardwareLimits(
+    hidden=(24,), weight_bits=(4,), budget=HardwareBudget(luts=8000, latency_cycles=5, adder_levels=LEVELS)
+)
 
 
 def main() -> None:
@@ -43,7 +45,7 @@ def main() -> None:
         cells, truth = file["Modules"].arrays(library="np"), file["Truth"].arrays(library="np")
     codes = np.stack([cells[name] for name in names], axis=1).astype(np.int64)
     told = np.stack([decoded[name] for name in names], axis=1).astype(np.int64)
-    bits = Definition.from_model(model).latent_bits
+    bits = EncoderDefinition.from_model(model).latent_bits
     # All send the sum besides, in 7 bits.
     exact, total = sample.mips_of(codes), rivals.sums(codes)
     methods = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from baler_root.fpga.explore.fidelity import Fidelity, told_codes
-from baler_root.fpga.front_end import rows_of
+from baler_root.fpga.explore.fidelity import LatentFidelity, decoded_codes
+from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
-from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import HardwareLimits
 from examples import steps
 from examples.jets import physics
@@ -21,7 +21,10 @@ HIDDEN: tuple[int, ...] = ()
 """No hidden layer: in a training of a minute one makes it worse (docs/guide/firmware.md)."""
 
 FIRMWARE = HardwareLimits(
-    hidden=HIDDEN, weight_bits=(7,), input_bits=10, budget=Budget(luts=10_000, edges=12, levels=LEVELS)
+    hidden=HIDDEN,
+    weight_bits=(7,),
+    input_bits=10,
+    budget=HardwareBudget(luts=10_000, latency_cycles=12, adder_levels=LEVELS),
 )
 
 SOFTWARE = HardwareLimits(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)
@@ -39,21 +42,21 @@ def main() -> None:
     more = {"seed": asked.seed, "independent": ("*",)}
     steps.learn(asked.data, reference, "Events", LATENTS, SOFTWARE, asked.seconds, **more)
     steps.learn(asked.data, model, "Events", LATENTS, FIRMWARE, asked.seconds, **more)
-    errors = {path.stem: Fidelity.of(Link.open(path), asked.data).error for path in (reference, model)}
+    errors = {path.stem: LatentFidelity.of(Link.open(path), asked.data).error for path in (reference, model)}
     print(errors, f"firmware / software: {errors['jets'] / errors['software']:.3f}")
     if not asked.no_build:
         steps.firmware(model, asked.data, folder / "firmware", levels=LEVELS)
     link = Link.open(model)
-    rows = next(rows_of(link, asked.data))
+    rows = next(read_rows(link, asked.data))
     bits = link.definition.latent_bits
     methods = {
-        f"{LATENTS} latents ({bits} bits)": told_codes(link, rows.codes),
-        f"truncation ({bits} bits)": physics.truncated(rows.fine, bits),
-        f"first {bits // physics.CENTRAL} columns ({bits} bits)": physics.best_columns(rows.fine, bits),
+        f"{LATENTS} latents ({bits} bits)": decoded_codes(link, rows.codes),
+        f"truncation ({bits} bits)": physics.truncated(rows.unrounded, bits),
+        f"first {bits // physics.CENTRAL} columns ({bits} bits)": physics.best_columns(rows.unrounded, bits),
     }
-    result = {"errors": errors, "methods": physics.measure(methods, link, rows.fine)}
+    result = {"errors": errors, "methods": physics.measure(methods, link, rows.unrounded)}
     (folder / "physics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    physics.draw(methods, link, np.asarray(rows.fine), folder / "jets.png")
+    physics.draw(methods, link, np.asarray(rows.unrounded), folder / "jets.png")
     print(json.dumps(result, indent=1))
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+import baler_root
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.axis import CODE_LIMIT
@@ -69,3 +71,10 @@ def write_root(path: Path, rows: Columns) -> Path:
         file.mktree("Events", {name: values.dtype for name, values in rows.items()})
         file["Events"].extend(rows)
     return path
+
+
+def decoded_arrays(path: Path, tree: str = "Events") -> dict[str, Any]:
+    """All branches of a tree in a `.baler` file."""
+    with baler_root.open(path) as file:
+        arrays = file[tree].arrays()
+        return {name: np.asarray(arrays[name]) for name in arrays.fields}

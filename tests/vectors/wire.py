@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from baler_root.fpga.wire.packets import Flag, Layout
+from baler_root.fpga.wire.packets import Flag, PacketLayout
 from tests.independent_reader import wire as independent_wire
 
 STREAM = Path(__file__).parents[2] / "formats" / "vectors" / "wire.bin"
-LAYOUT = Layout(sha256(b"a model").digest(), (7, 1, 12, 5, 12, 9, 12, 12), (12,) * 11)
+LAYOUT = PacketLayout(sha256(b"a model").digest(), (7, 1, 12, 5, 12, 9, 12, 12), (12,) * 11)
 WINDOW = 16
 
 
@@ -39,7 +39,7 @@ def build() -> tuple[bytes, list[dict[str, Any]]]:
     broken = bytearray(packet(14, 3))
     broken[20] ^= 4
     out += [bytes(broken), packet(17, 1), b"noise \xb4 \xb4\x11\x01\x02", packet(40, 8), packet(18, 1)]
-    other = Layout(sha256(b"another model").digest(), LAYOUT.latents, LAYOUT.inputs)
+    other = PacketLayout(sha256(b"another model").digest(), LAYOUT.latents, LAYOUT.inputs)
     out += [other.pack(np.array([48]), np.zeros((1, 1, 8), np.int64), np.zeros(1, np.uint8))[0]]
     out += [packet(48, 2), LAYOUT.pack_end(52), packet(50, 1)[:-3]]
     return b"".join(out), packets

@@ -17,7 +17,7 @@ from baler_root.cli.common import (
     user_errors,
 )
 from baler_root.cli.files import expand
-from baler_root.cli.hardware_options import (
+from baler_root.cli.fpga.hardware_options import (
     ActivationBits,
     FpgaBudget,
     Hidden,

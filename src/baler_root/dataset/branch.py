@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from baler_root.dataset.interfaces import TreeLike
 from baler_root.dataset.reading import Readable
 from baler_root.dataset.request import Request, entry_range
 from baler_root.dataset.rntuple import array_of_field
@@ -16,13 +17,11 @@ from baler_root.format.schema import Branch as BranchSchema
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from baler_root.dataset.tree import Tree
 
-
-class Branch(Readable):
+class Branch(Readable["Branch"]):
     """A branch of a TTree or field of an RNTuple, possibly with others below it."""
 
-    def __init__(self, tree: Tree, position: int) -> None:
+    def __init__(self, tree: TreeLike[Branch], position: int) -> None:
         super().__init__(tree, position)
         self.position = position
         """Position in `Tree.schema.branches`."""
@@ -43,7 +42,7 @@ class Branch(Readable):
 
     @property
     def name(self) -> str:
-        """Own name, without the parents'."""
+        """Name, without those of its parents."""
         return self.schema.name
 
     @property
@@ -58,11 +57,11 @@ class Branch(Readable):
 
     @property
     def interpretation(self) -> str:
-        """How uproot understood the stored bytes, as it prints that; empty in an RNTuple."""
+        """uproot's interpretation of the stored bytes, as it prints it; empty in an RNTuple."""
         return self.schema.interpretation
 
     @property
-    def parent(self) -> Branch | Tree:
+    def parent(self) -> Branch | TreeLike[Branch]:
         """The branch above, or the tree."""
         above = self.schema.parent
         return self._tree if above is None else self._tree.all_branches[above]
@@ -104,7 +103,7 @@ class Branch(Readable):
 
     @property
     def is_stored(self) -> bool:
-        """Whether it holds data of its own."""
+        """Whether it holds data itself."""
         return self.schema.form is not None
 
     @property
@@ -154,7 +153,7 @@ class Branch(Readable):
         return [self.position] if self.is_stored else []
 
     def needed(self) -> list[int]:
-        """The same, for a branch that is asked for by name; raises SourceError when it was not carried."""
+        """`stored_below`; raises SourceError when the branch was not carried."""
         if self.top.missing or self.missing:
             path = self._tree.file.file_path
             raise SourceError(

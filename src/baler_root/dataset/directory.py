@@ -1,27 +1,24 @@
-"""Directories: trees and other objects of a file by name."""
+"""Directories: trees and other objects of a file, by name."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 from baler_root.dataset.filters import StringFilter, string_test
-from baler_root.dataset.source import TreeSource
+from baler_root.dataset.interfaces import FileLike
+from baler_root.dataset.source import FileSource, TreeSource
 from baler_root.dataset.views import html_table
 from baler_root.errors import KeyInFileError
-
-if TYPE_CHECKING:
-    from baler_root.dataset.file import File
-
 
 DIRECTORY = "TDirectory"
 """Class of the directories."""
 
 
 class Key(NamedTuple):
-    """One named thing in a file."""
+    """A tree, directory or object of a file, by name."""
 
     path: str
     """Without cycle."""
@@ -31,13 +28,23 @@ class Key(NamedTuple):
     tree: TreeSource | None = None
 
 
+class KeyedFile(FileLike, Protocol):
+    """An open file with the keys of all that is in it."""
+
+    source: FileSource
+    all_keys: list[Key]
+
+    def object_of(self, key: Key) -> Any:
+        """The tree, directory or other object behind a key."""
+
+
 class Directory:
     """A directory of a file, as a collection of what is in it and below it, by name.
 
     `directory["name"]` is the highest cycle, `directory["name;1"]` that one; paths may go on into a tree.
     """
 
-    def __init__(self, file: File, path: str) -> None:
+    def __init__(self, file: KeyedFile, path: str) -> None:
         self._file = file
         self._prefix = f"{path}/" if path else ""
 
@@ -45,7 +52,7 @@ class Directory:
         return f"<Directory {self.object_path!r} of {self.file_path}>"
 
     @property
-    def file(self) -> File:
+    def file(self) -> KeyedFile:
         """The file."""
         return self._file
 
@@ -149,7 +156,7 @@ class Directory:
         return {name: key.classname for name, key in listed}
 
     def key(self, where: str) -> Key:
-        """What stands behind a name; raises KeyInFileError, with the nearest names."""
+        """The key of this name; raises KeyInFileError, with the nearest names."""
         found = self._key(where)
         if found is None:
             has_cycle = where.rpartition(";")[2].isdecimal()
@@ -166,12 +173,8 @@ class Directory:
         return max(found, key=lambda key: key.cycle, default=None)
 
     def classname_of(self, where: str) -> str:
-        """C++ class behind a name."""
+        """C++ class of the object of this name."""
         return self.key(where).classname
-
-    def title_of(self, where: str) -> str:
-        """ROOT title behind a name."""
-        return self.key(where).title
 
     def _within(self, where: str) -> tuple[Key, str] | None:
         """The tree that a path goes through, and the path in that tree."""
@@ -183,7 +186,7 @@ class Directory:
         return None
 
     def get(self, where: str, default: Any = None) -> Any:
-        """What stands behind a name or path, or `default`."""
+        """The object at a name or path, or `default`."""
         key = self._key(where)
         if key is not None:
             return self._file.object_of(key)
@@ -227,6 +230,6 @@ class Directory:
 
 
 def _names(key: Key, prefix: str, cycle: bool) -> tuple[str, str]:
-    """What one may call it: path and last part, with cycle or without."""
+    """Names by which a key can be found: path and last part, with or without cycle."""
     path = f"{key.path.removeprefix(prefix)};{key.cycle}" if cycle else key.path.removeprefix(prefix)
     return path, path.rpartition("/")[2]

@@ -1,17 +1,14 @@
-"""Names and formulas: which branches they need, and their values; uproot's language does the arithmetic."""
+"""Names and formulas: the branches they need, and their values; uproot's language does the arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from baler_root.dataset.interfaces import BranchLike, NodeLike
 from baler_root.dataset.request import Request
 from baler_root.errors import ConfigError
-
-if TYPE_CHECKING:
-    from baler_root.dataset.branch import Branch
-    from baler_root.dataset.node import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +16,7 @@ class Term:
     """A name or formula, and the branches whose arrays it needs."""
 
     name: str
-    branches: list[Branch]
+    branches: list[BranchLike]
     is_branch: bool
     is_primary: bool
     """Asked for by the user, not only needed by another."""
@@ -33,17 +30,17 @@ class Term:
 
 
 class Symbol(NamedTuple):
-    """A branch under one of the names that formulas may use, as uproot's language wants to see it."""
+    """A branch under one of the names that formulas may use, with the attributes that uproot's language reads."""
 
     name: str
     cache_key: str
-    parent: Node
+    parent: NodeLike
 
 
 class Formulas:
     """The expressions and the cut of one request, resolved below a tree or branch."""
 
-    def __init__(self, node: Node, request: Request) -> None:
+    def __init__(self, node: NodeLike, request: Request) -> None:
         self._node = node
         self._language = request.language
         self._aliases = {**node.aliases, **(request.aliases or {})}
@@ -51,23 +48,25 @@ class Formulas:
 
     @property
     def positions(self) -> list[int]:
-        """Stored branches that are needed, in order; raises SourceError when one was not carried."""
+        """Positions of the stored branches that are needed, sorted; raises SourceError when one was not carried."""
         return sorted({position for branch in self.branches for position in branch.needed()})
 
     @property
-    def branches(self) -> Iterator[Branch]:
+    def branches(self) -> Iterator[BranchLike]:
         """Every branch whose array is needed, once."""
         return iter({branch.position: branch for term in self.terms for branch in term.branches}.values())
 
-    def add_branch(self, name: str, branch: Branch, *, is_primary: bool = True, is_cut: bool = False) -> None:
+    def add_branch(
+        self, name: str, branch: BranchLike, *, is_primary: bool = True, is_cut: bool = False
+    ) -> None:
         """Ask for a branch under a name."""
         self.terms.append(Term(name, [branch], True, is_primary, is_cut, branch.is_jagged))
 
     def add(self, expression: str, *, is_cut: bool = False, path: tuple[str, ...] = ()) -> None:
         """Ask for a branch by name, or for a formula and what it needs.
 
-        Raises KeyInFileError for a name that nothing has, ConfigError for aliases that go round in a circle, and
-        SyntaxError for what is no formula.
+        Raises KeyInFileError for an unknown name, ConfigError for an alias that is defined by itself, and SyntaxError
+        for text that is no formula.
         """
         branch = self._node.get(expression)
         if branch is not None:
@@ -110,14 +109,14 @@ class Formulas:
             raise self._node.not_found(error.key) from None
         return out
 
-    def _symbols_of(self, branch: Branch) -> list[Symbol]:
+    def _symbols_of(self, branch: BranchLike) -> list[Symbol]:
         return [
             Symbol(name, str(branch.position), self._node)
             for name in dict.fromkeys((branch.name, branch.path_below(self._node)))
         ]
 
     def _symbols(self, expression: str) -> list[str]:
-        """Names in a formula; raises KeyInFileError for one that nothing has."""
+        """Names in a formula; raises KeyInFileError for an unknown one."""
         from uproot import KeyInFileError
 
         try:

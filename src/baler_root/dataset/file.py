@@ -96,11 +96,16 @@ def split_path(path: str) -> tuple[str, str | None]:
 def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **options: Any) -> Any:  # noqa: A001
     """The `.baler` file at a path, in a file object, or behind an fsspec URL, as a directory of trees.
 
-    `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. `options` go to fsspec,
-    but for `num_workers`, the threads in which pages are decoded, and `models`: `.balermodel` files, or folders of
-    them, in which to look for models that the file only refers to (besides its own folder and those in the
-    environment variable BALER_ROOT_MODELS).
-    Raises SourceError when the file cannot be reached, FormatError when it is damaged.
+    `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. These options are the file's own, all
+    others go to fsspec:
+
+    - `num_workers`: number of threads that decode pages, 1 by default.
+    - `models`: `.balermodel` files, or folders of them, in which to look for models that the file only refers to
+      (besides its own folder and those in the environment variable BALER_ROOT_MODELS).
+    - `cache_size`: most memory for decoded columns that others are computed from, in bytes or as text
+      (`"256 MB"`, the default). Branches read one by one then need such columns only once; 0 remembers none.
+
+    Raises SourceError when the file cannot be reached, and FormatError when it is damaged.
     """
     from baler_root.dataset.reader.file_reader import open_file
 

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, TypedDict
+from typing import Any, Protocol, Self, TypeAlias, TypedDict
 
 from baler_root.errors import ConfigError
-
-if TYPE_CHECKING:
-    from baler_root.dataset.branch import Branch
-
 
 StringFilter: TypeAlias = "str | Callable[[str], bool] | Iterable[str | Callable[[str], bool]] | None"
 """A name, a glob (`Muon_*`), a regular expression (`/muon_.*/i`), a test, or several; None passes all."""
 
 
-BranchFilter: TypeAlias = "Callable[[Branch], Any] | None"
-"""A test of a whole branch; None passes all."""
+BranchFilter: TypeAlias = "Callable[[Any], Any] | None"
+"""A test of a whole `Branch`; None passes all."""
+
+
+class Named(Protocol):
+    """Properties of a branch that filters look at."""
+
+    @property
+    def name(self) -> str:
+        """Name, without path."""
+
+    @property
+    def typename(self) -> str:
+        """C++ type."""
 
 
 class FilterOptions(TypedDict, total=False):
@@ -30,11 +38,11 @@ class FilterOptions(TypedDict, total=False):
     filter_branch: BranchFilter
     """Tests the branch."""
     filter_field: BranchFilter
-    """The same, by its name for RNTuples."""
+    """`filter_branch` by its name for RNTuples."""
 
 
 def string_test(pattern: StringFilter) -> Callable[[str], bool] | None:
-    """The filter as a function; None when it lets everything pass. Raises TypeError as uproot does."""
+    """A filter as a function; None when it lets everything pass. Raises TypeError as uproot does."""
     if pattern is None:
         return None
     from uproot._util import regularize_filter
@@ -49,7 +57,7 @@ class Filters:
 
     name: Callable[[str], bool] | None = None
     typename: Callable[[str], bool] | None = None
-    branch: Callable[[Branch], Any] | None = None
+    branch: BranchFilter = None
 
     @classmethod
     def of(
@@ -60,7 +68,7 @@ class Filters:
         filter_branch: BranchFilter = None,
         filter_field: BranchFilter = None,
     ) -> Self:
-        """From the keyword arguments of `FilterOptions`; raises ConfigError when two say the same thing."""
+        """The filters of these keyword arguments; raises ConfigError when two of them are the same filter."""
         if filter_branch is not None and filter_field is not None:
             raise ConfigError(
                 "filter_branch and filter_field are one filter under two names; give one of them"
@@ -70,8 +78,8 @@ class Filters:
             raise TypeError(f"filter_branch must be None or a function of a branch, not {test!r}")
         return cls(string_test(filter_name), string_test(filter_typename), test)
 
-    def passes(self, branch: Branch, path: str, separator: str) -> bool:
-        """Whether a branch, at this path below the node asked, is wanted."""
+    def passes(self, branch: Named, path: str, separator: str) -> bool:
+        """Whether a branch passes; `path` is its path below the node that is read."""
         if self.name is not None and not any(
             map(self.name, dict.fromkeys((branch.name, path, separator + path)))
         ):

@@ -18,7 +18,7 @@ from baler_root.dataset.reading import Readable
 from baler_root.dataset.request import Expressions, How, entry_range
 from baler_root.errors import ConfigError, KeyInFileError, SourceError
 
-Files: TypeAlias = "str | os.PathLike[str] | Readable | Mapping[Any, str | None] | Iterable[Files]"
+Files: TypeAlias = "str | os.PathLike[str] | Readable[Any] | Mapping[Any, str | None] | Iterable[Files]"
 """A path or URL (`"a.baler"`, `"a.baler:Events"`, `"*.baler:Events"`), a `Path`, an open tree, a dictionary
 `{path: path in the file}`, or several of these."""
 
@@ -142,7 +142,9 @@ def concatenate(
     return join(parts, kind)
 
 
-def _opened(files: Files, allow_missing: bool, options: Mapping[str, Any]) -> Iterator[tuple[Readable, bool]]:
+def _opened(
+    files: Files, allow_missing: bool, options: Mapping[str, Any]
+) -> Iterator[tuple[Readable[Any], bool]]:
     """(tree, whether it was opened here) of each file; raises SourceError when there is none."""
     count = 0
     for place, inside in _places(files, split=True):
@@ -166,7 +168,7 @@ def _opened(files: Files, allow_missing: bool, options: Mapping[str, Any]) -> It
         raise SourceError(f"no file matches {files!r}")
 
 
-def _tree_in(file: File, inside: str | None) -> Readable:
+def _tree_in(file: File, inside: str | None) -> Readable[Any]:
     """The tree at a path in a file; the only one when there is no path."""
     if inside is None:
         trees = list(dict.fromkeys(key.path for key in file.all_keys if key.tree is not None))

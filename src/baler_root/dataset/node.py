@@ -1,40 +1,37 @@
-"""What trees and branches share: sub-branches, found and listed by name."""
+"""Base of trees and branches: the branches below, found and listed by name."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TextIO, Unpack
+from typing import Any, Generic, TextIO, Unpack
 
 from baler_root.dataset.filters import FilterOptions, Filters
+from baler_root.dataset.interfaces import AnyBranch, TreeLike
 from baler_root.dataset.views import html_of_branches, show_fields, show_table
 from baler_root.errors import KeyInFileError
 
-if TYPE_CHECKING:
-    from baler_root.dataset.branch import Branch
-    from baler_root.dataset.tree import Tree
 
-
-class Node:
+class Node(Generic[AnyBranch]):
     """A tree or branch, as a collection of the branches directly below it.
 
     Iterating yields these branches and `len` counts them, as in uproot; `keys` and its kin walk all the way
     down unless `recursive=False`.
     """
 
-    def __init__(self, tree: Tree, position: int | None) -> None:
+    def __init__(self, tree: TreeLike[AnyBranch], position: int | None) -> None:
         self._tree = tree
         self._position = position
 
     @property
     def name(self) -> str:
-        """Own name, without path."""
+        """Name, without path."""
         raise NotImplementedError
 
     @property
     def title(self) -> str:
-        """ROOT title; the description, in an RNTuple."""
+        """ROOT title, or description of an RNTuple field."""
         raise NotImplementedError
 
     @property
@@ -49,7 +46,7 @@ class Node:
 
     @property
     def interpretation(self) -> str:
-        """How uproot understood the stored bytes, as it prints that; empty in an RNTuple."""
+        """uproot's interpretation of the stored bytes, as it prints it; empty in an RNTuple."""
         return ""
 
     @property
@@ -58,12 +55,12 @@ class Node:
         return self.title
 
     @property
-    def as_branch(self) -> Branch | None:
-        """This, when it is a branch and not the tree."""
+    def as_branch(self) -> AnyBranch | None:
+        """This, if it is a branch; None for a tree."""
         raise NotImplementedError
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> TreeLike[AnyBranch]:
         """The tree that this is, or belongs to."""
         return self._tree
 
@@ -83,12 +80,12 @@ class Node:
         return dict(self._tree.schema.aliases)
 
     @property
-    def branches(self) -> list[Branch]:
+    def branches(self) -> list[AnyBranch]:
         """Branches directly below."""
-        return self._tree.branches_below(self._position)
+        return list(self._tree.branches_below(self._position))
 
     @property
-    def fields(self) -> list[Branch]:
+    def fields(self) -> list[AnyBranch]:
         """The branches, by their name for RNTuples."""
         return self.branches
 
@@ -98,7 +95,7 @@ class Node:
     def __bool__(self) -> bool:
         return True
 
-    def __iter__(self) -> Iterator[Branch]:
+    def __iter__(self) -> Iterator[AnyBranch]:
         return iter(self.branches)
 
     def __contains__(self, where: object) -> bool:
@@ -109,7 +106,7 @@ class Node:
         found = self._find_path(where) if isinstance(where, str) else self[where]
         return default if found is None else found
 
-    def __getitem__(self, where: str | int) -> Branch:
+    def __getitem__(self, where: str | int) -> AnyBranch:
         """The branch at a position, of a name, or at a path.
 
         A name is looked for below, level by level, then in each sub-branch; a leading separator restricts it to
@@ -123,41 +120,40 @@ class Node:
         return found
 
     def not_found(self, name: str) -> KeyInFileError:
-        """The error that says that nothing of this name is below, and what is."""
-        names = [name for path, branch in self._walk() for name in (path, branch.name)]
+        """The error for a name that no branch below has, with the nearest names."""
+        names = [name for path, branch in self.walk() for name in (path, branch.name)]
         return KeyInFileError(
             name, [*names, *self.aliases], f"{self.kind} {self.object_path!r} of {self._tree.file.file_path}"
         )
 
-    def _find_path(self, where: str) -> Branch | None:
+    def _find_path(self, where: str) -> AnyBranch | None:
         separator = self._tree.separator
         path = where.replace("/", ".").replace("\\", ".") if separator == "." else where
         deep = not path.startswith(separator)
         path = path.removeprefix(separator)
         found = self._names.get(path)
         if found is None and separator in path:
-            at: Node = self
-            for piece in filter(None, path.split(separator)):
-                found = at._find_deep(piece)
-                if found is None:
-                    return None
-                at = found
+            names = [name for name in path.split(separator) if name]
+            found = self.find_below(names[0]) if names else None
+            for name in names[1:]:
+                found = None if found is None else found.find_below(name)
         elif found is None and deep:
-            found = self._find_deep(path)
+            found = self.find_below(path)
         return found
 
-    def _find_deep(self, name: str) -> Branch | None:
+    def find_below(self, name: str) -> AnyBranch | None:
+        """The branch of this name directly below, or the first one further down, depth first."""
         found = self._names.get(name)
         if found is not None:
             return found
         for branch in self.branches:
-            found = branch._find_deep(name)
+            found = branch.find_below(name)
             if found is not None:
                 return found
         return None
 
     @cached_property
-    def _names(self) -> dict[str, Branch]:
+    def _names(self) -> dict[str, AnyBranch]:
         """Branches directly below by name; of equal names the first."""
         return {branch.name: branch for branch in reversed(self.branches)}
 
@@ -165,20 +161,20 @@ class Node:
     def deep_keys(self) -> set[str]:
         """Everything a formula may call a branch: its name, its path, and its path with a leading separator."""
         separator = self._tree.separator
-        return {key for path, branch in self._walk() for key in (branch.name, path, separator + path)}
+        return {key for path, branch in self.walk() for key in (branch.name, path, separator + path)}
 
-    def _walk(self) -> Iterator[tuple[str, Branch]]:
+    def walk(self) -> Iterator[tuple[str, AnyBranch]]:
         """(path below this node, branch), depth first."""
         for branch in self.branches:
             if not branch.in_variant:
                 yield branch.name, branch
-            for path, below in branch._walk():
+            for path, below in branch.walk():
                 yield f"{branch.name}{self._tree.separator}{path}", below
 
-    def selected(self, filters: Filters, *, recursive: bool = True) -> Iterator[tuple[str, Branch]]:
+    def selected(self, filters: Filters, *, recursive: bool = True) -> Iterator[tuple[str, AnyBranch]]:
         """(path below this node, branch) of the branches that pass the filters."""
         below = ((branch.name, branch) for branch in self.branches if not branch.in_variant)
-        walk = self._walk() if recursive else below
+        walk = self.walk() if recursive else below
         for path, branch in walk:
             if filters.passes(branch, path, self._tree.separator):
                 yield path, branch
@@ -190,7 +186,7 @@ class Node:
         full_paths: bool = True,
         ignore_duplicates: bool = False,
         **filters: Unpack[FilterOptions],
-    ) -> Iterator[tuple[str, Branch]]:
+    ) -> Iterator[tuple[str, AnyBranch]]:
         """(name, branch) pairs; the name is a path below this node where `full_paths`."""
         seen: set[str] = set()
         for path, branch in self.selected(Filters.of(**filters), recursive=recursive):
@@ -211,7 +207,7 @@ class Node:
         options = {"recursive": recursive, "full_paths": full_paths, "ignore_duplicates": ignore_duplicates}
         return (key for key, _ in self.iteritems(**options, **filters))
 
-    def itervalues(self, *, recursive: bool = True, **filters: Unpack[FilterOptions]) -> Iterator[Branch]:
+    def itervalues(self, *, recursive: bool = True, **filters: Unpack[FilterOptions]) -> Iterator[AnyBranch]:
         """Branches, in order."""
         return (branch for _, branch in self.iteritems(recursive=recursive, **filters))
 
@@ -234,13 +230,13 @@ class Node:
         options = {"recursive": recursive, "full_paths": full_paths, "ignore_duplicates": ignore_duplicates}
         return list(self.iterkeys(**options, **filters))
 
-    def values(self, *, recursive: bool = True, **filters: Unpack[FilterOptions]) -> list[Branch]:
+    def values(self, *, recursive: bool = True, **filters: Unpack[FilterOptions]) -> list[AnyBranch]:
         """Branches, in order."""
         return list(self.itervalues(recursive=recursive, **filters))
 
     def items(
         self, *, recursive: bool = True, full_paths: bool = True, **filters: Unpack[FilterOptions]
-    ) -> list[tuple[str, Branch]]:
+    ) -> list[tuple[str, AnyBranch]]:
         """(name, branch) pairs, in order."""
         return list(self.iteritems(recursive=recursive, full_paths=full_paths, **filters))
 
@@ -277,4 +273,4 @@ class Node:
             show_table(self, rows, (name_width, typename_width, interpretation_width), out)
 
     def _repr_html_(self) -> str:
-        return html_of_branches(self, self._walk())
+        return html_of_branches(self, self.walk())

@@ -1,4 +1,4 @@
-"""Reading of trees and branches: all at once, or step by step."""
+"""Reading of trees and branches, whole or step by step."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from baler_root.dataset.filters import BranchFilter, Filters, StringFilter
+from baler_root.dataset.interfaces import AnyBranch
 from baler_root.dataset.node import Node
 from baler_root.dataset.request import Expressions, How, Plan, Request, entry_range
 from baler_root.dataset.rntuple import RNTuplePlan
@@ -15,7 +16,7 @@ from baler_root.dataset.ttree import TTreePlan
 from baler_root.errors import ConfigError
 
 
-class Readable(Node):
+class Readable(Node[AnyBranch]):
     """A tree or branch that can be read; as a context manager it closes the file."""
 
     def __enter__(self) -> Self:

@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from baler_root.dataset.expressions import Formulas
 from baler_root.dataset.filters import Filters, string_test
+from baler_root.dataset.interfaces import BranchLike, NodeLike
 from baler_root.dataset.libraries import group, library_name, numpy_of_field
 from baler_root.dataset.request import Request
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
     import awkward as ak
-
-    from baler_root.dataset.branch import Branch
-    from baler_root.dataset.node import Node
 
 
 class RNTuplePlan:
@@ -28,7 +26,7 @@ class RNTuplePlan:
     a name that nothing has raises KeyInFileError.
     """
 
-    def __init__(self, node: Node, request: Request) -> None:
+    def __init__(self, node: NodeLike, request: Request) -> None:
         self._node = node
         self._request = request
         self._formulas = Formulas(node, request)
@@ -114,7 +112,7 @@ class RNTuplePlan:
             fields = {name: array[mask] for name, array in fields.items()}
         return ak.Array(fields) if fields else record
 
-    def _pruned(self, array: ak.Array, top: Branch) -> ak.contents.Content:
+    def _pruned(self, array: ak.Array, top: BranchLike) -> ak.contents.Content:
         return _prune(array.layout, top, self._keep, self._request.ak_add_doc)
 
     def _grouped(self, record: ak.Array, start: int) -> Any:
@@ -137,7 +135,7 @@ class RNTuplePlan:
 
 def _prune(
     layout: ak.contents.Content,
-    owner: Branch,
+    owner: BranchLike,
     keep: set[int],
     ak_add_doc: bool | Mapping[str, str],
     *,
@@ -166,7 +164,7 @@ def _prune(
     return layout.copy(parameters=parameters)
 
 
-def _doc(node: Node, ak_add_doc: bool | Mapping[str, str]) -> dict[str, Any]:
+def _doc(node: NodeLike, ak_add_doc: bool | Mapping[str, str]) -> dict[str, Any]:
     """The parameters that `ak_add_doc` adds to a field."""
     if isinstance(ak_add_doc, Mapping):
         return {
@@ -177,7 +175,7 @@ def _doc(node: Node, ak_add_doc: bool | Mapping[str, str]) -> dict[str, Any]:
     return {"__doc__": node.title} if ak_add_doc and node.title else {}
 
 
-def _inner(layout: ak.contents.Content, own: Branch) -> ak.Array:
+def _inner(layout: ak.contents.Content, own: BranchLike) -> ak.Array:
     """A field below the top as a record of it alone, inside the lists that it is in."""
     import awkward as ak
 
@@ -192,7 +190,7 @@ def _inner(layout: ak.contents.Content, own: Branch) -> ak.Array:
     return out
 
 
-def _project(array: ak.Array, branch: Branch) -> ak.Array:
+def _project(array: ak.Array, branch: BranchLike) -> ak.Array:
     """The array of a field below the top, out of the top field's."""
     for name in [*reversed([above.name for above in branch.ancestors()]), branch.name][1:]:
         array = array[name]
@@ -200,7 +198,7 @@ def _project(array: ak.Array, branch: Branch) -> ak.Array:
 
 
 def array_of_field(
-    branch: Branch, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
+    branch: BranchLike, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
 ) -> Any:
     """The array of a field in the library asked."""
     keep = {b.position for b in (branch, *branch.all_below(), *branch.ancestors())}

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from baler_root.dataset.branch import Branch
+from baler_root.dataset.interfaces import FileLike
 from baler_root.dataset.libraries import library_name, numpy_of
 from baler_root.dataset.reading import Readable
 from baler_root.dataset.request import entry_range
@@ -17,13 +18,11 @@ from baler_root.format.schema import Tree as TreeSchema
 if TYPE_CHECKING:
     import awkward as ak
 
-    from baler_root.dataset.file import File
 
-
-class Tree(Readable):
+class Tree(Readable[Branch]):
     """A TTree or RNTuple."""
 
-    def __init__(self, file: File, source: TreeSource) -> None:
+    def __init__(self, file: FileLike, source: TreeSource) -> None:
         super().__init__(self, None)
         self.file = file
         self.source = source

@@ -6,14 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from baler_root.dataset.expressions import Formulas
+from baler_root.dataset.interfaces import BranchLike, NodeLike
 from baler_root.dataset.libraries import Context, convert, group, library_name
 from baler_root.dataset.request import Request
 
 if TYPE_CHECKING:
     import awkward as ak
-
-    from baler_root.dataset.branch import Branch
-    from baler_root.dataset.node import Node
 
 
 class TTreePlan:
@@ -23,7 +21,7 @@ class TTreePlan:
     the filters pass only a part of the members counts as one field, with all of them.
     """
 
-    def __init__(self, node: Node, request: Request) -> None:
+    def __init__(self, node: NodeLike, request: Request) -> None:
         self._node = node
         self._request = request
         self._library = library_name(request.library)
@@ -54,7 +52,7 @@ class TTreePlan:
 
 
 def array_of_branch(
-    branch: Branch, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
+    branch: BranchLike, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
 ) -> Any:
     """The array of a branch in the library asked; of a group, its members' arrays grouped."""
     library = library_name(request.library)
@@ -73,7 +71,7 @@ def array_of_branch(
     return convert(array, branch.interpretation, library, start, stop)
 
 
-def _documented(result: Any, node: Node, ak_add_doc: bool | Mapping[str, str]) -> Any:
+def _documented(result: Any, node: NodeLike, ak_add_doc: bool | Mapping[str, str]) -> Any:
     """The same array with its title, or the attributes named, among its parameters."""
     import awkward as ak
 
@@ -84,7 +82,7 @@ def _documented(result: Any, node: Node, ak_add_doc: bool | Mapping[str, str]) -
     return result
 
 
-def _wanted(node: Node, request: Request) -> Iterator[Branch]:
+def _wanted(node: NodeLike, request: Request) -> Iterator[BranchLike]:
     """What a request without expressions selects; of equal names the first."""
     own = node.as_branch
     if own is not None and not len(own):
@@ -93,7 +91,7 @@ def _wanted(node: Node, request: Request) -> Iterator[Branch]:
         return
     found = [branch for _, branch in node.selected(request.filters)]
     data = {branch.position for branch in found if branch.is_stored}
-    groups: dict[int, Branch] = {}
+    groups: dict[int, BranchLike] = {}
     hidden: set[int] = set()
     for branch in found:
         if not branch.is_group or any(member.missing for member in branch.branches):

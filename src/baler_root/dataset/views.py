@@ -1,27 +1,26 @@
-"""How trees and files look when printed, as text and as HTML."""
+"""Trees and files as text and as HTML."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
+from baler_root.dataset.filters import Filters
+from baler_root.dataset.interfaces import BranchLike, NodeLike
 from baler_root.errors import ConfigError
 
-if TYPE_CHECKING:
-    from baler_root.dataset.branch import Branch
-    from baler_root.dataset.filters import Filters
-    from baler_root.dataset.node import Node
-
-
 HTML_ROWS = 200
-"""Rows of an HTML table; a notebook with 2 000 branches in it is slow, and nobody reads it."""
+"""Most rows of an HTML table; a notebook that shows 2 000 branches is slow, and nobody reads it."""
 
 
 def show_table(
-    node: Node, items: Iterable[tuple[str, Branch]], widths: Sequence[int], stream: TextIO
+    node: NodeLike, items: Iterable[tuple[str, BranchLike]], widths: Sequence[int], stream: TextIO
 ) -> None:
-    """Write name, type and interpretation of each branch, one a line; too long ones are cut with dots."""
+    """Write name, type and interpretation of each branch on a line; texts longer than a column end in dots.
+
+    Raises ConfigError for columns of fewer than three characters.
+    """
     if min(widths) < 3:
         raise ConfigError(f"widths of {', '.join(map(str, widths))} columns: each must be at least 3")
 
@@ -34,23 +33,23 @@ def show_table(
 
     stream.write(line(("name", "typename", "interpretation")) + "\n")
     stream.write("-+-".join("-" * width for width in widths) + "\n")
-    if node is not node.tree:
-        stream.write(line((node.name, node.typename, node.interpretation)) + "\n")
+    if (branch := node.as_branch) is not None:
+        stream.write(line((branch.name, branch.typename, branch.interpretation)) + "\n")
     stream.writelines(
         line((name, branch.typename, branch.interpretation)).rstrip(" ") + "\n" for name, branch in items
     )
 
 
-def show_fields(node: Node, filters: Filters, recursive: bool, max_width: int, stream: TextIO) -> None:
+def show_fields(node: NodeLike, filters: Filters, recursive: bool, max_width: int, stream: TextIO) -> None:
     """Write fields as a drawn tree, descriptions below their fields; lines are cut at `max_width`."""
 
-    def lines(at: Node, first: str, other: str, top: bool) -> Iterator[str]:
-        yield f"{first}{at.name} ({at.typename})"
-        if at.title:
-            yield f"{other}Description: {at.title}"
+    def lines(field: NodeLike, first: str, other: str, top: bool) -> Iterator[str]:
+        yield f"{first}{field.name} ({field.typename})"
+        if field.title:
+            yield f"{other}Description: {field.title}"
         if not (recursive or top):
             return
-        below = [branch for _, branch in at.selected(filters, recursive=False)]
+        below = [branch for _, branch in field.selected(filters, recursive=False)]
         for number, branch in enumerate(below, 1):
             last = number == len(below)
             yield from lines(
@@ -77,7 +76,7 @@ def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]
     return f"<table>{head}<tbody>{body}{more}</tbody></table>"
 
 
-def html_of_branches(node: Node, items: Iterable[tuple[str, Branch]]) -> str:
+def html_of_branches(node: NodeLike, items: Iterable[tuple[str, BranchLike]]) -> str:
     """Name, type and title of every branch below a node."""
     rows = [(path, branch.typename, branch.title) for path, branch in items]
     caption = f"{node.kind} {node.object_path}: {node.num_entries:,} entries, {len(rows):,} branches"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.base import Codec, ContextCodec, SymbolSpec
+from baler_root.format.codecs.base import Codec, SymbolSpec, is_context_codec, is_incremental_codec
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.columns import Column
 from baler_root.format.encodings.interpolation import Interpolation
@@ -161,14 +161,29 @@ class Page:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
         self._symbols = cursor.rest()
 
-    def symbols(self, codec: Codec, wanted: Sequence[int] | None = None) -> dict[int, NDArray[Any]]:
-        """The symbols of the wanted columns (default: all that have some), by position in the page."""
+    def symbols(
+        self,
+        codec: Codec,
+        wanted: Sequence[int] | None = None,
+        decoded: Mapping[int, NDArray[Any]] | None = None,
+    ) -> dict[int, NDArray[Any]]:
+        """The symbols of the wanted columns (default: all that have some), by position in the page.
+
+        With `decoded`, the symbols of columns decoded before, an `IncrementalCodec` has less to do; columns that it
+        decoded or reused for the wanted ones are then in the result too.
+        """
         own, specs, chosen = self._coded(wanted)
-        return {own[number]: found for number, found in codec.decode(self._symbols, specs, chosen).items()}
+        if decoded is not None and chosen is not None and is_incremental_codec(codec):
+            numbers = {position: number for number, position in enumerate(own)}
+            known = {numbers[position]: symbols for position, symbols in decoded.items()}
+            result = codec.decode_more(self._symbols, specs, chosen, known)
+        else:
+            result = codec.decode(self._symbols, specs, chosen)
+        return {own[number]: symbols for number, symbols in result.items()}
 
     def context_columns(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
         """The columns of the tree, outside the page, whose symbols the codec needs for the wanted ones."""
-        if not isinstance(codec, ContextCodec):
+        if not is_context_codec(codec):
             return ()
         _, specs, chosen = self._coded(wanted)
         return codec.context_columns(self._symbols, specs, chosen)

@@ -1,1 +1,1 @@
-"""Firmware from the encoder of an autoencoder model."""
+"""Firmware from the encoder of an autoencoder model: built, explored, and its packets decoded."""

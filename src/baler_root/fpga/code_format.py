@@ -1,4 +1,4 @@
-"""`CodeFormat`: which integers a code of so many bits can be."""
+"""`CodeFormat`: signed or unsigned integers of a given width."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from baler_root.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class CodeFormat:
-    """Integers of so many bits: two's complement if `signed`."""
+    """Integers of `width` bits: two's complement if `signed`."""
 
     signed: bool
     width: int
 
     @property
     def low(self) -> int:
-        """The lowest code."""
+        """Lowest integer."""
         return -(1 << (self.width - 1)) if self.signed else 0
 
     @property
     def high(self) -> int:
-        """The highest code."""
+        """Highest integer."""
         return (1 << (self.width - self.signed)) - 1
 
     @classmethod
-    def of_limits(cls, low: int, high: int, what: str) -> Self:
-        """The format with just these limits; raises ConfigError where none has them."""
-        out = cls.covering(low, high, signed=low < 0)
-        if (out.low, out.high) != (low, high):
+    def of_limits(cls, low: int, high: int, name: str) -> Self:
+        """The format with exactly these limits; raises ConfigError, which mentions `name`, if there is none."""
+        nearest = cls.covering(low, high, signed=low < 0)
+        if (nearest.low, nearest.high) != (low, high):
             raise ConfigError(
-                f"{what} saturates at {low} and {high}; firmware saturates at limits of powers of two only "
-                f"({out.low} and {out.high}, say): train a model with such limits"
+                f"{name} saturates at {low} and {high}; firmware saturates only at limits of powers of two "
+                f"(such as {nearest.low} and {nearest.high}): train a model with such limits"
             )
-        return out
+        return nearest
 
     @classmethod
     def covering(cls, low: int, high: int, signed: bool = True) -> Self:
-        """The narrowest format that has all integers from `low` to `high`, at least one bit.
+        """The narrowest format that holds all integers from `low` to `high`; at least one bit wide.
 
         >>> CodeFormat.covering(-5, 3), CodeFormat.covering(0, 7, signed=False)
         (CodeFormat(signed=True, width=4), CodeFormat(signed=False, width=3))

@@ -1,8 +1,8 @@
-"""`Definition`: the encoder of an autoencoder model as integers, from which all firmware is made.
+"""`EncoderDefinition`: the encoder of an autoencoder model in integers, from which all firmware is made.
 
-A layer gives `clip((weights @ x + biases + 2**(shift - 1)) >> shift, low, high)`: rounding half up, saturation at
-powers of two. That is the arithmetic of formats/networks.md, so that firmware and codec have one network; its
-input are integer codes, and `inputs` says how these come from the values of branches.
+A layer computes `clip((weights @ x + biases + 2**(shift - 1)) >> shift, low, high)`: it rounds half up and saturates at
+powers of two. This is the arithmetic of formats/networks.md, so firmware and codec compute the same network. Its
+inputs are integer codes; `inputs` defines how they follow from the values of branches.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from baler_root.format.model_file import StoredModel, read_model_file
 from baler_root.format.networks.arithmetic import Operation
 from baler_root.format.networks.dense import Dense
 from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.inputs import Input
+from baler_root.fpga.inputs import InputColumn
 from baler_root.training.hardware.resources import rounds_only
 
 FORMAT = "baler-root firmware 1"
 
 
 MAX_SUM = 32
-"""Bits of the sums of a layer: what C simulation, interpreter and RTL are known to compute exactly."""
+"""Widest sum of a layer [bits] that C simulation, interpreter and RTL are known to compute exactly."""
 
 
 Codes = NDArray[np.int64]
@@ -42,7 +42,7 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layer:
-    """A dense layer; a ReLU is an `output` without sign."""
+    """A dense layer; it has a ReLU if its `output` is unsigned."""
 
     weights: NDArray[np.int64]
     """(outputs, inputs)"""
@@ -51,48 +51,44 @@ class Layer:
     shift: int
     output: CodeFormat
 
-    def sums(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[Codes, Codes]:
-        """The lowest and highest sum with its bias of each output, for inputs from `low` to `high`, (inputs,) each."""
-        up, down = np.maximum(self.weights, 0), np.minimum(self.weights, 0)
-        lowest, highest = up @ low + down @ high, up @ high + down @ low
+    def sum_limits(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[Codes, Codes]:
+        """Lowest and highest sum of each output, bias included, for inputs from `low` to `high`, (inputs,) each."""
+        positive, negative = np.maximum(self.weights, 0), np.minimum(self.weights, 0)
+        lowest, highest = positive @ low + negative @ high, positive @ high + negative @ low
         return np.asarray(lowest + self.biases), np.asarray(highest + self.biases)
 
     def requantised(self, sums: Codes) -> Codes:
-        """What the layer gives for its sums."""
+        """Output codes for these sums: shifted, rounded and saturated."""
         rounded = (sums + (1 << (self.shift - 1))) >> self.shift
         return np.asarray(np.clip(rounded, self.output.low, self.output.high))
 
     def __call__(self, codes: Codes) -> Codes:
-        """(rows, inputs) to (rows, outputs)."""
+        """Output codes, (rows, outputs), for input codes, (rows, inputs)."""
         return self.requantised(codes @ self.weights.T + self.biases)
-
-    def of_each(self, codes: Codes) -> Codes:
-        """What a layer that only rounds gives for each of any codes."""
-        return self.requantised(codes)
 
 
 @dataclass(frozen=True, eq=False)
-class Definition:
+class EncoderDefinition:
     """The encoder of one model, in integers."""
 
     digest: bytes
-    """SHA-256 of the model: the name by which `.baler` files have it."""
+    """SHA-256 of the model, by which `.baler` files refer to it."""
     tree: str
     codec: str
-    inputs: tuple[Input, ...]
-    """In the order of the network's inputs."""
+    inputs: tuple[InputColumn, ...]
+    """Columns in the order of the network's inputs."""
     input: CodeFormat
     layers: tuple[Layer, ...]
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for layers that do not fit or are too wide to be computed exactly."""
+        """Raise ConfigError for layers that do not fit together or are too wide to be computed exactly."""
         width, before = self.width, self.input
         if not self.layers:
             raise ConfigError("a network without layers")
         for number, layer in enumerate(self.layers):
             outputs, inputs = layer.weights.shape
             if inputs != width or layer.biases.shape != (outputs,):
-                raise ConfigError(f"layer {number} has {inputs} inputs where {width} numbers come")
+                raise ConfigError(f"layer {number} has {inputs} inputs but gets {width} numbers")
             needed = self.sum_format(number).width
             if needed > MAX_SUM:
                 raise ConfigError(
@@ -103,20 +99,20 @@ class Definition:
 
     @classmethod
     def from_model(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
-        """The encoder in a `.balermodel` file; `tree` says of which tree if there are several.
+        """The encoder in a `.balermodel` file; `tree` chooses one of several models by its tree.
 
         Raises ConfigError for a model that cannot be firmware, FormatError and SourceError for a file that cannot be
         read.
         """
         file = read_model_file(path)
         try:
-            return cls.of(_chosen(file.models, tree))
+            return cls.of(_model_of_tree(file.models, tree))
         except ConfigError as error:
             raise ConfigError(f"{file.path}: {error}") from None
 
     @classmethod
     def of(cls, stored: StoredModel) -> Self:
-        """The encoder of one model of a file; raises ConfigError where it cannot be firmware."""
+        """The encoder of one model of a file; raises ConfigError if it cannot be firmware."""
         model = stored.model
         if not isinstance(model, AutoencoderModel):
             raise ConfigError(_not_dense(codec_of(model)))
@@ -125,13 +121,13 @@ class Definition:
             if not isinstance(operation, Dense):
                 raise ConfigError(_not_dense(model.codec, operation))
             dense.append(operation)
-        inputs = tuple(map(Input.of, stored.trained.columns, model.columns))
+        inputs = tuple(map(InputColumn.of, stored.trained.columns, model.columns))
         limits = -CODE_LIMIT, CODE_LIMIT - 1
         if len(dense) > 1 and rounds_only(dense[0]):
-            # Codes of fewer bits: tables of the front end give them, and the network begins behind that.
+            # The first layer only rounds codes to fewer bits: the front end's tables do that, the network begins after it.
             first = _layer(0, dense.pop(0), last=False)
             limits = first.output.low, first.output.high
-            inputs = tuple(entry.rounded(first.of_each) for entry in inputs)
+            inputs = tuple(column.rounded(first.requantised) for column in inputs)
         return cls(
             stored.trained.digest,
             stored.trained.tree,
@@ -143,26 +139,26 @@ class Definition:
 
     @property
     def output(self) -> CodeFormat:
-        """What a latent can be as far as the last layer's saturation goes."""
+        """Format of the last layer, at whose limits latents saturate."""
         return self.layers[-1].output
 
     @cached_property
     def latents(self) -> tuple[CodeFormat, ...]:
-        """The format of each latent, signed: no wider than what can come out for any input codes."""
+        """Format of each latent, signed: the narrowest that holds its value for any input codes."""
         width = self.width
         low, high = np.full(width, self.input.low), np.full(width, self.input.high)
         for layer in self.layers:
-            low, high = (layer.requantised(sums) for sums in layer.sums(low, high))
+            low, high = (layer.requantised(sums) for sums in layer.sum_limits(low, high))
         return tuple(CodeFormat.covering(int(a), int(b)) for a, b in zip(low, high, strict=True))
 
     @property
     def width(self) -> int:
-        """Inputs of the network."""
-        return sum(entry.each for entry in self.inputs)
+        """Number of inputs of the network."""
+        return sum(column.values_per_row for column in self.inputs)
 
     @property
     def input_bits(self) -> int:
-        """Bits of the codes of a row."""
+        """Bits of the input codes of a row."""
         return self.width * self.input.width
 
     @property
@@ -170,40 +166,40 @@ class Definition:
         """Bits of the latents of a row."""
         return sum(latent.width for latent in self.latents)
 
-    def before(self, number: int) -> CodeFormat:
-        """The format of what a layer gets."""
+    def input_format(self, number: int) -> CodeFormat:
+        """Format of the numbers that go into layer `number`."""
         return self.layers[number - 1].output if number else self.input
 
     def sum_format(self, number: int) -> CodeFormat:
-        """What holds all sums of a layer, biases included, for any input codes."""
-        layer, before = self.layers[number], self.before(number)
+        """Format that holds all sums of layer `number`, biases included, for any input codes."""
+        layer, before = self.layers[number], self.input_format(number)
         inputs = layer.weights.shape[1]
-        low, high = layer.sums(np.full(inputs, before.low), np.full(inputs, before.high))
+        low, high = layer.sum_limits(np.full(inputs, before.low), np.full(inputs, before.high))
         return CodeFormat.covering(int(low.min()), int(high.max()))
 
     def __call__(self, codes: NDArray[np.integer]) -> Codes:
-        """The latents of (rows, inputs) codes in 64-bit integers; codes beyond the input's limits saturate."""
+        """Latents of (rows, inputs) codes, in 64-bit integers; codes outside the input's limits saturate."""
         values: Codes = np.clip(codes.astype(np.int64), self.input.low, self.input.high)
         for layer in self.layers:
             values = layer(values)
         return values
 
     def saturated(self, codes: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which rows saturate in which layer, (rows, layers): the cut of a ReLU at 0 does not count."""
+        """Whether a row saturates in a layer, (rows, layers); the lower limit of a ReLU does not count."""
         values: Codes = np.clip(codes.astype(np.int64), self.input.low, self.input.high)
-        out = np.zeros((len(values), len(self.layers)), np.bool_)
+        result = np.zeros((len(values), len(self.layers)), np.bool_)
         for number, layer in enumerate(self.layers):
             sums = values @ layer.weights.T + layer.biases
             rounded = (sums + (1 << (layer.shift - 1))) >> layer.shift
             beyond = rounded > layer.output.high
             if layer.output.signed:
                 beyond |= rounded < layer.output.low
-            out[:, number] = beyond.any(axis=1)
+            result[:, number] = beyond.any(axis=1)
             values = layer.requantised(sums)
-        return out
+        return result
 
     def to_json(self) -> dict[str, Any]:
-        """The definition as `spec.json` has it; what follows from other entries is there for readers."""
+        """The content of `spec.json`; entries that follow from others are there for readers."""
         return {
             "format": FORMAT,
             "sha256": self.digest.hex(),
@@ -220,60 +216,60 @@ class Definition:
                 "firmware": "input codes to latents, by `layers`; latents to packets",
                 "software": "packets to latents to values, by the model of this SHA-256",
             },
-            "input": _limits(self.input)
+            "input": _format_to_json(self.input)
             | {"order": "that of `columns`; the first in the least significant bits"},
             "layers": [
                 {
                     "inputs": layer.weights.shape[1],
                     "outputs": len(layer.weights),
                     "shift": layer.shift,
-                    **_limits(layer.output),
+                    **_format_to_json(layer.output),
                     "sum_width": self.sum_format(number).width,
                     "weights": layer.weights.tolist(),
                     "biases": layer.biases.tolist(),
                 }
                 for number, layer in enumerate(self.layers)
             ],
-            "latents": [_limits(latent) for latent in self.latents],
-            "columns": [entry.to_json() for entry in self.inputs],
+            "latents": [_format_to_json(latent) for latent in self.latents],
+            "columns": [column.to_json() for column in self.inputs],
         }
 
     @classmethod
     def from_json(cls, document: Any) -> Self:
-        """The definition that `to_json` gave; raises CorruptFileError for anything else."""
+        """The definition that `to_json` returned; raises CorruptFileError for anything else."""
         try:
             if document["format"] != FORMAT:
-                raise CorruptFileError(f"of the format {document['format']!r}, not {FORMAT!r}")
-            out = cls(
+                raise CorruptFileError(f"its format is {document['format']!r}, not {FORMAT!r}")
+            definition = cls(
                 bytes.fromhex(document["sha256"]),
                 document["tree"],
                 document["codec"],
-                tuple(map(Input.from_json, document["columns"])),
-                _format(document["input"]),
+                tuple(map(InputColumn.from_json, document["columns"])),
+                _format_from_json(document["input"]),
                 tuple(
                     Layer(
                         np.array(entry["weights"], np.int64).reshape(entry["outputs"], entry["inputs"]),
                         np.array(entry["biases"], np.int64),
                         int(entry["shift"]),
-                        _format(entry),
+                        _format_from_json(entry),
                     )
                     for entry in document["layers"]
                 ),
             )
-            again = out.to_json()
+            again = definition.to_json()
         except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise CorruptFileError(f"no definition of firmware ({type(error).__name__}: {error})") from None
         if again != document:
             raise CorruptFileError("the definition contradicts itself: it was changed after it was written")
-        return out
+        return definition
 
     def write(self, path: Path) -> None:
-        """Write `spec.json`; a row of weights, or an entry of a table, takes a line."""
-        path.write_text(_lines(self.to_json()) + "\n", encoding="utf-8")
+        """Write `spec.json`, with each row of weights and each table on one line."""
+        path.write_text(_json_text(self.to_json()) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """The definition in a `spec.json`; raises SourceError where there is none, CorruptFileError if it is damaged."""
+        """Read a `spec.json`; raises SourceError if there is none and CorruptFileError if it is damaged."""
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
@@ -286,51 +282,51 @@ class Definition:
             raise CorruptFileError(f"{path}: {error}") from None
 
 
-def _chosen(models: Sequence[StoredModel], tree: str | None) -> StoredModel:
-    """The one model to make firmware of."""
+def _model_of_tree(models: Sequence[StoredModel], tree: str | None) -> StoredModel:
+    """The one model to make firmware of; raises ConfigError if there is none, or more than one."""
     trees = ", ".join(repr(stored.trained.tree) for stored in models)
-    found = [stored for stored in models if tree is None or stored.trained.tree == tree]
-    if not found:
-        raise ConfigError(f"no model of tree {tree!r}; there are those of {trees}")
-    fitting = [stored for stored in found if isinstance(stored.model, AutoencoderModel)] or found
-    if len(fitting) > 1:
+    matching = [stored for stored in models if tree is None or stored.trained.tree == tree]
+    if not matching:
+        raise ConfigError(f"no model of tree {tree!r}; the file has models of {trees}")
+    usable = [stored for stored in matching if isinstance(stored.model, AutoencoderModel)] or matching
+    if len(usable) > 1:
         raise ConfigError(
-            f"{len(fitting)} models, of trees {trees}: firmware is made of one; name it with --tree"
+            f"{len(usable)} models, of trees {trees}: firmware is made of one; name it with --tree"
         )
-    return fitting[0]
+    return usable[0]
 
 
 def _not_dense(codec: str, operation: Operation | None = None) -> str:
-    """What is said of models that cannot be firmware."""
-    has = "stores no latents" if operation is None else f"has an encoder with {operation.kind!r}"
+    """Message for a model that cannot be firmware."""
+    reason = "stores no latents" if operation is None else f"has an encoder with {operation.kind!r}"
     return (
-        f"a model of the codec {codec!r}, which {has}, cannot be firmware; those of the codec 'autoencoder' can, whose "
-        "encoders are dense layers (`baler-root train --codec autoencoder`)"
+        f"a model of the codec {codec!r}, which {reason}, cannot be firmware; models of the codec 'autoencoder' can: "
+        "their encoders are dense layers (`baler-root train --codec autoencoder`)"
     )
 
 
 def _layer(number: int, layer: Dense, last: bool) -> Layer:
     low, high = layer.low, layer.high
-    if last:  # what the codec does to latents after the network
+    if last:  # the codec clips latents to these limits after the network
         low, high = max(low, -LATENT_LIMIT), min(high, LATENT_LIMIT - 1)
     output = CodeFormat.of_limits(low, high, f"layer {number}")
     return Layer(layer.weight.astype(np.int64), layer.bias.astype(np.int64), layer.shift, output)
 
 
-def _limits(limits: CodeFormat) -> dict[str, Any]:
-    return {"low": limits.low, "high": limits.high, "width": limits.width, "signed": limits.signed}
+def _format_to_json(code: CodeFormat) -> dict[str, Any]:
+    return {"low": code.low, "high": code.high, "width": code.width, "signed": code.signed}
 
 
-def _format(entry: dict[str, Any]) -> CodeFormat:
+def _format_from_json(entry: dict[str, Any]) -> CodeFormat:
     return CodeFormat(bool(entry["signed"]), int(entry["width"]))
 
 
-def _lines(value: Any, indent: str = "") -> str:
-    """JSON in which lists of numbers stay on a line."""
+def _json_text(value: Any, indent: str = "") -> str:
+    """JSON text in which a list of numbers stays on one line."""
     deeper = indent + "  "
     if isinstance(value, dict) and value:
-        rows = [f"{deeper}{json.dumps(key)}: {_lines(item, deeper)}" for key, item in value.items()]
+        rows = [f"{deeper}{json.dumps(key)}: {_json_text(item, deeper)}" for key, item in value.items()]
         return "{\n" + ",\n".join(rows) + f"\n{indent}}}"
     if isinstance(value, list) and value and isinstance(value[0], list | dict):
-        return "[\n" + ",\n".join(deeper + _lines(item, deeper) for item in value) + f"\n{indent}]"
+        return "[\n" + ",\n".join(deeper + _json_text(item, deeper) for item in value) + f"\n{indent}]"
     return json.dumps(value, ensure_ascii=False, allow_nan=False)

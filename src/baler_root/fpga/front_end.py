@@ -1,4 +1,4 @@
-"""A front end in software: rows of a ROOT file as the input codes of a model."""
+"""A front end in software: turns rows of a ROOT file into the input codes of a model."""
 
 from __future__ import annotations
 
@@ -15,39 +15,42 @@ from baler_root.format.schema import Tree
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource, SourceTree
 
-ENTRIES = 1 << 14
-"""Of the file, read at once."""
+BATCH_ENTRIES = 1 << 14
+"""Entries of the file that are read at once."""
 
 
-class Rows(NamedTuple):
-    """Some rows."""
+class InputRows(NamedTuple):
+    """A batch of rows as a front end passes them on."""
 
     codes: NDArray[np.int64]
     """(rows, inputs)"""
-    odd: NDArray[np.bool_]
-    """(rows,): whether a value has no symbol on the axis of its column, so that its code does not tell it."""
-    fine: NDArray[np.int64]
-    """(rows, inputs): what `codes` were if they had all bits of the axes."""
+    out_of_range: NDArray[np.bool_]
+    """(rows,): whether a value has no symbol on the axis of its column, so that its code does not represent it."""
+    unrounded: NDArray[np.int64]
+    """(rows, inputs): the codes with all bits of the axes, before they are rounded to `codes`."""
     values: NDArray[np.float64]
-    """(rows, inputs of the columns asked for): the values themselves."""
+    """(rows, inputs of the requested columns): the values themselves."""
 
-    def only(self, rows: slice) -> Rows:
-        """Some of them."""
-        return Rows(self.codes[rows], self.odd[rows], self.fine[rows], self.values[rows])
+    def part(self, rows: slice) -> InputRows:
+        """A slice of the rows."""
+        return InputRows(self.codes[rows], self.out_of_range[rows], self.unrounded[rows], self.values[rows])
 
     @classmethod
-    def joined(cls, parts: Sequence[Rows]) -> Rows:
-        """All rows of the parts, of which there is at least one."""
-        codes, odd, fine, values = zip(*parts, strict=True)
-        return cls(np.concatenate(codes), np.concatenate(odd), np.concatenate(fine), np.concatenate(values))
+    def concatenate(cls, parts: Sequence[InputRows]) -> InputRows:
+        """All rows of the parts; at least one part is needed."""
+        codes, out_of_range, unrounded, values = (
+            np.concatenate(arrays) for arrays in zip(*parts, strict=True)
+        )
+        return cls(codes, out_of_range, unrounded, values)
 
 
-def rows_of(link: Link, source: str | os.PathLike[str], values: Sequence[int] = ()) -> Iterator[Rows]:
-    """All rows of a ROOT file's tree, some at a time: entries, or the items of lists if the model was made of these.
+def read_rows(link: Link, source: str | os.PathLike[str], values: Sequence[int] = ()) -> Iterator[InputRows]:
+    """Yield all rows of the model's tree in a ROOT file, in batches.
 
-    `values`: numbers of the model's columns whose values are wanted, too.
+    A row is an entry, or an item of a list if the model was trained on items. `values` are the numbers of model
+    columns whose values are returned as well.
 
-    Raises SourceError for a file that cannot be read or has other values, ConfigError for one that lacks columns.
+    Raises SourceError for a file that cannot be read or has values of another type, ConfigError for missing columns.
     """
     with RootSource(source) as root:
         path = link.definition.tree
@@ -55,50 +58,50 @@ def rows_of(link: Link, source: str | os.PathLike[str], values: Sequence[int] = 
         tree = root.open_tree(key)
         tree.sample.clear()
         columns = tree_columns(tree.schema)
-        numbers = _numbers(link, tree.schema, columns, root.path)
-        for start in range(0, tree.schema.num_entries, ENTRIES):
-            stop = min(start + ENTRIES, tree.schema.num_entries)
-            yield _rows(link, columns, numbers, tree, start, stop, values)
+        numbers = _column_numbers(link, tree.schema, columns, root.path)
+        for start in range(0, tree.schema.num_entries, BATCH_ENTRIES):
+            stop = min(start + BATCH_ENTRIES, tree.schema.num_entries)
+            arrays = _read_columns(tree, columns, numbers, start, stop)
+            yield _encode_rows(link, arrays, values)
 
 
-def _numbers(link: Link, schema: Tree, columns: Sequence[Column], source: str) -> list[int]:
-    """Which of the tree's columns are those of the model, in its order."""
-    places: dict[tuple[str, str, str], int] = {
+def _column_numbers(link: Link, schema: Tree, columns: Sequence[Column], source: str) -> list[int]:
+    """Number in the tree of each of the model's columns."""
+    numbers: dict[tuple[str, str, str], int] = {
         (schema.path_of(c.branch), c.field, c.role): n for n, c in reversed([*enumerate(columns)])
     }
-    wanted = [entry.column for entry in link.definition.inputs]
-    missing = [known.name for known in wanted if (known.branch, known.field, known.role) not in places]
+    needed = [entry.column for entry in link.definition.inputs]
+    missing = [known.name for known in needed if (known.branch, known.field, known.role) not in numbers]
     if missing:
+        listed = f"{', '.join(map(repr, missing[:5]))}{' …' if missing[5:] else ''}"
         raise ConfigError(
-            f"{source}: tree {schema.path!r} lacks {', '.join(map(repr, missing[:5]))}{' …' if missing[5:] else ''}, "
-            "of which the model makes its latents"
+            f"{source}: tree {schema.path!r} lacks {listed}, from which the model makes its latents"
         )
-    return [places[known.branch, known.field, known.role] for known in wanted]
+    return [numbers[known.branch, known.field, known.role] for known in needed]
 
 
-def _rows(
-    link: Link,
-    columns: Sequence[Column],
-    numbers: list[int],
-    tree: SourceTree,
-    start: int,
-    stop: int,
-    wanted: Sequence[int],
-) -> Rows:
-    """Those of some entries."""
+def _read_columns(
+    tree: SourceTree, columns: Sequence[Column], numbers: Sequence[int], start: int, stop: int
+) -> list[NDArray[Any]]:
+    """Flat values of the model's columns in the entries from `start` to `stop`."""
     values: dict[int, NDArray[Any]] = {}
-    for branch, array in tree.read(
-        sorted({columns[number].branch for number in numbers}), start, stop
-    ).items():
-        own = [number for number, column in enumerate(columns) if column.branch == branch]
+    branches = sorted({columns[number].branch for number in numbers})
+    for branch, array in tree.read(branches, start, stop).items():
+        members = [number for number, column in enumerate(columns) if column.branch == branch]
         form = tree.schema.branches[branch].form or {}
-        values.update(zip(own, to_columns(array, form, [columns[number] for number in own]), strict=True))
+        flat = to_columns(array, form, [columns[number] for number in members])
+        values.update(zip(members, flat, strict=True))
+    return [values[number] for number in numbers]
+
+
+def _encode_rows(link: Link, arrays: Sequence[NDArray[Any]], requested: Sequence[int]) -> InputRows:
+    """The rows of a batch, from the flat values of the model's columns."""
     codes: list[NDArray[np.int64]] = []
-    odd: list[NDArray[np.bool_]] = []
-    fine: list[NDArray[np.int64]] = []
-    for number, entry, known in zip(numbers, link.definition.inputs, link.model.columns, strict=True):
-        flat = values[number]
-        if len(flat) % entry.each or (codes and len(flat) != len(codes[0]) * entry.each):
+    out_of_range: list[NDArray[np.bool_]] = []
+    unrounded: list[NDArray[np.int64]] = []
+    for flat, entry, known in zip(arrays, link.definition.inputs, link.model.columns, strict=True):
+        count = entry.values_per_row
+        if len(flat) % count or (codes and len(flat) != len(codes[0]) * count):
             raise SourceError(
                 f"branch {entry.column.name!r} has {len(flat)} values, not as many as the others"
             )
@@ -106,15 +109,17 @@ def _rows(
             entry.symbols(flat) if len(flat) else (flat.astype(np.int64), np.zeros(0, np.int64))
         )
         places = known.axis.places(symbols)
-        off = places + known.axis.low != symbols
-        off[outliers] = True
-        codes.append(entry.of_symbols(symbols).reshape(-1, entry.each))
-        odd.append(off.reshape(-1, entry.each).any(axis=1))
-        fine.append(known.axis.codes[places].astype(np.int64).reshape(-1, entry.each))
-    kept = [values[numbers[n]].astype(np.float64).reshape(-1, link.definition.inputs[n].each) for n in wanted]
-    return Rows(
+        beyond = places + known.axis.low != symbols
+        beyond[outliers] = True
+        codes.append(entry.codes_of_symbols(symbols).reshape(-1, count))
+        out_of_range.append(beyond.reshape(-1, count).any(axis=1))
+        unrounded.append(known.axis.codes[places].astype(np.int64).reshape(-1, count))
+    values = [
+        arrays[n].astype(np.float64).reshape(-1, link.definition.inputs[n].values_per_row) for n in requested
+    ]
+    return InputRows(
         np.concatenate(codes, axis=1),
-        np.logical_or.reduce(odd),
-        np.concatenate(fine, axis=1),
-        np.concatenate(kept, axis=1) if kept else np.zeros((len(codes[0]), 0)),
+        np.logical_or.reduce(out_of_range),
+        np.concatenate(unrounded, axis=1),
+        np.concatenate(values, axis=1) if values else np.zeros((len(codes[0]), 0)),
     )

@@ -1,8 +1,8 @@
-"""How the values of a branch become the integer codes that a network gets: the side of the front end.
+"""`InputColumn`: how the values of a branch become the integer codes of a network, as a front end does it.
 
-A value has a symbol, by the grid of its recipe (formats/pages.md#recipes), and a symbol has a code, by a table that
-rises with it. Which code a value gets is never a matter of correctness: latents of slightly other codes are decoded
-to slightly other values.
+The grid of the column's quantiser (formats/pages.md#recipes) gives a value its symbol; a table that rises with the
+symbol gives it a code. Codes are never a matter of correctness: latents of slightly different codes are decoded to
+slightly different values.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from baler_root.format.encodings.quantiser import Quantiser
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Input:
-    """One column of the table that a network sees."""
+class InputColumn:
+    """One column of the table that goes into the network."""
 
     column: KnownColumn
     quantiser: bytes
     dropped_bits: int | None
-    """Low bits of exact floats that are left out."""
-    each: int
-    """Values in a row, and as many inputs."""
+    """Low bits of exact floats that the symbols leave out."""
+    values_per_row: int
+    """Values in a row, which is also the column's number of inputs."""
     starts: NDArray[np.int64]
-    """The first symbol of each run of symbols with one code, increasing."""
+    """First symbol of each run of symbols that share a code, increasing."""
     codes: NDArray[np.int64]
-    """The code of each run."""
+    """Code of each run."""
 
     @classmethod
     def of(cls, known: KnownColumn, column: ModelColumn) -> Self:
-        """A column of a model."""
+        """The input for a column of a model."""
         codes = column.axis.codes.astype(np.int64)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         return cls(
@@ -54,29 +54,32 @@ class Input:
         )
 
     def rounded(self, rounding: Callable[[NDArray[np.int64]], NDArray[np.int64]]) -> Self:
-        """The same with other codes: what `rounding`, which keeps their order, makes of each."""
+        """A copy whose codes are rounded; `rounding` must keep their order."""
         codes = rounding(self.codes)
         first = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         return replace(self, starts=self.starts[first], codes=codes[first])
 
-    def of_symbols(self, symbols: NDArray[np.integer]) -> NDArray[np.int64]:
-        """The code of each symbol; those beyond the table have that of its end."""
+    def codes_of_symbols(self, symbols: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Code of each symbol; symbols outside the table get the code at its end."""
         run = np.searchsorted(self.starts, symbols.astype(np.int64), side="right") - 1
         return np.asarray(self.codes[np.maximum(run, 0)])
 
-    def place_of(self, codes: NDArray[np.integer], axis: QuantileAxis) -> NDArray[np.int64]:
-        """The place on the column's axis that each code stands for: the middle one of those that have it."""
+    def place_of_code(self, codes: NDArray[np.integer], axis: QuantileAxis) -> NDArray[np.int64]:
+        """Place on the column's axis that represents each code: the middle one of those with that code."""
         run = np.clip(np.searchsorted(self.codes, codes, side="right") - 1, 0, len(self.codes) - 1)
         first = self.starts - axis.low
         last = np.append(first[1:], axis.length) - 1
         return np.asarray((first + last)[run] // 2)
 
-    def of_values(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """The code of each value of the branch; raises SourceError for values of which the model knows little."""
-        return self.of_symbols(self.symbols(values)[0])
+    def codes_of_values(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Code of each value of the branch; raises SourceError for values of another type than the model's."""
+        return self.codes_of_symbols(self.symbols(values)[0])
 
     def symbols(self, values: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
-        """The symbol of each value, and where values have none of their own; raises SourceError as `of_values` does."""
+        """Symbol of each value, and the positions of values that have none of their own.
+
+        Raises SourceError for values of another type than the model's.
+        """
         quantiser, _ = Quantiser.from_bytes(self.quantiser)
         quantised = quantise_as(values, ErrorBound.parse(self.column.held), quantiser)
         if quantised is None:
@@ -90,22 +93,21 @@ class Input:
         return symbols, quantised.positions
 
     def thresholds(self) -> NDArray[np.float64]:
-        """The value at which each run begins, as a front end may compare with it; -inf for the first."""
-        out = self._values(self.starts, low=0)
-        out[0] = -np.inf
-        return out
+        """Value at which each run begins, for a front end that compares; -inf for the first run."""
+        values = self._values(self.starts, low_bits=0)
+        values[0] = -np.inf
+        return values
 
     def values_at(self, places: NDArray[np.int64], axis: QuantileAxis) -> NDArray[np.float64]:
-        """The value at each place on the column's axis; of exact floats in the middle of what the place leaves open."""
-        return self._values(
-            places + axis.low, low=0 if self.dropped_bits is None else (1 << self.dropped_bits) >> 1
-        )
+        """Value at each place on the column's axis; for exact floats the middle of the interval of a place."""
+        middle = 0 if self.dropped_bits is None else (1 << self.dropped_bits) >> 1
+        return self._values(places + axis.low, middle)
 
-    def _values(self, symbols: NDArray[np.int64], low: int) -> NDArray[np.float64]:
-        """The value of each symbol, with these low bits where some are left out."""
+    def _values(self, symbols: NDArray[np.int64], low_bits: int) -> NDArray[np.float64]:
+        """Value of each symbol, with `low_bits` in place of the bits that symbols leave out."""
         quantiser, _ = Quantiser.from_bytes(self.quantiser)
         if self.dropped_bits is not None:
-            bits = np.full(len(symbols), low, low_dtype(self.dropped_bits))
+            bits = np.full(len(symbols), low_bits, low_dtype(self.dropped_bits))
             return join_bits(symbols, bits, quantiser.dtype, self.dropped_bits).astype(np.float64)
         if quantiser.kind == "exact":
             return symbols.astype(np.float64)
@@ -113,7 +115,7 @@ class Input:
         return quantiser.values(inside).astype(np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        """As `spec.json` has it."""
+        """The column's entry in `spec.json`."""
         known = self.column
         return {
             "branch": known.branch,
@@ -122,7 +124,7 @@ class Input:
             "dtype": known.dtype,
             "bound": known.bound,
             "held": known.held,
-            "values": self.each,
+            "values": self.values_per_row,
             "recipe": self.quantiser.hex(),
             "drop": self.dropped_bits,
             "symbols": self.starts.tolist(),
@@ -131,7 +133,7 @@ class Input:
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any]) -> Self:
-        """Raises what Python or FormatError raises for anything that `to_json` did not give."""
+        """The column that `to_json` returned; raises Python's own errors or FormatError for anything else."""
         names = ("branch", "field", "role", "dtype", "bound", "held")
         quantiser = bytes.fromhex(entry["recipe"])
         Quantiser.from_bytes(quantiser)

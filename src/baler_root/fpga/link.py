@@ -1,4 +1,4 @@
-"""What both ends of a wire share: a model, the integers of its encoder, and the packets that these fill."""
+"""`Link`: what both ends of a wire share: a model, its integer encoder, and the layout of the packets."""
 
 from __future__ import annotations
 
@@ -13,53 +13,55 @@ from baler_root.errors import ConfigError
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
 from baler_root.format.model_file import StoredModel, read_model_file
 from baler_root.format.networks.program import Program
-from baler_root.fpga.encoder import Definition
-from baler_root.fpga.wire.packets import Layout
+from baler_root.fpga.encoder import EncoderDefinition
+from baler_root.fpga.wire.packets import PacketLayout
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Link:
-    """A model as both ends of a wire have it."""
+    """A model as both ends of a wire use it."""
 
     stored: StoredModel
     model: AutoencoderModel
-    """The one in `stored`."""
-    definition: Definition
-    layout: Layout
+    """The model in `stored`."""
+    definition: EncoderDefinition
+    layout: PacketLayout
     encoder: Program
-    """`definition` as the codec computes it: behind what rounds the codes of columns, if anything does."""
+    """The network of `definition` as the codec runs it, without a first layer that only rounds input codes."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
-        """That of a `.balermodel` file; `tree` says of which tree if there are several.
+        """The link for a `.balermodel` file; `tree` chooses one of several models by its tree.
 
         Raises ConfigError for a model whose encoder cannot be firmware, FormatError and SourceError for a file that
         cannot be read.
         """
-        digest = Definition.from_model(path, tree).digest
+        digest = EncoderDefinition.from_model(path, tree).digest
         file = read_model_file(path)
         return cls.of(next(stored for stored in file.models if stored.trained.digest == digest))
 
     @classmethod
     def of(cls, stored: StoredModel) -> Self:
-        """That of one model; raises ConfigError as `open` does."""
-        definition = Definition.of(stored)
+        """The link for one model; raises ConfigError if its encoder cannot be firmware."""
+        definition = EncoderDefinition.of(stored)
         if not isinstance(stored.model, AutoencoderModel):
             raise ConfigError("the model stores no latents")
-        program, one = stored.model.encoder, definition.input
-        behind = program.operations[-len(definition.layers) :]
-        encoder = Program(behind, program.inputs, one.low, one.high)
-        return cls(stored, stored.model, definition, Layout.of(definition), encoder)
+        program, codes = stored.model.encoder, definition.input
+        layers = program.operations[-len(definition.layers) :]
+        encoder = Program(layers, program.inputs, codes.low, codes.high)
+        return cls(stored, stored.model, definition, PacketLayout.of(definition), encoder)
 
     def latents(self, codes: NDArray[np.integer]) -> NDArray[np.int32]:
-        """What the encoder makes of input codes, (rows, latents): what `definition` does, and the codec, only sooner."""
+        """Latents of input codes, (rows, latents): equal to `definition(codes)`, but faster."""
         return np.clip(self.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
 
     def saturated(self, latents: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Rows with a latent at a limit of the last layer."""
+        """Whether a latent of each row is at a limit of the last layer, (rows,)."""
         limits = self.definition.output
         return np.asarray(((latents == limits.low) | (latents == limits.high)).any(axis=1))
 
-    def alone(self, latents: NDArray[np.integer], odd: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Rows that are passed through: those that saturate, and those that a front end finds `odd`."""
-        return self.saturated(latents) | odd
+    def passed_through(
+        self, latents: NDArray[np.integer], out_of_range: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Whether each row is sent raw: a latent saturates, or the front end found a value out of range."""
+        return self.saturated(latents) | out_of_range

@@ -26,7 +26,12 @@ from baler_root.format.encodings.quantized import Quantised
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.conditional import MARGIN, FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import TrainingEffort, get_level
-from baler_root.training.hardware.search import SEARCHED, check_edges, find_hardware, resources_of
+from baler_root.training.hardware.search import (
+    SEARCH_DIVISOR,
+    check_latency,
+    find_hardware,
+    resources_of,
+)
 from baler_root.training.pair_masses import Pair
 
 if TYPE_CHECKING:
@@ -251,13 +256,21 @@ def _train(
     settings = replace(settings, luts=candidates[0].budget.luts)
     hardware = candidates[0]
     if len(candidates) > 1:
-        few = replace(settings, steps=settings.steps // SEARCHED, products=settings.products / SEARCHED)
+        few = replace(
+            settings, steps=settings.steps // SEARCH_DIVISOR, products=settings.products / SEARCH_DIVISOR
+        )
         if settings.seconds is not None:
             few = replace(few, seconds=settings.seconds / 2 / len(candidates))
             settings = replace(settings, seconds=settings.seconds / 2)
-        hardware = find_hardware(candidates, lambda one: fit(one, few), settings.latent_weight)
+
+        def trial(candidate: Hardware) -> tuple[float, Program]:
+            trained = fit(candidate, few)
+            loss = float(trained.residual.sum()) + few.latent_weight * trained.latents
+            return loss, trained.network.programs()[0]
+
+        hardware = find_hardware(candidates, trial)
     trained = fit(hardware, settings)
-    check_edges(resources_of(trained.network.programs()[0], hardware), hardware)
+    check_latency(resources_of(trained.network.programs()[0], hardware), hardware)
     return trained, hardware
 
 
@@ -265,8 +278,8 @@ def _told(hardware: Hardware, encoder: Program) -> str:
     """What people should know of an encoder that is to be firmware."""
     found = resources_of(encoder, hardware)
     return (
-        f"encoder for firmware: {hardware.describe()}: about {found.luts:.3g} LUTs, {found.edges(hardware.budget.levels)} "
-        f"clock edges at {hardware.budget.levels} adders an edge (estimated; `baler-root fpga build` says more)"
+        f"encoder for firmware: {hardware.describe()}: about {found.luts:.3g} LUTs, {found.latency_cycles(hardware.budget.adder_levels)} "
+        f"clock edges at {hardware.budget.adder_levels} adders an edge (estimated; `baler-root fpga build` says more)"
     )
 
 

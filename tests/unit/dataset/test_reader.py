@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import baler_root
-from baler_root.dataset.reader import file_reader as reading
+from baler_root.dataset.reader import context
 from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import CorruptFileError
@@ -78,7 +78,7 @@ def test_whole_trees_are_what_uproot_reads(mixed: Path) -> None:
 
 def test_many_threads_one_file(mixed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With so little remembered that pages come and go all the time."""
-    monkeypatch.setattr(reading, "CACHE_SIZE", 2000)
+    monkeypatch.setattr(context, "PAGE_CACHE_SIZE", 2000)
     with open_file(mixed) as file:
         tree = file.trees[0]
         branches = tree.schema.stored()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from baler_root.errors import ConfigError
 from baler_root.fpga.wire.framing import Framing
 from baler_root.fpga.wire.ordering import Incident
-from baler_root.fpga.wire.packets import Flag, Layout, pack_fields, unpack_fields, words_of
+from baler_root.fpga.wire.packets import Flag, PacketLayout, pack_fields, unpack_fields, words_of
 from baler_root.fpga.wire.stream import Stream
 from tests.helpers.wire import link
 from tests.independent_reader import wire as independent_wire
@@ -31,7 +31,7 @@ def golden() -> dict[str, Any]:
     return told
 
 
-def end_of(layout: Layout) -> Any:
+def end_of(layout: PacketLayout) -> Any:
     """One end of a wire without a model: no latent ever saturates."""
     nothing = lambda values: np.zeros(len(values), np.bool_)
     return SimpleNamespace(layout=layout, latents=lambda values: values, saturated=nothing)
@@ -61,8 +61,8 @@ def test_fields_of_any_width_come_back(table: tuple[tuple[int, ...], list[list[i
     st.integers(0, 1 << 32),
 )
 def test_packets_are_as_the_text_says(widths: list[int], events: int, counter: int, seed: int) -> None:
-    layout = Layout(bytes(range(32)), tuple(widths), (12,) * 3)
-    events = min(events, layout.most)
+    layout = PacketLayout(bytes(range(32)), tuple(widths), (12,) * 3)
+    events = min(events, layout.max_events)
     half = np.array([1 << (width - 1) for width in widths])
     values = np.random.default_rng(seed).integers(-half, half, (4, events, len(widths)))
     counters = counter + events * np.arange(4)
@@ -77,7 +77,7 @@ def test_packets_are_as_the_text_says(widths: list[int], events: int, counter: i
 def test_example_of_the_text() -> None:
     text = (STREAM.parents[1] / "wire.md").read_text(encoding="utf-8")
     (line,) = [line for line in text.splitlines() if line.startswith("b4 11 02 01")]
-    layout = Layout(bytes(range(32)), (7, 12), (12,))
+    layout = PacketLayout(bytes(range(32)), (7, 12), (12,))
     values = np.array([[[-3, 100], [63, -2048]]])
     (packet,) = layout.pack(np.array([5]), values, np.array([Flag.SATURATED], np.uint8))
     assert packet == bytes.fromhex(line.replace(" ", ""))
@@ -109,8 +109,8 @@ def test_golden_stream_is_read() -> None:
     assert rows["entry"].tolist() == [number for number, _, _ in told["events"]]
     assert (rows["flags"] & Flag.RAW).tolist() == [flags & 2 for _, flags, _ in told["events"]]
     assert values == [own for _, _, own in told["events"]]
-    account = stream.account()
-    assert (account.run, account.foreign) == (told["run"], told["foreign"])
+    statistics = stream.statistics()
+    assert (statistics.run, statistics.foreign) == (told["run"], told["foreign"])
     found = stream.ordering.take_incidents()
     for kind in (Incident.LOST, Incident.REPEATED, Incident.REORDERED, Incident.LATE):
         own = found[found["kind"] == kind]
@@ -137,10 +137,10 @@ def test_every_flipped_bit_is_found() -> None:
         expected = [n for n in range(12) if n // 2 != hit]
         assert rows["entry"].tolist() == expected
         assert (rows["values"][:, :8] == values.reshape(12, 8)[expected]).all()
-        account = stream.account()
-        assert (account.damaged, account.damaged_bytes) == (1, len(packets[hit]))
-        assert account.lost == (2 if hit < 6 else 0)
-        assert (account.run is None) == (hit == 6)
+        statistics = stream.statistics()
+        assert (statistics.damaged, statistics.damaged_bytes) == (1, len(packets[hit]))
+        assert statistics.lost == (2 if hit < 6 else 0)
+        assert (statistics.run is None) == (hit == 6)
 
 
 @given(st.binary(max_size=300), st.integers(1, 40))
@@ -151,16 +151,18 @@ def test_framing_of_anything_in_any_pieces(noise: bytes, step: int) -> None:
     framing = Framing()
     found = [framing.feed(data[at : at + step]) for at in range(0, len(data), step)]
     found.append(framing.finish())
-    pieces = [part.data[a : a + n] for part in found for a, n in zip(part.starts, part.sizes, strict=True)]
+    packet_groups = [
+        part.data[a : a + n] for part in found for a, n in zip(part.starts, part.sizes, strict=True)
+    ]
     told = independent_wire.packets(data)
-    assert pieces == [packet for packet in told if isinstance(packet, bytes)]
+    assert packet_groups == [packet for packet in told if isinstance(packet, bytes)]
     assert [size for part in found for _, size in part.skipped] == [n for n in told if isinstance(n, int)]
 
 
 def test_packets_that_would_be_too_long() -> None:
     with pytest.raises(ConfigError, match="a packet carries at most 16320"):
-        Layout(bytes(32), (12,) * 8, (12,) * 1361)
-    assert Layout(bytes(32), (12,) * 14, (12,) * 24).most == 97
+        PacketLayout(bytes(32), (12,) * 8, (12,) * 1361)
+    assert PacketLayout(bytes(32), (12,) * 14, (12,) * 24).max_events == 97
 
 
 def test_widths_are_those_of_the_definition() -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from baler_root.errors import ConfigError
 from baler_root.fpga.wire.ordering import INCIDENT, Incident
-from baler_root.fpga.wire.packets import Layout
-from baler_root.fpga.wire.stream import Account, Stream
+from baler_root.fpga.wire.packets import PacketLayout
+from baler_root.fpga.wire.stream import Stream, StreamStatistics
 from tests.independent_reader import wire as independent_wire
 from tests.unit.fpga.test_wire_packets import ABOUT, end_of
 from tests.vectors.wire import LAYOUT
@@ -22,8 +22,8 @@ VALUES = np.random.default_rng(7).integers(-1, 1, (EVENTS, 1, 8))
 PACKETS = LAYOUT.pack(np.arange(EVENTS), VALUES, np.zeros(EVENTS, np.uint8))
 
 
-def read(data: bytes, window: int, step: int = 1 << 20) -> tuple[Any, Account, Any]:
-    """Events, account and incidents of a stream that comes in pieces."""
+def read(data: bytes, window: int, step: int = 1 << 20) -> tuple[Any, StreamStatistics, Any]:
+    """Events, statistics and incidents of a stream that comes in packet_groups."""
     stream = Stream(end_of(LAYOUT), "stream", window)
     rows, incidents = [], []
     for at in range(0, len(data), step):
@@ -31,10 +31,10 @@ def read(data: bytes, window: int, step: int = 1 << 20) -> tuple[Any, Account, A
         incidents.append(stream.ordering.take_incidents())
     rows.append(stream.finish())
     incidents.append(stream.ordering.take_incidents())
-    return np.concatenate(rows), stream.account(), np.concatenate([np.zeros(0, INCIDENT), *incidents])
+    return np.concatenate(rows), stream.statistics(), np.concatenate([np.zeros(0, INCIDENT), *incidents])
 
 
-def numbers(incidents: Any, kind: Incident) -> list[int]:
+def parse_integers(incidents: Any, kind: Incident) -> list[int]:
     own = incidents[incidents["kind"] == kind]
     return sorted(
         n for first, stop in zip(own["first"], own["stop"], strict=True) for n in range(first, stop)
@@ -57,20 +57,23 @@ def test_account_is_exact(
             sent[at][bit // 8 % len(sent[at])] ^= 1 << bit % 8
     data = b"".join(map(bytes, sent)) + (LAYOUT.pack_end(EVENTS) if ended else b"")
     story = independent_wire.read(data, ABOUT, window)
-    rows, account, incidents = read(data, window, step)
+    rows, statistics, incidents = read(data, window, step)
     assert rows["entry"].tolist() == [event.number for event in story.events]
     assert rows["values"][:, :8].tolist() == [event.values for event in story.events]
-    assert account.run == story.run
+    assert statistics.run == story.run
     for kind in (Incident.LOST, Incident.REPEATED, Incident.REORDERED, Incident.LATE):
         told = sorted(getattr(story, kind.name.lower()))
-        assert numbers(incidents, kind) == told
-        assert getattr(account, kind.name.lower()) == len(told)
+        assert parse_integers(incidents, kind) == told
+        assert getattr(statistics, kind.name.lower()) == len(told)
     damaged = incidents[incidents["kind"] == Incident.DAMAGED]
     assert [tuple(map(int, row)) for row in damaged[["first", "stop", "bytes"]].tolist()] == story.damaged
-    assert account.damaged == len(story.damaged)
-    assert account.damaged_bytes == sum(size for _, _, size in story.damaged)
+    assert statistics.damaged == len(story.damaged)
+    assert statistics.damaged_bytes == sum(size for _, _, size in story.damaged)
     # nothing is lost silently, and nothing is made up
-    assert len(rows) + account.lost == max([*order_of(rows), *numbers(incidents, Incident.LOST), -1]) + 1
+    assert (
+        len(rows) + statistics.lost
+        == max([*order_of(rows), *parse_integers(incidents, Incident.LOST), -1]) + 1
+    )
 
 
 def order_of(rows: Any) -> list[int]:
@@ -83,11 +86,11 @@ def test_cut_off_anywhere() -> None:
     data = b"".join(PACKETS[:5]) + LAYOUT.pack_end(5)
     size = len(PACKETS[0])
     for length in range(len(data) + 1):
-        rows, account, _ = read(data[:length], 8)
+        rows, statistics, _ = read(data[:length], 8)
         whole = min(length // size, 5)
         assert rows["entry"].tolist() == list(range(whole))
-        assert account.damaged_bytes == (0 if length == len(data) else length - whole * size)
-        assert account.run == (5 if length == len(data) else None)
+        assert statistics.damaged_bytes == (0 if length == len(data) else length - whole * size)
+        assert statistics.run == (5 if length == len(data) else None)
 
 
 def test_counters_that_wrap_around() -> None:
@@ -96,25 +99,25 @@ def test_counters_that_wrap_around() -> None:
     packets = LAYOUT.pack(counters, VALUES, np.zeros(EVENTS, np.uint8))
     packets[28], packets[33] = packets[33], packets[28]
     data = b"".join(packets) + LAYOUT.pack_end(start + EVENTS + 2)
-    rows, account, _ = read(data, 16)
+    rows, statistics, _ = read(data, 16)
     assert rows["entry"].tolist() == counters.tolist()
-    assert account.run == start + EVENTS + 2
-    assert account.lost == start + 2  # the run began before the recording
+    assert statistics.run == start + EVENTS + 2
+    assert statistics.lost == start + 2  # the run began before the recording
 
 
 def test_stream_of_another_model_is_refused() -> None:
-    other = Layout(b"\xaa\xbb\xcc\xdd" + bytes(28), LAYOUT.latents, LAYOUT.inputs)
+    other = PacketLayout(b"\xaa\xbb\xcc\xdd" + bytes(28), LAYOUT.latents, LAYOUT.inputs)
     foreign = other.pack(np.arange(EVENTS), VALUES, np.zeros(EVENTS, np.uint8))
     with pytest.raises(ConfigError, match="packets of the model aabbccdd…, not of 97ff8a35…"):
         read(b"".join(foreign), 8)
     # further on they are left out, and counted
-    rows, account, _ = read(b"".join([*PACKETS[:3], *foreign[3:5], *PACKETS[5:9]]), 8)
+    rows, statistics, _ = read(b"".join([*PACKETS[:3], *foreign[3:5], *PACKETS[5:9]]), 8)
     assert rows["entry"].tolist() == [0, 1, 2, 5, 6, 7, 8]
-    assert (account.foreign, account.lost) == (2, 2)
+    assert (statistics.foreign, statistics.lost) == (2, 2)
 
 
 def test_another_length_under_the_same_name_is_refused() -> None:
-    longer = Layout(LAYOUT.digest, (12,) * 30, LAYOUT.inputs)
+    longer = PacketLayout(LAYOUT.digest, (12,) * 30, LAYOUT.inputs)
     data = b"".join(longer.pack(np.arange(2), np.zeros((2, 1, 30), np.int64), np.zeros(2, np.uint8)))
     with pytest.raises(ConfigError, match="of another version or length"):
         read(data, 8)

@@ -23,18 +23,17 @@ from baler_root.format.model_file import read_model_file
 from baler_root.format.networks.dense import Dense
 from baler_root.fpga.build.rtl import estimate
 from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.explore.fidelity import Fidelity
-from baler_root.fpga.explore.point import Point
+from baler_root.fpga.explore.fidelity import LatentFidelity
+from baler_root.fpga.explore.point import ScanPoint, mark_front
 from baler_root.fpga.explore.response import resolution
-from baler_root.fpga.explore.scan import with_front
-from baler_root.fpga.front_end import rows_of
+from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import send
 from baler_root.training import latent as autoencoding
-from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import Hardware, HardwareLimits
-from baler_root.training.hardware.resources import ERROR, Resources, digits
+from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources, nonzero_digits
 from baler_root.training.torch.autoencoder import AutoencoderShape
 from baler_root.training.torch.networks import DenseAutoencoder
 from baler_root.training.torch.pruning import BitPruning
@@ -103,22 +102,22 @@ def test_a_model_of_few_bits_is_an_ordinary_one(source: Path, tmp_path: Path) ->
     assert [layer.output for layer in definition.layers] == [CodeFormat(False, 6), CodeFormat(True, 6)]
     assert definition.latent_bits <= 3 * 6
     # Front end, firmware and codec give the same latents, and the wire's shorter way does.
-    rows = next(rows_of(link, source))
+    rows = next(read_rows(link, source))
     assert rows.codes.min() >= -64
     assert rows.codes.max() <= 63
     latents = definition(rows.codes)
     assert np.array_equal(latents, link.latents(rows.codes))
-    assert np.array_equal(latents, link.model.encoder(rows.fine))
+    assert np.array_equal(latents, link.model.encoder(rows.unrounded))
     known = {number: column.axis for number, column in enumerate(link.model.columns)}
     places = {
-        number: np.searchsorted(axis.codes, rows.fine[:, number], side="left")
+        number: np.searchsorted(axis.codes, rows.unrounded[:, number], side="left")
         for number, axis in known.items()
     }
     assert np.array_equal(latents, latents_of(link.model, places))
     for number, entry in enumerate(definition.inputs):
-        back = entry.place_of(rows.codes[:, number], known[number])
-        assert np.array_equal(entry.of_symbols(back + known[number].low), rows.codes[:, number])
-    assert 0 < Fidelity.of(link, source).error < 4
+        back = entry.place_of_code(rows.codes[:, number], known[number])
+        assert np.array_equal(entry.codes_of_symbols(back + known[number].low), rows.codes[:, number])
+    assert 0 < LatentFidelity.of(link, source).error < 4
     baler_root.compress(source, out, codec="autoencoder", model=model)
     with baler_root.open(out) as file:
         for name, values in table().items():
@@ -129,12 +128,12 @@ def test_a_model_of_few_bits_is_an_ordinary_one(source: Path, tmp_path: Path) ->
 def test_a_budget_is_kept(source: Path, tmp_path: Path) -> None:
     sizes = {}
     for name, luts in (("free", None), ("tight", 600)):
-        budget = None if luts is None else Budget(luts=luts)
+        budget = None if luts is None else HardwareBudget(luts=luts)
         hardware = HardwareLimits((12,), (6,), budget=budget)
         path = tmp_path / f"{name}.balermodel"
         train(source, path, codec="autoencoder", latents=3, hardware=hardware)
         definition = Link.open(path).definition
-        bits = [definition.before(number).width for number in range(len(definition.layers))]
+        bits = [definition.input_format(number).width for number in range(len(definition.layers))]
         sizes[name] = Resources.of([layer.weights for layer in definition.layers], bits).luts
     assert sizes["free"] > 900
     assert sizes["tight"] <= 600
@@ -168,7 +167,7 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_model(source: Path, tmp_path: Path) -> None:
     for name in "ab":
-        hardware = HardwareLimits((8,), budget=Budget(luts=700))
+        hardware = HardwareLimits((8,), budget=HardwareBudget(luts=700))
         train(source, tmp_path / name, codec="autoencoder", latents=2, hardware=hardware)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
@@ -198,10 +197,10 @@ def test_estimates_are_near_what_da4ml_says(source: Path, tmp_path: Path) -> Non
     hardware = HardwareLimits((24, 16), (6,))
     train(source, tmp_path / "m", codec="autoencoder", latents=6, hardware=hardware)
     definition = Link.open(tmp_path / "m").definition
-    bits = [definition.before(number).width for number in range(len(definition.layers))]
+    bits = [definition.input_format(number).width for number in range(len(definition.layers))]
     cheap, solved = Resources.of([layer.weights for layer in definition.layers], bits), estimate(definition)
-    assert cheap.luts == pytest.approx(solved.luts, rel=2.5 * ERROR)
-    assert abs(cheap.levels - solved.levels) <= 6
+    assert cheap.luts == pytest.approx(solved.luts, rel=2.5 * ESTIMATE_ERROR)
+    assert abs(cheap.adder_depth - solved.adder_depth) <= 6
 
 
 def test_digits_are_those_of_the_shortest_sums() -> None:
@@ -210,7 +209,7 @@ def test_digits_are_those_of_the_shortest_sums() -> None:
             (plus.bit_count() + (plus - abs(weight)).bit_count() for plus in range(abs(weight), 256)),
             default=0,
         )
-        assert int(digits(np.array(weight))) == least, weight
+        assert int(nonzero_digits(np.array(weight))) == least, weight
 
 
 @pytest.mark.parametrize(
@@ -228,13 +227,15 @@ def test_digits_are_those_of_the_shortest_sums() -> None:
 )
 def test_budgets_that_make_no_sense(text: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
-        Budget.parse(text)
+        HardwareBudget.parse(text)
 
 
 def test_budgets() -> None:
-    assert Budget.parse("luts<15000, latency<100ns") == Budget(15000, 20, 200, 3)
-    assert Budget.parse("edges<12,latency<25ns,clock=320MHz,levels=4") == Budget(edges=8, clock=320, levels=4)
-    assert Budget.parse(str(Budget(9000, 12, 240, 2))) == Budget(9000, 12, 240, 2)
+    assert HardwareBudget.parse("luts<15000, latency<100ns") == HardwareBudget(15000, 20, 200, 3)
+    assert HardwareBudget.parse("edges<12,latency<25ns,clock=320MHz,levels=4") == HardwareBudget(
+        latency_cycles=8, clock=320, adder_levels=4
+    )
+    assert HardwareBudget.parse(str(HardwareBudget(9000, 12, 240, 2))) == HardwareBudget(9000, 12, 240, 2)
 
 
 @pytest.mark.parametrize(
@@ -261,11 +262,11 @@ def test_options_without_sense(options: list[str], said: str, source: Path, tmp_
 
 
 def test_the_front_has_what_nothing_beats() -> None:
-    def point(name: str, error: float, luts: float) -> Point:
-        return Point(name, "", 1, 1, error, luts, 1, 1.0, "formula")
+    def point(name: str, error: float, luts: float) -> ScanPoint:
+        return ScanPoint(name, "", 1, 1, error, luts, 1, 1.0, "formula")
 
     points = [point("a", 1, 5), point("b", 2, 4), point("c", 2, 5), point("d", 3, 4), point("e", 3, 1)]
-    assert [one.name for one in with_front(points) if one.on_front] == ["a", "b", "e"]
+    assert [one.name for one in mark_front(points) if one.on_front] == ["a", "b", "e"]
 
 
 def test_resolutions_are_half_of_the_shortest_interval() -> None:

@@ -1,32 +1,23 @@
-"""Opens a `.baler` file: its trees, and what is carried beside them."""
+"""Opens a `.baler` file: its trees, and the objects and directories beside them."""
 
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
-from threading import Lock
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self, TypeVar
+from typing import Any, BinaryIO, NamedTuple, Self
 
+from baler_root.dataset.reader.context import COLUMN_CACHE_SIZE, ReadContext
 from baler_root.dataset.reader.tree_reader import TreeReader
-from baler_root.format.codecs.base import Codec
-from baler_root.format.codecs.registry import codec_with
+from baler_root.errors import ConfigError
+from baler_root.format.binary.packed import unpack_bytes
+from baler_root.format.binary.varint import Cursor
 from baler_root.format.container.layout import BlockKind
-from baler_root.format.container.read import Container, PageId, open_container
+from baler_root.format.container.read import Container, open_container
+from baler_root.format.limits import MAX_PAGE_LENGTH
 from baler_root.format.model_store import ModelStore, Places
-from baler_root.format.page import Page
 
-CACHE_SIZE = 1 << 24
-"""Bytes of page payloads kept."""
-
-
-Argument = TypeVar("Argument")
-
-
-Result = TypeVar("Result")
+_BAD_SIZE = "cache_size is a number of bytes, or a text such as '256 MB'; not {!r}"
 
 
 class CarriedObject(NamedTuple):
@@ -39,18 +30,21 @@ class CarriedObject(NamedTuple):
 
 
 class FileReader:
-    """An open `.baler` file: its trees, and what is carried beside them."""
+    """An open `.baler` file: its trees, and the objects and directories beside them."""
 
-    def __init__(self, container: Container, num_workers: int = 1, models: Places = None) -> None:
+    def __init__(
+        self,
+        container: Container,
+        num_workers: int = 1,
+        models: Places = None,
+        cache_size: int = COLUMN_CACHE_SIZE,
+    ) -> None:
+        """See `open_file`; `cache_size` in bytes."""
+        self.context = ReadContext(container, num_workers, models, cache_size)
         self.container = container
-        self._places = models
         self.path = container.name
-        self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
-        self._kept: OrderedDict[PageId, tuple[tuple[Page, str], int]] = OrderedDict()
-        self._kept_size = 0
-        self._lock = Lock()
         manifest = container.manifest
-        self.trees = [TreeReader(self, position) for position in range(len(manifest.trees))]
+        self.trees = [TreeReader(self.context, position) for position in range(len(manifest.trees))]
         self.objects = [CarriedObject(*entry) for entry in manifest.objects]
         self.directories = list(manifest.directories)
         self.metadata = dict(manifest.provenance)
@@ -65,37 +59,12 @@ class FileReader:
 
     def close(self) -> None:
         """Release the file."""
-        if self._executor is not None:
-            self._executor.shutdown(cancel_futures=True)
-        self.container.close()
+        self.context.close()
 
-    def kept(self, pages: Iterable[PageId]) -> dict[PageId, tuple[Page, str]]:
-        """Those of the pages that are remembered."""
-        with self._lock:
-            return {page: self._kept[page][0] for page in pages if page in self._kept}
-
-    def keep(self, page: PageId, opened: tuple[Page, str], size: int) -> None:
-        """Remember an opened page, so that columns sharing it are not fetched one by one."""
-        with self._lock:
-            if page in self._kept:
-                return
-            self._kept[page] = (opened, size)
-            self._kept_size += size
-            while self._kept_size > CACHE_SIZE and len(self._kept) > 1:
-                self._kept_size -= self._kept.popitem(last=False)[1][1]
-
-    def codec(self, codec_id: str) -> Codec:
-        """The codec of this id, with the models of the file if it is one that needs them."""
-        return codec_with(codec_id, lambda: self.models)
-
-    @cached_property
+    @property
     def models(self) -> ModelStore:
-        """The models that the pages name; those in other files are looked for when they are asked for."""
-        return ModelStore.of(self.container, self._places)
-
-    def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
-        """`map`, in several threads where that was asked for."""
-        return iter(map(function, items) if self._executor is None else self._executor.map(function, items))
+        """Models that pages name; a model in another file is looked for when it is first used."""
+        return self.context.models
 
     @cached_property
     def objects_blob(self) -> bytes:
@@ -111,11 +80,7 @@ class FileReader:
 
 
 def unpack_objects_block(payload: memoryview) -> bytes:
-    """The ROOT file in an objects block."""
-    from baler_root.format.binary.packed import unpack_bytes
-    from baler_root.format.binary.varint import Cursor
-    from baler_root.format.limits import MAX_PAGE_LENGTH
-
+    """The ROOT file in an objects block; raises FormatError."""
     cursor = Cursor(payload)
     blob = bytes(unpack_bytes(cursor, MAX_PAGE_LENGTH))
     cursor.finish("the carried objects")
@@ -127,17 +92,34 @@ def open_file(
     *,
     num_workers: int = 1,
     models: Places = None,
+    cache_size: int | str = COLUMN_CACHE_SIZE,
     **options: Any,
 ) -> FileReader:
     """The `.baler` file at a path, in a file object, or behind an fsspec URL; `options` go to fsspec.
 
     Pages are decoded by `num_workers` threads (as in `uproot.open`). `models` are `.balermodel` files, or folders of
-    them, to look for models that are not in the file. Raises SourceError when it cannot be reached and FormatError
-    when it is not whole.
+    them, to look for models that are not in the file. `cache_size` (bytes, or a text such as `"256 MB"`) limits the
+    memory for decoded columns that others are computed from. Raises SourceError when the file cannot be reached,
+    FormatError when it is damaged, and ConfigError for a `cache_size` that is not a size.
     """
+    capacity = _bytes_of(cache_size)
     container = open_container(path, **options)
     try:
-        return FileReader(container, num_workers, models)
+        return FileReader(container, num_workers, models, capacity)
     except BaseException:
         container.close()
         raise
+
+
+def _bytes_of(cache_size: int | str) -> int:
+    """A size in bytes, which may be text as in uproot (`"256 MB"`); raises ConfigError."""
+    if isinstance(cache_size, str):
+        from uproot._util import memory_size
+
+        try:
+            return int(memory_size(cache_size))
+        except (TypeError, ValueError):
+            raise ConfigError(_BAD_SIZE.format(cache_size)) from None
+    if cache_size < 0:
+        raise ConfigError(_BAD_SIZE.format(cache_size))
+    return cache_size

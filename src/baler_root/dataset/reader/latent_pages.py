@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.dataset.reader.column_reader import ColumnReader
-from baler_root.dataset.reader.errors import named
+from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.errors import CorruptFileError, UnknownCodecError
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.page import LatentPage
@@ -93,12 +93,11 @@ class LatentPages:
             return []
         ids = sorted({self.tree.page_of(cluster, column)[0] for column in table.columns})
         out = []
-        for page, (opened, name) in sorted(self.tree.open_pages(ids).items()):
-            with named(self.tree.container, page):
-                codec = self._codecs.get(name)
-                found = None if codec is None else opened.latents()
-            first = self.tree.first_column(page)
-            if codec and found and any(first + position in table.columns for position in found[1]):
+        for page, opened in sorted(self.tree.open_pages(ids).items()):
+            with errors_of_page(self.tree.container, page):
+                codec = self._codecs.get(opened.codec)
+                found = None if codec is None else opened.content.latents()
+            if codec and found and any(opened.first + position in table.columns for position in found[1]):
                 out.append(LatentPart(page, codec, found[0]))
         return out
 
@@ -107,7 +106,7 @@ class LatentPages:
         found = []
         for part in parts:
             self._check_rows(part, rows)
-            with named(self.tree.container, part.id):
+            with errors_of_page(self.tree.container, part.id):
                 found.append(part.codec.latents(part.page))
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
@@ -119,7 +118,7 @@ class LatentPages:
         found = []
         for part in parts:
             self._check_rows(part, rows)
-            with named(self.tree.container, part.id):
+            with errors_of_page(self.tree.container, part.id):
                 found.append(part.page.anomalies)
         which = np.unique(np.concatenate([np.zeros(0, np.int64), *(own for own, _ in found)]))
         scores = np.full(len(which), -np.inf, np.float32)

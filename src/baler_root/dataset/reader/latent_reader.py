@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.dataset.reader.column_reader import ColumnReader
 from baler_root.dataset.reader.latent_pages import LatentPages, LatentTable, Lengths
 from baler_root.errors import ConfigError, KeyInFileError
 from baler_root.format.codecs.latent.columns import LATENT
@@ -18,17 +19,20 @@ from baler_root.format.codecs.registry import latent_codec_ids
 if TYPE_CHECKING:
     import awkward as ak
 
-    from baler_root.dataset.reader.tree_reader import TreeReader
-
 
 Integers = NDArray[np.int64]
+
+
+ReadBranches: TypeAlias = "Callable[[Sequence[int], int, int], dict[int, ak.Array]]"
+"""Function that gives the arrays of branches (positions), entries `start` to `stop`."""
 
 
 class LatentReader:
     """Latents and anomalies of one stored tree, read cluster by cluster."""
 
-    def __init__(self, tree: TreeReader) -> None:
+    def __init__(self, tree: ColumnReader, read: ReadBranches) -> None:
         self._tree = tree
+        self._read = read
         self.pages = LatentPages(tree)
 
     @cached_property
@@ -112,7 +116,7 @@ class LatentReader:
             out["item"] = rows - offsets[entries]
         out["score"] = scores
         own = tuple(out)
-        arrays = self._tree.read(table.branches, start, stop)
+        arrays = self._read(table.branches, start, stop)
         for branch, array in arrays.items():
             name = self._tree.schema.path_of(branch)
             values = array if table.lengths is None else ak.flatten(array, axis=1)

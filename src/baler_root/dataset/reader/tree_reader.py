@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.dataset.reader.column_reader import ColumnReader
+from baler_root.dataset.reader.context import ReadContext
 from baler_root.dataset.reader.latent_reader import LatentReader
 from baler_root.errors import CorruptFileError
 from baler_root.format.columns import (
@@ -25,8 +26,6 @@ from baler_root.format.columns import (
 if TYPE_CHECKING:
     import awkward as ak
 
-    from baler_root.dataset.reader.file_reader import FileReader
-
 
 Values = NDArray[Any]
 
@@ -34,14 +33,14 @@ Values = NDArray[Any]
 class TreeReader(ColumnReader):
     """Reads the branches of one stored tree."""
 
-    def __init__(self, file: FileReader, position: int) -> None:
-        super().__init__(file, position)
+    def __init__(self, context: ReadContext, position: int) -> None:
+        super().__init__(context, position)
         self._last: tuple[int, dict[int, Values]] = (-1, {})
 
     @cached_property
     def latents(self) -> LatentReader:
-        """Latents and anomalies of the tree's tables."""
-        return LatentReader(self)
+        """Reader of the latents and outlier rows of the tree's tables."""
+        return LatentReader(self, self.read)
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of the stored branches at these positions, entries `start` to `stop`."""
@@ -67,7 +66,7 @@ class TreeReader(ColumnReader):
                 name = f"tree {self.schema.path!r}, branch {self.schema.path_of(branch)!r}"
                 raise CorruptFileError(f"{self.container.name}: {name}: {error}") from None
 
-        return dict(zip(branches, self._file.map(assemble, branches), strict=True))
+        return dict(zip(branches, self.context.map(assemble, branches), strict=True))
 
     def _read_parts(self, clusters: list[int], columns: list[int], whole: bool) -> list[dict[int, Values]]:
         """`read_columns`, with the last cluster remembered unless all of it was asked for: who iterates in small

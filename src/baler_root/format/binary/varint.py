@@ -38,26 +38,30 @@ class Cursor:
 
     def take(self, size: int) -> memoryview:
         """The next `size` bytes."""
-        self.need(size)
-        part = self.data[self.at : self.at + size]
-        self.at += size
-        return part
+        start, stop = self.at, self.at + size
+        if stop > len(self.data):
+            self.need(size)
+        self.at = stop
+        return self.data[start:stop]
 
     def byte(self) -> int:
         """The next byte."""
-        return self.take(1)[0]
+        position = self.at
+        if position >= len(self.data):
+            self.need(1)
+        self.at = position + 1
+        return self.data[position]
 
     def varint(self) -> int:
         """The next varint."""
-        value = shift = 0
-        while True:
-            byte = self.byte()
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-            shift += 7
+        byte = self.byte()
+        value, shift = byte & 0x7F, 7
+        while byte >= 0x80:
             if shift > 63:
                 raise CorruptFileError("a varint is longer than ten bytes")
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
         if value >> 64:
             raise CorruptFileError("a varint exceeds 64 bits")
         return value

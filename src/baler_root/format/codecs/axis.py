@@ -81,6 +81,12 @@ class QuantileAxis:
         """Symbols counted from `low`; what lies outside the axis goes to its end."""
         return np.asarray(np.clip(symbols.astype(np.int64) - self.low, 0, self.length - 1))
 
+    def codes_of(self, symbols: NDArray[np.generic]) -> NDArray[np.int16]:
+        """Codes of symbols; a symbol outside the axis has the code of the nearest end."""
+        places = np.subtract(symbols, self.low, dtype=np.int64, casting="unsafe")
+        codes: NDArray[np.int16] = self.codes.take(places, mode="clip")
+        return codes
+
     def checked(self, symbols: NDArray[np.generic]) -> Ints:
         """The same of symbols that are all on the axis; raises CorruptFileError for any other."""
         places = self.places(symbols)

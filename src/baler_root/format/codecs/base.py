@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,3 +80,42 @@ class ContextCodec(ModelCodec, Protocol):
 
         Of columns that are the lengths of lists it gets the values: symbols mean nothing where a value is an outlier.
         """
+
+
+@runtime_checkable
+class IncrementalCodec(Codec, Protocol):
+    """A codec that decodes some columns of a page with the help of others, and can reuse those decoded before."""
+
+    def decode_more(
+        self,
+        payload: memoryview,
+        specs: Sequence[SymbolSpec],
+        wanted: Sequence[int],
+        decoded: Mapping[int, NDArray[Any]],
+    ) -> dict[int, NDArray[Any]]:
+        """The columns at the positions `wanted`, and all that were decoded or reused for them.
+
+        `decoded` holds symbols of columns of this page by position, as `decode` gave them; they are only read.
+        Raises FormatError as `decode` does.
+        """
+
+
+def is_context_codec(codec: Codec) -> TypeGuard[ContextCodec]:
+    """Whether the codec is a `ContextCodec`; faster than `isinstance`, which compares every method each time."""
+    return _implements(codec, ContextCodec)
+
+
+def is_incremental_codec(codec: Codec) -> TypeGuard[IncrementalCodec]:
+    """Whether the codec is an `IncrementalCodec`; faster than `isinstance`."""
+    return _implements(codec, IncrementalCodec)
+
+
+def _implements(codec: Codec, protocol: type) -> bool:
+    key = (type(codec), protocol)
+    if key not in _IMPLEMENTED:
+        _IMPLEMENTED[key] = isinstance(codec, protocol)
+    return _IMPLEMENTED[key]
+
+
+_IMPLEMENTED: dict[tuple[type, type], bool] = {}
+"""Answers of `_implements`, by class of codec and protocol."""

@@ -1,1 +1,1 @@
-"""Firmware projects, their tests and their report."""
+"""Firmware projects: HLS and Verilog, test vectors, the comparison of all computations, and the report."""

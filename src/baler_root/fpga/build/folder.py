@@ -1,4 +1,4 @@
-"""Carried out of fpga.build."""
+"""`new_folder`: writes an output folder completely or not at all."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from baler_root.errors import (
-    OutputError,
-)
+from baler_root.errors import OutputError
 
 
 @contextmanager
 def new_folder(
-    path: Path, overwrite: bool, mark: str = "spec.json", what: str = "firmware"
+    path: Path, overwrite: bool, marker: str = "spec.json", content: str = "firmware"
 ) -> Iterator[Path]:
-    """A temporary folder beside `path` that gets its name in the end, and is removed if that is not reached.
+    """Yield a temporary folder that is renamed to `path` at the end, or removed after an error.
 
-    Only a folder with the file `mark` is replaced.
+    An existing folder is replaced only if it is empty or has the file `marker`; `content` is what messages call it.
+    Raises OutputError.
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
@@ -27,8 +26,10 @@ def new_folder(
         raise OutputError(f"{path}: is a file; name a folder")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
-    if path.exists() and any(path.iterdir()) and not (path / mark).is_file():
-        raise OutputError(f"{path}: is no folder of {what} (no {mark}), and is not replaced; name another")
+    if path.exists() and any(path.iterdir()) and not (path / marker).is_file():
+        raise OutputError(
+            f"{path}: is no folder of {content} (it has no {marker}) and is not replaced; name another"
+        )
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         temporary.mkdir()

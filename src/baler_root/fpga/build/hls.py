@@ -1,7 +1,7 @@
-"""The hls4ml project: C++ for a vendor's high-level synthesis, with every precision said, and its C simulation.
+"""The hls4ml project: C++ for a vendor's high-level synthesis with every type explicit, and its C simulation.
 
-Activations are integers, weights have as many fraction bits as their layer shifts, so that rounding at a layer's
-end (AP_RND, half up) and saturation (AP_SAT) are those of the definition.
+Activations are integers, and the weights of a layer have `shift` fraction bits. Rounding (AP_RND, half up) and
+saturation (AP_SAT) at the end of a layer are therefore those of the definition.
 """
 
 from __future__ import annotations
@@ -25,18 +25,19 @@ from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import COMPILER, package, run
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.encoder import Codes, Definition
+from baler_root.fpga.encoder import Codes, EncoderDefinition
 
 PROJECT = "encoder"
 
 
 BACKENDS: Mapping[str, str] = MappingProxyType({"vitis": "Vitis", "vivado": "Vivado", "catapult": "Catapult"})
-"""hls4ml's names of those that it compiles with g++ alone."""
+"""hls4ml's names of its backends whose projects compile with g++ alone."""
 
 
 STRATEGIES: Mapping[str, str] = MappingProxyType(
     {"latency": "Latency", "resource": "Resource", "distributed_arithmetic": "distributed_arithmetic"}
 )
+"""hls4ml's names of its strategies."""
 
 
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -52,14 +53,15 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
-"""In the vendor's tool: C simulation, synthesis and co-simulation; then synthesis of the Verilog that came out."""
+"""Commands of the vendor's tool: C simulation, synthesis and co-simulation; then synthesis of the resulting Verilog."""
 
 
 COMPILE_SECONDS = 600
+"""Time limit of compiling, and of running, the C simulation [s]."""
 
 
 def check_options(backend: str, strategy: str, reuse: int) -> None:
-    """Raise ConfigError for what hls4ml cannot do, or would silently do otherwise."""
+    """Raise ConfigError for options that hls4ml cannot follow, or would silently change."""
     if backend not in BACKENDS:
         raise ConfigError(f"backend {backend!r}: one of {', '.join(BACKENDS)} is needed")
     if strategy not in STRATEGIES:
@@ -75,7 +77,7 @@ def check_options(backend: str, strategy: str, reuse: int) -> None:
 
 
 def write_hls(
-    definition: Definition,
+    definition: EncoderDefinition,
     target: Target,
     clock: float,
     backend: str,
@@ -83,14 +85,14 @@ def write_hls(
     reuse: int,
     folder: Path,
 ) -> dict[str, int]:
-    """Write the project, for a clock in MHz; returns the reuse factor of each layer, which hls4ml may have to change.
+    """Write the project for a clock in MHz; returns the reuse factor of each layer, which hls4ml may have changed.
 
-    Raises MissingExtraError without hls4ml or torch, ConfigError for options that do not fit.
+    Raises MissingExtraError without hls4ml or torch, ConfigError for options that hls4ml cannot follow.
     """
     check_options(backend, strategy, reuse)
     hls4ml, torch = package("hls4ml", "fpga"), package("torch", "fpga")
     if strategy == "distributed_arithmetic":
-        package("da4ml", "rtl")  # with which hls4ml makes adders of such layers
+        package("da4ml", "rtl")  # hls4ml makes the adders of these layers with it
     layers: OrderedDict[str, Any] = OrderedDict()
     for number, layer in enumerate(definition.layers):
         outputs, inputs = layer.weights.shape
@@ -106,7 +108,7 @@ def write_hls(
         )
         config["Model"] |= {"Strategy": STRATEGIES[strategy], "ReuseFactor": reuse}
         _set_precision(definition, config["LayerName"], STRATEGIES[strategy], reuse)
-        made = hls4ml.converters.convert_from_pytorch_model(
+        project = hls4ml.converters.convert_from_pytorch_model(
             network,
             output_dir=str(folder),
             project_name=PROJECT,
@@ -116,22 +118,22 @@ def write_hls(
             part=target.part,
             clock_period=1000 / clock,
         )
-        made.write()
-    return {name: int(made.graph[name].get_attr("reuse_factor")) for name in layers}
+        project.write()
+    return {name: int(project.graph[name].get_attr("reuse_factor")) for name in layers}
 
 
 def write_bench_data(folder: Path, vectors: Vectors) -> None:
-    """Write the vectors as hls4ml's own bench reads them, in the vendor's C and RTL simulation."""
+    """Write the vectors in the format of hls4ml's own bench, for the vendor's C and RTL simulation."""
     data = folder / "tb_data"
     data.mkdir(exist_ok=True)
     np.savetxt(data / "tb_input_features.dat", vectors.codes, fmt="%d")
     np.savetxt(data / "tb_output_predictions.dat", vectors.latents, fmt="%d")
 
 
-def simulate(definition: Definition, folder: Path, codes: Codes) -> Codes:
-    """The latents as the project's C++ computes them, compiled by g++ outside the folder.
+def simulate(definition: EncoderDefinition, folder: Path, codes: Codes) -> Codes:
+    """The latents that the project's C++ computes; g++ compiles a copy of the folder.
 
-    Raises MissingToolError without a compiler, ToolFailedError.
+    Raises MissingToolError without a compiler, and ToolFailedError.
     """
     compiler = COMPILER.path()
     with TemporaryDirectory(prefix="baler-root-hls-") as name:
@@ -143,20 +145,20 @@ def simulate(definition: Definition, folder: Path, codes: Codes) -> Codes:
         (work / "simulate.cpp").write_text(text, encoding="ascii")
         includes = ["firmware", "firmware/ap_types", "firmware/ac_types/include", "firmware/ac_math/include"]
         includes += ["firmware/ac_simutils/include", "firmware/nnet_utils"]
-        found = [f"-I{include}" for include in includes if (work / include).is_dir()]
-        command = [compiler, "-O1", "-w", "-std=c++17", *found, "-I.", '-DWEIGHTS_DIR="firmware/weights"']
+        flags = [f"-I{include}" for include in includes if (work / include).is_dir()]
+        command = [compiler, "-O1", "-w", "-std=c++17", *flags, "-I.", '-DWEIGHTS_DIR="firmware/weights"']
         command += ["simulate.cpp", f"firmware/{PROJECT}.cpp", "-o", "simulate"]
         run(command, work, COMPILE_SECONDS)
         codes.astype("<f8").tofile(work / "codes.bin")
         run([str(work / "simulate"), "codes.bin", "latents.bin"], work, COMPILE_SECONDS)
-        out = np.fromfile(work / "latents.bin", "<f8")
-    if out.size != len(codes) * len(definition.latents):
-        raise ToolFailedError(f"the C simulation of {folder} gave {out.size} numbers")
-    return np.asarray(np.rint(out), np.int64).reshape(len(codes), -1)
+        latents = np.fromfile(work / "latents.bin", "<f8")
+    if latents.size != len(codes) * len(definition.latents):
+        raise ToolFailedError(f"the C simulation of {folder} gave {latents.size} numbers")
+    return np.asarray(np.rint(latents), np.int64).reshape(len(codes), -1)
 
 
-def _set_precision(definition: Definition, layers: dict[str, Any], strategy: str, reuse: int) -> None:
-    """Say every type: sums never overflow, and each layer rounds and saturates once, at its end."""
+def _set_precision(definition: EncoderDefinition, layers: dict[str, Any], strategy: str, reuse: int) -> None:
+    """Set every type: sums never overflow, and each layer rounds and saturates once, at its end."""
     first, *others = layers
     layers[first]["Precision"] = {"result": _fixed(definition.input)}
     for number, (name, layer) in enumerate(zip(others, definition.layers, strict=True)):
@@ -173,14 +175,14 @@ def _set_precision(definition: Definition, layers: dict[str, Any], strategy: str
         }
 
 
-def _fixed(one: CodeFormat, fraction: int = 0, modes: str = "") -> str:
-    """The type in hls4ml's words: all bits, those before the point."""
-    return f"{'' if one.signed else 'u'}fixed<{one.width},{one.width - fraction}{modes}>"
+def _fixed(code: CodeFormat, fraction: int = 0, modes: str = "") -> str:
+    """The type in hls4ml's notation: total width and integer bits."""
+    return f"{'' if code.signed else 'u'}fixed<{code.width},{code.width - fraction}{modes}>"
 
 
 @contextlib.contextmanager
 def _silent() -> Iterator[None]:
-    """What hls4ml prints and warns of is not for people: what matters of it is checked or reported."""
+    """Suppress hls4ml's output and warnings; what matters in them is checked or reported."""
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
         yield

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from baler_root._types import Log
 from baler_root.errors import (
     ConfigError,
     CorruptFileError,
@@ -19,7 +20,7 @@ from baler_root.errors import (
     ToolFailedError,
 )
 from baler_root.fpga.build import hls, rtl, rtl_simulation
-from baler_root.fpga.build.agreement import Agreement, Log, agree
+from baler_root.fpga.build.agreement import Agreement, agree
 from baler_root.fpga.build.folder import new_folder
 from baler_root.fpga.build.plot import draw
 from baler_root.fpga.build.report import Report
@@ -28,85 +29,92 @@ from baler_root.fpga.build.target import DEFAULT, Target, parse_clock
 from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import package_version
 from baler_root.fpga.build.vectors import Vectors
-from baler_root.fpga.encoder import Definition
-from baler_root.fpga.front_end import Rows, rows_of
+from baler_root.fpga.encoder import EncoderDefinition
+from baler_root.fpga.front_end import InputRows, read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.traffic import Traffic
 
 SPEC, MODEL = "spec.json", "model.balermodel"
 
 
-ROWS = 10_000
-"""Of a data file that are tested with, at most."""
+MAX_DATA_ROWS = 10_000
+"""Most rows of a data file that become test vectors."""
 
 
 SYNTHESIS_SECONDS = 600.0
 
 
-NotHere = (MissingExtraError, MissingToolError)
-"""What leaves a gap and does not end a build."""
+NotInstalled = (MissingExtraError, MissingToolError)
+"""Errors that leave a gap but do not end a build."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """What is built."""
+class BuildOptions:
+    """Target and tools of a build."""
 
     target: str = DEFAULT
+    """Name of a built-in target, or a TOML file."""
     clock: str | None = None
-    """As `200MHz`; None for that of the target."""
+    """Clock such as `200MHz`; None for the target's."""
     backend: str = "vitis"
+    """Backend of hls4ml."""
     strategy: str = "latency"
+    """Strategy of hls4ml."""
     reuse: int = 1
-    levels: int | None = None
-    """Adders between two registers; None for those of the target."""
+    """Uses of a multiplier for one row, with the strategy `resource`."""
+    adder_levels: int | None = None
+    """Adders in series between two registers; None for the target's."""
     synthesis_seconds: float = SYNTHESIS_SECONDS
-    """Longest synthesis by yosys; 0 for none."""
+    """Time limit of the synthesis by yosys [s]; 0 for no synthesis."""
 
-    def check(self) -> tuple[Target, float, int]:
-        """The target, the clock in MHz and the adder levels; raises ConfigError for what makes no sense."""
+    def resolve(self) -> tuple[Target, float, int]:
+        """The target, the clock [MHz] and the adder levels; raises ConfigError for impossible options."""
         hls.check_options(self.backend, self.strategy, self.reuse)
         target = Target.load(self.target)
-        levels = target.adder_levels if self.levels is None else self.levels
-        if levels < 1:
-            raise ConfigError(f"{levels} adders between registers: at least 1")
-        return target, parse_clock(self.clock or target.clock), levels
+        adder_levels = target.adder_levels if self.adder_levels is None else self.adder_levels
+        if adder_levels < 1:
+            raise ConfigError(f"{adder_levels} adders between registers: at least 1")
+        return target, parse_clock(self.clock or target.clock), adder_levels
 
 
 def build(
     model: str | os.PathLike[str],
     output: str | os.PathLike[str],
-    options: Options | None = None,
+    options: BuildOptions | None = None,
     *,
     tree: str | None = None,
     data: str | os.PathLike[str] | None = None,
-    rows: int = ROWS,
+    rows: int = MAX_DATA_ROWS,
     overwrite: bool = False,
-    say: Log = lambda _: None,
+    log: Log = lambda _: None,
 ) -> Report:
-    """Write the folder `output` with firmware of a `.balermodel` file; `data` is a ROOT file to test with.
+    """Write the folder `output` with firmware for the encoder of a `.balermodel` file.
 
-    Programs and libraries that are not installed leave gaps, which the report names. Raises ConfigError (a model that
-    cannot be firmware, options), SourceError, FormatError, OutputError, ToolFailedError, and DisagreementError where
-    any way to compute the latents gives others; nothing is left then.
+    `data` is a ROOT file whose first `rows` rows become test vectors. Programs and libraries that are not installed
+    leave gaps, which the report lists.
+
+    Raises ConfigError (a model that cannot be firmware, options), SourceError, FormatError, OutputError,
+    ToolFailedError, and DisagreementError if any computation gives other latents; then nothing is left on disk.
     """
     started = time.monotonic()
-    options = options or Options()
-    target, clock, levels = options.check()
+    options = options or BuildOptions()
+    target, clock, adder_levels = options.resolve()
     if rows < 1:
         raise ConfigError(f"{rows} rows of data: at least 1")
     link = Link.open(model, tree)
     definition = link.definition
     with new_folder(Path(output), overwrite) as folder:
-        say(
-            f"{definition.width} inputs, {len(definition.latents)} latents: {definition.latent_bits} of {definition.input_bits} bits"
+        log(
+            f"{definition.width} inputs, {len(definition.latents)} latents: {definition.latent_bits} of "
+            f"{definition.input_bits} bits"
         )
         seconds: dict[str, float] = {}
         definition.write(folder / SPEC)
         _write_inputs(definition, folder)
         shutil.copyfile(model, folder / MODEL)
-        physics = None if data is None else _physics(link, data, rows)
-        traffic = None if physics is None else Traffic.of(link, physics)
-        vectors = Vectors.make(definition, None if physics is None else physics.codes)
+        data_rows = None if data is None else _first_rows(link, data, rows)
+        traffic = None if data_rows is None else Traffic.of(link, data_rows)
+        vectors = Vectors.make(definition, None if data_rows is None else data_rows.codes)
         (folder / "tb").mkdir()
         vectors.write(folder / "tb", definition)
         rtl_simulation.write_benches(definition, len(vectors.codes), folder / "tb")
@@ -114,36 +122,35 @@ def build(
         described: dict[str, Any] = {
             "backend": options.backend,
             "strategy": options.strategy,
-            "adder_levels": levels,
+            "adder_levels": adder_levels,
             "reuse": {},
             "hls4ml": "",
         }
-        say(f"hls4ml: project for {options.backend}, {options.strategy}")
+        log(f"hls4ml: project for {options.backend}, {options.strategy}")
         try:
             described["reuse"] = hls.write_hls(
                 definition, target, clock, options.backend, options.strategy, options.reuse, folder / "hls"
             )
             described["hls4ml"] = package_version("hls4ml")
             hls.write_bench_data(folder / "hls", vectors)
-        except NotHere as error:
+        except NotInstalled as error:
             gaps.append(f"hls/: {error}")
-            say(gaps[-1])
-        say(f"da4ml: Verilog with up to {levels} adders between registers")
+            log(gaps[-1])
+        log(f"da4ml: Verilog with up to {adder_levels} adders between registers")
         pipeline = None
         try:
-            pipeline = rtl.write_rtl(definition, target, clock, levels, folder / "rtl")
-        except NotHere as error:
+            pipeline = rtl.write_rtl(definition, target, clock, adder_levels, folder / "rtl")
+        except NotInstalled as error:
             gaps.append(f"rtl/: {error}")
-            say(gaps[-1])
+            log(gaps[-1])
         seconds["projects"] = round(time.monotonic() - started, 1)
         with ThreadPoolExecutor(1) as pool:
-            waiting = pool.submit(_synthesised, folder / "rtl", target, options.synthesis_seconds, say)
-            agreement = agree(definition, vectors, folder, say)
+            future = pool.submit(_synthesise, folder / "rtl", target, options.synthesis_seconds, log)
+            agreement = agree(definition, vectors, folder, log)
             seconds["agreement"] = round(time.monotonic() - started - seconds["projects"], 1)
-            found = waiting.result()
-        synthesis = None if isinstance(found, str) else found
-        if isinstance(found, str):
-            gaps.append(f"synthesis: {found}")
+            synthesis = future.result()
+        if isinstance(synthesis, str):
+            gaps.append(f"synthesis: {synthesis}")
         agreement.write(folder)
         gaps += [f"{path.path}: {path.gap}" for path in agreement.paths if path.gap]
         seconds["all"] = round(time.monotonic() - started, 1)
@@ -154,84 +161,84 @@ def build(
             described,
             agreement,
             pipeline,
-            synthesis,
+            None if isinstance(synthesis, str) else synthesis,
             tuple(gaps),
             seconds,
             traffic,
         )
         try:
             draw(report, folder / "report.png")
-        except NotHere as error:
+        except NotInstalled as error:
             report = replace(report, gaps=(*gaps, f"report.png: {error}"))
         report.write(folder)
         _write_readmes(report, options, folder)
     return report
 
 
-def verify(folder: str | os.PathLike[str], say: Log = lambda _: None) -> Agreement:
-    """The agreement of firmware once more, on the vectors that are in its folder.
+def verify(folder: str | os.PathLike[str], log: Log = lambda _: None) -> Agreement:
+    """Compare all computations again, on the vectors in a folder that `build` wrote.
 
-    Raises what `build` raises, and CorruptFileError where a file is not as it was written.
+    Raises what `build` raises, and CorruptFileError if a file was changed after it was written.
     """
     path = Path(folder)
     if not path.is_dir():
         raise SourceError(f"{path}: no such folder; `baler-root fpga build` makes one")
-    definition = Definition.read(path / SPEC)
-    own = Definition.from_model(path / MODEL, definition.tree)
-    if own.to_json() != definition.to_json():
+    definition = EncoderDefinition.read(path / SPEC)
+    from_model = EncoderDefinition.from_model(path / MODEL, definition.tree)
+    if from_model.to_json() != definition.to_json():
         raise CorruptFileError(
-            f"{path / SPEC}: not the encoder of {MODEL} ({own.digest.hex()[:12]}…): build the firmware again"
+            f"{path / SPEC}: not the encoder of {MODEL} ({from_model.digest.hex()[:12]}…): build the firmware again"
         )
-    vectors = Vectors.read(path / "tb", definition, physics=0)
+    vectors = Vectors.read(path / "tb", definition, data_rows=0)
     wrong = int((definition(vectors.codes) != vectors.latents).any(axis=1).sum())
     if wrong:
         raise CorruptFileError(f"{path / 'tb'}: {wrong} rows of latents are not those of the definition")
-    return agree(definition, vectors, path, say)
+    return agree(definition, vectors, path, log)
 
 
-def _physics(link: Link, data: str | os.PathLike[str], rows: int) -> Rows:
-    """The first rows of a ROOT file."""
-    parts: list[Rows] = []
+def _first_rows(link: Link, data: str | os.PathLike[str], rows: int) -> InputRows:
+    """The first rows of a ROOT file; raises SourceError if it has none."""
+    parts: list[InputRows] = []
     left = rows
-    for some in rows_of(link, data):
-        parts.append(some.only(slice(left)))
-        left -= len(parts[-1].odd)
+    for batch in read_rows(link, data):
+        parts.append(batch.part(slice(left)))
+        left -= len(parts[-1].codes)
         if left <= 0:
             break
     if left == rows:
         raise SourceError(f"{os.fspath(data)}: tree {link.definition.tree!r} has no rows to test with")
-    return Rows.joined(parts)
+    return InputRows.concatenate(parts)
 
 
-def _synthesised(folder: Path, target: Target, seconds: float, say: Log) -> Synthesis | str:
-    """What yosys estimates, or why it does not."""
+def _synthesise(folder: Path, target: Target, seconds: float, log: Log) -> Synthesis | str:
+    """The cells that yosys counts, or the reason why there are none."""
     if not seconds:
         return "left out, as asked"
     if not folder.is_dir():
         return "there is no rtl/"
-    say("yosys: synthesis, beside the simulations")
+    log("yosys: synthesis, beside the simulations")
     try:
-        found = synthesise(folder, target.yosys_family, seconds)
+        synthesis = synthesise(folder, target.yosys_family, seconds)
     except (MissingToolError, ToolFailedError) as error:
-        say(f"yosys: {error}")
+        log(f"yosys: {error}")
         return str(error)
-    say(f"yosys: {found.network.luts} LUT, {found.network.flip_flops} FF")
-    return found
+    log(f"yosys: {synthesis.network.luts} LUT, {synthesis.network.flip_flops} FF")
+    return synthesis
 
 
-def _write_inputs(definition: Definition, folder: Path) -> None:
-    """Write `inputs.csv`: for each column from which value on it has which code."""
+def _write_inputs(definition: EncoderDefinition, folder: Path) -> None:
+    """Write `inputs.csv`: for each column, the value from which on each code holds."""
     with (folder / "inputs.csv").open("w", encoding="utf-8") as file:
         file.write("input,branch,from_value,code\n")
-        at = 0
+        number = 0
         for entry in definition.inputs:
             for value, code in zip(entry.thresholds().tolist(), entry.codes.tolist(), strict=True):
-                file.write(f"{at},{entry.column.name},{value!r},{code}\n")
-            at += entry.each
+                file.write(f"{number},{entry.column.name},{value!r},{code}\n")
+            number += entry.values_per_row
 
 
-def _write_readmes(report: Report, options: Options, folder: Path) -> None:
-    """Write what people read first."""
+def _write_readmes(report: Report, options: BuildOptions, folder: Path) -> None:
+    """Write the README of the folder, and those of the projects that were made."""
     definition = report.definition
     text = fill(
         "README.md",
@@ -252,5 +259,5 @@ def _write_readmes(report: Report, options: Options, folder: Path) -> None:
         )
         (folder / "hls" / "README.md").write_text(text, encoding="utf-8")
     if report.pipeline is not None:
-        text = fill("rtl_README.md", edges=report.pipeline.edges, tool=report.pipeline.tool)
+        text = fill("rtl_README.md", edges=report.pipeline.latency_cycles, tool=report.pipeline.tool)
         (folder / "rtl" / "README.md").write_text(text, encoding="utf-8")

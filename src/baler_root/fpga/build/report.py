@@ -1,4 +1,4 @@
-"""What is known of firmware: figures, each with how it is known; as Markdown and JSON."""
+"""The report of a build: figures, each with its origin, as Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -12,34 +12,39 @@ import numpy as np
 
 from baler_root import __version__
 from baler_root.fpga.build.agreement import Agreement
-from baler_root.fpga.build.packetiser import together
-from baler_root.fpga.build.published import ANCHORS
+from baler_root.fpga.build.packetiser import events_per_packet
+from baler_root.fpga.build.published import PUBLISHED_RESULTS
 from baler_root.fpga.build.rtl import Pipeline
 from baler_root.fpga.build.synthesis import Synthesis
 from baler_root.fpga.build.target import Target
-from baler_root.fpga.encoder import Definition
-from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, Layout, words_of
+from baler_root.fpga.encoder import EncoderDefinition
+from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, PacketLayout, words_of
 from baler_root.fpga.wire.traffic import Traffic
 
-How = Literal["by definition", "measured", "estimated by yosys", "estimated by da4ml", "not known here"]
+Origin = Literal["by definition", "measured", "estimated by yosys", "estimated by da4ml", "not known here"]
+"""How a figure is known."""
 
 
-ASK = "`rtl/build.tcl` and `hls/README.md` have the commands"
+OPEN_FIGURES = (
+    "Whether the clock is met, the LUTs after packing, the power, and all figures of the HLS project: "
+    "`rtl/build.tcl` and `hls/README.md` have the commands."
+)
+"""The report's text about figures that only a vendor's tool can provide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One number."""
+    """One number of the report."""
 
-    what: str
+    name: str
     value: float | None
     unit: str
-    how: How
+    origin: Origin
     note: str = ""
 
     @property
     def text(self) -> str:
-        """For people."""
+        """Value and unit for people."""
         if self.value is None:
             return "—"
         number = (
@@ -47,195 +52,195 @@ class Figure:
         )
         return f"{number} {self.unit}".strip()
 
+    def to_json(self) -> dict[str, Any]:
+        """The entry in `report.json`."""
+        names = {"name": "what", "origin": "how"}
+        return {names.get(name, name): value for name, value in asdict(self).items()}
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All of it."""
+    """Everything that is known of firmware after its build."""
 
-    definition: Definition
+    definition: EncoderDefinition
     target: Target
     clock: float
-    """MHz, as asked."""
+    """Requested clock frequency [MHz]."""
     options: Mapping[str, Any]
     agreement: Agreement
     pipeline: Pipeline | None
     synthesis: Synthesis | None
     gaps: tuple[str, ...] = ()
-    """What could not be done here, and why."""
+    """Steps that could not be done, with the reason."""
     seconds: Mapping[str, float] = field(default_factory=dict)
     traffic: Traffic | None = None
-    """Of rows of a data file, if there was one."""
+    """Traffic of the rows of a data file; None without one."""
 
     @property
-    def edges(self) -> int | None:
-        """Clock edges from codes to latents."""
-        return self.agreement.edges or (self.pipeline.edges if self.pipeline else None)
+    def network(self) -> list[int]:
+        """Number of inputs, and outputs of each layer."""
+        return [self.definition.width, *(len(layer.weights) for layer in self.definition.layers)]
+
+    @property
+    def latency_cycles(self) -> int | None:
+        """Clock cycles from codes to latents; None if unknown."""
+        return self.agreement.latency_cycles or (self.pipeline.latency_cycles if self.pipeline else None)
 
     @property
     def latency(self) -> float | None:
-        """In ns, at the clock that was asked for."""
-        return None if self.edges is None else self.edges * 1000 / self.clock
+        """Latency [ns] at the requested clock; None if unknown."""
+        return None if self.latency_cycles is None else self.latency_cycles * 1000 / self.clock
 
     def figures(self) -> list[Figure]:
-        """In the order of the table."""
-        return [*self._bits(), *self._resources(), *self._time()]
+        """All figures, in the order of the table."""
+        return [*self._bits(), *self._traffic(), *self._resources(), *self._time()]
 
     def _bits(self) -> list[Figure]:
         definition = self.definition
-        layout = Layout.of(definition)
-        group = together(layout)
+        layout = PacketLayout.of(definition)
+        group = events_per_packet(layout)
         words = words_of(layout.latents * group)
         wire = 8 * (HEAD_SIZE + CRC_SIZE + 8 * words) / group
-        inside, outside = definition.input_bits, definition.latent_bits
-        stored = sum(8 * np.dtype(entry.column.dtype).itemsize * entry.each for entry in definition.inputs)
+        bits_in, bits_out = definition.input_bits, definition.latent_bits
+        stored = sum(
+            8 * np.dtype(entry.column.dtype).itemsize * entry.values_per_row for entry in definition.inputs
+        )
+        codes = f"{definition.width} codes of {definition.input}"
+        latents = f"{len(definition.latents)} latents"
+        packets = f"packets of {group} rows, headers and checksums counted, no row sent raw"
         return [
             Figure(
                 "bits of the branches, per row", stored, "bits", "by definition", "as ROOT has them in memory"
             ),
-            Figure(
-                "bits in, per row",
-                inside,
-                "bits",
-                "by definition",
-                f"{definition.width} codes of {definition.input}",
-            ),
-            Figure(
-                "bits out, per row", outside, "bits", "by definition", f"{len(definition.latents)} latents"
-            ),
-            Figure("ratio", outside / inside, "", "by definition", "bits out / bits in"),
-            Figure(
-                "bits on the wire, per row",
-                wire,
-                "bits",
-                "by definition",
-                f"packets of {group} rows, headers and checksums counted, no row sent raw",
-            ),
-            *self._traffic(),
+            Figure("bits in, per row", bits_in, "bits", "by definition", codes),
+            Figure("bits out, per row", bits_out, "bits", "by definition", latents),
+            Figure("ratio", bits_out / bits_in, "", "by definition", "bits out / bits in"),
+            Figure("bits on the wire, per row", wire, "bits", "by definition", packets),
         ]
 
     def _traffic(self) -> list[Figure]:
-        names, found = ("rows sent raw", "bits on the wire with these, per row"), self.traffic
-        if found is None:
+        names, traffic = ("rows sent raw", "bits on the wire with these, per row"), self.traffic
+        if traffic is None:
             return [Figure(name, None, "", "not known here", "needs rows: --data") for name in names]
-        why = (
-            f"{found.raw} of {found.rows} rows of --data: a latent saturates in {found.saturated}, a value has no code "
-            f"of its own in {found.odd}"
+        reasons = (
+            f"{traffic.raw} of {traffic.rows} rows of --data: a latent saturates in {traffic.saturated}, a value has "
+            f"no code of its own in {traffic.out_of_range}"
         )
         packets = "mean of the packets of these rows"
         return [
-            Figure(names[0], 100 * found.rate, "%", "measured", why),
-            Figure(names[1], found.bits, "bits", "measured", packets),
+            Figure(names[0], 100 * traffic.raw_share, "%", "measured", reasons),
+            Figure(names[1], traffic.bits, "bits", "measured", packets),
         ]
 
     def _resources(self) -> list[Figure]:
-        out, target = [], self.target
+        figures, target = [], self.target
         if self.pipeline is not None:
             pipeline = self.pipeline
             note = f"{100 * pipeline.luts / target.luts:.2g} % of {target.name}"
-            out.append(Figure("LUT, network", pipeline.luts, "", "estimated by da4ml", note))
-            out.append(Figure("FF, network", pipeline.flip_flops, "", "estimated by da4ml"))
+            figures.append(Figure("LUT, network", pipeline.luts, "", "estimated by da4ml", note))
+            figures.append(Figure("FF, network", pipeline.flip_flops, "", "estimated by da4ml"))
         if self.synthesis is not None:
-            for where, cells in (("network", self.synthesis.network), ("packets", self.synthesis.link)):
+            for part, cells in (("network", self.synthesis.network), ("packets", self.synthesis.link)):
                 note = f"{100 * cells.luts / target.luts:.2g} % of {target.name}; not packed in pairs"
-                out += [
-                    Figure(f"LUT, {where}", cells.luts, "", "estimated by yosys", note),
-                    Figure(f"carry, {where}", cells.carries, "CARRY4", "estimated by yosys"),
-                    Figure(f"FF, {where}", cells.flip_flops, "", "estimated by yosys"),
-                    Figure(f"DSP, {where}", cells.dsps, "", "estimated by yosys"),
+                figures += [
+                    Figure(f"LUT, {part}", cells.luts, "", "estimated by yosys", note),
+                    Figure(f"carry, {part}", cells.carries, "CARRY4", "estimated by yosys"),
+                    Figure(f"FF, {part}", cells.flip_flops, "", "estimated by yosys"),
+                    Figure(f"DSP, {part}", cells.dsps, "", "estimated by yosys"),
                 ]
-                if cells.shift_registers + cells.memories:
-                    both = cells.shift_registers + cells.memories
-                    out.append(Figure(f"LUT memory, {where}", both, "cells", "estimated by yosys"))
+                if memory := cells.shift_registers + cells.memories:
+                    figures.append(Figure(f"LUT memory, {part}", memory, "cells", "estimated by yosys"))
         else:
             names = ("LUT, network", "carry, network", "FF, network", "DSP, network")
-            out += [Figure(name, None, "", "not known here", "no synthesis") for name in names]
-        out.append(
-            Figure("LUT, FF, DSP of the HLS project", None, "", "not known here", "needs the vendor's tool")
-        )
-        return out
+            figures += [Figure(name, None, "", "not known here", "no synthesis") for name in names]
+        hls = "LUT, FF, DSP of the HLS project"
+        return [*figures, Figure(hls, None, "", "not known here", "needs the vendor's tool")]
 
     def _time(self) -> list[Figure]:
-        measured = self.agreement.edges is not None
-        how: How = "measured" if measured else "estimated by da4ml" if self.edges else "not known here"
-        asked = f"edges at {self.clock:g} MHz as asked; whether that clock is met is not known here"
-        out = [
-            Figure("clock edges, codes to latents", self.edges, "", how),
-            Figure("initiation interval", 1 if self.edges else None, "clock", how, "a row at every clock"),
-            Figure("latency", self.latency, "ns", how, asked),
+        cycles = self.latency_cycles
+        origin: Origin = "not known here"
+        if self.agreement.latency_cycles is not None:
+            origin = "measured"
+        elif cycles:
+            origin = "estimated by da4ml"
+        condition = f"edges at {self.clock:g} MHz as asked; whether that clock is met is not known here"
+        figures = [
+            Figure("clock edges, codes to latents", cycles, "", origin),
+            Figure("initiation interval", 1 if cycles else None, "clock", origin, "a row at every clock"),
+            Figure("latency", self.latency, "ns", origin, condition),
         ]
         if self.pipeline is not None:
             levels = self.pipeline.adder_levels
-            out.append(Figure("adders between registers", levels, "at most", "estimated by da4ml"))
-        out.append(Figure("clock that is met", None, "MHz", "not known here", "needs placement and routing"))
-        out.append(
-            Figure("latency of the HLS project", None, "ns", "not known here", "needs the vendor's tool")
-        )
-        return out
+            figures.append(Figure("adders between registers", levels, "at most", "estimated by da4ml"))
+        return [
+            *figures,
+            Figure("clock that is met", None, "MHz", "not known here", "needs placement and routing"),
+            Figure("latency of the HLS project", None, "ns", "not known here", "needs the vendor's tool"),
+        ]
 
     def to_json(self) -> dict[str, Any]:
-        """As `report.json`."""
+        """The content of `report.json`."""
         return {
             "baler_root": __version__,
             "model": self.definition.digest.hex(),
-            "network": [self.definition.width, *(len(layer.weights) for layer in self.definition.layers)],
+            "network": self.network,
             "target": asdict(self.target),
             "clock_MHz": self.clock,
             "options": dict(self.options),
-            "figures": [asdict(figure) for figure in self.figures()],
-            "traffic": None if self.traffic is None else asdict(self.traffic),
-            "agreement": asdict(self.agreement),
+            "figures": [figure.to_json() for figure in self.figures()],
+            "traffic": None if self.traffic is None else self.traffic.to_json(),
+            "agreement": self.agreement.to_json(),
             "tools": self.tools(),
             "gaps": list(self.gaps),
             "seconds": dict(self.seconds),
-            "anchors": [asdict(anchor) for anchor in ANCHORS],
+            "anchors": [asdict(result) for result in PUBLISHED_RESULTS],
         }
 
     def tools(self) -> list[str]:
-        """Names and versions."""
-        found = [f"baler-root {__version__}", *(path.tool for path in self.agreement.paths)]
-        found += [some.tool for some in (self.pipeline, self.synthesis) if some is not None]
-        found += [str(self.options["hls4ml"])] if self.options.get("hls4ml") else []
-        return sorted({tool for tool in found if tool})
+        """Names and versions of the tools used, sorted."""
+        tools = [f"baler-root {__version__}", *(path.tool for path in self.agreement.paths)]
+        tools += [result.tool for result in (self.pipeline, self.synthesis) if result is not None]
+        tools += [str(self.options["hls4ml"])] if self.options.get("hls4ml") else []
+        return sorted({tool for tool in tools if tool})
 
     def write(self, folder: Path) -> None:
-        """As `report.json` and `report.md`."""
+        """Write `report.json` and `report.md`."""
         text = json.dumps(self.to_json(), indent=2, ensure_ascii=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
         (folder / "report.md").write_text(self.markdown(), encoding="utf-8")
 
     def markdown(self) -> str:
-        """For people."""
+        """The report as a Markdown page."""
         definition, agreement = self.definition, self.agreement
-        shape = "→".join(str(n) for n in self.to_json()["network"])
-        figures = [(f.what, f.text, f.how, f.note) for f in self.figures()]
+        figures = [(f.name, f.text, f.origin, f.note) for f in self.figures()]
         saturating = ", ".join(f"{count} in layer {n}" for n, count in enumerate(agreement.saturating))
-        known = [(f.work, f.figures, f.source) for f in ANCHORS]
-        origin = (
-            f"{agreement.physics} of a data file, the others corner cases"
-            if agreement.physics
+        published = [(result.work, result.figures, result.source) for result in PUBLISHED_RESULTS]
+        sources = (
+            f"{agreement.data_rows} of a data file, the others corner cases"
+            if agreement.data_rows
             else "corner cases"
         )
         parts = [
-            f"# Firmware of the network {shape}",
+            f"# Firmware of the network {'→'.join(map(str, self.network))}",
             f"Model `{definition.digest.hex()}`, tree `{definition.tree}`; {self.target.part} at {self.clock:g} MHz.",
-            "![What it takes](report.png)",
+            "![Bits, cells and latency](report.png)",
             "## Figures",
             _table(("", "", "how it is known", ""), figures),
             "## Agreement",
-            f"{agreement.rows} rows ({origin}). Rows that saturate: {saturating}.",
+            f"{agreement.rows} rows ({sources}). Rows that saturate: {saturating}.",
             _table(("path", "rows identical", "tool"), agreement.table()),
         ]
         if agreement.packets is not None:
             parts.append(
-                f"Packets under Verilator: {agreement.packets} bytes, all as formats/wire.md has them."
+                f"Packets under Verilator: {agreement.packets} bytes, all identical to those of formats/wire.md."
             )
         if self.gaps:
             parts += ["## Not done here", "\n".join(f"- {gap}" for gap in self.gaps)]
         parts += [
-            "## What only a vendor's tool can tell",
-            f"Whether the clock is met, the LUTs after packing, the power, and all figures of the HLS project: {ASK}.",
-            "## Beside others",
-            _table(("work", "figures", "source"), known),
+            "## Open until a vendor's tool has run",
+            OPEN_FIGURES,
+            "## Published results for comparison",
+            _table(("work", "figures", "source"), published),
             "These are other networks with other tasks, after a vendor's place and route, or in silicon.",
             "## Tools",
             "\n".join(f"- {tool}" for tool in self.tools()),

@@ -1,6 +1,6 @@
-"""Verilog of the network, made by da4ml, and what is around it: fixed port widths, constraints, a script.
+"""Verilog of the network, made by da4ml, with a wrapper of fixed port widths, constraints and a build script.
 
-da4ml is LGPLv3; of its library of Verilog modules those that the network uses are copied into the project.
+da4ml is LGPLv3; the modules of its Verilog library that the network uses are copied into the project.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -22,65 +22,65 @@ from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import package, package_version
 from baler_root.fpga.code_format import CodeFormat
-from baler_root.fpga.encoder import Codes, Definition
+from baler_root.fpga.encoder import Codes, EncoderDefinition
 from baler_root.training.hardware.resources import Resources
 
 NETWORK = "encoder"
-"""Module that da4ml writes."""
+"""Name of the module that da4ml writes."""
 
 
 TOP = "baler_encoder"
-"""The same with fixed port widths and a bit that says which clocks have a row."""
+"""Name of the wrapper module, with fixed port widths and a valid bit."""
 
 
 LOGIC = "encoder.json"
-"""The network as da4ml's interpreter reads it."""
+"""File with the network for da4ml's interpreter."""
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
-    """Where a number is in a port of da4ml, which leaves out bits that never change."""
+class PortField:
+    """Position of a number in a port of da4ml, which leaves out bits that never change."""
 
-    at: int
+    offset: int
+    """Lowest bit in the port."""
     width: int
     power: int
-    """The power of two that the lowest bit stands for."""
+    """Weight of the lowest bit, as a power of two."""
     signed: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """What da4ml made."""
+    """The pipelined network, as da4ml describes it."""
 
     stages: int
-    edges: int
-    """From codes at the input to their latents at the output: one more than stages, as both ends have registers."""
+    latency_cycles: int
+    """Clock cycles from codes to latents: one more than stages, since both ends have registers."""
     adder_levels: int
-    """In a stage at most."""
+    """Most adders in series in a stage."""
     luts: int
     flip_flops: int
     tool: str
 
     def write(self, folder: Path) -> None:
-        """As `pipeline.json`."""
-        (folder / "pipeline.json").write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, folder: Path) -> Self:
-        """What `write` wrote; raises CorruptFileError."""
-        path = folder / "pipeline.json"
-        try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
-            raise CorruptFileError(f"{path}: not as `baler-root fpga build` wrote it ({error})") from None
+        """Write `pipeline.json`."""
+        entries = {
+            ("edges" if name == "latency_cycles" else name): value for name, value in asdict(self).items()
+        }
+        (folder / "pipeline.json").write_text(json.dumps(entries, indent=2) + "\n", encoding="utf-8")
 
 
-def write_rtl(definition: Definition, target: Target, clock: float, levels: int, folder: Path) -> Pipeline:
-    """Make the project, for a clock in MHz and so many adders in a stage; raises MissingExtraError without da4ml."""
+def write_rtl(
+    definition: EncoderDefinition, target: Target, clock: float, adder_levels: int, folder: Path
+) -> Pipeline:
+    """Write the project for a clock in MHz and at most `adder_levels` adders in series in a stage.
+
+    Raises MissingExtraError without da4ml, ConfigError if all latents are constant.
+    """
     trace = package("da4ml.trace", "rtl")
     verilog = package("da4ml.codegen.rtl.verilog", "rtl")
     logic = _trace(definition)
-    pipe = trace.to_pipeline(logic, levels, verbose=False)
+    pipe = trace.to_pipeline(logic, adder_levels, verbose=False)
     inputs, outputs = _fields(pipe.inp_qint), _fields(pipe.out_qint)
     if not any(field.width for field in outputs):
         raise ConfigError("all latents are 0 whatever the input: there is nothing to compute")
@@ -93,7 +93,7 @@ def write_rtl(definition: Definition, target: Target, clock: float, levels: int,
         shutil.copyfile(library / f"{name}.v", folder / f"{name}.v")
     logic.save(folder / LOGIC)
     stages = len(pipe.solutions)
-    out = Pipeline(
+    pipeline = Pipeline(
         stages,
         stages + 1,
         math.ceil(max(max(stage.latency) / number for number, stage in enumerate(pipe.solutions, 1))),
@@ -101,23 +101,25 @@ def write_rtl(definition: Definition, target: Target, clock: float, levels: int,
         int(pipe.reg_bits),
         package_version("da4ml"),
     )
-    out.write(folder)
-    (folder / f"{TOP}.v").write_text(_wrapper(definition, inputs, outputs, out.edges), encoding="ascii")
-    write_packetiser(definition, out.edges, folder)
+    pipeline.write(folder)
+    (folder / f"{TOP}.v").write_text(
+        _wrapper(definition, inputs, outputs, pipeline.latency_cycles), encoding="ascii"
+    )
+    write_packetiser(definition, pipeline.latency_cycles, folder)
     period = f"{1000 / clock:.4g}"
     (folder / "constraints.xdc").write_text(fill("constraints.xdc", period=period), encoding="ascii")
     (folder / "build.tcl").write_text(fill("build.tcl", part=target.part), encoding="ascii")
-    return out
+    return pipeline
 
 
-def estimate(definition: Definition) -> Resources:
-    """What da4ml's solver makes of the network, in about a second; raises MissingExtraError without it."""
+def estimate(definition: EncoderDefinition) -> Resources:
+    """LUTs and adder depth of the network by da4ml's solver, in about a second; raises MissingExtraError without it."""
     logic = _trace(definition)
     return Resources(float(logic.cost), math.ceil(max(logic.latency)))
 
 
 def interpret(folder: Path, codes: Codes) -> Codes:
-    """The latents as da4ml's interpreter computes them; raises MissingExtraError, CorruptFileError."""
+    """The latents that da4ml's interpreter computes; raises MissingExtraError and CorruptFileError."""
     types = package("da4ml.types", "rtl")
     path = folder / LOGIC
     try:
@@ -127,43 +129,49 @@ def interpret(folder: Path, codes: Codes) -> Codes:
     return np.asarray(np.rint(logic.predict(codes.astype(np.float64))), np.int64)
 
 
-def _trace(definition: Definition) -> Any:
-    """The network as da4ml's adders: codes are integers, weights have as many fraction bits as their layer shifts."""
+def _trace(definition: EncoderDefinition) -> Any:
+    """The network as da4ml's adders: codes are integers, and the weights of a layer have `shift` fraction bits."""
     trace, ops = package("da4ml.trace", "rtl"), package("da4ml.trace.ops", "rtl")
-    one = definition.input
-    parts = (np.full(definition.width, part) for part in (int(one.signed), one.width - one.signed, 0))
+    code = definition.input
+    parts = (np.full(definition.width, part) for part in (int(code.signed), code.width - code.signed, 0))
     first = trace.FixedVariableArray.from_kif(*parts, hwconf=trace.HWConfig(1, -1, -1))
     values = first
     for layer in definition.layers:
         scale = 2.0**-layer.shift
         sums = values @ (layer.weights.T * scale) + layer.biases * scale
-        one = layer.output
-        values = ops.quantize(sums, int(one.signed), one.width - one.signed, 0, "SAT", "RND")
+        code = layer.output
+        values = ops.quantize(sums, int(code.signed), code.width - code.signed, 0, "SAT", "RND")
     return trace.comb_trace(first, values)
 
 
-def _fields(intervals: Sequence[Any]) -> list[Field]:
-    """Where the numbers of a port are."""
+def _fields(intervals: Sequence[Any]) -> list[PortField]:
+    """Fields of a port with these value intervals, one behind the other."""
     minimal = package("da4ml.types", "rtl").minimal_kif
-    out, at = [], 0
+    fields: list[PortField] = []
+    offset = 0
     for interval in intervals:
         signed, integers, fraction = (int(part) for part in minimal(interval))
-        out.append(Field(at, signed + integers + fraction, -fraction, bool(signed)))
-        at += out[-1].width
-    return out
+        fields.append(PortField(offset, signed + integers + fraction, -fraction, bool(signed)))
+        offset += fields[-1].width
+    return fields
 
 
-def _wrapper(definition: Definition, inputs: Sequence[Field], outputs: Sequence[Field], edges: int) -> str:
-    """Verilog that takes codes and gives latents of the widths of the definition."""
+def _wrapper(
+    definition: EncoderDefinition,
+    inputs: Sequence[PortField],
+    outputs: Sequence[PortField],
+    latency_cycles: int,
+) -> str:
+    """Verilog of the wrapper, whose codes and latents have the widths of the definition."""
     wires = []
     for number, field in enumerate(inputs):
         if field.width:
             low = number * definition.input.width + field.power
-            inside = f"used_codes[{field.at + field.width - 1}:{field.at}]"
+            inside = f"used_codes[{field.offset + field.width - 1}:{field.offset}]"
             wires.append(f"assign {inside} = codes[{low + field.width - 1}:{low}];")
     low = 0
     for latent, field in zip(definition.latents, outputs, strict=True):
-        wires.append(f"assign latents[{low + latent.width - 1}:{low}] = {_sized(field, latent)};")
+        wires.append(f"assign latents[{low + latent.width - 1}:{low}] = {latent_expression(field, latent)};")
         low += latent.width
     return fill(
         f"{TOP}.v",
@@ -172,19 +180,22 @@ def _wrapper(definition: Definition, inputs: Sequence[Field], outputs: Sequence[
         latent_bits=definition.latent_bits,
         inside_bits=max(1, sum(field.width for field in inputs)),
         outside_bits=sum(field.width for field in outputs),
-        edges=edges,
+        edges=latency_cycles,
         wires="\n    ".join(wires),
     )
 
 
-def _sized(field: Field, latent: CodeFormat) -> str:
-    """A latent of its full width: zeros below, the sign above, or without the bits above that only repeat the sign."""
+def latent_expression(field: PortField, latent: CodeFormat) -> str:
+    """Verilog expression of a latent at its full width, from its field in da4ml's port.
+
+    Zeros are added below; above, the sign is extended, or bits that only repeat the sign are cut.
+    """
     if not field.width:
         return f"{latent.width}'d0"
     kept = min(field.width, latent.width - field.power)
     above = latent.width - field.power - kept
-    top = field.at + field.width - 1
-    parts = [f"trimmed[{field.at + kept - 1}:{field.at}]"]
+    top = field.offset + field.width - 1
+    parts = [f"trimmed[{field.offset + kept - 1}:{field.offset}]"]
     if field.power:
         parts.append(f"{field.power}'d0")
     if above:

@@ -1,4 +1,4 @@
-"""The Verilog under Verilator: latents of rows that come at every clock, and the packets of some."""
+"""Simulates the Verilog with Verilator: the latents of a row at every clock, and the packets of some rows."""
 
 from __future__ import annotations
 
@@ -12,36 +12,37 @@ from baler_root.fpga.build.packetiser import TOP
 from baler_root.fpga.build.templating import fill
 from baler_root.fpga.build.tools import COMPILER, VERILATOR, run
 from baler_root.fpga.build.vectors import CODES, from_hex
-from baler_root.fpga.encoder import Codes, Definition
-from baler_root.fpga.wire.packets import Layout, words_of
+from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.wire.packets import PacketLayout, words_of
 
 BUILD_SECONDS = 1200
+"""Time limit of compiling, and of running, the simulation [s]."""
 
 
-WIRED = 1000
-"""Rows of which packets are made."""
+PACKET_ROWS = 1000
+"""Rows whose packets are compared."""
 
 
-RAW_EVERY, RAW_AT = 37, 5
-"""Which of them are sent as they are: those with this remainder (`templates/simulate.cpp`)."""
+RAW_PERIOD, RAW_PHASE = 37, 5
+"""Rows sent raw are those with `row % RAW_PERIOD == RAW_PHASE`; the same numbers are in `templates/simulate.cpp`."""
 
 
 QUIET = ("-Wno-lint", "-Wno-fatal", "-Wfuture-WIDTHTRUNC", "-Wfuture-WIDTHEXPAND")
-"""Warnings that da4ml's Verilog asks Verilator 5.006 not to give are of names that this version does not know."""
+"""Warnings to suppress; `-Wfuture-` declares names in da4ml's Verilog that Verilator 5.006 does not know."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Simulated:
-    """What came out."""
+class SimulationResult:
+    """Output of the simulated Verilog."""
 
     latents: Codes
-    edges: int
-    """Clock edges from codes to latents."""
+    latency_cycles: int
+    """Clock cycles from codes to latents."""
     packets: bytes
 
 
-def simulate(definition: Definition, rtl: Path, bench: Path) -> Simulated:
-    """What the Verilog in a folder gives for the vectors in another; raises MissingToolError, ToolFailedError."""
+def simulate(definition: EncoderDefinition, rtl: Path, bench: Path) -> SimulationResult:
+    """Simulate the Verilog in `rtl` with the vectors in `bench`; raises MissingToolError and ToolFailedError."""
     verilator, _ = VERILATOR.path(), COMPILER.path()
     with TemporaryDirectory(prefix="baler-root-rtl-") as name:
         work = Path(name)
@@ -61,21 +62,29 @@ def simulate(definition: Definition, rtl: Path, bench: Path) -> Simulated:
             "obj",
         ]
         run([*command, "--top-module", TOP, *sources, main], work, BUILD_SECONDS, {"OPT": "-O0"})
-        layout = Layout.of(definition)
+        layout = PacketLayout.of(definition)
         between = words_of(layout.inputs) + words_of(layout.latents) + 4
-        arguments = [str((bench / CODES).resolve()), "latents.hex", "words.hex", str(WIRED), str(between)]
-        said = run([str(work / "obj" / f"V{TOP}"), *arguments], work, BUILD_SECONDS)
+        arguments = [
+            str((bench / CODES).resolve()),
+            "latents.hex",
+            "words.hex",
+            str(PACKET_ROWS),
+            str(between),
+        ]
+        output = run([str(work / "obj" / f"V{TOP}"), *arguments], work, BUILD_SECONDS)
         try:
-            outcome = json.loads(said)
+            outcome = json.loads(output)
             latents = from_hex(work / "latents.hex", definition.latents)
             words = [int(word, 16) for word in (work / "words.hex").read_text(encoding="ascii").split()]
         except (ValueError, OSError, CorruptFileError) as error:
             raise ToolFailedError(f"the bench of {rtl} did not run to its end ({error})") from None
-    return Simulated(latents, int(outcome["edges"]), b"".join(word.to_bytes(8, "little") for word in words))
+    return SimulationResult(
+        latents, int(outcome["edges"]), b"".join(word.to_bytes(8, "little") for word in words)
+    )
 
 
-def write_benches(definition: Definition, rows: int, folder: Path) -> None:
-    """Write the benches in C++, for Verilator, and in Verilog, for any simulator."""
+def write_benches(definition: EncoderDefinition, rows: int, folder: Path) -> None:
+    """Write a bench in C++ for Verilator, and one in Verilog for any simulator."""
     widths = {"code_bits": definition.input_bits, "latent_bits": definition.latent_bits}
     (folder / "simulate.cpp").write_text(fill("simulate.cpp", **widths), encoding="ascii")
     digits = {

@@ -1,4 +1,4 @@
-"""Resources as yosys estimates them: modules one by one, several at once. A vendor's tool packs LUTs otherwise."""
+"""Resources estimated by yosys, module by module in parallel. A vendor's tool packs LUTs differently."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from baler_root.fpga.build import packetiser, rtl
 from baler_root.fpga.build.tools import YOSYS, run
 
 FLAGS = "-flatten -noiopad -noclkbuf"
+"""Options of `synth_xilinx`."""
 
 
 KINDS = {
@@ -27,38 +28,39 @@ KINDS = {
     "memories": re.compile(r"RAM\d+\w*$"),
     "dsps": re.compile(r"DSP48"),
 }
+"""Cell types of each attribute of `CellCounts`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Resources:
-    """Cells of an FPGA."""
+class CellCounts:
+    """Numbers of an FPGA's cells."""
 
     luts: int
     carries: int
-    """CARRY4: older than the CARRY8 of UltraScale, of which half as many are needed."""
+    """CARRY4 cells; UltraScale has CARRY8 instead, of which half as many are needed."""
     flip_flops: int
     shift_registers: int
     memories: int
-    """Cells of distributed memory, of several LUTs each."""
+    """Cells of distributed memory, each of several LUTs."""
     dsps: int
 
 
 @dataclass(frozen=True, slots=True)
 class Synthesis:
-    """What yosys made of the Verilog."""
+    """Cells that yosys needs for the Verilog."""
 
-    network: Resources
-    link: Resources
-    """What is around the network: valid bits, delays, groups of events, queue, framing."""
+    network: CellCounts
+    link: CellCounts
+    """Cells outside the network: valid bits, delays, groups of events, queue, framing."""
     tool: str
     seconds: float
 
 
 def synthesise(folder: Path, family: str, seconds: float) -> Synthesis:
-    """The resources of a project; raises MissingToolError, and ToolFailedError if it takes longer than `seconds`."""
+    """Synthesise a project; raises MissingToolError, and ToolFailedError after `seconds`."""
     yosys, started = YOSYS.path(), time.monotonic()
     files = sorted(folder.glob(f"{rtl.NETWORK}_stage*.v"), key=lambda path: -path.stat().st_size)
-    stages = [path.stem for path in files]  # the largest first, so that no process waits for it in the end
+    stages = [path.stem for path in files]  # the largest first, so that it does not run alone at the end
     tops = [*stages, rtl.NETWORK, rtl.TOP, packetiser.TOP]
     library = [path.stem for path in folder.glob("*.v") if path.stem not in tops]
 
@@ -83,14 +85,14 @@ def synthesise(folder: Path, family: str, seconds: float) -> Synthesis:
             try:
                 return _cells((Path(name) / "stat.json").read_text(encoding="utf-8"), top)
             except (OSError, ValueError, KeyError) as error:
-                raise ToolFailedError(f"yosys said nothing of {top} that can be read ({error})") from None
+                raise ToolFailedError(f"yosys gave no readable statistics of {top} ({error})") from None
 
     with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)))) as pool:
         counts = dict(zip(tops, pool.map(count, tops), strict=True))
     network: Counter[str] = sum((counts[top] for top in [*stages, rtl.NETWORK]), Counter())
     link = counts[rtl.TOP] + counts[packetiser.TOP]
     tool = f"{YOSYS.version()}, synth_xilinx -family {family} {FLAGS}, module by module"
-    return Synthesis(_resources(network), _resources(link), tool, time.monotonic() - started)
+    return Synthesis(_cell_counts(network), _cell_counts(link), tool, time.monotonic() - started)
 
 
 def _path(folder: Path, module: str) -> str:
@@ -98,13 +100,13 @@ def _path(folder: Path, module: str) -> str:
 
 
 def _cells(text: str, top: str) -> Counter[str]:
-    """How many cells of each type a module has."""
+    """Number of cells of each type in a module."""
     modules = json.loads(text[text.index("{") :])["modules"]
     return Counter(modules[f"\\{top}"]["num_cells_by_type"])
 
 
-def _resources(cells: Counter[str]) -> Resources:
-    return Resources(
+def _cell_counts(cells: Counter[str]) -> CellCounts:
+    return CellCounts(
         **{
             kind: sum(count for cell, count in cells.items() if pattern.match(cell))
             for kind, pattern in KINDS.items()

@@ -1,4 +1,4 @@
-"""`Target`: the FPGA that firmware is for, from a TOML file; and clocks as people write them."""
+"""`Target`: the FPGA that firmware is made for, read from a TOML file; and the parsing of clocks."""
 
 from __future__ import annotations
 
@@ -11,32 +11,35 @@ from typing import Self
 from baler_root.errors import ConfigError, nearest
 
 DEFAULT = "vu13p"
+"""Name of the default target."""
 
 
 SUFFIX = ".toml"
 
 
 YOSYS_FAMILIES = ("xc7", "xcu", "xcup")
+"""Families of `synth_xilinx` in yosys that targets can name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A part, what it has, and how firmware for it is cut into stages."""
+    """A part, its resources, and how firmware for it is pipelined; the attributes are the keys of the TOML file."""
 
     name: str
     part: str
-    """As the vendor's tools name it."""
+    """Name of the part in the vendor's tools."""
     luts: int
     flip_flops: int
     dsps: int
     clock: str
+    """Default clock, such as `200MHz`."""
     adder_levels: int
-    """Adders one after another between two registers."""
+    """Default for the adders in series between two registers."""
     yosys_family: str
 
     @classmethod
     def load(cls, name: str) -> Self:
-        """The target in a TOML file, or a built-in one by its name; raises ConfigError."""
+        """Read a TOML file, or a built-in target by its name; raises ConfigError."""
         path = Path(name) if name.endswith(SUFFIX) else folder() / f"{name}{SUFFIX}"
         if not path.is_file():
             built_in = sorted(file.stem for file in folder().glob(f"*{SUFFIX}"))
@@ -54,30 +57,30 @@ class Target:
                 raise ConfigError(f"{path}: {key} must be {known[key].__name__}, not {value!r}")
         if missing := [key for key in known if key not in document]:
             raise ConfigError(f"{path}: {', '.join(missing)} missing")
-        out = cls(**document)
-        parse_clock(out.clock)
-        if out.yosys_family not in YOSYS_FAMILIES:
+        target = cls(**document)
+        parse_clock(target.clock)
+        if target.yosys_family not in YOSYS_FAMILIES:
             raise ConfigError(f"{path}: yosys_family must be one of {', '.join(YOSYS_FAMILIES)}")
-        if min(out.luts, out.flip_flops, out.adder_levels) < 1 or out.dsps < 0:
+        if min(target.luts, target.flip_flops, target.adder_levels) < 1 or target.dsps < 0:
             raise ConfigError(f"{path}: luts, flip_flops and adder_levels must be positive")
-        return out
+        return target
 
 
 def folder() -> Path:
-    """Where the built-in targets are: `fpga/targets/` of the repository, or in the package that was installed."""
+    """Folder of the built-in targets: in an installed package, or `fpga/targets/` of the repository."""
     installed = Path(__file__).parent / "targets"
     return installed if installed.is_dir() else Path(__file__).parents[4] / "fpga" / "targets"
 
 
 def parse_clock(text: str) -> float:
-    """The frequency in MHz; raises ConfigError for what is none.
+    """Frequency [MHz] of a clock such as `200MHz` or `5ns`; raises ConfigError for any other text.
 
     >>> parse_clock("200MHz"), parse_clock("2.5 ns"), parse_clock("0.32 GHz")
     (200.0, 400.0, 320.0)
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(MHz|GHz|ns)\s*", text, re.IGNORECASE)
-    value = float(found[1]) if found else 0.0
-    if not found or not value:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(MHz|GHz|ns)\s*", text, re.IGNORECASE)
+    value = float(match[1]) if match else 0.0
+    if not match or not value:
         raise ConfigError(f"clock {text!r}: write it as 200MHz or 5ns")
-    unit = found[2].lower()
+    unit = match[2].lower()
     return {"mhz": value, "ghz": 1000 * value, "ns": 1000 / value}[unit]

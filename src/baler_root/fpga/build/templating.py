@@ -1,4 +1,4 @@
-"""The texts in `templates/`, with `@name@` replaced."""
+"""Fills the templates in `templates/`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ FOLDER = Path(__file__).parent / "templates"
 
 
 def fill(name: str, **values: object) -> str:
-    """A template with all its `@name@` replaced; KeyError for one without a value."""
+    """A template with every `@name@` replaced by its value; raises KeyError for a name without a value."""
     text = (FOLDER / name).read_text(encoding="utf-8")
-    return re.sub(r"@(\w+)@", lambda found: str(values[found[1]]), text)
+    return re.sub(r"@(\w+)@", lambda match: str(values[match[1]]), text)

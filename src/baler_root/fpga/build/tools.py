@@ -1,4 +1,4 @@
-"""Programs that others wrote: where they are, which version, and what they say when they fail."""
+"""External programs and libraries: where they are, their versions, and their messages when they fail."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from types import ModuleType
 
 from baler_root.errors import MissingExtraError, MissingToolError, ToolFailedError
 
-SHOWN = 5
-"""Last lines of a program that failed, in messages."""
+SHOWN_LINES = 5
+"""Last lines of a failed program's output that a message quotes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A program and how it is got."""
+    """A program, and how to install it."""
 
     program: str
     install: str
     version_argument: str = "--version"
 
     def path(self) -> str:
-        """Where it is; raises MissingToolError."""
-        found = shutil.which(self.program)
-        if found is None:
+        """Path of the program; raises MissingToolError."""
+        path = shutil.which(self.program)
+        if path is None:
             raise MissingToolError(f"{self.program} is not installed: {self.install}")
-        return found
+        return path
 
     def version(self) -> str:
-        """What it says of itself, in a line."""
-        said = run([self.path(), self.version_argument], Path(), seconds=60)
-        return said.splitlines()[0].split("(git")[0].strip() if said else self.program
+        """Name and version, as the program prints them in its first line."""
+        output = run([self.path(), self.version_argument], Path(), seconds=60)
+        return output.splitlines()[0].split("(git")[0].strip() if output else self.program
 
 
 COMPILER = Tool("g++", "apt install g++")
@@ -51,10 +51,10 @@ YOSYS = Tool("yosys", "apt install yosys", "-V")
 def run(
     command: Sequence[str], folder: Path, seconds: float, environment: dict[str, str] | None = None
 ) -> str:
-    """What a program writes to standard output, run in a folder; raises ToolFailedError with its last lines."""
+    """Run a program in a folder; returns its standard output. Raises ToolFailedError with its last lines."""
     name = Path(command[0]).name
     try:
-        done = subprocess.run(  # noqa: S603 - programs of `Tool`, with arguments made here
+        done = subprocess.run(  # noqa: S603 - only programs of `Tool`, with arguments built in this package
             list(command),
             cwd=folder,
             env={**os.environ, **(environment or {})},
@@ -70,13 +70,13 @@ def run(
     except OSError as error:
         raise ToolFailedError(f"{name} cannot be started ({error.strerror})") from None
     if done.returncode:
-        said = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise ToolFailedError(f"{name} failed ({done.returncode}): " + "; ".join(said[-SHOWN:]))
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        raise ToolFailedError(f"{name} failed ({done.returncode}): " + "; ".join(lines[-SHOWN_LINES:]))
     return done.stdout
 
 
 def package(name: str, extra: str) -> ModuleType:
-    """A library of an extra; raises MissingExtraError with the line that installs it."""
+    """Import a library of an optional extra; raises MissingExtraError with the command that installs it."""
     try:
         return importlib.import_module(name)
     except ImportError:
@@ -85,5 +85,5 @@ def package(name: str, extra: str) -> ModuleType:
 
 
 def package_version(name: str) -> str:
-    """`hls4ml 1.3.0`."""
+    """Name and version of a library, such as `hls4ml 1.3.0`."""
     return f"{name} {importlib.metadata.version(name)}"

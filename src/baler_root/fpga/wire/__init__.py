@@ -1,1 +1,1 @@
-"""Packets of latents, sent and received."""
+"""Packets of latents on a wire (formats/wire.md): sent by a software board, received, and decoded to `.baler` files."""

@@ -1,4 +1,4 @@
-"""Where datagrams go to, or come in."""
+"""`Address`: host and port of datagrams."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from baler_root.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A host and a port, looked up."""
+    """A host and a port, resolved."""
 
     text: str
     family: socket.AddressFamily
-    where: Any
-    """As sockets want it."""
+    sockaddr: Any
+    """Argument of `socket.bind` and `socket.sendto`."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """`HOST:PORT`; raises ConfigError for anything else, and for a host that is not known."""
-        found = cls.find(text)
-        if found is None:
+        """Resolve `HOST:PORT`; raises ConfigError for any other text and for an unknown host."""
+        address = cls.parse_optional(text)
+        if address is None:
             raise ConfigError(f"{text!r} is no address: write HOST:PORT, such as 127.0.0.1:5005")
-        return found
+        return address
 
     @classmethod
-    def find(cls, text: str) -> Self | None:
-        """The same, or None for what is no address."""
+    def parse_optional(cls, text: str) -> Self | None:
+        """Resolve `HOST:PORT`; None for any other text. Raises ConfigError for an unknown host."""
         parts = re.fullmatch(r"\[?([^\[\]/]+)\]?:(\d{1,5})", text)
         if parts is None:
             return None
         try:
-            family, _, _, _, where = socket.getaddrinfo(parts[1], int(parts[2]), type=socket.SOCK_DGRAM)[0]
+            family, _, _, _, sockaddr = socket.getaddrinfo(parts[1], int(parts[2]), type=socket.SOCK_DGRAM)[0]
         except (OSError, OverflowError) as error:
             raise ConfigError(f"{text}: no such address ({error})") from None
-        return cls(text, family, where)
+        return cls(text, family, sockaddr)
 
     def __str__(self) -> str:
         return self.text

@@ -1,4 +1,4 @@
-"""Turns a recorded stream of packets into an ordinary `.baler` file."""
+"""Decodes a recorded stream of packets to an ordinary `.baler` file."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from baler_root.errors import CorruptFileError, SourceError
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.decoded_file import DecodedFile
 from baler_root.fpga.wire.ordering import WINDOW
-from baler_root.fpga.wire.stream import CHUNK, Account, Stream
+from baler_root.fpga.wire.stream import CHUNK, Stream, StreamStatistics
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """A stream that became a file; size in bytes, time in seconds."""
+class DecodeReport:
+    """A stream that was decoded to a file."""
 
     stream: str
     target: str
     size: int
-    account: Account
+    """Bytes of the file."""
+    statistics: StreamStatistics
     seconds: float
-    """Without those of waiting for the first packet and behind the last."""
+    """Time spent, without waiting for the first packet and after the last."""
 
     @property
     def rate(self) -> float:
-        """Events in a second."""
-        return self.account.events / max(self.seconds, 1e-9)
+        """Events per second."""
+        return self.statistics.events / max(self.seconds, 1e-9)
 
 
 def decode(
@@ -42,14 +43,14 @@ def decode(
     window: int = WINDOW,
     overwrite: bool = False,
     progress: Progress | None = None,
-) -> Decoded:
-    """Decode the packets in the file `stream` into the new file `target`; returns what became of the events.
+) -> DecodeReport:
+    """Decode the packets in the file `stream` to the new file `target`.
 
-    `model` is the `.balermodel` file whose encoder sent them, `tree` says which of its models if there are several. A
-    packet that comes more than `window` events behind a later one is left out. `progress` is called with bytes.
+    `model` is the `.balermodel` file whose encoder sent the packets; `tree` chooses one of several models by its tree.
+    A packet that arrives more than `window` events behind a later one is left out. `progress` is called with bytes.
 
-    Raises SourceError (no stream), ConfigError (another model), CorruptFileError (no packet in it), FormatError (of the
-    model) or OutputError; nothing is left then.
+    Raises SourceError (no stream), ConfigError (another model), CorruptFileError (no packet in the stream), FormatError
+    (of the model) or OutputError; then nothing is left on disk.
     """
     name = os.fspath(stream)
     if not Path(stream).is_file():
@@ -68,20 +69,21 @@ def decode(
 
 def write_stream(
     chunks: Iterable[bytes], stream: Stream, target: str | os.PathLike[str], overwrite: bool
-) -> Decoded:
-    """Write what the chunks of a stream hold, as they come; raises as `decode` does."""
+) -> DecodeReport:
+    """Decode the chunks of a stream to the new file `target` as they arrive; raises as `decode` does."""
     first = last = 0.0
     with DecodedFile(target, stream.link, overwrite) as file:
         for chunk in chunks:
             first = first or time.perf_counter()
             file.add(stream.feed(chunk), stream.ordering.take_incidents())
             last = time.perf_counter()
-        over = time.perf_counter()
+        ended = time.perf_counter()
         file.add(stream.finish(), stream.ordering.take_incidents())
-        account = stream.account()
-        if not account.events and account.run is None:
+        statistics = stream.statistics()
+        if not statistics.events and statistics.run is None:
             raise CorruptFileError(
-                f"{stream.name}: no packet in {account.size} bytes; is this a stream of packets (formats/wire.md)?"
+                f"{stream.name}: no packet in {statistics.size} bytes; is this a stream of packets (formats/wire.md)?"
             )
-        size = file.finish(stream.name, account)
-    return Decoded(stream.name, os.fspath(target), size, account, last - first + time.perf_counter() - over)
+        size = file.finish(stream.name, statistics)
+    seconds = last - first + time.perf_counter() - ended
+    return DecodeReport(stream.name, os.fspath(target), size, statistics, seconds)

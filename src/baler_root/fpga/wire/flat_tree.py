@@ -1,4 +1,4 @@
-"""A tree of flat columns on its way into a file, whose originals are not here: clusters of pages, and what they hold."""
+"""Writes a tree of flat columns whose originals are not available: page by page, and its statistics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from baler_root.format.statistics import RECORD, digest_of, pack_statistics, rec
 from baler_root.format.tables import ENTRIES
 
 TYPENAMES = {"float32": "float", "float64": "double", "bool": "bool"}
-"""Of integers it is NumPy's name with `_t`."""
+"""C++ names of NumPy types; an integer's is NumPy's name with `_t`."""
 
 
 NO_ERROR = ErrorStats(0.0, 0.0, 0.0, 0, None)
@@ -35,96 +35,101 @@ UNKNOWN = ErrorStats(math.nan, math.nan, math.nan, 0, None)
 
 
 UNBOUNDED = "none"
-"""The bound of what was never compared with an original."""
+"""Bound of columns that were never compared with an original."""
 
 
 class FlatColumn(NamedTuple):
-    """A branch to be."""
+    """A branch of a flat tree."""
 
     name: str
     title: str
     dtype: np.dtype[Any]
-    each: int = 1
-    """Values of an entry."""
+    values_per_row: int = 1
     bound: str = LOSSLESS.kind
     reason: str = "as it came"
+    """Reason for the bound, shown to users."""
 
 
-class PageOut(NamedTuple):
-    """Columns that go into one page."""
+class FlatPage(NamedTuple):
+    """Columns of one page, with their codec."""
 
     codec: Codec
-    number: int
-    """Of the codec in the file."""
-    cells: list[Cell]
+    codec_number: int
+    """Number of the codec in the file."""
+    columns: list[Cell]
 
     @classmethod
-    def plain(cls, number: int, columns: Sequence[NDArray[Any]]) -> PageOut:
-        """Exact columns, each by itself."""
-        return cls(Classic(), number, [Cell(len(own), quantise(own, LOSSLESS)) for own in columns])
+    def exact(cls, codec_number: int, arrays: Sequence[NDArray[Any]]) -> FlatPage:
+        """A page of exact columns, coded by `classic`."""
+        columns = [Cell(len(array), quantise(array, LOSSLESS)) for array in arrays]
+        return cls(Classic(), codec_number, columns)
 
 
-class TreeOut:
-    """Writes one tree."""
+class FlatTreeWriter:
+    """Writes one tree, cluster by cluster."""
 
     def __init__(
         self, number: int, path: str, title: str, columns: Sequence[FlatColumn], groups: Sequence[int]
     ) -> None:
-        """`groups`: how many of the columns go into each page."""
+        """`number` is the tree's number in the file; `groups` has the number of columns in each page of a cluster."""
         branches = tuple(Branch(c.name, None, _typename(c), c.title, form=_form(c)) for c in columns)
         self._number, self._groups = number, tuple(groups)
-        self._asked = tuple((column.bound, column.reason) for column in columns)
+        self._bounds = tuple((column.bound, column.reason) for column in columns)
         self._schema = Tree(path, 1, "TTree", title, 0, branches)
         self._lengths: list[int] = []
         self._records: list[NDArray[Any]] = []
 
-    def write(self, writer: ContainerWriter, entries: int, pages: Sequence[PageOut]) -> None:
-        """Append a cluster; a reader's own decoder says what it holds."""
+    def write(self, writer: ContainerWriter, entries: int, pages: Sequence[FlatPage]) -> None:
+        """Append a cluster; its statistics and digests are those of the values that a reader decodes."""
         columns = self.stored.columns
-        packed, opened, sizes = [], [], list[float]()
+        payloads, opened, sizes = [], [], list[float]()
         for first, page in zip(accumulate(self._groups, initial=0), pages, strict=False):
-            payload, shares = pack_page(page.codec, page.cells)
-            members = columns[first : first + len(page.cells)]
+            payload, shares = pack_page(page.codec, page.columns)
+            members = columns[first : first + len(page.columns)]
             opened.append(OpenedPage(first, Page(memoryview(payload), members), page.codec))
-            packed.append(payload)
+            payloads.append(payload)
             sizes += shares
         values = decode_cluster(opened, columns)
         records = np.zeros(len(columns), RECORD)
-        for number, ((bound, _), size) in enumerate(zip(self._asked, sizes, strict=True)):
+        for number, ((bound, _), size) in enumerate(zip(self._bounds, sizes, strict=True)):
             errors = UNKNOWN if bound == UNBOUNDED else NO_ERROR
             records[number] = record(values[number], errors, 0, size)
         cluster = len(self._lengths)
-        for group, (page, payload, (first, *_)) in enumerate(zip(pages, packed, opened, strict=True)):
-            own = [values[first + at] for at in range(len(page.cells))]
-            length = sum(array.nbytes for array in own)
-            writer.write_page(self._number, cluster, group, page.number, payload, length, digest_of(own))
+        for group, (page, payload, (first, *_)) in enumerate(zip(pages, payloads, opened, strict=True)):
+            arrays = [values[first + index] for index in range(len(page.columns))]
+            length = sum(array.nbytes for array in arrays)
+            writer.write_page(
+                self._number, cluster, group, page.codec_number, payload, length, digest_of(arrays)
+            )
         self._lengths.append(entries)
         self._records.append(records)
 
     def write_statistics(self, writer: ContainerWriter) -> None:
-        """Append what is recorded of all clusters."""
-        shape = (len(self._records), len(self._asked))
+        """Append the statistics block of all clusters."""
+        shape = (len(self._records), len(self._bounds))
         records = np.stack(self._records) if self._records else np.zeros(shape, RECORD)
         writer.write_block(BlockKind.STATISTICS, pack_statistics(records), self._number)
 
     @property
     def stored(self) -> StoredTree:
-        """What the manifest says of the tree."""
+        """The tree's entry in the manifest, for the clusters so far."""
         return StoredTree(
             replace(self._schema, num_entries=sum(self._lengths)),
             tuple(self._lengths),
             (self._groups,),
             (0,) * len(self._lengths),
-            self._asked,
+            self._bounds,
             tables=(ENTRIES,),
         )
 
 
 def _typename(column: FlatColumn) -> str:
     name = TYPENAMES.get(column.dtype.name, f"{column.dtype.name}_t")
-    return name if column.each == 1 else f"{name}[{column.each}]"
+    return name if column.values_per_row == 1 else f"{name}[{column.values_per_row}]"
 
 
 def _form(column: FlatColumn) -> dict[str, Any]:
     content = {"class": "NumpyArray", "primitive": column.dtype.name}
-    return content if column.each == 1 else {"class": "RegularArray", "size": column.each, "content": content}
+    if column.values_per_row == 1:
+        return content
+    return {"class": "RegularArray", "size": column.values_per_row, "content": content}

@@ -1,4 +1,4 @@
-"""Finds the packets in bytes some of which may be damaged or missing (formats/wire.md#framing)."""
+"""Finds packets in a byte stream, parts of which may be damaged or missing (formats/wire.md#framing)."""
 
 from __future__ import annotations
 
@@ -9,83 +9,83 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, SYNC, WORDS_AT, packet_dtype
+from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, SYNC, WORDS_OFFSET, packet_dtype
 
 
 @dataclass(slots=True)
-class Found:
-    """What some bytes held."""
+class FramedPackets:
+    """The whole packets in a block of bytes."""
 
     data: bytes = b""
     starts: list[int] = field(default_factory=list)
-    """Where whole packets begin, in their order."""
+    """Offset of each packet in `data`, increasing."""
     sizes: list[int] = field(default_factory=list)
+    """Bytes of each packet."""
     skipped: list[tuple[int, int]] = field(default_factory=list)
-    """(number of the packet behind it, or how many there are; bytes) of each stretch that belongs to no packet."""
+    """(index of the next packet, or the number of packets; bytes) of each stretch that belongs to no packet."""
 
     def groups(self) -> list[tuple[NDArray[np.int64], NDArray[Any]]]:
-        """The packets of each size: their numbers, and they themselves (`packet_dtype`)."""
+        """Packets by size: their indices, and the packets as a structured array (`packet_dtype`)."""
         starts, sizes = np.array(self.starts, np.int64), np.array(self.sizes, np.int64)
         flat = np.frombuffer(self.data, np.uint8)
-        out = []
+        groups = []
         for size in np.unique(sizes).tolist():
-            (numbers,) = np.nonzero(sizes == size)
-            cut = flat[starts[numbers][:, None] + np.arange(size)]
+            (indices,) = np.nonzero(sizes == size)
+            packets = flat[starts[indices][:, None] + np.arange(size)]
             dtype = packet_dtype((size - HEAD_SIZE - CRC_SIZE) // 8)
-            out.append((numbers, cut.view(dtype)[:, 0]))
-        return out
+            groups.append((indices, packets.view(dtype)[:, 0]))
+        return groups
 
 
 class Framing:
-    """Cuts bytes, as they come, into packets. What is kept between two calls is shorter than a packet can be."""
+    """Cuts a byte stream into packets; between two calls it keeps less than the longest packet."""
 
     def __init__(self) -> None:
         self._rest = b""
         self._skipped = 0
         """Bytes since the last packet that belong to none."""
 
-    def feed(self, data: bytes) -> Found:
-        """The whole packets in what was left and `data`."""
+    def feed(self, data: bytes) -> FramedPackets:
+        """The whole packets in the kept bytes followed by `data`."""
         return self._cut(self._rest + data, last=False)
 
-    def finish(self) -> Found:
-        """The same when nothing more comes: what is left that is no packet counts as skipped."""
+    def finish(self) -> FramedPackets:
+        """The whole packets in the kept bytes, at the end of the stream; all other bytes count as skipped."""
         return self._cut(self._rest, last=True)
 
-    def _cut(self, data: bytes, last: bool) -> Found:
-        out = Found(data)
+    def _cut(self, data: bytes, last: bool) -> FramedPackets:
+        framed = FramedPackets(data)
         view = memoryview(data)
-        at = end = 0
-        """Where a packet may begin, and where the last one ended."""
+        start = end = 0  # where a packet may begin, and where the last one ended
         while True:
-            at = data.find(SYNC, at)
-            if at < 0:
-                at = len(data)
+            start = data.find(SYNC, start)
+            if start < 0:
+                start = len(data)
                 break
-            stop = at + HEAD_SIZE + CRC_SIZE
+            stop = start + HEAD_SIZE + CRC_SIZE
             if stop <= len(data):
-                stop += 8 * data[at + WORDS_AT]
+                stop += 8 * data[start + WORDS_OFFSET]
             if stop > len(data):
                 if last:
-                    at += 1
+                    start += 1
                     continue
                 break
             body = stop - CRC_SIZE
-            if zlib.crc32(view[at:body]) != int.from_bytes(view[body:stop], "little"):
-                at += 1
+            if zlib.crc32(view[start:body]) != int.from_bytes(view[body:stop], "little"):
+                start += 1
                 continue
-            self._skip(out, at - end)
-            out.starts.append(at)
-            out.sizes.append(stop - at)
-            at = end = stop
-        self._skipped += at - end
+            self._note_skipped(framed, start - end)
+            framed.starts.append(start)
+            framed.sizes.append(stop - start)
+            start = end = stop
+        self._skipped += start - end
         if last:
-            self._skip(out, 0)
-        self._rest = data[at:]
-        return out
+            self._note_skipped(framed, 0)
+        self._rest = data[start:]
+        return framed
 
-    def _skip(self, out: Found, count: int) -> None:
-        """Note a stretch that ends here."""
+    def _note_skipped(self, framed: FramedPackets, count: int) -> None:
+        """Add the stretch that ends here, with `count` bytes in this block, to `framed.skipped`."""
         if count + self._skipped:
-            out.skipped.append((len(out.starts), count + self._skipped))
+            framed.skipped.append((len(framed.starts), count + self._skipped))
         self._skipped = 0

@@ -1,4 +1,4 @@
-"""Puts events that came in any order into theirs, and accounts for those that did not come (formats/wire.md#order)."""
+"""Sorts events that arrive in any order, and counts those that do not arrive (formats/wire.md#order)."""
 
 from __future__ import annotations
 
@@ -10,133 +10,136 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW = 4096
-"""How far back, in events, a packet may come and still be put in its place."""
+"""How far behind the highest event a packet may arrive and still be put in its place [events]."""
 
 
 INCIDENT = np.dtype([("kind", "u1"), ("first", "<i8"), ("stop", "<i8"), ("bytes", "<u4")])
-"""Something that happened to the events `first` to below `stop`."""
+"""Record of an incident with the events from `first` to below `stop`."""
 
 
 Entries = NDArray[np.int64]
 
 
-Rows = NDArray[Any]
-"""With the fields `entry` (in arrival order: 32 bits of it), and others that are left alone."""
+Events = NDArray[Any]
+"""Structured array of events with a field `entry` (on arrival its low 32 bits); other fields are not touched."""
 
 
 class Incident(IntEnum):
-    """What can happen to events on a wire."""
+    """Kinds of incident on a wire."""
 
     LOST = 1
-    """They are not in the stream, or not whole."""
+    """The events are missing from the stream, or not whole."""
     DAMAGED = 2
-    """Between the packets before and behind these events lie bytes that are no packet."""
+    """Bytes that are no packet lie between the packets before and after these events."""
     REPEATED = 3
-    """The event came again; the first one counts."""
+    """The event arrived again; the first arrival counts."""
     REORDERED = 4
-    """The event came behind later ones, and was put in its place."""
+    """The event arrived after later ones, and was put in its place."""
     LATE = 5
-    """The event came too late for that, and was left out."""
+    """The event arrived too late for its place, and was left out."""
 
 
 class Ordering:
-    """Receives events as they come, and gives them out in order; at most `window` of them wait."""
+    """Takes events as they arrive and returns them in order; at most `window` of them wait inside."""
 
     def __init__(self, dtype: np.dtype[Any], window: int = WINDOW) -> None:
         self._window = window
-        self._waiting: Rows = np.zeros(0, dtype)
+        self._waiting: Events = np.zeros(0, dtype)
         self._highest = -1
+        """The highest event that arrived; -1 before the first."""
         self._next = 0
-        """The event to be given out next."""
+        """The next event to return."""
         self._open: list[int] = []
-        """Bytes of the damaged stretches behind which no event has come."""
+        """Bytes of each damaged stretch after which no event has arrived yet."""
         self._incidents: list[NDArray[Any]] = []
         self.counts: Counter[Incident] = Counter()
-        """Events of each kind of incident; stretches of bytes for DAMAGED."""
+        """Events in each kind of incident; for DAMAGED, stretches of bytes."""
         self.damaged_bytes = 0
 
-    @property
-    def highest(self) -> int:
-        """The latest event that came; -1 before the first."""
-        return self._highest
-
     def take_incidents(self) -> NDArray[Any]:
-        """What happened since this was last asked."""
-        out = np.concatenate([np.zeros(0, INCIDENT), *self._incidents])
+        """Incidents since the last call (`INCIDENT`)."""
+        incidents = np.concatenate([np.zeros(0, INCIDENT), *self._incidents])
         self._incidents.clear()
-        return out
+        return incidents
 
-    def add(self, rows: Rows, damage: list[tuple[int, int]]) -> Rows:
-        """Those events that have no others to wait for, in order.
+    def add(self, arrived: Events, damage: list[tuple[int, int]]) -> Events:
+        """Add events in their order of arrival; returns, sorted, those that no longer have to wait for others.
 
-        `rows` are in the order in which they came; `damage` has (number of the row behind it, bytes) of each stretch
-        that is no packet.
+        `damage` has (index of the next event, bytes) of each damaged stretch.
         """
-        entries = rows["entry"] = self._unwrapped(rows["entry"])
+        events = arrived.copy()
+        entries = events["entry"] = self._unwrap(events["entry"])
         before = np.maximum.accumulate(np.concatenate([[self._highest], entries]))
-        self._open += [size for number, size in damage if not number]
-        if len(entries):
-            self._close(int(entries[0]))
-        for number, size in damage:
-            if 0 < number < len(entries):
-                self._damaged(int(before[number]) + 1, int(entries[number]), size)
-        if len(entries):
-            self._open = [size for number, size in damage if number == len(entries)]
+        self._note_damage(entries, before, damage)
         self._highest = int(before[-1])
         before = before[:-1]
         late = (entries <= before - self._window) | (entries < 0)
         self._note(Incident.LATE, entries[late])
-        fresh = np.concatenate([self._waiting, rows[~late]])
-        behind = np.concatenate([np.zeros(len(self._waiting), np.bool_), (entries < before)[~late]])
-        order = np.argsort(fresh["entry"], kind="stable")  # of equal ones the first that came stays first
-        fresh, behind = fresh[order], behind[order]
-        again = np.diff(fresh["entry"], prepend=-1) == 0
-        self._note(Incident.REPEATED, fresh["entry"][again])
-        self._note(Incident.REORDERED, fresh["entry"][behind & ~again])
-        fresh = fresh[~again]
-        ready = int(np.searchsorted(fresh["entry"], self._highest - self._window, side="right"))
-        self._waiting = fresh[ready:].copy()
-        return self._given(fresh[:ready])
+        events = np.concatenate([self._waiting, events[~late]])
+        overtaken = np.concatenate([np.zeros(len(self._waiting), np.bool_), (entries < before)[~late]])
+        order = np.argsort(events["entry"], kind="stable")  # of equal events the first arrival stays first
+        events, overtaken = events[order], overtaken[order]
+        repeated = np.diff(events["entry"], prepend=-1) == 0
+        self._note(Incident.REPEATED, events["entry"][repeated])
+        self._note(Incident.REORDERED, events["entry"][overtaken & ~repeated])
+        events = events[~repeated]
+        ready = int(np.searchsorted(events["entry"], self._highest - self._window, side="right"))
+        self._waiting = events[ready:].copy()
+        return self._release(events[:ready])
 
-    def finish(self, events: int | None) -> Rows:
-        """The events that still wait. `events` is how many the run had, if that is known."""
-        self._close(events or 0)
-        rows = self._given(self._waiting)
+    def finish(self, events: int | None) -> Events:
+        """The events that still wait; `events` is the number of events of the run, None if unknown."""
+        self._close_damage(events or 0)
+        rest = self._release(self._waiting)
         self._waiting = self._waiting[:0]
         if events is not None and events > self._next:
-            self._lost(np.array([self._next]), np.array([events]))
+            self._note_lost(np.array([self._next]), np.array([events]))
             self._next = events
-        return rows
+        return rest
 
-    def unwrapped(self, counter: int) -> int:
-        """The number, near the latest event, whose last 32 bits are these."""
-        return int(self._unwrapped(np.array([counter]))[0])
+    def unwrap(self, counter: int) -> int:
+        """The number nearest to the highest event whose low 32 bits are `counter`."""
+        return int(self._unwrap(np.array([counter]))[0])
 
-    def _unwrapped(self, counters: Entries) -> Entries:
+    def _unwrap(self, counters: Entries) -> Entries:
         reference = self._highest if self._highest >= 0 or not len(counters) else int(counters[0])
         return reference + ((counters - reference + (1 << 31)) % (1 << 32) - (1 << 31))
 
-    def _close(self, stop: int) -> None:
-        """Note the damage behind which no event has come before `stop`."""
-        for size in self._open:
-            self._damaged(self._highest + 1, stop, size)
-        self._open.clear()
-
-    def _given(self, rows: Rows) -> Rows:
-        """The same, after what is missing before and between them was noted."""
-        if len(rows):
-            stops = rows["entry"]
+    def _release(self, events: Events) -> Events:
+        """The events unchanged, after gaps before and between them were noted as lost."""
+        if len(events):
+            stops = events["entry"]
             firsts = np.concatenate([[self._next], stops[:-1] + 1])
             gaps = stops > firsts
-            self._lost(firsts[gaps], stops[gaps])
+            self._note_lost(firsts[gaps], stops[gaps])
             self._next = int(stops[-1]) + 1
-        return rows
+        return events
 
-    def _lost(self, firsts: Entries, stops: Entries) -> None:
+    def _note_damage(self, entries: Entries, before: Entries, damage: list[tuple[int, int]]) -> None:
+        """Note the damaged stretches before and between arriving events; keep those after the last one open.
+
+        `before` has the highest event before each arrival, and at its end the highest of all.
+        """
+        self._open += [size for index, size in damage if not index]
+        if not len(entries):
+            return
+        self._close_damage(int(entries[0]))
+        for index, size in damage:
+            if 0 < index < len(entries):
+                self._note_damaged(int(before[index]) + 1, int(entries[index]), size)
+        self._open = [size for index, size in damage if index == len(entries)]
+
+    def _close_damage(self, stop: int) -> None:
+        """Note the open damaged stretches; the next event that arrived is `stop`."""
+        for size in self._open:
+            self._note_damaged(self._highest + 1, stop, size)
+        self._open.clear()
+
+    def _note_lost(self, firsts: Entries, stops: Entries) -> None:
         self.counts[Incident.LOST] += int((stops - firsts).sum())
         self._append(Incident.LOST, firsts, stops)
 
-    def _damaged(self, first: int, stop: int, size: int) -> None:
+    def _note_damaged(self, first: int, stop: int, size: int) -> None:
         self.counts[Incident.DAMAGED] += 1
         self.damaged_bytes += size
         self._append(Incident.DAMAGED, np.array([first]), np.array([max(first, stop)]), size)
@@ -147,6 +150,6 @@ class Ordering:
 
     def _append(self, kind: Incident, firsts: Entries, stops: Entries, size: int = 0) -> None:
         if len(firsts):
-            out = np.zeros(len(firsts), INCIDENT)
-            out["kind"], out["first"], out["stop"], out["bytes"] = kind, firsts, stops, size
-            self._incidents.append(out)
+            records = np.zeros(len(firsts), INCIDENT)
+            records["kind"], records["first"], records["stop"], records["bytes"] = kind, firsts, stops, size
+            self._incidents.append(records)

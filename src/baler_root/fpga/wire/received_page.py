@@ -1,9 +1,9 @@
-"""Received rows as a page with latents: an ordinary one, whose values are what the latents alone say."""
+"""Received events as a page of latents: an ordinary page, whose values are decoded from the latents alone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -21,87 +21,96 @@ from baler_root.format.codecs.latent.split_floats import low_dtype
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.quantized import Quantised
 from baler_root.format.page import Cell
-from baler_root.fpga.inputs import Input
 from baler_root.fpga.link import Link
 
 Codes = NDArray[np.int64]
 """(rows, inputs)"""
 
 
-class LatentRows:
-    """Makes pages of what comes over a wire, of all columns of a model."""
+@dataclass(frozen=True, slots=True, eq=False)
+class ReceivedRows:
+    """Rows as they arrived: latents, and input codes of those that were sent raw."""
+
+    latents: Codes
+    """(rows, latents); the rows in `raw` are not used."""
+    raw: NDArray[np.int64]
+    """Indices of the rows that were sent raw."""
+    codes: Codes
+    """(raw rows, inputs)"""
+
+
+class ReceivedPages:
+    """Makes pages of received rows, with all columns of a model."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        # Nothing came of what the latents do not say: the model is used, and named, as one without a residual.
-        alone = link.model.residual == "none"
-        self.data = link.stored.data if alone else replace(link.model, residual="none").to_bytes()
+        # No residual was sent, so the file stores the model, and names it, as one without a residual.
+        without_residual = link.model.residual == "none"
+        self.data = link.stored.data if without_residual else replace(link.model, residual="none").to_bytes()
+        """Bytes of the model in the file."""
         self.model = AutoencoderModel.from_bytes(self.data)
-        """As the file has it."""
         self.name = sha256(self.data).digest()
         self._quantisers = [_quantiser(column) for column in self.model.columns]
 
-    def codec(self, latents: Codes, raw: NDArray[np.int64], codes: Codes) -> _GivenRows:
-        """What encodes a page of these latents (rows, latents), of which the rows `raw` came as input codes."""
-        own = latents.astype(LATENT)
-        own[raw] = self._link.latents(codes)
-        return _GivenRows(self.name, self.model, own, raw, codes, self._link.definition.inputs)
+    def codec(self, rows: ReceivedRows) -> AutoencoderCodec:
+        """A codec that encodes one page, with these rows."""
+        return _ReceivedPageCodec(self.name, self.model, self._pack(rows))
 
-    def cells(self, rows: int) -> list[Cell]:
-        """The columns of a page of so many rows; the codec has their symbols."""
-        out = []
+    def columns(self, count: int) -> list[Cell]:
+        """The columns of a page of `count` rows; their symbols are empty, since the codec has them."""
+        columns = []
         for (quantiser, dtype), column in zip(self._quantisers, self.model.columns, strict=True):
-            nothing = np.zeros(0, np.int64)
-            quantised = Quantised(np.zeros(0, dtype), quantiser, nothing, nothing.astype(quantiser.dtype))
-            out.append(Cell(rows * column.values_per_row, quantised, shape=shape_of(column)))
-        return out
+            no_positions = np.zeros(0, np.int64)
+            quantised = Quantised(
+                np.zeros(0, dtype), quantiser, no_positions, no_positions.astype(quantiser.dtype)
+            )
+            columns.append(Cell(count * column.values_per_row, quantised, shape=shape_of(column)))
+        return columns
 
-
-class _GivenRows(AutoencoderCodec):
-    """Encodes one page, of rows whose latents are known already."""
-
-    def __init__(
-        self,
-        name: bytes,
-        model: AutoencoderModel,
-        latents: NDArray[np.int16],
-        raw: NDArray[np.int64],
-        codes: Codes,
-        inputs: Sequence[Input],
-    ) -> None:
-        super().__init__({name: model}, name, range(len(model.columns)))
-        self.given = latents
-        self._raw, self._codes, self._inputs = raw, codes, inputs
-
-    def encode(self, columns: Sequence[Any], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:  # noqa: ARG002
-        """See `Codec.encode`; the columns are only those of the model, and their symbols are not looked at."""
-        model = self.models[self.model]
+    def _pack(self, rows: ReceivedRows) -> bytes:
+        """The codec's payload of a page: latents, and the places of raw rows as those that the latents miss."""
+        model = self.model
+        latents = rows.latents.astype(LATENT)
+        latents[rows.raw] = self._link.latents(rows.codes)
         places = []
         low: dict[int, NDArray[Any] | None] = {}
-        for number, column in enumerate(model.columns):
-            own = self._codes[:, slice(*model.bounds[number : number + 2])].reshape(-1)
-            places.append(self._inputs[number].place_of(own, column.axis).astype(np.uint32))
-            if column.dropped_bits is not None:  # in the middle of what the symbol leaves open
+        for number, (entry, column) in enumerate(
+            zip(self._link.definition.inputs, model.columns, strict=True)
+        ):
+            codes = rows.codes[:, slice(*model.bounds[number : number + 2])].reshape(-1)
+            places.append(entry.place_of_code(codes, column.axis).astype(np.uint32))
+            if column.dropped_bits is not None:  # the middle of the interval that a symbol stands for
                 middle = (1 << column.dropped_bits) >> 1
                 low[number] = np.full(
-                    len(self.given) * column.values_per_row, middle, low_dtype(column.dropped_bits)
+                    len(latents) * column.values_per_row, middle, low_dtype(column.dropped_bits)
                 )
         rest, _ = Classic().encode([], [])
-        payload = pack_latent_page(
-            self.model,
-            len(self.given),
-            [(number, b"") for number in range(len(columns))],
-            (pack_latents(model, self.given), b"", pack_rows(self._raw, places), pack_low_bits(low)[0], rest),
+        return pack_latent_page(
+            self.name,
+            len(latents),
+            [(number, b"") for number in range(len(model.columns))],
+            (pack_latents(model, latents), b"", pack_rows(rows.raw, places), pack_low_bits(low)[0], rest),
         )
-        return payload, [len(payload) / len(columns)] * len(columns)
+
+
+class _ReceivedPageCodec(AutoencoderCodec):
+    """Codec of one page whose payload is packed already; it decodes as its base class does."""
+
+    def __init__(self, name: bytes, model: AutoencoderModel, payload: bytes) -> None:
+        super().__init__({name: model}, name, range(len(model.columns)))
+        self._payload = payload
+
+    def encode(self, columns: Sequence[Any], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:  # noqa: ARG002
+        """The packed payload; the columns' symbols are empty and not used."""
+        return self._payload, [len(self._payload) / len(columns)] * len(columns)
 
 
 def shape_of(column: ModelColumn) -> tuple[int, ...]:
-    """Of the arrays of a column: a model knows only how many values they have."""
+    """Shape of a column's rows, flattened: a model stores only the number of values."""
     return () if column.values_per_row == 1 else (column.values_per_row,)
 
 
 def _quantiser(column: ModelColumn) -> tuple[Quantiser, np.dtype[Any]]:
-    """How a column's symbols become values, and their type."""
+    """A column's quantiser, and the type of its symbols."""
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
     return quantiser, quantiser.dtype if quantiser.kind == "exact" else np.min_scalar_type(quantiser.span - 1)

@@ -1,4 +1,4 @@
-"""Receives datagrams of packets and writes a `.baler` file meanwhile, in constant memory."""
+"""Receives packets as datagrams and decodes them to a `.baler` file as they arrive, in constant memory."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from typing import Self
 from baler_root.errors import ConfigError, SourceError
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.address import Address
-from baler_root.fpga.wire.decode import Decoded, write_stream
+from baler_root.fpga.wire.decode import DecodeReport, write_stream
 from baler_root.fpga.wire.ordering import WINDOW
 from baler_root.fpga.wire.stream import Stream
 
-LARGEST = 1 << 16
-"""Bytes of a datagram."""
+MAX_DATAGRAM = 1 << 16
+"""Most bytes of a datagram."""
 
 
 CHUNK = 1 << 18
-"""Bytes handed over together."""
+"""Bytes after which a chunk is handed over to be decoded."""
 
 
-WAITING = 256
-"""Chunks that may wait to be decoded: 64 MiB. What comes then is lost, and counted as that."""
+MAX_WAITING = 256
+"""Most chunks that wait to be decoded (64 MiB); data that arrives then is lost, and counted as lost."""
 
 
 KERNEL_BUFFER = 1 << 23
-"""Bytes that the system is asked to keep; it may grant fewer."""
+"""Size of the receive buffer requested from the system [bytes]; it may grant less."""
 
 
 POLL = 0.05
-"""Seconds after which a chunk is handed over though it is not full."""
+"""Time without data after which a chunk is handed over although it is not full [s]."""
 
 
 LINGER = 0.5
-"""Seconds of silence behind the end of the run in which packets that were overtaken may come."""
+"""Silence after the end packet in which overtaken packets may still arrive [s]."""
 
 
 def receive(
@@ -51,53 +51,54 @@ def receive(
     window: int = WINDOW,
     overwrite: bool = False,
     listening: Callable[[str], None] | None = None,
-) -> Decoded:
-    """Write what comes in at `address` (`HOST:PORT`) to the new file `target`, until the run ends or nothing comes for
-    `idle` seconds; `model`, `tree` and `window` are as in `decode`. Time counts from the first packet to the last.
+) -> DecodeReport:
+    """Decode the packets that arrive at `address` (`HOST:PORT`) to the new file `target`.
 
-    With port 0 the system chooses one; `listening` is called with the address once datagrams can come.
+    Ends with the run, or after `idle` seconds of silence. `model`, `tree` and `window` are as in `decode`. The time in
+    the report runs from the first packet to the last. Port 0 lets the system choose a port; `listening` is called with
+    the address as soon as datagrams can arrive.
 
-    Raises SourceError (the address is taken, nothing came), and what `decode` raises; nothing is left then.
+    Raises SourceError (the address is taken, nothing arrived), and what `decode` raises; then nothing is left on disk.
     """
     if not idle > 0:
-        raise ConfigError(f"{idle} seconds of silence: more than 0 are needed")
-    where, link = Address.parse(address), Link.open(model, tree)
-    with socket.socket(where.family, socket.SOCK_DGRAM) as port:
+        raise ConfigError(f"{idle} seconds of silence: it must be more than 0")
+    local, link = Address.parse(address), Link.open(model, tree)
+    with socket.socket(local.family, socket.SOCK_DGRAM) as receiver:
         try:
-            port.bind(where.where)
+            receiver.bind(local.sockaddr)
         except OSError as error:
-            raise SourceError(f"{address}: cannot be listened at ({error.strerror})") from None
-        port.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
-        port.settimeout(POLL)
+            raise SourceError(f"{address}: cannot be listened to ({error.strerror})") from None
+        receiver.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, KERNEL_BUFFER)
+        receiver.settimeout(POLL)
         stream = Stream(link, address, window)
         if listening is not None:
-            listening("{}:{}".format(*port.getsockname()[:2]))
-        with _Collector(port) as collector:
+            listening("{}:{}".format(*receiver.getsockname()[:2]))
+        with _Collector(receiver) as collector:
             return write_stream(_chunks(collector, stream, idle), stream, target, overwrite)
 
 
 def _chunks(collector: _Collector, stream: Stream, idle: float) -> Iterator[bytes]:
-    """What comes, until the run ended or nothing comes any more; raises SourceError if nothing came at all."""
-    came = time.monotonic()
+    """Yield data as it arrives, until the run has ended or nothing arrives any more; SourceError if nothing did."""
+    last = time.monotonic()
     started = False
     while True:
         chunk = collector.take()
         if chunk:
             yield chunk
-            came, started = time.monotonic(), True
-        elif time.monotonic() - came > (LINGER if stream.ended else idle):
+            last, started = time.monotonic(), True
+        elif time.monotonic() - last > (LINGER if stream.ended else idle):
             if not started:
                 raise SourceError(f"{stream.name}: nothing came for {idle:g} s")
             return
 
 
 class _Collector:
-    """Empties a socket in a thread of its own, so that writing a cluster loses nothing."""
+    """Empties a socket in its own thread, so that no data is lost while a cluster is written."""
 
-    def __init__(self, port: socket.socket) -> None:
-        self._port = port
-        self._chunks: Queue[bytes] = Queue(WAITING)
-        self._over = threading.Event()
+    def __init__(self, receiver: socket.socket) -> None:
+        self._socket = receiver
+        self._chunks: Queue[bytes] = Queue(MAX_WAITING)
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="datagrams", daemon=True)
 
     def __enter__(self) -> Self:
@@ -105,13 +106,13 @@ class _Collector:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._over.set()
+        self._stopped.set()
         while self._thread.is_alive():
-            self.take()  # so that nobody waits for room
+            self.take()  # makes room, in case the thread waits for it
         self._thread.join()
 
     def take(self) -> bytes:
-        """The next chunk; empty if none comes for a moment."""
+        """The next chunk; empty if none arrives within `POLL` seconds."""
         try:
             return self._chunks.get(timeout=POLL)
         except Empty:
@@ -119,9 +120,9 @@ class _Collector:
 
     def _run(self) -> None:
         chunk = bytearray()
-        while not self._over.is_set():
+        while not self._stopped.is_set():
             try:
-                chunk += self._port.recv(LARGEST)
+                chunk += self._socket.recv(MAX_DATAGRAM)
             except TimeoutError:
                 full = bool(chunk)
             else:

@@ -1,4 +1,4 @@
-"""A board in software: encodes rows of a ROOT file with the integers of a model, and sends the packets."""
+"""A board in software: encodes rows of a ROOT file with a model's integers, and sends the packets."""
 
 from __future__ import annotations
 
@@ -14,102 +14,132 @@ from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.format.container.write import AtomicFile
-from baler_root.fpga.front_end import Rows, rows_of
+from baler_root.fpga.front_end import InputRows, read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.address import Address
 from baler_root.fpga.wire.fault_injection import Faults, FaultyWire
-from baler_root.fpga.wire.packets import EVENTS_AT, Flag
+from baler_root.fpga.wire.packets import EVENTS_OFFSET, Flag
 
-DATAGRAM = 1400
-"""Bytes of packets in a datagram, at most: what Ethernet carries in one piece."""
-
-
-TOGETHER = 8
-"""Events in a packet: the header then weighs little, and a lost packet loses few."""
+DATAGRAM_SIZE = 1400
+"""Most bytes of packets in a datagram: Ethernet carries these without splitting them."""
 
 
-ENDS = 3
-"""How often the end of the run is sent: it may be lost, too."""
+EVENTS_PER_PACKET = 8
+"""Default for the most events in a packet: the header then weighs little, and a lost packet loses few events."""
 
 
-PACE = 1e-3
-"""Seconds by which a sender may be early: sleeping shorter is not exact."""
+END_REPEATS = 3
+"""Copies of the end packet that are sent, since it may be lost like any other."""
+
+
+MIN_SLEEP = 1e-3
+"""Shortest time to sleep for the requested rate [s]; shorter sleeps are not exact."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What a board has sent; sizes in bits and bytes, time in seconds."""
+class SendOptions:
+    """Rows that are sent, and how; raises ConfigError for a rate that is not positive."""
+
+    rate: float | None = None
+    """Events per second; None for as fast as possible."""
+    events: int | None = None
+    """Number of events, from the file's beginning again if needed; None for each row once."""
+    events_per_packet: int = EVENTS_PER_PACKET
+    """Most events whose latents are in one packet."""
+    pass_through: bool = True
+    """Send rows raw that latents represent poorly."""
+    faults: Faults = Faults()  # noqa: RUF009 - frozen
+    """Faults of the wire after the board; end packets are spared."""
+    seed: int = 0
+    """Seed of the faults."""
+
+    def __post_init__(self) -> None:
+        if self.rate is not None and not self.rate > 0:
+            raise ConfigError(f"a rate of {self.rate} events per second: it must be more than 0")
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """Rows that a board has sent."""
 
     source: str
     target: str
     events: int
     saturated: int
+    """Events with a saturated latent."""
     raw: int
-    """Events sent as they are: a latent saturated, a value was off its axis, or the row is unlike those learned from."""
+    """Events sent raw: a latent saturates, a value is out of range, or the row is unlike those learned from."""
     bits_in: int
-    """Of the input codes of an event."""
+    """Bits of the input codes of an event."""
     bits_out: float
-    """Of a packet, in the mean: header, checksum and raw events included."""
+    """Mean bits of an event in packets: headers, checksums and raw events included."""
     size: int
-    """Of all packets that left the board."""
+    """Bytes of all packets that left the wire."""
     faults: dict[str, int]
-    """Packets that each was put into."""
+    """Packets that each fault has hit."""
     seconds: float
 
     @property
     def rate(self) -> float:
-        """Events in a second."""
+        """Events per second."""
         return self.events / max(self.seconds, 1e-9)
 
 
 class Board:
-    """Makes packets of rows."""
+    """Makes packets of rows, and counts the events."""
 
-    def __init__(self, link: Link, together: int = TOGETHER, pass_through: bool = True) -> None:
-        """`together`: events of which a packet has the latents, at most.
-
-        With `pass_through` rows of which latents tell too little are sent as they are. Raises ConfigError.
-        """
-        if not 1 <= together <= link.layout.most:
-            raise ConfigError(f"{together} events in a packet: from 1 to {link.layout.most} are possible")
-        self._link, self._together, self._pass_through = link, together, pass_through
+    def __init__(
+        self, link: Link, events_per_packet: int = EVENTS_PER_PACKET, pass_through: bool = True
+    ) -> None:
+        """See `SendOptions`; raises ConfigError for more events than a packet can carry."""
+        if not 1 <= events_per_packet <= link.layout.max_events:
+            raise ConfigError(
+                f"{events_per_packet} events in a packet: from 1 to {link.layout.max_events} are possible"
+            )
+        self._link, self._events_per_packet, self._pass_through = link, events_per_packet, pass_through
         self.events = self.saturated = self.raw = 0
 
-    def packets(self, rows: Rows) -> list[bytes]:
-        """The rows in packets, in their order."""
+    def packets(self, rows: InputRows) -> list[bytes]:
+        """Packets of the rows, in their order."""
         link, layout = self._link, self._link.layout
         latents = link.latents(rows.codes)
         saturated = link.saturated(latents)
-        raw = np.zeros(len(latents), np.bool_)
-        if self._pass_through:
-            raw = link.alone(latents, rows.odd)
-            if link.model.anomaly is not None:
-                raw |= link.model.anomaly.scores(latents) > link.model.anomaly.threshold
-        starts, counts = pieces(raw, self._together)
-        out: list[bytes] = [b""] * len(starts)
-        for events, alone in sorted(set(zip(counts.tolist(), raw[starts].tolist(), strict=True))):
-            at = np.flatnonzero((counts == events) & (raw[starts] == alone))
-            members = starts[at][:, None] + np.arange(events)
+        raw = self._raw_rows(latents, rows.out_of_range)
+        starts, counts = packet_groups(raw, self._events_per_packet)
+        packets: list[bytes] = [b""] * len(starts)
+        for count, is_raw in sorted(set(zip(counts.tolist(), raw[starts].tolist(), strict=True))):
+            indices = np.flatnonzero((counts == count) & (raw[starts] == is_raw))
+            members = starts[indices][:, None] + np.arange(count)
             flags = np.where(saturated[members].any(axis=1), np.uint8(Flag.SATURATED), np.uint8(0))
-            values = (rows.codes if alone else latents)[members]
-            made = layout.pack(self.events + starts[at], values, flags, alone)
-            for place, packet in zip(at.tolist(), made, strict=True):
-                out[place] = packet
+            values = (rows.codes if is_raw else latents)[members]
+            packed = layout.pack(self.events + starts[indices], values, flags, is_raw)
+            for index, packet in zip(indices.tolist(), packed, strict=True):
+                packets[index] = packet
         self.events += len(latents)
         self.saturated += int(saturated.sum())
         self.raw += int(raw.sum())
-        return out
+        return packets
 
     def end(self) -> bytes:
-        """The end of the run."""
+        """The end packet of the run."""
         return self._link.layout.pack_end(self.events)
 
+    def _raw_rows(self, latents: NDArray[np.integer], out_of_range: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Whether each row is sent raw."""
+        if not self._pass_through:
+            return np.zeros(len(latents), np.bool_)
+        raw = self._link.passed_through(latents, out_of_range)
+        detector = self._link.model.anomaly
+        return raw if detector is None else raw | (detector.scores(latents) > detector.threshold)
 
-def pieces(raw: NDArray[np.bool_], together: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where each packet begins among the rows, and how many it has: one that is raw, or up to `together` others."""
+
+def packet_groups(
+    raw: NDArray[np.bool_], events_per_packet: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First row and number of rows of each packet: one raw row, or up to `events_per_packet` others."""
     number = np.arange(len(raw))
     since = number - np.maximum.accumulate(np.where(raw, number + 1, 0))  # rows since the last raw one
-    starts = np.flatnonzero(raw | (since % together == 0))
+    starts = np.flatnonzero(raw | (since % events_per_packet == 0))
     return starts, np.diff(starts, append=len(raw))
 
 
@@ -117,66 +147,62 @@ def send(
     source: str | os.PathLike[str],
     model: str | os.PathLike[str],
     target: str,
+    options: SendOptions | None = None,
     *,
     tree: str | None = None,
-    rate: float | None = None,
-    events: int | None = None,
-    together: int = TOGETHER,
-    pass_through: bool = True,
-    faults: Faults | None = None,
-    seed: int = 0,
     overwrite: bool = False,
-) -> Sent:
-    """Send the rows of a ROOT file as packets to `target`, `HOST:PORT` for datagrams or else the name of a new file.
+) -> SendReport:
+    """Send the rows of a ROOT file as packets to `target`: `HOST:PORT` for datagrams, or the name of a new file.
 
-    `rate` is in events per second; without it, as fast as it goes. `together` and `pass_through` are as `Board` has
-    them. With `events` the file is sent from its beginning
-    again until there are so many. `faults` hit packets after the board, of `seed`; the end of the run is spared.
+    `model` is a `.balermodel` file; `tree` chooses one of several models by its tree.
 
     Raises SourceError, ConfigError, FormatError (of the model) or OutputError.
     """
+    options = options or SendOptions()
     link = Link.open(model, tree)
-    if rate is not None and not rate > 0:
-        raise ConfigError(f"a rate of {rate} events per second: more than 0 are needed")
-    board, wire = Board(link, together, pass_through), FaultyWire(faults or Faults(), seed)
+    board = Board(link, options.events_per_packet, options.pass_through)
+    wire = FaultyWire(options.faults, options.seed)
     started = time.perf_counter()
-    made = 0
+    packed = 0
 
-    def carried() -> Iterator[bytes]:
-        nonlocal made
-        for rows in _repeated(link, source, events):
-            packets = board.packets(rows)
-            made += sum(map(len, packets))
-            yield from wire.carry(packets)
-        yield from [board.end()] * ENDS
+    def packets() -> Iterator[bytes]:
+        nonlocal packed
+        for rows in _batches(link, source, options.events):
+            batch = board.packets(rows)
+            packed += sum(map(len, batch))
+            yield from wire.transmit(batch)
+        yield from [board.end()] * END_REPEATS
 
-    address = Address.find(target)
-    size = _record(target, carried(), overwrite) if address is None else _datagrams(address, carried(), rate)
-    return Sent(
+    address = Address.parse_optional(target)
+    if address is None:
+        size = _record(target, packets(), overwrite)
+    else:
+        size = _send_datagrams(address, packets(), options.rate)
+    return SendReport(
         os.fspath(source),
         target,
         board.events,
         board.saturated,
         board.raw,
         link.definition.input_bits,
-        8 * made / max(1, board.events),
+        8 * packed / max(1, board.events),
         size,
         {str(fault): count for fault, count in wire.counts.items()},
         time.perf_counter() - started,
     )
 
 
-def _repeated(link: Link, source: str | os.PathLike[str], events: int | None) -> Iterator[Rows]:
-    """The rows of a file, once, or so many of them from its beginning again and again."""
+def _batches(link: Link, source: str | os.PathLike[str], events: int | None) -> Iterator[InputRows]:
+    """The rows of a file once, or `events` of them, from the file's beginning again and again."""
     if events is None:
-        yield from rows_of(link, source)
+        yield from read_rows(link, source)
         return
     left = events
     while left > 0:
         before = left
-        for rows in rows_of(link, source):
-            yield rows.only(slice(left))
-            left -= min(left, len(rows.odd))
+        for rows in read_rows(link, source):
+            yield rows.part(slice(left))
+            left -= min(left, len(rows.codes))
             if not left:
                 return
         if left == before:
@@ -184,37 +210,37 @@ def _repeated(link: Link, source: str | os.PathLike[str], events: int | None) ->
 
 
 def _record(target: str, packets: Iterator[bytes], overwrite: bool) -> int:
-    """Write the packets one after another to a new file; returns its size."""
-    file = AtomicFile(target, overwrite)
+    """Write the packets to a new file; returns its size."""
+    output = AtomicFile(target, overwrite)
     try:
         for packet in packets:
-            file.file.write(packet)
-        size = file.file.tell()
-        file.commit()
+            output.file.write(packet)
+        size = output.file.tell()
+        output.commit()
     except OSError as error:
         raise OutputError(f"{target}: cannot be written ({error})") from None
     finally:
-        file.discard()
+        output.discard()
     return size
 
 
-def _datagrams(address: Address, packets: Iterator[bytes], rate: float | None) -> int:
-    """Send the packets, as many in a datagram as fit; returns their size."""
+def _send_datagrams(address: Address, packets: Iterator[bytes], rate: float | None) -> int:
+    """Send the packets, as many per datagram as fit, at `rate` events per second; returns their size [bytes]."""
     started = time.perf_counter()
-    size = sent = 0
-    with socket.socket(address.family, socket.SOCK_DGRAM) as out:
+    size = events = 0
+    with socket.socket(address.family, socket.SOCK_DGRAM) as sender:
         waiting = bytearray()
         for packet in chain(packets, [b""]):
-            if waiting and (not packet or len(waiting) + len(packet) > DATAGRAM):
+            if waiting and (not packet or len(waiting) + len(packet) > DATAGRAM_SIZE):
                 try:
-                    out.sendto(waiting, address.where)
+                    sender.sendto(waiting, address.sockaddr)
                 except OSError as error:
                     raise OutputError(f"{address}: cannot be sent to ({error.strerror})") from None
                 size += len(waiting)
                 waiting.clear()
-                early = 0.0 if rate is None else sent / rate - (time.perf_counter() - started)
-                if early > PACE:
+                early = 0.0 if rate is None else events / rate - (time.perf_counter() - started)
+                if early > MIN_SLEEP:
                     time.sleep(early)
             waiting += packet
-            sent += packet[EVENTS_AT] if packet else 0
+            events += packet[EVENTS_OFFSET] if packet else 0
     return size

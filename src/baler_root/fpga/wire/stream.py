@@ -1,4 +1,4 @@
-"""Reads a stream of packets: events in order, and an account of everything else (formats/wire.md#order)."""
+"""Reads a packet stream: returns the events in order, and counts everything else (formats/wire.md#order)."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError
 from baler_root.fpga.link import Link
-from baler_root.fpga.wire.framing import Found, Framing
-from baler_root.fpga.wire.ordering import WINDOW, Incident, Ordering
+from baler_root.fpga.wire.framing import FramedPackets, Framing
+from baler_root.fpga.wire.ordering import WINDOW, Events, Incident, Ordering
 from baler_root.fpga.wire.packets import VERSION, Flag, unpack_fields
 
 CHUNK = 1 << 20
-"""Bytes looked at together."""
-
-
-Rows = NDArray[Any]
-"""`Layout.row`, in the order of the events."""
+"""Bytes that are read from a file at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """What became of a run's events on their way."""
+class StreamStatistics:
+    """Counts of a run's events and of the incidents on their way."""
 
     events: int
-    """Given out."""
+    """Events returned."""
     run: int | None
-    """Events of the run, as its end says; None where no end came, so that events behind the last one are unknown."""
+    """Events of the run by its end packet; None without one: events after the last are then unknown."""
     saturated: int
+    """Events returned that have a saturated latent."""
     raw: int
-    """Events given out with these flags."""
+    """Events returned that were sent raw."""
     lost: int
     """Events that are missing."""
     repeated: int
+    """Events that arrived again."""
     reordered: int
+    """Events that arrived after later ones, and were put in their place."""
     late: int
-    """Events that came again, behind later ones, and too late to be put in their place."""
+    """Events that arrived too late for their place, and were left out."""
     damaged: int
+    """Stretches of bytes that are no packets."""
     damaged_bytes: int
-    """Stretches of bytes that are no packets, and their bytes."""
+    """Bytes in the damaged stretches."""
     foreign: int
     """Packets of other models or versions."""
     size: int
@@ -49,7 +49,7 @@ class Account:
 
     @property
     def problems(self) -> str:
-        """What is wrong, in words; empty if nothing is."""
+        """The incidents in words; empty if there were none."""
         parts = [
             f"{self.lost} events lost" if self.lost else "",
             f"{self.damaged} damaged stretches ({self.damaged_bytes} bytes)" if self.damaged else "",
@@ -57,61 +57,54 @@ class Account:
             f"{self.reordered} out of order" if self.reordered else "",
             f"{self.late} too late" if self.late else "",
             f"{self.foreign} packets of other models" if self.foreign else "",
-            "no end of the run: events behind the last are unknown" if self.run is None else "",
+            "no end of the run: events after the last are unknown" if self.run is None else "",
         ]
         return ", ".join(part for part in parts if part)
 
 
 class Stream:
-    """Bytes in, events out."""
+    """Turns the bytes of a packet stream into events (`PacketLayout.event_dtype`)."""
 
     def __init__(self, link: Link, name: str, window: int = WINDOW) -> None:
-        """`name` is what messages call the stream; `window`: how many events back a packet may come."""
+        """`name` is the stream's name in messages; `window` is how far behind a packet may arrive [events].
+
+        Raises ConfigError for a window below 1.
+        """
         if window < 1:
             raise ConfigError(f"a window of {window} events: at least 1 is needed")
         self.link, self.layout, self.name = link, link.layout, name
-        self.ordering = Ordering(link.layout.row, window)
+        self.ordering = Ordering(link.layout.event_dtype, window)
         self._framing = Framing()
         self._end: int | None = None
-        """The counter of the last packet that ended a run."""
-        self._any = False
+        """Counter of the last end packet."""
+        self._recognised = False
+        """Whether a packet of this model has arrived."""
         self._size = self._events = self._saturated = self._raw = self._foreign = 0
 
     @property
     def ended(self) -> bool:
-        """Whether the end of the run came."""
+        """Whether an end packet has arrived."""
         return self._end is not None
 
-    @property
-    def _run(self) -> int | None:
-        """How many events the run had."""
-        return None if self._end is None else self.ordering.unwrapped(self._end)
+    def feed(self, data: bytes) -> Events:
+        """The events that are complete and in order after these bytes.
 
-    @property
-    def events(self) -> int:
-        """How many were given out."""
-        return self._events
-
-    def feed(self, data: bytes) -> Rows:
-        """The events that can be given out after these bytes.
-
-        Raises ConfigError where the stream begins with packets of another model or version.
+        Raises ConfigError if the stream begins with packets of another model or version.
         """
         self._size += len(data)
-        found = self._framing.feed(data)
-        return self._counted(self.ordering.add(*self._rows(found)))
+        return self._count(self.ordering.add(*self._unpack(self._framing.feed(data))))
 
-    def finish(self) -> Rows:
-        """The events that were left; nothing may come then."""
-        first = self._counted(self.ordering.add(*self._rows(self._framing.finish())))
-        return np.concatenate([first, self._counted(self.ordering.finish(self._run))])
+    def finish(self) -> Events:
+        """The remaining events, at the end of the stream."""
+        events = self._count(self.ordering.add(*self._unpack(self._framing.finish())))
+        return np.concatenate([events, self._count(self.ordering.finish(self._run_length))])
 
-    def account(self) -> Account:
-        """What became of the events so far."""
+    def statistics(self) -> StreamStatistics:
+        """The counts so far."""
         counts = self.ordering.counts
-        return Account(
+        return StreamStatistics(
             self._events,
-            self._run,
+            self._run_length,
             self._saturated,
             self._raw,
             counts[Incident.LOST],
@@ -124,61 +117,72 @@ class Stream:
             self._size,
         )
 
-    def _rows(self, found: Found) -> tuple[Rows, list[tuple[int, int]]]:
-        """The events as they came, and the stretches of damage before some of them."""
-        packets = len(found.starts)
-        strangers = np.zeros(packets, np.int64)
-        """What other model or version a packet is of; 0 if it is none."""
-        parts = [(np.zeros(0, np.int64), np.zeros(0, self.layout.row))]
-        for numbers, alike in found.groups():
-            heads = (
-                alike["kind"].astype(np.int64) << 40 | alike["events"].astype(np.int64) << 32 | alike["model"]
-            )
-            for head in np.unique(heads).tolist():
-                at = np.flatnonzero(heads == head)
-                kind, events, model = head >> 40, head >> 32 & 255, head & 0xFFFFFFFF
-                fits = kind & 15 == VERSION and self.layout.fits(kind >> 4, events, int(alike["words"][0]))
-                if model != self.layout.model or not fits:
-                    strangers[numbers[at]] = model + 1
-                elif kind >> 4 & Flag.END:
-                    self._end = int(alike["counter"][at[-1]])
-                else:
-                    own = self._events_in(alike[at], Flag(kind >> 4 & Flag.RAW), events)
-                    parts.append((np.repeat(numbers[at], events), own))
-        if packets and strangers[0] and not self._any:
-            self._refuse(int(strangers[0]) - 1)
-        self._any |= bool((strangers == 0).any())
-        self._foreign += int(np.count_nonzero(strangers))
-        of = np.concatenate([packet for packet, _ in parts])
-        order = np.argsort(of, kind="stable")
-        rows = np.concatenate([own for _, own in parts])[order]
-        places = np.searchsorted(of[order], [at for at, _ in found.skipped])
-        return rows, [(int(place), size) for place, (_, size) in zip(places, found.skipped, strict=True)]
+    @property
+    def _run_length(self) -> int | None:
+        """Events of the run; None before an end packet."""
+        return None if self._end is None else self.ordering.unwrap(self._end)
 
-    def _events_in(self, packets: NDArray[Any], raw: Flag, events: int) -> Rows:
-        """The events of packets with so many each, one after another."""
-        values = unpack_fields(packets["payload"], self.layout.fields(raw, events))
-        values = values.reshape(len(packets) * events, -1)
-        rows = np.zeros(len(values), self.layout.row)
-        rows["entry"] = (packets["counter"].astype(np.int64)[:, None] + np.arange(events)).reshape(-1)
-        rows["values"][:, : values.shape[1]] = values
+    def _unpack(self, framed: FramedPackets) -> tuple[Events, list[tuple[int, int]]]:
+        """Events in order of arrival, and (index of the next event, bytes) of each damaged stretch."""
+        packets = len(framed.starts)
+        foreign = np.zeros(
+            packets, np.int64
+        )  # model id + 1 of packets of other models or versions, otherwise 0
+        sources = [np.zeros(0, np.int64)]  # index of the packet that each event came in
+        parts = [np.zeros(0, self.layout.event_dtype)]
+        for numbers, group in framed.groups():
+            headers = (
+                group["kind"].astype(np.int64) << 40 | group["events"].astype(np.int64) << 32 | group["model"]
+            )
+            for header in np.unique(headers).tolist():
+                members = np.flatnonzero(headers == header)
+                kind, events, model = header >> 40, header >> 32 & 255, header & 0xFFFFFFFF
+                known = kind & 15 == VERSION and self.layout.is_possible(
+                    kind >> 4, events, int(group["words"][0])
+                )
+                if model != self.layout.model_id or not known:
+                    foreign[numbers[members]] = model + 1
+                elif kind >> 4 & Flag.END:
+                    self._end = int(group["counter"][members[-1]])
+                else:
+                    sources.append(np.repeat(numbers[members], events))
+                    parts.append(self._unpack_events(group[members], Flag(kind >> 4 & Flag.RAW), events))
+        if packets and foreign[0] and not self._recognised:
+            self._refuse(int(foreign[0]) - 1)
+        self._recognised |= bool((foreign == 0).any())
+        self._foreign += int(np.count_nonzero(foreign))
+        source = np.concatenate(sources)
+        order = np.argsort(source, kind="stable")
+        arrived = np.concatenate(parts)[order]
+        following = np.searchsorted(source[order], [packet for packet, _ in framed.skipped])
+        damage = [(int(index), size) for index, (_, size) in zip(following, framed.skipped, strict=True)]
+        return arrived, damage
+
+    def _unpack_events(self, packets: NDArray[Any], raw: Flag, count: int) -> Events:
+        """Events of packets that carry `count` each, one packet after another."""
+        values = unpack_fields(packets["payload"], self.layout.field_widths(raw, count))
+        values = values.reshape(len(packets) * count, -1)
+        events = np.zeros(len(values), self.layout.event_dtype)
+        events["entry"] = (packets["counter"].astype(np.int64)[:, None] + np.arange(count)).reshape(-1)
+        events["values"][:, : values.shape[1]] = values
         saturated = self.link.saturated(self.link.latents(values) if raw else values)
-        rows["flags"] = raw | saturated * np.uint8(Flag.SATURATED)
-        return rows
+        events["flags"] = raw | saturated * np.uint8(Flag.SATURATED)
+        return events
 
     def _refuse(self, model: int) -> None:
-        stream, wanted = model.to_bytes(4, "little").hex(), self.layout.digest[:4].hex()
-        if stream == wanted:
+        stream, expected = model.to_bytes(4, "little").hex(), self.layout.digest[:4].hex()
+        if stream == expected:
             raise ConfigError(
-                f"{self.name}: packets of the model {wanted}…, but of another version or length than this program "
+                f"{self.name}: packets of the model {expected}…, but of another version or length than this program "
                 f"knows (version {VERSION})"
             )
         raise ConfigError(
-            f"{self.name}: packets of the model {stream}…, not of {wanted}…; name the model whose encoder sent them"
+            f"{self.name}: packets of the model {stream}…, not of {expected}…; name the model whose encoder sent them"
         )
 
-    def _counted(self, rows: Rows) -> Rows:
-        self._events += len(rows)
-        self._saturated += int(np.count_nonzero(rows["flags"] & Flag.SATURATED))
-        self._raw += int(np.count_nonzero(rows["flags"] & Flag.RAW))
-        return rows
+    def _count(self, events: Events) -> Events:
+        """The events unchanged, after they were counted as returned."""
+        self._events += len(events)
+        self._saturated += int(np.count_nonzero(events["flags"] & Flag.SATURATED))
+        self._raw += int(np.count_nonzero(events["flags"] & Flag.RAW))
+        return events

@@ -1,1 +1,1 @@
-"""Limits of encoders for firmware."""
+"""Encoders for firmware: their bit widths, what they cost in an FPGA, and the search within a budget."""

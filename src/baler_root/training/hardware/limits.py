@@ -1,4 +1,4 @@
-"""`Circuit`: an encoder that is to be firmware: how many layers, and how many bits its numbers have."""
+"""`Hardware`: layers and bit widths of an encoder for firmware; `HardwareLimits`: what a user asks of them."""
 
 from __future__ import annotations
 
@@ -9,71 +9,75 @@ from typing import TYPE_CHECKING, Self
 
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT
-from baler_root.training.hardware.budget import Budget
+from baler_root.training.hardware.budget import HardwareBudget
 
 if TYPE_CHECKING:
     from baler_root.format.container.manifest import Json
 
 
-CODE_TOTAL = CODE_LIMIT.bit_length()
-"""Bits of the codes of a column with their sign: what an encoder gets that is not to be firmware."""
+CODE_WIDTH = CODE_LIMIT.bit_length()
+"""Bits of a column's code, sign included, at full precision."""
 
 
-WEIGHTS, ACTIVATIONS, INPUTS, LATENTS = (2, 8), (3, 12), (4, CODE_TOTAL), (2, 12)
-"""Fewest and most bits of each kind."""
+WEIGHT_BITS, ACTIVATION_BITS, INPUT_BITS, LATENT_BITS = (2, 8), (3, 12), (4, CODE_WIDTH), (2, 12)
+"""Smallest and largest bit width of each kind of number."""
 
 
 MAX_HIDDEN, MAX_NEURONS = 4, 256
-"""Hidden layers, and numbers that one has."""
+"""Most hidden layers, and most neurons in one of them."""
 
 
-HIDDEN, BITS = ((32, 16), (32,), (16,), ()), (6, 4)
-"""What a search within a budget tries, if that is not given: hidden layers, bits of weights."""
+SEARCHED_HIDDEN, SEARCHED_WEIGHT_BITS = ((32, 16), (32,), (16,), ()), (6, 4)
+"""Hidden layers and weight widths that a search within a budget tries where the user leaves them open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """All that is fixed before training. All scales are powers of two, all rounding is half up."""
+    """Layers and bit widths of one encoder, fixed before training.
+
+    All scales are powers of two; all rounding is half up.
+    """
 
     hidden: tuple[int, ...] = (32, 16)
-    """Numbers of each hidden layer; none for latents that are sums of inputs."""
+    """Neurons of each hidden layer; empty if the latents are sums of inputs."""
     weight_bits: tuple[int, ...] = (6, 6, 6)
-    """Of each layer, with their sign."""
+    """Weight width of each layer, sign included."""
     activation_bits: tuple[int, ...] = (8, 8)
-    """Of each hidden layer; they have no sign."""
+    """Activation width of each hidden layer; activations are unsigned."""
     input_bits: int = 8
-    """Of the codes of columns, with their sign; they go from -8 to 8 in steps of `2**(4 - input_bits)`."""
+    """Width of the input codes, sign included: they span -8 to 8 in steps of `2**(4 - input_bits)`."""
     latent_bits: int = 9
-    """Of each latent, with its sign: it saturates there."""
-    budget: Budget = field(default_factory=Budget)
+    """Width of each latent, sign included; latents saturate at its limits."""
+    budget: HardwareBudget = field(default_factory=HardwareBudget)
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for what cannot be."""
+        """Raise ConfigError for an impossible combination."""
         layers = len(self.hidden) + 1
         if len(self.hidden) > MAX_HIDDEN or any(not 1 <= width <= MAX_NEURONS for width in self.hidden):
             raise ConfigError(
-                f"hidden layers {_listed(self.hidden)}: at most {MAX_HIDDEN}, of 1 to {MAX_NEURONS} numbers each"
+                f"hidden layers {_listed(self.hidden)}: at most {MAX_HIDDEN} layers of 1 to {MAX_NEURONS} neurons "
+                "are possible"
             )
         for name, bits, count, (least, most) in (
-            ("weights", self.weight_bits, layers, WEIGHTS),
-            ("activations", self.activation_bits, layers - 1, ACTIVATIONS),
-            ("inputs", (self.input_bits,), 1, INPUTS),
-            ("latents", (self.latent_bits,), 1, LATENTS),
+            ("weights", self.weight_bits, layers, WEIGHT_BITS),
+            ("activations", self.activation_bits, layers - 1, ACTIVATION_BITS),
+            ("inputs", (self.input_bits,), 1, INPUT_BITS),
+            ("latents", (self.latent_bits,), 1, LATENT_BITS),
         ):
             if len(bits) != count:
                 raise ConfigError(
                     f"bits of {name}: {len(bits)} numbers for {count} layers; give one for all, or one for each"
                 )
-            if any(not least <= one <= most for one in bits):
+            if any(not least <= width <= most for width in bits):
                 raise ConfigError(f"bits of {name}: {_listed(bits)}; from {least} to {most} are possible")
 
     @property
     def input_fraction(self) -> int:
-        """Fraction bits of the codes of columns."""
-        return CODE_BITS - (CODE_TOTAL - self.input_bits)
+        """Fraction bits of the input codes."""
+        return CODE_BITS - (CODE_WIDTH - self.input_bits)
 
     def describe(self) -> str:
-        """In short, such as `32-16, weights of 6 bits, activations of 8, inputs of 8, latents of 9`."""
+        """A summary such as `32-16, weights of 6 bits, activations of 8, inputs of 8, latents of 9`."""
         parts = [
             "-".join(map(str, self.hidden)) or "no hidden layer",
             f"weights of {_listed(self.weight_bits)} bits",
@@ -83,20 +87,23 @@ class Hardware:
         return ", ".join([*parts, f"inputs of {self.input_bits}", f"latents of {self.latent_bits}"])
 
     def to_json(self) -> Json:
-        """For the model's description and the provenance of a file."""
+        """The entry in a model's description and in the provenance of a file."""
         return {**asdict(self), "budget": str(self.budget)}
 
 
 @dataclass(frozen=True, slots=True)
 class HardwareLimits:
-    """What a user asks of firmware; None is left to the search, or to what is usual."""
+    """Layers, bit widths and budget that a user asks for.
+
+    None leaves a value to the search if there is a budget, and to the default of `Hardware` otherwise.
+    """
 
     hidden: tuple[int, ...] | None = None
     weight_bits: tuple[int, ...] | None = None
     activation_bits: tuple[int, ...] | None = None
     input_bits: int | None = None
     latent_bits: int | None = None
-    budget: Budget | None = None
+    budget: HardwareBudget | None = None
 
     @classmethod
     def parse(
@@ -108,63 +115,68 @@ class HardwareLimits:
         input_bits: int | None = None,
         latent_bits: int | None = None,
     ) -> Self | None:
-        """From what people write; None if nothing is asked for. Raises ConfigError.
+        """Read command-line texts; None if all are None. Raises ConfigError.
 
-        >>> CircuitOptions.parse(hidden="32,16", weight_bits="6").circuits()[0].weight_bits
+        >>> HardwareLimits.parse(hidden="32,16", weight_bits="6").candidates()[0].weight_bits
         (6, 6, 6)
         """
-        out = cls(
-            numbers(hidden, "hidden layers"),
-            numbers(weight_bits, "bits of weights"),
-            numbers(activation_bits, "bits of activations"),
+        limits = cls(
+            parse_integers(hidden, "hidden layers"),
+            parse_integers(weight_bits, "bits of weights"),
+            parse_integers(activation_bits, "bits of activations"),
             input_bits,
             latent_bits,
-            None if budget is None else Budget.parse(budget),
+            None if budget is None else HardwareBudget.parse(budget),
         )
-        if out == cls():
+        if limits == cls():
             return None
-        out.candidates()
-        return out
+        limits.candidates()
+        return limits
 
     def candidates(self) -> list[Hardware]:
-        """What to choose from: one circuit, or if there is a budget and not all is given, several. Raises ConfigError."""
-        usual = Hardware()
+        """All encoders that fit the limits: several if there is a budget and something is left open.
+
+        Raises ConfigError for an impossible combination.
+        """
+        default = Hardware()
         if self.hidden is not None:
             hidden = [self.hidden]
         elif self.budget is None:
-            hidden = [usual.hidden]
+            hidden = [default.hidden]
         else:
             depths = {len(bits) - 1 for bits in (self.weight_bits,) if bits and len(bits) > 1}
             depths |= {len(bits) for bits in (self.activation_bits,) if bits and len(bits) > 1}
-            hidden = [widths for widths in HIDDEN if not depths or len(widths) in depths] or [usual.hidden]
+            hidden = [widths for widths in SEARCHED_HIDDEN if not depths or len(widths) in depths]
+            hidden = hidden or [default.hidden]
         if self.weight_bits is not None:
             weights = [self.weight_bits]
         else:
-            weights = [(bits,) for bits in (BITS if self.budget is not None else usual.weight_bits[:1])]
-        activations = self.activation_bits or usual.activation_bits[:1]
+            searched = SEARCHED_WEIGHT_BITS if self.budget is not None else default.weight_bits[:1]
+            weights = [(bits,) for bits in searched]
+        activations = self.activation_bits or default.activation_bits[:1]
         return [
             Hardware(
                 widths,
-                _for_each(bits, len(widths) + 1),
-                _for_each(activations, len(widths)),
-                usual.input_bits if self.input_bits is None else self.input_bits,
-                usual.latent_bits if self.latent_bits is None else self.latent_bits,
-                self.budget or Budget(),
+                _per_layer(bits, len(widths) + 1),
+                _per_layer(activations, len(widths)),
+                default.input_bits if self.input_bits is None else self.input_bits,
+                default.latent_bits if self.latent_bits is None else self.latent_bits,
+                self.budget or HardwareBudget(),
             )
             for widths, bits in product(hidden, weights)
         ]
 
     def to_json(self) -> Json:
-        """For the provenance of a file: what was asked for."""
-        asked = asdict(replace(self, budget=None))
-        asked["budget"] = None if self.budget is None else str(self.budget)
-        return {name: value for name, value in asked.items() if value is not None}
+        """The entry in the provenance of a file: only what was asked for."""
+        entries = asdict(replace(self, budget=None))
+        entries["budget"] = None if self.budget is None else str(self.budget)
+        return {name: value for name, value in entries.items() if value is not None}
 
 
-def numbers(text: str | None, what: str) -> tuple[int, ...] | None:
-    """Integers with commas between; `none` for no number at all. Raises ConfigError.
+def parse_integers(text: str | None, name: str) -> tuple[int, ...] | None:
+    """Integers from a comma-separated text; `none` is an empty list. Raises ConfigError, which mentions `name`.
 
-    >>> numbers("32,16", "hidden layers"), numbers("none", "hidden layers")
+    >>> parse_integers("32,16", "hidden layers"), parse_integers("none", "hidden layers")
     ((32, 16), ())
     """
     if text is None:
@@ -174,13 +186,13 @@ def numbers(text: str | None, what: str) -> tuple[int, ...] | None:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise ConfigError(f"{what}: {text!r}; write numbers with commas between, such as 32,16") from None
+        raise ConfigError(f"{name}: {text!r}; write numbers with commas between, such as 32,16") from None
 
 
-def _for_each(bits: Sequence[int], layers: int) -> tuple[int, ...]:
-    """The same for all layers where one number is given."""
+def _per_layer(bits: Sequence[int], layers: int) -> tuple[int, ...]:
+    """One width per layer; a single one is repeated for all layers."""
     return tuple(bits) * layers if len(bits) == 1 else tuple(bits)
 
 
-def _listed(some: Sequence[int]) -> str:
-    return str(some[0]) if len(set(some)) == 1 else ",".join(map(str, some)) or "none"
+def _listed(widths: Sequence[int]) -> str:
+    return str(widths[0]) if len(set(widths)) == 1 else ",".join(map(str, widths)) or "none"

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from torch import Tensor, nn
 
 from baler_root.errors import ConfigError
-from baler_root.training.hardware.resources import ERROR, Resources
+from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources
 from baler_root.training.torch.qat_layers import QatDense
 
 PENALTY_SHARE = 0.02
@@ -33,7 +33,7 @@ class BitPruning:
     def __init__(self, layers: Iterable[QatDense], luts: float) -> None:
         """Raises ConfigError for a budget that cannot be kept."""
         self.layers = list(layers)
-        self.luts = luts * (1 - ERROR)
+        self.luts = luts * (1 - ESTIMATE_ERROR)
         """Budget less the error of the estimate."""
         self._first_luts = self.resources().luts
         self._penalty: float | None = None

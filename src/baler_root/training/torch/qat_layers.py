@@ -11,7 +11,7 @@ from torch import Tensor
 
 from baler_root.format.networks import dense as fixedpoint
 from baler_root.format.networks.arithmetic import Operation
-from baler_root.training.hardware.limits import CODE_TOTAL, Hardware
+from baler_root.training.hardware.limits import CODE_WIDTH, Hardware
 from baler_root.training.torch.layers import BIAS_LIMIT, Dense, Layer, limits, quantise
 
 RANGE_BITS = 3
@@ -126,7 +126,7 @@ class Round(Layer):
 
 def qat_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
     """An encoder's layers; in training latents have `fine` fraction bits."""
-    out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_TOTAL else []
+    out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_WIDTH else []
     inputs, total = values, hardware.input_bits
     *hidden, last = hardware.weight_bits
     for width, weight_bits, activation_bits in zip(

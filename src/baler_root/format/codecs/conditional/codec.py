@@ -64,7 +64,7 @@ class ConditionalCodec:
         return ConditionalCodec(LazyModels(models, Model.from_bytes))
 
     def with_context(self, symbols: Mapping[int, Symbols]) -> ConditionalCodec:
-        """See `LeaningCodec.with_outside`."""
+        """See `ContextCodec.with_context`."""
         return ConditionalCodec(self.models, context=ListContext(symbols))
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
@@ -112,7 +112,7 @@ class ConditionalCodec:
     def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
-        """See `LeaningCodec.outside`."""
+        """See `ContextCodec.context_columns`."""
         if payload[:1].tobytes() != b"\2":
             return ()
         page = ConditionalPage(payload, specs, self._table)
@@ -122,15 +122,31 @@ class ConditionalCodec:
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
         """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
+        positions = range(len(specs)) if wanted is None else wanted
+        found = self.decode_more(payload, specs, positions, {})
+        return {at: found[at] for at in positions}
+
+    def decode_more(
+        self,
+        payload: memoryview,
+        specs: Sequence[SymbolSpec],
+        wanted: Sequence[int],
+        decoded: Mapping[int, Symbols],
+    ) -> dict[int, Symbols]:
+        """See `IncrementalCodec.decode_more`."""
         if payload[:1].tobytes() == b"\0":
-            return Classic().decode(payload[1:], specs, wanted)
+            missing = [at for at in wanted if at not in decoded]
+            plain = Classic().decode(payload[1:], specs, missing)
+            return plain | {at: decoded[at] for at in wanted if at in decoded}
         page = ConditionalPage(payload, specs, self._table)
-        needed = page.needed(range(len(specs)) if wanted is None else wanted)
+        needed = page.needed(wanted, decoded)
+        out = {at: decoded[at] for at in needed.positions if at in decoded}
         others = [at for at in range(len(specs)) if at not in page.streams]
-        chosen = [place for place, at in enumerate(others) if at in needed.positions]
-        plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
-        out = {others[place]: symbols for place, symbols in plain.items()}
-        if needed.positions.isdisjoint(page.streams):
+        chosen = [place for place, at in enumerate(others) if at in needed.positions and at not in out]
+        if chosen or not decoded:  # without a column to decode, the rest was checked with the first ones
+            plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
+            out |= {others[place]: symbols for place, symbols in plain.items()}
+        if needed.positions <= out.keys():
             return out
         lists = self._lists(page, needed, specs)
         symbols = self.context.symbols
@@ -144,7 +160,7 @@ class ConditionalCodec:
             if at not in needed.positions:
                 continue
             entry, spec = page.table[column], specs[at]
-            if at in page.streams:
+            if at not in out:
                 parents = () if entry.conditional is None else entry.conditional.parents
                 lengths = {len(codes[p]) for p in parents if p != column} | {spec.length}
                 if column in parents and lists is not None:
@@ -158,8 +174,8 @@ class ConditionalCodec:
                 out[at] = symbols_at(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
-                codes[column] = entry.axis.codes[entry.axis.places(out[at])]
-        return {at: symbols for at, symbols in out.items() if wanted is None or at in wanted}
+                codes[column] = entry.axis.codes_of(out[at])
+        return out
 
     def _lists(
         self, page: ConditionalPage, needed: Dependencies, specs: Sequence[SymbolSpec]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -96,8 +96,11 @@ class ConditionalPage:
             )
         return table
 
-    def needed(self, wanted: Iterable[int]) -> Dependencies:
-        """What must be decoded for the columns at these positions; raises CorruptFileError."""
+    def needed(self, wanted: Iterable[int], decoded: Container[int] = ()) -> Dependencies:
+        """Everything that the columns at these positions are decoded from; raises CorruptFileError.
+
+        The positions in `decoded` are already known, so their own dependencies are not followed.
+        """
         numbers = {at: number for number, at in self.known.items()}
         out = Dependencies(set(), set(), set())
         todo = list(wanted)
@@ -106,7 +109,7 @@ class ConditionalPage:
             if at in out.positions:
                 continue
             out.positions.add(at)
-            if at not in self.streams:
+            if at not in self.streams or at in decoded:
                 continue
             number = numbers[at]
             conditional = self.table[number].conditional

@@ -1,4 +1,4 @@
-"""Carried out of column_reader."""
+"""Errors in a page, raised with the name of that page."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from baler_root.format.container.read import Container, PageId
 
 
 @contextmanager
-def named(container: Container, page: PageId) -> Iterator[None]:
-    """Adds the page's name to an error raised while it is decoded."""
+def errors_of_page(container: Container, page: PageId) -> Iterator[None]:
+    """Puts the page's name in front of a FormatError or UnknownCodecError raised inside."""
     try:
         yield
     except (FormatError, UnknownCodecError) as error:

@@ -19,8 +19,8 @@ from baler_root.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from baler_root.fpga.wire.decode import Decoded
-    from baler_root.fpga.wire.software_board import Sent
+    from baler_root.fpga.wire.decode import DecodeReport
+    from baler_root.fpga.wire.software_board import SendReport
 
 
 Model = Annotated[
@@ -39,16 +39,13 @@ Output = Annotated[
 
 Tree = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Which of the models, by its tree, if the file has several."),
+    typer.Option(metavar="NAME", help="Tree of the model, if the file has models of several."),
 ]
 
 
 Window = Annotated[
-    int, typer.Option(help="Events that a packet may come too late and still be put in its place.")
+    int, typer.Option(help="Events that a packet may arrive late and still be put in its place.")
 ]
-
-
-Share = Annotated[float, typer.Option(min=0, max=1)]
 
 
 def decode(
@@ -61,14 +58,14 @@ def decode(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Turn a recorded stream of packets into an ordinary .baler file.
+    """Decode a recorded stream of packets to an ordinary .baler file.
 
     baler-root fpga decode stream.bin --model jets.balermodel -o jets.baler
     baler-root decompress jets.baler jets.root
 
-    Values are what the latents alone say: no bound holds against the events
-    before the encoder. Events that are missing are left out; wire_entry and
-    wire_flags say which are there, the tree wire_incidents what happened.
+    Values are decoded from the latents alone: no bound holds against the events
+    before the encoder. Missing events are left out; wire_entry and wire_flags
+    identify those that arrived, the tree wire_incidents lists all incidents.
     """
     from baler_root.fpga.wire.decode import decode as run
 
@@ -77,35 +74,33 @@ def decode(
             report = run(
                 stream, output, model, tree=tree, window=window, overwrite=overwrite, progress=progress
             )
-        _tell(report, as_json, quiet)
+        _print_decoded(report, as_json, quiet)
 
 
 def receive(
     address: Annotated[
-        str, typer.Argument(metavar="HOST:PORT", show_default=False, help="Where datagrams come in.")
+        str, typer.Argument(metavar="HOST:PORT", show_default=False, help="Address that datagrams arrive at.")
     ],
     model: Model,
     output: Output,
     tree: Tree = None,
-    idle: Annotated[
-        float, typer.Option(help="Seconds of silence after which the run counts as over.")
-    ] = 10.0,
+    idle: Annotated[float, typer.Option(help="Seconds of silence after which the run ends.")] = 10.0,
     window: Window = 4096,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write packets that come in as datagrams to a .baler file, until the run ends or nothing more comes.
+    """Decode packets that arrive as datagrams to a .baler file, until the run ends or no more arrive.
 
     baler-root fpga receive 127.0.0.1:5005 --model jets.balermodel -o live.baler
 
-    The file is as `fpga decode` writes it.
+    The file is like one that `fpga decode` writes.
     """
     from baler_root.fpga.wire.receiver import receive as run
 
-    def listening(where: str) -> None:
+    def listening(local: str) -> None:
         if not quiet:
-            typer.echo(f"listening at {where}", err=True)
+            typer.echo(f"listening at {local}", err=True)
 
     with user_errors():
         report = run(
@@ -118,7 +113,7 @@ def receive(
             overwrite=overwrite,
             listening=listening,
         )
-        _tell(report, as_json, quiet)
+        _print_decoded(report, as_json, quiet)
 
 
 def send(
@@ -129,21 +124,26 @@ def send(
     ],
     tree: Tree = None,
     rate: Annotated[
-        float | None, typer.Option(help="Events per second; as fast as it goes without.", show_default=False)
+        float | None,
+        typer.Option(help="Events per second; without it, as fast as possible.", show_default=False),
     ] = None,
     events: Annotated[
         int | None,
-        typer.Option(min=0, help="So many, from the file's beginning again if needed.", show_default=False),
+        typer.Option(
+            min=0, help="Number of events, from the file's beginning again if needed.", show_default=False
+        ),
     ] = None,
     together: Annotated[int, typer.Option(help="Events in a packet.")] = 8,
-    pass_through: Annotated[
-        bool, typer.Option(help="Send events raw of which latents tell too little.")
-    ] = True,
-    loss: Share = 0.0,
-    duplication: Share = 0.0,
-    reorder: Share = 0.0,
-    flip: Share = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
+    pass_through: Annotated[bool, typer.Option(help="Send events raw that latents represent poorly.")] = True,
+    loss: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that are lost.")] = 0.0,
+    duplication: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of packets that arrive twice.")
+    ] = 0.0,
+    reorder: Annotated[
+        float, typer.Option(min=0, max=1, help="Share of packets that others overtake.")
+    ] = 0.0,
+    flip: Annotated[float, typer.Option(min=0, max=1, help="Share of packets with a flipped bit.")] = 0.0,
+    seed: Annotated[int, typer.Option(help="Random seed of the faults.")] = 0,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -153,48 +153,41 @@ def send(
     baler-root fpga send jets.root --model jets.balermodel --to 127.0.0.1:5005 --rate 50000
     baler-root fpga send jets.root --model jets.balermodel --to stream.bin --loss 0.01 --flip 0.001
 
-    --loss, --duplication, --reorder and --flip are the shares of packets that
-    a bad wire does this to; the end of the run is spared.
+    --loss, --duplication, --reorder and --flip simulate a bad wire; the end of
+    the run is spared.
     """
     from baler_root.fpga.wire.fault_injection import Faults
+    from baler_root.fpga.wire.software_board import SendOptions
     from baler_root.fpga.wire.software_board import send as run
 
     with user_errors():
-        report = run(
-            source,
-            model,
-            to,
-            tree=tree,
-            rate=rate,
-            events=events,
-            together=together,
-            pass_through=pass_through,
-            faults=Faults(loss, duplication, reorder, flip),
-            seed=seed,
-            overwrite=overwrite,
-        )
+        faults = Faults(loss, duplication, reorder, flip)
+        options = SendOptions(rate, events, together, pass_through, faults, seed)
+        report = run(source, model, to, options, tree=tree, overwrite=overwrite)
         if as_json:
             print_json(report)
         elif not quiet:
-            _tell_sent(report)
+            _print_sent(report)
 
 
-def _tell(report: Decoded, as_json: bool, quiet: bool) -> None:
-    account = report.account
+def _print_decoded(report: DecodeReport, as_json: bool, quiet: bool) -> None:
+    statistics = report.statistics
     if as_json:
         print_json(report)
     elif not quiet:
-        events = count_text(account.events, "event")
+        events = count_text(statistics.events, "event")
         typer.echo(
             f"{report.stream} → {report.target}: {events}, {size_text(report.size)} "
-            f"({size_text(account.size)} of packets), {report.rate:,.0f} events/s"
+            f"({size_text(statistics.size)} of packets), {report.rate:,.0f} events/s"
         )
-        typer.echo(f"  sent raw: {account.raw}, saturated: {account.saturated}")
-        typer.echo(f"  on the wire: {account.problems or 'nothing lost, nothing damaged'}")
-        typer.echo("  values are what the latents say: no bound holds against the events before the encoder")
+        typer.echo(f"  sent raw: {statistics.raw}, saturated: {statistics.saturated}")
+        typer.echo(f"  on the wire: {statistics.problems or 'nothing lost, nothing damaged'}")
+        typer.echo(
+            "  values are decoded from latents alone: no bound holds against the events before the encoder"
+        )
 
 
-def _tell_sent(report: Sent) -> None:
+def _print_sent(report: SendReport) -> None:
     events = count_text(report.events, "event")
     typer.echo(
         f"{report.source} → {report.target}: {events}, {size_text(report.size)} of packets, "
@@ -207,6 +200,6 @@ def _tell_sent(report: Sent) -> None:
     typer.echo(
         f"  sent raw: {report.raw} ({report.raw / max(1, report.events):.3%}), saturated: {report.saturated}"
     )
-    hit = ", ".join(f"{count} {fault}" for fault, count in report.faults.items() if count)
-    if hit:
-        typer.echo(f"  packets with faults: {hit}")
+    faults = ", ".join(f"{count} {fault}" for fault, count in report.faults.items() if count)
+    if faults:
+        typer.echo(f"  packets with faults: {faults}")

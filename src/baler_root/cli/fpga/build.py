@@ -1,4 +1,4 @@
-"""`baler-root fpga`: firmware from an autoencoder model."""
+"""`baler-root fpga build` and `fpga verify`."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_root.cli.common import Json, Overwrite, Quiet, console, count_text, print_json, user_errors
-from baler_root.cli.fpga_explore import explore
-from baler_root.cli.fpga_wire import decode, receive, send
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,18 +17,6 @@ if TYPE_CHECKING:
     from baler_root.fpga.build.report import Report
 
 
-app = typer.Typer(
-    name="fpga",
-    no_args_is_help=True,
-    help="Make firmware of an autoencoder model, bit for bit, and decode what a board sends.",
-)
-
-
-for verb in (explore, decode, receive, send):
-    app.command()(verb)
-
-
-@app.command()
 def build(
     model: Annotated[
         Path,
@@ -47,13 +33,13 @@ def build(
         typer.Option(
             metavar="ROOT",
             show_default=False,
-            help="A ROOT file whose rows make test vectors, and tell how many are sent raw.",
+            help="A ROOT file: its rows become test vectors, and show how many rows are sent raw.",
         ),
     ] = None,
     tree: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", show_default=False, help="Of which tree, if the file has models of several."
+            metavar="PATH", show_default=False, help="Tree of the model, if the file has models of several."
         ),
     ] = None,
     target: Annotated[
@@ -63,28 +49,33 @@ def build(
         ),
     ] = "vu13p",
     clock: Annotated[
-        str | None, typer.Option(metavar="CLOCK", help="200MHz or 5ns.", show_default="that of the target")
+        str | None,
+        typer.Option(
+            metavar="CLOCK", help="Clock, such as 200MHz or 5ns.", show_default="that of the target"
+        ),
     ] = None,
     backend: Annotated[
-        str, typer.Option(metavar="NAME", help="Of hls4ml: vitis, vivado or catapult.")
+        str, typer.Option(metavar="NAME", help="Backend of hls4ml: vitis, vivado or catapult.")
     ] = "vitis",
     strategy: Annotated[
-        str, typer.Option(metavar="NAME", help="Of hls4ml: latency, resource or distributed_arithmetic.")
+        str,
+        typer.Option(metavar="NAME", help="Strategy of hls4ml: latency, resource or distributed_arithmetic."),
     ] = "latency",
     reuse: Annotated[
         int,
-        typer.Option(metavar="N", help="How often a multiplier works for a row; with --strategy resource."),
+        typer.Option(metavar="N", help="Uses of a multiplier for one row; needs --strategy resource."),
     ] = 1,
     levels: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Adders between two registers in rtl/, at most.",
-            show_default="those of the target",
+            help="Most adders in series between two registers in rtl/.",
+            show_default="that of the target",
         ),
     ] = None,
     synthesis_seconds: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest synthesis by yosys; 0 for none.")
+        float,
+        typer.Option(metavar="SECONDS", help="Time limit of the synthesis by yosys; 0 for no synthesis."),
     ] = 600.0,
     overwrite: Overwrite = False,
     as_json: Json = False,
@@ -95,59 +86,58 @@ def build(
     baler-root train jets.root -o jets.balermodel --codec autoencoder --latents 14
     baler-root fpga build jets.balermodel -o firmware/ --data jets.root
 
-    All ways to compute the latents are compared on at least 10 000 rows; one
-    row that differs is an error. What is not installed is named and left out:
-    hls4ml (pip install "baler-root\\[fpga]"), da4ml (pip install
+    All computations of the latents are compared on at least 10 000 rows; one
+    row that differs is an error. Tools that are not installed are listed and
+    left out: hls4ml (pip install "baler-root\\[fpga]"), da4ml (pip install
     "baler-root\\[rtl]", LGPLv3), and g++, verilator and yosys (apt install).
     """
-    from baler_root.fpga.build.project import Options
+    from baler_root.fpga.build.project import BuildOptions
     from baler_root.fpga.build.project import build as run
 
-    with user_errors(), _status(quiet or as_json) as say:
-        options = Options(target, clock, backend, strategy, reuse, levels, synthesis_seconds)
-        report = run(model, output, options, tree=tree, data=data, overwrite=overwrite, say=say)
+    with user_errors(), _status(quiet or as_json) as log:
+        options = BuildOptions(target, clock, backend, strategy, reuse, levels, synthesis_seconds)
+        report = run(model, output, options, tree=tree, data=data, overwrite=overwrite, log=log)
     if as_json:
         print_json(report.to_json())
     elif not quiet:
         _print_report(report, output)
 
 
-@app.command()
 def verify(
     folder: Annotated[
-        Path, typer.Argument(metavar="FOLDER", show_default=False, help="What `fpga build` wrote.")
+        Path, typer.Argument(metavar="FOLDER", show_default=False, help="A folder that `fpga build` wrote.")
     ],
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare all ways to compute the latents again, on the vectors in a folder of firmware.
+    """Compare all computations of the latents again, on the vectors in a folder of firmware.
 
-    Exit code 1 if a row differs, or a file is not as it was written.
+    Exit code 1 if a row differs, or if a file was changed after it was written.
     """
     from baler_root.fpga.build.project import verify as run
 
-    with user_errors(), _status(quiet or as_json) as say:
-        agreement = run(folder, say)
+    with user_errors(), _status(quiet or as_json) as log:
+        agreement = run(folder, log)
     if as_json:
-        print_json(agreement)
+        print_json(agreement.to_json())
     elif not quiet:
         _print_agreement(agreement)
 
 
 @contextmanager
 def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
-    """A callback that says on stderr what happens, with the seconds since the start."""
+    """A callback that prints each step to stderr, with the seconds since the start."""
     import time
 
     from rich.console import Console
 
     started = time.monotonic()
-    out = Console(stderr=True, highlight=False, quiet=quiet)
+    stderr = Console(stderr=True, highlight=False, quiet=quiet)
 
-    def say(text: str) -> None:
-        out.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {text}", soft_wrap=True)
+    def log(text: str) -> None:
+        stderr.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {text}", soft_wrap=True)
 
-    yield say
+    yield log
 
 
 def _print_agreement(agreement: Agreement) -> None:
@@ -166,7 +156,7 @@ def _print_report(report: Report, output: Path) -> None:
 
     table = Table(box=None, pad_edge=False, show_header=False)
     for figure in report.figures():
-        table.add_row(figure.what, figure.text, figure.how)
+        table.add_row(figure.name, figure.text, figure.origin)
     console().print(table)
     typer.echo()
     _print_agreement(report.agreement)

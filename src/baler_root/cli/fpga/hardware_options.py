@@ -1,4 +1,4 @@
-"""Options of `train` for an encoder that is to be firmware."""
+"""Options of `train` for an encoder that will become firmware."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ FpgaBudget = Annotated[
     str | None,
     typer.Option(
         metavar="LIMITS",
-        help='What the encoder may take, such as "luts<15000,latency<100ns" (with edges<12, clock=200MHz, levels=3 '
-        "adders an edge): layers and bits that are not given are searched, weights are pruned.",
+        help='Limits of the encoder in an FPGA, such as "luts<15000,latency<100ns". edges<12, clock=200MHz and '
+        "levels=3 (adders an edge) can be added. Layers and bits that are not given are searched, weights are pruned.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -24,7 +24,7 @@ Hidden = Annotated[
     str | None,
     typer.Option(
         metavar="N,N",
-        help="Numbers of each hidden layer of the encoder; none for no layer.",
+        help="Neurons of each hidden layer of the encoder; none for no hidden layer.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -33,7 +33,9 @@ Hidden = Annotated[
 WeightBits = Annotated[
     str | None,
     typer.Option(
-        metavar="N|N,N", help="Bits of weights, 2 to 8: for all layers, or each.", rich_help_panel=_PANEL
+        metavar="N|N,N",
+        help="Bits of weights, 2 to 8: one number for all layers, or one for each.",
+        rich_help_panel=_PANEL,
     ),
 ]
 
@@ -42,7 +44,7 @@ ActivationBits = Annotated[
     str | None,
     typer.Option(
         metavar="N|N,N",
-        help="Bits of activations, 3 to 12: for all hidden layers, or each.",
+        help="Bits of activations, 3 to 12: one number for all hidden layers, or one for each.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -50,9 +52,7 @@ ActivationBits = Annotated[
 
 InputBits = Annotated[
     int | None,
-    typer.Option(
-        metavar="N", help="Bits of the codes that the encoder gets, 4 to 12.", rich_help_panel=_PANEL
-    ),
+    typer.Option(metavar="N", help="Bits of the encoder's input codes, 4 to 12.", rich_help_panel=_PANEL),
 ]
 
 

@@ -1,0 +1,179 @@
+"""Decodes columns of opened pages; a page of lists may need columns of the entries, which are in other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.dataset.reader.context import OpenedPage
+from baler_root.dataset.reader.page_errors import errors_of_page
+from baler_root.dataset.reader.tree_pages import TreePages
+from baler_root.errors import CorruptFileError
+from baler_root.format.codecs.base import Codec, is_context_codec, is_incremental_codec
+from baler_root.format.container.read import PageId
+
+Values = NDArray[Any]
+
+
+Decoded = dict[int, Values]
+"""Arrays of columns of one page, by position in it."""
+
+
+Positions = Mapping[PageId, set[int]]
+"""Positions of columns, by page."""
+
+
+class PageDecoder:
+    """Decodes columns of the pages of one tree, and remembers those that further columns are computed from."""
+
+    def __init__(self, tree: TreePages) -> None:
+        self._tree = tree
+        self._context = tree.context
+
+    def values(
+        self, pages: Mapping[PageId, OpenedPage], wanted: Positions, sources: Positions
+    ) -> dict[PageId, Decoded]:
+        """The values that pages hold of columns, by page and position; relations are left to the caller.
+
+        `wanted` are columns asked for, `sources` columns that these are computed from. Raises FormatError.
+        """
+        requested = {
+            page: wanted.get(page, set()) | sources.get(page, set()) for page in {**wanted, **sources}
+        }
+        symbols = self._symbols(pages, wanted, requested)
+
+        def values(item: tuple[PageId, set[int]]) -> tuple[PageId, Decoded]:
+            page, positions = item
+            coded = {position: symbols[page][position] for position in positions}
+            with errors_of_page(self._tree.container, page):
+                found = pages[page].content.values(coded)
+            return page, {position: _apart(array, coded[position]) for position, array in found.items()}
+
+        return dict(self._context.map(values, requested.items()))
+
+    def _symbols(
+        self, pages: Mapping[PageId, OpenedPage], wanted: Positions, requested: Positions
+    ) -> dict[PageId, Decoded]:
+        """Symbols of the `requested` columns; those of columns that nobody `wanted` are remembered.
+
+        Pages of lists may need columns of the entries, in other pages, which need nothing more themselves.
+        """
+        remembered = {page: self._remembered(pages[page]) for page in requested}
+        outside = {
+            page: self._context_columns(pages[page], positions - remembered[page].keys())
+            for page, positions in requested.items()
+        }
+        origins = {
+            (page.cluster, number): self._origin(pages[page], number)
+            for page, numbers in outside.items()
+            for number in numbers
+        }
+        opened = {**pages, **{page.id: page for page, _ in origins.values()}}
+        first = {page: set(positions) for page, positions in requested.items() if not outside[page]}
+        for origin, position in origins.values():
+            first.setdefault(origin.id, set()).add(position)
+            remembered.setdefault(origin.id, self._remembered(origin))
+        context: dict[PageId, Decoded] = {}
+
+        def context_of(page: PageId) -> Decoded:
+            """Columns outside a page that its codec needs, by number in the tree."""
+            result = {}
+            for number in outside.get(page, ()):
+                origin, position = origins[page.cluster, number]
+                found = {position: context[origin.id][position]}
+                # Lengths are needed as values: symbols mean nothing where a value is an outlier.
+                is_counts = self._tree.columns[number].role == "counts"
+                result[number] = (origin.content.values(found) if is_counts else found)[position]
+            return result
+
+        def decode(page: PageId, positions: set[int], around: Decoded) -> tuple[PageId, Decoded]:
+            asked = wanted.get(page, set())
+            return page, self._decode(opened[page], positions, remembered[page], around, asked)
+
+        context.update(self._context.map(lambda item: decode(*item, {}), first.items()))
+        # A page may both need columns of others and hold such columns: the latter are decoded before, on their own.
+        rest = [(page, positions) for page, positions in requested.items() if outside[page]]
+        later = self._context.map(lambda item: decode(*item, context_of(item[0])), rest)
+        return context | dict(later)
+
+    def _decode(
+        self, page: OpenedPage, positions: set[int], remembered: Decoded, context: Decoded, wanted: set[int]
+    ) -> Decoded:
+        """Symbols of columns of a page, those `remembered` included; `context` are columns outside it."""
+        missing = positions - remembered.keys()
+        if not missing:
+            return remembered
+        with errors_of_page(self._tree.container, page.id):
+            codec = self._context.codec(page.codec)
+            if context and is_context_codec(codec):
+                codec = codec.with_context(context)
+            found = page.content.symbols(codec, sorted(missing), remembered)
+            self._remember(page, codec, found, wanted)
+        return remembered | found
+
+    def _remember(self, page: OpenedPage, codec: Codec, symbols: Decoded, wanted: set[int]) -> None:
+        """Keep symbols that may be needed again: those of columns nobody asked for, since others are computed from them.
+
+        Any column may be needed for others of its page if the codec is an IncrementalCodec, but not if all were asked
+        for: whoever reads whole trees has no use for a cache.
+        """
+        coded = sum(entry.spec is not None for entry in page.content.entries)
+        keep_all = is_incremental_codec(codec) and len(wanted) < coded
+        for position, array in symbols.items():
+            if keep_all or position not in wanted:
+                kept = (
+                    array if array.base is None else array.copy()
+                )  # a view would keep more alive than its size
+                kept.flags.writeable = False
+                self._context.columns.put((page.id, position), kept, kept.nbytes)
+
+    def _remembered(self, page: OpenedPage) -> Decoded:
+        """Symbols of the page's columns that are in the cache."""
+        keys = [(page.id, position) for position in range(len(page.content.entries))]
+        return {position: array for (_, position), array in self._context.columns.find(keys).items()}
+
+    def _context_columns(self, page: OpenedPage, positions: Iterable[int]) -> tuple[int, ...]:
+        """Columns of the tree, outside the page, that its codec needs to decode these positions."""
+        wanted = sorted(positions)
+        if not wanted:
+            return ()
+        with errors_of_page(self._tree.container, page.id):
+            return page.content.context_columns(self._context.codec(page.codec), wanted)
+
+    def _origin(self, needy: OpenedPage, number: int) -> tuple[OpenedPage, int]:
+        """The page and position with the symbols of a column of the entries that a page of lists needs.
+
+        A copy is followed to its source, once: the source of a copy is never a copy (formats/pages.md#copies).
+        """
+        origin, position = self._place(needy, number)
+        source = origin.content.entries[position].copy_of
+        if source is not None:
+            origin, position = self._place(needy, source)
+        entry = origin.content.entries[position]
+        is_coded = entry.copy_of is None and entry.related is None and entry.spec is not None
+        if origin.id == needy.id or not is_coded or self._context_columns(origin, [position]):
+            raise self._no_origin(needy, number)
+        return origin, position
+
+    def _place(self, needy: OpenedPage, number: int) -> tuple[OpenedPage, int]:
+        """Where a column is that must be one of the entries, in the cluster of a page."""
+        columns = self._tree.columns
+        if number >= len(columns) or columns[number].table != 0 or columns[number].shape:
+            raise self._no_origin(needy, number)
+        page, position = self._tree.page_of(needy.id.cluster, number)
+        return self._tree.open_pages([page])[page], position
+
+    def _no_origin(self, needy: OpenedPage, number: int) -> CorruptFileError:
+        return CorruptFileError(
+            f"{self._tree.container.describe(needy.id)}: needs column {number}, which is none of the entries with "
+            "symbols of its own"
+        )
+
+
+def _apart(values: Values, symbols: Values) -> Values:
+    """The values, copied if they are the read-only symbols of the cache: whoever asked for them may write into them."""
+    shared = not symbols.flags.writeable and np.may_share_memory(values, symbols)
+    return values.copy() if shared else values
