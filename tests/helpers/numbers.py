@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from baler_root.format.encodings.quantized import Quantised, dequantise
+from baler_root.format.encodings.quantised import Quantised, dequantise
 
 FLOATS = ["f2", "f4", "f8"]
 

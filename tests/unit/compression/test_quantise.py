@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.format.bounds import LOSSLESS, ErrorBound, measure
+from baler_root.format.encodings.quantised import dequantise
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import dequantise
 from tests.helpers.numbers import BOUNDS, FLOATS, INTEGERS, back, numbers
 
 

@@ -14,8 +14,8 @@ from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import FormatError
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, octave_tables
+from baler_root.format.encodings.quantised import Quantised, dequantise
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised, dequantise
 from tests.helpers.numbers import back
 
 
