@@ -13,17 +13,9 @@ from hypothesis import Phase, given, settings
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError, SourceError
-from baler_root.format.columns import (
-    Column,
-    Form,
-    columns_of,
-    from_columns,
-    is_plain,
-    offsets_dtypes,
-    offsets_from,
-    plain_form,
-    to_columns,
-)
+from baler_root.format.columns.form_columns import Column, Form, columns_of, is_plain
+from baler_root.format.columns.from_columns import from_columns, offsets_dtypes, offsets_from
+from baler_root.format.columns.to_columns import plain_form, to_columns
 from tests.helpers.layouts import arrays
 
 
