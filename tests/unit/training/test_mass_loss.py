@@ -209,21 +209,10 @@ def test_masses_of_what_is_not_learned_are_named(make_root: Make) -> None:
     assert "training ignores the" not in notes_of(compress(source, again))
     for old, (new, message) in why.items():
         mass = PairMass(tuple(new if name == old else name for name in NAMES))
-<<<<<<< HEAD:tests/unit/training/test_physics_terms.py
-        found = notes(compress(source, mass))
-        assert f"Events: training ignores the mass of {', '.join(mass.branches)}: {message}" in found
-    assert ": 'mu_pt' is kept exactly" in notes(compress(source, ASKED, residual="lossless"))
-    assert "training ignores the" not in notes(compress(source, ASKED))
-=======
         found = notes_of(compress(source, mass))
-        assert (
-            f"Events: training ignores the mass of {', '.join(mass.branches)}: {message}" in found
-        )
-    assert ": 'mu_pt' is kept exactly" in notes_of(
-        compress(source, ASKED, residual="lossless")
-    )
+        assert f"Events: training ignores the mass of {', '.join(mass.branches)}: {message}" in found
+    assert ": 'mu_pt' is kept exactly" in notes_of(compress(source, ASKED, residual="lossless"))
     assert "training ignores the" not in notes_of(compress(source, ASKED))
->>>>>>> main:tests/unit/training/test_mass_loss.py
 
 
 def test_masses_across_tables_are_named(tmp_path: Path) -> None:
@@ -239,11 +228,7 @@ def test_masses_across_tables_are_named(tmp_path: Path) -> None:
             f"tau_{name}": ak.concatenate([values, values]) for name, values in lists.items()
         }
     mass = PairMass(tuple(f"{leg}_{name}" for leg in ("mu", "tau") for name in ("pt", "eta", "phi")))
-<<<<<<< HEAD:tests/unit/training/test_physics_terms.py
-    assert ": its columns are not in one table" in notes(compress(source, mass))
-=======
     assert ": its columns are not in one table" in notes_of(compress(source, mass))
->>>>>>> main:tests/unit/training/test_mass_loss.py
 
 
 @pytest.mark.parametrize("codec", ["classic", "conditional"])
