@@ -42,9 +42,7 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
 def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     """Size of the file and of its models [bytes], and time to compress [s]."""
     keywords = {"bound": BOUND, **keywords}
-    without_context: Any = mock.patch.object(
-        learn, "find_context", return_value=ContextColumns()
-    )
+    without_context: Any = mock.patch.object(learn, "find_context", return_value=ContextColumns())
     context = without_context if keywords.pop(NO_CONTEXT, False) else nullcontext()
     with tempfile.TemporaryDirectory() as folder, context:
         target = Path(folder) / "out.baler"
