@@ -1,4 +1,4 @@
-"""Several files as one: step by step, or end to end."""
+"""Trees of several files, read step by step or end to end."""
 
 from __future__ import annotations
 
@@ -7,20 +7,32 @@ from collections.abc import Iterable, Iterator, Mapping
 from glob import glob
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypedDict, Unpack, cast
 
 from baler_root.dataset.file import File, split_path
 from baler_root.dataset.file import open as open_file
-from baler_root.dataset.filters import BranchFilter, StringFilter
 from baler_root.dataset.libraries import concatenate as join
 from baler_root.dataset.libraries import library_name, uproot_library
 from baler_root.dataset.reading import Readable
-from baler_root.dataset.request import Expressions, How, entry_range
+from baler_root.dataset.request import Expressions, ReadOptions, entry_range
 from baler_root.errors import ConfigError, KeyInFileError, SourceError
+from baler_root.format.model_store import Places
 
 Files: TypeAlias = "str | os.PathLike[str] | Readable[Any] | Mapping[Any, str | None] | Iterable[Files]"
 """A path or URL (`"a.baler"`, `"a.baler:Events"`, `"*.baler:Events"`), a `Path`, an open tree, a dictionary
 `{path: path in the file}`, or several of these."""
+
+
+class FileOptions(TypedDict, total=False):
+    """Keyword arguments of `baler_root.open`; further ones go to fsspec."""
+
+    num_workers: int
+    models: Places
+    cache_size: int | str
+
+
+class SeveralFilesOptions(ReadOptions, FileOptions, total=False):
+    """Keyword arguments of `iterate` and `concatenate`: those of `arrays`, and those of `open`."""
 
 
 def iterate(
@@ -28,53 +40,31 @@ def iterate(
     expressions: Expressions = None,
     cut: str | None = None,
     *,
-    filter_name: StringFilter = None,
-    filter_typename: StringFilter = None,
-    filter_branch: BranchFilter = None,
-    filter_field: BranchFilter = None,
-    aliases: Mapping[str, str] | None = None,
-    language: Any = None,
     step_size: int | str = "100 MB",
-    library: Any = "ak",
-    ak_add_doc: bool | Mapping[str, str] = False,
-    how: How = None,
     report: bool = False,
     allow_missing: bool = False,
-    **options: Any,
+    **options: Unpack[SeveralFilesOptions],
 ) -> Iterator[Any]:
-    """What `Tree.iterate` gives, for one file after the other.
+    """Results of `Tree.iterate`, for one file after another.
 
-    With `allow_missing`, files without the tree are passed over. `options` go to fsspec.
+    With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.iterate` and of
+    `baler_root.open`.
     """
-    kind = library_name(library)
+    read, opening = _separated(options)
+    kind = library_name(read.get("library", "ak"))
     offset = 0
-    for tree, ours in _opened(files, allow_missing, options):
+    for tree, is_ours in _opened(files, allow_missing, opening):
         try:
-            steps = tree.iterate(
-                expressions,
-                cut,
-                filter_name=filter_name,
-                filter_typename=filter_typename,
-                filter_branch=filter_branch,
-                filter_field=filter_field,
-                aliases=aliases,
-                language=language,
-                step_size=step_size,
-                library=library,
-                ak_add_doc=ak_add_doc,
-                how=how,
-                report=report,
-            )
-            for step in steps:
-                arrays, where = step if report else (step, None)
+            for step in tree.iterate(expressions, cut, step_size=step_size, report=report, **read):
+                arrays, entries = step if report else (step, None)
                 if kind == "pd":
                     arrays = uproot_library(kind).global_index(arrays, offset)
-                yield (arrays, where.to_global(offset)) if where is not None else arrays
+                yield (arrays, entries.to_global(offset)) if entries is not None else arrays
         except KeyInFileError:
             if not allow_missing:
                 raise
         finally:
-            if ours:
+            if is_ours:
                 tree.tree.file.close()
         offset += tree.num_entries
 
@@ -84,26 +74,19 @@ def concatenate(
     expressions: Expressions = None,
     cut: str | None = None,
     *,
-    filter_name: StringFilter = None,
-    filter_typename: StringFilter = None,
-    filter_branch: BranchFilter = None,
-    filter_field: BranchFilter = None,
-    aliases: Mapping[str, str] | None = None,
-    language: Any = None,
     entry_start: int | None = None,
     entry_stop: int | None = None,
-    library: Any = "ak",
-    ak_add_doc: bool | Mapping[str, str] = False,
-    how: How = None,
     allow_missing: bool = False,
-    **options: Any,
+    **options: Unpack[SeveralFilesOptions],
 ) -> Any:
-    """What `Tree.arrays` gives, for all files end to end; `entry_start` and `entry_stop` count through all.
+    """Result of `Tree.arrays` for all files end to end; `entry_start` and `entry_stop` count through all of them.
 
-    With `allow_missing`, files without the tree are passed over. `options` go to fsspec.
+    With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.arrays` and of
+    `baler_root.open`. Raises SourceError when no file has a tree.
     """
-    kind = library_name(library)
-    opened = list(_opened(files, allow_missing, options))
+    read, opening = _separated(options)
+    kind = library_name(read.get("library", "ak"))
+    opened = list(_opened(files, allow_missing, opening))
     try:
         ends = list(accumulate((tree.num_entries for tree, _ in opened), initial=0))
         start, stop = entry_range(ends[-1], entry_start, entry_stop)
@@ -112,21 +95,14 @@ def concatenate(
             inside = max(start, first) < min(stop, ends[number + 1])
             if not inside and (start < stop or number):
                 continue
+
             try:
                 part = tree.arrays(
                     expressions,
                     cut,
-                    filter_name=filter_name,
-                    filter_typename=filter_typename,
-                    filter_branch=filter_branch,
-                    filter_field=filter_field,
-                    aliases=aliases,
-                    language=language,
                     entry_start=max(0, start - first),
                     entry_stop=max(0, stop - first),
-                    library=library,
-                    ak_add_doc=ak_add_doc,
-                    how=how,
+                    **read,
                 )
             except KeyInFileError:
                 if allow_missing:
@@ -134,12 +110,19 @@ def concatenate(
                 raise
             parts.append(uproot_library(kind).global_index(part, first) if kind == "pd" else part)
     finally:
-        for tree, ours in opened:
-            if ours:
+        for tree, is_ours in opened:
+            if is_ours:
                 tree.tree.file.close()
     if not parts:
         raise SourceError("no file has what was asked for, and allow_missing passes over all of them")
     return join(parts, kind)
+
+
+def _separated(options: SeveralFilesOptions) -> tuple[ReadOptions, dict[str, Any]]:
+    """Arguments for reading, and those for opening files."""
+    read = {name: value for name, value in options.items() if name in ReadOptions.__annotations__}
+    opening = {name: value for name, value in options.items() if name not in read}
+    return cast("ReadOptions", read), opening
 
 
 def _opened(

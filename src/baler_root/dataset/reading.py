@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from operator import index
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
-from baler_root.dataset.filters import BranchFilter, Filters, StringFilter
+from baler_root.dataset.filters import FilterOptions, Filters
 from baler_root.dataset.interfaces import AnyBranch
 from baler_root.dataset.node import Node
-from baler_root.dataset.request import Expressions, How, Plan, Request, entry_range
-from baler_root.dataset.rntuple import RNTuplePlan
-from baler_root.dataset.ttree import TTreePlan
+from baler_root.dataset.request import Expressions, ReadOptions, Request, ResolvedRequest, entry_range
+from baler_root.dataset.rntuple import RNTupleRequest
+from baler_root.dataset.ttree import TTreeRequest
 from baler_root.errors import ConfigError
 
 
@@ -32,85 +32,69 @@ class Readable(Node[AnyBranch]):
         expressions: Expressions = None,
         cut: str | None = None,
         *,
-        filter_name: StringFilter = None,
-        filter_typename: StringFilter = None,
-        filter_branch: BranchFilter = None,
-        filter_field: BranchFilter = None,
-        aliases: Mapping[str, str] | None = None,
-        language: Any = None,
         entry_start: int | None = None,
         entry_stop: int | None = None,
-        library: Any = "ak",
-        how: How = None,
-        ak_add_doc: bool | Mapping[str, str] = False,
+        **options: Unpack[ReadOptions],
     ) -> Any:
-        """Several branches or formulas at once.
+        """Arrays of several branches or formulas, in the library and grouping asked for.
 
-        `expressions`: names and formulas; None for every branch that the filters pass. `cut`: keeps the entries
-        for which this formula is not zero. `aliases`: names for formulas. `entry_start`, `entry_stop`: the
-        range of entries, negative ones counted from the end. `library`: `"ak"`, `"np"` or `"pd"`. `how`:
-        `tuple`, `list`, `dict` or `"zip"`. `ak_add_doc`: titles become `__doc__` parameters; a dictionary gives
-        parameter names and attributes.
+        Raises KeyInFileError for an unknown name, SourceError for a branch that was not carried, and FormatError for
+        damaged pages.
 
-        Raises KeyInFileError for a name that nothing has.
+        Parameters
+        ----------
+        expressions
+            Names and formulas; None for every branch that the filters pass.
+        cut
+            A formula; entries for which it is zero are left out.
+        entry_start, entry_stop
+            Range of entries; negative numbers count from the end.
+        filter_name, filter_typename, filter_branch, filter_field
+            Filters of branches: see `FilterOptions`.
+        aliases
+            Names for formulas.
+        language
+            uproot's language of formulas.
+        library
+            `"ak"`, `"np"` or `"pd"`.
+        how
+            `tuple`, `list`, `dict` or `"zip"`; None for the library's default.
+        ak_add_doc
+            True: titles become `__doc__` parameters. A dictionary: names of parameters, and attributes of branches.
+
         """
-        request = Request(
-            expressions,
-            cut,
-            _filters(filter_name, filter_typename, filter_branch, filter_field),
-            aliases,
-            language,
-            library,
-            how,
-            ak_add_doc,
-        )
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
-        plan = self._plan(request)
-        return plan.build(self._tree.read(plan.branches, start, stop), start, stop)
+        request = self._resolved(Request.of(expressions, cut, options))
+        return request.build(self._tree.read(request.branches, start, stop), start, stop)
 
     def iterate(
         self,
         expressions: Expressions = None,
         cut: str | None = None,
         *,
-        filter_name: StringFilter = None,
-        filter_typename: StringFilter = None,
-        filter_branch: BranchFilter = None,
-        filter_field: BranchFilter = None,
-        aliases: Mapping[str, str] | None = None,
-        language: Any = None,
         entry_start: int | None = None,
         entry_stop: int | None = None,
         step_size: int | str = "100 MB",
-        library: Any = "ak",
-        how: How = None,
-        ak_add_doc: bool | Mapping[str, str] = False,
         report: bool = False,
+        **options: Unpack[ReadOptions],
     ) -> Iterator[Any]:
-        """What `arrays` gives, for `step_size` entries (or memory, `"100 MB"`) after the other.
+        """Results of `arrays` for one range of entries after another.
 
-        With `report`, pairs of that and uproot's Report, which says what entries they are.
+        `step_size` is a number of entries, or the memory that a step may take (`"100 MB"`). With `report`, each result
+        comes in a pair with uproot's Report, which says what entries it has. Other arguments are those of `arrays`.
         """
-        request = Request(
-            expressions,
-            cut,
-            _filters(filter_name, filter_typename, filter_branch, filter_field),
-            aliases,
-            language,
-            library,
-            how,
-            ak_add_doc,
-        )
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
-        plan = self._plan(request)
-        if not plan.branches:
+        request = self._resolved(Request.of(expressions, cut, options))
+        if not request.branches:
             return
-        step = self._entries_in(step_size, plan.branches) if isinstance(step_size, str) else index(step_size)
+        step = (
+            self._entries_in(step_size, request.branches) if isinstance(step_size, str) else index(step_size)
+        )
         if step < 1:
             raise ConfigError(f"step_size={step_size!r}: a step is at least one entry")
         for first in range(start, stop, step):
             last = min(first + step, stop)
-            result = plan.build(self._tree.read(plan.branches, first, last), first, last)
+            result = request.build(self._tree.read(request.branches, first, last), first, last)
             if report:
                 from uproot.behaviors.TBranch import Report
 
@@ -124,28 +108,18 @@ class Readable(Node[AnyBranch]):
         expressions: Expressions = None,
         cut: str | None = None,
         *,
-        filter_name: StringFilter = None,
-        filter_typename: StringFilter = None,
-        filter_branch: BranchFilter = None,
-        filter_field: BranchFilter = None,
         aliases: Mapping[str, str] | None = None,
+        **filters: Unpack[FilterOptions],
     ) -> int:
-        """Number of entries of what `arrays` would read that fit into this memory (`"100 MB"`), at least 1."""
-        filters = _filters(filter_name, filter_typename, filter_branch, filter_field)
-        plan = self._plan(Request(expressions, cut, filters, aliases))
-        return self._entries_in(memory_size, plan.branches)
+        """Number of entries of an `arrays` result that fit into this memory (`"100 MB"`), at least 1."""
+        request = self._resolved(Request(expressions, cut, Filters.of(**filters), aliases))
+        return self._entries_in(memory_size, request.branches)
 
-    def _plan(self, request: Request) -> Plan:
-        return TTreePlan(self, request) if self.kind == "TTree" else RNTuplePlan(self, request)
+    def _resolved(self, request: Request) -> ResolvedRequest:
+        return TTreeRequest(self, request) if self.kind == "TTree" else RNTupleRequest(self, request)
 
     def _entries_in(self, memory_size: int | str, branches: Sequence[int]) -> int:
         from uproot._util import memory_size as bytes_of
 
         per_entry = sum(self._tree.source.entry_size(branch) for branch in branches)
         return max(1, round(bytes_of(memory_size) / per_entry)) if per_entry else 1
-
-
-def _filters(
-    name: StringFilter, typename: StringFilter, branch: BranchFilter, by_field: BranchFilter
-) -> Filters:
-    return Filters.of(filter_name=name, filter_typename=typename, filter_branch=branch, filter_field=by_field)

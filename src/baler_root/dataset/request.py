@@ -1,12 +1,12 @@
-"""What a call of `arrays` or `iterate` asks for, and what answers it."""
+"""Requests for arrays: the arguments of `arrays` and `iterate`, and the protocol of what answers them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias, cast
 
-from baler_root.dataset.filters import Filters
+from baler_root.dataset.filters import FilterOptions, Filters
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,9 +21,24 @@ How: TypeAlias = "type[tuple[Any, ...] | list[Any] | dict[Any, Any]] | str | Non
 """How several arrays are grouped: `tuple`, `list`, `dict`, `"zip"`, or None for the library's own way."""
 
 
+class ReadOptions(FilterOptions, total=False):
+    """Keyword arguments of `arrays` and `iterate`, with uproot's names and defaults, besides ranges of entries."""
+
+    aliases: Mapping[str, str] | None
+    """Names for formulas."""
+    language: Any
+    """uproot's language of formulas; None for its Python language."""
+    library: Any
+    """`"ak"` (default), `"np"` or `"pd"`."""
+    how: How
+    """Grouping of several arrays."""
+    ak_add_doc: bool | Mapping[str, str]
+    """True: titles become `__doc__` parameters. A dictionary: names of parameters, and attributes of branches."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The arguments of `arrays` that say what to read and in what shape, but not which entries."""
+    """Arguments of `arrays` that say which branches to read and in what shape, but not which entries."""
 
     expressions: Expressions = None
     cut: str | None = None
@@ -33,6 +48,16 @@ class Request:
     library: Any = "ak"
     how: How = None
     ak_add_doc: bool | Mapping[str, str] = False
+
+    @classmethod
+    def of(cls, expressions: Expressions, cut: str | None, options: ReadOptions) -> Self:
+        """The request of these arguments; raises TypeError for an unknown keyword argument."""
+        for name in options:
+            if name not in ReadOptions.__annotations__:
+                raise TypeError(f"unexpected keyword argument {name!r}")
+        filters = {name: value for name, value in options.items() if name in FilterOptions.__annotations__}
+        others: dict[str, Any] = {name: value for name, value in options.items() if name not in filters}
+        return cls(expressions, cut, Filters.of(**cast("FilterOptions", filters)), **others)
 
     def names(self) -> list[str] | None:
         """The expressions as a list; None when there are none. Raises TypeError for anything else."""
@@ -57,8 +82,8 @@ class Request:
         return out
 
 
-class Plan(Protocol):
-    """Knows which branches to read, and makes the result of them."""
+class ResolvedRequest(Protocol):
+    """A request for arrays of one tree: the branches to read, and the result made of their arrays."""
 
     @property
     def branches(self) -> Sequence[int]:

@@ -1,4 +1,4 @@
-"""Which fields of an RNTuple an `arrays` call means, and how its result is made of them."""
+"""Requests for arrays of an RNTuple: the fields they need, and their results."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import awkward as ak
 
 
-class RNTuplePlan:
-    """The answer to a request about an RNTuple, or about a field of one.
+class RNTupleRequest:
+    """A request for arrays of an RNTuple, or of a field of one.
 
-    The result keeps the shape of the data: top-level fields, with those members that are wanted. Expressions
-    are names or filters, as uproot has it; beyond uproot, formulas, aliases and the cut work as for a TTree, and
-    a name that nothing has raises KeyInFileError.
+    The result keeps the shape of the data: top-level fields, with the members that are wanted. Expressions are names or
+    filters, as in uproot. Other than in uproot, formulas, aliases and the cut work as for a TTree, and an unknown name
+    raises KeyInFileError.
     """
 
     def __init__(self, node: NodeLike, request: Request) -> None:

@@ -1,4 +1,4 @@
-"""Which branches of a TTree an `arrays` call means, and how its result is made of them."""
+"""Requests for arrays of a TTree: the branches they need, and their results."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     import awkward as ak
 
 
-class TTreePlan:
-    """The answer to a request about a TTree, or about a branch of one.
+class TTreeRequest:
+    """A request for arrays of a TTree, or of a branch of one.
 
-    Without expressions these are the branches that hold data, one field each by its own name; a group of which
-    the filters pass only a part of the members counts as one field, with all of them.
+    Without expressions, the result has one field for each branch that holds data, by its name. A group of which the
+    filters pass only some members is one field, with all its members.
     """
 
     def __init__(self, node: NodeLike, request: Request) -> None:
