@@ -1,4 +1,4 @@
-"""A hexagonal module of 48 trigger cells in three rhombi of 4 x 4, as in the ECON-T paper (arXiv:2105.01683)."""
+"""A hexagonal module of 48 trigger cells, in three rhombi of 4 x 4 (as in arXiv:2105.01683)."""
 
 from __future__ import annotations
 

@@ -22,7 +22,10 @@ EDGES = np.array([30.0, 60, 120, 250, 500, 1000, 2000, 4000])
 
 
 def clusters(mips: Floats) -> tuple[Floats, Floats]:
-    """Energy of the cluster around each row's largest cell [MIP]; its centre of gravity with logarithmic weights [cm]."""
+    """Energy of the cluster around each row's largest cell [MIP].
+
+    Its centre of gravity with logarithmic weights [cm].
+    """
     places = geometry.centres()
     distance = np.hypot(*(places[:, None] - places[None, :]).transpose(2, 0, 1))
     near = distance[mips.argmax(axis=1)] < CLUSTER_RADIUS
@@ -45,8 +48,8 @@ def half_width(values: Floats) -> float:
 def measure(methods: dict[str, tuple[Floats, Floats]], truth: dict[str, NDArray[Any]]) -> dict[str, Any]:
     """Resolutions in bins of the true energy, for each method's cells [MIP] (rows, cells) and their sum.
 
-    Energies are calibrated by their median in the bin. For jets, the distance of the centre of gravity from that of the
-    first method is measured.
+    Energies are calibrated by their median in the bin. For jets, the distance of the centre of gravity from
+    that of the first method is measured.
     """
     kind, energy = truth["kind"], truth["energy"].astype(float)
     inside = np.hypot(truth["x"], truth["y"]) < 0.75 * geometry.SIDE * np.sqrt(0.75)

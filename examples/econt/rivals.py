@@ -26,7 +26,10 @@ def scaled(mips: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.
 
 
 def truncated(codes: Codes, bits: int) -> NDArray[np.float64]:
-    """All cells [MIP] with as many upper bits as fit; each value is the mean of the cells with the same upper bits."""
+    """All cells [MIP] with as many upper bits as fit.
+
+    Each value is the mean of the cells with the same upper bits.
+    """
     width = min(CODE_BITS, bits // CELLS)
     kept = codes >> (CODE_BITS - width)
     mips = mips_of(codes)

@@ -1,7 +1,8 @@
-"""Makes a ROOT file of modules: Pythia's electrons and jets with pile-up, parametrised showers, noise, 7 bits a cell.
+"""Makes a ROOT file of modules: electrons, jets and pile-up by Pythia, showers, noise, readout.
 
-A few hundred events of each kind are generated. Each is used many times: pile-up is rotated about the beam by a random
-angle, electrons and jets are moved so that they hit the module.
+A few hundred events of each kind are generated. Each is used many times: pile-up is rotated about the beam
+by a random angle, electrons and jets are moved so that they hit the module. Showers are parametrised, and a
+cell is read out with 7 bits.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def generate(process: list[str], events: int, seed: int) -> Particles:
 
 
 def code_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Counts as 7-bit codes, 4 bits of exponent and 3 of mantissa, rounded down, as HGCAL's front end sends them."""
+    """Counts as 7-bit codes of HGCAL's front end: 4 bits of exponent, 3 of mantissa, rounded down."""
     exponent = np.maximum(np.floor(np.log2(np.maximum(counts, 1))).astype(np.int64) - 3, 0)
     mantissa = counts >> exponent
     return np.asarray(np.where(counts < 8, counts, 8 * exponent + mantissa).clip(0, 127))
@@ -131,7 +132,7 @@ class Library:
 
 
 def modules(library: Library, rows: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """7-bit codes of the cells, and the truth: `kind`, `energy` [MIP], `x` and `y` [cm] of the signal, `pile_up` [MIP]."""
+    """7-bit codes of the cells; `kind`, `energy` [MIP], `x`, `y` [cm] of the signal; `pile_up` [MIP]."""
     mips = np.zeros((rows, CELLS))
     _add_pile_up(mips, library.pile_up, rng)
     kind = rng.choice([NONE, ELECTRON, JET], rows, p=[0.4, 0.3, 0.3])

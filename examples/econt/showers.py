@@ -1,9 +1,10 @@
 """Energy that particles deposit in one silicon layer, parametrised: nothing is tracked.
 
-Electromagnetic showers have the longitudinal and radial profiles of Grindhammer and Peters for a homogeneous calorimeter
-(hep-ex/0001020, appendix A), with fluctuations of the longitudinal one, in an effective material between silicon, lead
-and copper tungsten. Hadrons are cruder: they are minimum ionising until they interact; then a random part of their
-energy is an electromagnetic shower, and the rest is spread widely. Nothing was tuned to HGCAL.
+Electromagnetic showers have the longitudinal and radial profiles of Grindhammer and Peters for a homogeneous
+calorimeter (hep-ex/0001020, appendix A), with fluctuations of the longitudinal one, in an effective material
+between silicon, lead and copper tungsten. Hadrons are cruder: they are minimum ionising until they interact;
+then a random part of their energy is an electromagnetic shower, and the rest is spread widely. Nothing was
+tuned to HGCAL.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from scipy.special import gammainc
 Floats = NDArray[np.float64]
 
 Z, CRITICAL, MOLIERE = 60.0, 0.0095, 2.6
-"""Atomic number, critical energy [GeV] and Moliere radius [cm] of the effective material, air gaps included."""
+"""Atomic number, critical energy [GeV] and Moliere radius [cm] of the effective material, with air gaps."""
 
 DEPTH, THICKNESS = 10.0, 1.0
 """Depth of the layer, and thickness of the material that its signal represents [radiation lengths]."""
@@ -36,7 +37,7 @@ MIN_SPOTS, MAX_SPOTS = 24, 400
 
 
 def electromagnetic(energy: Floats, before: Floats, rng: np.random.Generator) -> Floats:
-    """Energy [GeV], with fluctuations, in the layer from showers that begin `before` radiation lengths before it."""
+    """Fluctuating energy [GeV] in the layer, of showers that begin `before` radiation lengths before it."""
     y = np.log(np.maximum(energy, 0.1) / CRITICAL)
     mean_t, spread_t = np.log(np.maximum(y - 0.812, 0.2)), 1 / np.maximum(-1.4 + 1.26 * y, 1.0)
     mean_a, spread_a = np.log(0.81 + (0.458 + 2.26 / Z) * y), 1 / np.maximum(-0.58 + 0.86 * y, 1.0)

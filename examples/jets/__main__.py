@@ -1,4 +1,7 @@
-"""Train an encoder of jets for firmware, and the same encoder for software; build firmware, decode, compare."""
+"""Train an encoder of jets for firmware, and the same encoder for software.
+
+Build firmware, decode, compare.
+"""
 
 from __future__ import annotations
 

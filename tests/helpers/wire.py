@@ -28,7 +28,10 @@ Columns = dict[str, NDArray[np.generic]]
 
 
 def columns(rows: int, seed: int = 3) -> Columns:
-    """Four columns; the first two have few distinct values, so that codes and values correspond one to one."""
+    """Four columns.
+
+    The first two have few distinct values, so that codes and values correspond one to one.
+    """
     rng = np.random.default_rng(seed)
     pt = rng.choice(np.geomspace(10, 20, 40), rows)
     return {

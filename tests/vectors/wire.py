@@ -1,4 +1,4 @@
-"""The golden stream `formats/vectors/wire.bin` and its expected events: `python -m tests.vectors.wire` writes it once."""
+"""The golden stream `formats/vectors/wire.bin`: `python -m tests.vectors.wire` writes it once."""
 
 from __future__ import annotations
 

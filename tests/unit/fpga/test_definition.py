@@ -1,4 +1,7 @@
-"""The definition of an encoder has the codec's bits and survives its file; models that cannot be firmware are refused."""
+"""The definition of an encoder has the codec's bits and survives its file.
+
+Models that cannot be firmware are refused.
+"""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class Listening:
 
 
 def test_over_loopback_with_faults(tmp_path: Path, source: Path, model: Path) -> None:
-    """What a receiver makes of datagrams is what a recording of the same packets gives."""
+    """Datagrams are decoded to the same file as a recording of the same packets."""
     listening = Listening(tmp_path / "live.baler", model, idle=20)
     live = send(source, model, listening.address, SendOptions(rate=20_000, faults=FAULTS, seed=9))
     received = listening.result()

@@ -1,4 +1,4 @@
-"""Streams: what is lost, repeated, reordered, late or damaged is counted exactly, however the bytes arrive."""
+"""Streams: lost, repeated, reordered, late and damaged packets are counted exactly."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """`DecodedFile`: received events as an ordinary `.baler` file, written cluster by cluster in constant memory.
 
-Values are decoded from the latents alone: nothing bounds their error against the events before the encoder, and the
-file says so. Events that did not arrive are not in it; two of its branches and a separate tree identify them.
+Values are decoded from the latents alone: nothing bounds their error against the events before the encoder,
+and the file says so. Events that did not arrive are not in it; two of its branches and a separate tree
+identify them.
 """
 
 from __future__ import annotations

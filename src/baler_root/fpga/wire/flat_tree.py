@@ -71,7 +71,10 @@ class FlatTreeWriter:
     def __init__(
         self, number: int, path: str, title: str, columns: Sequence[FlatColumn], groups: Sequence[int]
     ) -> None:
-        """`number` is the tree's number in the file; `groups` has the number of columns in each page of a cluster."""
+        """`number` is the tree's number in the file.
+
+        `groups` has the number of columns in each page of a cluster.
+        """
         branches = tuple(Branch(c.name, None, _typename(c), c.title, form=_form(c)) for c in columns)
         self._number, self._groups = number, tuple(groups)
         self._bounds = tuple((column.bound, column.reason) for column in columns)

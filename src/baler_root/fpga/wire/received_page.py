@@ -67,7 +67,7 @@ class ReceivedPages:
         return columns
 
     def _pack(self, rows: ReceivedRows) -> bytes:
-        """The codec's payload of a page: latents, and the places of raw rows as those that the latents miss."""
+        """Payload of a page: latents, and the places of rows sent raw, stored as rows that latents miss."""
         model = self.model
         latents = rows.latents.astype(LATENT)
         latents[rows.raw] = self._link.latents(rows.codes)
