@@ -27,7 +27,7 @@ from baler_root.format.codecs.latent.columns import BLOCK_OUTPUTS
 from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, OutlierDetector
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import codec_ids, get_codec
-from baler_root.format.columns import MAX_ROW
+from baler_root.format.columns.form_columns import MAX_ROW
 from baler_root.format.container import layout
 from baler_root.format.encodings.base import ColumnKind
 from baler_root.format.encodings.entry import ENCODINGS

@@ -11,7 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from baler_root.errors import KeyInFileError, SourceError
-from baler_root.format.columns import Form, columns_of, plain_form
+from baler_root.format.columns.form_columns import Form, columns_of
+from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.guard import earned_lengths
 from baler_root.rootio.objects import key_at

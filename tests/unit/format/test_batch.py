@@ -15,17 +15,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError, SourceError
-from baler_root.format.columns import (
-    Column,
-    Form,
-    columns_of,
-    from_columns,
-    is_plain,
-    offsets_dtypes,
-    offsets_from,
-    plain_form,
-    to_columns,
-)
+from baler_root.format.columns.form_columns import Column, Form, columns_of, is_plain
+from baler_root.format.columns.from_columns import from_columns, offsets_dtypes, offsets_from
+from baler_root.format.columns.to_columns import plain_form, to_columns
 
 DTYPES = [*"?bBhHiIqQ", "f2", "f4", "f8", "c8", "c16", "M8[ns]", "M8[D]", "m8[us]"]
 

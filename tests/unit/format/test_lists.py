@@ -27,7 +27,7 @@ from baler_root.format.codecs.conditional import codec as conditional
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, ListStructure
 from baler_root.format.codecs.conditional.model import Model
-from baler_root.format.columns import flatten
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.read import Container, PageId
 from baler_root.format.tables import lengths_of, tables_of
 from baler_root.training import effort as levels

@@ -25,7 +25,8 @@ from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.binary.varint import pack_varint
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.columns import Column, columns_of, plain_form, to_columns
+from baler_root.format.columns.form_columns import Column, columns_of
+from baler_root.format.columns.to_columns import plain_form, to_columns
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding

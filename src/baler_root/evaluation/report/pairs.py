@@ -18,7 +18,8 @@ from baler_root.errors import SourceError
 from baler_root.evaluation.report.energy_meter import Meter
 from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
-from baler_root.format.columns import Column, flatten
+from baler_root.format.columns.form_columns import Column
+from baler_root.format.columns.to_columns import flatten
 from baler_root.rootio.source import RootSource
 
 Values = NDArray[Any]
