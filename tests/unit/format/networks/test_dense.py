@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,8 +16,9 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.networks.dense import Dense, FixedPointNet
 from tests.helpers.models import random_net
+from tests.helpers.processes import run_python
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 def exactly(net: FixedPointNet, codes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -81,14 +80,9 @@ DIGEST = "501af4ddeb715326"
 
 def test_threads_make_no_difference() -> None:
     """The digest above, from processes in which BLAS has one thread and two."""
-    code = "import tests.unit.format.test_fixedpoint as t; t.test_known_answer()"
+    code = "from tests.unit.format.networks.test_dense import test_known_answer; test_known_answer()"
     for threads in ("1", "2"):
-        env = {
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
-            "PYTHONPATH": str(ROOT),
-        }
-        subprocess.run([sys.executable, "-c", code], env=env, check=True, timeout=120)
+        run_python(code, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
 
 
 def test_torch_agrees() -> None:

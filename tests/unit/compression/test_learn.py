@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import awkward as ak
 import numpy as np
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root import TrainingOptions
@@ -21,6 +21,7 @@ from baler_root.training.axis_fit import fit_axis
 from baler_root.training.early_stopping import EarlyStopping
 from baler_root.training.effort import LEVELS, TrainingLevel
 from baler_root.training.settings import NetworkSettings
+from tests.helpers.processes import run_python
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
@@ -37,7 +38,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_smaller_within_bounds_and_the_same_each_time(make_root: Maker, tmp_path: Path) -> None:
-    source = make_root("jets.root", Events=jets(20_000))
+    source = make_root("jets.root", Events=correlated_jets(20_000))
     classic = baler_root.compress(source, tmp_path / "classic.baler", codec="classic", cluster_size=8000)
     sizes = []
     for name in ("one.baler", "two.baler"):
@@ -55,7 +56,7 @@ def test_smaller_within_bounds_and_the_same_each_time(make_root: Maker, tmp_path
 def test_no_model_has_longer_axes_than_readers_allow(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    source = make_root("jets.root", Events=jets(8000))
+    source = make_root("jets.root", Events=correlated_jets(8000))
     longest = []
     for name, most in (("all.baler", learning.MAX_OWN_PLACES), ("few.baler", 12_000)):
         monkeypatch.setattr(learning, "MAX_OWN_PLACES", most)
@@ -67,7 +68,7 @@ def test_no_model_has_longer_axes_than_readers_allow(
 
 
 def test_torch_is_not_needed_to_read(make_root: Maker, tmp_path: Path) -> None:
-    source, target = make_root("jets.root", Events=jets()), tmp_path / "out.baler"
+    source, target = make_root("jets.root", Events=correlated_jets()), tmp_path / "out.baler"
     baler_root.compress(source, target, codec="conditional")
     code = f"""
 import sys
@@ -78,13 +79,13 @@ with baler_root.open({str(target)!r}) as file:
     file["Events"].arrays()
 assert baler_root.verify({str(target)!r}).ok
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
 
 
 def test_merged_and_recovered_files_keep_their_models(make_root: Maker, tmp_path: Path) -> None:
     parts, arrays = [], []
     for seed in (1, 2):
-        source = make_root(f"{seed}.root", Events=jets(4000, seed))
+        source = make_root(f"{seed}.root", Events=correlated_jets(4000, seed))
         parts.append(tmp_path / f"{seed}.baler")
         baler_root.compress(source, parts[-1], codec="conditional")
         with baler_root.open(parts[-1]) as file:
@@ -103,7 +104,7 @@ def test_several_processes_write_the_same(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
-    source = make_root("jets.root", Events=jets())
+    source = make_root("jets.root", Events=correlated_jets())
     for jobs in (1, 2):
         baler_root.compress(
             source, tmp_path / f"{jobs}.baler", codec="conditional", cluster_size=2000, jobs=jobs
@@ -132,16 +133,24 @@ def test_columns_that_teach_nothing(arrays: dict[str, np.ndarray], make_root: Ma
 
 def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(levels, "find_spec", lambda _: None)
-    source = make_root("jets.root", Events=jets())
+    source = make_root("jets.root", Events=correlated_jets())
     with pytest.raises(ConfigError, match=r'pip install "baler-root\[train\]"; level fast does without'):
         baler_root.compress(source, tmp_path / "out.baler", codec="conditional")
     assert list(tmp_path.glob("*.baler")) == []
 
 
-def test_training_is_told_and_can_be_cut_short(make_root: Maker, tmp_path: Path) -> None:
-    source = make_root("jets.root", Events=jets())
+def test_training_is_recorded_and_ends_when_its_time_is_over(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from baler_root.training.torch import loop
+
+    source = make_root("jets.root", Events=correlated_jets())
     baler_root.compress(source, tmp_path / "whole.baler")
-    baler_root.compress(source, tmp_path / "short.baler", training=TrainingOptions(seconds=0.2))
+    ticks = (
+        itertools.count()
+    )  # a clock that goes on by 10 ms each time it is read, however fast the machine is
+    monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: 0.01 * next(ticks)))
+    baler_root.compress(source, tmp_path / "short.baler", training=TrainingOptions(seconds=2))
     steps = []
     for name in ("whole.baler", "short.baler"):
         found = baler_root.inspect(tmp_path / name)
@@ -160,7 +169,7 @@ def test_training_that_diverges(
 ) -> None:
     wild = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=120, batch=128, rate=rate))
     monkeypatch.setitem(LEVELS, "default", wild)
-    source = make_root("jets.root", Events=jets())
+    source = make_root("jets.root", Events=correlated_jets())
     fast = baler_root.compress(source, tmp_path / "fast.baler", training="fast")
     summary = baler_root.compress(source, tmp_path / "out.baler")
     assert any("diverged" in note for note in summary.notes)
@@ -175,7 +184,7 @@ def test_training_stops_when_nothing_gets_better() -> None:
 
 
 def test_interrupted_training_leaves_nothing(make_root: Maker, tmp_path: Path) -> None:
-    source = make_root("jets.root", Events=jets())
+    source = make_root("jets.root", Events=correlated_jets())
     calls = []
 
     def interrupt(done: int, total: int) -> None:

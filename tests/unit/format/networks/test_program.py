@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,10 +20,11 @@ from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense
 from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Reshape, Upsample
 from baler_root.format.networks.program import Program
+from tests.helpers.processes import run_python
 from tests.helpers.programs import MAKERS, Rng, dense, described, read, stacked, transformer
 from tests.independent_reader import networks as independent_networks
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 
 
 TEXT = (ROOT / "formats" / "networks.md").read_text(encoding="utf-8")
@@ -176,14 +175,9 @@ KNOWN = {
 
 def test_threads_make_no_difference() -> None:
     """The digests above, from processes in which BLAS has one thread and two."""
-    code = "import tests.unit.format.test_program as t; t.test_known_answers()"
+    code = "from tests.unit.format.networks.test_program import test_known_answers; test_known_answers()"
     for threads in ("1", "2"):
-        env = {
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
-            "PYTHONPATH": str(ROOT),
-        }
-        subprocess.run([sys.executable, "-c", code], env=env, check=True, timeout=120)
+        run_python(code, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads)
 
 
 @given(st.integers(0, 1 << 32), st.integers(1, 9), st.integers(0, 23))

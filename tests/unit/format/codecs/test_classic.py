@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from typing import Any
 
@@ -16,6 +15,7 @@ from baler_root.format.codecs.classic import streams
 from baler_root.format.codecs.classic.codec import Classic, encode_column
 from baler_root.format.codecs.classic.streams import Coding, Transform
 from baler_root.testing.codec_suite import patterns, spec_of
+from tests.helpers.processes import run_python
 
 
 def size_of(values: NDArray[Any], shape: tuple[int, ...] = ()) -> int:
@@ -163,12 +163,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no resource module")
 def test_hostile_payloads_allocate_nothing_they_have_not_earned() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", HOSTILE], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    grown = int(run_python(HOSTILE))
     # ru_maxrss is in kB on Linux; the bomb itself is packed from 256 MB before it is refused
-    assert int(done.stdout) < 700_000
+    assert grown < 700_000
 
 
 @pytest.mark.parametrize("name", ["random bits", "few values"])

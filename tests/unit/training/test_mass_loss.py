@@ -1,18 +1,14 @@
-"""Masses in the training of latents, and what becomes of columns that are constant, negative, or of both signs."""
+"""Masses in the loss of latents: what they cost, what they are good for, and when they are ignored."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import uproot
-
-from tests.helpers.cli import Cli
-
-torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
 from baler_root import LatentOptions
@@ -26,56 +22,20 @@ from baler_root.training import latent as autoencoding
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.pair_masses import Leg, Pair, PairMass
 from baler_root.training.torch.mass_loss import MassTargets, invariant_mass
+from tests.helpers.cli import Cli
+from tests.helpers.latent_files import short_training
+from tests.helpers.mass_pairs import ASKED, MASSIVE, NAMES, Arrays, mass_of, notes_of, pairs
+from tests.helpers.root_files import Make
+
+torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
+
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
-Arrays = dict[str, Any]
-Write = Callable[[Arrays], Path]
-
-NAMES = tuple(f"{leg}_{name}" for leg in ("mu", "tau") for name in ("pt", "eta", "phi", "m"))
-ASKED = PairMass(NAMES)
-MASSIVE = Pair(ASKED, Leg(0, 1, 2, 3), Leg(4, 5, 6, 7))
-
-
-def pairs(rows: int = 3000, seed: int = 5) -> Arrays:
-    """Two particles; the mass of the first is always the same."""
-    rng = np.random.default_rng(seed)
-    pt = rng.exponential(20, rows) + 20
-    columns = (
-        pt, rng.normal(0, 1, rows), rng.uniform(-np.pi, np.pi, rows), np.full(rows, 0.1),
-        pt * rng.normal(1, 0.2, rows), rng.normal(0, 1, rows), rng.uniform(-np.pi, np.pi, rows), rng.uniform(0.5, 1.5, rows),
-    )  # fmt: skip
-    return {name: column.astype("f4") for name, column in zip(NAMES, columns, strict=True)}
-
-
-def mass_of(arrays: Arrays) -> np.ndarray:
-    """In double precision, by four-vectors."""
-    total = np.zeros((4, len(arrays["mu_pt"])))
-    for leg in ("mu", "tau"):
-        pt, eta, phi, m = (np.asarray(arrays[f"{leg}_{name}"], "f8") for name in ("pt", "eta", "phi", "m"))
-        energy = np.sqrt((pt * np.cosh(eta)) ** 2 + m**2)
-        total += [energy, pt * np.cos(phi), pt * np.sin(phi), pt * np.sinh(eta)]
-    return np.sqrt(np.maximum(total[0] ** 2 - (total[1:] ** 2).sum(0), 0))
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    def writing(arrays: Arrays) -> Path:
-        path = tmp_path / "in.root"
-        with uproot.recreate(path) as file:
-            file["Events"] = arrays
-        return path
-
-    return writing
-
 
 @pytest.fixture(autouse=True)
-def quick() -> Iterator[None]:
-    """A short training of a network that is used whether it pays or not."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(autoencoding, "STEPS", {"default": 60})
-        patch.setattr(autoencoding, "WIDTHS", {"default": ((np.inf, 16),)})
-        patch.setattr(autoencoding, "MARGIN", -1e9)
+def _train_shortly() -> Iterator[None]:
+    with short_training(steps=60):
         yield
 
 
@@ -193,19 +153,17 @@ def told(path: Path, arrays: Arrays) -> Arrays:
         order = np.argsort(values[n], kind="stable")
         places[n] = order[np.searchsorted(values[n][order], decoded[column.name])]
         out[column.name] = np.empty(len(places[n]))
-    for n, rows, point_prediction in point_predictions(
-        model, latents_of(model, places), {n: n for n in places}
-    ):
-        out[model.columns[n].name][rows] = values[n][point_prediction]
+    for n, rows, predictions in point_predictions(model, latents_of(model, places), {n: n for n in places}):
+        out[model.columns[n].name][rows] = values[n][predictions]
     return out
 
 
 def test_latents_tell_a_mass_better_that_training_looks_after(
-    write: Write, monkeypatch: pytest.MonkeyPatch
+    make_root: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(autoencoding, "STEPS", {"default": 250})
     arrays = pairs(4000)
-    source, true = write(arrays), mass_of(arrays)
+    source, true = make_root("in.root", kind="rntuple", Events=arrays), mass_of(arrays)
     off = []
     for masses in ((), (ASKED,)):
         summary = compress(source, *masses)
@@ -219,11 +177,11 @@ def test_latents_tell_a_mass_better_that_training_looks_after(
 
 @pytest.mark.parametrize("residual", ["bounded", "none"])
 def test_bounds_hold_and_bytes_are_the_same_with_a_mass(
-    residual: str, write: Write, cli: Cli, tmp_path: Path
+    residual: str, make_root: Make, cli: Cli, tmp_path: Path
 ) -> None:
     rules = tmp_path / "rules.toml"
     rules.write_text(f"[[physics]]\nmass = {list(NAMES)}\n".replace("'", '"'))
-    source = write(pairs())
+    source = make_root("in.root", kind="rntuple", Events=pairs())
     written = set()
     for name in ("a", "b"):
         target = tmp_path / f"{name}.baler"
@@ -239,31 +197,26 @@ def test_bounds_hold_and_bytes_are_the_same_with_a_mass(
 # ---- what is said of masses that cannot be
 
 
-def notes(summary: Any) -> str:
-    return "\n".join(summary.notes)
-
-
-def test_masses_of_what_is_not_learned_are_named(write: Write) -> None:
+def test_masses_of_what_is_not_learned_are_named(make_root: Make) -> None:
     arrays = pairs()
-    source = write(
-        arrays | {"more": arrays["mu_pt"], "flat": np.full(3000, 30, "f4"), "count": np.arange(3000) % 7}
+    source = make_root(
+        "in.root",
+        kind="rntuple",
+        Events=arrays
+        | {"more": arrays["mu_pt"], "flat": np.full(3000, 30, "f4"), "count": np.arange(3000) % 7},
     )
     why = {
         "mu_pt": ("flat", "'flat' never changes"),
         "tau_eta": ("count", "'count' is kept exactly"),
     }
     again = PairMass(tuple("more" if name == "mu_pt" else name for name in NAMES))
-    assert "is no part" not in notes(compress(source, again))
+    assert "training ignores the" not in notes_of(compress(source, again))
     for old, (new, message) in why.items():
         mass = PairMass(tuple(new if name == old else name for name in NAMES))
-        found = notes(compress(source, mass))
-        assert (
-            f"Events: the mass of {', '.join(mass.branches)} is no part of the training: {message}" in found
-        )
-    assert "is no part of the training: 'mu_pt' is kept exactly" in notes(
-        compress(source, ASKED, codec=latents("lossless"))
-    )
-    assert "is no part" not in notes(compress(source, ASKED))
+        found = notes_of(compress(source, mass))
+        assert f"Events: training ignores the mass of {', '.join(mass.branches)}: {message}" in found
+    assert ": 'mu_pt' is kept exactly" in notes_of(compress(source, ASKED, codec=latents("lossless")))
+    assert "training ignores the" not in notes_of(compress(source, ASKED))
 
 
 def test_masses_across_tables_are_named(tmp_path: Path) -> None:
@@ -279,20 +232,20 @@ def test_masses_across_tables_are_named(tmp_path: Path) -> None:
             f"tau_{name}": ak.concatenate([values, values]) for name, values in lists.items()
         }
     mass = PairMass(tuple(f"{leg}_{name}" for leg in ("mu", "tau") for name in ("pt", "eta", "phi")))
-    assert "no part of the training: its columns are not in one table" in notes(compress(source, mass))
+    assert ": its columns are not in one table" in notes_of(compress(source, mass))
 
 
 @pytest.mark.parametrize("codec", ["classic", "conditional"])
-def test_masses_without_latents_are_named(codec: str, write: Write) -> None:
-    source = write(pairs())
+def test_masses_without_latents_are_named(codec: str, make_root: Make) -> None:
+    source = make_root("in.root", kind="rntuple", Events=pairs())
     keywords = {"codec": codec, "training": "fast"}
-    assert "[[physics]] of the rules is for codecs that store latents" in notes(
+    assert "[[physics]] of the rules is for codecs that store latents" in notes_of(
         compress(source, ASKED, **keywords)
     )
 
 
-def test_masses_of_branches_that_are_not_there(write: Write) -> None:
-    source = write(pairs())
+def test_masses_of_branches_that_are_not_there(make_root: Make) -> None:
+    source = make_root("in.root", kind="rntuple", Events=pairs())
     mass = PairMass(("mu_pT", *NAMES[1:]))
     with pytest.raises(
         ConfigError, match=r"\[\[physics\]\] mass of mu_pT, .*: there is no branch 'mu_pT'; nearest: 'mu_pt'"
@@ -315,64 +268,3 @@ def test_rules_without_sense(text: str, message: str, tmp_path: Path) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=message):
         Rules.build(path)
-
-
-# ---- normalisation
-
-
-def test_constant_and_negative_columns_are_normalised_and_that_is_said(
-    write: Write, cli: Cli, tmp_path: Path
-) -> None:
-    rng = np.random.default_rng(2)
-    size = rng.exponential(30, 3000) + 1
-    arrays = {
-        "positive": size,
-        "negative": -size * rng.normal(1, 0.1, 3000),
-        "mixed": size * rng.choice([-1, 1], 3000),
-        "angle": rng.uniform(-np.pi, np.pi, 3000),
-        "zero": np.where(rng.random(3000) < 0.3, 0, -size),
-        "constant": np.full(3000, -2.5),
-        "nothing": np.zeros(3000),
-        "count": rng.integers(-5, 5, 3000),
-    }
-    source, target = write(arrays), tmp_path / "out.baler"
-    done = cli("compress", source, target, "--codec", "autoencoder", "--branch", "angle=abs=1e-3")
-    assert done.code == 0
-    assert "since their values never change: 'constant', 'nothing'" in " ".join(done.out.split())
-    assert baler_root.verify(target, source).problems == []
-    (model,) = baler_root.inspect(target)["models"]
-    assert {column["column"]: column["axis"] for column in model["architecture"]} == {
-        "positive": "logarithmic",
-        "negative": "logarithmic",
-        "mixed": "logarithmic, both signs",
-        "angle": "linear",
-        "zero": "logarithmic",
-        "count": "exact",
-    }
-    with baler_root.open(target) as file:
-        decoded = file["Events"].arrays(library="np")
-    for name in ("constant", "nothing", "count"):
-        assert decoded[name].tobytes() == np.asarray(arrays[name]).tobytes()
-    for name in ("negative", "mixed", "zero"):
-        assert np.array_equal(np.sign(decoded[name]), np.sign(arrays[name]))
-    lines = [
-        [word for word in line.split() if not word.isdigit()]
-        for line in cli("inspect", target).out.splitlines()
-    ]
-    assert ["mixed", "logarithmic,", "both", "signs"] in lines
-
-
-# ---- models for other files
-
-
-def test_a_model_without_a_residual_is_used_whatever_it_saves(write: Write, tmp_path: Path) -> None:
-    source, model = write(pairs()), tmp_path / "pairs.balermodel"
-    rules = Rules(masses=(ASKED,))
-    baler_root.train(
-        source, model, rules=rules, codec=LatentOptions("autoencoder", latents=3, residual="none")
-    )
-    summary = baler_root.compress(source, tmp_path / "out.baler", rules=rules, model=model)
-    assert "[[physics]]" not in notes(summary)
-    assert baler_root.verify(summary.target, source).problems == []
-    with baler_root.open(summary.target) as file:
-        assert file["Events"].latents("entries").type.length == 3000

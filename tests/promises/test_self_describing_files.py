@@ -1,4 +1,4 @@
-"""Golden files: both readers find in each what was put in; bad files are refused as promised. Nothing is written."""
+"""Self-describing: both readers find in each golden file what was put in. Nothing is written."""
 
 from __future__ import annotations
 
@@ -12,47 +12,24 @@ import jsonschema
 import numpy as np
 import pytest
 
-import baler_root.errors
 from baler_root.api.verify import verify
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.dataset.reader.latent_pages import LatentPages
-from baler_root.errors import BalerError
 from baler_root.format.bounds import ErrorBound, measure
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.quantised import QuantisedEncoding
-from baler_root.format.model_file import read_model_file
 from baler_root.format.page import Page
+from tests.helpers.vectors import second_reader
 from tests.independent_reader import columns as independent_columns
 from tests.independent_reader.reader import Reader
 from tests.vectors.__main__ import main
 from tests.vectors.bad import BAD
-from tests.vectors.bad.files import good
 from tests.vectors.corpus import FOLDER, expected, path_of
 from tests.vectors.files import GOOD
 from tests.vectors.sidecar import features, plain
 
 FORMATS = FOLDER.parent
-
-NOT_NOTICED = {
-    "bad/float-count",
-    "bad/layout-columns",
-    "bad/parent-later",
-    "bad/manifest-left-over",
-    "bad/titles-missing",
-}
-"""Bad files that the second reader reads: what is wrong with them is nothing that it looks at."""
-
-
-UNNAMED = {"bad/unknown-codec", "bad/counts-wrong"}
-"""Bad files whose message does not name the file: what is wrong shows where no file is known any more."""
-
-
-def second_reader(name: str) -> Reader:
-    """The second reader, with the models beside the file where there are any."""
-    path = path_of(name)
-    beside = path.with_suffix(".balermodel")
-    return Reader(path.read_bytes(), beside.read_bytes() if path != beside and beside.exists() else b"")
 
 
 def check(found: list[Any], about: dict[str, Any]) -> None:
@@ -221,18 +198,6 @@ def test_both_readers_decode_the_same_bits() -> None:
             assert values.tobytes() == theirs[i].tobytes(), f"{name}: column {i}"
 
 
-def exercise(path: Path) -> None:
-    """Open a file and read everything in it."""
-    if path.suffix == ".balermodel":
-        read_model_file(path)
-        return
-    with open_file(path) as file:
-        for tree in file.trees:
-            _ = tree.statistics
-            tree.read(tree.schema.stored(), 0, tree.schema.num_entries)
-        _ = file.objects_blob
-
-
 LATENTS = [name for name in GOOD if "codec autoencoder" in expected(name)["shows"]]
 
 
@@ -266,37 +231,6 @@ def test_rows_unlike_the_others_are_exact() -> None:
             ]
         start, found = start + len(pt), found + len(rows)
     assert found == 15
-
-
-@pytest.mark.parametrize("name", BAD)
-def test_bad_files_are_refused_as_promised(name: str) -> None:
-    about = expected(name)
-    kind: type[BalerError] = getattr(baler_root.errors, about["error"])
-    with pytest.raises(kind) as caught:
-        exercise(path_of(name))
-    assert type(caught.value) is kind
-    assert about["message"] in str(caught.value)
-    assert path_of(name).name in str(caught.value) or name in UNNAMED
-
-
-@pytest.mark.parametrize("name", sorted(set(BAD) - NOT_NOTICED))
-def test_bad_files_are_refused_by_the_second_reader(name: str) -> None:
-    def read_all() -> None:
-        reader = second_reader(name)
-        if path_of(name).suffix == ".balermodel":
-            reader.check_models()
-        for number in range(len(reader.manifest["trees"])):
-            independent_columns.read(reader, number)
-
-    with pytest.raises(Exception):  # noqa: B017, PT011 - it makes no promise about the kind
-        read_all()
-
-
-def test_the_file_behind_the_bad_ones_is_good(tmp_path: Path) -> None:
-    path = tmp_path / "good.baler"
-    path.write_bytes(good())
-    exercise(path)
-    assert verify(path).ok
 
 
 def test_corpus_is_complete_and_small() -> None:

@@ -1,25 +1,16 @@
-"""Codecs with latents: any model gives every symbol back, as a reader of the text does; damage and lies are found."""
+"""Codecs that store latents: every symbol comes back, whatever the model misses."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from baler_root.errors import CorruptFileError, FormatError
-from baler_root.format.binary.varint import pack_varint
+from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.latent import columns as latent_columns
@@ -28,89 +19,11 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.networks import program
-from baler_root.testing.codec_suite import decode_hostile
-from tests.helpers.models import following, known_column, latents_from, random_autoencoder, with_coding
+from tests.helpers.latent_tables import Table, check, reader_of, table, tables, writer_of
+from tests.helpers.models import following, known_column, latents_from
+from tests.helpers.processes import run_python
 from tests.independent_reader import latents as independent_latents
 from tests.independent_reader.binary import Bytes
-
-INTEGERS = [np.dtype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
-FLOATS = [np.dtype(code) for code in ("f2", "f4", "f8")]
-DROPS = {2: 4, 4: 17, 8: 47}
-Columns = list[NDArray[Any]]
-Table = tuple[Columns, list[SymbolSpec], AutoencoderModel, list[int | None]]
-
-
-def writer_of(model: AutoencoderModel, known: Sequence[int | None], **more: Any) -> AutoencoderCodec:
-    name = hashlib.sha256(model.to_bytes()).digest()
-    return AutoencoderCodec({name: model}, name, known, **more)
-
-
-def reader_of(model: AutoencoderModel) -> AutoencoderCodec:
-    """As a file's reader makes it."""
-    data = model.to_bytes()
-    return AutoencoderCodec().with_models({hashlib.sha256(data).digest(): data})
-
-
-def noise(rng: np.random.Generator, dtype: np.dtype[Any], count: int) -> NDArray[Any]:
-    """Values of any type; floats of all kinds, integers of few values."""
-    if dtype.kind == "b":
-        return np.asarray(rng.random(count) < 0.5)
-    if dtype.kind in "ui":
-        return rng.integers(0, 100, count).astype(dtype) + dtype.type(3)
-    values = rng.normal(size=count).astype(dtype)
-    odd = [
-        np.nan,
-        -np.nan,
-        np.inf,
-        -np.inf,
-        -0.0,
-        0.0,
-        np.finfo(dtype).smallest_subnormal,
-        np.finfo(dtype).max,
-    ]
-    values[: len(odd)] = np.array(odd, dtype)[:count]
-    values[-1:].view(f"u{dtype.itemsize}")[:] |= values.dtype.type(np.nan).view(f"u{dtype.itemsize}")
-    return values
-
-
-@st.composite
-def tables(draw: st.DrawFn) -> Table:
-    """Columns of any type and shape, some of them unknown or not as the model learned, and a model."""
-    rng = np.random.default_rng(draw(st.integers(0, 1 << 32)))
-    rows = draw(st.sampled_from([1, 2, 50, 200]))
-    columns, specs, described = [], [], []
-    for number in range(draw(st.integers(1, 4))):
-        dtype = draw(st.sampled_from(INTEGERS + FLOATS))
-        shape = draw(st.sampled_from([(), (), (3,), (2, 2)]))
-        values = noise(rng, dtype, rows * int(np.prod(shape, initial=1)))
-        dropped_bits = (
-            draw(st.sampled_from([0, 3, 10])) if dtype.itemsize == 2 else DROPS.get(dtype.itemsize, 0)
-        )
-        given_drop = dropped_bits if dtype.kind == "f" else None
-        described.append(known_column(str(number), b"", values, given_drop, int(np.prod(shape))))
-        if draw(st.integers(0, 4)) == 0:  # off the axis
-            values = values.copy()
-            values[draw(st.integers(0, len(values) - 1))] = {
-                "b": True, "f": dtype.type(-1e-4), "i": -2**(8 * dtype.itemsize - 1), "u": 2**(8 * dtype.itemsize) - 1,
-            }[dtype.kind]  # fmt: skip
-        columns.append(values)
-        specs.append(SymbolSpec(dtype, len(values), shape))
-    model = random_autoencoder(
-        described,
-        draw(st.integers(0, 99)),
-        draw(st.sampled_from(["bounded", "none"])),
-        latents=draw(st.integers(1, 3)),
-        components=draw(st.integers(1, 3)),
-    )
-    if draw(st.booleans()):
-        model = with_coding(model, latents_from(model, columns))
-    known: list[int | None] = [n if draw(st.integers(0, 4)) else None for n in range(len(columns))]
-    for _ in range(draw(st.integers(0, 2))):
-        at = draw(st.integers(0, len(columns)))
-        columns.insert(at, noise(rng, np.dtype("f8"), 7))
-        specs.insert(at, SymbolSpec(np.dtype("f8"), 7))
-        known.insert(at, None)
-    return columns, specs, model, known
 
 
 @given(tables())
@@ -132,37 +45,6 @@ def test_every_symbol_comes_back(case: Table) -> None:
             assert same.tobytes() == column.tobytes()
     if payload[0]:
         assert np.array_equal(reader.latents(LatentPage(memoryview(payload), specs)), told["latents"])
-
-
-def table(kind: str = "bounded", rows: int = 60, seed: int = 0) -> Table:
-    """Integers, booleans, exact floats and arrays, and a column of which the model knows nothing."""
-    rng = np.random.default_rng(seed)
-    n = rng.poisson(5, rows).astype("u1")
-    columns = [
-        n,
-        rng.normal(size=rows),
-        n > 4,
-        noise(rng, np.dtype("f4"), rows),
-        rng.integers(-9, 9, 2 * rows),
-    ]
-    shapes: list[tuple[int, ...]] = [(), (), (), (), (2,)]
-    drops = [None, None, None, 17, None]
-    known = [0, None, 1, 2, 3]
-    described = [
-        known_column("", b"", column, dropped_bits, int(np.prod(shape)))
-        for column, dropped_bits, shape, number in zip(columns, drops, shapes, known, strict=True)
-        if number is not None
-    ]
-    model = random_autoencoder(described, seed, kind, latents=3)
-    mine = [column for column, number in zip(columns, known, strict=True) if number is not None]
-    model = with_coding(model, latents_from(model, mine))
-    specs = [SymbolSpec(c.dtype, len(c), shape) for c, shape in zip(columns, shapes, strict=True)]
-    return columns, specs, model, known
-
-
-def check(reader: AutoencoderCodec, payload: bytes, columns: Columns, specs: list[SymbolSpec]) -> None:
-    found = reader.decode(memoryview(payload), specs)
-    assert [found[at].tobytes() for at in range(len(columns))] == [column.tobytes() for column in columns]
 
 
 @pytest.mark.parametrize("kind", ["bounded", "none"])
@@ -283,59 +165,14 @@ def test_same_columns_same_bytes() -> None:
     assert len(payloads) == 1
 
 
-@pytest.mark.parametrize("kind", ["bounded", "none"])
-def test_any_cut_and_any_flip_is_an_error_or_other_symbols(kind: str) -> None:
-    columns, specs, model, known = table(kind)
-    writer = writer_of(model, known).with_outlier_rows(np.array([3, 9]), np.array([1.5, 2.5], "f4"))
-    payload, _ = writer.encode(columns, specs)
-    reader = reader_of(model)
-    for at in range(len(payload)):
-        with pytest.raises(FormatError):
-            reader.decode(memoryview(payload[:at]), specs)
-    for bit in range(0, 8 * len(payload), 3):
-        damaged = bytearray(payload)
-        damaged[bit // 8] ^= 1 << bit % 8
-        decode_hostile(reader, bytes(damaged), specs)
-        with contextlib.suppress(FormatError):
-            _ = LatentPage(memoryview(damaged), specs).anomalies
-
-
-@pytest.mark.parametrize("kind", ["bounded", "none"])
-def test_a_damaged_model_is_refused_or_another(kind: str) -> None:
-    columns, specs, model, known = table(kind)
-    payload, _ = writer_of(model, known).encode(columns, specs)
-    data = model.to_bytes()
-    name = hashlib.sha256(data).digest()
-    for at in range(len(data)):
-        with pytest.raises(FormatError):
-            AutoencoderModel.from_bytes(data[:at])
-        damaged = bytearray(data)
-        damaged[at] ^= 1 << at % 8
-        decode_hostile(AutoencoderCodec().with_models({name: bytes(damaged)}), payload, specs)
-
-
-def test_latents_that_were_not_earned_are_refused() -> None:
-    """A column that never changes costs a few bytes, however long it is; its latents would not fit."""
-    columns, specs, model, known = table()
-    payload, _ = writer_of(model, known).encode(columns, specs)
-    page = LatentPage(memoryview(payload), specs)
-    rows = 1 << 27
-    claim = payload[:9] + pack_varint(rows) + bytes([1, 0]) + b"".join(pack_varint(0) for _ in range(5))
-    with pytest.raises(CorruptFileError, match="134217728 rows of 3 latents"):
-        reader_of(model).decode(memoryview(claim), [SymbolSpec(np.dtype("u1"), rows)])
-    for length, shape in ((0, ()), (0, (0,)), (0, (3, 0))):
-        with pytest.raises(CorruptFileError, match="a column of 0 values"):
-            reader_of(model).decode(memoryview(claim), [SymbolSpec(np.dtype("u1"), length, shape)])
-    assert page.rows == 60
-
-
 READ = """
-import hashlib, pathlib, sys
+import hashlib, sys
 sys.modules["torch"] = None
+from tests.vectors.corpus import FOLDER
 from baler_root.dataset.reader.file_reader import open_file
 
 state = hashlib.sha256()
-for path in sorted(pathlib.Path(sys.argv[1]).glob("autoencoder*.baler")):
+for path in sorted(FOLDER.glob("autoencoder*.baler")):
     with open_file(path) as file:
         tree = file.trees[0]
         for part in tree.read_columns(range(len(tree.stored.clusters)), range(len(tree.columns))):
@@ -346,13 +183,8 @@ print(state.hexdigest())
 
 
 def test_golden_files_are_the_same_for_any_number_of_threads_and_need_no_torch() -> None:
-    folder = Path(__file__).parents[3] / "formats" / "vectors"
     digests = set()
     for threads in ("1", "2"):
-        env = os.environ | {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")}
-        done = subprocess.run(
-            [sys.executable, "-c", READ, str(folder)], capture_output=True, text=True, check=False, env=env
-        )
-        assert done.returncode == 0, done.stderr
-        digests.add(done.stdout)
+        env = {f"{name}_NUM_THREADS": threads for name in ("OMP", "OPENBLAS", "MKL")}
+        digests.add(run_python(READ, **env))
     assert len(digests) == 1

@@ -192,6 +192,8 @@ class Server(ThreadingHTTPServer):
     """Serves one file on 127.0.0.1, with or without ranges, and notes the requests."""
 
     daemon_threads = True
+    request_queue_size = 128
+    """Connections that wait; a short queue would refuse some where the machine is busy."""
 
     def __init__(self, data: bytes, behaviour: str = "ranges") -> None:
         super().__init__(("127.0.0.1", 0), Handler)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +18,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.training import effort as levels
 from tests.helpers.models import random_model
+from tests.helpers.processes import run_python
 
 Maker = Callable[..., Path]
 
@@ -56,7 +55,7 @@ for name in ("one", "two"):
 assert fast.size < 0.93 * classic.size, (fast.size, classic.size)
 assert baler_root.verify(folder + "/one.baler", source).problems == []
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    run_python(code)
     assert (tmp_path / "one.baler").read_bytes() == (tmp_path / "two.baler").read_bytes()
     models = baler_root.inspect(tmp_path / "one.baler")["models"]
     assert sum(model["histograms"] for model in models) >= 3
