@@ -31,7 +31,8 @@ from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile, read_model_file
 from baler_root.format.model_store import hint_of
 from baler_root.format.statistics import pack_statistics
-from baler_root.rootio.source import RootSource, UnreadableBranchError
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import UnreadableBranchError
 from baler_root.training.effort import TrainingEffort, get_level
 
 if TYPE_CHECKING:
@@ -303,7 +304,7 @@ def _encode_all(
         arrays = source.read(task.plan.schema.stored(), task.start, task.stop)
         yield task.tree, task.cluster, encode_cluster(task.plan, arrays, task.stop - task.start)
         if task.stop == task.plan.schema.num_entries:
-            source.sample.clear()
+            source.first_entries.clear()
 
 
 def _directories(root: RootSource) -> list[str]:

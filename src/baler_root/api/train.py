@@ -30,7 +30,8 @@ from baler_root.format.container.references import KnownColumn
 from baler_root.format.container.write import check_output
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.format.schema import Tree
-from baler_root.rootio.source import RootSource, SourceTree, UnreadableBranchError
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree, UnreadableBranchError
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.hardware.limits import HardwareLimits
 
@@ -218,7 +219,7 @@ def _open_all(
         if key is None:
             raise ConfigError(f"{root.path}: has no tree {path!r}, which {roots[0].path} has; {_ALIKE}")
         source = root.open_tree(key, {branch: why for (tree, branch), why in skip.items() if tree == path})
-        source.sample.clear()
+        source.first_entries.clear()
         found = _described(source.schema)
         if list(found.items()) != list(wanted.items()):
             raise ConfigError(

@@ -24,7 +24,8 @@ from baler_root.format.encodings.relations import Relation
 from baler_root.format.schema import Tree
 from baler_root.format.statistics import RECORD
 from baler_root.format.tables import find_tables, tables_of
-from baler_root.rootio.source import RootSource, SourceTree, cluster_lengths
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree, cluster_lengths
 
 MAX_CLUSTER_SIZE = 1 << 28
 """Bytes in memory; a page may not decode to more."""
@@ -115,8 +116,8 @@ def plan_tree(
     columns = tree_columns(schema)
     asked = [_bound(rules, schema, column) for column in columns if column.has_values]
     reasons = tuple((str(bound), reason) for bound, reason in asked)
-    sample = flatten(schema, columns, tree.sample)
-    sampled = min(schema.num_entries, max((len(array) for array in tree.sample.values()), default=0))
+    sample = flatten(schema, columns, tree.first_entries)
+    sampled = min(schema.num_entries, max((len(array) for array in tree.first_entries.values()), default=0))
     target = _cluster_entries(cluster_size, tree.entry_size)
     lengths = cluster_lengths(tree, target)
     groups = plan_groups(sample, sampled, max(lengths, default=1))

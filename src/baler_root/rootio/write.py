@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first
-from baler_root.rootio.rntuple import RNTuplePlan, RNTupleWriter, holdable, plan_rntuple
+from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
-from baler_root.rootio.ttree_layout import TTreePlan, plan_ttree, some
+from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree, some
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -118,17 +118,17 @@ def _write_tree(
     if kind == "ttree" or (kind == "auto" and tree.kind == "TTree"):
         for share in (True, False):
             first = next(clusters(), {})
-            plan = plan_ttree(tree, first, share=share)
-            causes = plan.causes
+            layout = lay_out_ttree(tree, first, share=share)
+            causes = layout.causes
             if causes:
                 break
             try:
-                return _fill_ttree(directory, name, tree, plan, clusters, progress)
+                return _fill_ttree(directory, name, tree, layout, clusters, progress)
             except DoesNotFitError as error:
                 causes = [("its data", str(error))]
         if kind == "ttree":
             raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
-    fields = plan_rntuple(tree)
+    fields = lay_out_rntuple(tree)
     if fields.causes:
         raise SourceError(
             _refusal(
@@ -146,11 +146,11 @@ def _fill_ttree(
     directory: Any,
     name: str,
     tree: Tree,
-    plan: TTreePlan,
+    layout: TTreeLayout,
     clusters: Clusters,
     progress: Callable[[int], None],
 ) -> _Check:
-    writer = TTreeWriter(directory, name, tree.title, plan.branches, tree.aliases)
+    writer = TTreeWriter(directory, name, tree.title, layout.branches, tree.aliases)
     try:
         first = _fill(writer, tree, clusters, progress)
     except DoesNotFitError:
@@ -158,10 +158,10 @@ def _fill_ttree(
         progress(-writer.num_entries)
         raise
     writer.close()
-    expected = [None if branch.source is None else first.get(branch.source) for branch in plan.branches]
-    written = TreeWritten(tree.path, "TTree", (*plan.notes, *_absent(tree)))
+    expected = [None if branch.source is None else first.get(branch.source) for branch in layout.branches]
+    written = TreeWritten(tree.path, "TTree", (*layout.notes, *_absent(tree)))
     return _Check(
-        tree, written, [branch.name for branch in plan.branches], writer.num_entries, writer.cycle, expected
+        tree, written, [branch.name for branch in layout.branches], writer.num_entries, writer.cycle, expected
     )
 
 
@@ -169,17 +169,17 @@ def _fill_rntuple(
     directory: Any,
     name: str,
     tree: Tree,
-    plan: RNTuplePlan,
+    layout: RNTupleLayout,
     because: list[str],
     clusters: Clusters,
     progress: Callable[[int], None],
 ) -> _Check:
-    writer = RNTupleWriter(directory, name, tree, plan)
+    writer = RNTupleWriter(directory, name, tree, layout)
     first = _fill(writer, tree, clusters, progress)
-    notes = (*because, *plan.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
+    notes = (*because, *layout.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
     written = TreeWritten(tree.path, "RNTuple", notes)
-    expected = [first.get(position) for position in plan.fields]
-    return _Check(tree, written, list(plan.fields.values()), writer.num_entries, writer.cycle, expected)
+    expected = [first.get(position) for position in layout.fields]
+    return _Check(tree, written, list(layout.fields.values()), writer.num_entries, writer.cycle, expected)
 
 
 def _fill(
