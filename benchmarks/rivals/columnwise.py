@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import ErrorBound, violations
-from baler_root.format.encodings.quantized import dequantise
+from baler_root.format.encodings.quantised import dequantise
 from benchmarks.data.columns import Column
 from benchmarks.rivals import rounding
 from benchmarks.rivals.packers import PCODEC, SZ3, XZ, ZFP, ZSTD, Packer, Stream, lossless, stream

@@ -29,7 +29,7 @@ import baler_root
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.page import Cell, pack_page
+from baler_root.format.page import EncodedColumn, pack_page
 from benchmarks.data import sources
 from benchmarks.data.fluids import Fluid, Frames
 from benchmarks.record import command_line, results
@@ -156,8 +156,8 @@ def differences(source: Path, bound: ErrorBound) -> int:
     """Bytes of pages of `classic` without interpolation."""
     size = 0
     for frames in blocks(source):
-        cell = Cell(frames.size, quantise(frames.reshape(-1), bound), shape=frames.shape[1:])
-        payload, _ = pack_page(Classic(), [cell])
+        column = EncodedColumn.of(quantise(frames.reshape(-1), bound), frames.shape[1:])
+        payload, _ = pack_page(Classic(), [column])
         size += len(payload)
     return size
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.relations.search import discover
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.encodings.relations import Formula
+from baler_root.format.encodings.formula import Formula
 
 Columns = dict[str, NDArray[np.float32]]
 REL = ErrorBound("rel", 1e-3)

@@ -20,7 +20,7 @@ from baler_root.errors import (
 )
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.encodings.quantized import Quantised
+from baler_root.format.encodings.quantised import Quantised
 from tests.helpers.root_files import Make
 
 

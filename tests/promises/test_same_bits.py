@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 import baler_root
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.encodings.grid import MAX_STEPS, Grid
-from baler_root.format.encodings.packed_float import Lattice
+from baler_root.format.encodings.packed_float import PackedFloat
 from baler_root.format.encodings.quantiser import Quantiser
 
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "abs=1e-2", "abs=1e-4", "bits=4", "bits=10"]
@@ -120,7 +120,9 @@ def grid_digest(kind: Any, code: str, size: float) -> str:
 def lattice_digest(code: str) -> str:
     """XXH3-64 of values on a Double32 lattice."""
     integers = (noise(10, 10_000) >> np.uint64(32)).astype(np.uint32)
-    return xxhash.xxh3_64_hexdigest(Lattice(6.2 / (1 << 32), -3.1).values(integers, np.dtype(code)).tobytes())
+    return xxhash.xxh3_64_hexdigest(
+        PackedFloat(6.2 / (1 << 32), -3.1).values(integers, np.dtype(code)).tobytes()
+    )
 
 
 FILES = {

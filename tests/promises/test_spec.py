@@ -29,11 +29,11 @@ from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import codec_ids, get_codec
 from baler_root.format.columns import MAX_ROW
 from baler_root.format.container import layout
+from baler_root.format.encodings.base import ColumnKind
+from baler_root.format.encodings.entry import ENCODINGS
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.grid import MAX_STEPS, octave_tables
 from baler_root.format.encodings.quantiser import DTYPES, KINDS
-from baler_root.format.encodings.relation_entry import FORMULA, LOOKUP, SUM
-from baler_root.format.page import COPY, INTERPOLATED, LATTICE, OWN
 from baler_root.format.statistics import RECORD
 from tests.helpers.models import known_column, random_autoencoder
 from tests.independent_reader.reader import LATENT_CODECS
@@ -162,9 +162,11 @@ def test_recipes() -> None:
 
 def test_page_entries() -> None:
     kinds = tables(TEXTS["pages.md"], "page")[1][0]
-    known = {"own": OWN, "copy": COPY, "lattice": LATTICE, "sum": SUM, "formula": FORMULA}
-    known |= {"lookup": LOOKUP, "interpolated": INTERPOLATED}
-    assert {name: int(kinds[name]) for name in known} == known
+    known = {kind.name.lower().replace("_", " "): kind.value for kind in ColumnKind}
+    assert {name: int(number) for name, number in kinds.items() if number.isdigit()} == known
+    assert {kind: encoding.kind for kind, encoding in ENCODINGS.items()} == {
+        kind: kind for kind in ColumnKind
+    }
 
 
 def test_statistics() -> None:

@@ -20,6 +20,7 @@ from baler_root.errors import BalerError
 from baler_root.format.bounds import ErrorBound, measure
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.encodings.functions import FUNCTIONS
+from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.model_file import read_model_file
 from baler_root.format.page import Page
 from tests.independent_reader import columns as independent_columns
@@ -331,4 +332,4 @@ def test_pages_of_golden_files_open() -> None:
     with open_file(io.BytesIO(path_of("relative").read_bytes())) as file:
         page = file.container.page_ids()[0]
         opened = Page(file.container.read_pages([page])[page][0], file.trees[0].columns)
-    assert any(entry.quantiser is not None and entry.quantiser.kind == "log" for entry in opened.entries)
+    assert any(isinstance(e, QuantisedEncoding) and e.quantiser.kind == "log" for e in opened.encodings)

@@ -13,11 +13,17 @@ import numpy as np
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor
+from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import _read_entry
 from baler_root.format.codecs.classic.streams import Coding, Transform
 from baler_root.format.container.layout import BlockKind
-from baler_root.format.encodings.lookup import Lookup
-from baler_root.format.encodings.relations import Formula
+from baler_root.format.encodings.base import ColumnEncoding
+from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.formula import FormulaEncoding
+from baler_root.format.encodings.interpolated import InterpolatedEncoding
+from baler_root.format.encodings.lookup import LookupEncoding
+from baler_root.format.encodings.packed_float import PackedFloatEncoding
+from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import Page
 from tests.vectors.source import LONG, Made
 
@@ -79,33 +85,10 @@ def _classes(form: Any) -> set[str]:
 def _features(page: Page, codec: str) -> set[str]:
     found = {f"codec {codec}"} if codec != "classic" else set()
     specs = []
-    for entry in page.entries:
-        if isinstance(entry.relation, Formula):
-            found.add(f"formula {entry.relation.function}" + (" with residual" if entry.spec else ""))
-        elif isinstance(entry.relation, Lookup):
-            found.add(f"lookup by {len(entry.sources)}")
-        elif entry.sources:
-            found.add("copy" if entry.relation is None else "sum")
-        if entry.spec is not None:
-            specs.append(entry.spec)
-        if entry.related is not None or entry.quantiser is None or entry.outliers is None:
-            continue
-        if entry.interpolation is not None:
-            found.add(f"interpolated, rows {entry.interpolation.rows.name.lower().replace('_', ' ')}")
-            found.add(f"{len(entry.interpolation.units)} units")
-            found |= {"outliers"} if len(entry.outliers) else set()
-            continue
-        dtype = entry.quantiser.dtype
-        found.add(f"recipe {entry.quantiser.kind}" + ("" if entry.quantiser.kind == "exact" else f" {dtype}"))
-        found |= {
-            name
-            for name, there in (
-                ("lattice", entry.lattice),
-                ("outliers", len(entry.outliers)),
-                ("atoms", entry.quantiser.special_values is not None),
-            )
-            if there
-        }
+    for encoding in page.encodings:
+        if encoding.symbol_dtype is not None:
+            specs.append(SymbolSpec(encoding.symbol_dtype, encoding.length, encoding.symbol_shape))
+        found |= _features_of(encoding)
     if codec != "classic":
         return found
     cursor = Cursor(page._symbols)
@@ -119,6 +102,27 @@ def _features(page: Page, codec: str) -> set[str]:
                 f"coding {Coding(coding).name.lower()}",
             }
     return found
+
+
+def _features_of(encoding: ColumnEncoding) -> set[str]:
+    """Words for the encoding of one column."""
+    if isinstance(encoding, FormulaEncoding):
+        return {f"formula {encoding.relation.function}" + (" with residual" if encoding.residual else "")}
+    if isinstance(encoding, LookupEncoding):
+        return {f"lookup by {len(encoding.sources)}"}
+    if encoding.sources:
+        return {"copy" if isinstance(encoding, CopyEncoding) else "sum"}
+    found = {"outliers"} if encoding.outlier_count else set()
+    if isinstance(encoding, InterpolatedEncoding):
+        found.add(f"interpolated, rows {encoding.interpolation.rows.name.lower().replace('_', ' ')}")
+        return found | {f"{len(encoding.interpolation.units)} units"}
+    if isinstance(encoding, PackedFloatEncoding):
+        found.add("lattice")
+        encoding = encoding.integers
+    assert isinstance(encoding, QuantisedEncoding)
+    quantiser = encoding.quantiser
+    found.add(f"recipe {quantiser.kind}" + ("" if quantiser.kind == "exact" else f" {quantiser.dtype}"))
+    return found | ({"atoms"} if quantiser.special_values is not None else set())
 
 
 def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.container.write import ContainerWriter
-from baler_root.format.encodings.relations import Sum
+from baler_root.format.encodings.sum import Sum
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.format.schema import Branch, Tree
 from baler_root.format.statistics import pack_statistics

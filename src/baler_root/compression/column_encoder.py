@@ -1,4 +1,4 @@
-"""The columns of one cluster quantised, recomputed from others, or pointed at others."""
+"""Encodes the columns of one cluster: quantised, computed from others, or as copies of others."""
 
 from __future__ import annotations
 
@@ -13,99 +13,187 @@ from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.plan import Plan
 from baler_root.compression.quantisation.quantise import MAX_OUTLIERS, quantise, quantise_as
 from baler_root.compression.relations.fit import PlannedRelation, balance_error, encode_residual
+from baler_root.compression.relations.lookup_table import fill_table
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
-from baler_root.format.columns import Column
+from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.formula import Formula, FormulaEncoding
 from baler_root.format.encodings.lookup import Lookup
-from baler_root.format.encodings.packed_float import Lattice
+from baler_root.format.encodings.outliers import Outliers
+from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
+from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised, dequantise
-from baler_root.format.encodings.relation_entry import Related
-from baler_root.format.encodings.relations import Formula, Relation
-from baler_root.format.page import Cell
+from baler_root.format.encodings.relations import Relation
+from baler_root.format.encodings.residual import Residual
+from baler_root.format.page import EncodedColumn
 
 Values = NDArray[Any]
 
 
 MAX_FORCED = 0.02
-"""Share of rows up to which arguments are stored exactly for the sake of what is computed from them."""
+"""Most rows, as a share, in which sources are stored exactly so that a function of them keeps its bound."""
 
 
-def make_cells(
-    plan: Plan, columns: Sequence[Column], originals: Sequence[Values]
-) -> tuple[list[Cell], list[ErrorBound]]:
-    """Each column quantised, recomputed from others, or pointed at an earlier column of the same values and bound."""
+def encode_columns(plan: Plan, originals: Sequence[Values]) -> tuple[list[EncodedColumn], list[ErrorBound]]:
+    """Each column encoded, and the bound that its values keep, which is lossless for constants.
+
+    `originals` holds the values of each column in `plan.columns`.
+    """
+    bounds, copies, constants = _compare_columns(plan, originals)
+    related = [n for n in plan.relations if n not in copies and n not in constants]
+    encoder = _ColumnEncoder(plan, originals, bounds)
+    for number in related:
+        encoder.balance(number, copies)
+    for number in range(len(originals)):
+        if number not in copies and number not in related:
+            encoder.encode_values(number)
+    encoder.keep_consistent(related)
+    for number in related:
+        encoder.encode_relation(number)
+    for number, source in copies.items():
+        encoder.encode_copy(number, source)
+    return [encoder.encoded[number] for number in range(len(originals))], bounds
+
+
+def _compare_columns(
+    plan: Plan, originals: Sequence[Values]
+) -> tuple[list[ErrorBound], dict[int, int], set[int]]:
+    """The bound of each column, the earlier column that it repeats, if any, and the constant columns."""
     bounds: list[ErrorBound] = []
-    same_as: dict[int, int] = {}
-    constant: set[int] = set()
+    copies: dict[int, int] = {}
+    constants: set[int] = set()
     seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
     for number, (column, values) in enumerate(zip(plan.columns, originals, strict=True)):
-        bound = column.bound
         if len(values) == 0 or is_constant(values):
-            constant.add(number)
-            bounds.append(LOSSLESS)  # a constant is free
+            constants.add(number)
+            bounds.append(LOSSLESS)  # a constant costs nothing
             continue
-        bounds.append(bound)
-        if (source := seen.setdefault((equality_key(values), bound), number)) != number:
-            same_as[number] = source
-    cells: dict[int, Cell] = {}
-    wanted: dict[int, Values] = {}
-    related = [n for n in plan.relations if n not in same_as and n not in constant]
+        bounds.append(column.bound)
+        if (source := seen.setdefault((equality_key(values), column.bound), number)) != number:
+            copies[number] = source
+    return bounds, copies, constants
 
-    def own(number: int) -> Cell:
-        if number not in cells:
-            values = wanted.get(number, originals[number])
-            cells[number] = _own_cell(plan, number, columns[number], values, bounds[number])
-        return cells[number]
 
-    for number in related:
-        derived = plan.relations[number]
-        if derived.shared and isinstance(derived.relation, Formula):
-            lead, *others = derived.relation.sources
-            if LOSSLESS not in (bounds[number], bounds[lead]) and not same_as.keys() & {lead, *others}:
-                decoded = [_values_of(own(source), columns[source].dtype) for source in others]
-                held = plan.columns[lead].tightened
-                wanted[lead] = balance_error(
-                    derived.relation, originals[lead], decoded, originals[number], bounds[lead], held
-                )
-    for number in range(len(columns)):
-        if number not in same_as and number not in related:
-            own(number)
-    decoded_once: dict[int, Values] = {}
-    _keep_consistent(plan, related, cells, columns, originals, bounds, decoded_once)
-    for number in related:
-        relation = plan.relations[number]
-        found = _as_related(relation, cells, columns, originals[number], bounds[number], decoded_once)
-        if found is not None:
-            cells[number] = found
+class _ColumnEncoder:
+    """The columns of one cluster while they are encoded: relations need what their sources decode to."""
+
+    def __init__(self, plan: Plan, originals: Sequence[Values], bounds: Sequence[ErrorBound]) -> None:
+        self.plan, self.originals, self.bounds = plan, originals, bounds
+        self.encoded: dict[int, EncodedColumn] = {}
+        self._balanced: dict[int, Values] = {}
+        """Values that were moved within their bounds; see `balance`."""
+        self._decoded: dict[int, Values] = {}
+        """Decoded values of sources, which several relations may share."""
+
+    def balance(self, number: int, copies: Mapping[int, int]) -> None:
+        """Move the values of a relation's first source within their bound, if the plan shares the error with it."""
+        planned = self.plan.relations[number]
+        if not (planned.shared and isinstance(planned.relation, Formula)):
+            return
+        first, *others = planned.relation.sources
+        bound = self.bounds[first]
+        if LOSSLESS in (self.bounds[number], bound) or not copies.keys().isdisjoint((first, *others)):
+            return
+        for source in others:
+            self.encode_values(source)
+        decoded = [self._decode(source) for source in others]
+        tightened = self.plan.columns[first].tightened
+        self._balanced[first] = balance_error(
+            planned.relation, self.originals[first], decoded, self.originals[number], bound, tightened
+        )
+
+    def encode_values(self, number: int) -> None:
+        """Encode a column with symbols of its own, unless it is encoded already."""
+        if number not in self.encoded:
+            values = self._balanced.get(number, self.originals[number])
+            self.encoded[number] = _encode_values(self.plan, number, values, self.bounds[number])
+
+    def keep_consistent(self, related: Sequence[int]) -> None:
+        """Store sources exactly in rows where their decoded values break a relation's bound and exact ones keep it.
+
+        So the relation holds for the decoded values of these rows, too.
+        """
+        forced: dict[int, list[NDArray[np.int64]]] = {}
+        for number in related:
+            planned, values, bound = self.plan.relations[number], self.originals[number], self.bounds[number]
+            relation = planned.relation
+            sources = self._sources(relation, len(values))
+            if sources is None or bound == LOSSLESS or planned.dropped_bits is not None:
+                continue
+            if isinstance(relation, Lookup):
+                continue  # its table is made from the decoded sources
+            missed = violations(values, relation.values(sources, values.dtype), bound)
+            if not 0 < len(missed) <= MAX_FORCED * len(values):
+                continue
+            exact = relation.values([self.originals[s][missed] for s in relation.sources], values.dtype)
+            wrong = violations(values[missed], exact, bound)
+            for source in relation.sources:
+                forced.setdefault(source, []).append(np.delete(missed, wrong))
+        for source, rows in forced.items():
+            column = self.encoded[source]
+            encoding = column.encoding.with_exact(np.unique(np.concatenate(rows)), self.originals[source])
+            if encoding is not column.encoding:
+                self.encoded[source] = replace(column, encoding=encoding)
+                self._decoded.pop(source)
+
+    def encode_relation(self, number: int) -> None:
+        """Encode a column by its planned relation, or with symbols of its own if that does not hold in this cluster."""
+        planned, values, bound = self.plan.relations[number], self.originals[number], self.bounds[number]
+        sources = self._sources(planned.relation, len(values))
+        column = None if sources is None else _encode_relation(planned, sources, values, bound)
+        if column is not None:
+            self.encoded[number] = column
         else:
-            own(number)
-    for number, source in same_as.items():
-        repeated = cells[source].related
-        if repeated is None:
-            cells[number] = Cell(len(originals[number]), copy_of=source)
-        elif columns[source].dtype == columns[number].dtype:
-            cells[number] = cells[source]
+            self.encode_values(number)
+
+    def encode_copy(self, number: int, source: int) -> None:
+        """Encode a column with the values of an earlier one; a copy of a computed column is computed, too."""
+        earlier = self.encoded[source]
+        if not earlier.encoding.sources:
+            self.encoded[number] = EncodedColumn(CopyEncoding(len(self.originals[number]), source))
+        elif self.plan.columns[source].dtype == self.plan.columns[number].dtype:
+            self.encoded[number] = earlier
         else:
-            own(number)
-    return [cells[number] for number in range(len(columns))], bounds
+            self.encode_values(number)
+
+    def _sources(self, relation: Relation, length: int) -> list[Values] | None:
+        """Decoded sources of a relation; None unless all have symbols of their own and this length."""
+        values = []
+        for source in relation.sources:
+            column = self.encoded.get(source)
+            if column is None or column.encoding.sources or column.encoding.length != length:
+                return None
+            values.append(self._decode(source))
+        return values
+
+    def _decode(self, number: int) -> Values:
+        """Decoded values of an encoded column with symbols of its own."""
+        if number not in self._decoded:
+            column = self.encoded[number]
+            dtype = self.plan.columns[number].dtype
+            self._decoded[number] = column.encoding.decode(column.symbols, (), dtype)
+        return self._decoded[number]
 
 
-def _own_cell(plan: Plan, number: int, column: Column, values: Values, bound: ErrorBound) -> Cell:
+def _encode_values(plan: Plan, number: int, values: Values, bound: ErrorBound) -> EncodedColumn:
     """A column with symbols of its own."""
+    column = plan.columns[number]
     if bound != LOSSLESS:
-        bound = plan.columns[number].tightened
-    if (known := _as_learned(plan, number, values, bound)) is not None:
-        return Cell(len(values), known, shape=column.shape)
-    lattice = Lattice.of(plan.schema.branches[column.branch].interpretation) if bound == LOSSLESS else None
-    integers = None if lattice is None else lattice.integers(values)
-    if integers is None:
-        lattice, integers = None, narrowed(values)
-    return Cell(len(values), quantise(integers, bound, plan.sentinels), shape=column.shape, lattice=lattice)
+        bound = column.tightened
+    if (learned := _quantise_as_learned(plan, number, values, bound)) is not None:
+        return EncodedColumn.of(learned, column.shape)
+    if bound == LOSSLESS:
+        packing = PackedFloat.of(plan.schema.branches[column.branch].interpretation)
+        integers = None if packing is None else packing.integers(values)
+        if packing is not None and integers is not None:
+            quantised = quantise(integers, bound, plan.sentinels)
+            encoding = PackedFloatEncoding(packing, QuantisedEncoding.of(quantised, column.shape))
+            return EncodedColumn(encoding, quantised.symbols)
+    return EncodedColumn.of(quantise(narrowed(values), bound, plan.sentinels), column.shape)
 
 
-def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
-    """A column with the symbols that its model knows; None where there is no model, or the values do not fit it."""
-    column = next((found for entry in plan.models if (found := entry.column(number)) is not None), None)
+def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
+    """A column with the symbols that its model knows; None if it has no model or its values do not fit it."""
+    column = next((known for model in plan.models if (known := model.column(number)) is not None), None)
     if column is None:
         return None
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
@@ -123,108 +211,32 @@ def _as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Q
     return Quantised(symbols, quantiser, outside, values[outside])
 
 
-def _keep_consistent(
-    plan: Plan,
-    related: Sequence[int],
-    cells: dict[int, Cell],
-    columns: Sequence[Column],
-    originals: Sequence[Values],
-    bounds: Sequence[ErrorBound],
-    known: dict[int, Values],
-) -> None:
-    """Store arguments exactly where a function of them as they decode would miss its bound, but exact ones would not.
-
-    So that the function holds for the decoded values of these rows, too.
-    """
-    forced: dict[int, list[NDArray[np.int64]]] = {}
-    for number in related:
-        relation, values, bound = plan.relations[number].relation, originals[number], bounds[number]
-        sources = _sources_of(relation, cells, columns, len(values), known)
-        if sources is None or bound == LOSSLESS or plan.relations[number].dropped_bits is not None:
-            continue
-        if isinstance(relation, Lookup):
-            continue  # its table is made from what the sources decode to
-        missed = violations(values, relation.values(sources, values.dtype), bound)
-        if not 0 < len(missed) <= MAX_FORCED * len(values):
-            continue
-        exact = relation.values([originals[s][missed] for s in relation.sources], values.dtype)
-        wrong = violations(values[missed], exact, bound)
-        for source in relation.sources:
-            forced.setdefault(source, []).append(np.delete(missed, wrong))
-    for source, rows in forced.items():
-        quantised = cells[source].quantised
-        if quantised is not None and quantised.quantiser.kind != "exact" and cells[source].lattice is None:
-            positions = np.union1d(quantised.positions, np.concatenate(rows))
-            outliers = originals[source][positions].astype(quantised.quantiser.dtype)  # exact: see `narrowed`
-            exact_there = replace(quantised, positions=positions, outliers=outliers)
-            cells[source] = replace(cells[source], quantised=exact_there)
-            known.pop(source)
-
-
-def _sources_of(
-    relation: Relation,
-    cells: Mapping[int, Cell],
-    columns: Sequence[Column],
-    length: int,
-    known: dict[int, Values],
-) -> list[Values] | None:
-    """What a relation's sources decode to; None where they have no symbols of their own, or other rows.
-
-    `known` keeps what was decoded: several relations share their sources.
-    """
-    out = []
-    for number in relation.sources:
-        cell = cells.get(number)
-        if cell is None or cell.quantised is None or cell.related is not None or cell.length != length:
+def _encode_relation(
+    planned: PlannedRelation, sources: Sequence[Values], values: Values, bound: ErrorBound
+) -> EncodedColumn | None:
+    """The column encoded by its planned relation; None if that doesn't hold in this cluster."""
+    relation = planned.relation
+    if isinstance(relation, Formula) and planned.dropped_bits is not None:
+        steps = encode_residual(relation, sources, values, bound, planned.dropped_bits)
+        if steps is None:
             return None
-        if number not in known:
-            known[number] = _values_of(cell, columns[number].dtype)
-        out.append(known[number])
-    return out
-
-
-def _values_of(cell: Cell, dtype: np.dtype[Any]) -> Values:
-    """What a column with symbols of its own decodes to."""
-    quantised = cell.quantised
-    if quantised is None:
-        raise ValueError("a column without symbols")
-    decoded = dequantise(quantised.symbols, quantised.quantiser, quantised.positions, quantised.outliers)
-    return np.asarray(
-        (decoded if cell.lattice is None else cell.lattice.values(decoded, dtype)).astype(dtype)
-    )
-
-
-def _as_related(
-    derived: PlannedRelation,
-    cells: Mapping[int, Cell],
-    columns: Sequence[Column],
-    values: Values,
-    bound: ErrorBound,
-    known: dict[int, Values],
-) -> Cell | None:
-    """A column as what it is said to be; None where it is not, in this cluster."""
-    relation: Relation | None = derived.relation
-    sources = _sources_of(derived.relation, cells, columns, len(values), known)
-    if sources is not None and isinstance(relation, Lookup):
-        relation = relation.filled(sources, values)
-    if sources is None or relation is None:
-        return None
-    steps = None
-    if derived.dropped_bits is None:
-        missed = violations(values, relation.values(sources, values.dtype), bound)
-    else:
-        found = encode_residual(relation, sources, values, bound, derived.dropped_bits)
-        if found is None:
+        symbols, missed = steps
+        residual = Residual(planned.dropped_bits, symbols.dtype)
+        encoding = FormulaEncoding(len(values), relation, residual, Outliers(missed, values[missed]))
+        return EncodedColumn(encoding, symbols)
+    if isinstance(relation, Lookup):
+        table = fill_table(relation, sources, values)
+        if table is None:
             return None
-        symbols, missed = found
-        steps = Quantised(symbols, Quantiser("exact", symbols.dtype), missed[:0], symbols[:0])
+        relation = table
+    missed = violations(values, relation.values(sources, values.dtype), bound)
     if missed.size > MAX_OUTLIERS * len(values):
         return None
-    return Cell(len(values), steps, related=Related(relation, missed, values[missed], derived.dropped_bits))
+    return EncodedColumn(relation.encoding(len(values), Outliers(missed, values[missed])))
 
 
 def narrowed(values: Values) -> Values:
-    """Doubles that are all exact in single precision (`Double32_t` comes so) as floats, others unchanged."""
+    """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values unchanged."""
     if values.dtype != np.float64 or not len(values):
         return values
     with np.errstate(over="ignore", invalid="ignore"):

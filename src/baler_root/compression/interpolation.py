@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.quantisation.special_values import candidates, locate
+from baler_root.compression.quantisation.special_values import candidates as special_candidates
+from baler_root.compression.quantisation.special_values import locate
 from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import Interpolation, Rows
-from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised
-from baler_root.format.page import Cell, pack_page
+from baler_root.format.encodings.outliers import Outliers
+from baler_root.format.encodings.quantised import Quantised
+from baler_root.format.page import EncodedColumn, pack_page
 
 Values = NDArray[Any]
 
@@ -46,73 +48,79 @@ MAX_OUTLIERS = 0.25
 """Share of outliers above which a way is given up. They are often a region, such as zeros within an obstacle."""
 
 
-def interpolated(cell: Cell, values: Values, bound: ErrorBound, sentinels: Sequence[float]) -> Cell:
-    """The column interpolated, with `values` within their bound, where `classic` makes less of that; else as it is."""
-    found, row = cell.quantised, math.prod(cell.shape)
+def with_interpolation(
+    column: EncodedColumn, values: Values, bound: ErrorBound, sentinels: Sequence[float]
+) -> EncodedColumn:
+    """The column interpolated, with `values` within their bound, if `classic` stores that in fewer bytes.
+
+    Otherwise, and for columns that cannot be interpolated, `column` itself.
+    """
+    quantised, shape = column.quantised, column.encoding.symbol_shape
+    row = math.prod(shape)
     floats = values.dtype.kind == "f" and values.dtype.itemsize >= 4
-    if found is None or cell.related is not None or bound.kind != "abs" or not floats or row < MIN_ROW:
-        return cell
-    # The quantiser has found out how wide a step may be, and whether one pays at all.
-    step = found.quantiser.size / FINE if found.quantiser.kind == "linear" else 0.0
+    if quantised is None or bound.kind != "abs" or not floats or row < MIN_ROW:
+        return column
+    # The quantiser has found how wide a step may be, and whether one pays at all.
+    step = quantised.quantiser.size / FINE if quantised.quantiser.kind == "linear" else 0.0
     if not 0 < step * FINE <= 2 * bound.value:
-        return cell
-    ways = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
+        return column
+    candidates = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
     part = _middle(len(values), row)
-    best, size = None, _size(_cut(cell, found, part))
-    for way in ways:
-        made = _made(way, values[part], cell.shape, bound, sentinels)
-        if made is not None and (smaller := _size(made)) < size:
-            best, size = way, smaller
+    best, size = None, _size(EncodedColumn.of(_cut(quantised, part), shape))
+    for candidate in candidates:
+        trial = _interpolate(candidate, values[part], shape, bound, sentinels)
+        if trial is not None and (smaller := _size(trial)) < size:
+            best, size = candidate, smaller
     if best is None:
-        return cell
-    whole = _made(best, values, cell.shape, bound, sentinels)
-    return whole if whole is not None and _size(whole) < _size(cell) else cell
+        return column
+    whole = _interpolate(best, values, shape, bound, sentinels)
+    return whole if whole is not None and _size(whole) < _size(column) else column
 
 
-def _made(
-    way: Interpolation,
+def _interpolate(
+    interpolation: Interpolation,
     values: Values,
     shape: tuple[int, ...],
     bound: ErrorBound,
     sentinels: Sequence[float],
-) -> Cell | None:
-    """The values interpolated, what misses the bound as outliers; None if that is much."""
-    kept, _ = locate(values, candidates(values, values[:0], sentinels))
+) -> EncodedColumn | None:
+    """The values interpolated, with those that miss the bound as outliers; None if these are too many."""
+    kept, _ = locate(values, special_candidates(values, values[:0], sentinels))
     ordinary = values.copy()
     ordinary[kept] = np.nan
-    symbols = way.symbols(ordinary, shape)
+    symbols = interpolation.symbols(ordinary, shape)
     if symbols is None:
         return None
-    decoded = way.values(symbols, shape, values.dtype)
+    decoded = interpolation.values(symbols, shape, values.dtype)
     moved = kept[patterns(decoded)[kept] != patterns(values)[kept]]
     missed = np.union1d(violations(values, decoded, bound), moved)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
-    quantised = Quantised(symbols, Quantiser("exact", symbols.dtype), missed, values[missed])
-    return Cell(len(values), quantised, interpolation=way)
+    outliers = Outliers(missed, values[missed])
+    encoding = InterpolatedEncoding(len(values), shape, interpolation, symbols.dtype, outliers)
+    return EncodedColumn(encoding, symbols)
 
 
 def _middle(length: int, row: int) -> slice:
-    """The values of some rows."""
+    """Positions of some rows in the middle of a column."""
     rows = length // row
     wanted = min(rows, max(SAMPLE_ROWS, SAMPLE // row))
     start = (rows - wanted) // 2
     return slice(start * row, (start + wanted) * row)
 
 
-def _cut(cell: Cell, quantised: Quantised, part: slice) -> Cell:
-    """The same column, of fewer rows."""
+def _cut(quantised: Quantised, part: slice) -> Quantised:
+    """A part of a quantised column."""
     inside = (quantised.positions >= part.start) & (quantised.positions < part.stop)
-    fewer = replace(
+    return replace(
         quantised,
         symbols=quantised.symbols[part],
         positions=quantised.positions[inside] - part.start,
         outliers=quantised.outliers[inside],
     )
-    return replace(cell, length=part.stop - part.start, quantised=fewer)
 
 
-def _size(cell: Cell) -> int:
-    """Bytes of the column in a page of its own."""
-    payload, _ = pack_page(Classic(), [cell])
+def _size(column: EncodedColumn) -> int:
+    """Bytes of a page with this column alone."""
+    payload, _ = pack_page(Classic(), [column])
     return len(payload)

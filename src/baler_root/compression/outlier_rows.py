@@ -1,4 +1,4 @@
-"""Keeps rows exactly that a model tells to be unlike the others: all columns of their table, in whatever page."""
+"""Rows that a model finds unlike all others, stored exactly in all columns of their table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.page import Cell
+from baler_root.format.page import EncodedColumn
 
 Values = NDArray[Any]
 
@@ -17,28 +17,24 @@ Values = NDArray[Any]
 Rows = NDArray[np.integer]
 
 
-def keep_exactly(
-    cells: list[Cell], originals: Sequence[Values], members: Sequence[int], rows: Rows, count: int
-) -> None:
-    """Make these rows, of `count` in all, outliers of the `members`, columns of one table: bit for bit what they were.
+def with_exact_rows(
+    columns: Sequence[EncodedColumn],
+    originals: Sequence[Values],
+    members: Sequence[int],
+    rows: Rows,
+    count: int,
+) -> list[EncodedColumn]:
+    """The columns with these `rows`, of `count` in all, among the outliers of `members`, the columns of one table.
 
-    What is computed from such columns is stored exactly there, too: its arguments are no longer what they were.
+    Columns computed from members are stored exactly in these rows, too, since their sources change there.
     """
     changed = set(members)
-    for number, cell in enumerate(cells):
-        if number in changed or (cell.related and changed & set(cell.related.relation.sources)):
-            cells[number] = _kept(cell, originals[number], rows, count)
-
-
-def _kept(cell: Cell, original: Values, rows: Rows, count: int) -> Cell:
-    """A column with the values of these rows among its outliers; one that is exact anyway, or a copy, as it is."""
-    each = cell.length // count
-    values = (rows.astype(np.int64)[:, None] * each + np.arange(each)).reshape(-1)
-    if cell.related is not None:
-        at = np.union1d(cell.related.positions, values)
-        return replace(cell, related=replace(cell.related, positions=at, outliers=original[at]))
-    if cell.quantised is None or cell.quantised.quantiser.kind == "exact":
-        return cell
-    at = np.union1d(cell.quantised.positions, values)
-    outliers = original[at].astype(cell.quantised.quantiser.dtype)  # the same values: see `cells.narrowed`
-    return replace(cell, quantised=replace(cell.quantised, positions=at, outliers=outliers))
+    result = list(columns)
+    for number, column in enumerate(columns):
+        encoding = column.encoding
+        if number in changed or changed.intersection(encoding.sources):
+            values_per_row = encoding.length // count
+            positions = rows.astype(np.int64)[:, None] * values_per_row + np.arange(values_per_row)
+            exact = encoding.with_exact(positions.reshape(-1), originals[number])
+            result[number] = replace(column, encoding=exact)
+    return result

@@ -1,4 +1,4 @@
-"""Decodes all pages of one cluster, which may need each other."""
+"""Decodes all pages of one cluster, whose columns may need each other."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import Codec, ContextCodec
+from baler_root.format.codecs.base import Codec, is_context_codec
 from baler_root.format.columns import Column
+from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import Page
 
 Values = NDArray[Any]
 
 
 class OpenedPage(NamedTuple):
-    """A page, its first column in the tree, and the codec of its symbols."""
+    """A page, the number of its first column in the tree, and the codec of its symbols."""
 
     first: int
     page: Page
@@ -24,39 +25,47 @@ class OpenedPage(NamedTuple):
 
 
 def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
-    """The values of all columns, by number; raises FormatError for pages that do not fit together."""
-    entries = {first + i: entry for first, page, _ in pages for i, entry in enumerate(page.entries)}
-    home = {opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.entries))}
-    symbols: dict[int, Values] = {}
+    """Values of all columns by number; raises FormatError for pages that do not fit together."""
+    symbols = _decode_symbols(pages, columns)
     values: dict[int, Values] = {}
+    for first, page, _ in pages:
+        coded = {i: symbols[first + i] for i in range(len(page.encodings)) if page.has_symbols(i)}
+        values.update((first + i, array) for i, array in page.values(coded).items())
+    sources = dict(values)
+    for first, page, _ in pages:
+        for number, encoding in enumerate(page.encodings, first):
+            if encoding.sources:
+                if any(source not in sources for source in encoding.sources):
+                    raise CorruptFileError("a copy or relation of columns that are not there")
+                arrays = [sources[source] for source in encoding.sources]
+                values[number] = encoding.decode(symbols.get(number), arrays, columns[number].dtype)
+    return values
 
-    def outer(number: int) -> Values:
-        """What codecs get of a column outside their page."""
-        copied = entries[number].copy_of if number in entries else None
-        origin = number if copied is None else copied
-        if origin not in entries or entries[origin].spec is None:
+
+def _decode_symbols(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
+    """Symbols of all columns that have some, by number."""
+    home = {opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.encodings))}
+    encodings = {number: opened.page.encodings[i] for number, (opened, i) in home.items()}
+    symbols: dict[int, Values] = {}
+
+    def context_column(number: int) -> Values:
+        """A column that another page needs: its symbols, or its values if it holds the lengths of lists."""
+        encoding = encodings.get(number)
+        origin = encoding.source if isinstance(encoding, CopyEncoding) else number
+        if origin not in encodings or encodings[origin].symbol_dtype is None or encodings[origin].sources:
             raise CorruptFileError(f"column {number} is needed by another, and not there")
-        (_, page, codec), at = home[origin]
-        if origin not in symbols and page.context_columns(codec, [at]):
+        (_, page, codec), position = home[origin]
+        if origin not in symbols and page.context_columns(codec, [position]):
             raise CorruptFileError(f"column {number} is needed by another, and needs others itself")
-        found = {at: symbols[origin]} if origin in symbols else page.symbols(codec, [at])
-        return (page.values(found) if columns[number].role == "counts" else found)[at]
+        coded = {position: symbols[origin]} if origin in symbols else page.symbols(codec, [position])
+        return (page.values(coded) if columns[number].role == "counts" else coded)[position]
 
-    # Pages of lists lean on pages of the entries.
+    # Pages without context come first, since pages of lists take pages of the entries as context.
     for first, page, codec in sorted(
         pages, key=lambda opened: bool(opened.page.context_columns(opened.codec))
     ):
         reader = codec
-        if isinstance(codec, ContextCodec) and (outside := page.context_columns(codec)):
-            reader = codec.with_context({number: outer(number) for number in outside})
-        coded = page.symbols(reader)
-        symbols.update((first + position, array) for position, array in coded.items())
-        values.update((first + position, array) for position, array in page.values(coded).items())
-    own = dict(values)
-    for number, entry in entries.items():
-        if entry.sources:
-            if any(source not in own for source in entry.sources):
-                raise CorruptFileError("a copy or relation of columns that are not there")
-            sources = [own[source] for source in entry.sources]
-            values[number] = entry.from_sources(sources, columns[number].dtype, own.get(number))
-    return values
+        if is_context_codec(codec) and (context := page.context_columns(codec)):
+            reader = codec.with_context({number: context_column(number) for number in context})
+        symbols.update((first + position, array) for position, array in page.symbols(reader).items())
+    return symbols

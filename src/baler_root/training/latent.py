@@ -21,8 +21,8 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.codecs.registry import latent_codec
+from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.conditional import MARGIN, FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import TrainingEffort, get_level

@@ -16,7 +16,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.binary import portable_math as elementary
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.encodings.functions import FUNCTIONS
-from baler_root.format.encodings.relations import Sum
+from baler_root.format.encodings.sum import Sum
 from tests.helpers.momenta import FORMULAS, REL, found, momenta
 from tests.helpers.root_files import Make
 

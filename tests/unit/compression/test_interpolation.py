@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.interpolation import UNITS, interpolated
+from baler_root.compression.interpolation import UNITS, with_interpolation
 from baler_root.compression.plan import Plan, plan_columns
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.compression.quantisation.special_values import SENTINELS
@@ -27,8 +27,9 @@ from baler_root.format.binary.varint import Cursor
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.columns import Column, plain_form
+from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import LIMIT, Interpolation, Rows, passes
-from baler_root.format.page import Cell, Page, pack_page
+from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree
 from tests.independent_reader.interpolation import Interpolation as ByTheText
 from tests.independent_reader.reader import Bytes
@@ -60,14 +61,14 @@ def grids(draw: Callable[[Any], Any]) -> tuple[NDArray[Any], tuple[int, ...]]:
         return values.astype(dtype), shape
 
 
-def column(dtype: np.dtype[Any], shape: tuple[int, ...]) -> Column:
+def column_of(dtype: np.dtype[Any], shape: tuple[int, ...]) -> Column:
     return Column(0, "0-data", "data", dtype, 0, shape)
 
 
-def decoded(cell: Cell, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """What a page of the cell holds."""
-    payload, _ = pack_page(Classic(), [cell])
-    page = Page(memoryview(payload), [column(dtype, shape)])
+def decoded(column: EncodedColumn, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """The values that a page with this column alone gives."""
+    payload, _ = pack_page(Classic(), [column])
+    page = Page(memoryview(payload), [column_of(dtype, shape)])
     return page.values(page.symbols(Classic()))[0]
 
 
@@ -132,8 +133,8 @@ def test_columns_keep_their_bound_and_what_must_stay_exact(
     if not len(values):
         return
     bound, sentinels = ErrorBound("abs", tolerance), (*SENTINELS, 0.25)
-    plain = Cell(len(values), quantise(values, bound, sentinels), shape=shape)
-    cell = interpolated(plain, values, bound, sentinels)
+    plain = EncodedColumn.of(quantise(values, bound, sentinels), shape)
+    cell = with_interpolation(plain, values, bound, sentinels)
     found = decoded(cell, values.dtype, shape)
     assert found.dtype == values.dtype
     assert violations(values, found, bound).size == 0
@@ -143,9 +144,9 @@ def test_columns_keep_their_bound_and_what_must_stay_exact(
     assert size(cell) <= size(plain)
 
 
-def size(cell: Cell) -> int:
+def size(column: EncodedColumn) -> int:
     """Bytes of a page of its own."""
-    return len(pack_page(Classic(), [cell])[0])
+    return len(pack_page(Classic(), [column])[0])
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.booleans())
@@ -169,11 +170,16 @@ def smooth(rows: int = 40, side: int = 16, dtype: str = "f8") -> NDArray[Any]:
     return (np.sin(t / 9 + y / 5) * np.cos(x / 6 - t / 11) + 0.3).astype(dtype)
 
 
-def chosen(values: NDArray[Any], bound: str, **more: Any) -> Cell:
+def interpolation_of(column: EncodedColumn) -> Interpolation | None:
+    """How a column is interpolated; None if it is not."""
+    return column.encoding.interpolation if isinstance(column.encoding, InterpolatedEncoding) else None
+
+
+def chosen(values: NDArray[Any], bound: str) -> EncodedColumn:
     asked = ErrorBound.parse(bound)
     flat = values.reshape(-1)
-    cell = Cell(flat.size, quantise(flat, asked), shape=values.shape[1:], **more)
-    return interpolated(cell, flat, asked, SENTINELS)
+    column = EncodedColumn.of(quantise(flat, asked), values.shape[1:])
+    return with_interpolation(column, flat, asked, SENTINELS)
 
 
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
@@ -181,9 +187,10 @@ def chosen(values: NDArray[Any], bound: str, **more: Any) -> Cell:
 def test_smooth_grids_are_interpolated(dtype: str, bound: str) -> None:
     values = smooth(dtype=dtype)
     cell = chosen(values, bound)
-    assert cell.interpolation is not None
-    assert cell.interpolation.rows is not Rows.ALONE
-    plain = Cell(values.size, quantise(values.reshape(-1), ErrorBound.parse(bound)), shape=values.shape[1:])
+    interpolation = interpolation_of(cell)
+    assert interpolation is not None
+    assert interpolation.rows is not Rows.ALONE
+    plain = EncodedColumn.of(quantise(values.reshape(-1), ErrorBound.parse(bound)), values.shape[1:])
     assert size(cell) < 0.9 * size(plain)
 
 
@@ -191,15 +198,19 @@ def test_rows_that_know_nothing_of_each_other_stand_alone() -> None:
     rng = np.random.default_rng(0)
     waves = np.cos(np.arange(64) / rng.uniform(9, 25, (200, 1)) + rng.uniform(0, 6, (200, 1)))
     cell = chosen(waves, "abs=1e-3")
-    assert cell.interpolation is not None
-    assert cell.interpolation.rows is Rows.ALONE
+    interpolation = interpolation_of(cell)
+    assert interpolation is not None
+    assert interpolation.rows is Rows.ALONE
 
 
 def test_what_rows_miss_is_interpolated_where_neighbours_miss_alike() -> None:
     rng = np.random.default_rng(0)
     flickering = smooth(60, 32) * rng.uniform(0.9, 1.1, (60, 1, 1))
     trembling = smooth(60, 32) + rng.normal(0, 0.01, (60, 32, 32))
-    alike, noise = chosen(flickering, "abs=1e-3").interpolation, chosen(trembling, "abs=0.02").interpolation
+    alike, noise = (
+        interpolation_of(chosen(flickering, "abs=1e-3")),
+        interpolation_of(chosen(trembling, "abs=0.02")),
+    )
     assert alike is not None
     assert noise is not None
     assert (alike.rows, noise.rows) == (Rows.MISS_ALIKE, Rows.PREDICT)
@@ -207,7 +218,7 @@ def test_what_rows_miss_is_interpolated_where_neighbours_miss_alike() -> None:
 
 def test_coarse_points_are_nearer_where_the_bound_is_wide() -> None:
     values = smooth(60, 32)
-    wide, tight = chosen(values, "abs=0.05").interpolation, chosen(values, "abs=1e-6").interpolation
+    wide, tight = interpolation_of(chosen(values, "abs=0.05")), interpolation_of(chosen(values, "abs=1e-6"))
     assert wide is not None
     assert tight is not None
     assert len(wide.units) > 1 == len(tight.units)
@@ -218,9 +229,8 @@ def test_a_region_of_exact_zeros_costs_little() -> None:
     whole = size(chosen(values, "abs=1e-3"))
     values[:, 10:16, 10:16] = 0.0
     cell = chosen(values, "abs=1e-3")
-    assert cell.interpolation is not None
-    assert cell.quantised is not None
-    assert len(cell.quantised.positions) >= 60 * 36
+    assert interpolation_of(cell) is not None
+    assert cell.encoding.outlier_count >= 60 * 36
     assert size(cell) < 1.3 * whole
 
 
@@ -239,7 +249,7 @@ def test_a_region_of_exact_zeros_costs_little() -> None:
     ids=["noise", "peaks", "rel", "lossless", "half", "short", "integers", "steps"],
 )
 def test_others_are_not(values: NDArray[Any], bound: str) -> None:
-    assert chosen(values, bound).interpolation is None
+    assert interpolation_of(chosen(values, bound)) is None
 
 
 def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
@@ -248,9 +258,9 @@ def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
     plan = Plan(tree, plan_columns(tree, [ErrorBound("abs", 1e-3)]), (1,))
     encoded = encode_cluster(plan, {0: array}, len(array))
     page = Page(memoryview(encoded.pages[0].payload), plan.columns)
-    assert page.entries[0].interpolation is not None
+    assert isinstance(page.encodings[0], InterpolatedEncoding)
     assert encoded.records["max_error"][0] <= 1e-3
-    assert encoded.records["outliers"][0] == len(page.entries[0].positions)
+    assert encoded.records["outliers"][0] == page.encodings[0].outlier_count
 
 
 # What cannot be

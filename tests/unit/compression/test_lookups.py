@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root.compression.relations.lookup_table import fill_table
 from baler_root.compression.relations.search import discover
 from baler_root.compression.rules.loading import build_rules
 from baler_root.errors import CorruptFileError
@@ -130,10 +131,10 @@ def test_a_table_is_filled_so_that_it_misses_least(count: int, dtype: np.dtype[A
     chosen = rng.integers(0, 2**63, 6**count, dtype="u8").astype(dtype)
     values = chosen[np.ravel_multi_index([column + 3 for column in columns], (6,) * count)]
     lookup = Lookup(tuple(range(count)))
-    filled = lookup.filled(columns, values)
+    filled = fill_table(lookup, columns, values)
     spoilt = values.copy()
     spoilt[::100] = chosen[0]
-    mostly = lookup.filled(columns, spoilt)
+    mostly = fill_table(lookup, columns, spoilt)
     if filled is not None:
         assert np.array_equal(filled.values(columns, dtype), values)
     if mostly is not None:
@@ -145,16 +146,16 @@ def test_tables_that_do_not_pay_are_not_filled() -> None:
     columns = flags(100)
     a, b, either = (columns[name] for name in ("a", "b", "either"))
     lookup = Lookup((0, 1))
-    assert lookup.filled([a, b], either) is None, "few rows"
+    assert fill_table(lookup, [a, b], either) is None, "few rows"
     big = flags(5000)
-    assert lookup.filled([big["a"], big["b"]], big["either"]) is not None
-    assert lookup.filled([big["a"], big["b"]], big["busy"]) is None, "no function"
+    assert fill_table(lookup, [big["a"], big["b"]], big["either"]) is not None
+    assert fill_table(lookup, [big["a"], big["b"]], big["busy"]) is None, "no function"
     rare = np.arange(5000) % 1000 == 0
-    assert lookup.filled([big["a"], rare], big["a"] & rare) is None, "hardly anything to save"
+    assert fill_table(lookup, [big["a"], rare], big["a"] & rare) is None, "hardly anything to save"
     many = np.arange(5000, dtype="i4") % (MAX_COMBINATIONS + 1)
-    assert Lookup((0,)).filled([many], many % 2) is None
-    assert Lookup((0,)).filled([many % 16], many) is None
-    assert Lookup((0,)).filled([big["n"].astype("f4")], big["busy"]) is None
+    assert fill_table(Lookup((0,)), [many], many % 2) is None
+    assert fill_table(Lookup((0,)), [many % 16], many) is None
+    assert fill_table(Lookup((0,)), [big["n"].astype("f4")], big["busy"]) is None
 
 
 @pytest.mark.parametrize(("source", "result"), [("f4", "i4"), ("i4", "f8")])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 import baler_root
 from baler_root.compression.relations.parsing import parse
 from baler_root.format.bounds import LOSSLESS, ErrorBound
-from baler_root.format.encodings.relations import Formula
+from baler_root.format.encodings.formula import Formula
 from tests.helpers.momenta import REL, Columns, found, momenta
 from tests.helpers.root_files import Make
 

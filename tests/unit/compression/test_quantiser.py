@@ -18,8 +18,8 @@ from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.errors import FormatError
 from baler_root.format.bounds import LOSSLESS, ErrorBound, measure
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, octave_tables
+from baler_root.format.encodings.quantised import Quantised, dequantise
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised, dequantise
 
 FLOATS = ["f2", "f4", "f8"]
 INTEGERS = ["i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8"]

@@ -15,7 +15,7 @@ import baler_root
 from baler_root.compression.relations.sums import find_sums
 from baler_root.errors import CorruptFileError
 from baler_root.format.bounds import LOSSLESS, ErrorBound
-from baler_root.format.encodings.relations import Sum
+from baler_root.format.encodings.sum import Sum
 
 REL = ErrorBound("rel", 1e-3)
 Maker = Callable[..., Path]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.relations.fit import PlannedRelation, droppable
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.encodings.relations import Formula, apply_residual, residual
+from baler_root.format.encodings.formula import Formula
+from baler_root.format.encodings.residual import apply_residual, residual
 from tests.helpers.momenta import FORMULAS
 from tests.vectors.source import Source
 

@@ -26,8 +26,10 @@ from baler_root.format.binary.varint import pack_varint
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.columns import Column, columns_of, plain_form, to_columns
-from baler_root.format.encodings.packed_float import Lattice
-from baler_root.format.page import Cell, Page, pack_page
+from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
+from baler_root.format.encodings.quantised import QuantisedEncoding
+from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree
 from baler_root.format.tables import find_tables
 
@@ -40,38 +42,40 @@ def column(dtype: np.dtype[Any], shape: tuple[int, ...] = ()) -> Column:
 
 
 @st.composite
-def cells(draw: Callable[[Any], Any]) -> list[tuple[Cell, NDArray[Any], ErrorBound]]:
-    """Cells with the values and bound they were made of; some repeat an earlier one."""
-    out: list[tuple[Cell, NDArray[Any], ErrorBound]] = []
+def encoded_columns(draw: Callable[[Any], Any]) -> list[tuple[EncodedColumn, NDArray[Any], ErrorBound]]:
+    """Encoded columns with their values and bounds; some repeat an earlier column."""
+    out: list[tuple[EncodedColumn, NDArray[Any], ErrorBound]] = []
     for _ in range(draw(st.integers(1, 6))):
         if out and draw(st.integers(0, 4)) == 0:
             source = draw(st.integers(0, len(out) - 1))
             if out[source][0].quantised is not None:
-                out.append((Cell(len(out[source][1]), copy_of=source), *out[source][1:]))
+                out.append((EncodedColumn(CopyEncoding(len(out[source][1]), source)), *out[source][1:]))
                 continue
         values = draw(hnp.arrays(draw(st.sampled_from(CODES)), st.integers(0, 60)))
         bound = ErrorBound.parse(draw(st.sampled_from(BOUNDS)))
-        out.append((Cell(len(values), quantise(values, bound)), values, bound))
+        out.append((EncodedColumn.of(quantise(values, bound)), values, bound))
     return out
 
 
-@given(cells())
-def test_columns_come_back_within_their_bounds(made: list[tuple[Cell, NDArray[Any], ErrorBound]]) -> None:
+@given(encoded_columns())
+def test_columns_come_back_within_their_bounds(
+    made: list[tuple[EncodedColumn, NDArray[Any], ErrorBound]],
+) -> None:
     codec = Classic()
-    payload, sizes = pack_page(codec, [cell for cell, _, _ in made])
+    payload, sizes = pack_page(codec, [encoded for encoded, _, _ in made])
     assert len(sizes) == len(made)
     assert sum(sizes) == pytest.approx(len(payload), abs=2)
     columns = [column(values.dtype) for _, values, _ in made]
     page = Page(memoryview(payload), columns)
     decoded = page.values(page.symbols(codec))
-    for number, (cell, values, bound) in enumerate(made):
-        entry = page.entries[number]
-        assert entry.length == len(values)
-        if cell.quantised is None:
-            assert entry.copy_of == cell.copy_of
+    for number, (encoded, values, bound) in enumerate(made):
+        encoding = page.encodings[number]
+        assert encoding.length == len(values)
+        if encoded.symbols is None:
+            assert encoding == encoded.encoding
             assert number not in decoded
         else:
-            assert entry.copy_of is None
+            assert not encoding.sources
             assert decoded[number].dtype == values.dtype
             assert violations(values, decoded[number], bound).size == 0
             alone = page.values(page.symbols(codec, [number]))
@@ -82,15 +86,16 @@ def test_columns_come_back_within_their_bounds(made: list[tuple[Cell, NDArray[An
 @given(hnp.arrays(np.uint32, st.integers(1, 50)), st.sampled_from(["f4", "f8"]))
 def test_lattices_come_back(integers: NDArray[np.uint32], code: str) -> None:
     """What ROOT stored as integers is kept as integers."""
-    lattice = Lattice.of("AsDouble32(-3.14, 3.14, 20)")
+    lattice = PackedFloat.of("AsDouble32(-3.14, 3.14, 20)")
     assert lattice is not None
     values = lattice.values(integers >> np.uint32(12), np.dtype(code))
     found = lattice.integers(values)
     if found is None:  # float32 merges neighbours of the lattice; then the values are stored themselves
         assert code == "f4"
         return
-    cell = Cell(len(values), quantise(found, ErrorBound("lossless")), lattice=lattice)
-    payload, _ = pack_page(Classic(), [cell])
+    quantised = quantise(found, ErrorBound("lossless"))
+    encoding = PackedFloatEncoding(lattice, QuantisedEncoding.of(quantised))
+    payload, _ = pack_page(Classic(), [EncodedColumn(encoding, quantised.symbols)])
     page = Page(memoryview(payload), [column(np.dtype(code))])
     decoded = page.values(page.symbols(Classic()))[0]
     assert decoded.tobytes() == values.tobytes()
@@ -109,11 +114,11 @@ def test_lattices_come_back(integers: NDArray[np.uint32], code: str) -> None:
     ],
 )
 def test_which_branches_have_a_lattice(interpretation: str, is_one: bool) -> None:
-    assert (Lattice.of(interpretation) is not None) == is_one
+    assert (PackedFloat.of(interpretation) is not None) == is_one
 
 
 def test_values_off_the_lattice_are_noticed() -> None:
-    lattice = Lattice.of("AsDouble32(0, 16, 8)")
+    lattice = PackedFloat.of("AsDouble32(0, 16, 8)")
     assert lattice is not None
     on = np.array([0.0, 0.0625, 15.9375])
     assert lattice.integers(on) is not None
@@ -166,10 +171,9 @@ def test_directories_that_lie_are_refused(entry: bytes, said: str) -> None:
 
 def test_symbols_of_a_width_that_is_none() -> None:
     values = np.random.default_rng(0).exponential(1.0, 2000).astype("f4")
-    cell = Cell(2000, quantise(values, ErrorBound("rel", 0.01)))
-    assert cell.quantised is not None
-    assert cell.quantised.quantiser.kind == "log"
-    head = bytes([0]) + pack_varint(2000) + cell.quantised.quantiser.to_bytes()
+    quantiser = quantise(values, ErrorBound("rel", 0.01)).quantiser
+    assert quantiser.kind == "log"
+    head = bytes([0]) + pack_varint(2000) + quantiser.to_bytes()
     with pytest.raises(CorruptFileError, match="symbols of 3 bytes"):
         Page(directory(head + bytes([3, 0])), [column(np.dtype("f4"))])
 
@@ -238,7 +242,7 @@ def test_columns_of_one_page_need_not_be_of_one_length() -> None:
     columns = columns_of([(0, form)])
     lossless = ErrorBound("lossless")
     buffers = to_columns(array, form, columns)
-    made = [Cell(len(values), quantise(values, lossless)) for values in buffers]
+    made = [EncodedColumn.of(quantise(values, lossless)) for values in buffers]
     payload, _ = pack_page(Classic(), made)
     page = Page(memoryview(payload), columns)
     decoded = page.values(page.symbols(Classic()))

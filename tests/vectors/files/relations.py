@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import awkward as ak
 import numpy as np
 
 from baler_root.compression.relations.fit import PlannedRelation
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.lookup import Lookup
-from baler_root.format.encodings.relations import Formula
 from tests.vectors.source import Made, Source, write_trees
 
 
@@ -186,13 +185,6 @@ def keyed_masses(target: Path) -> Made:
     return write_trees(target, Source("Events", branches, bounds, groups=(8, 5), relations=derived))
 
 
-class FixedLookup(Lookup):
-    """A lookup that keeps the table it has."""
-
-    def filled(self, *_: Any) -> FixedLookup:
-        return self
-
-
 def lookups(target: Path) -> Made:
     """Columns looked up by one, two and three others, earlier and later ones, with values that tables lack and outliers."""
     rng = np.random.default_rng(25)
@@ -216,10 +208,10 @@ def lookups(target: Path) -> Made:
     # Unsigned integers wrap, and only what is not 0 need be in a table: 1000, and 0 of `big`, are no keys.
     two, wrapped = (0, 1), (5 - 2**63, -1)
     tables = {
-        0: FixedLookup((2, 3), (two, two), (0, 1, 1, 1)),
-        1: FixedLookup((4,), ((-13, -11, 2, 300),), (1, 1, -1, -1)),
-        6: FixedLookup((5, 2), (wrapped, two), (2**64 - 1, 2**64 - 2) * 2),
-        7: FixedLookup((4, 2, 5), ((2, 300), (1,), wrapped), (1, 1, 1, 1)),
+        0: Lookup((2, 3), (two, two), (0, 1, 1, 1)),
+        1: Lookup((4,), ((-13, -11, 2, 300),), (1, 1, -1, -1)),
+        6: Lookup((5, 2), (wrapped, two), (2**64 - 1, 2**64 - 2) * 2),
+        7: Lookup((4, 2, 5), ((2, 300), (1,), wrapped), (1, 1, 1, 1)),
     }
     branches = {name: ak.Array(values) for name, values in arrays.items()}
     derived = {number: PlannedRelation(lookup) for number, lookup in tables.items()}

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from baler_root.compression.models.sample import TreeSample
 from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.conditional.list_context import ListStructure
+from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.tables import lengths_of
 from baler_root.training.axis_fit import fit_axis
@@ -46,7 +48,7 @@ class ContextColumns:
 def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str]) -> ContextColumns:
     """What tells something of the columns `members` of one table."""
     lists = lengths_of(sample.columns, sample.tables, sample.tables[members[0]])
-    if lists is None or sample.cells[lists].related is not None:
+    if lists is None or not isinstance(sample.encoded[lists].encoding, QuantisedEncoding | CopyEncoding):
         return ContextColumns()
     lengths = sample.values[lists].astype(np.int64)
     structure = ListStructure(lengths, int(lengths.sum()))

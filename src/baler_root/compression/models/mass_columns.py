@@ -8,6 +8,7 @@ import numpy as np
 
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.models.sample import TreeSample
+from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.training.pair_masses import Leg, Pair, PairMass
 
 
@@ -41,8 +42,8 @@ def _number(name: str, sample: TreeSample, names: Sequence[str]) -> int | None:
     for number, column in enumerate(sample.columns):
         own = f"{names[number]}.{column.field}" if column.field else names[number]
         if column.role == "data" and own == name:
-            cell = sample.cells[number]
-            return cell.copy_of if cell.quantised is None and cell.related is None else number
+            encoding = sample.encoded[number].encoding
+            return encoding.source if isinstance(encoding, CopyEncoding) else number
     return None
 
 
@@ -75,14 +76,14 @@ def _obstacle(
 
 def no_input(sample: TreeSample, number: int) -> str:
     """Why the latents cannot tell of the numbers of a column as they come back; empty where they can."""
-    cell = sample.cells[number]
+    encoded = sample.encoded[number]
     if _is_constant(sample, number):
         return "never changes"
-    if cell.related is not None or cell.quantised is None:
+    if encoded.encoding.sources:
         return "is computed from others"
     if sample.columns[number].shape:
         return "has arrays of fixed size"
-    if cell.quantised.quantiser.kind == "exact":
+    if encoded.quantised is None or encoded.quantised.quantiser.kind == "exact":
         return "is kept exactly"
     return ""
 

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.column_encoder import make_cells
+from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.plan import Plan, PlannedColumn
 from baler_root.format.codecs.axis import EXACT_PLACES
 from baler_root.format.columns import flatten
-from baler_root.format.encodings.quantized import Quantised
+from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.entropy.tables import MAX_SYMBOLS
-from baler_root.format.page import Cell
+from baler_root.format.page import EncodedColumn
 from baler_root.format.tables import tables_of
 from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.effort import MIN_ROWS
@@ -35,26 +35,26 @@ class TreeSample:
 
     columns: Sequence[PlannedColumn]
     values: list[NDArray[Any]]
-    cells: list[Cell]
+    encoded: list[EncodedColumn]
     entries: int
     tables: list[int]
     """Which columns share a length and a list structure, by content; -1 where that is not known."""
 
     def quantised(self, number: int) -> Quantised:
-        """A column that has symbols of its own."""
-        quantised = self.cells[number].quantised
+        """Symbols and quantiser of a quantised column; ValueError for any other."""
+        quantised = self.encoded[number].quantised
         if quantised is None:
-            raise ValueError(f"column {number} repeats another")
+            raise ValueError(f"column {number} is not quantised")
         return quantised
 
     def is_candidate(self, number: int) -> bool:
         """Whether a column has symbols that can lie on an axis."""
-        cell, column = self.cells[number], self.columns[number]
-        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+        quantised, column = self.encoded[number].quantised, self.columns[number]
+        if quantised is None:
             return False
         if column.role != "data" or column.shape:
             return False
-        symbols = cell.quantised.symbols
+        symbols = quantised.symbols
         if self.tables[number] < 0 or symbols.dtype.kind not in "uib" or len(symbols) < MIN_ROWS:
             return False
         low, high = int(symbols.min()), int(symbols.max())
@@ -67,20 +67,20 @@ class TreeSample:
 
     def is_exact(self, number: int) -> bool:
         """Whether a column has floats that are kept as they are, and are not all the same."""
-        cell, column = self.cells[number], self.columns[number]
-        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+        quantised, column = self.encoded[number].quantised, self.columns[number]
+        if quantised is None:
             return False
-        symbols = cell.quantised.symbols
+        symbols = quantised.symbols
         usual = column.role == "data" and not column.shape and self.tables[number] >= 0
         floats = symbols.dtype.kind == "f" and symbols.dtype.itemsize > 2
         return usual and floats and len(symbols) >= MIN_ROWS and not is_constant(symbols)
 
     def is_grid(self, number: int) -> bool:
         """Whether a column has arrays of two dimensions, with symbols that can lie on an axis."""
-        cell, column = self.cells[number], self.columns[number]
-        if cell.quantised is None or cell.related is not None or cell.lattice is not None:
+        quantised, column = self.encoded[number].quantised, self.columns[number]
+        if quantised is None:
             return False
-        symbols = cell.quantised.symbols
+        symbols = quantised.symbols
         if (
             column.role != "data"
             or len(column.shape) != 2
@@ -112,5 +112,5 @@ def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> TreeSample:
         sampled += wanted
     originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
     columns = plan.columns
-    cells, _ = make_cells(plan, columns, originals)
-    return TreeSample(columns, originals, cells, sampled, tables_of(columns, originals))
+    encoded, _ = encode_columns(plan, originals)
+    return TreeSample(columns, originals, encoded, sampled, tables_of(columns, originals))

@@ -15,8 +15,8 @@ from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.format.binary.bit_patterns import negatives, patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.grid import Grid, fold
+from baler_root.format.encodings.quantised import TABLE, Quantised, symbol_values
 from baler_root.format.encodings.quantiser import DTYPES, Quantiser
-from baler_root.format.encodings.quantized import TABLE, Quantised, _look_up
 
 MAX_OUTLIERS = 0.05
 """Share of outliers above which a grid is given up."""
@@ -64,7 +64,7 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
         order = np.argsort(patterns(quantiser.special_values))
         positions, which = at.locate(values, quantiser.special_values[order])
         symbols[positions] = special_symbols[order][which].astype(symbols.dtype)
-    missed = violations(values, _look_up(symbols, quantiser), bound)
+    missed = violations(values, symbol_values(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
     return Quantised(symbols, quantiser, missed, values[missed])
@@ -124,7 +124,7 @@ def _on_grid(
         symbol_of[chosen] = special_symbols
         own = needed[which]
         symbols[positions[own]] = symbol_of[which[own]]
-    missed = violations(values, _look_up(symbols, quantiser), bound)
+    missed = violations(values, symbol_values(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
     return Quantised(symbols, quantiser, missed, values[missed])

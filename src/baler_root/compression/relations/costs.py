@@ -16,9 +16,10 @@ from baler_root.compression.relations.fit import PlannedRelation, balance_error,
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import PROPORTIONAL
-from baler_root.format.encodings.quantized import Quantised, dequantise
-from baler_root.format.encodings.relations import Formula, Relation
+from baler_root.format.encodings.quantised import Quantised, dequantise
+from baler_root.format.encodings.relations import Relation
 
 Values = NDArray[Any]
 

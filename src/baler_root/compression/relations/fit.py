@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from baler_root.compression.quantisation.quantise import MAX_OUTLIERS
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS
 from baler_root.format.bounds import ErrorBound, violations
+from baler_root.format.encodings.base import Values
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import ENERGIES, FUNCTIONS
-from baler_root.format.encodings.relations import Formula, Relation, Values, apply_residual, residual
+from baler_root.format.encodings.relations import Relation
+from baler_root.format.encodings.residual import apply_residual, residual
 
 
 @dataclass(frozen=True, slots=True)

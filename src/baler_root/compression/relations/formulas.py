@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.relations.costs import MAX_MISSED, MIN_ROWS, UNITS, Doubles, Sample
 from baler_root.compression.relations.masses import MAX_ETA, masses
-from baler_root.format.encodings.relations import Formula
+from baler_root.format.encodings.formula import Formula
 
 NEAR = 12
 """Columns before and behind one among which the arguments of a function are looked for."""

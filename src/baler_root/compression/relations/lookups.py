@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from baler_root.compression.relations.costs import Sample
 from baler_root.compression.relations.fit import PlannedRelation
-from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Coded, Lookup, combinations, few_values
+from baler_root.compression.relations.lookup_table import Coded, distinct_values, table_shape
+from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Lookup
 
 PAIRS = 256
 """Pairs of rows, as bits of four words."""
@@ -87,7 +88,7 @@ class _Columns:
         self._sample = sample
         self.coded: dict[int, Coded] = {}
         for number in sample.integers:
-            if (coded := few_values(sample.columns[number])) is not None:
+            if (coded := distinct_values(sample.columns[number])) is not None:
                 self.coded[number] = coded
         self._members: dict[int, list[int]] = {}
         for number in self.coded:
@@ -131,7 +132,7 @@ class _Columns:
         """Whether the rows say that a column follows from others, and enough of them do."""
         if number not in self.coded or not self.coded.keys() >= {*sources}:
             return False
-        shape = combinations([self.coded[source] for source in sources])
+        shape = table_shape([self.coded[source] for source in sources])
         if shape is None or len({self._sample.groups[n] for n in (number, *sources)}) > 1:
             return False
         codes = self.coded[number][1]

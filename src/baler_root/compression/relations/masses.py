@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.compression.relations.costs import UNITS, Doubles, Sample
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import Table
-from baler_root.format.encodings.relations import Formula
 
 LIGHT = 16
 """Rows of least energy, in which a mass shows best."""

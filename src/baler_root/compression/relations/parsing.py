@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable
 
 from baler_root.errors import ConfigError
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import FUNCTIONS, MAX_KEYS, Table, is_table
 from baler_root.format.encodings.lookup import Lookup
-from baler_root.format.encodings.relations import MAX_TERMS, Formula, Relation, Sum
+from baler_root.format.encodings.relations import Relation
+from baler_root.format.encodings.sum import MAX_TERMS, Sum
 
 _NAME = r"([A-Za-z_][\w./:#@\[\]]*)"
 

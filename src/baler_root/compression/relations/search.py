@@ -12,9 +12,11 @@ from baler_root.compression.relations.formulas import find_formulas
 from baler_root.compression.relations.lookups import find_lookups
 from baler_root.compression.relations.sums import find_sums
 from baler_root.format.bounds import ErrorBound
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import ANGLES, NORMS
 from baler_root.format.encodings.lookup import Lookup
-from baler_root.format.encodings.relations import Formula, Relation, Sum
+from baler_root.format.encodings.relations import Relation
+from baler_root.format.encodings.sum import Sum
 
 __all__ = ["Discovery", "discover"]
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from baler_root.compression.relations.costs import MAX_ROWS, Values, can_be_related, holds, usable
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.encodings.relations import MAX_TERMS, Sum
+from baler_root.format.encodings.sum import MAX_TERMS, Sum
 
 NEAR_SUMS = 64
 """Columns before one among which the terms of a sum are looked for."""

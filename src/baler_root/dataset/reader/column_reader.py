@@ -13,8 +13,8 @@ from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.dataset.reader.tree_pages import TreePages
 from baler_root.errors import CorruptFileError
 from baler_root.format.container.read import PageId
-from baler_root.format.encodings.relations import ANYWHERE
-from baler_root.format.page import Entry
+from baler_root.format.encodings.base import ColumnEncoding
+from baler_root.format.encodings.copy import CopyEncoding
 
 Values = NDArray[Any]
 
@@ -44,7 +44,7 @@ class ColumnReader(TreePages):
             self._check_sources(pages, place, sources[place])
         decoded = self._decoder.values(
             pages,
-            self._by_page(place for place in places if self._entry(pages, place).spec is not None),
+            self._by_page(place for place in places if self._encoding(pages, place).symbol_dtype is not None),
             self._by_page((place[0], number) for place in places for number in sources[place]),
         )
         counts: dict[tuple[PageId, int], Values] = {}
@@ -53,17 +53,18 @@ class ColumnReader(TreePages):
             values = {}
             for column in columns:
                 place = (cluster, column)
-                (page, position), entry = self.page_of(*place), self._entry(pages, place)
+                (page, position), encoding = self.page_of(*place), self._encoding(pages, place)
                 origins = [self.page_of(cluster, number) for number in sources[place] or (column,)]
                 arrays = [decoded[origin][index] for origin, index in origins]
                 dtype = self.columns[column].dtype
-                if self.columns[column].role == "counts" and entry.relation is None:
+                is_stored = not encoding.sources or isinstance(encoding, CopyEncoding)
+                if self.columns[column].role == "counts" and is_stored:
                     # one array for all, so that lists share their offsets
                     values[column] = counts.setdefault(origins[0], arrays[0].astype(dtype, copy=False))
                 elif sources[place]:
-                    stored = decoded.get(page, {}).get(position)
+                    symbols = decoded.get(page, {}).get(position)
                     with errors_of_page(self.container, page):
-                        values[column] = entry.from_sources(arrays, dtype, stored)
+                        values[column] = encoding.decode(symbols, arrays, dtype)
                 else:
                     values[column] = arrays[0].astype(dtype, copy=False)
             result.append(values)
@@ -77,35 +78,35 @@ class ColumnReader(TreePages):
             result.setdefault(page, set()).add(position)
         return result
 
-    def _entry(self, pages: Mapping[PageId, OpenedPage], place: Place) -> Entry:
-        """The directory entry of a column of a cluster."""
+    def _encoding(self, pages: Mapping[PageId, OpenedPage], place: Place) -> ColumnEncoding:
+        """The encoding of a column of a cluster."""
         page, position = self.page_of(*place)
-        return pages[page].content.entries[position]
+        return pages[page].content.encodings[position]
 
     def _sources(self, pages: Mapping[PageId, OpenedPage], place: Place) -> tuple[int, ...]:
         """Columns that a column is computed from; raises CorruptFileError if it cannot be computed from these."""
-        entry = self._entry(pages, place)
-        anywhere = isinstance(entry.relation, ANYWHERE)
+        encoding = self._encoding(pages, place)
+        anywhere = encoding.any_source
         limit = len(self.columns) if anywhere else place[1]
-        if entry.sources and max(entry.sources) >= limit:
+        if encoding.sources and max(encoding.sources) >= limit:
             problem = (
                 "relation of a column that is not there" if anywhere else "copy or sum of a later column"
             )
             raise CorruptFileError(f"{self.container.describe(self.page_of(*place)[0])}: a {problem}")
-        return entry.sources
+        return encoding.sources
 
     def _check_sources(
         self, pages: Mapping[PageId, OpenedPage], place: Place, sources: Sequence[int]
     ) -> None:
         """Raise CorruptFileError if a source is itself computed from others, or unlike the column in length or type."""
         cluster, column = place
-        entry = self._entry(pages, place)
-        anywhere = isinstance(entry.relation, ANYWHERE)
+        encoding = self._encoding(pages, place)
+        anywhere = encoding.any_source
         for number in sources:
-            source = self._entry(pages, (cluster, number))
+            source = self._encoding(pages, (cluster, number))
             if (
                 source.sources
-                or source.length != entry.length
+                or source.length != encoding.length
                 or not (anywhere or self._alike(column, number))
             ):
                 problem = "relation" if anywhere else "copy or sum"

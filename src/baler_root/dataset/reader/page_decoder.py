@@ -14,6 +14,7 @@ from baler_root.dataset.reader.tree_pages import TreePages
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec, is_context_codec, is_incremental_codec
 from baler_root.format.container.read import PageId
+from baler_root.format.encodings.copy import CopyEncoding
 
 Values = NDArray[Any]
 
@@ -36,7 +37,7 @@ class PageDecoder:
     def values(
         self, pages: Mapping[PageId, OpenedPage], wanted: Positions, sources: Positions
     ) -> dict[PageId, Decoded]:
-        """The values that pages hold of columns, by page and position; relations are left to the caller.
+        """Values of columns by page and position; of columns computed from others only the symbols, if they have any.
 
         `wanted` are columns asked for, `sources` columns that these are computed from. Raises FormatError.
         """
@@ -50,7 +51,8 @@ class PageDecoder:
             coded = {position: symbols[page][position] for position in positions}
             with errors_of_page(self._tree.container, page):
                 found = pages[page].content.values(coded)
-            return page, {position: _apart(array, coded[position]) for position, array in found.items()}
+            values = {position: _apart(array, coded[position]) for position, array in found.items()}
+            return page, coded | values
 
         return dict(self._context.map(values, requested.items()))
 
@@ -120,7 +122,7 @@ class PageDecoder:
         Any column may be needed for others of its page if the codec is an IncrementalCodec, but not if all were asked
         for: whoever reads whole trees has no use for a cache.
         """
-        coded = sum(entry.spec is not None for entry in page.content.entries)
+        coded = sum(encoding.symbol_dtype is not None for encoding in page.content.encodings)
         keep_all = is_incremental_codec(codec) and len(wanted) < coded
         for position, array in symbols.items():
             if keep_all or position not in wanted:
@@ -132,7 +134,7 @@ class PageDecoder:
 
     def _remembered(self, page: OpenedPage) -> Decoded:
         """Symbols of the page's columns that are in the cache."""
-        keys = [(page.id, position) for position in range(len(page.content.entries))]
+        keys = [(page.id, position) for position in range(len(page.content.encodings))]
         return {position: array for (_, position), array in self._context.columns.find(keys).items()}
 
     def _context_columns(self, page: OpenedPage, positions: Iterable[int]) -> tuple[int, ...]:
@@ -149,11 +151,11 @@ class PageDecoder:
         A copy is followed to its source, once: the source of a copy is never a copy (formats/pages.md#copies).
         """
         origin, position = self._place(needy, number)
-        source = origin.content.entries[position].copy_of
-        if source is not None:
-            origin, position = self._place(needy, source)
-        entry = origin.content.entries[position]
-        is_coded = entry.copy_of is None and entry.related is None and entry.spec is not None
+        encoding = origin.content.encodings[position]
+        if isinstance(encoding, CopyEncoding):
+            origin, position = self._place(needy, encoding.source)
+            encoding = origin.content.encodings[position]
+        is_coded = encoding.symbol_dtype is not None and not encoding.sources
         if origin.id == needy.id or not is_coded or self._context_columns(origin, [position]):
             raise self._no_origin(needy, number)
         return origin, position

@@ -109,8 +109,8 @@ class TreePages:
 
     def _check_lengths(self, page: PageId, content: Page, columns: Sequence[Column]) -> None:
         """Raise CorruptFileError when a column of the entries' table is not as long as the cluster."""
-        for entry, column in zip(content.entries, columns, strict=True):
+        for encoding, column in zip(content.encodings, columns, strict=True):
             if column.table == 0:
                 length = self.stored.clusters[page.cluster] * column.values_per_row
-                if entry.length != length:
-                    raise CorruptFileError(f"a column of {entry.length} values where {length} are due")
+                if encoding.length != length:
+                    raise CorruptFileError(f"a column of {encoding.length} values where {length} are due")

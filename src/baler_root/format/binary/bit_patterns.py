@@ -47,6 +47,11 @@ def negatives(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(np.signbit(values) if values.dtype.kind == "f" else values < 0)
 
 
+def one_nan(values: NDArray[Any]) -> NDArray[Any]:
+    """The values with one bit pattern for every NaN: the pattern an operation gives depends on the processor."""
+    return np.where(np.isnan(values), np.nan, values)
+
+
 def drop_bits(bits: NDArray[Any], dropped_bits: int) -> NDArray[Any]:
     """`bits >> drop`, rounded to nearest, ties to even.
 

@@ -19,7 +19,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.write import ContainerWriter
-from baler_root.format.page import Cell, Page, pack_page
+from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree
 from baler_root.format.statistics import RECORD, digest_of, pack_statistics, record
 from baler_root.format.tables import ENTRIES
@@ -56,12 +56,12 @@ class FlatPage(NamedTuple):
     codec: Codec
     codec_number: int
     """Number of the codec in the file."""
-    columns: list[Cell]
+    columns: list[EncodedColumn]
 
     @classmethod
     def exact(cls, codec_number: int, arrays: Sequence[NDArray[Any]]) -> FlatPage:
         """A page of exact columns, coded by `classic`."""
-        columns = [Cell(len(array), quantise(array, LOSSLESS)) for array in arrays]
+        columns = [EncodedColumn.of(quantise(array, LOSSLESS)) for array in arrays]
         return cls(Classic(), codec_number, columns)
 
 

@@ -18,9 +18,10 @@ from baler_root.format.codecs.latent.columns import LATENT, pack_latents, pack_l
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.page import pack_latent_page, pack_rows
 from baler_root.format.codecs.latent.split_floats import low_dtype
+from baler_root.format.encodings.outliers import Outliers
+from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.encodings.quantized import Quantised
-from baler_root.format.page import Cell
+from baler_root.format.page import EncodedColumn
 from baler_root.fpga.link import Link
 
 Codes = NDArray[np.int64]
@@ -56,15 +57,13 @@ class ReceivedPages:
         """A codec that encodes one page, with these rows."""
         return _ReceivedPageCodec(self.name, self.model, self._pack(rows))
 
-    def columns(self, count: int) -> list[Cell]:
+    def columns(self, count: int) -> list[EncodedColumn]:
         """The columns of a page of `count` rows; their symbols are empty, since the codec has them."""
         columns = []
         for (quantiser, dtype), column in zip(self._quantisers, self.model.columns, strict=True):
-            no_positions = np.zeros(0, np.int64)
-            quantised = Quantised(
-                np.zeros(0, dtype), quantiser, no_positions, no_positions.astype(quantiser.dtype)
-            )
-            columns.append(Cell(count * column.values_per_row, quantised, shape=shape_of(column)))
+            length, outliers = count * column.values_per_row, Outliers.none(quantiser.dtype)
+            encoding = QuantisedEncoding(length, quantiser, dtype, outliers, shape_of(column))
+            columns.append(EncodedColumn(encoding, np.zeros(0, dtype)))
         return columns
 
     def _pack(self, rows: ReceivedRows) -> bytes:
