@@ -25,7 +25,7 @@ from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
-from baler_root.format.container.manifest import Block, Manifest
+from baler_root.format.container.manifest import BlockEntry, Manifest
 from baler_root.format.container.references import Detached
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile, read_model_file
@@ -216,7 +216,7 @@ def _compress(
         elif used != "classic":
             provenance |= effort.to_json()
 
-        def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
+        def manifest(blocks: list[BlockEntry], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
                 trees=tuple(job.stored() for job in work),
                 codecs=(used,),

@@ -14,7 +14,7 @@ import numpy as np
 from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import ConfigError
 from baler_root.format.container.layout import BlockKind
-from baler_root.format.container.manifest import Block, Manifest, StoredTree
+from baler_root.format.container.manifest import BlockEntry, Manifest, StoredTree
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import moved
@@ -57,7 +57,7 @@ def merge(
         first = files[0].container.manifest
         provenance = {"merged": [file.metadata for file in files]}
 
-        def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
+        def manifest(blocks: list[BlockEntry], superseded: list[tuple[int, int]]) -> Manifest:
             return replace(
                 first,
                 trees=tuple(trees),

@@ -25,7 +25,7 @@ from baler_root.format.container.layout import (
     SectionKind,
     open_block,
 )
-from baler_root.format.container.manifest import Block, Manifest, StoredTree
+from baler_root.format.container.manifest import BlockEntry, Manifest, StoredTree
 from baler_root.format.container.read import PageId, open_container
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import ModelStore, Places
@@ -100,7 +100,7 @@ def _recover(
         if carried is not None and schema.objects:
             writer.write_block(BlockKind.OBJECTS, bytes(carried.payload))
 
-        def manifest(written: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
+        def manifest(written: list[BlockEntry], superseded: list[tuple[int, int]]) -> Manifest:
             return Manifest(
                 tuple(trees),
                 schema.codecs,

@@ -70,7 +70,7 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
 def _read(container: Container) -> ModelFile:
     container.check_head()
     manifest = container.manifest
-    blocks = [block for block in manifest.blocks if block[0] == BlockKind.MODEL]
+    blocks = [block for block in manifest.blocks if block.kind == BlockKind.MODEL]
     if not manifest.trained:
         raise CorruptFileError(f"{container.name}: holds no models for other files")
     if len(blocks) != len(manifest.trained):
@@ -81,7 +81,7 @@ def _read(container: Container) -> ModelFile:
     for number, (block, trained) in enumerate(zip(blocks, manifest.trained, strict=True)):
         where = f"{container.name}: model {number}"
         data = bytes(container.check_block(block))
-        if sha256(data).digest() != trained.digest or block[1] != number:
+        if sha256(data).digest() != trained.digest or block.tree != number:
             raise CorruptFileError(f"{where} is not {trained.digest.hex()}, as the manifest says")
         try:
             model = open_model(data)

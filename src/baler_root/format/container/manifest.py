@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
@@ -23,8 +23,16 @@ Item = TypeVar("Item", bound=Hashable)
 Json = dict[str, Any]
 
 
-Block = tuple[int, int, int, int]
-"""A block that is not a page: kind, tree, offset, size."""
+class BlockEntry(NamedTuple):
+    """Place of a block that is not a page (formats/container.md#manifest)."""
+
+    kind: int
+    """A `BlockKind`, or a number that only newer versions know."""
+    tree: int
+    """Position of the tree that it belongs to; 0 for the whole file, and for models their position."""
+    offset: int
+    size: int
+    """Bytes of the block with its header."""
 
 
 _BRANCH_TEXTS = ("typename", "interpretation", "counter", "missing")
@@ -81,7 +89,8 @@ class Manifest:
     directories: tuple[str, ...] = ()
     objects: tuple[tuple[str, int, str, str], ...] = ()
     """Carried objects: path, cycle, class name, title."""
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[BlockEntry, ...] = ()
+    """Blocks that are not pages, in the order in which they were written."""
     superseded: tuple[tuple[int, int], ...] = ()
     """Footers of earlier generations: offset, size (trailer included)."""
     provenance: Json = field(default_factory=dict)
@@ -128,7 +137,8 @@ class Manifest:
                     (_text(p), _count(c), _text(n), _text(t)) for p, c, n, t in document["objects"]
                 ),
                 blocks=tuple(
-                    (_count(k), _count(t), _count(o), _count(s)) for k, t, o, s in document["blocks"]
+                    BlockEntry(_count(k), _count(t), _count(o), _count(s))
+                    for k, t, o, s in document["blocks"]
                 ),
                 superseded=tuple((_count(o), _count(s)) for o, s in document["superseded"]),
                 provenance=dict(document["provenance"]),

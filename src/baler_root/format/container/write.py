@@ -21,7 +21,7 @@ from baler_root.format.container.layout import (
     Trailer,
     pack_head,
 )
-from baler_root.format.container.manifest import Block, Manifest
+from baler_root.format.container.manifest import BlockEntry, Manifest
 from baler_root.format.container.read import Container, PageId
 
 COPY_SIZE = 1 << 22
@@ -97,7 +97,7 @@ class ContainerWriter:
         self._output = AtomicFile(path, overwrite)
         self._offset = 0
         self._pages: dict[PageId, bytes] = {}
-        self._blocks: list[Block] = []
+        self._blocks: list[BlockEntry] = []
         self._superseded: list[tuple[int, int]] = []
         self._previous = 0
         self.page_size = 0
@@ -142,10 +142,12 @@ class ContainerWriter:
     def write_block(self, kind: BlockKind, payload: bytes, tree: int = 0) -> None:
         """Append a block that is not a page."""
         block, _ = BlockHeader(kind, tree).seal(payload)
-        self._blocks.append((kind, tree, self._offset, len(block)))
+        self._blocks.append(BlockEntry(kind, tree, self._offset, len(block)))
         self._write(block)
 
-    def finish(self, manifest: Callable[[list[Block], list[tuple[int, int]]], Manifest]) -> dict[str, int]:
+    def finish(
+        self, manifest: Callable[[list[BlockEntry], list[tuple[int, int]]], Manifest]
+    ) -> dict[str, int]:
         """Write the footer and give the file its name; returns its size by part.
 
         `manifest` is called with the blocks written and the footers superseded, which the manifest lists.
@@ -160,9 +162,9 @@ class ContainerWriter:
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
         self._output.commit()
         parts = {"pages": self.page_size}
-        for kind, _, _, stored in self._blocks:
-            name = BlockKind(kind).name.lower()
-            parts[name] = parts.get(name, 0) + stored
+        for entry in self._blocks:
+            name = BlockKind(entry.kind).name.lower()
+            parts[name] = parts.get(name, 0) + entry.size
         parts.update({"manifest": len(packed), "page table": len(table)})
         return {**parts, "frame": self._offset - sum(parts.values())}
 
