@@ -1,9 +1,9 @@
 """CPU time [s] to read a file branch by branch, beside reading all branches at once.
 
 Columns that others are predicted or computed from are remembered once they are decoded (`cache_size` of
-`baler_root.open`), so one branch after another should cost little more than all of them together. For comparison, the
-same without a cache. The files are compressed at level `fast`; the times are the least of several runs in one process,
-in turns, and do not count waiting for the processor.
+`baler_root.open`), so one branch after another should cost little more than all of them together. For
+comparison, the same without a cache. The files are compressed at level `fast`; the times are the least of
+several runs in one process, in turns, and do not count waiting for the processor.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ from baler_root.format.encodings.quantiser import Quantiser
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredModel:
-    """A model and what it is for."""
+    """A model, and the tree and columns that it is for."""
 
     trained: Trained
     data: bytes
@@ -29,7 +29,7 @@ class StoredModel:
 
     @classmethod
     def of(cls, tree: str, columns: Sequence[KnownColumn], data: bytes) -> StoredModel:
-        """A model just trained; its history is what it says about itself."""
+        """A model just trained; its history is its description of itself."""
         model = open_model(data)
         trained = Trained(sha256(data).digest(), tree, tuple(columns), dict(model.about))
         return cls(trained, data, model)
@@ -45,7 +45,7 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """Without folders."""
+        """Name of the file, without folders."""
         return self.path.replace(os.sep, "/").rpartition("/")[2]
 
 

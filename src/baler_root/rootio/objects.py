@@ -1,7 +1,8 @@
-"""Objects that are not trees (histograms, parameters, strings, anything with a key), carried byte for byte.
+"""Objects that are not trees (histograms, parameters, anything with a key), carried byte for byte.
 
-Objects are never interpreted. Their bytes, class names, titles and the streamer information they need are kept in a
-small uncompressed ROOT file, whose bytes depend on nothing but its contents: no dates, no random identifiers.
+Objects are never interpreted. Their bytes, class names, titles and the streamer information they need are
+kept in a small uncompressed ROOT file whose bytes depend only on its contents: it has no dates and no random
+identifiers.
 """
 
 from __future__ import annotations
@@ -48,11 +49,11 @@ _FORMAT_VERSION = 62400
 
 
 _CLASS_TAG = re.compile(rb"\xff\xff\xff\xff([^\x00]{1,1000})\x00")
-"""How ROOT names the class of an object that others point to."""
+"""Pattern of the class name of an object that others point to."""
 
 
 class CarriedObject(NamedTuple):
-    """A histogram or other object that is not a tree, or an empty directory, carried along from the source file."""
+    """An object of the source file that is not a tree, or an empty directory."""
 
     path: str
     """With its directories, without cycle."""
@@ -64,9 +65,9 @@ class CarriedObject(NamedTuple):
 def pack_objects(
     directory: uproot.ReadOnlyDirectory,
 ) -> tuple[bytes, list[CarriedObject], list[tuple[str, str]]]:
-    """The objects of an open ROOT file as bytes (empty if there are none), their list, and (path, cause) of those left out.
+    """The objects of an open ROOT file as bytes, their list, and (path, cause) of those left out.
 
-    All cycles are carried; trees are not objects.
+    All cycles are carried; trees are not objects. There are no bytes if there are no objects.
     """
     found: list[_Object] = []
     missing: list[tuple[str, str]] = []
@@ -88,7 +89,7 @@ def pack_objects(
 
 
 def unpack_objects(blob: bytes) -> uproot.ReadOnlyDirectory:
-    """An open directory of the packed objects, which uproot reads as it would read the source; empty for no bytes."""
+    """An open directory of packed objects, to be read with uproot; it is empty for no bytes."""
     import uproot
 
     blob = blob or _MiniFile().build([], [])
@@ -98,8 +99,8 @@ def unpack_objects(blob: bytes) -> uproot.ReadOnlyDirectory:
 def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
     """Writes the packed objects, their directories and streamers into an open file.
 
-    Call it before trees are written: the bytes of an object are valid for keys in the first 2 GB of a file. Cycles are
-    numbered from 1 again, in the same order.
+    Call it before trees are written: the bytes of an object are valid for keys in the first 2 GB of a file.
+    Cycles are numbered from 1 again, in the same order.
     """
     import uproot.compression
     import uproot.writing._cascade
@@ -176,7 +177,7 @@ class _Object:
         return CarriedObject(self.path, self.key.fCycle, self.key.fClassName, self.title)
 
     def read(self) -> None:
-        """Fills `payload`, uncompressed; raises what uproot raises, or ValueError for a key it cannot keep."""
+        """Fill `payload`, uncompressed; raises what uproot raises, or ValueError for a key not to be kept."""
         if self.key is None:
             return
         strings = (self.key.fClassName, self.key.fName, self.key.fTitle)
@@ -190,7 +191,7 @@ class _Object:
 def _objects_in(
     directory: Any, parents: tuple[str, ...], missing: list[tuple[str, str]]
 ) -> Iterator[_Object]:
-    """All objects below, directory by directory, lower cycles before higher ones, and directories with no key."""
+    """All objects below, by directory, lower cycles before higher ones, and directories without keys."""
     keys = []
     for name in directory.keys(recursive=False, cycle=True):
         try:
@@ -218,7 +219,7 @@ def _objects_in(
 
 
 def _streamers_for(file: Any, objects: list[_Object]) -> list[bytes]:
-    """Serialised streamer information of every class named by a key or inside an object, and all they build on."""
+    """Serialised streamer information of all classes that keys or objects name, and of their bases."""
     import uproot.serialization
 
     names = {item.key.fClassName for item in objects if item.key is not None}

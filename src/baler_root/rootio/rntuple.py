@@ -1,4 +1,4 @@
-"""Writes RNTuples through uproot, after turning what its writer or ROOT refuses into the nearest thing they take."""
+"""Writes RNTuples through uproot; types that its writer or ROOT refuses become the nearest accepted ones."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RNTupleLayout:
     docs: dict[int, str] = field(default_factory=dict)
     """Field description of each stored branch."""
     notes: list[str] = field(default_factory=list)
-    """What differs from the source."""
+    """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
     """Why an RNTuple cannot hold this tree, (branch, cause); empty when it can."""
 
@@ -50,8 +50,8 @@ class RNTupleLayout:
 def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     """Field names, descriptions and notes.
 
-    Forbidden characters become underscores, as ROOT's own importer has it, and a number is appended where names
-    meet; the description of such a field ends with `[source name]`, so that nothing is lost.
+    Forbidden characters become underscores, as in ROOT's importer, and equal names get a number; the
+    description of such a field ends with `[source name]`, so that nothing is lost.
     """
     import awkward as ak
 
@@ -138,9 +138,10 @@ class _NoFieldError(Exception):
 
 
 def holdable(layout: Any, notes: set[str]) -> Any:
-    """The same values in a layout that uproot writes and ROOT reads; adds to `notes` what is not the same type.
+    """The values in a layout that uproot writes and ROOT reads; changes of type are added to `notes`.
 
-    Class names and behaviours go, as RNTuple has no place for them. Raises _NoFieldError for what has no field type.
+    Class names and behaviours go, as RNTuple has no place for them. Raises _NoFieldError for what has no
+    field type.
     """
     import awkward as ak
 

@@ -1,4 +1,4 @@
-"""Schemas of the trees of a ROOT file, and the first entries of each branch, from which its form is learned."""
+"""Schemas of trees in a ROOT file, and the first entries of each branch, which give its form."""
 
 from __future__ import annotations
 
@@ -58,10 +58,7 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
 
 
 def baskets_of(tree: SourceTree) -> tuple[Tree, list[tuple[int, list[int]]]] | None:
-    """Schema and basket positions, equal for two cycles that are the same entries in the same baskets of the file.
-
-    None for a tree without baskets in the file.
-    """
+    """Schema and basket positions; two cycles with equal ones are the same entries. None without baskets."""
     handles = tree.handles
     if not handles or any(handle.embedded_baskets for handle in handles.values()):
         return None
@@ -73,7 +70,7 @@ def baskets_of(tree: SourceTree) -> tuple[Tree, list[tuple[int, list[int]]]] | N
 
 
 def with_first_entries(tree: SourceTree, skip: Mapping[str, str]) -> SourceTree:
-    """A TTree with the first entries of each branch, forms, and the entries at which all branches start a basket.
+    """A TTree with first entries and form of each branch, and the entries where all branches start a basket.
 
     Branches in `skip`, and those that uproot cannot read, are marked as missing.
     """
@@ -112,7 +109,7 @@ def _ttree_compression(tree: Any) -> str:
 
 
 def open_rntuple(ntuple: Any, path: str, cycle: int, skip: Mapping[str, str]) -> SourceTree:
-    """An RNTuple of uproot with its schema and the first entries of each field; `skip` as in `with_first_entries`."""
+    """An RNTuple with its schema and the first entries of each field; `skip` as in `with_first_entries`."""
     branches: list[Branch] = []
     handles: dict[int, Any] = {}
 
@@ -140,7 +137,7 @@ def open_rntuple(ntuple: Any, path: str, cycle: int, skip: Mapping[str, str]) ->
 
 
 def _with_first_entries(source: SourceTree, skip: Mapping[str, str]) -> SourceTree:
-    """A tree with the first entries of each branch, and a schema with their forms or why they are missing."""
+    """A tree with the first entries of each branch, and its form in the schema or why it is missing."""
     schema = source.schema
     branches = list(schema.branches)
     entries = min(schema.num_entries, FIRST_ENTRIES)

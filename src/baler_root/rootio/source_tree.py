@@ -1,4 +1,4 @@
-"""Trees of an open ROOT file: schema, first entries, and arrays of any range."""
+"""Trees of an open ROOT file: schema, first entries, and arrays of any range of entries."""
 
 from __future__ import annotations
 

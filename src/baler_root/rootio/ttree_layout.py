@@ -34,7 +34,7 @@ class TTreeLayout:
 
     branches: list[OutBranch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What differs from the source."""
+    """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
     """Why a TTree cannot hold this tree, (branch, cause); empty when it can."""
 
@@ -42,7 +42,8 @@ class TTreeLayout:
 def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreeLayout:
     """The layout for `tree`, given its first cluster (empty for a tree without entries).
 
-    With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for them.
+    With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for
+    them.
     """
     import awkward as ak
 
@@ -221,7 +222,7 @@ def _assign_counters(
 
 
 def _counts(leaves: list[Leaf], values: Any, counts: Any) -> bool:
-    """Whether a branch of these leaves can be the counter of lists with these lengths in the first cluster."""
+    """Whether a branch of these leaves can count lists with these lengths, in the first cluster."""
     if len(leaves) != 1 or leaves[0].dtype is None or leaves[0].dtype.kind not in "iu" or leaves[0].shape:
         return False
     return values is None or counts is None or np.array_equal(np.asarray(values), counts)

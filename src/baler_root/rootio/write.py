@@ -33,12 +33,12 @@ _CHECKED_ENTRIES = 1000
 
 @dataclass(frozen=True, slots=True)
 class TreeWritten:
-    """What became of one tree."""
+    """Kind and notes of one tree that was written."""
 
     path: str
     kind: TreeKind
     notes: tuple[str, ...]
-    """What differs from the source, by branch and cause."""
+    """Differences from the source, by branch and cause."""
 
 
 def write_root(
@@ -50,14 +50,15 @@ def write_root(
     compression: str = "zstd-5",
     progress: Callable[[int], None] | None = None,
 ) -> list[TreeWritten]:
-    """What was written of each tree, after it has been read back: names, lengths and the first entries.
+    """Write a ROOT file, read it back (names, lengths, first entries), and return a record of each tree.
 
-    `kind="auto"` gives a TTree where the source was one and every branch can be a TTree branch, else an RNTuple.
-    `compression` is "none" or algorithm and level, such as "zlib-1" or "zstd-5". `objects` comes from
-    `pack_objects`. `progress` is called with the number of entries after each cluster. One cluster is held at a time.
+    `kind="auto"` gives a TTree where the source was one and every branch can be a TTree branch, else an
+    RNTuple. `compression` is "none" or algorithm and level, such as "zlib-1" or "zstd-5". `objects` comes
+    from `pack_objects`. `progress` is called with the number of entries after each cluster. One cluster is
+    held at a time.
 
-    Raises SourceError where a tree does not fit the kind asked for, naming each branch and cause; ConfigError for an
-    unknown compression; OutputError where the file does not read back as written.
+    Raises SourceError where a tree does not fit the kind asked for, naming each branch and cause; ConfigError
+    for an unknown compression; OutputError where the file does not read back as written.
     """
     import uproot
 
@@ -81,7 +82,7 @@ def write_root(
 
 
 def compression_of(setting: str) -> Any:
-    """uproot's compression object for "none", "zlib-1", "lzma-9" and so on; raises ConfigError for anything else."""
+    """uproot's compression for "none", "zlib-1", "lzma-9" and so on; raises ConfigError for other texts."""
     import uproot
 
     if setting == "none":
@@ -95,7 +96,7 @@ def compression_of(setting: str) -> Any:
 
 @dataclass(slots=True)
 class _Check:
-    """What must be found when a tree is read back."""
+    """Names and values that a tree must have when it is read back."""
 
     tree: Tree
     written: TreeWritten
@@ -250,7 +251,7 @@ def _compare(source: Any, check: _Check) -> None:
 
 
 def _difference(source: Any, check: _Check) -> str:
-    """What differs between the file and what should be in it; empty when nothing does."""
+    """Difference between the tree in the file and the expected one; empty if there is none."""
     back = key_at(source, check.tree.path, check.cycle).get()
     items = list(back.branches) if check.written.kind == "TTree" else list(back.fields)
     if (found := [item.name for item in items]) != check.names:

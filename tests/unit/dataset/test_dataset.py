@@ -36,7 +36,7 @@ def write_tree(file: uproot.WritableDirectory, path: str, columns: dict[str, np.
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    """A ROOT file of trees in directories, two cycles of one, an RNTuple and a histogram; and the same as `.baler`."""
+    """ROOT file of trees in folders, two cycles of one, an RNTuple and a histogram; and its `.baler` file."""
     folder = tmp_path_factory.mktemp("mixed")
     source, target = folder / "mixed.root", folder / "mixed.baler"
     values = {"x": np.arange(100.0), "y": np.arange(100, dtype=np.int32)}

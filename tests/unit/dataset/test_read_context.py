@@ -1,4 +1,4 @@
-"""Columns that others are computed from are decoded once, within a limit of memory, and belong to nobody else."""
+"""Columns that others are computed from are decoded once, within a limit of memory, and are never shared."""
 
 from __future__ import annotations
 

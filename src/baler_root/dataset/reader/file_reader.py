@@ -87,10 +87,11 @@ def open_file(
 ) -> FileReader:
     """The `.baler` file at a path, in a file object, or behind an fsspec URL; `options` go to fsspec.
 
-    Pages are decoded by `num_workers` threads (as in `uproot.open`). `models` are `.balermodel` files, or folders of
-    them, to look for models that are not in the file. `cache_size` (bytes, or a text such as `"256 MB"`) limits the
-    memory for decoded columns that others are computed from. Raises SourceError when the file cannot be reached,
-    FormatError when it is damaged, and ConfigError for a `cache_size` that is not a size.
+    Pages are decoded by `num_workers` threads (as in `uproot.open`). `models` are `.balermodel` files, or
+    folders of them, to look for models that are not in the file. `cache_size` (bytes, or a text such as `"256
+    MB"`) limits the memory for decoded columns that others are computed from. Raises SourceError when the
+    file cannot be reached, FormatError when it is damaged, and ConfigError for a `cache_size` that is not a
+    size.
     """
     capacity = _bytes_of(cache_size)
     container = open_container(path, **options)

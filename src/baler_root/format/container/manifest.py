@@ -40,7 +40,7 @@ _BRANCH_TEXTS = ("typename", "interpretation", "counter", "missing")
 
 @dataclass(frozen=True, slots=True)
 class StoredTree:
-    """A tree and how it lies in the file."""
+    """A tree and its layout in the file."""
 
     schema: Tree
     clusters: tuple[int, ...] = ()
@@ -48,7 +48,7 @@ class StoredTree:
     layouts: tuple[tuple[int, ...], ...] = ()
     """Ways in which a cluster's columns lie in pages: the columns of each page, in column order."""
     layout: tuple[int, ...] = ()
-    """Which of the layouts each cluster has."""
+    """Position in `layouts` of each cluster's layout."""
     bounds: tuple[tuple[str, str], ...] = ()
     """(bound, reason) of each column that has values, in order."""
     lists: tuple[int, ...] = ()
@@ -56,16 +56,16 @@ class StoredTree:
     tables: tuple[str, ...] = ()
     """Name of each table; 0 is the entries."""
     same_as: int | None = None
-    """Position of the tree whose pages hold this one's data too (another cycle of it)."""
+    """Position of another cycle of the tree that has the pages; None if it has its own."""
     relations: tuple[tuple[str, int], ...] = ()
-    """Relations between columns that most pages make use of, for people."""
+    """Relations between columns that most pages use, and the bytes that each saves; for people."""
 
     def groups(self, cluster: int) -> tuple[int, ...]:
         """Columns of each page of a cluster."""
         return self.layouts[self.layout[cluster]]
 
     def emptied(self) -> StoredTree:
-        """The same tree without entries: its schema."""
+        """A tree with this schema and no entries."""
         return replace(self, schema=replace(self.schema, num_entries=0), clusters=(), layout=())
 
     @property
@@ -82,7 +82,7 @@ class StoredTree:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything about a file but its pages and statistics."""
+    """Description of a file: everything but its pages and statistics."""
 
     trees: tuple[StoredTree, ...]
     codecs: tuple[str, ...] = ("classic",)
@@ -95,9 +95,9 @@ class Manifest:
     """Footers of earlier generations: offset, size (trailer included)."""
     provenance: Json = field(default_factory=dict)
     detached: tuple[Detached, ...] = ()
-    """Models that the pages need and other files hold."""
+    """Models that pages need and that lie in other files."""
     trained: tuple[Trained, ...] = ()
-    """What the models of the file are for, if that is other files."""
+    """Descriptions of the models in the file, if they are for other files."""
 
     def pack(self) -> bytes:
         """The manifest as stored: canonical JSON (sorted keys, no spaces, UTF-8), packed."""

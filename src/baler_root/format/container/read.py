@@ -1,4 +1,4 @@
-"""Opens a container: trailer, footer, manifest; then blocks by name, each checked before it is believed."""
+"""Reads a container: trailer, footer, manifest, then blocks by name, each checked before use."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class PageId(NamedTuple):
 
 
 class Container:
-    """An open `.baler` file at the level of blocks; knows nothing of what codecs mean."""
+    """An open `.baler` file as blocks; their contents are left to others."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
@@ -166,7 +166,7 @@ class Container:
         return self._source.read([(offset, size)])[0]
 
     def describe(self, page: PageId) -> str:
-        """Where a page is, in words for messages."""
+        """Place of a page, for messages."""
         row = self.pages[self.page_row(page)]
         path = self.manifest.trees[page.tree].schema.path
         return (
@@ -202,7 +202,7 @@ class Container:
         return {hashlib.sha256(payload).digest(): payload for payload in payloads}
 
     def check_block(self, block: BlockEntry) -> memoryview:
-        """The payload of a block that is not a page; raises CorruptFileError unless it is whole and as named."""
+        """The payload of a block that is not a page; raises CorruptFileError if it is damaged."""
         kind, tree, offset, size = block
         known = kind in BlockKind.__members__.values()
         where = f"{self.name}: {BlockKind(kind).name.lower() if known else kind} block (bytes {offset}-{offset + size})"

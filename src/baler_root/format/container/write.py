@@ -43,7 +43,7 @@ class AtomicFile:
 
     @property
     def temporary(self) -> Path:
-        """Where the bytes are until the file is whole."""
+        """Path of the bytes until the file is whole."""
         return self._temporary
 
     def commit(self) -> None:
