@@ -1,4 +1,4 @@
-"""A demonstration on toy events: sizes, errors and times at several bounds, beside ROOT files of the same events."""
+"""A demonstration on toy events: sizes, errors and times at several bounds, compared with ROOT files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def run_demo(
 ) -> Iterator[DemoRow]:
     """Writes toy events as ROOT files and as `.baler` files at several bounds, and reads each file back.
 
-    The files stay in `folder`. `log` receives one line as each step begins. Raises OutputError or ConfigError.
+    The files stay in `folder`. `log` receives one line as each step begins. Raises OutputError or
+    ConfigError.
     """
     import uproot
 

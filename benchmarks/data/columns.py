@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.format.bounds import LOSSLESS, ErrorBound
-from baler_root.format.columns import columns_of, plain_form, to_columns
+from baler_root.format.columns.form_columns import columns_of
+from baler_root.format.columns.to_columns import plain_form, to_columns
 from benchmarks.data.sources import Tree
 
 

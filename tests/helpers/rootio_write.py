@@ -10,7 +10,7 @@ from typing import Any
 import awkward as ak
 import uproot
 
-from baler_root.format.columns import plain_form
+from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.write import TreeWritten, write_root
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from tests.helpers.latent_files import CLUSTER, RESIDUALS, events, short_training, write
@@ -50,7 +50,7 @@ def jets_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of jets, trained shortly on two files; `unseen.root` beside it is of the same kind."""
     folder = tmp_path_factory.mktemp("models")
     for name, seed in (("one", 1), ("two", 2), ("unseen", 3)):
-        write_root(folder / f"{name}.root", Events=jets(8000, seed))
+        write_root(folder / f"{name}.root", Events=correlated_jets(8000, seed))
     with quick_level():
         summary = baler_root.train([folder / "one.root", folder / "two.root"], folder / "jets.balermodel")
     assert summary.entries == 16_000

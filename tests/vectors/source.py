@@ -21,7 +21,8 @@ from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.columns import flatten, plain_form, tree_columns
+from baler_root.format.columns.form_columns import tree_columns
+from baler_root.format.columns.to_columns import flatten, plain_form
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.references import Detached, KnownColumn

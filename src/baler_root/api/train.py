@@ -25,7 +25,7 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
-from baler_root.format.columns import tree_columns
+from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.container.references import KnownColumn
 from baler_root.format.container.write import check_output
 from baler_root.format.model_file import StoredModel, write_model_file

@@ -13,7 +13,7 @@ from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
 from baler_root.format.bounds import measure
-from baler_root.format.columns import flatten
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.read import PageId
 from baler_root.format.model_store import Places
 from baler_root.format.statistics import digest_of

@@ -26,7 +26,8 @@ from baler_root.format.codecs.conditional.list_context import ListContext
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
-from baler_root.format.columns import Column, flatten
+from baler_root.format.columns.form_columns import Column
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import EncodedColumn, Page, pack_page

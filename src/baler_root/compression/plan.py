@@ -12,7 +12,7 @@ from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
-from baler_root.format.columns import Column, tree_columns
+from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.schema import Tree
 
 Values = NDArray[Any]

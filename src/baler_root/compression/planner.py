@@ -18,7 +18,8 @@ from baler_root.compression.relations.search import discover
 from baler_root.compression.rules.rules import Rules
 from baler_root.errors import ConfigError
 from baler_root.format.bounds import ErrorBound
-from baler_root.format.columns import Column, flatten, tree_columns
+from baler_root.format.columns.form_columns import Column, tree_columns
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.schema import Tree

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec, is_context_codec
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import Page
 

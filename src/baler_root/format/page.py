@@ -17,8 +17,9 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.base import Codec, SymbolSpec, is_context_codec, is_incremental_codec
+from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.page import LatentPage
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.entry import pack_entry, read_entry
 from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
@@ -121,16 +122,11 @@ class Page:
         _, specs, chosen = self._coded(wanted)
         return codec.context_columns(self._symbols, specs, chosen)
 
-    def latents(self) -> tuple[LatentPage, list[int]] | None:
-        """The latents in the page and the positions of the columns they model; None if it has none.
-
-        Only for pages of a codec with latents.
-        """
-        if self._symbols[:1].tobytes() == b"\0":
-            return None
+    def latents(self, codec: LatentCodec) -> tuple[LatentPage, list[int]] | None:
+        """The latents in the page and the positions of the columns they model; None if it has none."""
         positions, specs, _ = self._coded(None)
-        latents = LatentPage(self._symbols, specs)
-        return latents, [positions[index] for index in latents.known]
+        latents = codec.latent_page(self._symbols, specs)
+        return None if latents is None else (latents, [positions[index] for index in latents.known])
 
     def values(self, symbols: Mapping[int, Values]) -> dict[int, Values]:
         """Values of the columns that need no other column, from their symbols by position in the page."""

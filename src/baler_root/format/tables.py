@@ -7,7 +7,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.schema import Tree
 
 ENTRIES = "entries"

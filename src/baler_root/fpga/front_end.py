@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError, SourceError
-from baler_root.format.columns import Column, to_columns, tree_columns
+from baler_root.format.columns.form_columns import Column, tree_columns
+from baler_root.format.columns.to_columns import to_columns
 from baler_root.format.schema import Tree
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource

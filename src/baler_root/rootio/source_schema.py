@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from baler_root.format.columns import Form, columns_of, plain_form
+from baler_root.format.columns.form_columns import Form, columns_of
+from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio import source_tree
 from baler_root.rootio.source_tree import SourceTree, cause

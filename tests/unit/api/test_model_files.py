@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root.errors import (
@@ -19,6 +17,7 @@ from baler_root.errors import (
 )
 from baler_root.format.model_file import read_model_file
 from tests.helpers.cli import Cli
+from tests.helpers.processes import run_python
 
 Maker = Callable[..., Path]
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
@@ -61,7 +60,7 @@ for detach in (False, True):
     assert len(baler_root.inspect(target, models={str(jets_model)!r})["models"][0]["architecture"]) > 1
 assert "torch" not in [name for name, module in sys.modules.items() if module is not None]
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
 
 
 def test_a_model_of_histograms_needs_no_torch_at_all(
@@ -77,7 +76,7 @@ train({str(jets_model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")
 compress({str(unseen_jets)!r}, {str(tmp_path / "m.baler")!r}, model={str(tmp_path / "m.balermodel")!r}, detach_model=True)
 assert verify({str(tmp_path / "m.baler")!r}, {str(unseen_jets)!r}).ok
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
     (about, *_) = baler_root.inspect(tmp_path / "m.balermodel")["models"]
     assert (about["networks"], about["level"]) == (0, "fast")
     assert about["histograms"] > 0
@@ -134,7 +133,7 @@ def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Pa
 
 
 def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    arrays = jets(6000, 4)
+    arrays = correlated_jets(6000, 4)
     del arrays["jet_tracks"]
     summary = baler_root.compress(
         make_root("some.root", Events=arrays), tmp_path / "a.baler", model=jets_model, detach_model=True
@@ -146,7 +145,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
         baler_root.compress(other, tmp_path / "b.baler", model=jets_model)
     for word in ("no model fits", "not in this file: ", "'jet_mass'", "of another type here: 'jet_pt'"):
         assert word in str(caught.value)
-    elsewhere = make_root("elsewhere.root", Tracks=jets(100))
+    elsewhere = make_root("elsewhere.root", Tracks=correlated_jets(100))
     with pytest.raises(ConfigError, match="tree 'Tracks' is none of those it was trained on"):
         baler_root.compress(elsewhere, tmp_path / "b.baler", model=jets_model)
     assert not (tmp_path / "b.baler").exists()
@@ -154,7 +153,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
 
 def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
     """Branches may come in another order, with others between; what has other lengths is no column of the model."""
-    arrays = jets(6000, 4)
+    arrays = correlated_jets(6000, 4)
     shuffled = {name: arrays[name] for name in sorted(arrays, reverse=True)}
     shuffled["jet_tagged"] = ak.Array([[True]] * 6000)
     source = make_root("odd.root", Events=shuffled)
@@ -163,12 +162,12 @@ def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, mak
 
 
 def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    counts = ak.num(jets(6000, 4)["jet_pt"])
+    counts = ak.num(correlated_jets(6000, 4)["jet_pt"])
     arrays = {
         name: ak.unflatten(np.sort(ak.to_numpy(ak.flatten(array))), counts)
         if array.ndim > 1
         else np.sort(array)
-        for name, array in jets(6000, 4).items()
+        for name, array in correlated_jets(6000, 4).items()
     }
     source = make_root("drift.root", Events=arrays)
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
@@ -179,13 +178,13 @@ def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root:
 
 
 def test_a_model_must_pay_for_its_own_bytes(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    source = make_root("small.root", Events=jets(150, 9))
+    source = make_root("small.root", Events=correlated_jets(150, 9))
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
     summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model)
     assert summary.size <= classic.size + 200
     assert "(--detach-model) it would pay" in summary.notes[0]
     assert baler_root.inspect(summary.target)["codecs"] == ["classic"]
-    empty = make_root("empty.root", Events={name: array[:0] for name, array in jets(10).items()})
+    empty = make_root("empty.root", Events={name: array[:0] for name, array in correlated_jets(10).items()})
     assert baler_root.compress(empty, tmp_path / "e.baler", model=jets_model).size > 0
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root.api import train as pretraining
@@ -71,7 +71,7 @@ def test_files_of_different_kinds(tmp_path: Path, make_root: Maker) -> None:
 
 
 def test_too_little_to_learn_from(tmp_path: Path, make_root: Maker, cli: Cli) -> None:
-    few = make_root("few.root", Events=jets(100))
+    few = make_root("few.root", Events=correlated_jets(100))
     outcome = cli("train", few, few, "-o", tmp_path / "m.balermodel")
     assert outcome.code == 2
     assert "200 entries; at least 2000 are needed" in outcome.err

@@ -26,7 +26,8 @@ from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.columns import Column, plain_form
+from baler_root.format.columns.form_columns import Column
+from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import LIMIT, Interpolation, Rows, passes
 from baler_root.format.page import EncodedColumn, Page, pack_page

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from baler_root.errors import SourceError
-from baler_root.format.columns import plain_form
+from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from tests.helpers.rootio_write import assert_same, read, tree_of, with_branch, written
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import awkward as ak
@@ -30,6 +28,7 @@ from tests.helpers.latent_files import (
     original,
     write,
 )
+from tests.helpers.processes import run_python
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch"),
@@ -83,7 +82,7 @@ with baler_root.open({str(latent_files["bounded"])!r}) as file:
     assert len(tree.latents("jet")) == len(tree.latents("entries")) == {EVENTS}
     assert len(tree.outliers("jet")) > 0
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
 
 
 def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

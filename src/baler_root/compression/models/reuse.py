@@ -17,7 +17,7 @@ from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import codec_of
-from baler_root.format.columns import flatten
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of

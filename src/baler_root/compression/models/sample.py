@@ -13,7 +13,7 @@ from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.plan import Plan, PlannedColumn
 from baler_root.format.codecs.axis import EXACT_PLACES
-from baler_root.format.columns import flatten
+from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.entropy.tables import MAX_SYMBOLS
 from baler_root.format.page import EncodedColumn

@@ -179,7 +179,7 @@ class Rules:
 
 def values_of(tree: Tree) -> list[Value]:
     """What rules look at, for all that is stored of a tree; a field of a record is named like a branch below it."""
-    from baler_root.format.columns import columns_of
+    from baler_root.format.columns.form_columns import columns_of
 
     out = []
     for position in tree.stored():

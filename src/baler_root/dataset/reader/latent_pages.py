@@ -96,7 +96,7 @@ class LatentPages:
         for page, opened in sorted(self.tree.open_pages(ids).items()):
             with errors_of_page(self.tree.container, page):
                 codec = self._codecs.get(opened.codec)
-                found = None if codec is None else opened.content.latents()
+                found = None if codec is None else opened.content.latents(codec)
             if codec and found and any(opened.first + position in table.columns for position in found[1]):
                 out.append(LatentPart(page, codec, found[0]))
         return out

@@ -14,7 +14,7 @@ from baler_root.dataset.reader.context import OpenedPage, ReadContext
 from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.read import PageId

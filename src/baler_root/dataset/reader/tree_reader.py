@@ -13,15 +13,8 @@ from baler_root.dataset.reader.column_reader import ColumnReader
 from baler_root.dataset.reader.context import ReadContext
 from baler_root.dataset.reader.latent_reader import LatentReader
 from baler_root.errors import CorruptFileError
-from baler_root.format.columns import (
-    Column,
-    Form,
-    from_columns,
-    is_plain,
-    offsets_dtypes,
-    offsets_from,
-    rows_between,
-)
+from baler_root.format.columns.form_columns import Column, Form, is_plain
+from baler_root.format.columns.from_columns import from_columns, offsets_dtypes, offsets_from, rows_between
 
 if TYPE_CHECKING:
     import awkward as ak

@@ -1,8 +1,9 @@
 """Cost of a file: bytes by part, sizes of ROOT files with the same events, and time and energy of coding.
 
-ROOT files are written from a sample of the events, with one basket for each branch, and their sizes are scaled to all
-events. They are written twice: unchanged, and with floats rounded to the mantissa bits that the bounds of the
-compressed file require. The rounded ones are the fair comparison: ROOT's own compression with the same error.
+ROOT files are written from a sample of the events, with one basket for each branch, and their sizes are
+scaled to all events. They are written twice: unchanged, and with floats rounded to the mantissa bits that the
+bounds of the compressed file require. The rounded ones are the fair comparison: ROOT's own compression with
+the same error.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ class Cost:
     encode: ResourceUse | None
     """Time and energy of compression; None if not measured."""
     encode_note: str
-    """How `encode` was measured, or why it was not."""
+    """Method by which `encode` was measured, or the reason why it was not."""
 
     @property
     def ratio(self) -> float:
@@ -96,7 +97,8 @@ class Rivals:
 def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rivals:
     """Sizes of ROOT files of all trees, and of `.baler` files with other bounds.
 
-    `bounds` has the bound by path of the tree and path of the branch. Objects other than trees are not counted.
+    `bounds` has the bound by path of the tree and path of the branch. Objects other than trees are not
+    counted.
     """
     totals = {compression: [0.0, 0.0] for compression in COMPRESSIONS}
     by_bound = dict.fromkeys(BOUNDS, 0.0)
@@ -138,8 +140,8 @@ def encoding(
 ) -> tuple[ResourceUse | None, str]:
     """(Time and energy of compression, how they were measured); (None, reason) if not measured.
 
-    The file is compressed again with the options in its provenance. If that trains networks, it is done only with
-    `even_if_slow`.
+    The file is compressed again with the options in its provenance. If that trains networks, it is done only
+    with `even_if_slow`.
     """
     if "model" in provenance:
         return None, "not measured: the file was made with a model from another file"
@@ -174,7 +176,7 @@ def encoding(
 
 
 def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
-    """Floats rounded to the fewest mantissa bits that keep the bound; for `abs`, to multiples of a power of two."""
+    """Floats with the fewest mantissa bits within the bound; for `abs`, multiples of a power of two."""
     if values.dtype.kind != "f" or bound.kind == "lossless":
         return values
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""An analysis at several error bounds and with several codecs: the shifts of its results, and the size of the files."""
+"""Scans: shifts of an analysis' results and sizes of files, for several error bounds and codecs."""
 
 from __future__ import annotations
 
@@ -73,10 +73,11 @@ class ScanPoint:
 def scan(
     analysis: Analysis, sources: Sequence[str], options: ScanOptions, *, log: Log = lambda _: None
 ) -> list[ScanPoint]:
-    """Compresses whole files (data, and simulation if needed); one point for each codec and bound, in this order.
+    """Compresses whole files (data, and simulation if needed); one point for each codec and bound, in this
+    order.
 
-    Shifts have paired errors: every replica of the bootstrap is inferred on the original and on the decompressed
-    events. Raises ConfigError, MissingExtraError, SourceError, AnalysisError.
+    Shifts have paired errors: every replica of the bootstrap is inferred on the original and on the
+    decompressed events. Raises ConfigError, MissingExtraError, SourceError, AnalysisError.
     """
     if not analysis.inferable:
         raise ConfigError(

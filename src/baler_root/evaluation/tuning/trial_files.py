@@ -21,7 +21,7 @@ from baler_root.format.bounds import ErrorBound
 
 
 class TrialFiles:
-    """ROOT files reduced to the branches that an analysis reads, which are compressed and analysed repeatedly."""
+    """ROOT files with only the branches that an analysis reads, for repeated compression and analysis."""
 
     branches: tuple[str, ...]
     """Floating-point branches that the analysis reads and that may have an error bound."""
@@ -41,9 +41,11 @@ class TrialFiles:
         self.original = analysis.run([os.fspath(path) for path in self._files])
 
     def decompressed(self, bounds: Mapping[str, float], factor: float = 1.0) -> tuple[int, Selection]:
-        """(Size in bytes, selection) of the reduced files, compressed within these relative bounds times `factor`.
+        """(Size in bytes, selection) of the reduced files, compressed within these relative bounds times
+        `factor`.
 
-        Another factor gives another rounding offset: values are rounded differently, with errors of the same size.
+        Another factor gives another rounding offset: values are rounded differently, with errors of the same
+        size.
         """
         rules = relative_rules(bounds, factor)
         size, targets = 0, list[str]()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, Protocol, Self, TypeGuard, runtime_checkable
 
 import numpy as np
@@ -23,6 +24,26 @@ class SymbolSpec:
     length: int
     shape: tuple[int, ...] = ()
     """Values per row, for fixed-size arrays; `length` counts values, not rows."""
+
+
+class PayloadKind(IntEnum):
+    """First byte of the payload of a codec with models: how the model is used."""
+
+    PLAIN = 0
+    """No model; `classic` coded all columns."""
+    MODEL = 1
+    """A model coded some of the columns."""
+    CONTEXT = 2
+    """A model coded some of the columns, and needs columns of other pages."""
+
+    @property
+    def prefix(self) -> bytes:
+        """The kind as the byte in front of a payload."""
+        return bytes((self,))
+
+    def is_kind_of(self, payload: memoryview) -> bool:
+        """Whether a payload begins with this kind."""
+        return payload[:1].tobytes() == self.prefix
 
 
 @runtime_checkable

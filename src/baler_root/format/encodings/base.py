@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 
 Values = NDArray[Any]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnKind, Values
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.formula import FormulaEncoding

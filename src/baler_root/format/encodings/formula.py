@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import one_nan
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.columns import Column
+from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnKind, Values
 from baler_root.format.encodings.functions import (
     FUNCTIONS,

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError, nearest
 from baler_root.evaluation.report.event_shifts import shortest_interval
-from baler_root.format.columns import tree_columns
+from baler_root.format.columns.form_columns import tree_columns
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource
 

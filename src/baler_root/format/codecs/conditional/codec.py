@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.axis import CODE_LIMIT
-from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.list_context import ListContext, ListStructure
@@ -89,12 +89,13 @@ class ConditionalCodec:
             whole, plain = Classic().encode(columns, specs)
             streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
             if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
-                return b"\0" + whole, scale_shares(plain, 1 + len(whole))
+                return PayloadKind.PLAIN.prefix + whole, scale_shares(plain, 1 + len(whole))
         others = [at for at in range(len(columns)) if at not in streams]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         if not streams:
-            return b"\0" + rest, scale_shares(shares, 1 + len(rest))
-        head = bytearray((b"\1" if context.lists is None else b"\2") + self.model[:NAME_SIZE])
+            return PayloadKind.PLAIN.prefix + rest, scale_shares(shares, 1 + len(rest))
+        kind = PayloadKind.MODEL if context.lists is None else PayloadKind.CONTEXT
+        head = bytearray(kind.prefix + self.model[:NAME_SIZE])
         if context.lists is not None:
             head += pack_varint(context.lists) + pack_varint(len(context.columns))
             for n in sorted(context.columns):
@@ -113,7 +114,7 @@ class ConditionalCodec:
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
         """See `ContextCodec.context_columns`."""
-        if payload[:1].tobytes() != b"\2":
+        if not PayloadKind.CONTEXT.is_kind_of(payload):
             return ()
         page = ConditionalPage(payload, specs, self._table)
         return page.needed(range(len(specs)) if wanted is None else wanted).context_columns(page)
@@ -134,7 +135,7 @@ class ConditionalCodec:
         decoded: Mapping[int, Symbols],
     ) -> dict[int, Symbols]:
         """See `IncrementalCodec.decode_more`."""
-        if payload[:1].tobytes() == b"\0":
+        if PayloadKind.PLAIN.is_kind_of(payload):
             missing = [at for at in wanted if at not in decoded]
             plain = Classic().decode(payload[1:], specs, missing)
             return plain | {at: decoded[at] for at in wanted if at in decoded}

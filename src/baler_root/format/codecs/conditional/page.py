@@ -8,7 +8,7 @@ from functools import cached_property
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_arrays import MAX_COLUMNS
 
@@ -48,14 +48,14 @@ class ConditionalPage:
     ) -> None:
         cursor = Cursor(payload)
         kind = cursor.byte()
-        if kind not in (1, 2):
+        if kind not in (PayloadKind.MODEL, PayloadKind.CONTEXT):
             raise CorruptFileError(f"a page of the unknown kind {kind}")
         self._model, self._table = bytes(cursor.take(NAME_SIZE)), table
         self.lists = -1
         """Column of the tree with the lengths of the lists."""
         self.outside: dict[int, int] = {}
         """Columns of the tree, for those of the model that are columns of the entries."""
-        if kind == 2:
+        if kind == PayloadKind.CONTEXT:
             self.lists = cursor.varint()
             count = cursor.varint()
             if count > MAX_COLUMNS:

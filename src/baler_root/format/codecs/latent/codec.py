@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import scale_shares
 from baler_root.format.codecs.latent.columns import (
@@ -148,7 +148,7 @@ class LatentCodec:
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
         """See `Codec.decode`; the latents are decoded for any column that the model knows, other columns are not."""
-        if payload[:1].tobytes() == b"\0":
+        if PayloadKind.PLAIN.is_kind_of(payload):
             return Classic().decode(payload[1:], specs, wanted)
         page = LatentPage(payload, specs)
         chosen = set(range(len(specs)) if wanted is None else wanted)
@@ -158,6 +158,10 @@ class LatentCodec:
         asked = [place for place, at in enumerate(others) if at in chosen]
         found = Classic().decode(page.rest, [specs[at] for at in others], asked)
         return out | {others[place]: symbols for place, symbols in found.items()}
+
+    def latent_page(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> LatentPage | None:
+        """The parts of a payload with latents; None if it has none. Raises FormatError."""
+        return None if PayloadKind.PLAIN.is_kind_of(payload) else LatentPage(payload, specs)
 
     def latents(self, page: LatentPage) -> NDArray[np.int16]:
         """The latents of a page, (rows, latents); raises FormatError."""
@@ -204,4 +208,4 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
 def _plain(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
     """The page without latents."""
     payload, shares = Classic().encode(columns, specs)
-    return b"\0" + payload, scale_shares(shares, 1 + len(payload))
+    return PayloadKind.PLAIN.prefix + payload, scale_shares(shares, 1 + len(payload))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.axis import QuantileAxis
-from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec, symbols_at
 from baler_root.format.codecs.conditional.model import ModelColumn
@@ -77,7 +77,7 @@ def pack_latents(model: AutoencoderModel, latents: Latents) -> bytes:
 
 def unpack_latents(model: AutoencoderModel, page: LatentPage) -> Latents:
     """The latents of a page; raises FormatError."""
-    if page.latents[:1].tobytes() == b"\2":
+    if PayloadKind.CONTEXT.is_kind_of(page.latents):
         raise CorruptFileError("latents that depend on other pages")
     models = {model.latent_digest: model.latent_model} if model.latent_model else {}
     specs = [SymbolSpec(LATENT, page.rows)] * model.latents

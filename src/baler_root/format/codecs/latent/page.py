@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.page import NAME_SIZE
 
@@ -31,7 +31,7 @@ class LatentPage:
         """Raises FormatError for a payload that does not fit the specs."""
         cursor = Cursor(payload)
         kind = cursor.byte()
-        if kind != 1:
+        if kind != PayloadKind.MODEL:
             raise CorruptFileError(f"a page of the unknown kind {kind}")
         self.specs = specs
         self.model = bytes(cursor.take(NAME_SIZE))
@@ -140,7 +140,7 @@ def pack_latent_page(
     `columns` has the number in the model and the stream of each column that the latents tell of, None for others;
     `parts` are latents, anomalies, missed rows, low bits and rest, each packed.
     """
-    head = bytearray(b"\1" + model[:NAME_SIZE] + pack_varint(rows))
+    head = bytearray(PayloadKind.MODEL.prefix + model[:NAME_SIZE] + pack_varint(rows))
     for told in columns:
         if told is None:
             head += pack_varint(0)

@@ -1,0 +1,132 @@
+"""Columns to arrays: an awkward array from its flat buffers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import CorruptFileError
+from baler_root.format.columns.form_columns import INDEX_TYPES, LISTS, Column, Form, is_plain
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+
+def from_columns(
+    form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]
+) -> ak.Array:
+    """The array of `length` entries that `to_columns` took apart.
+
+    `buffers` are in the order of `columns`; counts columns may be given as offsets already (int64, one longer).
+    """
+    import awkward as ak
+
+    container: dict[str, NDArray[Any]] = {}
+    for column, buffer in zip(columns, buffers, strict=True):
+        container[column.key] = buffer
+    try:
+        array = ak.from_buffers(
+            _with_offsets(form), length, container, buffer_key="{form_key}-{attribute}", byteorder="<"
+        )
+        problem = "" if is_plain(form) else _index_problem(array.layout)
+    except (ValueError, TypeError, KeyError, AssertionError) as error:
+        problem = f"{type(error).__name__}: {error}"
+    if problem:
+        raise CorruptFileError(f"columns do not fit together: {problem}")
+    return array
+
+
+def _index_problem(layout: Any) -> str:
+    """Which index or tag points outside what it picks from; empty when none does."""
+    contents = (
+        layout.contents
+        if hasattr(layout, "contents")
+        else [layout.content]
+        if hasattr(layout, "content")
+        else []
+    )
+    if layout.is_union:
+        tags, index = np.asarray(layout.tags), np.asarray(layout.index)[: len(layout.tags)]
+        if len(tags) and not 0 <= tags.min() <= tags.max() < len(contents):
+            return f"tags from {tags.min()} to {tags.max()} for {len(contents)} types"
+        for tag, content in enumerate(contents):
+            own = index[tags == tag]
+            if len(own) and not 0 <= own.min() <= own.max() < len(content):
+                return f"union index from {own.min()} to {own.max()} for {len(content)} values"
+    elif layout.is_indexed:
+        index = np.asarray(layout.index)
+        if len(index) and not (-1 if layout.is_option else 0) <= index.min() <= index.max() < len(
+            layout.content
+        ):
+            return f"index from {index.min()} to {index.max()} for {len(layout.content)} values"
+    return next((problem for content in contents if (problem := _index_problem(content))), "")
+
+
+_FORMS: dict[int, Any] = {}
+
+
+def _with_offsets(form: Form) -> Any:
+    """The awkward Form object with node numbers as buffer names; cached by identity of the dictionary."""
+    import awkward as ak
+
+    cached = _FORMS.get(id(form))
+    if cached is None or cached[0] is not form:
+        numbers = iter(range(1 << 30))
+
+        def number(node: Form) -> Form:
+            out = {**node, "form_key": str(next(numbers))}
+            if "content" in node:
+                out["content"] = number(node["content"])
+            if "contents" in node:
+                out["contents"] = [number(content) for content in node["contents"]]
+            return out
+
+        if len(_FORMS) > 10_000:
+            _FORMS.clear()
+        cached = _FORMS[id(form)] = (form, ak.forms.from_dict(number(form)))
+    return cached[1]
+
+
+def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
+    """The dtype of each list's offsets, in the order of the counts columns."""
+    out: list[np.dtype[Any]] = []
+
+    def visit(node: Form) -> None:
+        if node["class"] in LISTS:
+            out.append(np.dtype(INDEX_TYPES[node["offsets"]]))
+        for content in [node["content"]] if "content" in node else node.get("contents", ()):
+            visit(content)
+
+    visit(form)
+    return out
+
+
+def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Offsets (one longer, starting at 0) of lists with these counts; CorruptFileError if they would wrap around."""
+    total = int(counts.sum(dtype=np.uint64))
+    if total > np.iinfo(dtype).max:
+        raise CorruptFileError(f"lists of {total} items in all, more than {dtype} offsets can reach")
+    offsets = np.zeros(len(counts) + 1, dtype=dtype)
+    np.cumsum(counts, out=offsets[1:], dtype=dtype)
+    return offsets
+
+
+def rows_between(
+    columns: Sequence[Column], buffers: Sequence[NDArray[Any]], start: int, stop: int
+) -> list[tuple[int, int]]:
+    """Which values of each column (from, to) belong to the entries `start` to `stop` of a plain branch.
+
+    `buffers` has the counts columns as counts.
+    """
+    rows = {0: (start, stop)}
+    out = []
+    for column, buffer in zip(columns, buffers, strict=True):
+        first, last = (row * column.values_per_row for row in rows[column.table])
+        out.append((first, last))
+        if column.role == "counts":
+            begin = int(buffer[:first].sum(dtype=np.int64))
+            rows[column.opens] = (begin, begin + int(buffer[first:last].sum(dtype=np.int64)))
+    return out

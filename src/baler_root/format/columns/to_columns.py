@@ -1,0 +1,114 @@
+"""Arrays to columns: the flat buffers of an awkward array, with offsets as counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baler_root.errors import SourceError
+from baler_root.format.columns.form_columns import Column, Form
+from baler_root.format.limits import MAX_PAGE_LENGTH
+from baler_root.format.schema import Tree
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+
+def plain_form(array: ak.Array) -> Form:
+    """The form of an array once packed, as a plain dictionary without buffer names."""
+    form: Form = _normalise(_packed(array).layout.form.to_dict(verbose=False))
+    return form
+
+
+def _packed(array: ak.Array) -> ak.Array:
+    """The array in one contiguous piece; options in unions by index, since their kind depends on the values."""
+    import awkward as ak
+
+    packed = ak.to_packed(array)
+    form = str(packed.layout.form)
+    if "UnmaskedArray" not in form or "UnionArray" not in form:
+        return packed
+    return ak.Array(_options_by_index(packed.layout))
+
+
+def _options_by_index(layout: Any, in_union: bool = False) -> Any:
+    """The same layout without UnmaskedArray in unions; `ak.transform` would simplify the unions on the way."""
+    if hasattr(layout, "contents"):
+        contents = [_options_by_index(content, layout.is_union) for content in layout.contents]
+        layout = layout.copy(contents=contents)
+    elif hasattr(layout, "content"):
+        layout = layout.copy(content=_options_by_index(layout.content))
+    unmasked = type(layout).__name__ == "UnmaskedArray"
+    return layout.to_IndexedOptionArray64() if unmasked and in_union else layout
+
+
+def _normalise(form: Any) -> Any:
+    """The same form in one spelling: every class by its full dictionary, lists always ListOffsetArray."""
+    if isinstance(form, str):
+        return {"class": "NumpyArray", "primitive": form}
+    out = {key: value for key, value in form.items() if key not in ("form_key", "content", "contents")}
+    if out["class"] == "ListArray":
+        out["class"] = "ListOffsetArray"
+        out["offsets"] = out.pop("starts")
+        out.pop("stops")
+    if out.get("inner_shape") == []:
+        del out["inner_shape"]
+    if "content" in form:
+        out["content"] = _normalise(form["content"])
+    if "contents" in form:
+        contents = form["contents"]
+        if isinstance(contents, dict):
+            out["fields"] = list(contents)
+            contents = list(contents.values())
+        out["contents"] = [_normalise(content) for content in contents]
+    return out
+
+
+def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[NDArray[Any]]:
+    """The buffers of one branch, in the order of its `columns`, offsets as counts.
+
+    Raises SourceError when the array has another form than the branch was declared to have.
+    """
+    import awkward as ak
+
+    found, _, buffers = ak.to_buffers(_packed(array), form_key="{id}", byteorder="<")
+    if (plain := _normalise(found.to_dict(verbose=False))) != form:
+        raise SourceError(f"the type changes along the entries: {plain} after {form}")
+    out = []
+    for column in columns:
+        raw = np.asarray(buffers[column.key])
+        if column.role == "counts":
+            raw = np.diff(raw).astype(np.uint32)
+        flat = np.ascontiguousarray(raw).reshape(-1)
+        if flat.dtype == np.bool_:
+            flat = flat.view(np.uint8) != 0  # a ROOT file may hold any byte for "true"
+        out.append(flat if flat.dtype == column.dtype else flat.view(column.dtype))
+    return out
+
+
+def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]) -> list[NDArray[Any]]:
+    """The buffers of all columns; raises SourceError where an array does not have the planned form."""
+    by_branch: dict[int, list[Column]] = {}
+    for column in columns:
+        by_branch.setdefault(column.branch, []).append(column)
+    out: list[NDArray[Any]] = []
+    size = 0
+    for branch in schema.stored():
+        form = schema.branches[branch].form
+        where = f"tree {schema.path!r}, branch {schema.path_of(branch)!r}"
+        if form is None:
+            continue
+        try:
+            buffers = to_columns(arrays[branch], form, by_branch.get(branch, []))
+        except SourceError as error:
+            raise SourceError(f"{where}: {error}") from None
+        size += sum(values.nbytes for values in buffers)
+        if size > MAX_PAGE_LENGTH:
+            raise SourceError(
+                f"{where}: with it a cluster has more than {MAX_PAGE_LENGTH >> 20} MB; use a smaller --cluster-size"
+            )
+        out += buffers
+    return out
