@@ -84,5 +84,5 @@ def test_options_of_small_files_are_checked_too(make_root: Maker, tmp_path: Path
     with pytest.raises(ConfigError, match="0 latents"):
         baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", latents=0)
     summary = baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", latents=50)
-    assert summary.notes == ("Events: no latents of 9 entries; at least 2000 are needed to learn from",)
+    assert summary.notes == ("Events: 9 entries are too few to train latents; 2000 are needed",)
     assert baler_root.verify(tmp_path / "out.baler", source).problems == []

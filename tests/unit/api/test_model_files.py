@@ -115,7 +115,7 @@ def test_a_folder_shares_one_model(cli: Cli, jets_model: Path, tmp_path: Path) -
 
 
 def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Path, cli: Cli) -> None:
-    with pytest.raises(ConfigError, match=r"learned at rel=0\.001, while rel=0\.01 is asked for: 'jet_pt'"):
+    with pytest.raises(ConfigError, match=r"trained at rel=0\.001, but rel=0\.01 is requested: 'jet_pt'"):
         baler_root.compress(unseen_jets, tmp_path / "a.baler", model=jets_model, bound="rel=1e-2")
     outcome = cli("compress", unseen_jets, tmp_path / "a.baler", "--model", jets_model, "--bound", "rel=1e-2")
     assert outcome.code == 2
@@ -128,7 +128,7 @@ def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Pa
         branch_bounds=["jet_tracks=abs=1"],
         detach_model=True,
     )
-    assert "learned at lossless, while abs=1.0 is asked for: 'jet_tracks'" in some.notes[0]
+    assert "trained at lossless, but abs=1.0 is requested: 'jet_tracks'" in some.notes[0]
     assert baler_root.verify(some.target, unseen_jets, models=jets_model).problems == []
 
 
@@ -146,7 +146,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
     for word in ("no model fits", "not in this file: ", "'jet_mass'", "of another type here: 'jet_pt'"):
         assert word in str(caught.value)
     elsewhere = make_root("elsewhere.root", Tracks=correlated_jets(100))
-    with pytest.raises(ConfigError, match="tree 'Tracks' is none of those it was trained on"):
+    with pytest.raises(ConfigError, match="tree 'Tracks' is not among the trees of its training"):
         baler_root.compress(elsewhere, tmp_path / "b.baler", model=jets_model)
     assert not (tmp_path / "b.baler").exists()
 

@@ -170,8 +170,8 @@ def test_what_does_not_pay_is_said(
     ("codec", "arrays", "why"),
     [
         ("convolutional", {"x": np.arange(3000.0)}, "no table has columns"),
-        ("convolutional", {"field": frames(10)}, "no latents of 10 entries; at least 16 are needed"),
-        ("transformer", table(100), "no latents of 100 entries; at least 2000 are needed"),
+        ("convolutional", {"field": frames(10)}, "10 entries are too few to train latents; 16 are needed"),
+        ("transformer", table(100), "100 entries are too few to train latents; 2000 are needed"),
     ],
     ids=["no grid", "few grids", "few rows"],
 )
@@ -199,7 +199,7 @@ def no_numbers(task: Any, *_: object, **__: object) -> autoencode.RowBits:
     ("what", "instead", "why"),
     [
         ("fit_autoencoder.AutoencoderTask.bits", no_numbers, "no step of its training gave a number"),
-        ("autoencoder.Autoencoder.programs", failing(FloatingPointError("weights are no numbers any more")), None),
+        ("autoencoder.Autoencoder.programs", failing(FloatingPointError("weights are not finite")), None),
         ("network.Network.program", failing(CorruptFileError("a program of 1e9 products")), None),
     ],
     ids=["no numbers", "weights", "too large"],

@@ -36,11 +36,11 @@ def explore(
 ) -> list[ScanPoint]:
     """Train an encoder for each point of the grid; write points, plot and models to the folder `output`.
 
-    Errors and resolutions are measured on the last rows of `options.test`, which should not be learned from; without
-    it on those of `source`, most of which are learned from.
+    Errors and resolutions are measured on the last rows of `options.test`, which should not be learned from;
+    without it on those of `source`, most of which are learned from.
 
-    Raises what `train` and `read_rows` raise, ConfigError for a branch that is not there, and OutputError; then
-    nothing is left on disk.
+    Raises what `train` and `read_rows` raise, ConfigError for a branch that is not there, and OutputError;
+    then nothing is left on disk.
     """
     grid, options = grid or ScanGrid(), options or ExploreOptions()
     tree = options.tree
@@ -115,7 +115,10 @@ def _write(
     measured_file: str | os.PathLike[str],
     folder: Path,
 ) -> None:
-    """Write `explore.json` and `explore.csv`; a branch's resolution is in the CSV column `response:BRANCH`."""
+    """Write `explore.json` and `explore.csv`.
+
+    A branch's resolution is in the CSV column `response:BRANCH`.
+    """
     document = {
         "scan": grid.to_json(),
         "measured": {
