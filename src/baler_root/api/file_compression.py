@@ -285,7 +285,7 @@ def _encoded_clusters(
         arrays = source.read(task.plan.schema.stored(), task.start, task.stop)
         yield task.tree, task.cluster, encode_cluster(task.plan, arrays, task.stop - task.start)
         if task.stop == task.plan.schema.num_entries:
-            source.sample.clear()
+            source.first_entries.clear()
 
 
 def _directories(root: RootSource) -> list[str]:

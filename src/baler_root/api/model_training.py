@@ -18,7 +18,8 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.container.references import KnownColumn
 from baler_root.format.model_file import StoredModel
 from baler_root.format.schema import Tree
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.effort import TrainingEffort
 
 Key = tuple[str, str, str]
@@ -105,7 +106,7 @@ class ModelTraining:
                     f"{root.path}: has no tree {path!r}, which {self.roots[0].path} has; {_ALIKE}"
                 )
             source = root.open_tree(key, skipped_in(key, self.unreadable))
-            source.sample.clear()
+            source.first_entries.clear()
             found = _described(source.schema)
             if list(found.items()) != list(wanted.items()):
                 raise ConfigError(

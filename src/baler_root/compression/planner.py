@@ -18,7 +18,7 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.tables import tables_of
-from baler_root.rootio.source import SourceTree, cluster_lengths
+from baler_root.rootio.source_tree import SourceTree, cluster_lengths
 
 MAX_CLUSTER_SIZE = 1 << 28
 """Largest cluster, in bytes in memory; a page may not decode to more."""
@@ -35,8 +35,8 @@ def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size
     asked = [rules.bound_for(target) for target in targets]
     bounds = [bound for bound, _ in asked]
     planned = plan_columns(schema, bounds)
-    sample = flatten(schema, columns, tree.sample)
-    sampled = min(schema.num_entries, max((len(array) for array in tree.sample.values()), default=0))
+    sample = flatten(schema, columns, tree.first_entries)
+    sampled = min(schema.num_entries, max((len(array) for array in tree.first_entries.values()), default=0))
     lengths = cluster_lengths(tree, _cluster_entries(cluster_size, tree.entry_size))
     tables = [
         table if column.role == "data" and not column.shape else -1

@@ -13,7 +13,7 @@ from baler_root.compression.plan import Plan
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.statistics import RECORD
 from baler_root.format.tables import find_tables
-from baler_root.rootio.source import SourceTree
+from baler_root.rootio.source_tree import SourceTree
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
-from baler_root.rootio.source import SourceTree
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.conditional import FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import MIN_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair

@@ -130,7 +130,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
         (plan.schema.path_of(c.branch), c.field, c.role): number
         for number, c in reversed([*enumerate(columns)])
     }
-    tables = tables_of(columns, flatten(plan.schema, columns, job.source.sample))
+    tables = tables_of(columns, flatten(plan.schema, columns, job.source.first_entries))
     found: dict[int, int] = {}
     missing: list[KnownColumn] = []
     other_type: list[KnownColumn] = []

@@ -24,7 +24,8 @@ from baler_root.evaluation.report.energy_meter import Meter, ResourceUse
 from baler_root.evaluation.report.rounding_offsets import scaled_bound
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS, round_mantissa
 from baler_root.format.bounds import ErrorBound
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.rootio.write import write_root
 
 if TYPE_CHECKING:

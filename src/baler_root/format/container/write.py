@@ -21,7 +21,7 @@ from baler_root.format.container.layout import (
     Trailer,
     pack_head,
 )
-from baler_root.format.container.manifest import Block, Manifest
+from baler_root.format.container.manifest import BlockEntry, Manifest
 from baler_root.format.container.read import Container, PageId
 
 COPY_SIZE = 1 << 22
@@ -43,7 +43,7 @@ class AtomicFile:
 
     @property
     def temporary(self) -> Path:
-        """Where the bytes are until the file is whole."""
+        """Path of the bytes until the file is whole."""
         return self._temporary
 
     def commit(self) -> None:
@@ -97,7 +97,7 @@ class ContainerWriter:
         self._output = AtomicFile(path, overwrite)
         self._offset = 0
         self._pages: dict[PageId, bytes] = {}
-        self._blocks: list[Block] = []
+        self._blocks: list[BlockEntry] = []
         self._superseded: list[tuple[int, int]] = []
         self._previous = 0
         self.page_size = 0
@@ -142,7 +142,7 @@ class ContainerWriter:
     def write_block(self, kind: BlockKind, payload: bytes, tree: int = 0) -> None:
         """Append a block that is not a page."""
         block, _ = BlockHeader(kind, tree).seal(payload)
-        self._blocks.append((kind, tree, self._offset, len(block)))
+        self._blocks.append(BlockEntry(kind, tree, self._offset, len(block)))
         self._write(block)
 
     def finish(self, manifest: Manifest) -> dict[str, int]:
@@ -161,9 +161,9 @@ class ContainerWriter:
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
         self._output.commit()
         parts = {"pages": self.page_size}
-        for kind, _, _, stored in self._blocks:
-            name = BlockKind(kind).name.lower()
-            parts[name] = parts.get(name, 0) + stored
+        for entry in self._blocks:
+            name = BlockKind(entry.kind).name.lower()
+            parts[name] = parts.get(name, 0) + entry.size
         parts.update({"manifest": len(packed), "page table": len(table)})
         return {**parts, "frame": self._offset - sum(parts.values())}
 
