@@ -1,4 +1,4 @@
-"""Puts `.baler` files together without decoding a page."""
+"""Merges `.baler` files without decoding a page."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
 
 
 def _kind(tree: StoredTree) -> tuple[Any, ...]:
-    """What two trees must have in common to be joined."""
+    """Properties that two trees must share to be joined."""
     schema = tree.schema
     branches = [(b.name, b.parent, b.typename, b.form) for b in schema.branches]
     return schema.path, schema.kind, branches, [bound for bound, _ in tree.bounds], tree.same_as

@@ -1,4 +1,4 @@
-"""What models are, in plain values: layers, parameters, bytes, how they were trained."""
+"""Describes models in plain values: layers, parameters, bytes, training."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
 
 
 def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
-    """The same of one model; `trained` says what its columns are in the files it is for.
+    """The description of one model; `trained` names its columns in the files that it is for.
 
     An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns, but of
     each column the `axis` on which its frequencies are the input: linear, logarithmic or exact.
@@ -79,7 +79,7 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
 
 
 def _network(columns: Sequence[ModelColumn], column: ModelColumn) -> dict[str, Any]:
-    """What is known of a column: the places of its axis, the columns it depends on, the widths of its layers."""
+    """Description of a column: the length of its axis, the columns it depends on, the widths of its layers."""
     conditional = column.conditional
     layers = conditional.net.layers if isinstance(conditional, Conditional) else ()
     return {

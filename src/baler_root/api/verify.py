@@ -21,7 +21,7 @@ from baler_root.format.statistics import digest_of
 
 @dataclass(slots=True)
 class Verification:
-    """What was checked and what was found."""
+    """Results of a verification."""
 
     path: str
     pages: int = 0
@@ -34,7 +34,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no problems."""
         return not self.problems
 
 
@@ -47,8 +47,8 @@ def verify(
 ) -> Verification:
     """Check every checksum and digest of a `.baler` file; with `against`, every bound on every value again.
 
-    `models` says where models may be that the file only refers to. Damage is reported in `problems`, page by page; only what keeps the file from being opened at all raises
-    FormatError. Raises SourceError when `against` cannot be read.
+    `models` are places of models that the file refers to: files, or folders of them. Damage is reported in `problems`,
+    page by page. Raises FormatError if the file cannot be opened at all, SourceError if `against` cannot be read.
     """
     with open_file(path, models=models) as file:
         result = Verification(file.path)
@@ -154,7 +154,7 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
 
 
 def _compare(tree: TreeReader, originals: list[Any], decoded: dict[int, Any], result: Verification) -> None:
-    """Hold each column of one cluster to its bound."""
+    """Check each column of one cluster against its bound."""
     bounds = tree.stored.column_bounds
     for number, (column, bound) in enumerate(zip(tree.columns, bounds, strict=True)):
         name = f"{tree.schema.path}: {tree.schema.path_of(column.branch)}"

@@ -1,4 +1,4 @@
-"""Carried out of plan."""
+"""How the columns of a tree are divided among pages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.plan import Values
 
 SOLO_SIZE = 1 << 16
-"""Bytes in memory per cluster from which a column has a page to itself."""
+"""Bytes in memory per cluster from which a column has a page of its own."""
 
 
 GROUP_SIZE = 1 << 18
@@ -16,10 +16,10 @@ GROUP_SIZE = 1 << 18
 
 
 def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
-    """How many columns go into each page, from the columns of `entries` and the entries of a cluster.
+    """The number of columns in each page, from a sample of `entries` entries and the entries of a `cluster`.
 
-    Large columns stand alone, so that reading one touches nothing else. A column that repeats an earlier one
-    or never changes costs a few bytes and stays with the next.
+    Large columns have pages of their own, so that reading one touches nothing else. A column that repeats an earlier
+    one or never changes costs a few bytes and shares the page of the next.
     """
     groups: list[int] = []
     seen: set[tuple[int, int]] = set()

@@ -38,7 +38,7 @@ NOT_WEIGHTS = (
 
 
 def exact_by_name(name: str) -> str:
-    """`"identifier"`, `"weight"`, or nothing, for the path or name of a branch.
+    """The reason why a branch of this path or name is exact: `"identifier"`, `"weight"`, or `""` if it is not.
 
     >>> exact_by_name("EventInfoAuxDyn.mcEventWeights")
     'weight'
