@@ -1,1 +1,1 @@
-"""Analyses that are repeated on decompressed data, and samples for them; importable as `baler_root.analyses`."""
+"""Analyses to repeat on decompressed data, and samples for them; importable as `baler_root.analyses`."""

@@ -1,10 +1,11 @@
-"""A template for your own analysis: copy this file, change it, and give its path to any command with `--analysis`.
+"""A template for your own analysis: copy this file, change it, and give its path to any command with
+`--analysis`.
 
     baler-root report original.root compressed.baler --analysis path/to/mine.py -o report.html
 
-The file needs one function, `select(events)`. It is called for each chunk of the tree, with the same code for original
-and decompressed events. It returns one value of each of these for *every* entry of the chunk, so that events can be
-paired:
+The file needs one function, `select(events)`. It is called for each chunk of the tree, with the same code for
+original and decompressed events. It returns one value of each of these for *every* entry of the chunk, so
+that events can be paired:
 
 - cuts: for each cut, whether the entry passes it, regardless of the other cuts; in the order of application;
 - observables: a number, NaN if the entry has none;
@@ -16,9 +17,9 @@ All other names are optional:
 - TITLE: title for reports.
 - TREES: names of trees, of which the first one in the file is read. Without it, the file's only tree is read.
 - OBSERVABLES: axes of the observables.
-- branches(keys): names of the branches to read from a tree with the branches `keys`. Without it, all are read.
-- infer(selection, observable): results from one of the observables in INFER. A bootstrap calls it hundreds of times on
-  reweighted events, so use `selection.weights`.
+- branches(keys): names of the branches to read from a tree with branches `keys`. Without it, all are read.
+- infer(selection, observable): results from one of the observables in INFER. A bootstrap calls it hundreds of
+  times on reweighted events, so use `selection.weights`.
 - study(selection, observable, *, toys, seed, progress): the slow part of an analysis (see `hgamgam.py`).
 - SIGNAL: numbers of the processes whose peak the report measures. Without it, all simulation, or all events.
 - NOTE: a sentence for the end of the report.

@@ -1,13 +1,13 @@
 """H → γγ: two isolated photons, and a narrow peak in their mass on a smooth background.
 
-The cuts are those of the ATLAS Open Data analyses of each release, with exactly two good photons. `m_gg` is computed
-from pt, η and φ of massless photons, and `m_gg_stored` from the stored energies. Both cover the same events, which are
-selected with `m_gg`.
+The cuts are those of the ATLAS Open Data analyses of each release, with exactly two good photons. `m_gg` is
+computed from pt, η and φ of massless photons, and `m_gg_stored` from the stored energies. Both cover the same
+events, which are selected with `m_gg`.
 
-The weight of a simulated event is luminosity × cross-section × generator weight × scale factors / sum of weights, with
-its sign; bins with a negative sum of weights count as empty. The fit is to data, or, if there are none, to the sum of
-all simulation, which gives the expected results. The shape of the peak is fitted to simulated signal, if the input has
-any.
+The weight of a simulated event is luminosity × cross-section × generator weight × scale factors / sum of
+weights, with its sign; bins with a negative sum of weights count as empty. The fit is to data, or, if there
+are none, to the sum of all simulation, which gives the expected results. The shape of the peak is fitted to
+simulated signal, if the input has any.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SIGNAL = (343981, 345041, 345318, 345319, 341081, 345061, 345317, 346214, 346525
 
 MASS = 125.0
 EDGES = np.linspace(105.0, 160.0, 551)
-"""Bin edges of the fit [GeV]. Bins are narrow so that a small shift of events has a small effect on the fit."""
+"""Bin edges of the fit [GeV], narrow so that a small shift of events has a small effect on the fit."""
 SHAPE_EDGES = np.linspace(110.0, 140.0, 121)
 SCAN = np.arange(110.0, 150.1, 1.0)
 
@@ -80,11 +80,11 @@ CUTS = {
 
 
 def background() -> BackgroundModel:
-    """The background function, which passes the test for spurious signal on the samples; `study` repeats the test."""
+    """The background model, which passes the test for spurious signal on the samples (`study` repeats it)."""
     return Bernstein(EDGES, 3)
 
 
-# ---- Selection ------------------------------------------------------------------------------------------------------
+# ---- Selection ---------------------------------------------------------------------------------------------
 
 
 def branches(keys: Sequence[str]) -> list[str]:
@@ -132,12 +132,12 @@ def select(events: ak.Array) -> Selection:
 
 
 def _mass(pair: ak.Array, value: ak.Array, name: str) -> ak.Array:
-    """Invariant mass [GeV] of the pair from pt, η, φ and `value`: the photons' "energy" or "mass", as `name` says."""
+    """Invariant mass [GeV] of the pair from pt, η, φ and `value`: "energy" or "mass", as in `name`."""
     momenta = vector.zip({"pt": pair.pt, "eta": pair.eta, "phi": pair.phi, name: value})
     return (momenta[:, 0] + momenta[:, 1]).mass
 
 
-# ---- Statistics -----------------------------------------------------------------------------------------------------
+# ---- Statistics --------------------------------------------------------------------------------------------
 
 
 def infer(selection: Selection, observable: str) -> dict[str, Quantity]:

@@ -1,9 +1,9 @@
 """H → ZZ* → 4ℓ: four isolated leptons, few events and little background; a counting model with systematics.
 
-`m_4l` is computed from pt, η, φ and the leptons' masses, and `m_4l_stored` from the stored energies. The leptons of each
-flavour have total charge 0, not just all four together. The model, a pyhf workspace, comes from simulation, and data are
-compared with it; without data, the significances are the expected ones. Weights keep their sign; bins with a negative sum
-of weights count as empty.
+`m_4l` is computed from pt, η, φ and the leptons' masses, and `m_4l_stored` from the stored energies. The
+leptons of each flavour have total charge 0, not just all four together. The model, a pyhf workspace, comes
+from simulation, and data are compared with it; without data, the significances are the expected ones. Weights
+keep their sign; bins with a negative sum of weights count as empty.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ RATES = {
 """Relative uncertainties of rates: luminosity about as measured, the others round numbers of typical size."""
 
 
-# ---- Selection ------------------------------------------------------------------------------------------------------
+# ---- Selection ---------------------------------------------------------------------------------------------
 
 
 def branches(keys: Sequence[str]) -> list[str]:
@@ -131,19 +131,19 @@ def _good_2025(leptons: ak.Array) -> ak.Array:
 
 
 def _mass(quad: ak.Array, pt: ak.Array, name: str, value: ak.Array) -> ak.Array:
-    """Invariant mass [GeV] of the four leptons from pt, η, φ and `value`: their "energy" or "mass", as `name` says."""
+    """Invariant mass [GeV] of the leptons from pt, η, φ and `value`: "energy" or "mass", as in `name`."""
     momenta = vector.zip({"pt": pt, "eta": quad.eta, "phi": quad.phi, name: value})
     return (momenta[:, 0] + momenta[:, 1] + momenta[:, 2] + momenta[:, 3]).mass
 
 
-# ---- Statistics -----------------------------------------------------------------------------------------------------
+# ---- Statistics --------------------------------------------------------------------------------------------
 
 
 def infer(selection: Selection, observable: str) -> dict[str, Quantity]:
     """Z of the signal, yields from 115 to 130 GeV, and the position of the simulated peak.
 
-    Quick, with uncertainties of rates only; `study` adds those of the number of simulated events and of the momentum
-    scale.
+    Quick, with uncertainties of rates only; `study` adds those of the number of simulated events and of the
+    momentum scale.
     """
     signal = np.isin(selection.process, SIGNAL)
     return {
@@ -179,7 +179,10 @@ def samples(selection: Selection, observable: str) -> list[Sample]:
 
 
 def _sample(selection: Selection, observable: str, name: str, flags: Flags) -> Sample:
-    """Expected spectrum of one group. The momentum scale shifts both masses alike, so its effect is that on `m_4l`."""
+    """Expected spectrum of one group.
+
+    The momentum scale shifts both masses alike, so its effect is taken from `m_4l`.
+    """
     filled = histogram.of_selection(selection, observable, EDGES, flags)
     up, nominal = (
         histogram.of_selection(selection, mass, EDGES, flags).counts for mass in ("m_4l_scale_up", "m_4l")

@@ -30,7 +30,8 @@ class Composition:
     """Entries of `filling` for each fb⁻¹."""
 
     def luminosity(self, entries: int, requested: float | None) -> float:
-        """Luminosity of the pseudo-data [fb⁻¹]: the requested one, or the one that `entries` represents; 0 without.
+        """Luminosity of the pseudo-data [fb⁻¹]: the requested one, or the one that `entries` represents; 0
+        without.
 
         Raises ConfigError if it is not positive, or if a sample without pseudo-data has one.
         """

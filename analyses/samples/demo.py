@@ -1,4 +1,4 @@
-"""A demonstration on toy events: sizes, errors and times at several bounds, beside ROOT files of the same events."""
+"""A demonstration on toy events: sizes, errors and times at several bounds, compared with ROOT files."""
 
 from __future__ import annotations
 
@@ -52,7 +52,8 @@ def run_demo(
 ) -> Iterator[DemoRow]:
     """Writes toy events as ROOT files and as `.baler` files at several bounds, and reads each file back.
 
-    The files stay in `folder`. `log` receives one line as each step begins. Raises OutputError or ConfigError.
+    The files stay in `folder`. `log` receives one line as each step begins. Raises OutputError or
+    ConfigError.
     """
     import uproot
 
@@ -82,7 +83,7 @@ def run_demo(
         log(f"compressing at {bound}")
         started = time.perf_counter()
         summary = baler_root.compress(
-            str(original), str(folder / name), bound=bound, level=level, overwrite=True
+            str(original), str(folder / name), bound=bound, training=level, overwrite=True
         )
         written = time.perf_counter() - started
         started = time.perf_counter()

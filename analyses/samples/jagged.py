@@ -75,7 +75,7 @@ def wrapped(phi: Floats) -> Floats:
 
 
 def near(objects: ak.Array, others: ak.Array, radius: float) -> ak.Array:
-    """For each pair of an object and one of `others` in its event, whether they are closer than `radius` in (η, φ)."""
+    """Whether each object and each of `others` in its event are closer than `radius` in (η, φ)."""
     eta = objects.eta[:, :, None] - others.eta[:, None, :]
     phi = (objects.phi[:, :, None] - others.phi[:, None, :] + np.pi) % (2 * np.pi) - np.pi
     return eta * eta + phi * phi < radius * radius

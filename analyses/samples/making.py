@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO
 
 import numpy as np
 
+from baler_root._types import Progress
 from baler_root.errors import ConfigError
 from baler_root.format.container.write import AtomicFile
 
@@ -26,8 +27,6 @@ from .schema.schema2020 import SCHEMA_2020
 from .schema.schema2025 import SCHEMA_2025
 from .stream import EventStream, make_stream, random_numbers
 
-Progress = Callable[[int, int], None]
-"""Callback with (done, total) entries."""
 SCHEMAS = {"2020": SCHEMA_2020, "2025": SCHEMA_2025}
 CHUNK = 20_000
 """Entries in memory at a time."""
@@ -35,7 +34,7 @@ CHUNK = 20_000
 
 @dataclass(frozen=True, slots=True)
 class SampleOptions:
-    """How a sample is made; bad values raise ConfigError."""
+    """Options of a sample; bad values raise ConfigError."""
 
     schema: str = "2020"
     """Release whose tree is written: "2020" or "2025"."""
@@ -99,11 +98,11 @@ def make(
 ) -> SampleSummary:
     """Writes `entries` events of the sample or process `what` to a new ROOT file, and returns its contents.
 
-    The same arguments give the same events. Memory does not grow with the number of entries; a temporary file beside
-    the output does.
+    The same arguments give the same events. Memory does not grow with the number of entries; a temporary file
+    beside the output does.
 
-    Raises ConfigError (an unknown name, no entries, more pseudo-data than entries), OutputError, and MissingExtraError
-    if Pythia is chosen but not installed.
+    Raises ConfigError (an unknown name, no entries, more pseudo-data than entries), OutputError, and
+    MissingExtraError if Pythia is chosen but not installed.
     """
     if options is None:
         options = SampleOptions()
@@ -240,7 +239,7 @@ class _Maker:
             )
 
     def with_sums(self, events: Events) -> Events:
-        """The events with cross-section and sum of weights of their process; both are 1 for data, as in real files."""
+        """The events with cross-section and sum of weights of their process; both are 1 for data."""
         number = events.scalars["channelNumber"]
         names = ("XSection", "SumWeights", "weights_squared", "generated")
         columns = {name: np.ones(len(events)) for name in names}

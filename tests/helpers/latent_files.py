@@ -64,12 +64,12 @@ def write(path: Path, arrays: Arrays) -> Path:
 
 
 @contextmanager
-def short_training() -> Iterator[None]:
+def short_training(steps: int = 100) -> Iterator[None]:
     """Train shortly and in one thread; a network is used whether it pays or not."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(latent, "STEPS", {"default": 100})
+        patch.setattr(latent, "STEPS", {"default": steps})
         patch.setattr(latent, "WIDTHS", {"default": ((np.inf, 16),)})
         patch.setattr(latent, "MARGIN", -1e9)
         yield

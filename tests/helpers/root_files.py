@@ -31,3 +31,8 @@ def _type(values: object) -> object:
     if isinstance(values, np.ndarray):
         return values.dtype if values.ndim == 1 else np.dtype((values.dtype, values.shape[1:]))
     return ak.type(values).content
+
+
+def write_tree(file: uproot.WritableDirectory, path: str, columns: dict[str, np.ndarray]) -> None:
+    """Add a TTree; uproot's `file[path] = columns` would add an RNTuple."""
+    file.mktree(path, {name: values.dtype for name, values in columns.items()}).extend(columns)

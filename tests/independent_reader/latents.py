@@ -11,17 +11,10 @@ import numpy as np
 
 from tests.independent_reader import networks
 from tests.independent_reader.binary import Bytes, need
-from tests.independent_reader.codecs import (
-    Model,
-    Symbols,
-    Unrans,
-    Wanted,
-    axis,
-    classic,
-    conditional,
-    mixture_shares,
-    mixtures,
-)
+from tests.independent_reader.classic import Symbols, Wanted, classic
+from tests.independent_reader.conditional import conditional
+from tests.independent_reader.distributions import Unrans, mixture_shares, mixtures
+from tests.independent_reader.model import Model, axis
 
 FORMAT = "baler-root autoencoder model 1"
 

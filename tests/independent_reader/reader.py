@@ -16,11 +16,13 @@ import numpy as np
 import xxhash
 
 from tests.independent_reader.binary import BIG, Bytes, need
-from tests.independent_reader.codecs import Model, Symbols, classic, conditional
+from tests.independent_reader.classic import Symbols, classic
+from tests.independent_reader.conditional import conditional
 from tests.independent_reader.formulas import Formula
 from tests.independent_reader.interpolation import Interpolation
 from tests.independent_reader.latents import autoencoder
 from tests.independent_reader.lookups import Lookup
+from tests.independent_reader.model import Model
 from tests.independent_reader.quantiser import Recipe
 
 LATENT_CODECS = ("autoencoder", "transformer", "convolutional")

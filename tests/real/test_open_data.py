@@ -42,12 +42,12 @@ def test_a_peak_in_photons_is_discovered(release: str, tmp_path: Path) -> None:
     for source in ([data], [data, simulated]):
         selection = analysis.run(source)
         for observable in analysis.inferable:
-            found = analysis.infer(selection, observable)
-            assert all(not quantity.failure for quantity in found.values())
-            assert found["Z"].value > 4
-            assert found["signal"].value == pytest.approx(620, abs=4 * found["signal"].error)
+            results = analysis.infer(selection, observable)
+            assert all(not quantity.failure for quantity in results.values())
+            assert results["Z"].value > 4
+            assert results["signal"].value == pytest.approx(620, abs=4 * results["signal"].error)
             # where no simulation is given, the recorded shape has its middle 0.15 GeV below the mass
-            assert found["mass"].value == pytest.approx(125.0, abs=0.2 + 4 * found["mass"].error)
+            assert results["mass"].value == pytest.approx(125.0, abs=0.2 + 4 * results["mass"].error)
     data_only = analysis.run(data)
     assert set(np.unique(data_only.process)) == {0}
     np.testing.assert_array_equal(data_only.weights, 1.0)
@@ -56,7 +56,7 @@ def test_a_peak_in_photons_is_discovered(release: str, tmp_path: Path) -> None:
 def test_the_same_from_baler_files(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "a.root", "mini", photon_pairs("2020", 20_000, signal=700))
     small = tmp_path / "a.baler"
-    baler_root.compress(str(root), str(small), level="fast", bound="rel=1e-3")
+    baler_root.compress(str(root), str(small), training="fast", bound="rel=1e-3")
     analysis = load("hgamgam")
     before, after = analysis.run(root), analysis.run(small)
     assert len(before) == len(after)
@@ -125,11 +125,11 @@ def test_the_study_of_photons(tmp_path: Path) -> None:
         selection, "m_gg", toys=40, seed=3, progress=lambda *step: steps.append(step)
     )
     assert steps[-1] == (40, 40)
-    found = study.quantities
-    assert found["mass of highest Z"].value == pytest.approx(125.0, abs=1.0)
-    bound = found["p global (Gross and Vitells)"].value
-    assert found["p local of highest Z"].value < bound < 1e-2
-    assert "none of 40 toys" in found["p global (toys)"].failure
+    results = study.quantities
+    assert results["mass of highest Z"].value == pytest.approx(125.0, abs=1.0)
+    bound = results["p global (Gross and Vitells)"].value
+    assert results["p local of highest Z"].value < bound < 1e-2
+    assert "none of 40 toys" in results["p global (toys)"].failure
     for curve in study.curves.values():
         assert all(len(line) == len(curve.x) for line in curve.lines.values())
     assert "Bernstein polynomial of order 3" in study.notes[0]
@@ -183,9 +183,9 @@ def test_the_workspace_of_four_leptons_is_for_others() -> None:
 
 def test_data_of_four_leptons_alone_have_no_significance() -> None:
     analysis, selection = load("hzz4l"), select("hzz4l", four_leptons("2020", 40, process=0))
-    found = analysis.infer(selection, "m_4l")
-    assert "simulated signal and background are needed" in found["Z"].failure
-    assert np.isnan(found["Z"].value)
+    results = analysis.infer(selection, "m_4l")
+    assert "simulated signal and background are needed" in results["Z"].failure
+    assert np.isnan(results["Z"].value)
     with pytest.raises(FitError, match="needed beside the data"):
         analysis.study(selection, "m_4l", toys=0, seed=0)
 
@@ -216,16 +216,16 @@ def test_generated_samples_give_the_known_figures(data_file: Callable[..., Path]
     selection = analysis.run(
         [data_file("generated", "gamgam.root"), data_file("generated", "mc_343981.ggH125_gamgam.root")]
     )
-    found = analysis.infer(selection, "m_gg")
-    assert found["Z"].value == pytest.approx(4.30, abs=0.02)
-    assert found["signal"].value == pytest.approx(297, abs=3)
-    assert found["mass"].value == pytest.approx(125.16, abs=0.02)
+    results = analysis.infer(selection, "m_gg")
+    assert results["Z"].value == pytest.approx(4.30, abs=0.02)
+    assert results["signal"].value == pytest.approx(297, abs=3)
+    assert results["mass"].value == pytest.approx(125.16, abs=0.02)
     four = load("hzz4l")
-    found = four.infer(four.run(data_file("generated", "4lep.root")), "m_4l")
-    # 6.21 and 8.46 with a cut on the impact parameter, of which this sample has σ where real files have |d0|/σ
-    assert found["Z"].value == pytest.approx(2.40, abs=0.02)
-    assert found["signal"].value == pytest.approx(6.45, abs=0.01)
-    assert found["background"].value == pytest.approx(8.86, abs=0.01)
+    results = four.infer(four.run(data_file("generated", "4lep.root")), "m_4l")
+    # 6.21 and 8.46 with a cut on the impact parameter; this sample has σ where real files have |d0|/σ
+    assert results["Z"].value == pytest.approx(2.40, abs=0.02)
+    assert results["signal"].value == pytest.approx(6.45, abs=0.01)
+    assert results["background"].value == pytest.approx(8.86, abs=0.01)
 
 
 def test_real_data_can_be_selected(data_file: Callable[..., Path]) -> None:

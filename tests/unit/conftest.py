@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
+from baler_root import LatentOptions, ModelReuse
 from tests.helpers.latent_files import CLUSTER, RESIDUALS, events, short_training, write
 from tests.helpers.model_files import quick_level
 from tests.helpers.root_files import write_root
@@ -36,10 +37,7 @@ def latent_files(latent_source: Path) -> dict[str, Path]:
             baler_root.compress(
                 latent_source,
                 path,
-                codec="autoencoder",
-                residual=residual,
-                latents=3,
-                outliers="1%",
+                codec=LatentOptions("autoencoder", latents=3, residual=residual, outliers=0.01),
                 cluster_size=CLUSTER,
             )
     return files
@@ -50,7 +48,7 @@ def jets_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of jets, trained shortly on two files; `unseen.root` beside it is of the same kind."""
     folder = tmp_path_factory.mktemp("models")
     for name, seed in (("one", 1), ("two", 2), ("unseen", 3)):
-        write_root(folder / f"{name}.root", Events=jets(8000, seed))
+        write_root(folder / f"{name}.root", Events=correlated_jets(8000, seed))
     with quick_level():
         summary = baler_root.train([folder / "one.root", folder / "two.root"], folder / "jets.balermodel")
     assert summary.entries == 16_000
@@ -69,5 +67,5 @@ def detached_file(jets_model: Path, unseen_jets: Path, tmp_path: Path) -> Path:
     """The unseen file compressed with the model left outside, too far away to be found."""
     folder = tmp_path / "work"
     folder.mkdir()
-    baler_root.compress(unseen_jets, folder / "out.baler", model=jets_model, detach_model=True)
+    baler_root.compress(unseen_jets, folder / "out.baler", model=ModelReuse(jets_model, detach=True))
     return folder / "out.baler"

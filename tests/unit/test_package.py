@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import textwrap
 from importlib import metadata
 from pathlib import Path
 
 import baler_root
+from tests.helpers.processes import run_python
 
 HEAVY = ("awkward", "pandas", "torch", "uproot")
-
-
-def run_python(code: str) -> str:
-    """Standard output of a fresh interpreter that runs `code`."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def loaded_by(code: str) -> list[str]:
@@ -65,11 +55,13 @@ except SystemExit as stop:
 def test_reading_works_without_torch(flat_root: Path, tmp_path: Path) -> None:
     target = tmp_path / "flat.baler"
     baler_root.compress(str(flat_root), str(target))
-    printed = run_python(f"""
+    printed = run_python(
+        textwrap.dedent(f"""
         import sys
         sys.modules["torch"] = None  # importing it now fails
         import baler_root
         with baler_root.open({str(target)!r}) as file:
             print(len(file["Events"].arrays()))
     """)
+    )
     assert printed.strip() == "1000"

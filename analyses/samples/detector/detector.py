@@ -1,8 +1,9 @@
 """A parametrised detector: efficiencies, resolutions, isolation with pileup, identification and triggers.
 
-One model serves both generators. The numbers resemble those of the 13 TeV performance papers of ATLAS (electrons and
-photons: JINST 14 (2019) P12006; muons: Eur. Phys. J. C 76 (2016) 292), but are not fitted to them. All quantities
-depend on pt, η, the conversion or the pileup of the event, so that branches are correlated as in a real file.
+One model serves both generators. The numbers resemble those of the 13 TeV performance papers of ATLAS
+(electrons and photons: JINST 14 (2019) P12006; muons: Eur. Phys. J. C 76 (2016) 292), but are not fitted to
+them. All quantities depend on pt, η, the conversion or the pileup of the event, so that branches are
+correlated as in a real file.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ MEAN_PILEUP = 25.0
 TAU = 15
 MASSES = {ELECTRON: 0.000511, MUON: 0.105658}
 SKIM_MASS = 95.0
-"""Lowest mass of the two leading photons in the preselection [GeV]; the real GamGam files have no such cut."""
+"""Lowest mass of the two leading photons in the preselection [GeV]; real GamGam files have no such cut."""
 
 
 def observe(truth: Truth, process: Process, rng: np.random.Generator) -> tuple[Events, Flags]:
@@ -113,7 +114,7 @@ def joined_fakes(photons: ak.Array, fakes: ak.Array | None) -> ak.Array:
 def _electromagnetic(
     pt: Floats, eta: Floats, late: Flags, pileup: Floats, rng: np.random.Generator
 ) -> Floats:
-    """Measured pt of a photon or electron; those with `late` lose energy before the calorimeter more often."""
+    """Measured pt of photons or electrons; `late` ones lose energy before the calorimeter more often."""
     energy = pt * np.cosh(eta)
     barrel = np.abs(eta) < 1.37
     stochastic = np.where(barrel, 0.11, 0.17) / np.sqrt(energy)
@@ -130,8 +131,8 @@ def _isolation(
 ) -> dict[str, Floats]:
     """Measured isolation cones.
 
-    Calorimeter cones include the fluctuations of pileup around its subtracted mean, track cones include tracks of
-    pileup vertices, and both include the underlying event.
+    Calorimeter cones include the fluctuations of pileup around its subtracted mean, track cones include
+    tracks of pileup vertices, and both include the underlying event.
     """
     width = noise * np.sqrt(pileup / MEAN_PILEUP)
     inner = rng.normal(0.0, width)

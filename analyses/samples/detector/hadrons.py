@@ -1,4 +1,4 @@
-"""The hadronic part of the detector: jets, pileup jets, jets misidentified as photons or τ, missing momentum."""
+"""The hadronic part of the detector: jets, pileup, jets misidentified as photons or τ, missing momentum."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ B_TAG_POINTS = (0.11, 0.64, 0.83, 0.94)
 
 
 def jets_as_photons(jets: ak.Array, rng: np.random.Generator) -> ak.Array:
-    """The leading jet of each event as a photon: a neutral meson with most of the energy, and the rest in its cones."""
+    """Leading jets as photons: a neutral meson with most of the energy, and the rest in the cones."""
     hardest = by_pt(jets[abs(jets.eta) < 2.4])[:, :1]
     pt = flat(hardest.pt)
     n = len(pt)

@@ -1,4 +1,4 @@
-"""Scale factors: corrections of simulated efficiencies to those of data, from tables in pt and η, and pileup weights."""
+"""Scale factors: corrections of simulated efficiencies from tables in pt and η, and pileup weights."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _product(objects: ak.Array, factors: Floats) -> Floats:
 
 
 def _pileup(pileup: Floats) -> Floats:
-    """Ratio of the pileup distributions of data (23.7 ± 6.5) and simulation (25 ± 7), both Gaussian; at most 2.5."""
+    """Ratio of Gaussian pileup distributions, data (23.7 ± 6.5) to simulation (25 ± 7); at most 2.5."""
     data, simulation = (pileup - 23.7) / 6.5, (pileup - 25.0) / 7.0
     return np.minimum(7.0 / 6.5 * np.exp((simulation**2 - data**2) / 2), 2.5)
 

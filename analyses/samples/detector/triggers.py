@@ -23,8 +23,8 @@ def decisions(
 ) -> dict[str, NDArray[Any]]:
     """Decision of each trigger, by name.
 
-    Two photons of 35 and 25 GeV; one electron or muon of 26 GeV; two or three leptons with lower thresholds; τ; and
-    missing momentum.
+    Two photons of 35 and 25 GeV; one electron or muon of 26 GeV; two or three leptons with lower thresholds;
+    τ; and missing momentum.
     """
     n = len(photons)
     pair = np.nan_to_num(nth(photons, 0, "pt")), np.nan_to_num(nth(photons, 1, "pt"))

@@ -48,8 +48,8 @@ def decay(
 ) -> tuple[Floats, Floats]:
     """Four-vectors of both products of a two-body decay.
 
-    `first` and `second` are their masses; `cosine` and `azimuth` are the angles of the first product to the beam axis in
-    the rest frame of the parent.
+    `first` and `second` are their masses; `cosine` and `azimuth` are the angles of the first product to the
+    beam axis in the rest frame of the parent.
     """
     mass = mass_of(parent)
     size = momentum(mass, first, second)

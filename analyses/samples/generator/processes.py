@@ -38,12 +38,12 @@ _HIGGS_4L = (
 PROCESSES = {
     process.name: process
     for process in (
-        # γγ and γ+jet: Pythia has 29.6 pb and 23 nb; both are scaled so that the signal region holds as many events
-        # as in the 2020 release, 75 973 for 10.064 fb⁻¹, with 22 % of the preselected events from γ+jet.
+        # γγ and γ+jet: Pythia has 29.6 pb and 23 nb; both are scaled so that the signal region holds as many
+        # events as in the 2020 release, 75 973 for 10.064 fb⁻¹, with 22 % of the preselected ones from γ+jet.
         # ZZ: Pythia's 0.122 pb × 1.6 for higher orders.
         # Z+jets: scaled to 832 preselected events in total, as in the release.
-        # Higgs: metadata of the 2020 release. For H→ZZ*→4ℓ they cover decays to e and μ (48.6 pb × 1.24e-4), which are
-        # the ones generated here.
+        # Higgs: metadata of the 2020 release. For H→ZZ*→4ℓ they cover decays to e and μ (48.6 pb × 1.24e-4),
+        # which are the ones generated here.
         Process("ggH-yy", "gg→H→γγ", 343981, 0.102, "GamGam", ("HiggsSM:gg2H = on", *_HIGGS_YY)),
         Process(
             "VBF-yy",

@@ -1,4 +1,4 @@
-"""Pseudo-data: simulated events with run and event numbers, and without information that only simulation has."""
+"""Pseudo-data: simulated events with run and event numbers, without what only simulation has."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .processes import Process
 SIMULATED_RUN = 284500
 RUNS = 25
 TRUTH_FIELDS = ("matched", "flavour", "pt_syst")
-"""Fields that are 0 in data. Real files leave the lists `truthMatched` and `trueflav` empty, which uproot cannot write,
-since lists with a common prefix share their length."""
+"""Fields that are 0 in data. Real files leave the lists `truthMatched` and `trueflav` empty, which uproot
+cannot write, since lists with a common prefix share their length."""
 
 
 @dataclass(slots=True)
 class Bookkeeping:
-    """Assigns run and event numbers to pseudo-data: one run after another, event numbers rising within each."""
+    """Assigns numbers to pseudo-data: one run after another, with rising event numbers in each."""
 
     rng: np.random.Generator
     run_numbers: tuple[int, int]
@@ -67,7 +67,10 @@ class Bookkeeping:
 
 
 def as_simulation(events: Events, process: Process) -> Events:
-    """The events with the number and name of their process; the event number is the position among all generated events."""
+    """The events with the number and name of their process.
+
+    The event number is the position among all generated events.
+    """
     n = len(events)
     return events.with_scalars(
         runNumber=np.full(n, SIMULATED_RUN),

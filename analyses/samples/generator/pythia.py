@@ -1,6 +1,7 @@
 """Events from Pythia 8: hard process, radiation and hadrons, without multiparton interactions.
 
-Multiparton interactions would take ten times as long. The detector adds their effect on isolation at random instead.
+Multiparton interactions would take ten times as long. The detector adds their effect on isolation at random
+instead.
 """
 
 from __future__ import annotations
@@ -117,7 +118,7 @@ def truth_of(particles: ak.Array) -> Truth:
 
 
 def _dressed(leptons: ak.Array, rest: ak.Array) -> ak.Array:
-    """The leptons; electrons include the photons that they radiated, which the calorimeter cannot separate."""
+    """The leptons; electrons include photons that they radiated, which the calorimeter cannot separate."""
     light = rest[rest.kind == 22]
     close = near(leptons, light, 0.1)
     radiated = flat(ak.sum(ak.where(close, light.pt[:, None, :], 0.0), axis=2))

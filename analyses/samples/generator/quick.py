@@ -1,7 +1,7 @@
 """A generator without Pythia: masses and transverse momenta from simple distributions, and two-body decays.
 
-Shapes are chosen by hand to resemble those of the Pythia samples, and cover the same phase space. No matrix elements
-are computed, and there are neither spin correlations nor interference.
+Shapes are chosen by hand to resemble those of the Pythia samples, and cover the same phase space. No matrix
+elements are computed, and there are neither spin correlations nor interference.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def _continuum(n: int, rng: np.random.Generator, *, jet: bool = False) -> Truth:
 
 
 def _half_gap(mass: Floats, lowest_pt: float, rng: np.random.Generator) -> Floats:
-    """Half the rapidity difference of two massless particles with dσ/dcosθ ∝ (1 + cos²θ)/(1 − cos²θ), as in qq→γγ."""
+    """Half the rapidity difference of two photons from qq→γγ: dσ/dcosθ ∝ (1 + cos²θ)/(1 − cos²θ)."""
     reach = np.arccosh(mass / (2 * lowest_pt))
     half = np.zeros(len(mass))
     missing = np.arange(len(mass))
@@ -88,7 +88,10 @@ def _higgs_4l(n: int, rng: np.random.Generator) -> Truth:
 
 
 def _pair_of_z(n: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Masses of the two Z in H→ZZ*, drawn from a grid: two Breit–Wigners × phase space × matrix element of a scalar."""
+    """Masses of the two Z in H→ZZ*, drawn from a grid.
+
+    The density is two Breit–Wigners × phase space × the matrix element of a scalar.
+    """
     high, low = np.arange(40.0, 118.0, 0.25), np.arange(5.0, 62.0, 0.5)
     first, second = np.meshgrid(high + 0.125, low + 0.25, indexing="ij")
     size = kinematics.momentum(np.asarray(M_H), first, second)

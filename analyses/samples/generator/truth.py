@@ -11,11 +11,11 @@ from ..jagged import Floats
 
 @dataclass(frozen=True, slots=True)
 class Truth:
-    """A batch of generated events [GeV]. Lists of objects have pt, eta, phi and further fields, in any order."""
+    """A batch of generated events [GeV]. Objects have pt, eta, phi and further fields, in any order."""
 
     photons: ak.Array
-    """Photons, with the transverse momentum around each: `et20`, `et40` (all particles within ΔR < 0.2, 0.4), `pt20`,
-    `pt30` (charged particles with pt > 1 GeV within ΔR < 0.2, 0.3)."""
+    """Photons, with the transverse momentum around each: `et20`, `et40` (all particles within ΔR < 0.2, 0.4),
+    `pt20`, `pt30` (charged particles with pt > 1 GeV within ΔR < 0.2, 0.3)."""
     leptons: ak.Array
     """Electrons and muons, with the same cones, `kind` (11 or 13) and `charge`."""
     jets: ak.Array

@@ -20,10 +20,10 @@ def files(
 ) -> list[str]:
     """URLs of the files of one dataset, or their paths in `folder`, a copy of the catalogue's folders.
 
-    `release` is "2020", "2025" or a name of the catalogue; `skim` is a name of the release ("GamGam", "4lep");
-    `key` is the dataset number of a simulated process, or "data"; `protocol` is "https" or "root". The catalogue is
-    read over the network. Raises MissingExtraError, ConfigError (no such release, dataset or skim) and SourceError (no
-    answer).
+    `release` is "2020", "2025" or a name of the catalogue; `skim` is a name of the release ("GamGam",
+    "4lep"); `key` is the dataset number of a simulated process, or "data"; `protocol` is "https" or "root".
+    The catalogue is read over the network. Raises MissingExtraError, ConfigError (no such release, dataset or
+    skim) and SourceError (no answer).
     """
     try:
         import atlasopenmagic

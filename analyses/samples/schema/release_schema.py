@@ -1,7 +1,7 @@
 """The two releases of ATLAS Open Data at 13 TeV with common names and units (GeV).
 
-2020: 10 fb⁻¹, tree `mini`, MeV (ATL-OREACH-PUB-2020-001). 2025: 36 fb⁻¹, tree `analysis`, GeV. Both are for education;
-the 2020 release states that it is not suited for scientific publications.
+2020: 10 fb⁻¹, tree `mini`, MeV (ATL-OREACH-PUB-2020-001). 2025: 36 fb⁻¹, tree `analysis`, GeV. Both are for
+education; the 2020 release states that it is not suited for scientific publications.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Release:
     def weights(self, events: ak.Array, factors: Iterable[str]) -> tuple[Floats, np.ndarray]:
         """(Weight of each event, number of its process).
 
-        Data have weight 1 and number 0. Simulation has luminosity × cross-section × generator weight × scale factors /
-        sum of weights, with its sign, and `channelNumber`.
+        Data have weight 1 and number 0. Simulation has luminosity × cross-section × generator weight × scale
+        factors / sum of weights, with its sign, and `channelNumber`.
         """
         number = ak.to_numpy(events.channelNumber).astype(np.int64)
         generator = ak.to_numpy(events.mcWeight).astype(np.float64)

@@ -38,8 +38,8 @@ class Schema:
     tree: str
     scalars: tuple[Branch, ...]
     lists: dict[str, tuple[Branch, ...]]
-    """Fields of each list by prefix, such as `photon` for photon_n, photon_pt, …; the list in `Events` has the prefix as
-    its name, in lower case."""
+    """Fields of each list by prefix, such as `photon` for photon_n, photon_pt, …; the list in `Events` has
+    the prefix as its name, in lower case."""
     run_numbers: tuple[int, int]
     """First and last run number of data."""
     plain: tuple[str, Branch] | None = None

@@ -1,8 +1,8 @@
 """The tree `mini` of the 2020 release: 81 branches, MeV.
 
-Names and types are those of a real file, except for types that uproot cannot write: lists are `float[]` with a length,
-not `std::vector<float>`, and the length is signed. (`largeRjet_truthMatched` is float in the files, unlike in the
-headers.)
+Names and types are those of a real file, except for types that uproot cannot write: lists are `float[]` with
+a length, not `std::vector<float>`, and the length is signed. (`largeRjet_truthMatched` is float in the files,
+unlike in the headers.)
 """
 
 from __future__ import annotations

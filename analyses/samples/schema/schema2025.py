@@ -1,6 +1,7 @@
 """The tree `analysis` of the 2025 release: 119 branches, GeV.
 
-Lists are `float[]` with a length, while the real files have `ROOT::VecOps::RVec<float>`; lengths are 32-bit integers.
+Lists are `float[]` with a length, while the real files have `ROOT::VecOps::RVec<float>`; lengths are 32-bit
+integers.
 """
 
 from __future__ import annotations

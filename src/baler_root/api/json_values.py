@@ -14,8 +14,8 @@ import numpy as np
 def to_json(value: Any, *, properties: bool = False) -> Any:
     """The value as dictionaries, lists, strings, numbers and None.
 
-    Dataclasses become dictionaries of their public fields, with `properties` also of their properties. Numbers
-    that JSON lacks (NaN, ±∞) become None.
+    Dataclasses become dictionaries of their public fields, with `properties` also of their properties.
+    Numbers that JSON lacks (NaN, ±∞) become None.
 
     >>> to_json({"Z": float("nan"), 3: np.float32(0.5)})
     {'Z': None, '3': 0.5}

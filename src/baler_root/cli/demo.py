@@ -35,7 +35,8 @@ def demo(
 ) -> None:
     """Compress toy events at several bounds, read them back, and print a table of sizes, errors and times.
 
-    The events look like CMS NanoAOD: muons, jets, missing momentum, trigger bits and weights. Nothing is downloaded.
+    The events look like CMS NanoAOD: muons, jets, missing momentum, trigger bits and weights. Nothing is
+    downloaded.
 
     baler-root demo
     baler-root demo --output files --entries 200000

@@ -65,7 +65,8 @@ def sample(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Generate collision events with the schema of the ATLAS Open Data, for trials of analyses and compression.
+    """Generate collision events with the schema of the ATLAS Open Data, for trials of analyses and
+    compression.
 
     baler-root sample gamgam -o gamgam.root
     baler-root sample gamgam -n 20000 --generator quick -o small.root

@@ -65,8 +65,8 @@ def scan(
 ) -> None:
     """Compress at several bounds with several codecs, and compare the results of an analysis.
 
-    baler-root scan data.root mc.root -a hgamgam -o scan/
-    baler-root scan data.root mc.root -a hgamgam --codecs classic,autoencoder --bounds 1e-2,1e-3 --train-seconds 60
+    baler-root scan data.root mc.root -a hgamgam -o scan/ baler-root scan data.root mc.root -a hgamgam
+    --codecs classic,autoencoder --bounds 1e-2,1e-3 --train-seconds 60
 
     Sizes are those of whole files. Errors of shifts are paired: each bootstrap
     replica draws the same events before and after. The codec conditional and

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
 import pytest
-from baler_root.analyses.samples.toys import correlated_jets as jets
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.errors import (
     ConfigError,
 )
 from baler_root.format.model_file import read_model_file
 from tests.helpers.cli import Cli
+from tests.helpers.processes import run_python
 
 Maker = Callable[..., Path]
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
@@ -35,8 +35,7 @@ def test_unseen_files_get_smaller_within_their_bounds(
     outside = baler_root.compress(
         unseen_jets,
         jets_model.with_name("outside.baler"),
-        model=jets_model,
-        detach_model=True,
+        model=ModelReuse(jets_model, detach=True),
         overwrite=True,
     )
     assert outside.size < inside.size < classic.size
@@ -56,12 +55,12 @@ sys.modules["torch"] = None
 import baler_root
 for detach in (False, True):
     target = {str(tmp_path)!r} + f"/{{detach}}.baler"
-    baler_root.compress({str(unseen_jets)!r}, target, model={str(jets_model)!r}, detach_model=detach)
+    baler_root.compress({str(unseen_jets)!r}, target, model=baler_root.ModelReuse({str(jets_model)!r}, detach))
     assert baler_root.verify(target, {str(unseen_jets)!r}, models={str(jets_model)!r}).ok
     assert len(baler_root.inspect(target, models={str(jets_model)!r})["models"][0]["architecture"]) > 1
 assert "torch" not in [name for name, module in sys.modules.items() if module is not None]
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
 
 
 def test_a_model_of_histograms_needs_no_torch_at_all(
@@ -70,14 +69,15 @@ def test_a_model_of_histograms_needs_no_torch_at_all(
     code = f"""
 import sys
 sys.modules["torch"] = None
-from baler_root import compress, train, verify
+from baler_root import ModelReuse, compress, train, verify
 from baler_root.training import effort
 effort.can_train = lambda: False
-train({str(jets_model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")!r}, level="fast")
-compress({str(unseen_jets)!r}, {str(tmp_path / "m.baler")!r}, model={str(tmp_path / "m.balermodel")!r}, detach_model=True)
+train({str(jets_model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")!r}, training="fast")
+reuse = ModelReuse({str(tmp_path / "m.balermodel")!r}, detach=True)
+compress({str(unseen_jets)!r}, {str(tmp_path / "m.baler")!r}, model=reuse)
 assert verify({str(tmp_path / "m.baler")!r}, {str(unseen_jets)!r}).ok
 """
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    run_python(code)
     (about, *_) = baler_root.inspect(tmp_path / "m.balermodel")["models"]
     assert (about["networks"], about["level"]) == (0, "fast")
     assert about["histograms"] > 0
@@ -116,7 +116,7 @@ def test_a_folder_shares_one_model(cli: Cli, jets_model: Path, tmp_path: Path) -
 
 
 def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Path, cli: Cli) -> None:
-    with pytest.raises(ConfigError, match=r"learned at rel=0\.001, while rel=0\.01 is asked for: 'jet_pt'"):
+    with pytest.raises(ConfigError, match=r"trained at rel=0\.001, but rel=0\.01 is requested: 'jet_pt'"):
         baler_root.compress(unseen_jets, tmp_path / "a.baler", model=jets_model, bound="rel=1e-2")
     outcome = cli("compress", unseen_jets, tmp_path / "a.baler", "--model", jets_model, "--bound", "rel=1e-2")
     assert outcome.code == 2
@@ -125,19 +125,18 @@ def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Pa
     some = baler_root.compress(
         unseen_jets,
         tmp_path / "a.baler",
-        model=jets_model,
-        branch_bounds=["jet_tracks=abs=1"],
-        detach_model=True,
+        model=ModelReuse(jets_model, detach=True),
+        bounds={"jet_tracks": "abs=1"},
     )
-    assert "learned at lossless, while abs=1.0 is asked for: 'jet_tracks'" in some.notes[0]
+    assert "trained at lossless, but abs=1.0 is requested: 'jet_tracks'" in some.notes[0]
     assert baler_root.verify(some.target, unseen_jets, models=jets_model).problems == []
 
 
 def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    arrays = jets(6000, 4)
+    arrays = correlated_jets(6000, 4)
     del arrays["jet_tracks"]
     summary = baler_root.compress(
-        make_root("some.root", Events=arrays), tmp_path / "a.baler", model=jets_model, detach_model=True
+        make_root("some.root", Events=arrays), tmp_path / "a.baler", model=ModelReuse(jets_model, detach=True)
     )
     assert "not in this file: 'jet_tracks'" in summary.notes[0]
     assert baler_root.verify(summary.target, tmp_path / "some.root", models=jets_model).problems == []
@@ -146,46 +145,46 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
         baler_root.compress(other, tmp_path / "b.baler", model=jets_model)
     for word in ("no model fits", "not in this file: ", "'jet_mass'", "of another type here: 'jet_pt'"):
         assert word in str(caught.value)
-    elsewhere = make_root("elsewhere.root", Tracks=jets(100))
-    with pytest.raises(ConfigError, match="tree 'Tracks' is none of those it was trained on"):
+    elsewhere = make_root("elsewhere.root", Tracks=correlated_jets(100))
+    with pytest.raises(ConfigError, match="tree 'Tracks' is not among the trees of its training"):
         baler_root.compress(elsewhere, tmp_path / "b.baler", model=jets_model)
     assert not (tmp_path / "b.baler").exists()
 
 
 def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
     """Branches may come in another order, with others between; what has other lengths is no column of the model."""
-    arrays = jets(6000, 4)
+    arrays = correlated_jets(6000, 4)
     shuffled = {name: arrays[name] for name in sorted(arrays, reverse=True)}
     shuffled["jet_tagged"] = ak.Array([[True]] * 6000)
     source = make_root("odd.root", Events=shuffled)
-    summary = baler_root.compress(source, tmp_path / "a.baler", model=jets_model, detach_model=True)
+    summary = baler_root.compress(source, tmp_path / "a.baler", model=ModelReuse(jets_model, detach=True))
     assert baler_root.verify(summary.target, source, models=jets_model).problems == []
 
 
 def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    counts = ak.num(jets(6000, 4)["jet_pt"])
+    counts = ak.num(correlated_jets(6000, 4)["jet_pt"])
     arrays = {
         name: ak.unflatten(np.sort(ak.to_numpy(ak.flatten(array))), counts)
         if array.ndim > 1
         else np.sort(array)
-        for name, array in jets(6000, 4).items()
+        for name, array in correlated_jets(6000, 4).items()
     }
     source = make_root("drift.root", Events=arrays)
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model, detach_model=True)
+    summary = baler_root.compress(source, tmp_path / "m.baler", model=ModelReuse(jets_model, detach=True))
     assert summary.size < classic.size + 200
     assert "it saves too little" in summary.notes[0], summary.notes
     assert baler_root.verify(summary.target, source, models=jets_model).problems == []
 
 
 def test_a_model_must_pay_for_its_own_bytes(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    source = make_root("small.root", Events=jets(150, 9))
+    source = make_root("small.root", Events=correlated_jets(150, 9))
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
     summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model)
     assert summary.size <= classic.size + 200
     assert "(--detach-model) it would pay" in summary.notes[0]
     assert baler_root.inspect(summary.target)["codecs"] == ["classic"]
-    empty = make_root("empty.root", Events={name: array[:0] for name, array in jets(10).items()})
+    empty = make_root("empty.root", Events={name: array[:0] for name, array in correlated_jets(10).items()})
     assert baler_root.compress(empty, tmp_path / "e.baler", model=jets_model).size > 0
 
 

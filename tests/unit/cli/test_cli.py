@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +19,7 @@ from baler_root.analyses.samples.toys import nanoaod, write_tree
 import baler_root
 from baler_root.format.bounds import ErrorBound
 from tests.helpers.cli import Cli
+from tests.helpers.processes import run_python
 
 
 def test_version_and_usage(cli: Cli) -> None:
@@ -49,7 +48,7 @@ def test_help_imports_neither_arrays_nor_root() -> None:
         "heavy = {'numpy', 'awkward', 'uproot', 'pandas', 'pcodec', 'fsspec', 'torch'} & set(sys.modules)\n"
         "assert not heavy, heavy"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    run_python(code)
 
 
 def test_compress_reports_what_was_kept_and_what_was_bounded(
@@ -245,28 +244,32 @@ def test_demo_would_notice_a_missed_bound(tmp_path: Path) -> None:
     assert largest == pytest.approx(0.01, rel=1e-3)
 
 
-def test_interrupt_leaves_nothing(make_root: Callable[..., Path], tmp_path: Path) -> None:
-    """Ctrl-C: exit 130, one line, no output and no temporary file."""
-    rng = np.random.default_rng(1)
-    source = make_root("big.root", Events={f"x{i}": rng.normal(size=60_000) for i in range(10)})
+INTERRUPTED = """
+import os, signal, sys
+from baler_root.cli import main
+from baler_root.format.container.write import ContainerWriter
+
+write_page = ContainerWriter.write_page
+
+def write_and_interrupt(*arguments):
+    write_page(*arguments)
+    os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" lets children ignore it
+ContainerWriter.write_page = write_and_interrupt
+sys.argv = ["baler-root", "compress", *sys.argv[1:]]
+main()
+"""
+
+
+def test_interrupt_leaves_nothing(flat_root: Path, tmp_path: Path) -> None:
+    """Ctrl-C after the first page: exit 130, one line, no output and no temporary file."""
     folder = tmp_path / "out"
     folder.mkdir()
-    command = [sys.executable, "-m", "baler_root", "compress", str(source), str(folder / "big.baler")]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's "&" lets children ignore it
-    try:
-        process = subprocess.Popen(
-            [*command, "--cluster-size", "200"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-    finally:
-        signal.signal(signal.SIGINT, before)
-    with process:
-        deadline = time.monotonic() + 60
-        while not any(folder.iterdir()) and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err.decode()
-    assert err.decode().strip() == "interrupted; nothing unfinished is left behind"
+    command = [sys.executable, "-c", INTERRUPTED, str(flat_root), str(folder / "flat.baler")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.strip() == "interrupted; nothing unfinished is left behind"
     assert list(folder.iterdir()) == []
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import awkward as ak
+import numpy as np
 import pytest
 import uproot
 
 import baler_root
 from tests.conftest import data_path
+from tests.helpers.root_files import write_tree
 from tests.helpers.uproot_pairs import Pair, Sample
+
+Paths = tuple[Path, Path]
 
 SAMPLES = [
     Sample("agc_muons_100k", "Events", "nMuon", "Muon_pt", "Muon_*"),
@@ -36,7 +41,7 @@ def compressed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str],
                 source,
                 target,
                 bound="lossless",
-                level="fast",
+                training="fast",
                 trees=[tree],
                 cluster_size=size,
                 skip_unsupported=True,
@@ -72,3 +77,22 @@ def fields(request: pytest.FixtureRequest, compressed: Callable[[str, str], Path
     file, tree = request.param
     with uproot.open(data_path(f"{file}.root")) as theirs, baler_root.open(compressed(file, tree)) as ours:
         yield Pair(ours[tree], theirs[tree], Sample(file, tree, "", "", ""))
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+    """A ROOT file of trees in directories, two cycles of one, an RNTuple and a histogram; and the same as `.baler`."""
+    folder = tmp_path_factory.mktemp("mixed")
+    source, target = folder / "mixed.root", folder / "mixed.baler"
+    values = {"x": np.arange(100.0), "y": np.arange(100, dtype=np.int32)}
+    jagged = ak.unflatten(np.arange(60.0), [i % 3 for i in range(60)])
+    muons = ak.zip({"pt": jagged, "tight": jagged > 20})
+    with uproot.recreate(source) as file:
+        file["hist"] = np.histogram([1.0, 2.0, 2.0])
+        write_tree(file, "Events", {"x": np.zeros(3)})
+        write_tree(file, "Events", values)
+        write_tree(file, "runs/lumi/Lumi", {"run": np.arange(5)})
+        file["runs/counts"] = np.histogram([3.0])
+        file.mkrntuple("fields", ak.Array({"muons": muons, "n": np.arange(60)}))
+    baler_root.compress(source, target, bound="lossless", cluster_size=30)
+    return source, target

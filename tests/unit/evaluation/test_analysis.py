@@ -44,13 +44,13 @@ def mine(tmp_path: Path, text: str) -> Path:
 
 
 def test_a_file_with_one_function_is_enough(tmp_path: Path, flat: Path) -> None:
-    found = load(mine(tmp_path, GOOD))
-    selection = found.run(flat)
-    assert found.title == "mine"
+    loaded = load(mine(tmp_path, GOOD))
+    selection = loaded.run(flat)
+    assert loaded.title == "mine"
     assert len(selection) == 1000
     assert selection.passing().sum() == 500
-    assert found.inferable == ()
-    assert found.study(selection, "x", toys=1, seed=1).quantities == {}
+    assert loaded.inferable == ()
+    assert loaded.study(selection, "x", toys=1, seed=1).quantities == {}
     assert not list(tmp_path.glob("__pycache__"))
 
 
@@ -63,13 +63,13 @@ def test_chunks_add_up(tmp_path: Path, flat: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_trees_paths_and_lists_are_sources(tmp_path: Path, flat: Path) -> None:
-    found = load(mine(tmp_path, GOOD))
+    loaded = load(mine(tmp_path, GOOD))
     small = tmp_path / "x.baler"
-    baler_root.compress(str(flat), str(small), level="fast")
+    baler_root.compress(str(flat), str(small), training="fast")
     with uproot.open(flat) as file, baler_root.open(str(small)) as packed:
         for source in (file["Events"], file, packed["Events"], packed, str(small), small):
-            assert len(found.run(source)) == 1000
-    assert len(found.run([flat, small])) == 2000
+            assert len(loaded.run(source)) == 1000
+    assert len(loaded.run([flat, small])) == 2000
 
 
 @pytest.mark.parametrize(
@@ -135,21 +135,21 @@ def test_missing_branches_are_named_with_the_schema(tmp_path: Path) -> None:
 
 
 def test_infer_takes_what_it_says(tmp_path: Path, flat: Path) -> None:
-    found = load(
+    loaded = load(
         mine(tmp_path, GOOD + "INFER = ('x',)\ndef infer(selection, observable):\n    return {}['z']\n")
     )
-    selection = found.run(flat)
+    selection = loaded.run(flat)
     with pytest.raises(ConfigError, match="not from 'y'"):
-        found.infer(selection, "y")
+        loaded.infer(selection, "y")
     with pytest.raises(AnalysisError, match=r"return \{\}\['z'\]"):
-        found.infer(selection, "x")
+        loaded.infer(selection, "x")
 
 
 def test_the_example_runs(tmp_path: Path) -> None:
     path = write_tree(tmp_path / "a.root", "mini", photon_pairs("2020", 500))
-    found = load("example")
-    selection = found.run(path)
-    mean = found.infer(selection, "met")["mean"]
+    loaded = load("example")
+    selection = loaded.run(path)
+    mean = loaded.infer(selection, "met")["mean"]
     chosen = selection.observables["met"][selection.passing()]
     assert mean.value == pytest.approx(chosen.mean())
     assert mean.error == pytest.approx(chosen.std() / np.sqrt(len(chosen)))

@@ -117,10 +117,10 @@ def test_asimov_z_of_a_count_is_the_closed_form() -> None:
             Sample("signal", Histogram(np.array([0.0, 1.0]), np.array([s]), np.zeros(1)), is_signal=True),
             Sample("background", Histogram(np.array([0.0, 1.0]), np.array([b]), np.zeros(1))),
         ]
-        found = workspace.discover(workspace.build("one", samples, np.array([s + b]), statistical=False))
-        assert found.expected == pytest.approx(counting_z(s, b), rel=0.01)
-        assert found.observed == pytest.approx(counting_z(s, b), rel=0.01)
-        assert found.strength == pytest.approx(1.0, abs=1e-3)
+        result = workspace.discover(workspace.build("one", samples, np.array([s + b]), statistical=False))
+        assert result.expected == pytest.approx(counting_z(s, b), rel=0.01)
+        assert result.observed == pytest.approx(counting_z(s, b), rel=0.01)
+        assert result.strength == pytest.approx(1.0, abs=1e-3)
 
 
 def test_asimov_z_of_a_shape_is_the_closed_form() -> None:
@@ -131,8 +131,8 @@ def test_asimov_z_of_a_shape_is_the_closed_form() -> None:
         Sample("signal", Histogram(EDGES, shape, np.zeros(110)), is_signal=True),
         Sample("background", Histogram(EDGES, base, np.zeros(110))),
     ]
-    found = workspace.discover(workspace.build("m", samples, base + shape, statistical=False))
-    assert found.expected == pytest.approx(counting_z(shape, base), rel=0.01)
+    result = workspace.discover(workspace.build("m", samples, base + shape, statistical=False))
+    assert result.expected == pytest.approx(counting_z(shape, base), rel=0.01)
 
     # the same by Fisher's information of the yield, when Bernstein coefficients are fitted along
     fitted = model()
@@ -158,13 +158,13 @@ def pulls(toys: int, seed: int) -> tuple[Floats, Floats]:
     fitted, signal = model(), 500.0
     parameters = fitted.background_only(falling()).parameters
     expected = fitted.expected(signal, 125.0, parameters)
-    out = []
+    pairs = []
     for _ in range(toys):
         counts = rng.poisson(expected).astype(float)
         fit = fitted.fit(counts, 125.0, fitted.background_only(counts))
         free = fitted.fit_mass(counts, fit, (110.0, 140.0))
-        out.append(((fit.signal - signal) / fit.signal_error, (free.mass - 125.0) / free.mass_error))
-    signals, masses = np.array(out).T
+        pairs.append(((fit.signal - signal) / fit.signal_error, (free.mass - 125.0) / free.mass_error))
+    signals, masses = np.array(pairs).T
     return signals, masses
 
 
@@ -208,18 +208,18 @@ def test_gross_vitells_agrees_with_toys() -> None:
     fitted = model()
     scanner = look_elsewhere.Scanner(fitted, np.arange(110.0, 150.1, 0.5), fitted.background_only(falling()))
     calls: list[tuple[int, int]] = []
-    alone = look_elsewhere.throw(scanner, 600, 8, lambda done, total: calls.append((done, total)))
+    scans = look_elsewhere.throw(scanner, 600, 8, lambda done, total: calls.append((done, total)))
     assert calls[-1] == (600, 600)
-    assert 2.0 < alone.crossings < 5.0
+    assert 2.0 < scans.crossings < 5.0
     for z in (2.0, 2.5):
-        bound, counted = look_elsewhere.gross_vitells(z, alone), look_elsewhere.by_toys(z, alone)
+        bound, counted = look_elsewhere.gross_vitells(z, scans), look_elsewhere.by_toys(z, scans)
         assert counted.value < bound.value + 3 * counted.error
         assert counted.value > 0.5 * bound.value
-    none = look_elsewhere.by_toys(9.0, alone)
+    none = look_elsewhere.by_toys(9.0, scans)
     assert math.isnan(none.value)
     assert "none of 600 toys" in none.failure
     again = look_elsewhere.throw(scanner, 5, 8)
-    np.testing.assert_array_equal(again.highest, alone.highest[:5])
+    np.testing.assert_array_equal(again.highest, scans.highest[:5])
 
 
 def test_functions_that_feign_signal_are_not_chosen() -> None:
@@ -295,9 +295,9 @@ def test_workspaces_are_valid_for_others_and_pyhf_is_left_as_it_was() -> None:
     parsed = pyhf.Workspace(document)  # checks it against pyhf's schema
     assert parsed.model().config.poi_name == "mu"
     before = pyhf.get_backend()
-    found = workspace.discover(document, with_error=True)
+    result = workspace.discover(document, with_error=True)
     assert pyhf.get_backend() == before
-    assert found.strength_error > 0.1
+    assert result.strength_error > 0.1
 
 
 def test_a_deficit_has_no_significance() -> None:
@@ -306,6 +306,6 @@ def test_a_deficit_has_no_significance() -> None:
         Sample("signal", Histogram(edges, np.array([20.0]), np.zeros(1)), is_signal=True),
         Sample("background", Histogram(edges, np.array([100.0]), np.zeros(1))),
     ]
-    found = workspace.discover(workspace.build("one", samples, np.array([80.0]), statistical=False))
-    assert found.observed == pytest.approx(0.0, abs=1e-3)
-    assert found.strength == pytest.approx(0.0, abs=1e-3)
+    result = workspace.discover(workspace.build("one", samples, np.array([80.0]), statistical=False))
+    assert result.observed == pytest.approx(0.0, abs=1e-3)
+    assert result.strength == pytest.approx(0.0, abs=1e-3)

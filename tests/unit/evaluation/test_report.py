@@ -36,7 +36,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return Cli(capsys)
 
 
-# ---- What is measured -----------------------------------------------------------------------------------------------
+# ---- Measurements --------------------------------------------------------------------------------------
 
 
 def quick(pairs: Pairs, analysis: str | None, bootstrap: int = 0) -> Report:
@@ -74,10 +74,10 @@ def test_without_an_analysis_values_are_judged(pairs: Pairs) -> None:
 def test_an_analysis_of_ones_own(pairs: Pairs, tmp_path: Path, cli: Cli) -> None:
     mine = tmp_path / "mine.py"
     shutil.copy(load("example").path, mine)
-    out = tmp_path / "mine.html"
-    done = cli("report", *pairs[0], "-a", mine, "-o", out, "--bootstrap", 3, "--offsets", 0, "--quiet")
+    page_path = tmp_path / "mine.html"
+    done = cli("report", *pairs[0], "-a", mine, "-o", page_path, "--bootstrap", 3, "--offsets", 0, "--quiet")
     assert (done.code, done.out, done.err) == (0, "", "")
-    document = json.loads(out.with_suffix(".json").read_text())
+    document = json.loads(page_path.with_suffix(".json").read_text())
     assert document["impact"]["observables"][0]["shifts"][0]["name"] == "mean"
     assert "moved by more than" in document["verdict"]
     assert not (tmp_path / "mine-documents").exists()
@@ -102,9 +102,10 @@ def test_other_rounding_offsets_give_independent_errors(pairs: Pairs, tmp_path: 
     sources = [source for source, _ in pairs]
     bounds = [{"photon_pt": "rel=0.001", "photon_eta": "rel=0.001"}] * 2
     original = analysis.run(sources).observables["m_gg"]
-    found = [one.observables["m_gg"] for one in offset_selections(analysis, sources, bounds, (), 2, tmp_path)]
-    assert len(found) == 2
-    errors = [one - original for one in found]
+    selections = offset_selections(analysis, sources, bounds, (), 2, tmp_path)
+    masses = [selection.observables["m_gg"] for selection in selections]
+    assert len(masses) == 2
+    errors = [mass - original for mass in masses]
     assert all(0 < np.nanstd(error) < 0.2 for error in errors)
     usable = np.isfinite(errors[0]) & np.isfinite(errors[1])
     assert abs(np.corrcoef(errors[0][usable], errors[1][usable])[0, 1]) < 0.2
@@ -126,7 +127,7 @@ def test_encoding_is_timed_unless_networks_were_trained(pairs: Pairs) -> None:
     assert "--time-encoding" in why
 
 
-# ---- What goes wrong ------------------------------------------------------------------------------------------------
+# ---- Errors ---------------------------------------------------------------------------------------
 
 
 def messages(source: Path | str, compressed: Path | str) -> str:
@@ -161,21 +162,21 @@ def test_files_of_different_events_are_found_out(tmp_path: Path, pairs: Pairs) -
 
 
 def test_the_command_says_in_one_line_what_is_wrong(pairs: Pairs, tmp_path: Path, cli: Cli) -> None:
-    out = tmp_path / "r.html"
-    swapped = cli("report", pairs[0][0], pairs[1][1], "-o", out)
+    page_path = tmp_path / "r.html"
+    swapped = cli("report", pairs[0][0], pairs[1][1], "-o", page_path)
     assert swapped.code == 1
     assert "do not hold the same events" in swapped.err
-    assert cli("report", *pairs[0], "-o", out, "--simulation", "alone").code == 2
-    assert "no analysis 'hgamgan'" in cli("report", *pairs[0], "-a", "hgamgan", "-o", out).err
-    assert cli("report", tmp_path / "no.root", pairs[0][1], "-o", out).code == 1
+    assert cli("report", *pairs[0], "-o", page_path, "--simulation", "alone").code == 2
+    assert "no analysis 'hgamgan'" in cli("report", *pairs[0], "-a", "hgamgan", "-o", page_path).err
+    assert cli("report", tmp_path / "no.root", pairs[0][1], "-o", page_path).code == 1
     assert "name it report.html" in cli("report", *pairs[0], "-o", tmp_path / "r.txt").err
-    out.write_text("mine")
-    existing = cli("report", *pairs[0], "-o", out)
+    page_path.write_text("mine")
+    existing = cli("report", *pairs[0], "-o", page_path)
     assert existing.code == 1
     assert "--overwrite" in existing.err
     assert len(existing.err.splitlines()) == 1
-    assert out.read_text() == "mine"
-    assert list(tmp_path.iterdir()) == [out]
+    assert page_path.read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [page_path]
 
 
 def test_an_analysis_that_raises_leaves_nothing_behind(pairs: Pairs, tmp_path: Path, cli: Cli) -> None:

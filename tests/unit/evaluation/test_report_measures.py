@@ -42,7 +42,7 @@ def selection(x: np.ndarray, threshold: float = 0.0, weights: object = 1.0, proc
     )
 
 
-# ---- Branches -------------------------------------------------------------------------------------------------------
+# ---- Branches ----------------------------------------------------------------------------------------------
 
 
 def test_a_known_smear_has_its_mean_and_rms() -> None:
@@ -53,28 +53,28 @@ def test_a_known_smear_has_its_mean_and_rms() -> None:
     for part in range(4):  # in chunks
         chosen = slice(part * 25_000, (part + 1) * 25_000)
         fidelity.add([column("x", x[chosen], (x + error)[chosen])])
-    (found,) = fidelity.result()
-    assert found.values == found.changed == found.compared == x.size
-    assert found.missed == 0
-    assert found.residual_mean == pytest.approx(0.1, abs=0.003)
-    assert found.residual_rms == pytest.approx(math.sqrt(0.8**2 / 12 + 0.01), rel=0.01)
-    assert found.residual_max == pytest.approx(0.5, abs=1e-3)
-    assert found.max_of_limit == pytest.approx(1.0, abs=2e-3)
-    assert found.bias_of_limit == pytest.approx(0.2, abs=0.006)
-    assert found.response_mean == pytest.approx(float(np.mean(error / x)))
-    assert 0.1 <= found.wasserstein <= float(np.mean(np.abs(error)))  # of the means, of the pairs
-    assert sum(found.errors) == x.size
+    (result,) = fidelity.result()
+    assert result.values == result.changed == result.compared == x.size
+    assert result.missed == 0
+    assert result.residual_mean == pytest.approx(0.1, abs=0.003)
+    assert result.residual_rms == pytest.approx(math.sqrt(0.8**2 / 12 + 0.01), rel=0.01)
+    assert result.residual_max == pytest.approx(0.5, abs=1e-3)
+    assert result.max_of_limit == pytest.approx(1.0, abs=2e-3)
+    assert result.bias_of_limit == pytest.approx(0.2, abs=0.006)
+    assert result.response_mean == pytest.approx(float(np.mean(error / x)))
+    assert 0.1 <= result.wasserstein <= float(np.mean(np.abs(error)))  # of the means, of the pairs
+    assert sum(result.errors) == x.size
 
 
 def test_relative_bounds_are_held_against_responses() -> None:
     x = np.array([0.0, 10.0, -20.0, np.nan, np.inf])
     fidelity = Fidelity()
     fidelity.add([column("x", x, x * (1 + 5e-4), ErrorBound("rel", 1e-3))])
-    (found,) = fidelity.result()
-    assert found.response_mean == pytest.approx(5e-4)
-    assert found.response_rms == pytest.approx(5e-4)
-    assert found.max_of_limit == pytest.approx(0.5)
-    assert found.residual_max == pytest.approx(0.01)
+    (result,) = fidelity.result()
+    assert result.response_mean == pytest.approx(5e-4)
+    assert result.response_rms == pytest.approx(5e-4)
+    assert result.max_of_limit == pytest.approx(0.5)
+    assert result.residual_max == pytest.approx(0.01)
 
 
 def test_identical_columns_give_exact_zeros() -> None:
@@ -83,11 +83,17 @@ def test_identical_columns_give_exact_zeros() -> None:
     columns = [column("a", x, x.copy()), column("b", x**2, x**2), column("c", x, x, LOSSLESS)]
     for measure in (fidelity, correlations):
         measure.add(columns)
-    for found in fidelity.result():
-        numbers = (found.changed, found.missed, found.residual_mean, found.residual_rms, found.residual_max)
+    for result in fidelity.result():
+        numbers = (
+            result.changed,
+            result.missed,
+            result.residual_mean,
+            result.residual_rms,
+            result.residual_max,
+        )
         assert numbers == (0, 0, 0.0, 0.0, 0.0)
-        assert (found.response_rms, found.max_of_limit, found.bias_of_limit) == (0.0, 0.0, 0.0)
-        assert (found.ks, found.wasserstein, found.wasserstein_of_spread) == (0.0, 0.0, 0.0)
+        assert (result.response_rms, result.max_of_limit, result.bias_of_limit) == (0.0, 0.0, 0.0)
+        assert (result.ks, result.wasserstein, result.wasserstein_of_spread) == (0.0, 0.0, 0.0)
     (table,) = correlations.result()
     assert table.largest == table.rms == 0.0
     assert table.pairs == ()
@@ -121,11 +127,11 @@ def test_distances_agree_with_scipy() -> None:
 def test_thinning_keeps_pairs_evenly_spaced() -> None:
     thinned = Thinned(limit=100)
     rng = np.random.default_rng(4)
-    x, at = np.arange(10_000.0), 0
-    while at < len(x):
+    x, start = np.arange(10_000.0), 0
+    while start < len(x):
         step = int(rng.integers(1, 300))
-        thinned.add(x[at : at + step], -x[at : at + step])
-        at += step
+        thinned.add(x[start : start + step], -x[start : start + step])
+        start += step
     one, other = thinned.pairs()
     assert 50 <= len(one) <= 100
     assert np.array_equal(one, -other)
@@ -166,12 +172,12 @@ def test_energies_are_held_against_momenta() -> None:
     consistency = Consistency()
     others = [column("ph_pt", pt, pt), column("ph_eta", eta, eta), column("ph_phi", phi, phi)]
     consistency.add([*others, column("ph_E", energy, energy * (1 - 1e-3)), column("jet_pt", pt, pt)])
-    (found,) = consistency.result()
-    assert (found.name, found.objects) == ("ph", 1000)
-    assert (found.negative_before, found.negative_after) == (0, 1000)
-    assert found.rms_before < 1e-15
-    assert found.rms_after == pytest.approx(1e-3, rel=2e-3)
-    assert found.change_rms == pytest.approx(2e-3, rel=2e-3)  # of 1 − p²/E²
+    (result,) = consistency.result()
+    assert (result.name, result.objects) == ("ph", 1000)
+    assert (result.negative_before, result.negative_after) == (0, 1000)
+    assert result.rms_before < 1e-15
+    assert result.rms_after == pytest.approx(1e-3, rel=2e-3)
+    assert result.change_rms == pytest.approx(2e-3, rel=2e-3)  # of 1 − p²/E²
 
 
 def test_masses_belong_to_the_relation_where_they_are_stored() -> None:
@@ -180,13 +186,13 @@ def test_masses_belong_to_the_relation_where_they_are_stored() -> None:
     parts = {"pt": pt, "eta": np.full(2, 0.5), "phi": np.zeros(2), "E": energy, "m": mass}
     consistency = Consistency()
     consistency.add([column(f"fat_{name}", values, values) for name, values in parts.items()])
-    (found,) = consistency.result()
-    assert found.relation == "(E² − p² − m²) / E²"
-    assert found.rms_before < 1e-14
-    assert (found.negative_before, found.change_max) == (0, 0.0)
+    (result,) = consistency.result()
+    assert result.relation == "(E² − p² − m²) / E²"
+    assert result.rms_before < 1e-14
+    assert (result.negative_before, result.change_max) == (0, 0.0)
 
 
-# ---- Events ---------------------------------------------------------------------------------------------------------
+# ---- Events ------------------------------------------------------------------------------------------------
 
 
 def test_migrations_in_and_out() -> None:
@@ -232,11 +238,11 @@ def test_effective_width_of_a_gaussian_is_its_standard_deviation() -> None:
     x = np.random.default_rng(9).normal(125.0, 1.7, 200_000)
     low, high = shortest_interval(x, np.ones_like(x))
     assert (high - low) / 2 == pytest.approx(1.7, rel=0.01)
-    found = peak(selection(x), "x", "GeV", np.ones(x.size, bool))
-    assert found["median"].value == pytest.approx(125.0, abs=0.02)
-    assert found["effective width"].value == (high - low) / 2
+    result = peak(selection(x), "x", "GeV", np.ones(x.size, bool))
+    assert result["median"].value == pytest.approx(125.0, abs=0.02)
+    assert result["effective width"].value == (high - low) / 2
     weighted = peak(selection(x, weights=-0.5), "x", "GeV", np.ones(x.size, bool))
-    assert weighted["effective width"].value == pytest.approx(found["effective width"].value)
+    assert weighted["effective width"].value == pytest.approx(result["effective width"].value)
 
 
 def test_medians_and_intervals_of_few_values() -> None:
@@ -255,7 +261,7 @@ def test_signal_is_what_the_analysis_says() -> None:
     assert signal_of(Selection({}, {}, np.ones(2), np.zeros(2, int)), ()).all()
 
 
-# ---- Results --------------------------------------------------------------------------------------------------------
+# ---- Results -----------------------------------------------------------------------------------------------
 
 
 def mean_of(chosen: Selection) -> dict[str, Quantity]:
@@ -269,19 +275,19 @@ def test_paired_errors_are_those_of_the_difference() -> None:
     rng = np.random.default_rng(10)
     x = rng.normal(100.0, 10.0, 2500)
     before, after = selection(x), selection(x + rng.normal(0.0, 0.5, x.size))
-    found = replicas(before, after, mean_of, ["mean"], number=400, seed=1)
-    (shift,) = shifts(mean_of(before), mean_of(after), found)
+    result = replicas(before, after, mean_of, ["mean"], number=400, seed=1)
+    (shift,) = shifts(mean_of(before), mean_of(after), result)
     assert shift.paired_error == pytest.approx(0.5 / 50, rel=0.15)  # not 10 / 50
     assert shift.statistical_error == pytest.approx(10 / 50, rel=0.15)
     assert shift.relative == pytest.approx(shift.shift / shift.statistical_error)
     again = replicas(before, after, mean_of, ["mean"], number=400, seed=1)
-    assert np.array_equal(found.after["mean"], again.after["mean"])
+    assert np.array_equal(result.after["mean"], again.after["mean"])
 
 
 def test_equal_selections_do_not_shift() -> None:
     same = selection(np.linspace(1.0, 2.0, 50))
-    found = replicas(same, same, mean_of, ["mean"], number=20, seed=1)
-    (shift,) = shifts(mean_of(same), mean_of(same), found, [mean_of(same)] * 3)
+    result = replicas(same, same, mean_of, ["mean"], number=20, seed=1)
+    (shift,) = shifts(mean_of(same), mean_of(same), result, [mean_of(same)] * 3)
     assert (shift.shift, shift.paired_error, shift.relative) == (0.0, 0.0, 0.0)
     assert (shift.offset_mean, shift.offset_error) == (0.0, 0.0)
 
@@ -293,15 +299,15 @@ def test_failed_fits_are_never_numbers() -> None:
         return {"mean": Quantity.failed("no") if next(calls) % 4 == 1 else mean_of(chosen)["mean"]}
 
     same = selection(np.linspace(1.0, 2.0, 50))
-    found = replicas(same, same, sometimes, ["mean"], number=10, seed=1)
-    (shift,) = shifts({"mean": Quantity(1.0, 0.1)}, {"mean": Quantity.failed("did not converge")}, found)
+    result = replicas(same, same, sometimes, ["mean"], number=10, seed=1)
+    (shift,) = shifts({"mean": Quantity(1.0, 0.1)}, {"mean": Quantity.failed("did not converge")}, result)
     assert shift.failed == 5
     assert math.isnan(shift.shift)
     assert math.isnan(shift.relative)
     assert json.loads(json_text(shift))["shift"] is None
 
 
-# ---- Cost -----------------------------------------------------------------------------------------------------------
+# ---- Cost --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("text", ["rel=1e-3", "rel=0.3", "abs=0.01", "bits=7"])

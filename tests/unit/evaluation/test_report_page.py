@@ -49,10 +49,12 @@ class Reader(HTMLParser):
         self.unnamed = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.links += [str(found[name]) for name in ("href", "src", "xlink:href", "action") if name in found]
-        self.ids += [str(found["id"])] if "id" in found else []
-        self.unnamed += found.get("role") in ("img", "region") and not found.get("aria-label")
+        attributes = dict(attrs)
+        self.links += [
+            str(attributes[name]) for name in ("href", "src", "xlink:href", "action") if name in attributes
+        ]
+        self.ids += [str(attributes["id"])] if "id" in attributes else []
+        self.unnamed += attributes.get("role") in ("img", "region") and not attributes.get("aria-label")
         if tag not in self.VOID:
             self.open.append(tag)
 

@@ -150,13 +150,13 @@ def test_luminosity_sets_the_signal(tmp_path: Path) -> None:
 
 
 def test_pseudodata_look_like_data(gamgam: ak.Array) -> None:
-    found = data(gamgam)
+    events = data(gamgam)
     for name in ("mcWeight", "scaleFactor_PHOTON", "met_et_syst"):
-        assert ak.all(found[name] == 0)
+        assert ak.all(events[name] == 0)
     for name in ("photon_truthMatched", "photon_pt_syst", "jet_trueflav"):
-        assert not ak.any(found[name])
-    assert ak.all(found.XSection == 1)
-    assert ak.all(found.SumWeights == 1)
+        assert not ak.any(events[name])
+    assert ak.all(events.XSection == 1)
+    assert ak.all(events.SumWeights == 1)
 
 
 def test_branches_depend_on_each_other_as_in_real_files(gamgam: ak.Array) -> None:
@@ -167,9 +167,9 @@ def test_branches_depend_on_each_other_as_in_real_files(gamgam: ak.Array) -> Non
         for part in (order[: len(order) // 4], order[-len(order) // 4 :])
     ]
     assert noise[0] > 1.2 * noise[1]  # small weights have much pileup
-    found = data(gamgam)
-    tight = ak.flatten(found.photon_isTightID)
-    isolation = ak.flatten(found.photon_etcone20 / found.photon_pt)
+    events = data(gamgam)
+    tight = ak.flatten(events.photon_isTightID)
+    isolation = ak.flatten(events.photon_etcone20 / events.photon_pt)
     assert ak.mean(isolation[~tight]) > 3 * ak.mean(isolation[tight])
     pt, energy, eta = (
         ak.to_numpy(ak.flatten(simulated[f"photon_{name}"])).astype(float) for name in ("pt", "E", "eta")

@@ -1,4 +1,4 @@
-"""`scan` on a small analysis: sizes fall and shifts grow with the bound, and plots and numbers are written."""
+"""`scan` on a small analysis: sizes fall and shifts grow with the bound; plots and numbers are written."""
 
 from __future__ import annotations
 

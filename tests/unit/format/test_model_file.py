@@ -108,8 +108,8 @@ def test_damage_that_checksums_hide_is_an_error_of_ours(tmp_path: Path) -> None:
             pytest.fail(f"{type(error)}: {error}")
 
 
-def test_what_is_held_must_be_as_tight_as_needed() -> None:
-    from baler_root.compression.models.reuse import _as_tight
+def test_what_is_held_must_beis_as_tight_as_needed() -> None:
+    from baler_root.compression.models.reuse import is_as_tight
     from baler_root.format.bounds import ErrorBound
 
     cases = {
@@ -121,4 +121,4 @@ def test_what_is_held_must_be_as_tight_as_needed() -> None:
         ("bits=10", "bits=9"): False,
     }
     for (held, needed), fits in cases.items():
-        assert _as_tight(ErrorBound.parse(held), ErrorBound.parse(needed)) == fits
+        assert is_as_tight(ErrorBound.parse(held), ErrorBound.parse(needed)) == fits

@@ -1,4 +1,4 @@
-"""Analyses: Python files with a function `select(events)`, found by name or path and run over trees in chunks."""
+"""Analyses: Python files with a function `select(events)`, which are run over trees in chunks."""
 
 from __future__ import annotations
 
@@ -72,10 +72,11 @@ class Analysis:
             return list(self.module.branches(list(keys)))
 
     def run(self, source: Any, progress: Progress | None = None) -> Selection:
-        """The selection of all entries of `source`: a path, a tree of uproot or `baler_root.open`, or a list of these.
+        """The selection of all entries of `source`: a path, a tree of uproot or `baler_root.open`, or a list
+        of these.
 
-        Raises SourceError if the input cannot be analysed (no such tree, missing branches, no entry passes, weights
-        of 0), and AnalysisError for mistakes in the file.
+        Raises SourceError if the input cannot be analysed (no such tree, missing branches, no entry passes,
+        weights of 0), and AnalysisError for mistakes in the file.
         """
         sources = list(source) if isinstance(source, list | tuple) else [source]
         parts = [part for item in sources for part in self._chunks(item, progress)]
@@ -89,7 +90,8 @@ class Analysis:
     def infer(self, selection: Selection, observable: str) -> dict[str, Quantity]:
         """Results that the analysis infers from an observable; quick enough for a bootstrap.
 
-        Raises ConfigError for an observable that isn't in `inferable`, AnalysisError for mistakes in the file.
+        Raises ConfigError for an observable that isn't in `inferable`, AnalysisError for mistakes in the
+        file.
         """
         if observable not in self.inferable:
             raise ConfigError(
@@ -127,7 +129,7 @@ class Analysis:
         return parts
 
     def _checked(self, part: object, entries: int) -> Selection:
-        """The selection of one chunk. Raises AnalysisError unless every array has one value for each entry."""
+        """The selection of a chunk. Raises AnalysisError unless each array has one value per entry."""
         if not isinstance(part, Selection):
             raise AnalysisError(f"{self.path}: select(events) gave {type(part).__name__}, not a Selection")
         arrays: dict[str, object] = {

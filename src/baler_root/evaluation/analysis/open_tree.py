@@ -14,7 +14,8 @@ Path = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def opened(source: Any, names: Sequence[str]) -> Iterator[Any]:
-    """The first tree with one of these names in `source`, a path or an open directory; a tree is passed through.
+    """The first tree with one of these names in `source`, a path or an open directory; a tree is passed
+    through.
 
     Without names, the only tree. Raises SourceError, which lists the trees in the file.
     """
@@ -30,9 +31,9 @@ def opened(source: Any, names: Sequence[str]) -> Iterator[Any]:
 @contextlib.contextmanager
 def _file(path: str) -> Iterator[Any]:
     if path.endswith(".baler"):
-        import baler_root
+        from baler_root.dataset.file import open as open_file
 
-        with baler_root.open(path) as directory:
+        with open_file(path) as directory:
             yield directory
     else:
         from baler_root.rootio.source import RootSource

@@ -1,4 +1,4 @@
-"""Reduced files, which hold only the branches that an analysis reads, and so are quick to compress and analyse."""
+"""Reduced files, with only the branches that an analysis reads: quick to compress and analyse."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STEP = "100 MB"
 
 
 def reduce(analysis: Analysis, source: Any, path: Path) -> list[str]:
-    """Writes the branches of `source` that `analysis` reads as an RNTuple of the same name; returns their names."""
+    """Writes the branches of `source` that `analysis` reads as an RNTuple; returns their names."""
     import uproot
 
     with opened(source, analysis.trees) as tree, uproot.recreate(path) as file:

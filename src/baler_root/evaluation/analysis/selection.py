@@ -34,7 +34,7 @@ class Selection:
     """Result of `select(events)`; every array has one value for each entry that was read."""
 
     cuts: Mapping[str, Flags]
-    """For each cut, in the order of the analysis: whether the entry passes it, regardless of the other cuts."""
+    """For each cut, in the order of application: whether entries pass it, regardless of the other cuts."""
     observables: Mapping[str, Floats]
     """Values by name; NaN if an entry has none."""
     weights: Floats

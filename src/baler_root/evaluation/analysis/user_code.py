@@ -14,8 +14,8 @@ from baler_root.errors import AnalysisError, BalerError
 def errors_of_file(path: Path, what: str) -> Iterator[None]:
     """Turns an exception of user code into an AnalysisError that shows the lines of the file at `path`.
 
-    `what` names the code for the message, such as `select(events)`. Errors of this package (missing branches, a
-    fit that fails) pass unchanged.
+    `what` names the code for the message, such as `select(events)`. Errors of this package (missing branches,
+    a fit that fails) pass unchanged.
     """
     try:
         yield

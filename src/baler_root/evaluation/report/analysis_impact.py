@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-import baler_root
+from baler_root.dataset.file import open as open_file
 from baler_root.errors import AnalysisError, FitError
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.histogram import Histogram, of_selection
@@ -105,7 +105,7 @@ def measure(
     """
     before = analysis.run(list(originals), stage("analysis of the original"))
     with contextlib.ExitStack() as files:
-        opened = [files.enter_context(baler_root.open({path: None})) for path in compressed]
+        opened = [files.enter_context(open_file({path: None})) for path in compressed]
         after = analysis.run(opened, stage("analysis of the compressed file"))
     cuts = migrations(before, after)
     sides = _Sides(before, after, signal_of(before, getattr(analysis.module, "SIGNAL", ())))

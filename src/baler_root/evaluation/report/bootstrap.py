@@ -1,7 +1,9 @@
-"""Shifts of the results of an analysis, with paired errors: both sides are reweighted alike, which cancels most noise.
+"""Shifts of the results of an analysis, with paired errors: both sides are reweighted alike, which cancels
+most noise.
 
-A Poisson bootstrap: in each replica, every event has a weight drawn from a Poisson distribution of mean 1, the same
-before and after. The standard deviation of the difference over all replicas is the paired error of the shift.
+A Poisson bootstrap: in each replica, every event has a weight drawn from a Poisson distribution of mean 1,
+the same before and after. The standard deviation of the difference over all replicas is the paired error of
+the shift.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Consistency of columns with each other: energies, momenta and masses of four-vectors, which are found by name."""
+"""Consistency of columns: energies, momenta and masses of four-vectors, which are found by name."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Cost of a file: bytes by part, sizes of ROOT files with the same events, and time and energy of coding.
 
-ROOT files are written from a sample of the events, with one basket for each branch, and their sizes are scaled to all
-events. They are written twice: unchanged, and with floats rounded to the mantissa bits that the bounds of the
-compressed file require. The rounded ones are the fair comparison: ROOT's own compression with the same error.
+ROOT files are written from a sample of the events, with one basket for each branch, and their sizes are
+scaled to all events. They are written twice: unchanged, and with floats rounded to the mantissa bits that the
+bounds of the compressed file require. The rounded ones are the fair comparison: ROOT's own compression with
+the same error.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ from baler_root.evaluation.report.energy_meter import Meter, ResourceUse
 from baler_root.evaluation.report.rounding_offsets import scaled_bound
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS, round_mantissa
 from baler_root.format.bounds import ErrorBound
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.rootio.write import write_root
 
 if TYPE_CHECKING:
     import awkward as ak
-
+from baler_root.training.options import LatentOptions, TrainingOptions
 
 COMPRESSIONS = ("zlib-1", "zstd-5", "lzma-9")
 """Compressions of the ROOT files."""
@@ -73,7 +75,7 @@ class Cost:
     encode: ResourceUse | None
     """Time and energy of compression; None if not measured."""
     encode_note: str
-    """How `encode` was measured, or why it was not."""
+    """Method by which `encode` was measured, or the reason why it was not."""
 
     @property
     def ratio(self) -> float:
@@ -95,7 +97,8 @@ class Rivals:
 def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rivals:
     """Sizes of ROOT files of all trees, and of `.baler` files with other bounds.
 
-    `bounds` has the bound by path of the tree and path of the branch. Objects other than trees are not counted.
+    `bounds` has the bound by path of the tree and path of the branch. Objects other than trees are not
+    counted.
     """
     totals = {compression: [0.0, 0.0] for compression in COMPRESSIONS}
     by_bound = dict.fromkeys(BOUNDS, 0.0)
@@ -137,43 +140,37 @@ def encoding(
 ) -> tuple[ResourceUse | None, str]:
     """(Time and energy of compression, how they were measured); (None, reason) if not measured.
 
-    The file is compressed again with the options in its provenance. If that trains networks, it is done only with
-    `even_if_slow`.
+    The file is compressed again with the options in its provenance. If that trains networks, it is done only
+    with `even_if_slow`.
     """
     if "model" in provenance:
         return None, "not measured: the file was made with a model from another file"
     codec, level = provenance["codec"], provenance.get("level")
     if level not in (None, "fast") and not even_if_slow:
         return None, f"not measured: networks were trained (level {level}); --time-encoding does it again"
-    options = (
-        "level",
-        "seed",
-        "train_seconds",
-        "latents",
-        "residual",
-        "outliers",
-        "clusters",
-        "trees",
-        "cluster_size",
-    )
-    asked = {name: provenance[name] for name in options if name in provenance}
-    rules = Rules.from_json(provenance["rules"])
+    training = TrainingOptions(level or "default", provenance.get("train_seconds"), provenance.get("seed", 0))
+    chosen = None if codec == "conditional" else codec
+    if "residual" in provenance:
+        names = ("latents", "residual", "outliers", "clusters")
+        chosen = LatentOptions(codec, **{name: provenance[name] for name in names})
     meter = Meter()
     with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder, meter:
         again = Path(folder) / "again.baler"
         compress(
             source,
             again,
-            rules=rules,
-            codec=None if codec == "conditional" else codec,
+            rules=Rules.from_json(provenance["rules"]),
+            trees=provenance["trees"],
+            codec=chosen,
+            training=training,
+            cluster_size=provenance["cluster_size"],
             skip_unsupported=True,
-            **asked,
         )
     return meter.total(), "compressed again with the options stated in the file"
 
 
 def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
-    """Floats rounded to the fewest mantissa bits that keep the bound; for `abs`, to multiples of a power of two."""
+    """Floats with the fewest mantissa bits within the bound; for `abs`, multiples of a power of two."""
     if values.dtype.kind != "f" or bound.kind == "lossless":
         return values
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""Wall time, processor time and energy of computing; the energy is measured if the machine has counters for it."""
+"""Wall time, processor time and energy of computing; the energy is measured if there are counters for it."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ CORE = 0.6827
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """Movement of an observable in events that are selected on both sides, in its unit; NaN without events."""
+    """Movement of an observable, in its unit, in events selected on both sides; NaN without events."""
 
     events: int
     moved: int
@@ -54,8 +54,8 @@ def movement(before: Selection, after: Selection, observable: str, chosen: Flags
 def peak(selection: Selection, observable: str, unit: str, signal: Flags) -> Mapping[str, Quantity]:
     """Median and effective width of the selected signal.
 
-    The effective width is half of the shortest interval that holds 68.27 % of the signal. Weights count by their
-    magnitude, since shapes, not yields, are compared. The bootstrap gives the errors.
+    The effective width is half of the shortest interval that holds 68.27 % of the signal. Weights count by
+    their magnitude, since shapes, not yields, are compared. The bootstrap gives the errors.
     """
     chosen = selection.passing() & signal
     values, weights = selection.observables[observable][chosen], np.abs(selection.weights[chosen])
@@ -80,7 +80,7 @@ def median(values: Floats, weights: Floats) -> float:
 
 
 def shortest_interval(values: Floats, weights: Floats) -> tuple[float, float]:
-    """Ends of the shortest interval that holds 68.27 % of the weight; both are values. Weights must be positive."""
+    """Ends of the shortest interval between values that holds 68.27 % of the weights, which are positive."""
     order = np.argsort(values, kind="stable")
     values, weights = values[order], weights[order]
     reached = np.concatenate([[0.0], np.cumsum(weights)])
@@ -93,7 +93,7 @@ def shortest_interval(values: Floats, weights: Floats) -> tuple[float, float]:
 
 
 def signal_of(selection: Selection, processes: Collection[int]) -> Flags:
-    """Whether each entry is signal: of these processes; if none are named, all simulation; if there is none, all."""
+    """Flags of signal: entries of these processes; if none are named, all simulation; else all entries."""
     if processes:
         return np.isin(selection.process, list(processes))
     simulated = selection.process != 0

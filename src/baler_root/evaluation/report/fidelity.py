@@ -7,16 +7,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from baler_root.evaluation.report.pairs import PairedColumn
+from baler_root.evaluation.report.pairs import PairedColumn, Values
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
-
-Values = NDArray[Any]
-
 
 MAX_PAIRS = 40_000_000
 """Most pairs of values in memory for distances between distributions, over all columns."""
@@ -89,7 +84,7 @@ class Thinned:
 
 @dataclass(frozen=True, slots=True)
 class BranchFidelity:
-    """Errors of one column over all entries, in the unit of the branch unless stated otherwise; NaN if undefined."""
+    """Errors of one column over all entries, in its unit unless stated otherwise; NaN if undefined."""
 
     tree: str
     name: str
@@ -215,7 +210,7 @@ def limit_of(bound: ErrorBound) -> float:
 
 
 def distances(x: Values, y: Values) -> tuple[float, float]:
-    """(Kolmogorov–Smirnov distance, Wasserstein distance) of two samples of equal length; NaN if they are empty."""
+    """(Kolmogorov–Smirnov, Wasserstein) distance of two samples of equal length; NaN if they are empty."""
     if not len(x):
         return math.nan, math.nan
     if np.array_equal(x, y):

@@ -1,4 +1,4 @@
-"""Figures in the style of high-energy physics, as SVG that follows the colours of a page, and as PNG and PDF."""
+"""Figures in the style of high-energy physics: SVG in the colours of a page, PNG and PDF."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ INK = "black"
 
 
 BEFORE, AFTER, THIRD, FOURTH = INK, "#d9602a", "#3b82c4", "#2e9e6b"
-"""Colours that are readable on white and on near-black, and distinct for people who can't tell red from green."""
+"""Colours that are readable on white and on near-black, and distinct for colour-blind readers."""
 
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (5, 1, 1, 1)))
 """Line styles of matplotlib."""
@@ -98,7 +98,7 @@ def finished(name: str, caption: str, figure: Any) -> Plot:
 def _for_page(text: str, name: str) -> str:
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    # every name gets the figure's name as prefix, or glyphs of one figure would be drawn with those of another
+    # the figure's name prefixes every name, or glyphs of one figure would be drawn with those of another
     prefix = re.sub(r"\W", "-", name)
     text = re.sub(r'\bid="', f'id="{prefix}.', text)
     text = re.sub(r'(xlink:href="#|url\(#)', rf"\g<1>{prefix}.", text)

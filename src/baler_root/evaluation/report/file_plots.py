@@ -75,7 +75,7 @@ def residuals(pair: PairReport) -> Plot | None:
 
 
 def correlations(pair: PairReport) -> Plot | None:
-    """Change of the correlation matrix in the table with the largest change; None if no table has rows enough."""
+    """Change of the correlations in the table that changes most; None if no table has over 100 rows."""
     table = max(
         (change for change in pair.correlations if change.rows > 100),
         key=lambda change: change.largest,

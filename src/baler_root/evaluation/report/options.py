@@ -9,7 +9,7 @@ from baler_root.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class ReportOptions:
-    """How the statistical part of a report is measured; bad values raise ConfigError."""
+    """Options of the statistical part of a report; bad values raise ConfigError."""
 
     toys: int = 200
     """Background-only toys for the look-elsewhere effect."""

@@ -1,4 +1,4 @@
-"""Pairs of files with the same events: their columns, cluster by cluster, and the check that the events are the same."""
+"""Pairs of files: their columns, cluster by cluster, and the check that they hold the same events."""
 
 from __future__ import annotations
 
@@ -77,8 +77,9 @@ class FilePair:
     def clusters(self) -> Iterator[tuple[int, list[PairedColumn]]]:
         """(Number of entries, numeric columns) of every cluster of every tree.
 
-        Raises SourceError if the files do not hold the same events: if trees, branches or numbers of entries differ,
-        if a value differs in a column that is stored exactly, or if most values of a column miss their bound.
+        Raises SourceError if the files do not hold the same events: if trees, branches or numbers of entries
+        differ, if a value differs in a column that is stored exactly, or if most values of a column miss
+        their bound.
         """
         for tree in self._trees():
             key = f"{tree.schema.path};{tree.schema.cycle}"

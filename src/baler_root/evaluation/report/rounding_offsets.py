@@ -1,9 +1,10 @@
-"""The analysis with other rounding offsets: how much of a shift depends on which values the quantiser rounds to.
+"""The analysis with other rounding offsets: how much of a shift depends on which values the quantiser rounds
+to.
 
-The quantiser has no free offset. A bound that is smaller by a few percent moves its levels, though: between two powers
-of two, the levels of `rel=1e-3` and `rel=0.99e-3` drift apart by a whole step every hundred steps. So the branches that
-the analysis reads are compressed again, alone, with every bound smaller by k %, k = 1, 2, …, and analysed. `bits` bounds
-allow no other offset and stay unchanged.
+The quantiser has no free offset. A bound that is smaller by a few percent moves its levels, though: between
+two powers of two, the levels of `rel=1e-3` and `rel=0.99e-3` drift apart by a whole step every hundred steps.
+So the branches that the analysis reads are compressed again, alone, with every bound smaller by k %, k = 1,
+2, …, and analysed. `bits` bounds allow no other offset and stay unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from baler_root.api.compress import compress
-from baler_root.compression.rules.rules import Rule, Rules
+from baler_root.compression.rules.rule import Rule
+from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.reduced import reduce
 from baler_root.evaluation.analysis.selection import Selection
@@ -31,9 +33,11 @@ def offset_selections(
     number: int,
     folder: Path,
 ) -> Iterator[Selection]:
-    """The selection of all files with each of `number` rounding offsets; temporary files are written to `folder`.
+    """The selection of all files with each of `number` rounding offsets; temporary files are written to
+    `folder`.
 
-    `bounds` has the bounds of each file. `independent` names the branches whose relations to others are not used.
+    `bounds` has the bounds of each file. `independent` names the branches whose relations to others are not
+    used.
     """
     reduced = []
     for position, original in enumerate(originals):

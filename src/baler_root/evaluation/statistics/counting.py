@@ -1,4 +1,4 @@
-"""Counts in bins compared with simulated templates: a quick significance, and the full study with a workspace."""
+"""Counts in bins compared with simulated templates: a quick significance, and the full study."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _total(samples: Sequence[Sample]) -> Floats:
 def _document(
     channel: str, samples: Sequence[Sample], data: Histogram | None, *, statistical: bool
 ) -> dict[str, Any]:
-    """The workspace of the samples that aren't empty; raises FitError if no signal or no background remains."""
+    """The workspace of all non-empty samples. Raises FitError if no signal or no background remains."""
     filled = [sample for sample in samples if sample.histogram.clipped().counts.any()]
     if {sample.is_signal for sample in filled} != {True, False}:
         raise FitError("simulated signal and background are needed beside the data")

@@ -30,14 +30,14 @@ class Minimum:
 
 
 def deviance(counts: Floats, expected: Floats) -> float:
-    """-2 ln of the Poisson likelihood ratio to `expected = counts` (S. Baker and R. Cousins, NIM 221 (1984) 437)."""
+    """−2 ln of the Poisson likelihood ratio to `expected = counts` (Baker, Cousins, NIM 221 (1984) 437)."""
     expected = np.maximum(expected, SMALLEST)
     ratio = np.where(counts > 0, counts, 1.0) / expected
     return 2.0 * float(np.sum(expected - counts + np.where(counts > 0, counts * np.log(ratio), 0.0)))
 
 
 def deviance_gradient(counts: Floats, expected: Floats, jacobian: Floats) -> Floats:
-    """Derivatives of `deviance` by the parameters; `jacobian` is that of the expected counts, (bins, parameters)."""
+    """Derivatives of `deviance` by the parameters; `jacobian` is that of `expected`, (bins, parameters)."""
     slopes: Floats = 2.0 * (1.0 - counts / np.maximum(expected, SMALLEST)) @ jacobian
     return slopes
 

@@ -1,7 +1,7 @@
 """The look-elsewhere effect: a scan over the mass, and the global p-value of its highest significance.
 
-E. Gross and O. Vitells, EPJ C 70 (2010) 525: if Z is the highest significance of the scan, then
-p_global ≤ p_local + N exp(−Z²/2), where N is the mean number of times that Z crosses 0 from below in a scan of
+E. Gross and O. Vitells, EPJ C 70 (2010) 525: if Z is the highest significance of the scan, then p_global ≤
+p_local + N exp(−Z²/2), where N is the mean number of times that Z crosses 0 from below in a scan of
 background alone.
 """
 
@@ -78,7 +78,7 @@ class BackgroundScans:
 
 
 def throw(scanner: Scanner, toys: int, seed: int, progress: Progress | None = None) -> BackgroundScans:
-    """Scans of `toys` background-only toys. Raises FitError if one cannot be fitted, since none may be left out."""
+    """Scans of background-only toys. Raises FitError if one cannot be fitted, since none may be left out."""
     generator = np.random.default_rng(seed)
     highest, crossings = np.empty(toys), np.empty(toys)
     for toy in range(toys):

@@ -63,7 +63,7 @@ class PeakModel:
         return ModelFit(0.0, np.nan, np.nan, np.nan, total, error, result.values, result.cost)
 
     def fit(self, counts: Floats, mass: float, start: ModelFit) -> ModelFit:
-        """The fit of signal and background at a fixed mass; `start` is a fit of background only. Raises FitError."""
+        """Fit of signal and background at a fixed mass; `start` is one without signal. Raises FitError."""
         shape = self.peak.fractions(self.edges, mass)
         names = ["signal", *(f"b{n}" for n in range(len(start.parameters)))]
 

@@ -83,7 +83,8 @@ def study(
     options: SearchOptions,
     progress: Progress | None,
 ) -> Study:
-    """The full study of a spectrum: the scan over masses with its global p-value, and the choice of background.
+    """The full study of a spectrum: the scan over masses with its global p-value, and the choice of
+    background.
 
     `template` is the simulated background, empty if there is none. The bins of `spectrum` divide those of
     `observable`, in the same range. Raises FitError.
@@ -150,8 +151,8 @@ def _tested(
 ) -> tuple[list[spurious_signal.Candidate], str]:
     """(Functions tested for spurious signal, description of the template).
 
-    The template is the simulated background if that is rich enough, or else a smooth function of another kind that
-    is fitted to the data.
+    The template is the simulated background if that is rich enough, or else a smooth function of another kind
+    that is fitted to the data.
     """
     worth = template.counts.sum() ** 2 / max(float(template.variances.sum()), 1e-12)
     if worth > _RICHER * fit.background:

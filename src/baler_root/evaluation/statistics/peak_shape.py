@@ -67,8 +67,8 @@ class ShapeFit:
 def fit_peak(histogram: Histogram, start: PeakShape) -> ShapeFit:
     """The shape that fits weighted simulated events best. Raises FitError.
 
-    Weighted counts are scaled to the variance of Poisson counts (G. Bohm and G. Zech, NIM A 748 (2014) 1), with
-    one scale for all bins. Bins with a negative sum of weights count as empty.
+    Weighted counts are scaled to the variance of Poisson counts (G. Bohm and G. Zech, NIM A 748 (2014) 1),
+    with one scale for all bins. Bins with a negative sum of weights count as empty.
     """
     counts, variance = histogram.clipped().counts, float(histogram.variances.sum())
     if counts.sum() <= 0 or variance <= 0:

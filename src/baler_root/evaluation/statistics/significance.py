@@ -1,4 +1,4 @@
-"""The significance of a discovery: q0, Z and p-values (Cowan, Cranmer, Gross, Vitells, EPJ C 71 (2011) 1554)."""
+"""Significance of a discovery: q0, Z and p-values (Cowan, Cranmer, Gross, Vitells, EPJ C 71 (2011) 1554)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from baler_root.extras import needed
 def significance(without: float, deviance: float, signal: float) -> float:
     """Z = √q0 from the deviances of the fits without and with signal; negative for a deficit.
 
-    The paper's q0 is 0 for a deficit. Here Z keeps its sign (the "uncapped" statistic of ATLAS), so that p-values
-    above one half stay distinct and differences between two nearly equal data sets are not cut off.
+    The paper's q0 is 0 for a deficit. Here Z keeps its sign (the "uncapped" statistic of ATLAS), so that
+    p-values above one half stay distinct and differences between two nearly equal data sets are not cut off.
     """
     return float(np.copysign(np.sqrt(max(without - deviance, 0.0)), signal))
 
@@ -36,5 +36,5 @@ def observed(model: PeakModel, counts: Floats, mass: float) -> tuple[float, Mode
 
 
 def expected(model: PeakModel, signal: float, mass: float, parameters: Floats) -> float:
-    """Median Z for this signal: that of the Asimov data set, whose counts are the expected ones. Raises FitError."""
+    """Median Z for this signal, from the Asimov data set (counts as expected). Raises FitError."""
     return observed(model, model.expected(signal, mass, parameters), mass)[0]

@@ -1,8 +1,8 @@
 """The test for spurious signal, which chooses the background function.
 
-As in ATLAS (e.g. arXiv:1802.04146, section 6), signal and background are fitted to a template without signal. At
-every mass near the peak, the fitted signal must be less than a fifth of its statistical error, or less than a tenth
-of the expected signal. Of the functions that pass, the one with the fewest parameters is chosen.
+As in ATLAS (e.g. arXiv:1802.04146, section 6), signal and background are fitted to a template without signal.
+At every mass near the peak, the fitted signal must be less than a fifth of its statistical error, or less
+than a tenth of the expected signal. Of the functions that pass, the one with the fewest parameters is chosen.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def candidates(
     masses: Floats,
     signal: float,
 ) -> list[Candidate]:
-    """Tests all functions on a template, scaled to the background of the data; `signal` is the expected signal."""
+    """Tests of all functions on a template, scaled to the background of data; `signal` is expected."""
     tested = []
     for background in backgrounds:
         model = PeakModel(edges, peak, background)

@@ -26,7 +26,7 @@ class Sample:
     histogram: Histogram
     is_signal: bool = False
     normalisations: Mapping[str, float] = field(default_factory=dict)
-    """Relative uncertainty of the rate by its source; a source named in several samples is correlated between them."""
+    """Relative uncertainty of the rate by its source; a source shared by several samples is correlated."""
     shapes: Mapping[str, tuple[Floats, Floats]] = field(default_factory=dict)
     """(Counts one standard deviation up, counts one down) by the source of the uncertainty."""
 

@@ -35,7 +35,7 @@ class Limit:
     """Empty for a bare number; `%` of the original value; `sigma` for its statistical error; or an energy."""
 
     def allowed(self, original: Quantity) -> float:
-        """Largest allowed shift, in the unit of the quantity. Raises ConfigError if the units do not match."""
+        """Largest allowed shift, in the quantity's unit. Raises ConfigError if the units do not match."""
         if self.unit == "%":
             return abs(original.value) * self.limit / 100
         if self.unit == "sigma":

@@ -1,4 +1,4 @@
-"""An analysis at several error bounds and with several codecs: the shifts of its results, and the size of the files."""
+"""Scans: shifts of an analysis' results and sizes of files, for several error bounds and codecs."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from baler_root.evaluation.analysis.selection import Selection
 from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.registry import get_codec
+from baler_root.training.options import TrainingOptions
 
 Log = Callable[[str], object]
 """Callback with one line as each step begins."""
@@ -73,15 +74,17 @@ class ScanPoint:
 def scan(
     analysis: Analysis, sources: Sequence[str], options: ScanOptions, *, log: Log = lambda _: None
 ) -> list[ScanPoint]:
-    """Compresses whole files (data, and simulation if needed); one point for each codec and bound, in this order.
+    """Compresses whole files (data, and simulation if needed); one point for each codec and bound, in this
+    order.
 
-    Shifts have paired errors: every replica of the bootstrap is inferred on the original and on the decompressed
-    events. Raises ConfigError, MissingExtraError, SourceError, AnalysisError.
+    Shifts have paired errors: every replica of the bootstrap is inferred on the original and on the
+    decompressed events. Raises ConfigError, MissingExtraError, SourceError, AnalysisError.
     """
     if not analysis.inferable:
         raise ConfigError(
             f"{analysis.path}: has no infer(selection, observable), so there is nothing to scan"
         )
+    training = TrainingOptions(options.level, options.train_seconds, options.seed)
     log("analysing the originals")
     before = analysis.run(list(sources))
     points = []
@@ -93,8 +96,7 @@ def scan(
                 started = time.perf_counter()
                 summaries = [
                     compress(
-                        source, target, bound=bound, codec=codec, level=options.level,
-                        train_seconds=options.train_seconds, seed=options.seed, overwrite=True,
+                        source, target, bound=bound, codec=codec, training=training, overwrite=True,
                     )
                     for source, target in zip(sources, targets, strict=True)
                 ]  # fmt: skip

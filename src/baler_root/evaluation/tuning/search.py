@@ -1,4 +1,4 @@
-"""Search for the loosest bounds within a budget: first one bound for all branches, then one branch at a time."""
+"""Search for the loosest bounds within a budget: one bound for all branches, then one branch at a time."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ def search(
 ) -> list[Trial]:
     """The trials within `share` of the budget, each smaller than the one before.
 
-    Bisection of the ladder finds the loosest bound that all branches can have, assuming that shifts grow with the
-    bound. Then one branch at a time gets the next looser bound, as long as that saves bytes and the budget holds;
-    the branch whose last step saved most goes first. Raises BudgetError if even the tightest bound breaks the budget.
+    Bisection of the ladder finds the loosest bound that all branches can have, assuming that shifts grow with
+    the bound. Then one branch at a time gets the next looser bound, as long as that saves bytes and the
+    budget holds; the branch whose last step saved most goes first. Raises BudgetError if even the tightest
+    bound breaks the budget.
     """
     best = uniform(branches, measure, share=share, ladder=ladder)
     passed, saved = [best], dict.fromkeys(branches, float("inf"))

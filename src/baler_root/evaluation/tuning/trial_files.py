@@ -12,7 +12,8 @@ import numpy as np
 
 from baler_root.api.compress import compress
 from baler_root.compression.rules.exact_branches import exact_by_name
-from baler_root.compression.rules.rules import Rule, Rules
+from baler_root.compression.rules.rule import Rule
+from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.open_tree import opened
 from baler_root.evaluation.analysis.reduced import reduce
@@ -21,7 +22,7 @@ from baler_root.format.bounds import ErrorBound
 
 
 class TrialFiles:
-    """ROOT files reduced to the branches that an analysis reads, which are compressed and analysed repeatedly."""
+    """ROOT files with only the branches that an analysis reads, for repeated compression and analysis."""
 
     branches: tuple[str, ...]
     """Floating-point branches that the analysis reads and that may have an error bound."""
@@ -41,9 +42,11 @@ class TrialFiles:
         self.original = analysis.run([os.fspath(path) for path in self._files])
 
     def decompressed(self, bounds: Mapping[str, float], factor: float = 1.0) -> tuple[int, Selection]:
-        """(Size in bytes, selection) of the reduced files, compressed within these relative bounds times `factor`.
+        """(Size in bytes, selection) of the reduced files, compressed within these relative bounds times
+        `factor`.
 
-        Another factor gives another rounding offset: values are rounded differently, with errors of the same size.
+        Another factor gives another rounding offset: values are rounded differently, with errors of the same
+        size.
         """
         rules = relative_rules(bounds, factor)
         size, targets = 0, list[str]()

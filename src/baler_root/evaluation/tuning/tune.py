@@ -1,4 +1,4 @@
-"""The loosest bounds that keep an analysis within a budget, confirmed on events that were not used to find them."""
+"""The loosest bounds that keep an analysis within a budget, proved on events not used to find them."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ Log = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class TuneOptions:
-    """How bounds are searched; bad values raise ConfigError."""
+    """Options of the search for bounds; bad values raise ConfigError."""
 
     bound: str = "rel=1e-3"
     """Bound of the branches that the analysis doesn't read."""
     margin: float = 0.5
-    """Share of the budget that the tuning half may use; results scatter, so the rest is left for the other half."""
+    """Share of the budget that the tuning half may use; results scatter, so the other half needs a margin."""
     offsets: int = 3
     """Rounding offsets that each choice is tried with; the largest shift counts."""
 
@@ -80,10 +80,10 @@ def tune(
 ) -> Tuned:
     """Searches bounds for the branches that `analysis` reads; all other branches keep `options.bound`.
 
-    Every other entry is used for tuning, within `options.margin` of the budget; the rest proves the result. The
-    values that a bound rounds to are arbitrary, so each choice is tried with several rounding offsets (bounds that
-    differ by 1 %), and the largest shift counts. The result is tried again with twice as many other offsets,
-    which also serve for the proof.
+    Every other entry is used for tuning, within `options.margin` of the budget; the rest proves the result.
+    The values that a bound rounds to are arbitrary, so each choice is tried with several rounding offsets
+    (bounds that differ by 1 %), and the largest shift counts. The result is tried again with twice as many
+    other offsets, which also serve for the proof.
 
     Raises ConfigError, SourceError, BudgetError, and AnalysisError for mistakes in the analysis.
     """

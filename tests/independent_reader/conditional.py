@@ -1,0 +1,117 @@
+"""The codec `conditional` of the second reader, from `formats/codecs.md` alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tests.independent_reader.binary import Bytes, need
+from tests.independent_reader.classic import Symbols, Wanted, classic
+from tests.independent_reader.distributions import Unrans, mixture_shares, mixtures, network
+from tests.independent_reader.model import Model, histogram_shares
+
+
+def conditional(
+    models: dict[bytes, bytes], outer: Callable[[int], Any] | None, data: Bytes, columns: Wanted
+) -> Symbols:
+    """The symbols of columns coded with a model; `outer` has those around the page. Without, zeros where they matter."""
+    kind = data.unpack("B")[0]
+    need(kind < 3, "kind of a page")
+    if not kind:
+        return classic(Bytes(data.take(len(data.data) - data.at)), columns)
+    name = data.take(8)
+    need(name in models, "a model that is not there")
+    model, numbers, sizes, lists = Model(models[name]), {}, {}, None
+    codes: dict[int, Any] = {}
+    lengths = data.varint() if kind == 2 else None
+    pairs = [(data.varint(), data.varint()) for _ in range(0 if lengths is None else data.varint())]
+    if lengths is not None and outer is not None:
+        lists = Lists(outer(lengths))
+        for number, source in pairs:
+            need(model.columns[number].get("kind") == "entry", "no column of the entries")
+            need(number not in codes, "a column of the model twice")
+            codes[number] = np.repeat(seen(model.columns[number], outer(source)), lists.lengths)
+        for number, column in enumerate(model.columns):
+            if column.get("kind") in ("length", "position"):
+                item = lists.items if column["kind"] == "length" else lists.position
+                codes[number] = seen(column, item)
+    for at in range(len(columns)):
+        code = data.varint()
+        if code:
+            need(
+                (code - 1) // 2 not in numbers and (code - 1) // 2 < len(model.columns), "column of the model"
+            )
+            need("kind" not in model.columns[(code - 1) // 2], "a column that is not in the page")
+            numbers[(code - 1) // 2] = at
+            if code % 2 == 0:
+                sizes[at] = data.varint()
+    rest = Bytes(data.take(data.varint()))
+    streams = {at: Bytes(data.take(size)) for at, size in sorted(sizes.items())}
+    need(data.at == len(data.data), "bytes left over")
+    plain = iter(classic(rest, [column for at, column in enumerate(columns) if at not in streams]))
+    out: Symbols = [None if at in streams else next(plain) for at in range(len(columns))]
+    if kind == 2 and outer is None:
+        return [
+            np.zeros(columns[at][1], columns[at][0]) if at in streams else out[at] for at in range(len(out))
+        ]
+    for number, at in sorted(numbers.items()):
+        column, (dtype, length, _) = model.columns[number], columns[at]
+        if at in streams:
+            need("parents" in column, "a column of which nothing tells")
+            others = [parent for parent in column["parents"] if parent != number]
+            need(all(len(codes.get(p, ())) == length for p in others), "parents")
+            order, steps = np.arange(length), [0] * (length > 0)
+            if number in column["parents"]:
+                need(lists is not None and len(lists.step) == length, "no item before")
+                order = np.argsort(lists.step, kind="stable")
+                steps = np.searchsorted(lists.step[order], np.unique(lists.step)).tolist()
+            codes[number] = np.full(length + 1, -2048)  # the last stands before the first items
+            places = np.zeros(length, np.int64)
+            cuts = sorted({*steps, *range(0, length, 1 << 16), length})
+            for start, stop in itertools.pairwise(cuts):
+                items = order[start:stop]
+                if start % (1 << 16) == 0:
+                    coded = Unrans(
+                        Bytes(streams[at].take(streams[at].varint())), 2 if "cuts" in column else 1
+                    )
+                inputs = np.zeros((len(items), len(column["parents"])), np.int64)
+                for i, parent in enumerate(column["parents"]):
+                    own = parent == number
+                    inputs[:, i] = codes[parent][
+                        np.where(lists.step[items] == 0, -1, items - 1) if own else items
+                    ]
+                shares = (
+                    histogram_shares(column, inputs)
+                    if "cuts" in column
+                    else mixture_shares(mixtures(network(column["net"], inputs)), column["edges"])
+                )
+                places[items] = coded.take(shares, len(column["codes"]))
+                codes[number][items] = column["codes"][places[items]]
+                if stop % (1 << 16) == 0 or stop == length:
+                    coded.finish()
+            codes[number] = codes[number][:length]
+            need(streams[at].at == len(streams[at].data), "bytes left over")
+            out[at] = (places + column["low"]).astype(dtype)
+            need(np.array_equal(out[at].astype(np.int64), places + column["low"]), "symbols of another type")
+        else:
+            codes[number] = seen(column, out[at])
+    return out
+
+
+def seen(column: dict[str, Any], symbols: Any) -> Any:
+    """The codes of symbols."""
+    return column["codes"][np.clip(symbols.astype(np.int64) - column["low"], 0, len(column["codes"]) - 1)]
+
+
+class Lists:
+    """Lists of these lengths: for each item the length of its list, its place, and its step."""
+
+    def __init__(self, lengths: Any) -> None:
+        self.lengths = lengths.astype(np.int64)
+        self.items = np.repeat(self.lengths, self.lengths)
+        starts = np.repeat(np.cumsum(self.lengths) - self.lengths, self.lengths)
+        self.position = np.arange(len(self.items)) - starts
+        self.step = self.position % 64

@@ -1,0 +1,127 @@
+"""Levels: `fast` needs no torch and makes files smaller within a second; nothing learned is plain `classic`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import awkward as ak
+import numpy as np
+import pytest
+
+import baler_root
+from baler_root import TrainingOptions
+from baler_root.compression.summary import Summary
+from baler_root.errors import ConfigError
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
+from baler_root.training import effort as levels
+from tests.helpers.models import random_model
+from tests.helpers.processes import run_python
+
+Maker = Callable[..., Path]
+
+
+def tracks(events: int = 8000, seed: int = 5) -> dict[str, ak.Array]:
+    """Events with tracks whose columns depend on each other, and some that depend on nothing."""
+    rng = np.random.default_rng(seed)
+    counts = rng.poisson(3, events)
+    total = int(counts.sum())
+    pt = rng.exponential(30, total) + 20
+    flat = {
+        "pt": pt.astype("f4"),
+        "mass": (pt * np.exp(rng.normal(-2, 0.05, total))).astype("f4"),
+        "hits": rng.poisson(pt / 4).astype("i4"),
+        "tagged": pt > 40,
+        "noise": rng.normal(size=total).astype("f4"),
+    }
+    flat["mass"][::400], flat["pt"][11] = -999.0, np.nan
+    out = {f"track_{name}": ak.unflatten(values, counts) for name, values in flat.items()}
+    met = rng.exponential(20, events)
+    return {**out, "met": met.astype("f4"), "sumet": (met * 3 + rng.normal(size=events)).astype("f8")}
+
+
+def test_fast_is_smaller_and_needs_no_torch(make_root: Maker, tmp_path: Path) -> None:
+    source = make_root("tracks.root", Events=tracks())
+    code = f"""
+import sys
+sys.modules["torch"] = None
+import baler_root
+source, folder = {str(source)!r}, {str(tmp_path)!r}
+classic = baler_root.compress(source, folder + "/classic.baler", codec="classic")
+for name in ("one", "two"):
+    fast = baler_root.compress(source, f"{{folder}}/{{name}}.baler", codec="conditional", training="fast")
+assert fast.size < 0.93 * classic.size, (fast.size, classic.size)
+assert baler_root.verify(folder + "/one.baler", source).problems == []
+"""
+    run_python(code)
+    assert (tmp_path / "one.baler").read_bytes() == (tmp_path / "two.baler").read_bytes()
+    models = baler_root.inspect(tmp_path / "one.baler")["models"]
+    assert sum(model["histograms"] for model in models) >= 3
+    assert all(model["networks"] == 0 for model in models)
+
+
+def test_an_unknown_level(make_root: Maker, tmp_path: Path) -> None:
+    source = make_root("tracks.root", Events=tracks(10))
+    with pytest.raises(ConfigError, match="no level 'best'; there are fast, default, max"):
+        baler_root.compress(source, tmp_path / "out.baler", training="best")
+    assert not list(tmp_path.glob("*.baler*"))
+
+
+def as_classic(make_root: Maker, tmp_path: Path, **options: object) -> Summary:
+    """What `options` make of tracks; it must be what `classic` makes, byte for byte."""
+    source = make_root("tracks.root", Events=tracks(3000))
+    baler_root.compress(source, tmp_path / "classic.baler", codec="classic")
+    summary = baler_root.compress(source, tmp_path / "other.baler", **options)  # type: ignore[arg-type]
+    assert (tmp_path / "other.baler").read_bytes() == (tmp_path / "classic.baler").read_bytes()
+    return summary
+
+
+def test_without_torch_the_default_is_classic_and_says_so(
+    make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    (note,) = as_classic(make_root, tmp_path).notes
+    assert 'pip install "baler-root[train]"' in note
+    assert "--level fast" in note
+    small = make_root("small.root", Events=tracks(50))
+    assert baler_root.compress(small, tmp_path / "small.baler").notes == ()
+
+
+def test_where_nothing_is_learned_the_file_is_classic(make_root: Maker, tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    source = make_root("noise.root", Events={f"x{i}": rng.normal(size=5000) for i in range(12)})
+    made = []
+    for name, options in {
+        "classic": {"codec": "classic"},
+        "fast": {"training": "fast"},
+        "default": {},
+    }.items():
+        baler_root.compress(source, tmp_path / f"{name}.baler", **options)  # type: ignore[arg-type]
+        made.append((tmp_path / f"{name}.baler").read_bytes())
+    assert made[0] == made[1] == made[2]
+
+
+def test_training_time_must_be_some(make_root: Maker, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="training for 0 seconds: more than 0 are needed"):
+        baler_root.compress(
+            make_root("t.root", Events=tracks(10)),
+            tmp_path / "out.baler",
+            training=TrainingOptions(seconds=0),
+        )
+
+
+def test_no_worse_than_classic_on_pages_that_differ_from_the_sample() -> None:
+    """A column that the model codes badly is left to `classic`."""
+    rng = np.random.default_rng(0)
+    columns = [rng.integers(0, 9, 3000).astype("u1"), np.repeat(np.arange(30), 100).astype("u1")]
+    specs = [SymbolSpec(column.dtype, len(column)) for column in columns]
+    model = random_model([("a", b"", columns[0]), ("b", b"", columns[1])], [(), (0,)], histograms=(0, 1))
+    plain, _ = Classic().encode(columns, specs)
+    codec = ConditionalCodec({b"m" * 32: model}, b"m" * 32, (0, 1), compare=True)
+    payload, shares = codec.encode(columns, specs)
+    assert len(payload) <= len(plain) + 1
+    assert sum(shares) == pytest.approx(len(payload))
+    found = codec.decode(memoryview(payload), specs)
+    assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))
