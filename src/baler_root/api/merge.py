@@ -27,9 +27,10 @@ def merge(
 ) -> Path:
     """Write `target` with the clusters of all `sources`, one after another; returns its path.
 
-    The first file is copied whole and the pages of the others are added behind it, under a new footer that points
-    to the first file's own. The trees must have the same branches and bounds (ConfigError otherwise). Objects that
-    are not trees are those of the first file. `target` may be one of the sources if `overwrite` is set.
+    The first file is copied whole and the pages of the others are added behind it, under a new footer that
+    points to the first file's own. The trees must have the same branches and bounds (ConfigError otherwise).
+    Objects that are not trees are those of the first file. `target` may be one of the sources if `overwrite`
+    is set.
     """
     if not sources:
         raise ConfigError("no files to merge")

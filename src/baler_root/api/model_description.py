@@ -18,8 +18,8 @@ from baler_root.format.model_store import ModelStore
 def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict[str, Any]]:
     """Each model of a file: its SHA-256, bytes, columns, networks, weights and history.
 
-    One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found `found`
-    is None and `problem` says why.
+    One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found
+    `found` is None and `problem` says why.
     """
     known = {entry.digest: entry for entry in trained}
     out = []
@@ -42,8 +42,9 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
 def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
     """The description of one model; `trained` names its columns in the files that it is for.
 
-    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns, but of
-    each column the `axis` on which its frequencies are the input: linear, logarithmic or exact.
+    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by
+    columns, but of each column the `axis` on which its frequencies are the input: linear, logarithmic or
+    exact.
     """
     networks = [_network(model.columns, column) for column in model.columns]
     if trained is not None:
@@ -79,7 +80,8 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
 
 
 def _network(columns: Sequence[ModelColumn], column: ModelColumn) -> dict[str, Any]:
-    """Description of a column: the length of its axis, the columns it depends on, the widths of its layers."""
+    """Description of a column: the length of its axis, the columns it depends on, the widths of its
+    layers."""
     conditional = column.conditional
     layers = conditional.net.layers if isinstance(conditional, Conditional) else ()
     return {

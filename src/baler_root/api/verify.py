@@ -1,4 +1,5 @@
-"""Checks a whole file: every byte against its checksum, every value against its digest, and against the source."""
+"""Checks a whole file: every byte against its checksum, every value against its digest, and against the
+source."""
 
 from __future__ import annotations
 
@@ -47,8 +48,9 @@ def verify(
 ) -> Verification:
     """Check every checksum and digest of a `.baler` file; with `against`, every bound on every value again.
 
-    `models` are places of models that the file refers to: files, or folders of them. Damage is reported in `problems`,
-    page by page. Raises FormatError if the file cannot be opened at all, SourceError if `against` cannot be read.
+    `models` are places of models that the file refers to: files, or folders of them. Damage is reported in
+    `problems`, page by page. Raises FormatError if the file cannot be opened at all, SourceError if `against`
+    cannot be read.
     """
     with open_file(path, models=models) as file:
         result = Verification(file.path)
@@ -74,7 +76,8 @@ def _owners(file: FileReader) -> Iterator[TreeReader]:
 
 
 def _check_blocks(file: FileReader) -> list[str]:
-    """Problems in blocks that are not pages, those that later ones replace included, and in the branches' types."""
+    """Problems in blocks that are not pages, those that later ones replace included, and in the branches'
+    types."""
     container = file.container
     checks: list[Callable[[], object]] = [container.check_head]
     checks += [partial(container.check_block, block) for block in container.manifest.blocks]

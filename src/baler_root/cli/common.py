@@ -39,7 +39,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output
 
 @contextlib.contextmanager
 def user_errors(*usage: type[BalerError]) -> Iterator[None]:
-    """Ends the command with one line on stderr: 2 for wrong use (ConfigError and `usage`), 1 for other failures."""
+    """Ends the command with one line on stderr: 2 for wrong use (ConfigError and `usage`), 1 for other
+    failures."""
     if os.environ.get("BALER_ROOT_DEBUG"):
         yield
         return
@@ -74,7 +75,8 @@ def complain(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A callback (done, total) that draws a bar on stderr; None if stderr is not a terminal, or if `quiet`."""
+    """A callback (done, total) that draws a bar on stderr; None if stderr is not a terminal, or if
+    `quiet`."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -89,7 +91,8 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] 
 
 @contextlib.contextmanager
 def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
-    """A function that starts a named stage and returns its callback (done, total); each stage has a bar on stderr."""
+    """A function that starts a named stage and returns its callback (done, total); each stage has a bar on
+    stderr."""
     with contextlib.ExitStack() as bars:
 
         def stage(words: str) -> Callable[[int, int], None] | None:

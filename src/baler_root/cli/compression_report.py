@@ -69,7 +69,8 @@ def _by_size(parts: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def _kept(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
-    """How many branches are exact and why, how many are bounded, and how near the worst error is to its bound."""
+    """How many branches are exact and why, how many are bounded, and how near the worst error is to its
+    bound."""
     exact = [branch for branch in branches if branch.bound == "lossless"]
     bounded = [branch for branch in branches if branch.bound != "lossless"]
     if exact:

@@ -18,8 +18,8 @@ GROUP_SIZE = 1 << 18
 def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
     """The number of columns in each page, from a sample of `entries` entries and the entries of a `cluster`.
 
-    Large columns have pages of their own, so that reading one touches nothing else. A column that repeats an earlier
-    one or never changes costs a few bytes and shares the page of the next.
+    Large columns have pages of their own, so that reading one touches nothing else. A column that repeats an
+    earlier one or never changes costs a few bytes and shares the page of the next.
     """
     groups: list[int] = []
     seen: set[tuple[int, int]] = set()

@@ -44,7 +44,8 @@ class TreeSummary:
     clusters: int
     branches: tuple[BranchSummary, ...]
     same_as: int | None = None
-    """Position of an earlier tree with the same data, whose pages this one shares; None for a tree of its own."""
+    """Position of an earlier tree with the same data, whose pages this one shares; None for a tree of its
+    own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ def summarise_branches(
 ) -> tuple[BranchSummary, ...]:
     """The summary of each stored branch.
 
-    `bounds` has (bound, reason) of each column with values, `records` statistics of shape (clusters, columns).
+    `bounds` has (bound, reason) of each column with values, `records` statistics of shape (clusters,
+    columns).
     """
     by_branch: dict[int, list[int]] = {}
     asked: dict[int, dict[tuple[str, str], None]] = {}
