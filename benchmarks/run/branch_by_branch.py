@@ -65,7 +65,7 @@ def main() -> None:
             continue
         with tempfile.TemporaryDirectory() as where:
             packed = Path(where) / "out.baler"
-            baler_root.compress(source, packed, level="fast")
+            baler_root.compress(source, packed, training="fast")
             seconds = measure(packed)
         for way, cpu in seconds.items():
             rows.append({"file": name, "reading": way, "cpu seconds": round(cpu, 3)})

@@ -108,11 +108,9 @@ def write_model_file(
         for number, stored in enumerate(models):
             writer.write_block(BlockKind.MODEL, stored.data, number)
         writer.finish(
-            lambda blocks, superseded: Manifest(
+            Manifest(
                 (),
                 tuple(sorted({codec_of(stored.model) for stored in models})),
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
                 provenance=provenance,
                 trained=tuple(stored.trained for stored in models),
             )

@@ -45,7 +45,7 @@ def test_inputs_that_will_not_do(flat_root: Path, tmp_path: Path) -> None:
 
 def test_rules_that_match_nothing(flat_root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'Energy' matches no branch; nearest: 'energy"):
-        baler_root.compress(flat_root, tmp_path / "a.baler", branch_bounds=["Energy=rel=1e-2"])
+        baler_root.compress(flat_root, tmp_path / "a.baler", bounds={"Energy": "rel=1e-2"})
     assert not list(tmp_path.glob("*a.baler*"))
 
 

@@ -32,7 +32,7 @@ def chained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     columns["jet_eta"] = ak.unflatten(pt + rng.normal(0, 0.02, len(pt)), counts)
     folder = tmp_path_factory.mktemp("context")
     root = write_root(folder / "chained.root", t=columns)
-    baler_root.compress(root, folder / "chained.baler", level="fast", cluster_size=N // 2)
+    baler_root.compress(root, folder / "chained.baler", training="fast", cluster_size=N // 2)
     assert baler_root.inspect(folder / "chained.baler")["codecs"] == ["conditional"]
     return folder / "chained.baler"
 
@@ -98,7 +98,7 @@ def test_memory_is_limited(chained: Path) -> None:
 def test_arrays_belong_to_who_asked(bound: str, chained: Path, tmp_path: Path) -> None:
     """Writing into what was read changes nothing that is read later; exact columns are their own symbols."""
     path = tmp_path / "c.baler"
-    baler_root.compress(chained.with_suffix(".root"), path, bound=bound, level="fast", cluster_size=N)
+    baler_root.compress(chained.with_suffix(".root"), path, bound=bound, training="fast", cluster_size=N)
     with baler_root.open(path) as file:
         tree = file["t"]
         for _ in range(2):

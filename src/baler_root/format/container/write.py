@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -145,14 +145,13 @@ class ContainerWriter:
         self._blocks.append(BlockEntry(kind, tree, self._offset, len(block)))
         self._write(block)
 
-    def finish(
-        self, manifest: Callable[[list[BlockEntry], list[tuple[int, int]]], Manifest]
-    ) -> dict[str, int]:
-        """Write the footer and give the file its name; returns its size by part.
+    def finish(self, manifest: Manifest) -> dict[str, int]:
+        """Write the footer and give the file its name; returns the bytes of each part of the file.
 
-        `manifest` is called with the blocks written and the footers superseded, which the manifest lists.
+        The blocks written and the footers superseded are filled into the `manifest` here.
         """
-        packed = manifest(self._blocks, self._superseded).pack()
+        written = replace(manifest, blocks=tuple(self._blocks), superseded=tuple(self._superseded))
+        packed = written.pack()
         table = b"".join(self._pages[page] for page in sorted(self._pages))
         sections = [(SectionKind.MANIFEST, packed), (SectionKind.PAGE_TABLE, table)]
         payload = b"".join(SECTION.pack(kind, 0, len(data)) + data for kind, data in sections)
