@@ -184,7 +184,7 @@ def find_autoencoder(
     model = _with_latent_model(model, latents, weight, effort)
     if asked.outliers:
         model = replace(
-            model, anomaly=OutlierDetector.fit(latents, asked.outliers, asked.clusters, effort.seed)
+            model, outlier_detector=OutlierDetector.fit(latents, asked.outliers, asked.clusters, effort.seed)
         )
     data = model.to_bytes()
     size = len(pack_latents(model, latents)) + float(trained.residual.sum()) * rows / 8

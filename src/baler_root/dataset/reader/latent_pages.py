@@ -119,7 +119,7 @@ class LatentPages:
         for part in parts:
             self._check_rows(part, rows)
             with errors_of_page(self.tree.container, part.id):
-                found.append(part.page.anomalies)
+                found.append(part.page.outlier_rows)
         which = np.unique(np.concatenate([np.zeros(0, np.int64), *(own for own, _ in found)]))
         scores = np.full(len(which), -np.inf, np.float32)
         for own, score in found:
