@@ -1,8 +1,8 @@
 """Axis of a column: its symbols, placed so that the column has a standard logistic distribution.
 
-Knots give the share of values below some of the symbols; between knots the share grows linearly. On this axis all
-columns look alike to a network: spikes are wide, empty ranges narrow, and a column about which nothing is known has
-one fixed distribution.
+Knots give the share of values below some of the symbols; between knots the share grows linearly. On this axis
+all columns look alike to a network: spikes are wide, empty ranges narrow, and a column about which nothing is
+known has one fixed distribution.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Interface of codecs, which turn the symbols of some columns of one cluster into bytes, and back.
 
-A codec knows nothing of bounds, files or forms. Its input are symbols (integers after quantising, or the values
-themselves if a column is exact), and it must return each of them bit for bit. The id is a promise about bytes: two
-classes may share one only if each reads the payloads of the other.
+A codec knows nothing of bounds, files or forms. Its input are symbols (integers after quantising, or the
+values themselves if a column is exact), and it must return each of them bit for bit. The id is a promise
+about bytes: two classes may share one only if each reads the payloads of the other.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Codec(Protocol):
     def encode(
         self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
     ) -> tuple[bytes, list[float]]:
-        """The bytes from which `decode` gives back these flat columns, bit for bit, and each column's share of them.
+        """The bytes from which `decode` gives back these flat columns, bit for bit, and each column's share
+        of them.
 
         The same columns give the same bytes each time. Where columns share bytes, the shares are an estimate;
         they add up to the size.
@@ -91,7 +92,8 @@ class ContextCodec(ModelCodec, Protocol):
     def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
-        """Numbers in the tree of the columns outside the page whose symbols `decode` needs for the `wanted` columns.
+        """Numbers in the tree of the columns outside the page whose symbols `decode` needs for the `wanted`
+        columns.
 
         Raises FormatError as `decode` does.
         """
@@ -105,7 +107,9 @@ class ContextCodec(ModelCodec, Protocol):
 
 @runtime_checkable
 class IncrementalCodec(Codec, Protocol):
-    """A codec that decodes some columns of a page with the help of others, and can reuse those decoded before."""
+    """A codec that decodes some columns of a page with the help of others, and can reuse those decoded
+    before.
+    """
 
     def decode_more(
         self,
@@ -116,13 +120,15 @@ class IncrementalCodec(Codec, Protocol):
     ) -> dict[int, NDArray[Any]]:
         """The columns at the positions `wanted`, and all that were decoded or reused for them.
 
-        `decoded` holds symbols of columns of this page by position, as `decode` gave them; they are only read.
-        Raises FormatError as `decode` does.
+        `decoded` holds symbols of columns of this page by position, as `decode` gave them; they are only
+        read. Raises FormatError as `decode` does.
         """
 
 
 def is_context_codec(codec: Codec) -> TypeGuard[ContextCodec]:
-    """Whether the codec is a `ContextCodec`; faster than `isinstance`, which compares every method each time."""
+    """Whether the codec is a `ContextCodec`; faster than `isinstance`, which compares every method each
+    time.
+    """
     return _implements(codec, ContextCodec)
 
 

@@ -36,7 +36,9 @@ def _parsed(read: Callable[[bytes], Any], data: bytes) -> Any:
 
 
 def model_by_digest_prefix(models: Mapping[bytes, T], prefix: bytes) -> T:
-    """The model whose SHA-256 begins with `prefix`, as pages name it; raises CorruptFileError if there is none."""
+    """The model whose SHA-256 begins with `prefix`, as pages name it; raises CorruptFileError if there is
+    none.
+    """
     for digest in models:
         if digest.startswith(prefix):
             return models[digest]

@@ -1,7 +1,8 @@
 """Integer arithmetic in floats: limits of values, and operations that stay within them.
 
-As long as all numbers are integers that a float represents exactly, sums and products are exact, whatever their
-order, library or number of threads: the speed of BLAS with identical bits (formats/networks.md#arithmetic).
+As long as all numbers are integers that a float represents exactly, sums and products are exact, whatever
+their order, library or number of threads: the speed of BLAS with identical bits
+(formats/networks.md#arithmetic).
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ Floats = NDArray[Any]
 
 
 Take = Callable[[int], NDArray[Any]]
-"""Function that reads the next integers of an array, given their count; raises CorruptFileError if there are fewer."""
+"""Function that reads the next integers of an array, given their count; raises CorruptFileError if there are
+fewer.
+"""
 
 
 EXACT_SINGLE, EXACT_DOUBLE = 1 << 24, 1 << 53
@@ -83,7 +86,9 @@ class Step:
     """Operation prepared for values of one shape."""
 
     run: Callable[[Floats, Mapping[int, Floats]], Floats]
-    """Function from the last value, (rows, *shape), and earlier ones by number, to the next one; changes neither."""
+    """Function from the last value, (rows, *shape), and earlier ones by number, to the next one; changes
+    neither.
+    """
     after: Value
     """Shape and limits of the next value."""
     products: int = 0

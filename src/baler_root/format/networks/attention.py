@@ -25,11 +25,13 @@ FRACTION, BIAS = 23, 127
 
 @dataclass(frozen=True, slots=True)
 class Attention(Operation):
-    """Means of the values of tokens, weighted by the match of keys with the query of each token, for each head.
+    """Means of the values of tokens, weighted by the match of keys with the query of each token, for each
+    head.
 
-    Tokens are (queries, keys, values), each (heads, width of a head). The score of two tokens is the product of
-    query and key. With `f = bits` fraction bits of a power of two, a score that is `t` below the best of its token has
-    `share = ((2**(f+1) - t % 2**f) << 7) >> (f + (t >> f))`, which is linear between powers, and 0 from 9 on.
+    Tokens are (queries, keys, values), each (heads, width of a head). The score of two tokens is the product
+    of query and key. With `f = bits` fraction bits of a power of two, a score that is `t` below the best of
+    its token has `share = ((2**(f+1) - t % 2**f) << 7) >> (f + (t >> f))`, which is linear between powers,
+    and 0 from 9 on.
     """
 
     kind: ClassVar[str] = "attention"

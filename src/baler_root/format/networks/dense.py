@@ -38,7 +38,9 @@ MAX_SHIFT = 40
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense(Operation):
-    """`clip((weight @ x + bias + 2**(shift-1)) >> shift, low, high)` along the last axis; a ReLU is a `low` of 0."""
+    """`clip((weight @ x + bias + 2**(shift-1)) >> shift, low, high)` along the last axis; a ReLU is a `low`
+    of 0.
+    """
 
     kind: ClassVar[str] = "dense"
 
@@ -62,7 +64,7 @@ class Dense(Operation):
         largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * before.largest
         largest += int(np.abs(self.bias.astype(np.int64)).max(initial=0)) + (1 << self.shift)
         dtype = floats_for(largest)
-        # Scaling by powers of two is exact: the shift comes before the sums, and rounding is part of the bias.
+        # Scaling by powers of two is exact: shift before the sums, with the rounding in the bias.
         scale = dtype(2.0**-self.shift)
         kernel = np.ascontiguousarray(self.weight.T, dtype=dtype) * scale
         bias = (self.bias.astype(np.int64) + (1 << (self.shift - 1))).astype(dtype) * scale
@@ -112,7 +114,9 @@ class FixedPointNet:
     """Sequence of dense layers; called with (rows, inputs) codes, it returns (rows, outputs) codes."""
 
     def __init__(self, layers: Sequence[Dense], low: int, high: int) -> None:
-        """`low` and `high` are limits of input codes; raises CorruptFileError for layers that cannot be computed exactly."""
+        """`low` and `high` are limits of input codes; raises CorruptFileError for layers that cannot be
+        computed exactly.
+        """
         self.layers, self.low, self.high = tuple(layers), low, high
         self._steps: list[Step] = []
         value = Value((self.layers[0].weight.shape[1],), low, high)

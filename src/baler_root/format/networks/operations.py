@@ -119,10 +119,11 @@ class Add(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Norm(Operation):
-    """Subtracts the mean of the features and divides by their root mean square; the result is in units of `2**-bits`.
+    """Subtracts the mean of the features and divides by their root mean square; the result is in units of
+    `2**-bits`.
 
-    With `n` features and `d` their differences to the mean, rounded, `y = (2**(bits+1) * n * d + r) // (2 * r)`
-    where `r = max(1, isqrt(n * sum(d * d)))`.
+    With `n` features and `d` their differences to the mean, rounded, `y = (2**(bits+1) * n * d + r) // (2 *
+    r)` where `r = max(1, isqrt(n * sum(d * d)))`.
     """
 
     kind: ClassVar[str] = "norm"
@@ -159,7 +160,8 @@ class Norm(Operation):
 class Conv(Operation):
     """A dense layer on the square around every `stride`th place of a grid, with zeros beyond its edges.
 
-    The layer's inputs are (kernel, kernel, channels), `kernel` odd; the result has ceil(height / stride) rows.
+    The layer's inputs are (kernel, kernel, channels), `kernel` odd; the result has ceil(height / stride)
+    rows.
     """
 
     kind: ClassVar[str] = "conv"

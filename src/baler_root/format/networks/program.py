@@ -58,7 +58,8 @@ class Program:
     def __init__(self, operations: Sequence[Operation], inputs: int, low: int, high: int) -> None:
         """`low` and `high` are limits of the input codes.
 
-        Raises CorruptFileError for operations that do not fit, cannot be computed exactly or exceed the limits above.
+        Raises CorruptFileError for operations that do not fit, cannot be computed exactly or exceed the
+        limits above.
         """
         self.operations, self.inputs, self.low, self.high = tuple(operations), inputs, low, high
         values = [_input(inputs, low, high)]
@@ -95,9 +96,11 @@ class Program:
         take_weights: Take,
         take_biases: Take,
     ) -> Program:
-        """The program with this JSON (`to_json`) and these arrays (`arrays`); raises CorruptFileError if it is not valid.
+        """The program with this JSON (`to_json`) and these arrays (`arrays`); raises CorruptFileError if it
+        is not valid.
 
-        `take_weights(count)` and `take_biases(count)` read the next `count` of each, or raise CorruptFileError.
+        `take_weights(count)` and `take_biases(count)` read the next `count` of each, or raise
+        CorruptFileError.
         """
         if not isinstance(operations, list):
             raise CorruptFileError("the operations of a program are no list")

@@ -38,8 +38,9 @@ LARGE = 1 << 16
 
 
 WORTH_TRYING, WORTH_TRYING_LARGE = 1.12, 1.05
-"""If fast zstd is larger than pco by more than this factor, thorough zstd is not tried, which would take most of the
-time: it would have won for 17 of 1 091 columns of six files, 5 kB in 100 MB."""
+"""If fast zstd is larger than pco by more than this factor, thorough zstd is not tried, which would take most
+of the time: it would have won for 17 of 1 091 columns of six files, 5 kB in 100 MB.
+"""
 
 
 _FRAME_COST = 9
@@ -193,7 +194,9 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
 def _integer_transforms(
     values: NDArray[Any], spec: SymbolSpec
 ) -> list[tuple[Transform, NDArray[Any], bytes]]:
-    """Differences along entries (only for the pool, since pco finds them itself), along the axes of arrays, and both."""
+    """Differences along entries (only for the pool, since pco finds them itself), along the axes of arrays,
+    and both.
+    """
     out = []
     row = math.prod(spec.shape)
     if row > 1:

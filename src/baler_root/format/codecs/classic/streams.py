@@ -133,7 +133,9 @@ def bits_encode(values: NDArray[Any]) -> bytes:
 
 
 def bits_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
-    """The values (0 or 1, of one byte each) that `bits_encode` encoded; raises CorruptFileError for padding that is not 0."""
+    """The values (0 or 1, of one byte each) that `bits_encode` encoded; raises CorruptFileError for padding
+    that is not 0.
+    """
     if dtype.itemsize != 1:
         raise CorruptFileError(f"bits of the type {dtype}; only types of one byte are stored so")
     raw = np.frombuffer(payload, dtype=np.uint8)

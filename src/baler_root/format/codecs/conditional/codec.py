@@ -1,4 +1,5 @@
-"""`conditional`: codes each column with the distribution that a model predicts from earlier columns of the row.
+"""`conditional`: codes each column with the distribution that a model predicts from earlier columns of the
+row.
 
 formats/codecs.md#conditional is the specification.
 """
@@ -51,8 +52,9 @@ class ConditionalCodec:
         compare: bool = False,
         context: ListContext | None = None,
     ) -> None:
-        """`models` by SHA-256. To encode: the digest of the `model` to use, and in `known` the number in the model of
-        each column of the page. With `compare`, columns that are smaller in `classic` are coded by it.
+        """`models` by SHA-256. To encode: the digest of the `model` to use, and in `known` the number in the
+        model of each column of the page. With `compare`, columns that are smaller in `classic` are coded by
+        it.
         """
         self.models = {} if models is None else models
         self.model, self.known = model, tuple(known)
@@ -206,7 +208,9 @@ def scale_shares(shares: Sequence[float], size: int) -> list[float]:
 def _streams(
     table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: ListStructure | None
 ) -> dict[int, bytes]:
-    """Streams of the columns that have a network or histograms, and whose symbols and parents are on their axes."""
+    """Streams of the columns that have a network or histograms, and whose symbols and parents are on their
+    axes.
+    """
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
     codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
     out = {}
@@ -222,7 +226,7 @@ def _streams(
         if number not in parents:
             out[number] = _encode(column, codes, places[number])
         elif lists is not None and lists.rows == len(symbols):
-            # Each item needs the previous one: the first items of all lists are coded first, then the second ones, etc.
+            # Each item needs the previous one: first items of all lists are coded first, then second ones.
             ordered = {p: codes[p][lists.order] for p in parents if p != number}
             ordered[number] = lists.before(codes[number])[lists.order]
             out[number] = _encode(column, ordered, places[number][lists.order])
@@ -309,7 +313,9 @@ def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: 
 
 
 def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
-    """Symbols at these places of an axis; raises CorruptFileError if they do not fit the type of the column."""
+    """Symbols at these places of an axis; raises CorruptFileError if they do not fit the type of the
+    column.
+    """
     if dtype.kind not in "uib":
         raise CorruptFileError(f"an axis of {dtype} symbols")
     limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)

@@ -1,6 +1,7 @@
 """Histograms of a column, one for each context: each combination of the bins of its parents.
 
-They are the fast alternative to a network: fitted by counting, decoded by lookup (formats/codecs.md#histograms).
+They are the fast alternative to a network: fitted by counting, decoded by lookup
+(formats/codecs.md#histograms).
 """
 
 from __future__ import annotations
@@ -38,11 +39,12 @@ class Histograms:
     cells: Ints
     """First place of each cell of the column's axis, and the end of the axis."""
     roots: NDArray[np.uint8]
-    """(contexts, cells): square roots of the weights of cells; a context with zeros only has the axis itself."""
+    """(contexts, cells): square roots of the weights of cells; a context with zeros only has the axis itself.
+    """
 
     def __post_init__(self) -> None:
         if len(self.cuts) != len(self.parents):
-            raise CorruptFileError("a histogram does not have one list of cuts for each parent")
+            raise CorruptFileError("the parents of a histogram are not those that are cut into buckets")
         for cuts in self.cuts:
             limits = (-CODE_LIMIT, *cuts, CODE_LIMIT)
             if any(one >= other for one, other in pairwise(limits)):

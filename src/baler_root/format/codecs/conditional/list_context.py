@@ -50,7 +50,9 @@ class ListStructure:
 
     @cached_property
     def steps(self) -> NDArray[np.int64]:
-        """Step in which each item is decoded if it needs the previous one: its position in its piece of the list."""
+        """Step in which each item is decoded if it needs the previous one: its position in its piece of the
+        list.
+        """
         return self.positions % PIECE
 
     @cached_property
@@ -71,7 +73,9 @@ class ListStructure:
         return previous
 
     def codes(self, column: ModelColumn, symbols: Symbols | None) -> NDArray[np.int16]:
-        """Code of a context column for each item; `symbols` are those of the entries if it is one of their columns."""
+        """Code of a context column for each item; `symbols` are those of the entries if it is one of their
+        columns.
+        """
         axis = column.axis
         if column.kind == "position":
             return axis.codes[axis.places(self.positions)]

@@ -1,7 +1,7 @@
 """Model of one table: an axis for each column, and for some columns a network or histograms.
 
-A model is data: JSON that lists layers, cuts and counts, and arrays of integers (formats/codecs.md#models). Files
-name it by the SHA-256 of its bytes.
+A model is data: JSON that lists layers, cuts and counts, and arrays of integers (formats/codecs.md#models).
+Files name it by the SHA-256 of its bytes.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ FORMAT = "baler-root conditional model 1"
 
 
 KINDS = ("value", "entry", "length", "position")
-"""Kinds of columns: a column of the page; a column of the entries, repeated for the items of their lists; the length of
-the list of an item; the position of an item in its list."""
+"""Kinds of columns: a column of the page; a column of the entries, repeated for the items of their lists; the
+length of the list of an item; the position of an item in its list.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
-    """Distribution of a column given others: the inputs of `net` are the codes of the columns `parents`, in this order.
+    """Distribution of a column given others: the inputs of `net` are the codes of the columns `parents`, in
+    this order.
 
     If the column itself is among them, its value in the previous item of the same list is meant.
     """

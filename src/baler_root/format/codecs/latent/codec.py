@@ -45,7 +45,9 @@ MAX_LATENT_VALUES = 1 << 27
 
 
 class LatentCodec:
-    """Codes the columns of an autoencoder, and all others with `classic`. A subclass names the networks to train."""
+    """Codes the columns of an autoencoder, and all others with `classic`. A subclass names the networks to
+    train.
+    """
 
     id: ClassVar[str]
     """Name of the codec in files."""
@@ -55,7 +57,9 @@ class LatentCodec:
     It is imported only for training.
     """
     firmware: ClassVar[bool] = False
-    """Whether the network heeds the `circuit` of a `Reshape`: dense layers alone, which can be firmware."""
+    """Whether the networks follow the `hardware` of an `AutoencoderShape`, so that the encoder can be
+    firmware.
+    """
     grids: ClassVar[bool] = False
     """Whether the codec is for single columns of two-dimensional arrays, not for tables of numbers."""
 
@@ -67,10 +71,11 @@ class LatentCodec:
         outlier_rows: tuple[Rows, Symbols] | None = None,
         compare: bool = False,
     ) -> None:
-        """`models` by SHA-256. To encode: the digest of the `model` to use, in `known` the number in the model of each
-        column of the page, and the outlier rows with their scores.
+        """`models` by SHA-256. To encode: the digest of the `model` to use, in `known` the number in the
+        model of each column of the page, and the outlier rows with their scores.
 
-        With `compare`, columns whose streams are larger than in `classic` are coded by it, and so is a whole page.
+        With `compare`, columns whose streams are larger than in `classic` are coded by it, and so is a whole
+        page.
         """
         self.models = {} if models is None else models
         self.model, self.known, self.outlier_rows = model, tuple(known), outlier_rows
@@ -83,7 +88,8 @@ class LatentCodec:
     def find_outlier_rows(
         self, columns: Sequence[Symbols]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], int] | None:
-        """Outlier rows of the page, which are unlike those of the training, their scores, and the number of all rows.
+        """Outlier rows of the page, which are unlike those of the training, their scores, and the number of
+        all rows.
 
         None if the model has no outlier detector.
         """

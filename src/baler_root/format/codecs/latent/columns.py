@@ -1,6 +1,7 @@
-"""What a model makes of a page's columns, and of latents again, and what packs the parts of such a page.
+"""Columns of a page to latents, streams and missed rows, and back.
 
-`modelled` are the columns of which the latents tell: the model's number of each by its position in the page.
+`modelled` has the columns that the latents predict: the number in the model of each by its position in the
+page.
 """
 
 from __future__ import annotations
@@ -53,7 +54,9 @@ def rows_of(model: AutoencoderModel, places: Mapping[int, Places]) -> int:
 
 
 def latents_of(model: AutoencoderModel, places: Mapping[int, Places]) -> Latents:
-    """Latents of rows, (rows, latents), from places on the axes of the columns; the codes of missing columns are 0."""
+    """Latents of rows, (rows, latents), from places on the axes of the columns; the codes of missing columns
+    are 0.
+    """
     rows = rows_of(model, places)
     out = np.empty((rows, model.latents), LATENT)
     for block in _blocks(model, rows):
@@ -98,7 +101,9 @@ def _blocks(model: AutoencoderModel, rows: int) -> Iterator[slice]:
 def _outputs(
     model: AutoencoderModel, latents: Latents, modelled: Mapping[int, int]
 ) -> Iterator[tuple[int, slice, NDArray[np.int32]]]:
-    """For each block and position: the slice of values, and the outputs of the decoder, (values, 3 × components)."""
+    """For each block and position: the slice of values, and the outputs of the decoder, (values, 3 ×
+    components).
+    """
     for block in _blocks(model, len(latents)):
         outputs = model.decoder(latents[block])
         outputs = outputs.reshape(len(outputs), model.bounds[-1], -1)
@@ -180,7 +185,9 @@ def decode_columns(
 def point_predictions(
     model: AutoencoderModel, latents: Latents, modelled: Mapping[int, int]
 ) -> Iterator[tuple[int, slice, Places]]:
-    """For each block and position: the slice of values, and their places as predicted by the latents alone."""
+    """For each block and position: the slice of values, and their places as predicted by the latents
+    alone.
+    """
     for at, values, outputs in _outputs(model, latents, modelled):
         yield at, values, point_prediction(model.columns[modelled[at]].axis, outputs)
 
@@ -195,7 +202,9 @@ def point_prediction(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
 
 
 def split_symbols(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
-    """Places on the axis of a column, whether all symbols are on the axis, and the low bits of exact floats."""
+    """Places on the axis of a column, whether all symbols are on the axis, and the low bits of exact
+    floats.
+    """
     low = None
     if column.dropped_bits is not None:
         symbols, low = split_bits(symbols, column.dropped_bits)

@@ -1,7 +1,8 @@
-"""Model of an autoencoder: axes of the columns, an encoder and a decoder of integers (formats/codecs.md#autoencoder-models).
+"""Model of an autoencoder: axes of the columns, an encoder and a decoder of integers
+(formats/codecs.md#autoencoder-models).
 
-The encoder computes latents from the codes of a row; the decoder predicts a mixture for each value from the latents.
-The latents themselves are coded with a conditional model of which they are the columns.
+The encoder computes latents from the codes of a row; the decoder predicts a mixture for each value from the
+latents. The latents themselves are coded with a conditional model of which they are the columns.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ MAX_COMPONENTS = 1 << 4
 
 
 RESIDUALS = ("none", "bounded")
-"""Residuals of a page: the rows that latents do not reproduce (`none`), or a stream for each column (`bounded`)."""
+"""Residuals of a page: the rows that latents do not reproduce (`none`), or a stream for each column
+(`bounded`).
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,7 +231,9 @@ def _model(
 def _program(
     operations: Any, inputs: int, limit: int, weights: NDArray[Any], biases: NDArray[Any]
 ) -> Program:
-    """Network whose input codes are from `-limit` to below `limit`; raises CorruptFileError if it is not valid."""
+    """Network whose input codes are from `-limit` to below `limit`; raises CorruptFileError if it is not
+    valid.
+    """
     takers = ArrayReader(weights), ArrayReader(biases)
     out = Program.from_json(operations, inputs, -limit, limit - 1, *(taker.take for taker in takers))
     for taker in takers:

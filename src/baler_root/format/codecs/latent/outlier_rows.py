@@ -22,7 +22,9 @@ class OutlierDetector:
     centres: NDArray[np.float32]
     """(clusters, latents)"""
     whitening: NDArray[np.float32]
-    """(clusters, latents, latents): matrix that makes the latents of a cluster independent, with unit variance."""
+    """(clusters, latents, latents): matrix that makes the latents of a cluster independent, with unit
+    variance.
+    """
 
     @property
     def latents(self) -> int:
@@ -66,7 +68,9 @@ class OutlierDetector:
 
     @classmethod
     def from_array(cls, array: NDArray[np.float32], clusters: int, latents: int) -> OutlierDetector:
-        """Detector from `to_array`; raises CorruptFileError for another length, or numbers that are not finite."""
+        """Detector from `to_array`; raises CorruptFileError for another length, or numbers that are not
+        finite.
+        """
         if (
             not clusters
             or len(array) != 1 + clusters * latents * (1 + latents)

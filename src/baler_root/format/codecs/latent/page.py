@@ -63,8 +63,9 @@ class LatentPage:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Bytes of what the page holds: `latents`, `residual` (the streams), `outlier_rows` (rows and scores), rows that were
-        `missed` with their places, `low_bits` of exact floats, and the `rest`: columns that latents do not tell of.
+        """Bytes of each part: `latents`, `residual` (the streams), `anomalies` (outlier rows and scores),
+        `missed` rows with their places, `low_bits` of exact floats, and the `rest`: columns that are not
+        modelled.
         """
         return {
             "latents": len(self.latents),
@@ -92,7 +93,9 @@ class LatentPage:
         return rows, columns[0]
 
     def missed(self, wanted: Iterable[int]) -> tuple[Rows, dict[int, Places]]:
-        """Rows that the latents do not reproduce, increasing, and the places of the values of the wanted columns."""
+        """Rows that the latents do not reproduce, increasing, and the places of the values of the wanted
+        columns.
+        """
         values_per_row = {at: self.specs[at].length // self.rows for at in self.known}
         return self._rows(self._missed, UINT32, values_per_row, wanted)
 
@@ -137,8 +140,8 @@ def pack_latent_page(
 ) -> bytes:
     """Payload that `LatentPage` parses.
 
-    `columns` has the number in the model and the stream of each modelled column, None for others; `parts` are latents,
-    outlier rows, missed rows, low bits and rest, each packed.
+    `columns` has the number in the model and the stream of each modelled column, None for others; `parts` are
+    latents, outlier rows, missed rows, low bits and rest, each packed.
     """
     head = bytearray(PayloadKind.MODEL.prefix + model[:NAME_SIZE] + pack_varint(rows))
     for modelled in columns:

@@ -1,4 +1,6 @@
-"""Splits exact floats in two parts: integers that increase with the value, for models, and the bits below them."""
+"""Splits exact floats in two parts: integers that increase with the value, for models, and the bits below
+them.
+"""
 
 from __future__ import annotations
 
