@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root import LatentOptions, TrainingOptions
 from baler_root.api.train import train
 from baler_root.fpga.build.project import BuildOptions, build
 from baler_root.fpga.encoder import EncoderDefinition
@@ -43,11 +44,8 @@ def learn(
         source,
         target,
         trees=[tree],
-        codec="autoencoder",
-        latents=latents,
-        residual="none",
-        hardware=hardware,
-        train_seconds=seconds,
+        codec=LatentOptions("autoencoder", latents=latents, residual="none", hardware=hardware),
+        training=TrainingOptions(seconds=seconds),
         overwrite=True,
         **options,
     )

@@ -25,6 +25,7 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.columns.to_columns import flatten, plain_form
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.read import PageId
 from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.encodings.sum import Sum
@@ -151,7 +152,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 encoded = encode_cluster(plan, arrays, entries)
                 for group, page in enumerate(encoded.pages):
                     codec = codecs.index(plan.codec)
-                    writer.write_page(number, cluster, group, codec, page.payload, page.length, page.digest)
+                    writer.write_page(PageId(number, cluster, group), page, codec)
                 records.append(encoded.records)
                 lists.append(encoded.lists)
                 start += entries
@@ -159,11 +160,9 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(np.stack(records)), number)
             stored.append(_stored(tree, cuts, lists))
         writer.finish(
-            lambda blocks, superseded: Manifest(
+            Manifest(
                 tuple(stored),
                 codecs,
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
                 provenance={"made": "golden file"},
                 detached=tuple(Detached(m.trained.digest, len(m.data), beside.name) for m in models),
             )
@@ -235,7 +234,7 @@ def from_root(
             source,
             target,
             bound="lossless",
-            branch_bounds=[f"{name}={bound}" for name, bound in bounds.items()],
+            bounds=bounds,
         )
     counted = {name: dict(arrays) for name, arrays in trees.items()}
     for arrays in counted.values():

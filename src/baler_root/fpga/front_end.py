@@ -14,7 +14,8 @@ from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.columns.to_columns import to_columns
 from baler_root.format.schema import Tree
 from baler_root.fpga.link import Link
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 
 BATCH_ENTRIES = 1 << 14
 """Entries of the file that are read at once."""
@@ -58,7 +59,7 @@ def read_rows(link: Link, source: str | os.PathLike[str], values: Sequence[int] 
         path = link.definition.tree
         (key, *_) = sorted(root.tree_keys([path]), key=lambda key: -int(key.rpartition(";")[2]))
         tree = root.open_tree(key)
-        tree.sample.clear()
+        tree.first_entries.clear()
         columns = tree_columns(tree.schema)
         numbers = _column_numbers(link, tree.schema, columns, root.path)
         for start in range(0, tree.schema.num_entries, BATCH_ENTRIES):

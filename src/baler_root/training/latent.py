@@ -135,7 +135,7 @@ def find_autoencoder(
     autoencoder is used whatever it saves, since the user wants its latents. `pairs` are masses that count in
     the loss as columns do.
     """
-    asked = effort.autoencoding
+    asked = effort.latents
     if asked is None or effort.level.training is None:
         raise ValueError("no autoencoder was asked for")
     rows = len(columns[0].symbols) // columns[0].values_per_row
@@ -226,7 +226,7 @@ def _train(
     from baler_root.training.torch.loop import EVALUATE_EVERY
     from baler_root.training.torch.mass_loss import MassTargets
 
-    asked, level = effort.autoencoding, effort.level.name
+    asked, level = effort.latents, effort.level.name
     if asked is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.values_per_row for column in columns)
@@ -323,7 +323,7 @@ def _with_latent_model(
         [np.ascontiguousarray(latents[:, n], LATENT) for n in changing],
         weight,
     )
-    found = find_model(sample, replace(effort, level=get_level("fast"), autoencoding=None))
+    found = find_model(sample, replace(effort, level=get_level("fast"), latents=None))
     if found.model is None:
         return model
     coded: list[int | None] = [None] * model.latents

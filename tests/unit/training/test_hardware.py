@@ -15,6 +15,7 @@ from tests.helpers.cli import Cli
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.api.train import train
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.axis import CODE_LIMIT
@@ -29,7 +30,7 @@ from baler_root.fpga.explore.response import resolution
 from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.decode import decode
-from baler_root.fpga.wire.software_board import send
+from baler_root.fpga.wire.software_board import SendOptions, send
 from baler_root.training import latent as autoencoding
 from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import Hardware, HardwareLimits
@@ -94,7 +95,7 @@ def test_networks_compute_what_their_programs_do(hardware: Hardware) -> None:
 def test_a_model_of_few_bits_is_an_ordinary_one(source: Path, tmp_path: Path) -> None:
     model, out = tmp_path / "few.balermodel", tmp_path / "out.baler"
     hardware = HardwareLimits((8,), (5, 4), (6,), 7, 6)
-    summary = train(source, model, codec="autoencoder", latents=3, hardware=hardware)
+    summary = train(source, model, codec=LatentOptions("autoencoder", latents=3, hardware=hardware))
     assert any("weights of 5,4 bits" in note and "LUTs" in note for note in summary.notes)
     link = Link.open(model)
     definition = link.definition
@@ -131,7 +132,7 @@ def test_a_budget_is_kept(source: Path, tmp_path: Path) -> None:
         budget = None if luts is None else HardwareBudget(luts=luts)
         hardware = HardwareLimits((12,), (6,), budget=budget)
         path = tmp_path / f"{name}.balermodel"
-        train(source, path, codec="autoencoder", latents=3, hardware=hardware)
+        train(source, path, codec=LatentOptions("autoencoder", latents=3, hardware=hardware))
         definition = Link.open(path).definition
         bits = [definition.input_format(number).width for number in range(len(definition.layers))]
         sizes[name] = Resources.of([layer.weights for layer in definition.layers], bits).luts
@@ -144,9 +145,9 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
     train(
         source,
         model,
-        codec="autoencoder",
-        latents=3,
-        hardware=HardwareLimits.parse("luts<900,edges<6,levels=3"),
+        codec=LatentOptions(
+            "autoencoder", latents=3, hardware=HardwareLimits.parse("luts<900,edges<6,levels=3")
+        ),
     )
     hardware = read_model_file(model).models[0].model.about["circuit"]
     assert hardware["hidden"] in ([], [16], [32])
@@ -154,13 +155,13 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
         train(
             source,
             tmp_path / "no",
-            codec="autoencoder",
-            latents=3,
-            hardware=HardwareLimits.parse("edges<2,levels=1"),
+            codec=LatentOptions("autoencoder", latents=3, hardware=HardwareLimits.parse("edges<2,levels=1")),
         )
     with pytest.raises(ConfigError, match="rounding alone"):
         train(
-            source, tmp_path / "no", codec="autoencoder", latents=3, hardware=HardwareLimits.parse("luts<30")
+            source,
+            tmp_path / "no",
+            codec=LatentOptions("autoencoder", latents=3, hardware=HardwareLimits.parse("luts<30")),
         )
     assert not (tmp_path / "no").exists()
 
@@ -168,7 +169,7 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_model(source: Path, tmp_path: Path) -> None:
     for name in "ab":
         hardware = HardwareLimits((8,), budget=HardwareBudget(luts=700))
-        train(source, tmp_path / name, codec="autoencoder", latents=2, hardware=hardware)
+        train(source, tmp_path / name, codec=LatentOptions("autoencoder", latents=2, hardware=hardware))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -195,7 +196,7 @@ def test_pruned_weights_stay_away() -> None:
 def test_estimates_are_near_what_da4ml_says(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("da4ml", reason="da4ml is not installed (pip install 'baler-root[rtl]')")
     hardware = HardwareLimits((24, 16), (6,))
-    train(source, tmp_path / "m", codec="autoencoder", latents=6, hardware=hardware)
+    train(source, tmp_path / "m", codec=LatentOptions("autoencoder", latents=6, hardware=hardware))
     definition = Link.open(tmp_path / "m").definition
     bits = [definition.input_format(number).width for number in range(len(definition.layers))]
     cheap, solved = Resources.of([layer.weights for layer in definition.layers], bits), estimate(definition)
@@ -247,7 +248,7 @@ def test_budgets() -> None:
         (["--activation-bits", "2"], "from 3 to 12"),
         (["--input-bits", "13"], "from 4 to 12"),
         (["--latent-bits", "1"], "from 2 to 12"),
-        (["--hidden", "300"], "at most 4, of 1 to 256"),
+        (["--hidden", "300"], "at most 4 layers of 1 to 256 neurons"),
         (["--fpga-budget", "luts"], "write it as"),
         (["--codec", "transformer", "--input-bits", "8"], "cannot be firmware"),
         (["--codec", "conditional", "--input-bits", "8"], "for the codec autoencoder"),
@@ -272,11 +273,11 @@ def test_the_front_has_what_nothing_beats() -> None:
 def test_resolutions_are_half_of_the_shortest_interval() -> None:
     rng = np.random.default_rng(0)
     original = rng.exponential(5.0, 50_000)
-    told = original * rng.normal(1.1, 0.03, original.size)
-    told[:500] *= 100  # far off: they count, and do not matter much
+    decoded = original * rng.normal(1.1, 0.03, original.size)
+    decoded[:500] *= 100  # far off: they count, and do not matter much
     original[-9:] = 0
-    told[-20:-10] = np.nan
-    assert resolution(told, original) == pytest.approx(0.03, rel=0.05)
+    decoded[-20:-10] = np.nan
+    assert resolution(decoded, original) == pytest.approx(0.03, rel=0.05)
     assert resolution(np.ones(3), np.zeros(3)) is None
 
 
@@ -305,11 +306,11 @@ def test_a_scan_tells_responses(make_root: Maker, tmp_path: Path, cli: Cli) -> N
         assert [float(row["response:jet_mass"]) for row in csv.DictReader(file)] == [found]
     # What a reader of the board's packets gets, where nothing is passed through.
     model, stream = folder / "models" / "01.balermodel", tmp_path / "stream.bin"
-    send(test, model, str(stream), pass_through=False)
+    send(test, model, str(stream), SendOptions(pass_through=False))
     decode(stream, tmp_path / "out.baler", model)
     with baler_root.open(tmp_path / "out.baler") as file:
-        told = np.asarray(file["Events"]["jet_mass"].array()).astype(float)
-    assert resolution(told, values["jet_mass"][::-2].astype(float)) == found
+        decoded = np.asarray(file["Events"]["jet_mass"].array()).astype(float)
+    assert resolution(decoded, values["jet_mass"][::-2].astype(float)) == found
     wrong = cli(
         "fpga", "explore", str(source), "-o", str(tmp_path / "no"), *arguments, "--response", "jet_pT"
     )

@@ -16,11 +16,11 @@ from baler_root.compression.models.mass_columns import locate_masses
 from baler_root.compression.models.sample import TreeSample, take_sample
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
-from baler_root.rootio.source import SourceTree
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.conditional import FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import MIN_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair
@@ -64,7 +64,7 @@ def learn(
     entries = source.schema.num_entries
     if entries < (least := least_rows(effort)):
         note = f"{plan.schema.path}: {entries} entries are too few to train latents; {least} are needed"
-        return Learned(plan, notes=[] if effort.autoencoding is None else [note])
+        return Learned(plan, notes=[] if effort.latents is None else [note])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
@@ -72,7 +72,7 @@ def learn(
 
 def least_rows(effort: TrainingEffort) -> int:
     """Fewest rows from which a model is learned."""
-    asked = effort.autoencoding
+    asked = effort.latents
     return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
 
 
@@ -90,14 +90,14 @@ def learn_from(
     groups: list[int] = []
     models: list[GroupModel] = []
     out = Learned(plan)
-    if effort.autoencoding is not None and not runs:
+    if effort.latents is not None and not runs:
         out.notes.append(
             f"{plan.schema.path}: no latents, since no table has enough columns that can be learned"
         )
     tables = [members for _, _, members in runs]
     pairs: dict[int, list[Pair]] = {}
-    if effort.autoencoding is not None and runs:
-        placed, notes = locate_masses(effort.autoencoding.masses, sample, names, tables)
+    if effort.latents is not None and runs:
+        placed, notes = locate_masses(effort.masses, sample, names, tables)
         pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
         notes += _constants(sample, names)
         out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
@@ -108,7 +108,7 @@ def learn_from(
             groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
             part = replace(effort, seconds=time_shares.share())
-            if effort.autoencoding is None:
+            if effort.latents is None:
                 context = find_context(sample, members, names)
                 found = find_model(_table(sample, members, names, entries, context), part, progress)
             else:
@@ -142,7 +142,7 @@ def learn_from(
 
 def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffort) -> None:
     """Raise ConfigError if more latents are requested than any table of these trees has values in a row."""
-    asked = effort.autoencoding
+    asked = effort.latents
     if asked is None or asked.latents is None:
         return
     widths: dict[str, int] = {}
@@ -193,9 +193,9 @@ def _table(
 
 def _selection(sample: TreeSample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
     """Whether a column of the sample is modelled, as a function, and the fewest columns of a model."""
-    if effort.autoencoding is None:
+    if effort.latents is None:
         return sample.is_candidate, 2
-    if latent_codec(effort.autoencoding.codec).grids:
+    if latent_codec(effort.latents.codec).grids:
         return sample.is_grid, 1
     return lambda number: sample.is_candidate(number) or sample.is_exact(number), 2
 
@@ -226,8 +226,7 @@ def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     ]
     if not found:
         return []
-    more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
-    return [f"no input of latents, since their values never change: {', '.join(found[:NAMES])}{more}"]
+    return [f"no input of latents, since their values never change: {listed(found, NAMES)}"]
 
 
 def _runs(

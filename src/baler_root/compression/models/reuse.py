@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
-from baler_root.errors import ConfigError
+from baler_root.compression.tree_job import TreeJob
+from baler_root.errors import ConfigError, listed
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel
@@ -21,10 +22,6 @@ from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of
-
-if TYPE_CHECKING:
-    from baler_root.compression.planner import TreeJob
-
 
 SAMPLE_ENTRIES = 1 << 14
 """Most entries of a tree on which models are tried out."""
@@ -47,6 +44,8 @@ NAMES = 6
 class Reuse:
     """Models of a file that are used, and notes on the others."""
 
+    jobs: list[TreeJob]
+    """The trees, with plans that use the models."""
     used: dict[bytes, StoredModel] = field(default_factory=dict)
     codec: str = "classic"
     """Codec of the compressed file."""
@@ -81,20 +80,20 @@ class Match:
 
 
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
-    """Give each job the models that make its tree smaller; with `detach` their own bytes count for nothing.
+    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for nothing.
 
     Autoencoders without a residual are given whatever they save.
 
     Raises ConfigError where no column of any tree fits any model, or most have another bound.
     """
-    out = Reuse()
+    out = Reuse(list(jobs))
     unknown_trees: list[str] = []
     problems: list[str] = []
     num_columns = other_bound = 0
     codecs = sorted({codec_of(stored.model) for stored in file.models})
     if len(codecs) > 1:
         raise ConfigError(f"{file.path}: models of several codecs ({', '.join(codecs)})")
-    for job in jobs:
+    for number, job in enumerate(jobs):
         path = job.plan.schema.path
         if job.same_as is not None:
             continue
@@ -109,7 +108,8 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
         num_columns += sum(len(match.numbers) for match in fitting)
         other_bound += sum(match.other_bound for match in matches)
         if fitting and job.lengths:
-            job.plan, kept, notes = _try_out(job, _without_overlaps(fitting, problems), detach)
+            plan, kept, notes = _try_out(job, _without_overlaps(fitting, problems), detach)
+            out.jobs[number] = replace(job, plan=plan)
             out.used.update({stored.trained.digest: stored for stored in kept})
             out.notes += notes
     if not num_columns or other_bound > num_columns:
@@ -131,7 +131,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
         (plan.schema.path_of(c.branch), c.field, c.role): number
         for number, c in reversed([*enumerate(columns)])
     }
-    tables = tables_of(columns, flatten(plan.schema, columns, job.source.sample))
+    tables = tables_of(columns, flatten(plan.schema, columns, job.source.first_entries))
     found: dict[int, int] = {}
     missing: list[KnownColumn] = []
     other_type: list[KnownColumn] = []
@@ -196,8 +196,7 @@ def is_as_tight(held: ErrorBound, needed: ErrorBound) -> bool:
 
 def _named(columns: Sequence[KnownColumn]) -> str:
     """Names of the first columns, and the number of the others."""
-    names = ", ".join(repr(column.name) for column in columns[:NAMES])
-    return names if len(columns) <= NAMES else f"{names} and {len(columns) - NAMES} more columns"
+    return listed((repr(column.name) for column in columns), NAMES)
 
 
 def _streams(match: Match) -> list[int]:

@@ -18,7 +18,7 @@ from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.entropy.tables import MAX_SYMBOLS
 from baler_root.format.page import EncodedColumn
 from baler_root.format.tables import tables_of
-from baler_root.rootio.source import SourceTree
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.effort import MIN_ROWS
 
 SAMPLE_SIZE = 1 << 26

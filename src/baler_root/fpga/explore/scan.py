@@ -21,6 +21,7 @@ from baler_root.fpga.explore.point import ScanPoint, mark_front
 from baler_root.fpga.explore.response import check_branches, response_columns
 from baler_root.fpga.link import Link
 from baler_root.training.hardware.resources import Resources
+from baler_root.training.options import LatentOptions, TrainingOptions
 
 POINTS_FILE = "explore.json"
 
@@ -60,12 +61,8 @@ def explore(
                 path,
                 rules=options.rules,
                 trees=None if tree is None else [tree],
-                codec="autoencoder",
-                latents=latents,
-                residual="none",
-                hardware=limits,
-                train_seconds=options.seconds,
-                seed=options.seed,
+                codec=LatentOptions("autoencoder", latents, "none", hardware=limits),
+                training=TrainingOptions(seconds=options.seconds, seed=options.seed),
             )
             link = Link.open(path, tree)
             fidelity = LatentFidelity.of(

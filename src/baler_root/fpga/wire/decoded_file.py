@@ -130,13 +130,7 @@ class DecodedFile:
         }
         provenance = {"wire": wire, "versions": {"baler_root": __version__}}
         parts = self._writer.finish(
-            lambda blocks, superseded: Manifest(
-                tuple(tree.stored for tree in trees),
-                CODECS,
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
-                provenance=provenance,
-            )
+            Manifest(tuple(tree.stored for tree in trees), CODECS, provenance=provenance)
         )
         return sum(parts.values())
 
