@@ -1,5 +1,5 @@
 """Quantised columns: a symbol for each value, and a quantiser that turns symbols into values
-(formats/pages.md#page)."""
+(formats/pages.md#quantised-columns)."""
 
 from __future__ import annotations
 
