@@ -28,6 +28,7 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.columns.to_columns import flatten
+from baler_root.format.container.write import EncodedPage
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import EncodedColumn, Page, pack_page
@@ -44,17 +45,6 @@ Values = NDArray[Any]
 INTERPOLATES = (Classic.id, ConditionalCodec.id)
 """Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
 interpolation."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPage:
-    """A page ready to be written."""
-
-    payload: bytes
-    length: int
-    """Bytes of the decoded values."""
-    digest: int
-    """Digest of the decoded values (formats/pages.md#digest)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -95,6 +95,8 @@ class Page:
         directory.finish("the page directory")
         self._columns = list(columns)
         self._specs = [_spec(encoding) for encoding in self.encodings]
+        self._coded_specs = [spec for spec in self._specs if spec is not None]
+        self._positions = [position for position, spec in enumerate(self._specs) if spec is not None]
         length = sum(
             encoding.length * max(spec.dtype.itemsize if spec else 0, column.dtype.itemsize)
             for encoding, spec, column in zip(self.encodings, self._specs, columns, strict=True)
@@ -102,6 +104,11 @@ class Page:
         if length > MAX_PAGE_LENGTH:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
         self._symbols = cursor.rest()
+
+    @property
+    def num_coded(self) -> int:
+        """Number of columns with symbols."""
+        return len(self._positions)
 
     def has_symbols(self, position: int) -> bool:
         """Whether the column at this position in the page has symbols."""
@@ -147,12 +154,6 @@ class Page:
         }
 
     def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
-        """Positions of the columns with symbols, their specs, and the indices of the wanted ones among
-        them."""
-        positions = [position for position, spec in enumerate(self._specs) if spec is not None]
-        specs = [spec for spec in self._specs if spec is not None]
-        return (
-            positions,
-            specs,
-            None if wanted is None else [positions.index(position) for position in wanted],
-        )
+        """Positions of the columns with symbols, their specs, and the indices of the wanted ones."""
+        indices = None if wanted is None else [self._positions.index(position) for position in wanted]
+        return self._positions, self._coded_specs, indices
