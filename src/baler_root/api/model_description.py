@@ -74,8 +74,8 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
         "decoder": model.decoder.describe(),
         "weights": model.encoder.weights + model.decoder.weights,
         "anomalies": None
-        if model.anomaly is None
-        else {"threshold": model.anomaly.threshold, "clusters": len(model.anomaly.centres)},
+        if model.outlier_detector is None
+        else {"threshold": model.outlier_detector.threshold, "clusters": len(model.outlier_detector.centres)},
     }
 
 

@@ -1,4 +1,4 @@
-"""How the columns of a tree are divided among pages."""
+"""Groups of columns that share a page."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.plan import Values
 
 SOLO_SIZE = 1 << 16
-"""Bytes in memory per cluster from which a column has a page of its own."""
+"""Bytes in memory per cluster from which a column has a page to itself."""
 
 
 GROUP_SIZE = 1 << 18
@@ -16,10 +16,11 @@ GROUP_SIZE = 1 << 18
 
 
 def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
-    """The number of columns in each page, from a sample of `entries` entries and the entries of a `cluster`.
+    """Number of columns in each page, from the columns of a `sample` of `entries`, for a cluster of `cluster`
+    entries.
 
-    Large columns have pages of their own, so that reading one touches nothing else. A column that repeats an
-    earlier one or never changes costs a few bytes and shares the page of the next.
+    A large column has a page of its own, so that reading it touches nothing else. A column that repeats an
+    earlier one or never changes costs a few bytes and shares the page of the next column.
     """
     groups: list[int] = []
     seen: set[tuple[int, int]] = set()
