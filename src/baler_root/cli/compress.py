@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from baler_root.compression.summary import Summary
 
 
-def compress(
+def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Annotated[
         list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files; globs and URLs too.")
     ],

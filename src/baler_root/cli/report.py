@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from baler_root.evaluation.report.measure import Paths
 
 
-def report(
+def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
     original: Annotated[
         str,
         typer.Argument(

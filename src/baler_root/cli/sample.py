@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from baler_root.analyses.samples.making import SampleSummary
 
 
-def sample(
+def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
     what: Annotated[
         str,
         typer.Argument(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from baler_root.evaluation.tuning.scan import ScanPoint
 
 
-def scan(
+def scan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Sources,
     analysis: AnalysisName,
     output: Annotated[

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from baler_root.api.train import TrainingSummary
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Annotated[
         list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files of one kind; globs too.")
     ],

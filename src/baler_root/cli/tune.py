@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from baler_root.evaluation.tuning.tune import Tuned
 
 
-def tune(
+def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Sources,
     analysis: AnalysisName,
     budget: Annotated[

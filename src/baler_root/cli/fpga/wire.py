@@ -77,7 +77,7 @@ def decode(
         _print_decoded(report, as_json, quiet)
 
 
-def receive(
+def receive(  # noqa: PLR0913, PLR0917 - one parameter for each option
     address: Annotated[
         str, typer.Argument(metavar="HOST:PORT", show_default=False, help="Address that datagrams arrive at.")
     ],
@@ -116,7 +116,7 @@ def receive(
         _print_decoded(report, as_json, quiet)
 
 
-def send(
+def send(  # noqa: PLR0913, PLR0917 - one parameter for each option
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A ROOT file.")],
     model: Model,
     to: Annotated[
