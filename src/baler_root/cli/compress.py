@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    complain,
-    console,
-    print_json,
-    progress_bar,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, complain, console, print_json, user_errors
 from baler_root.cli.files import plan_files
 from baler_root.cli.options import (
     CODECS,
@@ -38,6 +29,7 @@ from baler_root.cli.options import (
     rules_of,
     training_of,
 )
+from baler_root.cli.progress import progress_bar
 from baler_root.errors import BalerError, ConfigError, UnknownCodecError
 
 if TYPE_CHECKING:

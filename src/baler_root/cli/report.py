@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, print_json, staged_progress, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, print_json, user_errors
+from baler_root.cli.progress import staged_progress
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:

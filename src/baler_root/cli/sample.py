@@ -13,10 +13,10 @@ from baler_root.cli.common import (
     console,
     count_text,
     print_json,
-    progress_bar,
     size_text,
     user_errors,
 )
+from baler_root.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table

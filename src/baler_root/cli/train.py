@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    count_text,
-    print_json,
-    progress_bar,
-    size_text,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
 from baler_root.cli.files import expand
 from baler_root.cli.fpga.hardware_options import (
     ActivationBits,
@@ -44,6 +35,7 @@ from baler_root.cli.options import (
     rules_of,
     training_of,
 )
+from baler_root.cli.progress import progress_bar
 from baler_root.errors import UnknownCodecError
 
 if TYPE_CHECKING:

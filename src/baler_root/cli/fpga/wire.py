@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    count_text,
-    print_json,
-    progress_bar,
-    size_text,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
+from baler_root.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from baler_root.fpga.wire.decode import DecodeReport
