@@ -10,10 +10,10 @@ import pytest
 
 import baler_root
 from baler_root.compression.models import reuse
-from baler_root.compression.models import sample as sampling
+from baler_root.compression.models import sample
 from baler_root.errors import ConfigError, MissingModelError
 from baler_root.format.bounds import ErrorBound, measure
-from baler_root.training import effort as levels
+from baler_root.training import effort
 from tests.helpers.cli import Cli
 from tests.helpers.compare import assert_same
 from tests.helpers.latent_files import (
@@ -94,8 +94,8 @@ def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: py
         for name, some in (("a", counts), ("b", others))
         for at in range(2)
     }
-    monkeypatch.setattr(sampling, "SAMPLE_RANGES", 1)
-    monkeypatch.setattr(sampling, "SAMPLE_SIZE", 6000 * 30)
+    monkeypatch.setattr(sample, "SAMPLE_RANGES", 1)
+    monkeypatch.setattr(sample, "SAMPLE_SIZE", 6000 * 30)
     target = tmp_path / "out.baler"
     source = write(tmp_path / "in.root", arrays)
     baler_root.compress(
@@ -221,7 +221,7 @@ def test_a_narrow_table_takes_as_many_latents_as_it_has_columns(tmp_path: Path) 
 def test_without_torch(
     latent_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
-    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    monkeypatch.setattr(effort, "find_spec", lambda _: None)
     outcome = cli("compress", latent_source, tmp_path / "out.baler", "--codec", "autoencoder")
     assert outcome.code == 2
     assert 'pip install "baler-root[train]"' in outcome.err
