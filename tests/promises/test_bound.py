@@ -12,8 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.compression import cluster_encoder
-from baler_root.compression import column_encoder
+from baler_root.compression import cluster_encoder, column_encoder
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import (
     ErrorBoundViolated,

@@ -96,7 +96,9 @@ def test_functions() -> None:
         "exp", "cosh", "sinh", "cos", "sin", "arcsinh", "arctan2"
     }  # fmt: skip
     for row in answers:
-        (value,) = getattr(portable_math, row["function"])(*(np.array([float(x)]) for x in row["x"].split(",")))
+        (value,) = getattr(portable_math, row["function"])(
+            *(np.array([float(x)]) for x in row["x"].split(","))
+        )
         assert value == float.fromhex(row["value"].strip("`"))
     for constant in (
         portable_math.LOG2_HEAD,
@@ -109,7 +111,12 @@ def test_functions() -> None:
 
 
 def test_constants_of_functions() -> None:
-    known = {portable_math.NEAR, portable_math.ROOT_HALF, 0.5 * portable_math.HALF_PI, 2.0 * portable_math.HALF_PI}
+    known = {
+        portable_math.NEAR,
+        portable_math.ROOT_HALF,
+        0.5 * portable_math.HALF_PI,
+        2.0 * portable_math.HALF_PI,
+    }
     assert {constant.hex() for constant in known} <= {*re.findall(r"-?0x1[.0-9a-fp+-]+", TEXTS["pages.md"])}
 
 

@@ -143,7 +143,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             other_type.append(known)
         elif str(columns[number].bound) != known.bound:
             other_bound.setdefault((known.bound, str(columns[number].bound)), []).append(known)
-        elif not _as_tight(ErrorBound.parse(known.held), columns[number].tightened):
+        elif not ErrorBound.parse(known.held).implies(columns[number].tightened):
             too_loose.append(known)
         else:
             found[number] = at
@@ -185,11 +185,6 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     if lost and problems:
         problems[-1] += f"; without these nothing is known of {_named(lost)}"
     return match
-
-
-def _as_tight(held: ErrorBound, needed: ErrorBound) -> bool:
-    """Whether what keeps one bound keeps the other."""
-    return held == needed or (held.kind == needed.kind in ("abs", "rel") and held.value <= needed.value)
 
 
 def _named(columns: Sequence[KnownColumn]) -> str:

@@ -44,7 +44,10 @@ def cases(draw: st.DrawFn) -> tuple[HistogramTable, np.ndarray, np.ndarray]:
 def test_every_place_comes_back(case: tuple[HistogramTable, np.ndarray, np.ndarray]) -> None:
     histogram_table, places, contexts = case
     assert np.array_equal(
-        rans_histogram.decode(rans_histogram.encode(places, contexts, histogram_table), contexts, histogram_table), places
+        rans_histogram.decode(
+            rans_histogram.encode(places, contexts, histogram_table), contexts, histogram_table
+        ),
+        places,
     )
 
 

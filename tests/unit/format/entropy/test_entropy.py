@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import QuantileAxis
-from baler_root.format.entropy import rans_mixture
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import rans_mixture, tables
 from baler_root.training.axis_fit import fit_axis
 from tests.helpers.models import uniform_axis
 
@@ -73,10 +72,10 @@ def test_shares_add_up_and_none_is_empty(seed: int, places: int) -> None:
     axis = fit_axis(np.concatenate([rng.poisson(places / 3, 500) % places, [0, places - 1]]))
     mixture = np.zeros((3, 4), dtype=np.int64)
     outputs = rng.integers(-20000, 20000, 9).astype(np.int32)
-    rans_mixture._set_mixture(outputs, mixture, tables.powers(), tables.inverse_scales())
+    rans_mixture.set_mixture(outputs, mixture, tables.powers(), tables.inverse_scales())
     assert mixture[0].sum() == 1 << tables.WEIGHT_BITS
     assert mixture[0].min() >= 0
-    shares = [rans_mixture._cumulative(i, axis.edges, mixture, tables.sigma()) for i in range(places + 1)]
+    shares = [rans_mixture.cumulative(i, axis.edges, mixture, tables.sigma()) for i in range(places + 1)]
     assert shares[0] == 0
     assert shares[-1] == 1 << 30
     assert np.all(np.diff(shares) > 0)
