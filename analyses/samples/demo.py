@@ -83,7 +83,7 @@ def run_demo(
         log(f"compressing at {bound}")
         started = time.perf_counter()
         summary = baler_root.compress(
-            str(original), str(folder / name), bound=bound, level=level, overwrite=True
+            str(original), str(folder / name), bound=bound, training=level, overwrite=True
         )
         written = time.perf_counter() - started
         started = time.perf_counter()

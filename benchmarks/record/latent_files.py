@@ -24,6 +24,7 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.compression.models import reuse
 from baler_root.compression.summary import Summary
 from baler_root.format.bounds import ErrorBound
@@ -110,7 +111,7 @@ def latents_of(path: Path, model: Path, bound: str) -> NDArray[np.int16]:
     """Latents (rows, latents) of all rows of a file, even if they make it larger."""
     with tempfile.TemporaryDirectory() as folder, models_always_used():
         target = Path(folder) / "out.baler"
-        baler_root.compress(path, target, bound=bound, model=model, detach_model=True)
+        baler_root.compress(path, target, bound=bound, model=ModelReuse(model, detach=True))
         with baler_root.open(target, models=model) as file:
             (tree,) = (file[name] for name in file.keys(cycle=False))
             tree_latents = tree.latents()

@@ -6,9 +6,9 @@ from typing import Any
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("classic", {"codec": "classic"}),
-    ("fast", {"codec": "conditional", "level": "fast"}),
+    ("fast", {"codec": "conditional", "training": "fast"}),
     ("default", {"codec": "conditional"}),
-    ("max", {"codec": "conditional", "level": "max"}),
+    ("max", {"codec": "conditional", "training": "max"}),
 ]
 NAMES = tuple(name for name, _ in VARIANTS)
 USUAL = "default"

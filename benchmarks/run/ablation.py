@@ -30,11 +30,11 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
     ("+ relations (`classic`)", {"codec": "classic"}),
     (
         "+ histograms in context (`fast`), own table",
-        {"codec": "conditional", "level": "fast", NO_CONTEXT: True},
+        {"codec": "conditional", "training": "fast", NO_CONTEXT: True},
     ),
     ("+ networks, own table", {"codec": "conditional", NO_CONTEXT: True}),
     ("+ entry and item before (`default`)", {"codec": "conditional"}),
-    ("larger networks (`max`)", {"codec": "conditional", "level": "max"}),
+    ("larger networks (`max`)", {"codec": "conditional", "training": "max"}),
 ]
 """(label, keywords of `compress`); each step includes the methods of the previous one."""
 

@@ -49,7 +49,7 @@ CODECS: list[tuple[str, dict[str, Any]]] = [
 """(label, keywords of `compress`) of each `.baler` file."""
 
 BOUND = "rel=1e-2"
-BRANCH_BOUNDS = ("jet_pt=rel=2e-3", "jet_mass=rel=2e-3", "jet_eta=abs=3e-5", "jet_phi=abs=3e-5")
+BRANCH_BOUNDS = {"jet_pt": "rel=2e-3", "jet_mass": "rel=2e-3", "jet_eta": "abs=3e-5", "jet_phi": "abs=3e-5"}
 
 EPOCHS, SECONDS = 100, 600.0
 
@@ -143,7 +143,7 @@ def baler(
     names: list[str], table: Table, label: str, keywords: dict[str, Any]
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Row and errors of one `.baler` file."""
-    compress = partial(baler_root.compress, bound=BOUND, branch_bounds=BRANCH_BOUNDS, **keywords)
+    compress = partial(baler_root.compress, bound=BOUND, bounds=BRANCH_BOUNDS, **keywords)
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.baler"
         started = time.perf_counter()
@@ -210,7 +210,11 @@ def main() -> None:
             size_row, new_errors = baler(names, table, label, keywords)
             rows.append(size_row)
             error_rows += new_errors
-    about["bounds"] = {"default": BOUND, "branches": list(BRANCH_BOUNDS), "integers": "exact"}
+    about["bounds"] = {
+        "default": BOUND,
+        "branches": [f"{name}={bound}" for name, bound in BRANCH_BOUNDS.items()],
+        "integers": "exact",
+    }
     rows = results.merged("baler", rows, "what") if options.only else rows
     error_rows = (
         results.merged("baler_errors", error_rows, "what", "variable") if options.only else error_rows

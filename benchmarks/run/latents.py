@@ -16,7 +16,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from baler_root.training.effort import RESIDUALS
+from baler_root import LatentOptions, TrainingOptions
+from baler_root.training.options import RESIDUALS
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
 
@@ -61,7 +62,8 @@ def measure(
     file, bound, codec, residual, latents = job
     keywords: dict[str, Any] = {"codec": codec, "bound": bound}
     if residual is not None:
-        keywords |= {"residual": residual, "latents": latents, "train_seconds": seconds}
+        keywords["codec"] = LatentOptions(codec, latents, residual)
+        keywords["training"] = TrainingOptions(seconds=seconds)
         keywords["bound"] = None if residual == "lossless" else bound
     (path,) = sources.chosen([file])
     return {**dict(zip(KEYS, job, strict=True)), **latent_files.measure(path, counted, **keywords)}

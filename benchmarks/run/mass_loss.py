@@ -22,6 +22,7 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root import LatentOptions, TrainingOptions
 from baler_root.compression.quantisation.quantise import quantise_as
 from baler_root.compression.rules.rules import Rules
 from baler_root.dataset.reader.file_reader import open_file
@@ -36,7 +37,7 @@ from benchmarks.record import command_line, latent_files, results
 FILE, TREE = "cms_htt_DY_35k", "Events"
 PAIR = tuple(f"{leg}_{name}" for leg in ("muon", "tau") for name in ("pt", "eta", "phi", "m"))
 BOUNDS, SEEDS = ("rel=1e-2", "rel=1e-1"), (0, 1)
-RESIDUALS = ("bounded", "none")
+RESIDUALS: tuple[str, ...] = ("bounded", "none")
 TERM = "without", "with"
 
 KEYS = ("bound", "residual", "term", "seed")
@@ -101,10 +102,8 @@ def measure(
             path,
             target,
             rules=rules,
-            codec="autoencoder",
-            residual=residual,
-            train_seconds=seconds,
-            seed=seed,
+            codec=LatentOptions("autoencoder", residual=residual),
+            training=TrainingOptions(seconds=seconds, seed=seed),
         )
         with baler_root.open(target) as file:
             decoded = file[TREE].arrays(PAIR, library="np")

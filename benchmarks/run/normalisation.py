@@ -19,6 +19,7 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root import TrainingOptions
 from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT, QuantileAxis
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
@@ -66,7 +67,11 @@ def main() -> None:
                 continue
             (path,) = sources.chosen([file])
             for way in WAYS:
-                keywords = {"codec": "autoencoder", "bound": bound, "train_seconds": options.train_seconds}
+                keywords: dict[str, Any] = {
+                    "codec": "autoencoder",
+                    "bound": bound,
+                    "training": TrainingOptions(seconds=options.train_seconds),
+                }
                 with normalised(way):
                     measured = latent_files.measure(path, counted, **keywords)
                 new.append(

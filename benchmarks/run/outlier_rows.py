@@ -27,6 +27,7 @@ import uproot
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root import ModelReuse, TrainingOptions
 from benchmarks.record import command_line, latent_files, results
 from benchmarks.run import transfer
 
@@ -84,7 +85,9 @@ def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
 
     A model is always used, even if the file gets larger, and its own bytes are not counted.
     """
-    ways: dict[str, Any] = {"codec": "classic"} if model is None else {"model": model, "detach_model": True}
+    ways: dict[str, Any] = (
+        {"codec": "classic"} if model is None else {"model": ModelReuse(model, detach=True)}
+    )
     with tempfile.TemporaryDirectory() as folder, latent_files.models_always_used():
         target = Path(folder) / "out.baler"
         summary = baler_root.compress(source, target, bound=bound, **ways)
@@ -186,10 +189,7 @@ def main() -> None:
         folder = Path(temporary)
         files = prepared(folder)
         plain = folder / "plain.balermodel"
-        baler_root.train(
-            [files[name][0] for name in MIXTURES["seen"]], plain,
-            bound=options.bound, codec=options.codec, train_seconds=options.train_seconds,
-        )  # fmt: skip
+        baler_root.train([files[name][0] for name in MIXTURES["seen"]], plain, bound=options.bound, codec=options.codec, training=TrainingOptions(seconds=options.train_seconds))  # fmt: skip
         latents = {
             name: latent_files.latents_of(path, plain, options.bound) for name, (path, _) in files.items()
         }

@@ -27,6 +27,7 @@ import numpy as np
 import uproot
 
 import baler_root
+from baler_root import ModelReuse, TrainingOptions
 from baler_root.errors import ConfigError
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
@@ -93,7 +94,7 @@ def compare(
 
     for codec in codecs:
         makes_latents = codec in latent_files.latent_codecs()
-        limits: dict[str, Any] = {"train_seconds": seconds} if makes_latents else {}
+        limits: dict[str, Any] = {"training": TrainingOptions(seconds=seconds)} if makes_latents else {}
         for path in group.unseen:
             way = "nothing learned" if codec == "classic" else "learned from itself"
             yield row(path, codec, way, {"codec": codec, **limits})
@@ -114,7 +115,7 @@ def compare(
         trained = {"training s": round(counted.seconds, 1)}
         for path in group.unseen:
             for place, detach in (("inside", False), ("beside", True)):
-                used = {"model": model, "detach_model": detach}
+                used = {"model": ModelReuse(model, detach)}
                 yield row(path, codec, f"model {place}", used) | trained
         if makes_latents:
             latents = np.concatenate([latent_files.latents_of(path, model, bound) for path in group.seen])
@@ -124,7 +125,7 @@ def compare(
             way = f"model beside, {SHARE:.0%} flagged"
             for path in (*group.seen, *group.unseen):
                 with latent_files.models_always_used():
-                    flagged = row(path, codec, way, {"model": model, "detach_model": True})
+                    flagged = row(path, codec, way, {"model": ModelReuse(model, detach=True)})
                 yield flagged | trained
 
 

@@ -1,4 +1,4 @@
-"""How well energy and position come back: electrons and jets over pile-up, and pile-up alone."""
+"""Resolutions of decoded energy and position: electrons and jets over pile-up, and pile-up alone."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from examples.econt.sample import ELECTRON, JET, NONE
 
 Floats = NDArray[np.float64]
 
-NEAR = 5.5
-"""[cm] Around the largest cell: cells of a cluster."""
+CLUSTER_RADIUS = 5.5
+"""Radius of a cluster around the largest cell [cm]."""
 
 EDGES = np.array([30.0, 60, 120, 250, 500, 1000, 2000, 4000])
-"""[MIP] Of bins of the energy."""
+"""Edges of the bins of energy [MIP]."""
 
 
 def clusters(mips: Floats) -> tuple[Floats, Floats]:
-    """[MIP] Energy around the largest cell of each row, and [cm] its centre of gravity with logarithmic weights."""
+    """Energy of the cluster around each row's largest cell [MIP].
+
+    Its centre of gravity with logarithmic weights [cm].
+    """
     places = geometry.centres()
     distance = np.hypot(*(places[:, None] - places[None, :]).transpose(2, 0, 1))
-    near = distance[mips.argmax(axis=1)] < NEAR
+    near = distance[mips.argmax(axis=1)] < CLUSTER_RADIUS
     inside = np.where(near, mips, 0.0)
     energy = inside.sum(axis=1)
     weights = np.maximum(0.0, 3.5 + np.log(np.maximum(inside, 1e-9) / np.maximum(energy, 1e-9)[:, None]))
@@ -33,50 +36,50 @@ def clusters(mips: Floats) -> tuple[Floats, Floats]:
 
 
 def gravity(mips: Floats) -> Floats:
-    """[cm] The centre of gravity of all cells."""
+    """Centre of gravity of all cells [cm]."""
     return np.asarray(mips @ geometry.centres() / np.maximum(mips.sum(axis=1), 1e-9)[:, None])
 
 
 def half_width(values: Floats) -> float:
-    """Half of what the central 68 % of the values span."""
+    """Half of the width of the central 68 % of the values; NaN for 20 values or fewer."""
     return float(np.subtract(*np.percentile(values, [84, 16])) / 2) if len(values) > 20 else float("nan")
 
 
 def measure(methods: dict[str, tuple[Floats, Floats]], truth: dict[str, NDArray[Any]]) -> dict[str, Any]:
-    """Resolutions by bins of the true energy, of each way to send cells [MIP] (rows, cells) and their sum.
+    """Resolutions in bins of the true energy, for each method's cells [MIP] (rows, cells) and their sum.
 
-    Each is calibrated by its median in the bin; of jets it is measured how far the centre of gravity is from that of the
-    first way.
+    Energies are calibrated by their median in the bin. For jets, the distance of the centre of gravity from
+    that of the first method is measured.
     """
     kind, energy = truth["kind"], truth["energy"].astype(float)
     inside = np.hypot(truth["x"], truth["y"]) < 0.75 * geometry.SIDE * np.sqrt(0.75)
     full = gravity(next(iter(methods.values()))[0])
-    out: dict[str, Any] = {"edges": EDGES.tolist(), "methods": {}}
+    result: dict[str, Any] = {"edges": EDGES.tolist(), "methods": {}}
     for name, (mips, total) in methods.items():
-        found, centre = clusters(mips)
-        off = np.hypot(centre[:, 0] - truth["x"], centre[:, 1] - truth["y"])
+        cluster, centre = clusters(mips)
+        distance = np.hypot(centre[:, 0] - truth["x"], centre[:, 1] - truth["y"])
         shift = np.hypot(*(gravity(mips) - full).T)
-        own: dict[str, Any] = {"electron_energy": [], "electron_position": [], "jet_position": []}
+        measured: dict[str, Any] = {"electron_energy": [], "electron_position": [], "jet_position": []}
         for low, high in pairwise(EDGES):
             here = inside & (energy >= low) & (energy < high)
             electron, jet = here & (kind == ELECTRON), here & (kind == JET)
-            ratio = found[electron] / energy[electron]
-            own["electron_energy"].append(
+            ratio = cluster[electron] / energy[electron]
+            measured["electron_energy"].append(
                 half_width(ratio / np.median(ratio)) if electron.sum() > 20 else None
             )
-            own["electron_position"].append(
-                float(np.percentile(off[electron], 68)) if electron.sum() > 20 else None
+            measured["electron_position"].append(
+                float(np.percentile(distance[electron], 68)) if electron.sum() > 20 else None
             )
-            own["jet_position"].append(float(np.percentile(shift[jet], 68)) if jet.sum() > 20 else None)
-        alone = kind == NONE
-        own["pile_up_sum"] = float(np.corrcoef(total[alone], truth["pile_up"][alone])[0, 1])
-        own["pile_up_response"] = float(total[alone].mean() / truth["pile_up"][alone].mean())
-        out["methods"][name] = own
-    return out
+            measured["jet_position"].append(float(np.percentile(shift[jet], 68)) if jet.sum() > 20 else None)
+        pile_up = kind == NONE
+        measured["pile_up_sum"] = float(np.corrcoef(total[pile_up], truth["pile_up"][pile_up])[0, 1])
+        measured["pile_up_response"] = float(total[pile_up].mean() / truth["pile_up"][pile_up].mean())
+        result["methods"][name] = measured
+    return result
 
 
 def draw(result: dict[str, Any], path: Path) -> None:
-    """Three panels as one picture."""
+    """Draw the three resolutions as panels of one plot."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -91,8 +94,8 @@ def draw(result: dict[str, Any], path: Path) -> None:
         "jet_position": ("jets: centre of gravity of all cells", "68 % nearer than [cm] to that of all bits"),
     }
     for panel, (key, (title, label)) in zip(panels, titles.items(), strict=True):
-        for (name, own), marker in zip(result["methods"].items(), "os^Dv", strict=False):
-            values = np.array([np.nan if value is None else value for value in own[key]])
+        for (name, measured), marker in zip(result["methods"].items(), "os^Dv", strict=False):
+            values = np.array([np.nan if value is None else value for value in measured[key]])
             panel.plot(middles, values, marker=marker, label=name)
         panel.set(
             title=title, xscale="log", xlabel="true energy in the layer [MIP]", ylabel=label, yscale="log"

@@ -1,4 +1,4 @@
-"""What is sent instead of latents: fewer bits of all cells, or the largest cells."""
+"""Alternatives to latents: fewer bits of all cells, or the largest cells."""
 
 from __future__ import annotations
 
@@ -14,33 +14,36 @@ CODE_BITS, ADDRESS_BITS = 7, 6
 
 
 def sums(codes: Codes) -> NDArray[np.float64]:
-    """[MIP] The sum of all cells as it is sent beside whatever else is: with 7 bits, as a cell has them."""
+    """Sum of all cells [MIP], which every method sends, rounded to the 7 bits of a cell."""
     counts = np.round(mips_of(codes).sum(axis=1) / UNIT).astype(np.int64)
     return mips_of(code_of(counts))
 
 
 def scaled(mips: NDArray[np.float64], total: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[MIP] The same cells with the sum that they must have; none stay none."""
-    own = mips.sum(axis=1)
-    return np.asarray(mips * np.where(own > 0, total / np.maximum(own, 1e-9), 0.0)[:, None])
+    """Cells [MIP] scaled to a given sum; rows without energy stay empty."""
+    sums = mips.sum(axis=1)
+    return np.asarray(mips * np.where(sums > 0, total / np.maximum(sums, 1e-9), 0.0)[:, None])
 
 
 def truncated(codes: Codes, bits: int) -> NDArray[np.float64]:
-    """[MIP] All cells with as many of their upper bits as fit; below them the mean code of that kind is assumed."""
-    each = min(CODE_BITS, bits // CELLS)
-    kept = codes >> (CODE_BITS - each)
+    """All cells [MIP] with as many upper bits as fit.
+
+    Each value is the mean of the cells with the same upper bits.
+    """
+    width = min(CODE_BITS, bits // CELLS)
+    kept = codes >> (CODE_BITS - width)
     mips = mips_of(codes)
-    counts = np.bincount(kept.ravel(), minlength=1 << each)
-    means = np.bincount(kept.ravel(), mips.ravel(), minlength=1 << each) / np.maximum(counts, 1)
+    counts = np.bincount(kept.ravel(), minlength=1 << width)
+    means = np.bincount(kept.ravel(), mips.ravel(), minlength=1 << width) / np.maximum(counts, 1)
     return np.asarray(means[kept])
 
 
 def best_choice(codes: Codes, bits: int, threshold: float = 1.0) -> NDArray[np.float64]:
-    """[MIP] As many of the largest cells as fit with their addresses, if they are above the threshold [MIP]."""
+    """The largest cells [MIP], as many as fit with their addresses, if above the threshold [MIP]."""
     count = bits // (CODE_BITS + ADDRESS_BITS)
     order = np.argsort(-codes, axis=1, kind="stable")[:, :count]
-    out = np.zeros(codes.shape)
+    kept = np.zeros(codes.shape)
     mips = mips_of(codes)
     rows = np.arange(len(codes))[:, None]
-    out[rows, order] = mips[rows, order]
-    return np.where(out < threshold, 0.0, out)
+    kept[rows, order] = mips[rows, order]
+    return np.where(kept < threshold, 0.0, kept)

@@ -1,7 +1,8 @@
-"""A ROOT file of modules: Pythia's electrons and jets with pile-up, parametrised showers, noise, 7 bits a cell.
+"""Makes a ROOT file of modules: electrons, jets and pile-up by Pythia, showers, noise, readout.
 
-A few thousand events of each kind are generated; each is used many times, turned by a random angle about the beam, and
-electrons and jets are moved so that they hit the module.
+A few hundred events of each kind are generated. Each is used many times: pile-up is rotated about the beam
+by a random angle, electrons and jets are moved so that they hit the module. Showers are parametrised, and a
+cell is read out with 7 bits.
 """
 
 from __future__ import annotations
@@ -18,40 +19,41 @@ from examples.econt import geometry, showers
 from examples.econt.geometry import CELLS, Floats
 
 PILE_UP = 140
-"""Collisions of a crossing on average."""
+"""Mean number of collisions in a bunch crossing."""
 
 NOISE = 0.25
-"""[MIP] Of a trigger cell."""
+"""Noise of a trigger cell [MIP]."""
 
 UNIT, THRESHOLD = 0.25, 5
-"""[MIP] Of a count, and counts below which a cell is 0."""
+"""Energy of a count [MIP], and counts below which a cell is set to 0."""
 
 MARGIN = 8.0
-"""[cm] Beside the module from where showers reach it."""
+"""Distance from the module within which showers still reach it [cm]."""
 
 NONE, ELECTRON, JET = 0, 1, 2
-"""Kinds of rows: pile-up alone, or one of these besides."""
+"""Kinds of rows: pile-up alone, or with an electron or a jet."""
 
 
 @dataclass(frozen=True)
 class Particles:
-    """Of some events, flat."""
+    """Particles of several events, as flat arrays."""
 
     event: NDArray[np.int64]
     x: Floats
-    """[cm] Where they cross the module's plane."""
+    """x where the particle crosses the module's plane [cm]."""
     y: Floats
+    """y where the particle crosses the module's plane [cm]."""
     energy: Floats
     charged: NDArray[np.bool_]
     light: NDArray[np.bool_]
 
-    def take(self, which: NDArray[Any]) -> Particles:
-        """Some of them."""
-        return Particles(*(getattr(self, name)[which] for name in self.__dataclass_fields__))
+    def take(self, selection: NDArray[Any]) -> Particles:
+        """The selected particles."""
+        return Particles(*(getattr(self, name)[selection] for name in self.__dataclass_fields__))
 
 
 def generate(process: list[str], events: int, seed: int) -> Particles:
-    """Particles of Pythia's events that cross the plane of the module, on both sides of the collision."""
+    """Particles of Pythia's events that cross the module's plane, on either side of the collision."""
     import pythia8mc as pythia8
 
     pythia = pythia8.Pythia("", False)
@@ -92,14 +94,14 @@ def generate(process: list[str], events: int, seed: int) -> Particles:
 
 
 def code_of(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """7 bits of a count, 4 of exponent and 3 of mantissa, cut off, as the front end of HGCAL sends it."""
+    """Counts as 7-bit codes of HGCAL's front end: 4 bits of exponent, 3 of mantissa, rounded down."""
     exponent = np.maximum(np.floor(np.log2(np.maximum(counts, 1))).astype(np.int64) - 3, 0)
     mantissa = counts >> exponent
     return np.asarray(np.where(counts < 8, counts, 8 * exponent + mantissa).clip(0, 127))
 
 
 def mips_of(codes: NDArray[np.integer]) -> Floats:
-    """[MIP] What 7 bits stand for: the middle of the counts that have them."""
+    """Energy [MIP] of 7-bit codes: the middle of the counts with the same code."""
     codes = codes.astype(np.int64)
     exponent = np.maximum(codes // 8 - 1, 0)
     mantissa = codes - 8 * exponent
@@ -108,7 +110,7 @@ def mips_of(codes: NDArray[np.integer]) -> Floats:
 
 @dataclass(frozen=True)
 class Library:
-    """Events that modules are made of."""
+    """Generated events from which modules are made."""
 
     pile_up: Particles
     electrons: Particles
@@ -116,7 +118,7 @@ class Library:
 
     @classmethod
     def make(cls, events: int, seed: int) -> Library:
-        """So many of each kind."""
+        """Generate `events` events of each kind."""
         soft = ["SoftQCD:inelastic = on"]
         z = [
             "WeakSingleBoson:ffbar2gmZ = on",
@@ -130,7 +132,7 @@ class Library:
 
 
 def modules(library: Library, rows: int, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """Rows: 7-bit codes of the cells, and what was there: `kind`, `energy` [MIP], `x` and `y` [cm] of the signal."""
+    """7-bit codes of the cells; `kind`, `energy` [MIP], `x`, `y` [cm] of the signal; `pile_up` [MIP]."""
     mips = np.zeros((rows, CELLS))
     _add_pile_up(mips, library.pile_up, rng)
     kind = rng.choice([NONE, ELECTRON, JET], rows, p=[0.4, 0.3, 0.3])
@@ -153,28 +155,28 @@ def modules(library: Library, rows: int, rng: np.random.Generator) -> dict[str, 
 
 
 def _add_pile_up(mips: Floats, particles: Particles, rng: np.random.Generator) -> None:
-    """Put pile-up into the cells: a random choice of the library's particles, each at a random angle about the beam."""
+    """Add pile-up to the cells: random particles of the library, each at a random angle about the beam."""
     radius = np.hypot(particles.x, particles.y)
     reach = geometry.SIDE + MARGIN
     near = particles.take(np.abs(radius - geometry.RADIUS) < reach)
     events = int(particles.event.max()) + 1
     half = reach / geometry.RADIUS
-    # Both ends of the detector see a collision: each particle is in one of them.
+    # A collision reaches both ends of the detector; each particle is in one of them.
     mean = PILE_UP * len(near.energy) / events / 2 * half / np.pi
     counts = rng.poisson(mean, len(mips))
     chosen = rng.integers(0, len(near.energy), counts.sum())
     row = np.repeat(np.arange(len(mips)), counts)
     angle = rng.uniform(-half, half, len(row))
-    far = np.hypot(near.x, near.y)[chosen]
-    own = Particles(
+    distance = np.hypot(near.x, near.y)[chosen]
+    pile_up = Particles(
         row,
-        far * np.cos(angle) - geometry.RADIUS,
-        far * np.sin(angle),
+        distance * np.cos(angle) - geometry.RADIUS,
+        distance * np.sin(angle),
         near.energy[chosen],
         near.charged[chosen],
         near.light[chosen],
     )
-    _put(mips, own, rng)
+    _deposit(mips, pile_up, rng)
 
 
 def _add_signal(
@@ -185,7 +187,7 @@ def _add_signal(
     y: Floats,
     rng: np.random.Generator,
 ) -> None:
-    """Put an electron, or the particles of a jet, into these rows: the one of most energy hits (x, y)."""
+    """Add an electron, or the particles of a jet, to these rows; the particle of most energy hits (x, y)."""
     order = np.lexsort((-particles.energy, particles.event))
     particles = particles.take(order)
     if not len(rows):
@@ -196,35 +198,35 @@ def _add_signal(
     starts, sizes = starts[leading], sizes[leading]
     picked = rng.integers(0, len(starts), len(rows))
     row = np.repeat(np.arange(len(rows)), sizes[picked])
-    at = np.concatenate([np.arange(starts[p], starts[p] + sizes[p]) for p in picked])
+    index = np.concatenate([np.arange(starts[p], starts[p] + sizes[p]) for p in picked])
     first = starts[picked][row]
-    dx, dy = particles.x[at] - particles.x[first], particles.y[at] - particles.y[first]
+    dx, dy = particles.x[index] - particles.x[first], particles.y[index] - particles.y[first]
     near = np.hypot(dx, dy) < 2 * geometry.SIDE
-    own = particles.take(at[near])
-    own = Particles(
+    nearby = particles.take(index[near])
+    moved = Particles(
         rows[row[near]],
         dx[near] + x[rows[row[near]]],
         dy[near] + y[rows[row[near]]],
-        own.energy,
-        own.charged,
-        own.light,
+        nearby.energy,
+        nearby.charged,
+        nearby.light,
     )
-    _put(mips, own, rng)
+    _deposit(mips, moved, rng)
 
 
-def _put(mips: Floats, particles: Particles, rng: np.random.Generator) -> None:
-    """Put what particles leave into the cells of their rows."""
+def _deposit(mips: Floats, particles: Particles, rng: np.random.Generator) -> None:
+    """Add the energy that particles deposit to the cells of their rows (`event` is the row)."""
     step = 100_000
     for start in range(0, len(particles.energy), step):
-        own = particles.take(np.arange(start, min(start + step, len(particles.energy))))
-        owner, dx, dy, amount = showers.deposits(own.energy, own.charged, own.light, rng)
-        cell = geometry.cell_of(own.x[owner] + dx, own.y[owner] + dy)
+        batch = particles.take(np.arange(start, min(start + step, len(particles.energy))))
+        owner, dx, dy, amount = showers.deposits(batch.energy, batch.charged, batch.light, rng)
+        cell = geometry.cell_of(batch.x[owner] + dx, batch.y[owner] + dy)
         inside = cell >= 0
-        np.add.at(mips, (own.event[owner][inside], cell[inside]), amount[inside])
+        np.add.at(mips, (batch.event[owner][inside], cell[inside]), amount[inside])
 
 
 def write(path: Path, columns: dict[str, NDArray[Any]]) -> None:
-    """Trees `Modules`, which is compressed, and `Truth`, row by row the same."""
+    """Write the trees `Modules` (the cells) and `Truth`, with matching rows."""
     cells = {name: column for name, column in columns.items() if name.startswith("tc_")}
     with uproot.recreate(path) as file:
         file["Modules"] = cells

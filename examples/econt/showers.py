@@ -1,9 +1,10 @@
-"""What particles leave in one silicon layer: parametrised, nothing is tracked.
+"""Energy that particles deposit in one silicon layer, parametrised: nothing is tracked.
 
-Electromagnetic showers: longitudinal and radial profiles, and the fluctuations of the first, of Grindhammer and Peters
-for a homogeneous calorimeter (hep-ex/0001020, appendix A), of an effective material between silicon, lead and copper
-tungsten. Hadrons are cruder: they are minimum ionising until they interact, then a random part of their energy is such
-a shower and the rest is wide. Nothing was tuned to HGCAL.
+Electromagnetic showers have the longitudinal and radial profiles of Grindhammer and Peters for a homogeneous
+calorimeter (hep-ex/0001020, appendix A), with fluctuations of the longitudinal one, in an effective material
+between silicon, lead and copper tungsten. Hadrons are cruder: they are minimum ionising until they interact;
+then a random part of their energy is an electromagnetic shower, and the rest is spread widely. Nothing was
+tuned to HGCAL.
 """
 
 from __future__ import annotations
@@ -17,26 +18,26 @@ from scipy.special import gammainc
 Floats = NDArray[np.float64]
 
 Z, CRITICAL, MOLIERE = 60.0, 0.0095, 2.6
-"""Of the effective material: atomic number, critical energy [GeV], Moliere radius [cm], air gaps included."""
+"""Atomic number, critical energy [GeV] and Moliere radius [cm] of the effective material, with air gaps."""
 
 DEPTH, THICKNESS = 10.0, 1.0
-"""[radiation lengths] Before the layer, and what its signal stands for."""
+"""Depth of the layer, and thickness of the material that its signal represents [radiation lengths]."""
 
 INTERACTIONS = 0.45
-"""[interaction lengths] Before the layer."""
+"""Depth of the layer [interaction lengths]."""
 
 WIDE = 4.0
-"""[cm] Mean radius of the part of hadronic showers that is not electromagnetic."""
+"""Mean radius of the non-electromagnetic part of hadronic showers [cm]."""
 
 MIP = 0.011
-"""[GeV] Of shower energy in the layer's thickness for one minimum ionising particle."""
+"""Shower energy in the layer's thickness that corresponds to one minimum ionising particle [GeV]."""
 
-SPOTS, MOST_SPOTS = 24, 400
-"""Points in which a shower's energy is put down: at least, and at most."""
+MIN_SPOTS, MAX_SPOTS = 24, 400
+"""Fewest and most points in which the energy of a shower is deposited."""
 
 
 def electromagnetic(energy: Floats, before: Floats, rng: np.random.Generator) -> Floats:
-    """[GeV] What the layer gets of showers that begin `before` radiation lengths before it; fluctuates as showers do."""
+    """Fluctuating energy [GeV] in the layer, of showers that begin `before` radiation lengths before it."""
     y = np.log(np.maximum(energy, 0.1) / CRITICAL)
     mean_t, spread_t = np.log(np.maximum(y - 0.812, 0.2)), 1 / np.maximum(-1.4 + 1.26 * y, 1.0)
     mean_a, spread_a = np.log(0.81 + (0.458 + 2.26 / Z) * y), 1 / np.maximum(-0.58 + 0.86 * y, 1.0)
@@ -51,7 +52,7 @@ def electromagnetic(energy: Floats, before: Floats, rng: np.random.Generator) ->
 
 
 def radii(energy: Floats, before: Floats, rng: np.random.Generator) -> Floats:
-    """[cm] How far from the axis each of some spots is, of showers of this energy at this depth."""
+    """Random distances of spots from the axis [cm], for showers of this energy at this depth."""
     log = np.log(np.maximum(energy, 0.1))
     maximum = np.maximum(np.log(np.maximum(energy, 0.1) / CRITICAL) - 0.858, 0.5)
     tau = np.minimum(before / maximum, 4.0)
@@ -69,9 +70,9 @@ def radii(energy: Floats, before: Floats, rng: np.random.Generator) -> Floats:
 def deposits(
     energy: Floats, charged: NDArray[np.bool_], light: NDArray[np.bool_], rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats, Floats, Floats]:
-    """Spots of particles: whose each is, its distance [cm] in x and y from where the particle hits, and its MIPs.
+    """Spots of particles: the index of the particle, x and y [cm] relative to its impact, and energy [MIP].
 
-    `light` are photons and electrons, all others are hadrons or muons.
+    `light` marks photons and electrons; all others are hadrons or muons.
     """
     count = len(energy)
     start = rng.exponential(1.0, count)  # [interaction lengths]
@@ -82,7 +83,7 @@ def deposits(
     layer = np.where(showers, electromagnetic(energy * part, before, rng), 0.0) / MIP
     wide = np.where(showers & ~light, 0.3 * energy * (1 - part) / DEPTH, 0.0) / MIP
     track = np.where(charged & ~showers, rng.gamma(9.0, 1 / 9.0, count), 0.0)
-    spots = np.where(showers, np.clip(SPOTS + layer, SPOTS, MOST_SPOTS), 1).astype(np.int64)
+    spots = np.where(showers, np.clip(MIN_SPOTS + layer, MIN_SPOTS, MAX_SPOTS), 1).astype(np.int64)
     owner = np.repeat(np.arange(count), spots)
     share = 1.0 / spots[owner]
     far = radii((energy * part)[owner], before[owner], rng)

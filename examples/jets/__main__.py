@@ -1,4 +1,7 @@
-"""Train an encoder of jets for firmware and the same one of 8 bits for software; build, send, decode, compare."""
+"""Train an encoder of jets for firmware, and the same encoder for software.
+
+Build firmware, decode, compare.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from examples.jets import physics
 LATENTS, LEVELS = 14, 3
 
 HIDDEN: tuple[int, ...] = ()
-"""No hidden layer: in a training of a minute one makes it worse (docs/guide/firmware.md)."""
+"""No hidden layer: in a training of one minute it makes the result worse (docs/guide/firmware.md)."""
 
 FIRMWARE = HardwareLimits(
     hidden=HIDDEN,
@@ -28,31 +31,35 @@ FIRMWARE = HardwareLimits(
 )
 
 SOFTWARE = HardwareLimits(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)
-"""The same network with the bits that the codec has where none are asked for."""
+"""The same network with the codec's default bit widths."""
 
 
 def main() -> None:
-    """All of it."""
+    """Run the example."""
     parser = steps.arguments(__doc__, "jets-example")
-    parser.add_argument("data", type=Path, help="pythia_jets_365k.root, or jets like these")
-    asked = parser.parse_args()
-    folder = asked.folder
+    parser.add_argument("data", type=Path, help="pythia_jets_365k.root, or a file with the same branches")
+    arguments = parser.parse_args()
+    folder = arguments.folder
     folder.mkdir(parents=True, exist_ok=True)
     model, reference = folder / "jets.balermodel", folder / "software.balermodel"
-    more = {"seed": asked.seed, "independent": ("*",)}
-    steps.learn(asked.data, reference, "Events", LATENTS, SOFTWARE, asked.seconds, **more)
-    steps.learn(asked.data, model, "Events", LATENTS, FIRMWARE, asked.seconds, **more)
-    errors = {path.stem: LatentFidelity.of(Link.open(path), asked.data).error for path in (reference, model)}
+    options = {"seed": arguments.seed, "independent": ("*",)}
+    steps.learn(arguments.data, reference, "Events", LATENTS, SOFTWARE, arguments.seconds, **options)
+    steps.learn(arguments.data, model, "Events", LATENTS, FIRMWARE, arguments.seconds, **options)
+    errors = {
+        path.stem: LatentFidelity.of(Link.open(path), arguments.data).error for path in (reference, model)
+    }
     print(errors, f"firmware / software: {errors['jets'] / errors['software']:.3f}")
-    if not asked.no_build:
-        steps.firmware(model, asked.data, folder / "firmware", levels=LEVELS)
+    if not arguments.no_build:
+        steps.firmware(model, arguments.data, folder / "firmware", levels=LEVELS)
     link = Link.open(model)
-    rows = next(read_rows(link, asked.data))
+    rows = next(read_rows(link, arguments.data))
     bits = link.definition.latent_bits
     methods = {
         f"{LATENTS} latents ({bits} bits)": decoded_codes(link, rows.codes),
         f"truncation ({bits} bits)": physics.truncated(rows.unrounded, bits),
-        f"first {bits // physics.CENTRAL} columns ({bits} bits)": physics.best_columns(rows.unrounded, bits),
+        f"first {bits // physics.FULL_BITS} columns ({bits} bits)": physics.best_columns(
+            rows.unrounded, bits
+        ),
     }
     result = {"errors": errors, "methods": physics.measure(methods, link, rows.unrounded)}
     (folder / "physics.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")

@@ -1,8 +1,8 @@
 """Compression for ROOT files with a guaranteed error bound on every value.
 
 `compress` turns a ROOT file into a `.baler` file, `open` reads it as uproot reads the original, `decompress`
-turns it back into a ROOT file, `verify` checks it, `inspect` tells what is in it. `train` learns from some files what
-makes all of their kind smaller.
+turns it back into a ROOT file, `verify` checks it, `inspect` describes it. `train` learns models from some files, which
+make all files of their kind smaller.
 """
 
 from __future__ import annotations
@@ -13,6 +13,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _HOMES = {
+    "HardwareLimits": "baler_root.training.hardware.limits",
+    "LatentOptions": "baler_root.training.options",
+    "ModelReuse": "baler_root.api.options",
+    "Rules": "baler_root.compression.rules.rules",
+    "TrainingOptions": "baler_root.training.options",
     "compress": "baler_root.api.compress",
     "concatenate": "baler_root.dataset",
     "decompress": "baler_root.api.decompress",
@@ -27,6 +32,11 @@ _HOMES = {
 """Where each public name lives; modules are imported when first used, so that `import baler_root` is quick."""
 
 __all__ = [
+    "HardwareLimits",
+    "LatentOptions",
+    "ModelReuse",
+    "Rules",
+    "TrainingOptions",
     "__version__",
     "compress",
     "concatenate",
@@ -45,11 +55,15 @@ if TYPE_CHECKING:
     from baler_root.api.decompress import decompress
     from baler_root.api.inspect import inspect
     from baler_root.api.merge import merge
+    from baler_root.api.options import ModelReuse
     from baler_root.api.recover import recover
     from baler_root.api.train import train
     from baler_root.api.verify import verify
+    from baler_root.compression.rules.rules import Rules
     from baler_root.dataset.file import open  # noqa: A004 - as in uproot
     from baler_root.dataset.many import concatenate, iterate
+    from baler_root.training.hardware.limits import HardwareLimits
+    from baler_root.training.options import LatentOptions, TrainingOptions
 
 
 def __getattr__(name: str) -> Any:

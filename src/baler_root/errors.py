@@ -96,5 +96,18 @@ class DisagreementError(BalerError):
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """The up to `n` known words most like `word`, best first."""
+    """The known words most like `word`, at most `n`, best first."""
     return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=n, cutoff=0.5)
+
+
+def listed(items: Iterable[str], most: int = 5, separator: str = ", ") -> str:
+    """The first `most` items as text, and how many more there are.
+
+    >>> listed(["pt", "eta", "phi", "m"], 2)
+    'pt, eta and 2 more'
+    """
+    items = list(items)
+    text = separator.join(items[:most])
+    if len(items) <= most:
+        return text
+    return f"{text}{' ' if separator == ', ' else separator}and {len(items) - most} more"

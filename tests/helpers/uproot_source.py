@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import awkward as ak
 
 from baler_root.format.schema import Tree
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 
 CLUSTERS = 7
 
@@ -29,7 +30,7 @@ class FakeTree:
         return self._source.read(branches, start, stop)
 
     def entry_size(self, branch: int) -> float:
-        sample = self._source.sample[branch]
+        sample = self._source.first_entries[branch]
         return sample.nbytes / max(1, len(sample))
 
 

@@ -1,4 +1,4 @@
-"""A model made by hand, a ROOT file for it, and both ends of a wire between them."""
+"""A model made by hand, a ROOT file with its columns, and both ends of a wire."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ from tests.helpers.models import following, known_column
 
 BOUNDS = {"pt": "rel=0.01", "mass": "rel=0.01", "n": "lossless", "tagged": "lossless"}
 LEADERS = (0, 0, 1, 2)
-"""Latents that the columns follow: `mass` is taken to be where `pt` is."""
+"""Latent that each column follows: `mass` follows that of `pt`."""
 
 Columns = dict[str, NDArray[np.generic]]
 
 
 def columns(rows: int, seed: int = 3) -> Columns:
-    """Four columns; few values of the first two, so that codes and values are one to one."""
+    """Four columns.
+
+    The first two have few distinct values, so that codes and values correspond one to one.
+    """
     rng = np.random.default_rng(seed)
     pt = rng.choice(np.geomspace(10, 20, 40), rows)
     return {
@@ -40,17 +43,17 @@ def columns(rows: int, seed: int = 3) -> Columns:
 
 
 def stored_model(residual: str = "none", seed: int = 3, limit: int = 256) -> StoredModel:
-    """A model of `columns`, whose latents are below `limit`; other seeds are other models."""
-    made, known = [], []
+    """A model of `columns` with latents below `limit`; each seed gives a different model."""
+    model_columns, known = [], []
     for name, values in columns(4000, seed).items():
         bound = BOUNDS[name]
         quantised = quantise(values, ErrorBound.parse(bound))
-        made.append(known_column(name, quantised.quantiser.to_bytes(), quantised.symbols))
+        model_columns.append(known_column(name, quantised.quantiser.to_bytes(), quantised.symbols))
         known.append(KnownColumn(name, "", "data", str(values.dtype), bound, bound))
-    model = following(LEADERS, residual, made)
+    model = following(LEADERS, residual, model_columns)
     (dense,) = model.encoder.operations
     dense = replace(dense, low=-limit, high=limit - 1)
-    encoder = Program([dense], len(made), -CODE_LIMIT, CODE_LIMIT - 1)
+    encoder = Program([dense], len(model_columns), -CODE_LIMIT, CODE_LIMIT - 1)
     return StoredModel.of("Events", known, replace(model, encoder=encoder).to_bytes())
 
 

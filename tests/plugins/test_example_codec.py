@@ -16,6 +16,7 @@ import pytest
 from skipping_codec import SkippingCodec
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.format.codecs import registry
 from baler_root.testing import CodecSuite
 from baler_root.training import latent
@@ -85,7 +86,7 @@ def test_files_of_it(
     source = make_root("in.root", Events={"x": x, "y": 2 * x + np.float32(1), "z": np.abs(x) * x})
     # Without a residual there is a model, whatever it saves.
     options = {"codec": "skipping", "residual": "none"}
-    baler_root.compress(source, tmp_path / "one.baler", **options)
+    baler_root.compress(source, tmp_path / "one.baler", codec=LatentOptions(**options))
     asked = [f"--{key}={value}" for key, value in options.items()]
     command(
         installed, "compress", source, tmp_path / "two.baler", *asked, "--train-seconds", "0.5", "--quiet"

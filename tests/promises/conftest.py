@@ -29,7 +29,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "dir/Nested", ak.Array({**nested_columns(n), "option": ak.Array([1.5, None] * (n // 2))})
         )
         file["h"] = np.histogram([1.0, 2.0])
-    baler_root.compress(root, path, cluster_size=9, branch_bounds=["grid=abs=1e-3", "Muon_*=bits=8"])
+    baler_root.compress(root, path, cluster_size=9, bounds={"grid": "abs=1e-3", "Muon_*": "bits=8"})
     return path
 
 

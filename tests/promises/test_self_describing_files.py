@@ -214,7 +214,7 @@ def test_both_readers_find_the_same_latents(name: str) -> None:
                 (part,) = latents.parts(cluster, table)
                 told = reader.latents[0, cluster, part.id.group]
                 assert np.array_equal(latents.latents([part], part.page.rows), told["latents"])
-                rows, scores = latents.anomalies([part], part.page.rows)
+                rows, scores = latents.outlier_rows([part], part.page.rows)
                 assert np.array_equal(rows, told["rows"])
                 assert scores.tobytes() == told["scores"].tobytes()
 

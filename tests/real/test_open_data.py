@@ -56,7 +56,7 @@ def test_a_peak_in_photons_is_discovered(release: str, tmp_path: Path) -> None:
 def test_the_same_from_baler_files(tmp_path: Path) -> None:
     root = write_tree(tmp_path / "a.root", "mini", photon_pairs("2020", 20_000, signal=700))
     small = tmp_path / "a.baler"
-    baler_root.compress(str(root), str(small), level="fast", bound="rel=1e-3")
+    baler_root.compress(str(root), str(small), training="fast", bound="rel=1e-3")
     analysis = load("hgamgam")
     before, after = analysis.run(root), analysis.run(small)
     assert len(before) == len(after)

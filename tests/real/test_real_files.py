@@ -149,7 +149,7 @@ def test_what_is_learned_makes_files_smaller_within_bounds(
     name: str, bound: str | None, level: str, data_file: DataFile, tmp_path: Path
 ) -> None:
     source, sizes = data_file("real", f"{name}.root"), []
-    for number, options in enumerate(({"codec": "classic"}, {"level": level})):
+    for number, options in enumerate(({"codec": "classic"}, {"training": level})):
         target = tmp_path / f"{number}.baler"
         sizes.append(baler_root.compress(source, target, bound=bound, skip_unsupported=True, **options).size)  # type: ignore[arg-type]
     assert sizes[1] <= sizes[0]

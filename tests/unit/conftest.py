@@ -9,6 +9,7 @@ import pytest
 from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
+from baler_root import LatentOptions, ModelReuse
 from tests.helpers.latent_files import CLUSTER, RESIDUALS, events, short_training, write
 from tests.helpers.model_files import quick_level
 from tests.helpers.root_files import write_root
@@ -36,10 +37,7 @@ def latent_files(latent_source: Path) -> dict[str, Path]:
             baler_root.compress(
                 latent_source,
                 path,
-                codec="autoencoder",
-                residual=residual,
-                latents=3,
-                outliers="1%",
+                codec=LatentOptions("autoencoder", latents=3, residual=residual, outliers=0.01),
                 cluster_size=CLUSTER,
             )
     return files
@@ -69,5 +67,5 @@ def detached_file(jets_model: Path, unseen_jets: Path, tmp_path: Path) -> Path:
     """The unseen file compressed with the model left outside, too far away to be found."""
     folder = tmp_path / "work"
     folder.mkdir()
-    baler_root.compress(unseen_jets, folder / "out.baler", model=jets_model, detach_model=True)
+    baler_root.compress(unseen_jets, folder / "out.baler", model=ModelReuse(jets_model, detach=True))
     return folder / "out.baler"

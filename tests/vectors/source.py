@@ -159,11 +159,9 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(np.stack(records)), number)
             stored.append(_stored(tree, cuts, lists))
         writer.finish(
-            lambda blocks, superseded: Manifest(
+            Manifest(
                 tuple(stored),
                 codecs,
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
                 provenance={"made": "golden file"},
                 detached=tuple(Detached(m.trained.digest, len(m.data), beside.name) for m in models),
             )
@@ -235,7 +233,7 @@ def from_root(
             source,
             target,
             bound="lossless",
-            branch_bounds=[f"{name}={bound}" for name, bound in bounds.items()],
+            bounds=bounds,
         )
     counted = {name: dict(arrays) for name, arrays in trees.items()}
     for arrays in counted.values():

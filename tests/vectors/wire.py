@@ -1,4 +1,4 @@
-"""The golden stream `formats/vectors/wire.bin` and what became of it: `python -m tests.vectors.wire`, never overwritten."""
+"""The golden stream `formats/vectors/wire.bin`: `python -m tests.vectors.wire` writes it once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WINDOW = 16
 
 
 def build() -> tuple[bytes, list[dict[str, Any]]]:
-    """A stream with one of everything, and the packets that are in it, damaged or not."""
+    """A stream with one of each incident, and its packets, damaged or not."""
     rng = np.random.default_rng(6)
     packets: list[dict[str, Any]] = []
     out: list[bytes] = []
@@ -46,7 +46,7 @@ def build() -> tuple[bytes, list[dict[str, Any]]]:
 
 
 def document() -> tuple[bytes, dict[str, Any]]:
-    """The stream and its sidecar; what became of it is by the second reader."""
+    """The stream and its sidecar; the events and incidents are those of the second reader."""
     stream, packets = build()
     about = {"model": LAYOUT.digest.hex(), "latents": LAYOUT.latents, "inputs": LAYOUT.inputs}
     story = independent_wire.read(stream, about, WINDOW)
@@ -65,6 +65,6 @@ def document() -> tuple[bytes, dict[str, Any]]:
 if __name__ == "__main__":
     if STREAM.exists():
         sys.exit(f"{STREAM} exists; golden files are never overwritten")
-    stream, told = document()
+    stream, sidecar = document()
     STREAM.write_bytes(stream)
-    STREAM.with_suffix(".json").write_text(json.dumps(told) + "\n", encoding="utf-8")
+    STREAM.with_suffix(".json").write_text(json.dumps(sidecar) + "\n", encoding="utf-8")

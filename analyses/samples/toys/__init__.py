@@ -1,5 +1,4 @@
-"""Toy events: four small generators that need no extra package, for the demonstration, tests and
-documentation.
+"""Toy events for the demonstration, tests and documentation: four generators without extra packages.
 
 Each generator takes the number of entries and a seed, and returns one array for each branch (`Columns`); the
 same arguments give the same values. `write_tree` stores them as a TTree.

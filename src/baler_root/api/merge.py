@@ -14,7 +14,7 @@ import numpy as np
 from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import ConfigError
 from baler_root.format.container.layout import BlockKind
-from baler_root.format.container.manifest import Block, Manifest, StoredTree
+from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import moved
@@ -56,19 +56,15 @@ def merge(
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
         first = files[0].container.manifest
         provenance = {"merged": [file.metadata for file in files]}
-
-        def manifest(blocks: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
-            return replace(
+        writer.finish(
+            replace(
                 first,
                 trees=tuple(trees),
                 codecs=codecs,
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
                 provenance=provenance,
                 detached=tuple(detached.values()),
             )
-
-        writer.finish(manifest)
+        )
     return Path(target)
 
 

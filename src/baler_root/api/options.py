@@ -1,73 +1,77 @@
-"""Carried out of levels."""
+"""Options of `compress` and `train` together: short forms, and combinations that make no sense."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from os import PathLike
 
-from baler_root.compression.rules.rules import DEFAULT
-from baler_root.errors import ConfigError
+from baler_root.compression.rules.rules import DEFAULT, BoundOptions, Rules
+from baler_root.errors import ConfigError, nearest
 from baler_root.format.bounds import LOSSLESS
-from baler_root.format.codecs.latent.codec import LatentCodec
-from baler_root.format.codecs.registry import get_codec
-from baler_root.training.effort import Autoencoding
-from baler_root.training.hardware.limits import HardwareLimits
-
-if TYPE_CHECKING:
-    from baler_root.compression.rules.rules import Rules
-    from baler_root.training.pair_masses import PairMass
+from baler_root.format.codecs.registry import is_latent_codec
+from baler_root.training.effort import TrainingEffort
+from baler_root.training.options import LatentOptions, TrainingOptions
 
 
-def parse_share(share: float | str) -> float:
-    """A share of all rows: a number from 0 to 1, or a percentage such as `"1%"`; raises ConfigError."""
-    try:
-        text = str(share).strip()
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise ConfigError(f"{share!r} is no share of rows: write 0.01 or 1%") from None
+@dataclass(frozen=True, slots=True)
+class ModelReuse:
+    """Models that `train` made from similar files, used instead of training."""
+
+    path: str | PathLike[str]
+    """A `.balermodel` file."""
+    detach: bool = False
+    """Leave the models in their file, so that many files share them. It is then needed to read the output: `open`
+    looks beside the output, at the path of the model file as seen from there, and in the folders of the environment
+    variable BALER_ROOT_MODELS."""
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for something else than a path."""
+        if not isinstance(self.path, str | PathLike):
+            raise ConfigError(f"model {self.path!r}: write the path of a .balermodel file")
 
 
-def autoencoding_of(
-    codec: str | None,
-    latents: int | None,
-    residual: str | None,
-    outliers: float | str | None,
-    clusters: int | None,
-    masses: tuple[PairMass, ...] = (),
-    hardware: HardwareLimits | None = None,
-) -> Autoencoding | None:
-    """What is asked of a codec that stores latents; None for another codec, of which nothing may be asked but `masses`.
+def rules_from(verb: str, options: BoundOptions) -> Rules:
+    """The rules for the keywords of `compress` or `train` that are about error bounds.
 
-    Raises ConfigError, or UnknownCodecError.
+    Raises ConfigError, or TypeError for a keyword that does not exist.
     """
-    if codec is not None and isinstance(get_codec(codec), LatentCodec):
-        share = 0.0 if outliers is None else parse_share(outliers)
-        groups = 1 if clusters is None else clusters
-        return Autoencoding(codec, latents, residual or "bounded", share, groups, masses, hardware)
-    if hardware is not None:
-        raise ConfigError("bits and budgets of firmware are for the codec autoencoder: --codec autoencoder")
-    given = {"latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters}
-    if asked := [f"--{name}" for name, value in given.items() if value is not None]:
-        raise ConfigError(
-            f"{', '.join(asked)}: for codecs that store latents; ask for one with --codec autoencoder, say"
-        )
-    return None
+    for name in options:
+        if name not in BoundOptions.__optional_keys__:
+            near = nearest(name, BoundOptions.__optional_keys__, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{verb}() got an unexpected keyword argument {name!r}{hint}")
+    return Rules.build(**options)
 
 
-def idle_masses(rules: Rules, asked: Autoencoding | None) -> list[str]:
-    """What to say where the masses of a rules file are no part of a training, since no latents are asked for."""
-    if not rules.masses or asked is not None:
-        return []
-    return ["[[physics]] of the rules is for codecs that store latents (--codec autoencoder, say): not used"]
+def training_options(training: TrainingOptions | str) -> TrainingOptions:
+    """The options of training for their short form, the name of a level."""
+    return training if isinstance(training, TrainingOptions) else TrainingOptions(training)
 
 
-def with_residual(rules: Rules, bound: str | None, asked: Autoencoding | None) -> Rules:
-    """The rules, with all branches lossless that no rule names where the residual is; raises ConfigError.
+def latent_options(codec: LatentOptions | str | None) -> LatentOptions | None:
+    """The options of a codec that stores latents, also if only its name is given; None for other codecs.
 
-    `bound` is what was asked for by itself, which then makes no sense.
+    Raises UnknownCodecError.
     """
-    if asked is None or asked.residual != "lossless":
+    if codec is None or isinstance(codec, LatentOptions):
+        return codec
+    return LatentOptions(codec) if is_latent_codec(codec) else None
+
+
+def with_residual(rules: Rules, bound_given: bool, latents: LatentOptions | None) -> Rules:
+    """The rules, with lossless as default if a lossless residual is asked for.
+
+    Raises ConfigError if the user gave another default bound besides.
+    """
+    if latents is None or latents.residual != "lossless":
         return rules
-    if bound is not None or rules.default not in (DEFAULT, LOSSLESS):
+    if bound_given or rules.default not in (DEFAULT, LOSSLESS):
         raise ConfigError("a lossless residual keeps every bit: leave the bound out")
     return replace(rules, default=LOSSLESS)
+
+
+def note_on_masses(rules: Rules, effort: TrainingEffort) -> list[str]:
+    """A note if the rules name masses, but no codec with latents is asked for."""
+    if not rules.masses or effort.latents is not None:
+        return []
+    return ["[[physics]] of the rules is for codecs that store latents (--codec autoencoder, say): not used"]

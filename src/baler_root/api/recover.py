@@ -25,7 +25,7 @@ from baler_root.format.container.layout import (
     SectionKind,
     open_block,
 )
-from baler_root.format.container.manifest import Block, Manifest, StoredTree
+from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.read import PageId, open_container
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import ModelStore, Places
@@ -99,20 +99,16 @@ def _recover(
         carried = next((b for b in reversed(blocks) if b.header.kind is BlockKind.OBJECTS), None)
         if carried is not None and schema.objects:
             writer.write_block(BlockKind.OBJECTS, bytes(carried.payload))
-
-        def manifest(written: list[Block], superseded: list[tuple[int, int]]) -> Manifest:
-            return Manifest(
+        writer.finish(
+            Manifest(
                 tuple(trees),
                 schema.codecs,
                 directories=schema.directories,
                 objects=schema.objects if carried is not None else (),
-                blocks=tuple(written),
-                superseded=tuple(superseded),
                 provenance={**schema.provenance, "recovered": True},
                 detached=models.references(target),
             )
-
-        writer.finish(manifest)
+        )
     return Recovery(target, clusters, entries)
 
 

@@ -34,6 +34,9 @@ from baler_root.cli.options import (
     Seed,
     TrainSeconds,
     Trees,
+    codec_of,
+    rules_of,
+    training_of,
 )
 from baler_root.errors import BalerError, ConfigError, UnknownCodecError
 
@@ -148,12 +151,15 @@ def compress(
     mass = \\["mu_pt", "mu_eta", "mu_phi", "tau_pt", "tau_eta", "tau_phi"]
     """
     from baler_root.api.compress import compress as run
-    from baler_root.compression.rules.loading import build_rules
+    from baler_root.api.options import ModelReuse
 
     with user_errors(UnknownCodecError):
-        rules = build_rules(
-            bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
-        )
+        rules = rules_of(bound, branch, independent, config, preset)
+        chosen = codec_of(codec, latents, residual, outliers, clusters)
+        training = training_of(level, train_seconds, seed)
+        if detach_model and model is None:
+            raise ConfigError("--detach-model is for the models of a file: name it with --model")
+        reuse = None if model is None else ModelReuse(model, detach_model)
         jobs_to_do = plan_files(sources, output)
         failed = 0
         done: list[Summary] = []
@@ -165,18 +171,11 @@ def compress(
                         target,
                         rules=rules,
                         trees=tree or None,
-                        codec=codec,
-                        model=model,
-                        detach_model=detach_model,
-                        level=level,
-                        train_seconds=train_seconds,
-                        latents=latents,
-                        residual=residual,
-                        outliers=outliers,
-                        clusters=clusters,
+                        codec=chosen,
+                        training=training,
+                        model=reuse,
                         cluster_size=cluster_size,
                         jobs=jobs,
-                        seed=seed,
                         overwrite=overwrite,
                         skip_unsupported=skip_unsupported,
                         progress=progress,

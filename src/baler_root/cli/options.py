@@ -1,14 +1,23 @@
-"""Options that `compress` and `train` share: bounds, what of a file, and how much to learn."""
+"""Flags that `compress` and `train` share, and the objects of the library that they become."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import entry_points
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from baler_root.errors import ConfigError
+
+if TYPE_CHECKING:
+    from baler_root.compression.rules.rules import Rules
+    from baler_root.training.hardware.limits import HardwareLimits
+    from baler_root.training.options import LatentOptions, TrainingOptions
+
 CODECS = "|".join(sorted({point.name for point in entry_points(group="baler_root.codecs")}))
-"""All that are installed; nothing of them is imported."""
+"""Ids of all installed codecs; none of them is imported."""
 
 
 Bound = Annotated[
@@ -30,7 +39,7 @@ Independent = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Branches never recomputed from others (E from pt and eta, say); repeatable, '*' for all.",
+        help="Branches never recomputed from others (such as E from pt and eta); repeatable, '*' for all.",
     ),
 ]
 
@@ -58,7 +67,7 @@ LevelName = Annotated[
     str,
     typer.Option(
         metavar="[fast|default|max]",
-        help="What is learned: fast counts, in about a second; default also trains small networks, max larger "
+        help="How much is learned: fast counts, in about a second; default also trains small networks, max larger "
         "ones (both need torch).",
     ),
 ]
@@ -73,13 +82,15 @@ TrainSeconds = Annotated[
 ]
 
 
-Seed = Annotated[int, typer.Option(min=0, help="Of the training; same seed, same bytes.")]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Random seed of the training; the same seed gives the same bytes.")
+]
 
 
 Latents = Annotated[
     int | None,
     typer.Option(
-        help="Numbers for each row, of a codec that stores latents.",
+        help="Latents per row (codecs that store latents).",
         show_default="half the columns, 8 at most",
     ),
 ]
@@ -89,7 +100,7 @@ Residual = Annotated[
     str | None,
     typer.Option(
         metavar="[bounded|lossless|none]",
-        help="What is stored besides latents.",
+        help="Data stored besides latents: what they miss within the bounds, or to the last bit, or only rows they miss.",
         show_default="bounded",
     ),
 ]
@@ -98,7 +109,8 @@ Residual = Annotated[
 Outliers = Annotated[
     str | None,
     typer.Option(
-        metavar="SHARE", help="Rows to keep exactly, since their latents are unlike the others: 1%, say."
+        metavar="SHARE",
+        help="Share of rows to store exactly because their latents are far from all others, e.g. 1%.",
     ),
 ]
 
@@ -106,6 +118,88 @@ Outliers = Annotated[
 Clusters = Annotated[
     int | None,
     typer.Option(
-        help="Groups of latents; a row that is near any of them is none of the --outliers.", show_default="1"
+        help="Clusters of latents; only rows far from all of them count as --outliers.", show_default="1"
     ),
 ]
+
+
+def rules_of(
+    bound: str | None,
+    branch: Sequence[str] | None,
+    independent: Sequence[str] | None = None,
+    config: str | None = None,
+    preset: str | None = None,
+) -> Rules:
+    """The rules for --bound, --branch, --independent, --config and --preset. Raises ConfigError."""
+    from baler_root.compression.rules.rules import Rules
+
+    return Rules.build(
+        None if config is None else Path(config),
+        bound=bound,
+        bounds=[_branch_bound(text) for text in branch or ()],
+        preset=preset,
+        independent=independent or (),
+    )
+
+
+def _branch_bound(text: str) -> tuple[str, str]:
+    """Pattern and bound of `PATTERN=BOUND`."""
+    pattern, equals, bound = text.partition("=")
+    if not equals or not pattern.strip():
+        raise ConfigError(
+            f"branch rule {text!r}: write 'PATTERN=BOUND', such as 'Muon_*=bits=12' or 'Muon_pt=lossless'"
+        )
+    return pattern, bound
+
+
+def training_of(level: str, seconds: float | None, seed: int) -> TrainingOptions:
+    """The options of training for --level, --train-seconds and --seed. Raises ConfigError."""
+    from baler_root.training.options import TrainingOptions
+
+    return TrainingOptions(level, seconds, seed)
+
+
+def codec_of(
+    codec: str | None,
+    latents: int | None,
+    residual: str | None,
+    outliers: str | None,
+    clusters: int | None,
+    hardware: HardwareLimits | None = None,
+) -> str | LatentOptions | None:
+    """The codec for --codec, with its options if --latents, --residual, --outliers, --clusters or firmware flags are given.
+
+    Raises ConfigError if these flags are given for a codec that stores no latents, UnknownCodecError.
+    """
+    from baler_root.format.codecs.registry import is_latent_codec
+    from baler_root.training.options import LatentOptions
+
+    flags: dict[str, Any] = {
+        "latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters,
+    }  # fmt: skip
+    given = {name: value for name, value in flags.items() if value is not None}
+    if codec is None or not is_latent_codec(codec):
+        if hardware is not None:
+            raise ConfigError(
+                "bits and budgets of firmware are for the codec autoencoder: --codec autoencoder"
+            )
+        if given:
+            names = ", ".join(f"--{name}" for name in given)
+            raise ConfigError(
+                f"{names}: for codecs that store latents; ask for one with --codec autoencoder, say"
+            )
+        return codec
+    if not given and hardware is None:
+        return codec
+    if outliers is not None:
+        given["outliers"] = share_of(outliers)
+    return LatentOptions(codec, hardware=hardware, **given)
+
+
+def share_of(text: str) -> float:
+    """A share of all rows, written as a number from 0 to 1 or as a percentage such as `1%`; raises ConfigError."""
+    try:
+        text = text.strip()
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ConfigError(f"{text!r} is no share of rows: write 0.01 or 1%") from None

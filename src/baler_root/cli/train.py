@@ -40,6 +40,9 @@ from baler_root.cli.options import (
     Seed,
     TrainSeconds,
     Trees,
+    codec_of,
+    rules_of,
+    training_of,
 )
 from baler_root.errors import UnknownCodecError
 
@@ -105,13 +108,10 @@ def train(
     the models and reading what they compressed do not.
     """
     from baler_root.api.train import train as run
-    from baler_root.compression.rules.loading import build_rules
     from baler_root.training.hardware.limits import HardwareLimits
 
     with user_errors(UnknownCodecError):
-        rules = build_rules(
-            bound=bound, branch=branch or (), config=config, preset=preset, independent=independent or ()
-        )
+        rules = rules_of(bound, branch, independent, config, preset)
         hardware = HardwareLimits.parse(
             fpga_budget, hidden, weight_bits, activation_bits, input_bits, latent_bits
         )
@@ -122,15 +122,8 @@ def train(
                 output,
                 rules=rules,
                 trees=tree or None,
-                codec=codec,
-                level=level,
-                train_seconds=train_seconds,
-                latents=latents,
-                residual=residual,
-                outliers=outliers,
-                clusters=clusters,
-                hardware=hardware,
-                seed=seed,
+                codec=codec_of(codec, latents, residual, outliers, clusters, hardware) or codec,
+                training=training_of(level, train_seconds, seed),
                 overwrite=overwrite,
                 progress=progress,
             )

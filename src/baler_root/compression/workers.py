@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.plan import Plan
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 
 POOL_SIZE = 1 << 25
 """Bytes of a source from which several processes are worth their start-up of about a second."""

@@ -73,7 +73,7 @@ class Branch(Readable["Branch"]):
 
     @property
     def top(self) -> Branch:
-        """The branch directly below the tree that this is, or is below."""
+        """The branch directly below the tree: this one, or the highest above it."""
         return [self, *self.ancestors()][-1]
 
     @property
@@ -145,7 +145,7 @@ class Branch(Readable["Branch"]):
             yield from branch.all_below()
 
     def stored_below(self) -> list[int]:
-        """Positions of the branches whose data this one's array is made of."""
+        """Positions of the stored branches that make up its array."""
         if self.kind == "RNTuple":
             return [self.top.position]
         if self.is_group:

@@ -39,9 +39,9 @@ class KeyedFile(FileLike, Protocol):
 
 
 class Directory:
-    """A directory of a file, as a collection of what is in it and below it, by name.
+    """A directory of a file: a collection of the objects in it and below it, by name.
 
-    `directory["name"]` is the highest cycle, `directory["name;1"]` that one; paths may go on into a tree.
+    `directory["name"]` is the highest cycle, `directory["name;1"]` cycle 1. Paths may go on into a tree.
     """
 
     def __init__(self, file: KeyedFile, path: str) -> None:
@@ -58,7 +58,7 @@ class Directory:
 
     @property
     def file_path(self) -> str:
-        """Where the file was opened from."""
+        """Path or URL of the file."""
         return self._file.source.path
 
     @property
@@ -196,7 +196,8 @@ class Directory:
     def __getitem__(self, where: str) -> Any:
         """The tree, branch, directory or other object at a path.
 
-        As in `dir/Events;1`, `Events/Muon_pt` or `Events:Muon_pt`. Raises KeyInFileError, with the nearest names.
+        Paths look like `dir/Events;1`, `Events/Muon_pt` or `Events:Muon_pt`. Raises KeyInFileError, with the
+        nearest names.
         """
         within = None if self._key(where) is not None else self._within(where)
         if within is not None:

@@ -13,13 +13,13 @@ from baler_root.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A name or formula, and the branches whose arrays it needs."""
+    """A name or formula, and the branches it needs."""
 
     name: str
     branches: list[BranchLike]
     is_branch: bool
     is_primary: bool
-    """Asked for by the user, not only needed by another."""
+    """Whether the user asked for it; False if only another term needs it."""
     is_cut: bool
     is_jagged: bool
 
@@ -30,7 +30,7 @@ class Term:
 
 
 class Symbol(NamedTuple):
-    """A branch under one of the names that formulas may use, with the attributes that uproot's language reads."""
+    """A branch by one of its names in formulas, with the attributes that uproot's language reads."""
 
     name: str
     cache_key: str
@@ -48,12 +48,12 @@ class Formulas:
 
     @property
     def positions(self) -> list[int]:
-        """Positions of the stored branches that are needed, sorted; raises SourceError when one was not carried."""
+        """Sorted positions of the stored branches needed; raises SourceError when one was not carried."""
         return sorted({position for branch in self.branches for position in branch.needed()})
 
     @property
     def branches(self) -> Iterator[BranchLike]:
-        """Every branch whose array is needed, once."""
+        """The branches that are needed, each once."""
         return iter({branch.position: branch for term in self.terms for branch in term.branches}.values())
 
     def add_branch(
@@ -65,8 +65,8 @@ class Formulas:
     def add(self, expression: str, *, is_cut: bool = False, path: tuple[str, ...] = ()) -> None:
         """Ask for a branch by name, or for a formula and what it needs.
 
-        Raises KeyInFileError for an unknown name, ConfigError for an alias that is defined by itself, and SyntaxError
-        for text that is no formula.
+        Raises KeyInFileError for an unknown name, ConfigError for an alias that is defined by itself, and
+        SyntaxError for text that is no formula.
         """
         branch = self._node.get(expression)
         if branch is not None:

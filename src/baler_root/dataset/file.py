@@ -28,7 +28,7 @@ class File(Directory):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Where the data came from, and how it was compressed."""
+        """Provenance: the source of the data, and how it was compressed."""
         return self.source.metadata
 
     @property
@@ -96,12 +96,12 @@ def split_path(path: str) -> tuple[str, str | None]:
 def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **options: Any) -> Any:  # noqa: A001
     """The `.baler` file at a path, in a file object, or behind an fsspec URL, as a directory of trees.
 
-    `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. These options are the file's own, all
-    others go to fsspec:
+    `"file.baler:Events"` and `{"file.baler": "Events"}` give that object of it. These options are the file's
+    own, all others go to fsspec:
 
     - `num_workers`: number of threads that decode pages, 1 by default.
-    - `models`: `.balermodel` files, or folders of them, in which to look for models that the file only refers to
-      (besides its own folder and those in the environment variable BALER_ROOT_MODELS).
+    - `models`: `.balermodel` files, or folders of them, with models that the file only refers to
+      (its own folder and those in the environment variable BALER_ROOT_MODELS are searched anyway).
     - `cache_size`: most memory for decoded columns that others are computed from, in bytes or as text
       (`"256 MB"`, the default). Branches read one by one then need such columns only once; 0 remembers none.
 

@@ -1,7 +1,7 @@
 """Files, trees and branches as the modules of this package see each other.
 
-A tree makes branches, and a branch knows its tree; these protocols stand for the class that is defined further up, so
-that modules import in one direction only.
+A tree makes branches, and a branch knows its tree; these protocols stand for the class that is defined
+further up, so that modules import in one direction only.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class FileLike(Protocol):
 
     @property
     def file_path(self) -> str:
-        """Where it was opened from."""
+        """Path or URL that was opened."""
 
     @property
     def closed(self) -> bool:
@@ -158,14 +158,14 @@ class BranchLike(NodeLike, Protocol):
         """Every branch below, depth first."""
 
     def stored_below(self) -> list[int]:
-        """Positions of the branches whose data this one's array is made of."""
+        """Positions of the stored branches that make up its array."""
 
     def needed(self) -> list[int]:
         """`stored_below`; raises SourceError when the branch was not carried."""
 
 
 class TreeLike(NodeLike, Protocol[AnyBranch_co]):
-    """A tree, whose branches are of one class."""
+    """A tree of branches of one class."""
 
     file: FileLike
     source: TreeSource

@@ -70,7 +70,7 @@ def numpy_of(array: ak.Array, interpretation: str = "") -> NDArray[Any]:
     """A NumPy array: numbers as they are, records structured, lists and strings one object per entry.
 
     Lists are arrays where uproot has arrays (`AsJagged`), and uproot's STL containers where it has those.
-    uproot makes an instance of a Python class of an object such as a TLorentzVector; here it is a structured value.
+    Objects such as TLorentzVector are structured values; uproot makes instances of Python classes of them.
     """
     return _numpy(array.layout, iter(_CONTAINER.findall(interpretation)))
 

@@ -47,8 +47,8 @@ def iterate(
 ) -> Iterator[Any]:
     """Results of `Tree.iterate`, for one file after another.
 
-    With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.iterate` and of
-    `baler_root.open`.
+    With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.iterate`
+    and of `baler_root.open`.
     """
     read, opening = _separated(options)
     kind = library_name(read.get("library", "ak"))
@@ -79,10 +79,10 @@ def concatenate(
     allow_missing: bool = False,
     **options: Unpack[SeveralFilesOptions],
 ) -> Any:
-    """Result of `Tree.arrays` for all files end to end; `entry_start` and `entry_stop` count through all of them.
+    """Result of `Tree.arrays` for all files end to end; `entry_start` and `entry_stop` count through all.
 
-    With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.arrays` and of
-    `baler_root.open`. Raises SourceError when no file has a tree.
+    With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.arrays`
+    and of `baler_root.open`. Raises SourceError when no file has a tree.
     """
     read, opening = _separated(options)
     kind = library_name(read.get("library", "ak"))
@@ -128,7 +128,7 @@ def _separated(options: SeveralFilesOptions) -> tuple[ReadOptions, dict[str, Any
 def _opened(
     files: Files, allow_missing: bool, options: Mapping[str, Any]
 ) -> Iterator[tuple[Readable[Any], bool]]:
-    """(tree, whether it was opened here) of each file; raises SourceError when there is none."""
+    """(tree, whether it was opened here) for each file; raises SourceError when no file matches."""
     count = 0
     for place, inside in _places(files, split=True):
         count += 1
@@ -168,7 +168,7 @@ def _tree_in(file: File, inside: str | None) -> Readable[Any]:
 
 
 def _places(files: Files, *, split: bool) -> Iterator[tuple[Any, str | None]]:
-    """(path or open tree, path in the file) of everything that `files` names."""
+    """(path or open tree, path in the file) for everything that `files` names."""
     if isinstance(files, Readable):
         yield files, None
     elif isinstance(files, str):

@@ -109,8 +109,8 @@ class Node(Generic[AnyBranch]):
     def __getitem__(self, where: str | int) -> AnyBranch:
         """The branch at a position, of a name, or at a path.
 
-        A name is looked for below, level by level, then in each sub-branch; a leading separator restricts it to
-        the first level. Raises KeyInFileError, with the nearest names.
+        A name is looked for below, level by level, then in each sub-branch; a leading separator restricts it
+        to the first level. Raises KeyInFileError, with the nearest names.
         """
         if not isinstance(where, str):
             return self.branches[where]
@@ -159,7 +159,7 @@ class Node(Generic[AnyBranch]):
 
     @cached_property
     def deep_keys(self) -> set[str]:
-        """Everything a formula may call a branch: its name, its path, and its path with a leading separator."""
+        """Names of branches in formulas: name, path, and path with a leading separator."""
         separator = self._tree.separator
         return {key for path, branch in self.walk() for key in (branch.name, path, separator + path)}
 

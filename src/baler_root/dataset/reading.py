@@ -38,8 +38,8 @@ class Readable(Node[AnyBranch]):
     ) -> Any:
         """Arrays of several branches or formulas, in the library and grouping asked for.
 
-        Raises KeyInFileError for an unknown name, SourceError for a branch that was not carried, and FormatError for
-        damaged pages.
+        Raises KeyInFileError for an unknown name, SourceError for a branch that was not carried, and
+        FormatError for damaged pages.
 
         Parameters
         ----------
@@ -60,7 +60,7 @@ class Readable(Node[AnyBranch]):
         how
             `tuple`, `list`, `dict` or `"zip"`; None for the library's default.
         ak_add_doc
-            True: titles become `__doc__` parameters. A dictionary: names of parameters, and attributes of branches.
+            True: titles become `__doc__` parameters. A dictionary gives names of parameters and attributes.
 
         """
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
@@ -80,8 +80,9 @@ class Readable(Node[AnyBranch]):
     ) -> Iterator[Any]:
         """Results of `arrays` for one range of entries after another.
 
-        `step_size` is a number of entries, or the memory that a step may take (`"100 MB"`). With `report`, each result
-        comes in a pair with uproot's Report, which says what entries it has. Other arguments are those of `arrays`.
+        `step_size` is a number of entries, or the memory that a step may take (`"100 MB"`). With `report`,
+        each result comes in a pair with uproot's Report, which says what entries it has. Other arguments are
+        those of `arrays`.
         """
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
         request = self._resolved(Request.of(expressions, cut, options))

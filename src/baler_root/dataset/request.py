@@ -1,4 +1,4 @@
-"""Requests for arrays: the arguments of `arrays` and `iterate`, and the protocol of what answers them."""
+"""Requests for arrays: the arguments of `arrays` and `iterate`, and the protocol of a resolved request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Expressions: TypeAlias = "str | Iterable[str | tuple[str, None]] | Mapping[str, 
 
 
 How: TypeAlias = "type[tuple[Any, ...] | list[Any] | dict[Any, Any]] | str | None"
-"""How several arrays are grouped: `tuple`, `list`, `dict`, `"zip"`, or None for the library's own way."""
+"""Grouping of several arrays: `tuple`, `list`, `dict`, `"zip"`, or None for the library's default."""
 
 
 class ReadOptions(FilterOptions, total=False):
-    """Keyword arguments of `arrays` and `iterate`, with uproot's names and defaults, besides ranges of entries."""
+    """Keyword arguments of `arrays` and `iterate` besides ranges of entries, named as in uproot."""
 
     aliases: Mapping[str, str] | None
     """Names for formulas."""
@@ -33,7 +33,7 @@ class ReadOptions(FilterOptions, total=False):
     how: How
     """Grouping of several arrays."""
     ak_add_doc: bool | Mapping[str, str]
-    """True: titles become `__doc__` parameters. A dictionary: names of parameters, and attributes of branches."""
+    """True: titles become `__doc__` parameters. A dictionary gives names of parameters and attributes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 class RNTupleRequest:
     """A request for arrays of an RNTuple, or of a field of one.
 
-    The result keeps the shape of the data: top-level fields, with the members that are wanted. Expressions are names or
-    filters, as in uproot. Other than in uproot, formulas, aliases and the cut work as for a TTree, and an unknown name
-    raises KeyInFileError.
+    The result keeps the shape of the data: top-level fields, with the members that are wanted. Expressions
+    are names or filters, as in uproot. Unlike in uproot, formulas, aliases and the cut work as for a TTree,
+    and an unknown name raises KeyInFileError.
     """
 
     def __init__(self, node: NodeLike, request: Request) -> None:
@@ -44,18 +44,18 @@ class RNTupleRequest:
         self._keep = self._kept(filters)
         for formula in [*formulas, *([] if request.cut is None else [request.cut])]:
             self._formulas.add(formula)
-        self._asked = formulas
+        self._names_of_formulas = formulas
         self._tops = [top for top in node.tree.branches if top.position in self._keep and top.is_stored]
         self.branches = sorted({top.position for top in self._tops} | set(self._formulas.positions))
 
     def _check_carried(self, name: str) -> None:
-        """Raise SourceError when this is a field that was not carried."""
+        """Raise SourceError for the name of a field that was not carried."""
         branch = self._node.get(name)
         if branch is not None:
             branch.needed()
 
     def _matches(self, name: str) -> bool:
-        """Whether an expression is a name or filter that finds something, or can only be a filter."""
+        """Whether an expression is a name or filter that finds fields, or can only be a filter."""
         if any(self._node.selected(Filters(string_test(name)))):
             return True
         try:
@@ -106,7 +106,7 @@ class RNTupleRequest:
         values = self._formulas.compute(made)
         cut = self._request.cut
         fields = {name: record[name] for name in record.fields}
-        fields |= {name: values[name] for name in self._asked}
+        fields |= {name: values[name] for name in self._names_of_formulas}
         if cut is not None:
             mask = values[cut] != 0
             fields = {name: array[mask] for name, array in fields.items()}
@@ -116,7 +116,7 @@ class RNTupleRequest:
         return _prune(array.layout, top, self._keep, self._request.ak_add_doc)
 
     def _grouped(self, record: ak.Array, start: int) -> Any:
-        """The record in the library asked, grouped as asked."""
+        """The record in the library and grouping of the request."""
         library = library_name(self._request.library)
         how = self._request.how
         result: Any = record
@@ -141,7 +141,7 @@ def _prune(
     *,
     outer: bool = True,
 ) -> ak.contents.Content:
-    """The layout of a field without the members that are not in `keep`; descriptions among its parameters if asked."""
+    """The layout of a field with only the members in `keep`, and with descriptions as `ak_add_doc` says."""
     parameters = {**layout.parameters, **(_doc(owner, ak_add_doc) if outer else {})}
     if not ak_add_doc and all(below.position in keep for below in owner.all_below()):
         return layout
@@ -176,22 +176,22 @@ def _doc(node: NodeLike, ak_add_doc: bool | Mapping[str, str]) -> dict[str, Any]
 
 
 def _inner(layout: ak.contents.Content, own: BranchLike) -> ak.Array:
-    """A field below the top as a record of it alone, inside the lists that it is in."""
+    """A record of one field below the top, inside the lists that hold it."""
     import awkward as ak
 
     path = [*reversed([above.name for above in own.ancestors()]), own.name]
-    at = 0
-    while at < len(path) - 1 and layout.is_record:
-        at += 1
-        layout = layout.content(path[at] if path[at] in layout.fields else layout.fields[0])
-    out = ak.Array(ak.contents.RecordArray([layout], [path[at]]))
-    for name in path[at:-1]:
-        out = out[name]
-    return out
+    depth = 0
+    while depth < len(path) - 1 and layout.is_record:
+        depth += 1
+        layout = layout.content(path[depth] if path[depth] in layout.fields else layout.fields[0])
+    result = ak.Array(ak.contents.RecordArray([layout], [path[depth]]))
+    for name in path[depth:-1]:
+        result = result[name]
+    return result
 
 
 def _project(array: ak.Array, branch: BranchLike) -> ak.Array:
-    """The array of a field below the top, out of the top field's."""
+    """The array of a field below the top, taken from the top field's array."""
     for name in [*reversed([above.name for above in branch.ancestors()]), branch.name][1:]:
         array = array[name]
     return array
@@ -200,7 +200,7 @@ def _project(array: ak.Array, branch: BranchLike) -> ak.Array:
 def array_of_field(
     branch: BranchLike, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
 ) -> Any:
-    """The array of a field in the library asked."""
+    """The array of a field in the library of the request."""
     keep = {b.position for b in (branch, *branch.all_below(), *branch.ancestors())}
     record = _inner(_prune(arrays[branch.top.position].layout, branch.top, keep, request.ak_add_doc), branch)
     array = record[record.fields[0]]

@@ -1,4 +1,4 @@
-"""What this package needs of an open file: the schema of each tree, and arrays by branch and entry range."""
+"""Protocols of an open file: schema of each tree, and arrays by branch and range of entries."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ if TYPE_CHECKING:
 
 
 class LatentSource(Protocol):
-    """What codecs with latents store of a tree's tables besides their values."""
+    """Latents and outlier rows of the tables of a tree."""
 
     @property
     def names(self) -> Sequence[str]:
         """The tables with latents."""
 
     def latents(self, name: str | None, start: int, stop: int) -> ak.Array:
-        """The latents of a table in the entries `start` to `stop`: integers, (entries, latents), or of lists (entries,
-        items, latents).
+        """Latents of a table in the entries `start` to `stop`: integers, (entries, latents).
+
+        A table of lists gives (entries, items, latents).
         """
 
     def outliers(self, name: str | None, start: int, stop: int) -> ak.Array:
-        """Records of the rows in these entries that were kept exactly as unlike the others."""
+        """Records of the outlier rows in these entries: stored exactly, as they are unlike others."""
 
 
 class TreeSource(Protocol):
-    """One tree: what it looks like, and its arrays."""
+    """One tree: its schema, and its arrays."""
 
     @property
     def schema(self) -> Tree:
@@ -40,7 +41,7 @@ class TreeSource(Protocol):
 
     @property
     def latents(self) -> LatentSource:
-        """Latents of its tables."""
+        """Latents and outlier rows of its tables."""
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Entries `start` to `stop` of stored branches, by position; touches only the pages they need."""
@@ -74,7 +75,7 @@ class FileSource(Protocol):
 
     @property
     def path(self) -> str:
-        """Where it was opened from."""
+        """Path or URL that was opened."""
 
     @property
     def trees(self) -> Sequence[TreeSource]:
@@ -90,7 +91,7 @@ class FileSource(Protocol):
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """Where the data came from, and how it was compressed."""
+        """Provenance: the source of the data, and how it was compressed."""
 
     def objects_directory(self) -> Any:
         """uproot's directory of the carried objects."""

@@ -81,7 +81,7 @@ class Tree(Readable[Branch]):
 
     @property
     def latent_tables(self) -> list[str]:
-        """Names of the tables with latents (`entries`, and collections such as `jet`); empty where no codec stored any."""
+        """Names of the tables with latents: `entries`, and collections such as `jet`; often empty."""
         self.file.check_open()
         return list(self.source.latents.names)
 
@@ -95,15 +95,23 @@ class Tree(Readable[Branch]):
     ) -> Any:
         """The latents of each row of a table, int16, without decoding its columns.
 
-        Of the table `entries` an array (entries, latents); of a collection of lists (entries, items, latents), with
-        one row for each item. `table`: a name of `latent_tables`, or of a branch in it; not needed if there is only
-        one. `entry_start`, `entry_stop`: the range of entries, negative ones counted from the end. `library`: `"ak"`,
-        or `"np"` (of lists one array (items, latents) for each entry).
+        The table `entries` gives an array (entries, latents); a collection of lists (entries, items,
+        latents), with one row for each item.
 
-        Raises KeyInFileError for a table that is not there, and ConfigError if it has no latents, or those of several
-        models in this range (files merged), which mean different things.
+        Raises KeyInFileError for an unknown table, and ConfigError for a table without latents, or with
+        latents of several models in this range (merged files), which mean different things.
+
+        Parameters
+        ----------
+        table
+            A name of `latent_tables`, or of a branch in the table; not needed if only one table has latents.
+        entry_start, entry_stop
+            Range of entries; negative numbers count from the end.
+        library
+            `"ak"`, or `"np"` (for lists one array (items, latents) for each entry).
+
         """
-        return self._besides(self.source.latents.latents, table, entry_start, entry_stop, library)
+        return self._read_table(self.source.latents.latents, table, entry_start, entry_stop, library)
 
     def outliers(
         self,
@@ -113,17 +121,17 @@ class Tree(Readable[Branch]):
         *,
         library: Any = "ak",
     ) -> Any:
-        """The rows of a table that were kept exactly because they are unlike the others, in their order.
+        """Outlier rows of a table, stored exactly as they are unlike the others: one record each, in order.
 
-        One record each: `entry` (int64), for lists also `item` (int64), the place in the entry's list, `score`
-        (float32), the distance from other rows in standard deviations of their latents, and the exact values of the
-        table's branches, each by its path; a branch called like one of the former has `_` behind its name. No record
-        if none were asked for (`--outliers`). Arguments and errors are those of `latents`; `"np"` gives a structured
-        array. Values are decoded only of clusters that have such rows.
+        A record has `entry` (int64); for lists also `item` (int64), the position in the entry's list; `score`
+        (float32), the distance from other rows in standard deviations of their latents; and the exact values
+        of the table's branches, by path. A branch with one of these names gets `_` behind its name. There are
+        no records in a file compressed without `--outliers`. Arguments and errors are those of `latents`;
+        `"np"` gives a structured array. Only clusters that have such rows are decoded.
         """
-        return self._besides(self.source.latents.outliers, table, entry_start, entry_stop, library)
+        return self._read_table(self.source.latents.outliers, table, entry_start, entry_stop, library)
 
-    def _besides(
+    def _read_table(
         self,
         read: Callable[[str | None, int, int], ak.Array],
         table: str | None,
@@ -131,7 +139,7 @@ class Tree(Readable[Branch]):
         entry_stop: int | None,
         library: Any,
     ) -> Any:
-        """What `read` gives of a table, in the library asked for."""
+        """Result of `read` for a table, in this library."""
         self.file.check_open()
         kind = library_name(library)
         if kind == "pd":

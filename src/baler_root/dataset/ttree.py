@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class TTreeRequest:
     """A request for arrays of a TTree, or of a branch of one.
 
-    Without expressions, the result has one field for each branch that holds data, by its name. A group of which the
-    filters pass only some members is one field, with all its members.
+    Without expressions, the result has one field for each branch that holds data, by its name. A group of
+    which the filters pass only some members is one field, with all its members.
     """
 
     def __init__(self, node: NodeLike, request: Request) -> None:
@@ -54,7 +54,7 @@ class TTreeRequest:
 def array_of_branch(
     branch: BranchLike, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
 ) -> Any:
-    """The array of a branch in the library asked; of a group, its members' arrays grouped."""
+    """The array of a branch in the library of the request; for a group, the grouped arrays of its members."""
     library = library_name(request.library)
     if branch.is_group:
         members = {member.name: member for member in branch.branches if not member.missing}
@@ -72,7 +72,7 @@ def array_of_branch(
 
 
 def _documented(result: Any, node: NodeLike, ak_add_doc: bool | Mapping[str, str]) -> Any:
-    """The same array with its title, or the attributes named, among its parameters."""
+    """An array whose parameters hold its title, or the attributes that `ak_add_doc` names."""
     import awkward as ak
 
     if ak_add_doc and isinstance(result, ak.Array):
@@ -83,7 +83,7 @@ def _documented(result: Any, node: NodeLike, ak_add_doc: bool | Mapping[str, str
 
 
 def _wanted(node: NodeLike, request: Request) -> Iterator[BranchLike]:
-    """What a request without expressions selects; of equal names the first."""
+    """Branches of a request without expressions; of several with one name the first."""
     own = node.as_branch
     if own is not None and not len(own):
         if request.filters.passes(own, own.name, "/"):

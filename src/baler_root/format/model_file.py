@@ -21,7 +21,7 @@ from baler_root.format.encodings.quantiser import Quantiser
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredModel:
-    """A model and what it is for."""
+    """A model, and the tree and columns that it is for."""
 
     trained: Trained
     data: bytes
@@ -29,7 +29,7 @@ class StoredModel:
 
     @classmethod
     def of(cls, tree: str, columns: Sequence[KnownColumn], data: bytes) -> StoredModel:
-        """A model just trained; its history is what it says about itself."""
+        """A model just trained; its history is its description of itself."""
         model = open_model(data)
         trained = Trained(sha256(data).digest(), tree, tuple(columns), dict(model.about))
         return cls(trained, data, model)
@@ -45,7 +45,7 @@ class ModelFile:
 
     @property
     def name(self) -> str:
-        """Without folders."""
+        """Name of the file, without folders."""
         return self.path.replace(os.sep, "/").rpartition("/")[2]
 
 
@@ -70,7 +70,7 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
 def _read(container: Container) -> ModelFile:
     container.check_head()
     manifest = container.manifest
-    blocks = [block for block in manifest.blocks if block[0] == BlockKind.MODEL]
+    blocks = [block for block in manifest.blocks if block.kind == BlockKind.MODEL]
     if not manifest.trained:
         raise CorruptFileError(f"{container.name}: holds no models for other files")
     if len(blocks) != len(manifest.trained):
@@ -81,7 +81,7 @@ def _read(container: Container) -> ModelFile:
     for number, (block, trained) in enumerate(zip(blocks, manifest.trained, strict=True)):
         where = f"{container.name}: model {number}"
         data = bytes(container.check_block(block))
-        if sha256(data).digest() != trained.digest or block[1] != number:
+        if sha256(data).digest() != trained.digest or block.tree != number:
             raise CorruptFileError(f"{where} is not {trained.digest.hex()}, as the manifest says")
         try:
             model = open_model(data)
@@ -108,11 +108,9 @@ def write_model_file(
         for number, stored in enumerate(models):
             writer.write_block(BlockKind.MODEL, stored.data, number)
         writer.finish(
-            lambda blocks, superseded: Manifest(
+            Manifest(
                 (),
                 tuple(sorted({codec_of(stored.model) for stored in models})),
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
                 provenance=provenance,
                 trained=tuple(stored.trained for stored in models),
             )

@@ -1,4 +1,4 @@
-"""The models that the pages of a file name: those in the file, and those that lie in `.balermodel` files."""
+"""Models that the pages of a file name, in the file itself or in `.balermodel` files."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ Places: TypeAlias = "str | os.PathLike[str] | Sequence[str | os.PathLike[str]] |
 
 
 class ModelStore(Mapping[bytes, bytes]):
-    """Models by their SHA-256, each read when it is asked for; a missing one raises MissingModelError then."""
+    """Models by their SHA-256, read when they are first used; a missing one raises MissingModelError then."""
 
     def __init__(
         self, own: Mapping[bytes, bytes], detached: Sequence[Detached], beside: str, places: Places = None
     ) -> None:
-        """`own` are in the file, which lies at the path or URL `beside`; `places` are looked at first."""
+        """`own` are the models in the file at the path or URL `beside`; `places` are searched first."""
         self._own = dict(own)
         self.detached = {model.digest: model for model in detached if model.digest not in self._own}
         self._beside = beside
@@ -54,14 +54,14 @@ class ModelStore(Mapping[bytes, bytes]):
         return self._own[digest] if digest in self._own else self.find(digest)[1]
 
     def find(self, digest: bytes) -> tuple[str, bytes]:
-        """Where a detached model is, and its bytes."""
+        """Place and bytes of a detached model; raises MissingModelError."""
         with self._lock:
             if digest not in self._found:
                 self._found[digest] = self._search(self.detached[digest])
             return self._found[digest]
 
     def references(self, target: Path) -> tuple[Detached, ...]:
-        """What the file `target` must say of the models that are in other files: where they were found, if they were."""
+        """References to detached models for a file at `target`: to where they were found, or as before."""
         return tuple(
             replace(model, file=hint_of(self._found[digest][0], target))
             if digest in self._found
@@ -92,7 +92,7 @@ class ModelStore(Mapping[bytes, bytes]):
         )
 
     def _candidates(self, wanted: Detached) -> Iterator[str]:
-        """Paths and URLs at which a model may be, each once."""
+        """Paths and URLs to search for a model, each once."""
         name = PurePosixPath(wanted.file).name
         out: list[str] = []
         for place in self._places:
@@ -116,7 +116,7 @@ def read_models(place: str) -> dict[bytes, bytes]:
 
 
 def hint_of(model: str, target: Path) -> str:
-    """Where `model` lies as seen from the file `target`: a path that climbs one folder at most, else its name."""
+    """Path of `model` from the folder of `target`; only its name if that climbs more than one folder."""
     name = model.replace(os.sep, "/").rpartition("/")[2]
     if "://" in model:
         return name
@@ -128,14 +128,14 @@ def hint_of(model: str, target: Path) -> str:
 
 
 def moved(model: Detached, source: str, target: Path) -> Detached:
-    """The same reference for the file `target`, as `source` has it."""
+    """A reference of the file `source`, for a file at `target`."""
     if "://" in source or source.startswith("<") or "\0" in model.file:
         return model
     return replace(model, file=hint_of(os.path.normpath(Path(source).parent / model.file), target))
 
 
 def _is_near(hint: str) -> bool:
-    """Whether a hint is a path that a writer may give: a file must not send its readers anywhere else."""
+    """Whether a hint is a path that a writer may give: a file must not send readers just anywhere."""
     parts = PurePosixPath(hint).parts
     return bool(parts) and not set("\0\\:") & set(hint) and parts[0] != "/" and ".." not in parts[1:]
 

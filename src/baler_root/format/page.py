@@ -52,18 +52,26 @@ class EncodedColumn:
 
 def pack_page(codec: Codec, columns: Sequence[EncodedColumn]) -> tuple[bytes, list[float]]:
     """The payload of the page with these columns, and each column's share of its size in bytes."""
-    entries = [pack_entry(column.encoding) for column in columns]
-    directory = pack_bytes(b"".join(entries))
-    specs = [_spec(column.encoding) for column in columns]
+    encodings = [column.encoding for column in columns]
+    specs = [_spec(encoding) for encoding in encodings]
     payload, shares = codec.encode(
         [column.symbols for column in columns if column.symbols is not None],
         [spec for spec in specs if spec is not None],
     )
+    return join_page(encodings, payload, shares)
+
+
+def join_page(
+    encodings: Sequence[ColumnEncoding], payload: bytes, shares: Sequence[float]
+) -> tuple[bytes, list[float]]:
+    """Like `pack_page`, from the codec's payload and its shares of the columns that have symbols."""
+    entries = [pack_entry(encoding) for encoding in encodings]
+    directory = pack_bytes(b"".join(entries))
     per_byte = len(directory) / max(1, sum(map(len, entries)))
     coded = iter(shares)
     sizes = [
-        len(entry) * per_byte + (0.0 if spec is None else next(coded))
-        for entry, spec in zip(entries, specs, strict=True)
+        len(entry) * per_byte + (0.0 if encoding.symbol_dtype is None else next(coded))
+        for entry, encoding in zip(entries, encodings, strict=True)
     ]
     return directory + payload, sizes
 

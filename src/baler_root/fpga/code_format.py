@@ -27,7 +27,10 @@ class CodeFormat:
 
     @classmethod
     def of_limits(cls, low: int, high: int, name: str) -> Self:
-        """The format with exactly these limits; raises ConfigError, which mentions `name`, if there is none."""
+        """The format with exactly these limits.
+
+        Raises ConfigError, which mentions `name`, if there is none.
+        """
         nearest = cls.covering(low, high, signed=low < 0)
         if (nearest.low, nearest.high) != (low, high):
             raise ConfigError(

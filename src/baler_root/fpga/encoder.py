@@ -1,8 +1,8 @@
 """`EncoderDefinition`: the encoder of an autoencoder model in integers, from which all firmware is made.
 
-A layer computes `clip((weights @ x + biases + 2**(shift - 1)) >> shift, low, high)`: it rounds half up and saturates at
-powers of two. This is the arithmetic of formats/networks.md, so firmware and codec compute the same network. Its
-inputs are integer codes; `inputs` defines how they follow from the values of branches.
+A layer computes `clip((weights @ x + biases + 2**(shift - 1)) >> shift, low, high)`: it rounds half up and
+saturates at powers of two. This is the arithmetic of formats/networks.md, so firmware and codec compute the
+same network. Its inputs are integer codes; `inputs` defines how they follow from the values of branches.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Layer:
     output: CodeFormat
 
     def sum_limits(self, low: NDArray[np.int64], high: NDArray[np.int64]) -> tuple[Codes, Codes]:
-        """Lowest and highest sum of each output, bias included, for inputs from `low` to `high`, (inputs,) each."""
+        """Lowest and highest sum of each output, bias included, for inputs between `low` and `high`."""
         positive, negative = np.maximum(self.weights, 0), np.minimum(self.weights, 0)
         lowest, highest = positive @ low + negative @ high, positive @ high + negative @ low
         return np.asarray(lowest + self.biases), np.asarray(highest + self.biases)
@@ -101,8 +101,8 @@ class EncoderDefinition:
     def from_model(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
         """The encoder in a `.balermodel` file; `tree` chooses one of several models by its tree.
 
-        Raises ConfigError for a model that cannot be firmware, FormatError and SourceError for a file that cannot be
-        read.
+        Raises ConfigError for a model that cannot be firmware, FormatError and SourceError for a file that
+        cannot be read.
         """
         file = read_model_file(path)
         try:
@@ -124,7 +124,7 @@ class EncoderDefinition:
         inputs = tuple(map(InputColumn.of, stored.trained.columns, model.columns))
         limits = -CODE_LIMIT, CODE_LIMIT - 1
         if len(dense) > 1 and rounds_only(dense[0]):
-            # The first layer only rounds codes to fewer bits: the front end's tables do that, the network begins after it.
+            # The first layer only rounds codes to fewer bits, which the front end's tables do.
             first = _layer(0, dense.pop(0), last=False)
             limits = first.output.low, first.output.high
             inputs = tuple(column.rounded(first.requantised) for column in inputs)

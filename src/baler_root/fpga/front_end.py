@@ -14,7 +14,8 @@ from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.columns.to_columns import to_columns
 from baler_root.format.schema import Tree
 from baler_root.fpga.link import Link
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 
 BATCH_ENTRIES = 1 << 14
 """Entries of the file that are read at once."""
@@ -26,7 +27,7 @@ class InputRows(NamedTuple):
     codes: NDArray[np.int64]
     """(rows, inputs)"""
     out_of_range: NDArray[np.bool_]
-    """(rows,): whether a value has no symbol on the axis of its column, so that its code does not represent it."""
+    """(rows,): whether a value of the row is beyond its column's axis, so that no code represents it."""
     unrounded: NDArray[np.int64]
     """(rows, inputs): the codes with all bits of the axes, before they are rounded to `codes`."""
     values: NDArray[np.float64]
@@ -48,16 +49,17 @@ class InputRows(NamedTuple):
 def read_rows(link: Link, source: str | os.PathLike[str], values: Sequence[int] = ()) -> Iterator[InputRows]:
     """Yield all rows of the model's tree in a ROOT file, in batches.
 
-    A row is an entry, or an item of a list if the model was trained on items. `values` are the numbers of model
-    columns whose values are returned as well.
+    A row is an entry, or an item of a list if the model was trained on items. `values` are the numbers of
+    model columns whose values are returned as well.
 
-    Raises SourceError for a file that cannot be read or has values of another type, ConfigError for missing columns.
+    Raises SourceError for a file that cannot be read or has values of another type, ConfigError for missing
+    columns.
     """
     with RootSource(source) as root:
         path = link.definition.tree
         (key, *_) = sorted(root.tree_keys([path]), key=lambda key: -int(key.rpartition(";")[2]))
         tree = root.open_tree(key)
-        tree.sample.clear()
+        tree.first_entries.clear()
         columns = tree_columns(tree.schema)
         numbers = _column_numbers(link, tree.schema, columns, root.path)
         for start in range(0, tree.schema.num_entries, BATCH_ENTRIES):

@@ -1,8 +1,8 @@
 """`InputColumn`: how the values of a branch become the integer codes of a network, as a front end does it.
 
-The grid of the column's quantiser (formats/pages.md#recipes) gives a value its symbol; a table that rises with the
-symbol gives it a code. Codes are never a matter of correctness: latents of slightly different codes are decoded to
-slightly different values.
+The grid of the column's quantiser (formats/pages.md#recipes) gives a value its symbol; a table that rises
+with the symbol gives it a code. Codes are never a matter of correctness: latents of slightly different codes
+are decoded to slightly different values.
 """
 
 from __future__ import annotations
@@ -72,7 +72,10 @@ class InputColumn:
         return np.asarray((first + last)[run] // 2)
 
     def codes_of_values(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Code of each value of the branch; raises SourceError for values of another type than the model's."""
+        """Code of each value of the branch.
+
+        Raises SourceError for values of another type than the model's.
+        """
         return self.codes_of_symbols(self.symbols(values)[0])
 
     def symbols(self, values: NDArray[Any]) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
@@ -99,7 +102,10 @@ class InputColumn:
         return values
 
     def values_at(self, places: NDArray[np.int64], axis: QuantileAxis) -> NDArray[np.float64]:
-        """Value at each place on the column's axis; for exact floats the middle of the interval of a place."""
+        """Value at each place on the column's axis.
+
+        For exact floats the middle of the interval of a place.
+        """
         middle = 0 if self.dropped_bits is None else (1 << self.dropped_bits) >> 1
         return self._values(places + axis.low, middle)
 

@@ -27,14 +27,14 @@ class Link:
     definition: EncoderDefinition
     layout: PacketLayout
     encoder: Program
-    """The network of `definition` as the codec runs it, without a first layer that only rounds input codes."""
+    """Network of `definition` as the codec runs it, without a first layer that only rounds input codes."""
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
         """The link for a `.balermodel` file; `tree` chooses one of several models by its tree.
 
-        Raises ConfigError for a model whose encoder cannot be firmware, FormatError and SourceError for a file that
-        cannot be read.
+        Raises ConfigError for a model whose encoder cannot be firmware, FormatError and SourceError for a
+        file that cannot be read.
         """
         digest = EncoderDefinition.from_model(path, tree).digest
         file = read_model_file(path)

@@ -1,5 +1,7 @@
-"""What ROOT files say about the class of an RNTuple's anchor, so that readers without ROOT's headers, such as
-jsroot, can read it; uproot leaves it out."""
+"""Streamer information of an RNTuple's anchor, which uproot leaves out.
+
+Readers without ROOT's headers, such as jsroot, need it to read the anchor.
+"""
 
 from __future__ import annotations
 

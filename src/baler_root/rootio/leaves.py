@@ -59,7 +59,7 @@ class OutBranch:
     source: int | None
     """Position of the branch its values come from; None for a counter made here."""
     counts: int | None = None
-    """Position of the jagged branch whose list lengths a made counter holds."""
+    """Position of the jagged branch that a counter made here counts."""
     sizes: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=lambda: [0])
     seeks: list[int] = field(default_factory=list)
@@ -89,7 +89,7 @@ def write_branch(out: TBuffer, branch: OutBranch, num_entries: int) -> None:
     with out.pointed_to("TBranch"), out.versioned(13):
         out.named(branch.name, branch.title, bits=1 << 22)  # kDoNotUseBufferMap
         fill_attributes(out)
-        # ROOT finds out from sizes whether a basket is compressed; a setting here makes it expect that all are.
+        # ROOT sees from sizes whether a basket is compressed; with a setting here it expects that all are.
         out.pack("iiiiq", 0, 32000, 1000 if variable else 0, baskets, num_entries)
         out.data += IO_FEATURES
         out.pack("iIiqqqq", 0, room, 0, num_entries, 0, branch.tot_bytes, sum(branch.sizes))

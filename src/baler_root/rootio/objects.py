@@ -1,7 +1,8 @@
-"""Carries what is not a tree: histograms, parameters, strings, anything with a key, byte for byte.
+"""Objects that are not trees (histograms, parameters, anything with a key), carried byte for byte.
 
-Objects are never interpreted. Their bytes, class names, titles and the streamer information they need are kept in a
-small uncompressed ROOT file, whose bytes depend on nothing but its contents: no dates, no random identifiers.
+Objects are never interpreted. Their bytes, class names, titles and the streamer information they need are
+kept in a small uncompressed ROOT file whose bytes depend only on its contents: it has no dates and no random
+identifiers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     import uproot
 
 
-TREES = ("TTree", "TNtuple", "TNtupleD", "TChain", "ROOT::RNTuple", "ROOT::Experimental::RNTuple")
+TTREES = ("TTree", "TNtuple", "TNtupleD", "TChain")
+
+
+RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
+
+
+TREES = (*TTREES, *RNTUPLES)
 """Classes that are read as trees and so not carried as objects."""
 
 
@@ -42,12 +49,11 @@ _FORMAT_VERSION = 62400
 
 
 _CLASS_TAG = re.compile(rb"\xff\xff\xff\xff([^\x00]{1,1000})\x00")
-"""How ROOT names the class of an object that others point to."""
+"""Pattern of the class name of an object that others point to."""
 
 
-@dataclass(frozen=True)
-class CarriedObject:
-    """One object, or one empty directory, of the source file."""
+class CarriedObject(NamedTuple):
+    """An object of the source file that is not a tree, or an empty directory."""
 
     path: str
     """With its directories, without cycle."""
@@ -59,9 +65,9 @@ class CarriedObject:
 def pack_objects(
     directory: uproot.ReadOnlyDirectory,
 ) -> tuple[bytes, list[CarriedObject], list[tuple[str, str]]]:
-    """The objects of an open ROOT file as bytes (empty if there are none), their list, and what was left out.
+    """The objects of an open ROOT file as bytes, their list, and (path, cause) of those left out.
 
-    What was left out comes as (path, cause). All cycles are carried; trees are not objects.
+    All cycles are carried; trees are not objects. There are no bytes if there are no objects.
     """
     found: list[_Object] = []
     missing: list[tuple[str, str]] = []
@@ -83,7 +89,7 @@ def pack_objects(
 
 
 def unpack_objects(blob: bytes) -> uproot.ReadOnlyDirectory:
-    """The packed objects (none for no bytes) as an open directory, read by uproot as it would read the source."""
+    """An open directory of packed objects, to be read with uproot; it is empty for no bytes."""
     import uproot
 
     blob = blob or _MiniFile().build([], [])
@@ -93,8 +99,8 @@ def unpack_objects(blob: bytes) -> uproot.ReadOnlyDirectory:
 def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
     """Writes the packed objects, their directories and streamers into an open file.
 
-    To be called before trees are written: the bytes of an object hold for keys in the first 2 GB of a file.
-    Cycles are numbered anew from 1, in the same order.
+    Call it before trees are written: the bytes of an object are valid for keys in the first 2 GB of a file.
+    Cycles are numbered from 1 again, in the same order.
     """
     import uproot.compression
     import uproot.writing._cascade
@@ -109,9 +115,9 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
         if item.key is None:
             dest.mkdir(item.path)
             continue
-        at = dest.mkdir("/".join(item.parents)) if item.parents else dest
+        folder = dest.mkdir("/".join(item.parents)) if item.parents else dest
         raw = uproot.compression.compress(item.payload, dest.file.compression)
-        key = at._cascading.add_object(
+        key = folder._cascading.add_object(
             dest.file.sink,
             item.key.fClassName,
             item.name,
@@ -121,16 +127,16 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
             big=item.is_big or None,
         )
         if key.cycle > 1:
-            list_newest_first(at)
+            list_newest_first(folder)
 
 
 def list_newest_first(directory: uproot.WritableDirectory) -> None:
-    """Sorts a directory's keys so that of one name the highest cycle stands first.
+    """Sorts a directory's keys so that, of equal names, the highest cycle comes first.
 
-    Asked for a name without a cycle, ROOT takes the first it finds.
+    For a name without a cycle, ROOT takes the first key of that name.
     """
     listed = directory._cascading.data
-    first = {key.name.string: at for at, key in reversed(list(enumerate(listed._keys)))}
+    first = {key.name.string: index for index, key in reversed(list(enumerate(listed._keys)))}
     listed._keys.sort(key=lambda key: (first[key.name.string], -key.cycle))
     listed._file_dirty = True
     directory._cascading.write(directory.file.sink)
@@ -140,15 +146,15 @@ def list_newest_first(directory: uproot.WritableDirectory) -> None:
 def key_at(directory: uproot.ReadOnlyDirectory, path: str, cycle: int) -> uproot.reading.ReadOnlyKey:
     """The key at this path and cycle; unlike in `directory[...]`, folders may have colons in their names."""
     head, _, name = path.rpartition("/")
-    at = directory
+    folder = directory
     for part in filter(None, head.split("/")):
-        at = at.key(part).get()
-    return at.key(f"{name};{cycle}")
+        folder = folder.key(part).get()
+    return folder.key(f"{name};{cycle}")
 
 
 @dataclass(eq=False)
 class _Object:
-    """A key of the source and the bytes behind it; no key stands for an empty directory."""
+    """A key of the source and the bytes of its object; an empty directory has no key."""
 
     parents: tuple[str, ...]
     name: str
@@ -171,7 +177,7 @@ class _Object:
         return CarriedObject(self.path, self.key.fCycle, self.key.fClassName, self.title)
 
     def read(self) -> None:
-        """Fills `payload`, uncompressed; raises what uproot raises, or ValueError for a key it cannot keep."""
+        """Fill `payload`, uncompressed; raises what uproot raises, or ValueError for a key not to be kept."""
         if self.key is None:
             return
         strings = (self.key.fClassName, self.key.fName, self.key.fTitle)
@@ -185,7 +191,7 @@ class _Object:
 def _objects_in(
     directory: Any, parents: tuple[str, ...], missing: list[tuple[str, str]]
 ) -> Iterator[_Object]:
-    """All objects below, directory by directory, lower cycles before higher ones, and directories with no key."""
+    """All objects below, by directory, lower cycles before higher ones, and directories without keys."""
     keys = []
     for name in directory.keys(recursive=False, cycle=True):
         try:
@@ -213,7 +219,7 @@ def _objects_in(
 
 
 def _streamers_for(file: Any, objects: list[_Object]) -> list[bytes]:
-    """Serialised streamer information of every class named by a key or inside an object, and all they build on."""
+    """Serialised streamer information of all classes that keys or objects name, and of their bases."""
     import uproot.serialization
 
     names = {item.key.fClassName for item in objects if item.key is not None}

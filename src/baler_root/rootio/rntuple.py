@@ -1,4 +1,4 @@
-"""Writes RNTuples through uproot, after turning what its writer or ROOT refuses into the nearest thing they take."""
+"""Writes RNTuples through uproot; types that its writer or ROOT refuses become the nearest accepted ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _PRIMITIVES = {
 
 
 @dataclass(slots=True)
-class RNTuplePlan:
+class RNTupleLayout:
     """The top-level fields of an RNTuple to be written, in order."""
 
     fields: dict[int, str] = field(default_factory=dict)
@@ -42,37 +42,39 @@ class RNTuplePlan:
     docs: dict[int, str] = field(default_factory=dict)
     """Field description of each stored branch."""
     notes: list[str] = field(default_factory=list)
-    """What differs from the source."""
+    """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
     """Why an RNTuple cannot hold this tree, (branch, cause); empty when it can."""
 
 
-def plan_rntuple(tree: Tree) -> RNTuplePlan:
+def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     """Field names, descriptions and notes.
 
-    Forbidden characters become underscores, as ROOT's own importer has it, and a number is appended where names
-    meet; the description of such a field ends with `[source name]`, so that nothing is lost.
+    Forbidden characters become underscores, as in ROOT's importer, and equal names get a number; the
+    description of such a field ends with `[source name]`, so that nothing is lost.
     """
     import awkward as ak
 
-    plan = RNTuplePlan()
+    field_layout = RNTupleLayout()
     names = branch_names(tree)
     for position in tree.stored():
         branch = tree.branches[position]
-        name = field_name(names[position], plan.fields.values())
-        plan.fields[position] = name
-        plan.docs[position] = branch.title
+        name = field_name(names[position], field_layout.fields.values())
+        field_layout.fields[position] = name
+        field_layout.docs[position] = branch.title
         if name != branch.name:
-            plan.docs[position] = f"{branch.title} [{tree.path_of(position)}]".strip()
-            plan.notes.append(f"{tree.path_of(position)}: named {name!r}")
+            field_layout.docs[position] = f"{branch.title} [{tree.path_of(position)}]".strip()
+            field_layout.notes.append(f"{tree.path_of(position)}: named {name!r}")
         layout = ak.forms.from_dict(branch.form).length_zero_array(highlevel=False)
         notes: set[str] = set()
         try:
             holdable(layout, notes)
         except _NoFieldError as error:
-            plan.causes.append((f"{tree.path_of(position)} ({branch.typename})", str(error)))
-        plan.notes += [f"{tree.path_of(position)}: {branch.typename}: {note}" for note in sorted(notes)]
-    return plan
+            field_layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", str(error)))
+        field_layout.notes += [
+            f"{tree.path_of(position)}: {branch.typename}: {note}" for note in sorted(notes)
+        ]
+    return field_layout
 
 
 def field_name(name: str, taken: Iterable[str]) -> str:
@@ -87,14 +89,14 @@ def field_name(name: str, taken: Iterable[str]) -> str:
 class RNTupleWriter:
     """Writes one RNTuple into a directory of an open file, cluster by cluster."""
 
-    def __init__(self, directory: Any, name: str, tree: Tree, plan: RNTuplePlan) -> None:
+    def __init__(self, directory: Any, name: str, tree: Tree, field_layout: RNTupleLayout) -> None:
         import awkward as ak
 
-        self.plan = plan
+        self.field_layout = field_layout
         self.path = tree.path
         empty = {
             position: ak.forms.from_dict(tree.branches[position].form).length_zero_array()
-            for position in plan.fields
+            for position in field_layout.fields
         }
         declare_anchor(directory.file)
         self._ntuple = directory.mkrntuple(name, self._record(empty, 0).layout.form, tree.title)
@@ -122,13 +124,13 @@ class RNTupleWriter:
         import awkward as ak
 
         contents = []
-        for position in self.plan.fields:
+        for position in self.field_layout.fields:
             layout = holdable(ak.to_packed(arrays[position]).layout, set())
-            doc = self.plan.docs[position]
+            doc = self.field_layout.docs[position]
             contents.append(
                 layout.copy(parameters={**layout.parameters, "__doc__": doc} if doc else layout.parameters)
             )
-        return ak.Array(ak.contents.RecordArray(contents, list(self.plan.fields.values()), length))
+        return ak.Array(ak.contents.RecordArray(contents, list(self.field_layout.fields.values()), length))
 
 
 class _NoFieldError(Exception):
@@ -136,9 +138,10 @@ class _NoFieldError(Exception):
 
 
 def holdable(layout: Any, notes: set[str]) -> Any:
-    """The same values in a layout that uproot writes and ROOT reads; adds to `notes` what is not the same type.
+    """The values in a layout that uproot writes and ROOT reads; changes of type are added to `notes`.
 
-    Class names and behaviours go, as RNTuple has no place for them. Raises _NoFieldError for what has no field type.
+    Class names and behaviours go, as RNTuple has no place for them. Raises _NoFieldError for what has no
+    field type.
     """
     import awkward as ak
 

@@ -50,7 +50,7 @@ class TBuffer:
 
     @contextmanager
     def versioned(self, version: int) -> Iterator[None]:
-        """What is written inside gets its byte count and class version in front."""
+        """Puts byte count and class version in front of everything written inside."""
         start = len(self.data)
         self.pack("IH", 0, version)
         yield

@@ -1,8 +1,9 @@
-"""Writes TTrees: flat, fixed-size, jagged and string branches and leaf lists, named and ordered as in the source.
+"""Writes TTrees: flat, fixed-size, jagged and string branches and leaf lists, in the source's order.
 
-uproot finds the space in the file and keeps its directories; baskets and the tree's metadata are written here, once,
-when the last cluster is in. So counters are shared as in the source (`Muon_*` all counted by `nMuon`), titles and
-aliases survive, and two branches may have one name, none of which `uproot.mktree` offers.
+uproot finds the space in the file and keeps its directories; baskets and the tree's metadata are written
+here, once, when the last cluster is in. So counters are shared as in the source (`Muon_*` all counted by
+`nMuon`), titles and aliases survive, and two branches may have one name, none of which `uproot.mktree`
+offers.
 """
 
 from __future__ import annotations
@@ -249,7 +250,7 @@ def list_parts(array: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
 
 
 def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
-    """Values of a branch of one shape, native order; big-endian and structured for a list of several leaves."""
+    """Values of a branch, in native byte order; several leaves become a big-endian structured array."""
     import awkward as ak
 
     if array.layout.is_record:

@@ -29,35 +29,38 @@ _TYPENAMES = {
 
 
 @dataclass(slots=True)
-class TTreePlan:
+class TTreeLayout:
     """The branches of a TTree to be written, in order."""
 
     branches: list[OutBranch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What differs from the source."""
+    """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
     """Why a TTree cannot hold this tree, (branch, cause); empty when it can."""
 
 
-def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreePlan:
-    """The plan for `tree`, given its first cluster (empty for a tree without entries).
+def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreeLayout:
+    """The layout for `tree`, given its first cluster (empty for a tree without entries).
 
-    With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for them.
+    With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for
+    them.
     """
     import awkward as ak
 
-    plan = TTreePlan()
+    layout = TTreeLayout()
     names = branch_names(tree)
     parents = {branch.parent for branch in tree.branches}
     flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and b.form is None]
     if flattened and tree.kind == "TTree":
-        plan.notes.append(f"members of {some(flattened)} are written as branches of the tree itself")
+        layout.notes.append(f"members of {some(flattened)} are written as branches of the tree itself")
     leaves: dict[int, list[Leaf]] = {}
     jagged: list[int] = []
     for position in tree.stored():
         branch, name = tree.branches[position], names[position]
         if name != branch.name:
-            plan.notes.append(f"{tree.path_of(position)}: named {name!r}, since another branch has its name")
+            layout.notes.append(
+                f"{tree.path_of(position)}: named {name!r}, since another branch has its name"
+            )
         found = "its name has brackets" if _NO_LEAF_NAME.search(name.replace("/", "")) else None
         if found is None:
             try:
@@ -67,16 +70,16 @@ def plan_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> T
             else:
                 jagged += [position] if is_list else []
         if found is not None:
-            plan.causes.append((f"{tree.path_of(position)} ({branch.typename})", found))
-    if plan.causes:
-        return plan
+            layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", found))
+    if layout.causes:
+        return layout
     made = _assign_counters(tree, first, leaves, jagged, names, share=share)
     for position in tree.stored():
         counter = leaves[position][0].counter
         if counter is not None and made.get(counter) == position:
-            plan.branches.append(OutBranch(counter.name, f"{counter.name}/I", [counter], None, position))
-        _place(plan, tree, position, names[position], leaves[position], is_new=counter in made)
-    return plan
+            layout.branches.append(OutBranch(counter.name, f"{counter.name}/I", [counter], None, position))
+        _place(layout, tree, position, names[position], leaves[position], is_new=counter in made)
+    return layout
 
 
 def branch_names(tree: Tree) -> dict[int, str]:
@@ -101,22 +104,22 @@ def natural_typename(leaf: Leaf, *, is_jagged: bool) -> str:
 
 
 def _place(
-    plan: TTreePlan, tree: Tree, position: int, name: str, leaves: list[Leaf], *, is_new: bool
+    layout: TTreeLayout, tree: Tree, position: int, name: str, leaves: list[Leaf], *, is_new: bool
 ) -> None:
     branch = tree.branches[position]
     out = OutBranch(name, branch.title, leaves, position)
     if _is_leaf_list(branch, name) or (tree.kind == "RNTuple" and not branch.title):
         out.title = out.leaf_list
-    plan.branches.append(out)
+    layout.branches.append(out)
     if len(leaves) == 1:
         written = natural_typename(leaves[0], is_jagged=out.is_jagged)
         if branch.typename.replace("std::int", "int").replace("std::uint", "uint") != written:
             counter = leaves[0].counter
             counted = f" with counter {counter.name}" if counter is not None and is_new else ""
             shape = "variable-length array" if out.is_jagged else written
-            plan.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
+            layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
     elif not branch.typename.startswith("struct"):
-        plan.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
+        layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
 
 
 def _is_leaf_list(branch: Branch, name: str) -> bool:
@@ -219,7 +222,7 @@ def _assign_counters(
 
 
 def _counts(leaves: list[Leaf], values: Any, counts: Any) -> bool:
-    """Whether a branch of these leaves can be the counter of lists with these lengths in the first cluster."""
+    """Whether a branch of these leaves can count lists with these lengths, in the first cluster."""
     if len(leaves) != 1 or leaves[0].dtype is None or leaves[0].dtype.kind not in "iu" or leaves[0].shape:
         return False
     return values is None or counts is None or np.array_equal(np.asarray(values), counts)

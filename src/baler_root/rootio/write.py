@@ -12,9 +12,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first
-from baler_root.rootio.rntuple import RNTuplePlan, RNTupleWriter, holdable, plan_rntuple
+from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
-from baler_root.rootio.ttree_layout import TTreePlan, plan_ttree, some
+from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree, some
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -33,12 +33,12 @@ _CHECKED_ENTRIES = 1000
 
 @dataclass(frozen=True, slots=True)
 class TreeWritten:
-    """What became of one tree."""
+    """Kind and notes of one tree that was written."""
 
     path: str
     kind: TreeKind
     notes: tuple[str, ...]
-    """What differs from the source, by branch and cause."""
+    """Differences from the source, by branch and cause."""
 
 
 def write_root(
@@ -50,14 +50,15 @@ def write_root(
     compression: str = "zstd-5",
     progress: Callable[[int], None] | None = None,
 ) -> list[TreeWritten]:
-    """What was written of each tree, after it has been read back: names, lengths and the first entries.
+    """Write a ROOT file, read it back (names, lengths, first entries), and return a record of each tree.
 
-    `kind="auto"` gives a TTree where the source was one and every branch can be a TTree branch, else an RNTuple.
-    `compression` is "none" or algorithm and level, such as "zlib-1" or "zstd-5". `objects` comes from
-    `pack_objects`. `progress` is called with the number of entries after each cluster. One cluster is held at a time.
+    `kind="auto"` gives a TTree where the source was one and every branch can be a TTree branch, else an
+    RNTuple. `compression` is "none" or algorithm and level, such as "zlib-1" or "zstd-5". `objects` comes
+    from `pack_objects`. `progress` is called with the number of entries after each cluster. One cluster is
+    held at a time.
 
-    Raises SourceError where a tree does not fit the kind asked for, naming each branch and cause; ConfigError for an
-    unknown compression; OutputError where the file does not read back as written.
+    Raises SourceError where a tree does not fit the kind asked for, naming each branch and cause; ConfigError
+    for an unknown compression; OutputError where the file does not read back as written.
     """
     import uproot
 
@@ -81,7 +82,7 @@ def write_root(
 
 
 def compression_of(setting: str) -> Any:
-    """uproot's compression object for "none", "zlib-1", "lzma-9" and so on; raises ConfigError for anything else."""
+    """uproot's compression for "none", "zlib-1", "lzma-9" and so on; raises ConfigError for other texts."""
     import uproot
 
     if setting == "none":
@@ -95,7 +96,7 @@ def compression_of(setting: str) -> Any:
 
 @dataclass(slots=True)
 class _Check:
-    """What must be found when a tree is read back."""
+    """Names and values that a tree must have when it is read back."""
 
     tree: Tree
     written: TreeWritten
@@ -118,17 +119,17 @@ def _write_tree(
     if kind == "ttree" or (kind == "auto" and tree.kind == "TTree"):
         for share in (True, False):
             first = next(clusters(), {})
-            plan = plan_ttree(tree, first, share=share)
-            causes = plan.causes
+            layout = lay_out_ttree(tree, first, share=share)
+            causes = layout.causes
             if causes:
                 break
             try:
-                return _fill_ttree(directory, name, tree, plan, clusters, progress)
+                return _fill_ttree(directory, name, tree, layout, clusters, progress)
             except DoesNotFitError as error:
                 causes = [("its data", str(error))]
         if kind == "ttree":
             raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
-    fields = plan_rntuple(tree)
+    fields = lay_out_rntuple(tree)
     if fields.causes:
         raise SourceError(
             _refusal(
@@ -146,11 +147,11 @@ def _fill_ttree(
     directory: Any,
     name: str,
     tree: Tree,
-    plan: TTreePlan,
+    layout: TTreeLayout,
     clusters: Clusters,
     progress: Callable[[int], None],
 ) -> _Check:
-    writer = TTreeWriter(directory, name, tree.title, plan.branches, tree.aliases)
+    writer = TTreeWriter(directory, name, tree.title, layout.branches, tree.aliases)
     try:
         first = _fill(writer, tree, clusters, progress)
     except DoesNotFitError:
@@ -158,10 +159,10 @@ def _fill_ttree(
         progress(-writer.num_entries)
         raise
     writer.close()
-    expected = [None if branch.source is None else first.get(branch.source) for branch in plan.branches]
-    written = TreeWritten(tree.path, "TTree", (*plan.notes, *_absent(tree)))
+    expected = [None if branch.source is None else first.get(branch.source) for branch in layout.branches]
+    written = TreeWritten(tree.path, "TTree", (*layout.notes, *_absent(tree)))
     return _Check(
-        tree, written, [branch.name for branch in plan.branches], writer.num_entries, writer.cycle, expected
+        tree, written, [branch.name for branch in layout.branches], writer.num_entries, writer.cycle, expected
     )
 
 
@@ -169,17 +170,17 @@ def _fill_rntuple(
     directory: Any,
     name: str,
     tree: Tree,
-    plan: RNTuplePlan,
+    layout: RNTupleLayout,
     because: list[str],
     clusters: Clusters,
     progress: Callable[[int], None],
 ) -> _Check:
-    writer = RNTupleWriter(directory, name, tree, plan)
+    writer = RNTupleWriter(directory, name, tree, layout)
     first = _fill(writer, tree, clusters, progress)
-    notes = (*because, *plan.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
+    notes = (*because, *layout.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
     written = TreeWritten(tree.path, "RNTuple", notes)
-    expected = [first.get(position) for position in plan.fields]
-    return _Check(tree, written, list(plan.fields.values()), writer.num_entries, writer.cycle, expected)
+    expected = [first.get(position) for position in layout.fields]
+    return _Check(tree, written, list(layout.fields.values()), writer.num_entries, writer.cycle, expected)
 
 
 def _fill(
@@ -250,7 +251,7 @@ def _compare(source: Any, check: _Check) -> None:
 
 
 def _difference(source: Any, check: _Check) -> str:
-    """What differs between the file and what should be in it; empty when nothing does."""
+    """Difference between the tree in the file and the expected one; empty if there is none."""
     back = key_at(source, check.tree.path, check.cycle).get()
     items = list(back.branches) if check.written.kind == "TTree" else list(back.fields)
     if (found := [item.name for item in items]) != check.names:

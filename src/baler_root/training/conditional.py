@@ -1,4 +1,4 @@
-"""Finds the model of one table: for each column histograms, a network, or neither, whatever makes the file smallest."""
+"""Finds the model of one table: for each column histograms, a network or neither, whichever gives the smallest file."""
 
 from __future__ import annotations
 
@@ -18,96 +18,99 @@ from baler_root.format.codecs.model_loader import AnyModel
 from baler_root.training.axis_fit import fit_axis, previous_item_axis
 from baler_root.training.dependencies import RANK_ROWS, Ancestors, mutual_information, rank
 from baler_root.training.effort import TrainingEffort, get_level
-from baler_root.training.histograms import HELD, BinnedColumn, fit_histograms
+from baler_root.training.histograms import VALIDATION_SHARE, BinnedColumn, fit_histograms
 from baler_root.training.settings import TrainedNetworks
 
 MARGIN = 1.25
-"""A model must save this many times its own bytes: what it saves is an estimate."""
+"""A model must save at least this many times its own bytes, since the saving is an estimate."""
 
 
 WEIGHT_COST = 0.9
-"""Bytes of a weight in a model (measured: 0.75-0.9), axis and biases included."""
+"""Bytes per weight of a model (measured: 0.75-0.9), axis and biases included."""
 
 
 DIVERGED = 1.05
-"""Networks that need so many times the bytes of `classic` are no good."""
+"""Networks that need more than this times the bytes of `classic` are reported as diverged."""
 
 
-MIN_BEFORE = 0.1
-"""Bits that the item before must tell: decoding one after another takes longer."""
+MIN_PREVIOUS = 0.1
+"""Least mutual information [bits] of a column and its value in the previous item: decoding item by item is slower."""
 
 
-INDIFFERENT = 0.01
-"""Share of a column for which histograms are rather taken than a network: they are decoded several times faster."""
+PREFER_HISTOGRAMS = 0.01
+"""Prefer histograms to a network within this share of a column's size: they decode several times faster."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A way to code one column, and what it saves in the file compared with `classic`, in bytes."""
+    """A way to code one column, and its saving in the file compared with `classic`."""
 
     conditional: Conditional | Histograms
     saved: float
+    """Bytes saved in the file, without the model."""
     size: float
-    """Of its part of the model."""
+    """Bytes of its part of the model."""
 
     @property
     def worth(self) -> float:
-        """What is left."""
+        """Bytes saved, the model counted."""
         return self.saved - self.size
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TableSample:
-    """Columns of one table, of which models are made."""
+    """Columns of one table, from which a model is learned."""
 
     names: list[str]
     quantisers: list[bytes]
     symbols: list[NDArray[Any]]
     weight: float
-    """Rows of the file for which a row of the sample stands."""
-    given: tuple[str, ...] = ()
-    """Kinds of the first columns, which lie around the table (`surroundings`) and only tell of the others."""
-
-    first: NDArray[np.bool_] | None = None
-    """In lists: the items that have none before them, of which a column may depend on its own value."""
+    """Rows of the file that one row of the sample stands for."""
+    context_kinds: tuple[str, ...] = ()
+    """Kinds of the first columns, which are context: others may depend on them, and they are not modelled."""
+    is_first: NDArray[np.bool_] | None = None
+    """For items of lists: whether an item has no previous item; a column may depend on its value in that."""
 
     @property
     def rows(self) -> int:
-        """Rows of the sample."""
+        """Number of rows of the sample."""
         return len(self.symbols[0])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundModel:
-    """What came of it; without a model where nothing is saved."""
+    """The model of a table; None if it would save nothing."""
 
     model: AnyModel | None
     used: tuple[int, ...] = ()
-    """The sample's number of each of the model's columns."""
+    """Number in the sample of each column of the model."""
     data: bytes = b""
+    """The model as bytes."""
     notes: tuple[str, ...] = ()
-    """What people should know."""
+    """Messages for the user."""
 
 
 def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> FoundModel:
-    """The model that makes these columns smallest, its own bytes counted."""
+    """The model with which these columns are smallest, its own bytes counted."""
     columns = []
     for symbols in sample.symbols:
         axis = fit_axis(symbols, sample.weight)
         columns.append(BinnedColumn.of(axis, axis.places(symbols)))
-    given = len(sample.given)
-    before = {} if sample.first is None else _before(columns, given, sample.first)
-    plain = [0.0] * given + [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[given:]]
-    ranked = rank([column.buckets for column in columns], given)
+    num_context = len(sample.context_kinds)
+    previous = {} if sample.is_first is None else _previous(columns, num_context, sample.is_first)
+    classic = [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[num_context:]]
+    plain = [0.0] * num_context + classic
+    ranked = rank([column.bins for column in columns], num_context)
     about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, plain, ranked, effort.seed)
     networks: list[Candidate | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
-    each = [effort.level, *([get_level(effort.level.below)] if effort.level.below else [])]
-    for level in each if effort.level.training is not None else ():
-        mine = replace(effort, level=level, seconds=effort.seconds and effort.seconds / len(each))
-        found, trained = _networks(sample, columns, plain, ranked, before, histograms, mine, progress)
-        networks = [max(pair, key=_worth) for pair in zip(networks, found, strict=True)]
+    levels = [effort.level, *([get_level(effort.level.below)] if effort.level.below else [])]
+    table = _Table(sample, columns, plain, ranked, previous, histograms)
+    for level in levels if effort.level.training is not None else ():
+        part = replace(effort, level=level, seconds=effort.seconds and effort.seconds / len(levels))
+        candidates, trained = _networks(table, part, progress)
+        networks = [max(pair, key=_worth) for pair in zip(networks, candidates, strict=True)]
         if level == effort.level:
             about |= {
                 "steps": trained.steps,
@@ -115,7 +118,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
             }
         notes += _notes(trained, plain)
     chosen = _choose(histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in plain])
-    needed = sorted({n for number, one in chosen.items() for n in (number, *one.conditional.parents)})
+    needed = sorted({n for number, choice in chosen.items() for n in (number, *choice.conditional.parents)})
     if not needed:
         return FoundModel(None, notes=notes)
     number_of = {old: new for new, old in enumerate(needed)}
@@ -126,13 +129,13 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
             conditional = replace(
                 conditional, parents=tuple(number_of[parent] for parent in conditional.parents)
             )
-        kind = sample.given[number] if number < given else "value"
+        kind = sample.context_kinds[number] if number < num_context else "value"
         axis, quantiser = columns[number].axis, sample.quantisers[number]
         parts.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
     data = Model(tuple(parts), about).to_bytes()
-    if sum(one.saved for one in chosen.values()) < MARGIN * len(data):
+    if sum(choice.saved for choice in chosen.values()) < MARGIN * len(data):
         return FoundModel(None, notes=notes)
-    # What a reader gets, so that pages are checked against that.
+    # The model as a reader gets it, so that pages are checked against that one.
     return FoundModel(Model.from_bytes(data), tuple(needed), data, notes)
 
 
@@ -140,18 +143,20 @@ def _worth(choice: Candidate | None) -> float:
     return 0.0 if choice is None else choice.worth
 
 
-def _before(columns: Sequence[BinnedColumn], given: int, first: NDArray[np.bool_]) -> dict[int, BinnedColumn]:
-    """Columns of the item before, for those columns of which it tells something."""
-    thin = slice(None, None, max(1, len(first) // RANK_ROWS))
-    out = {}
-    for number, column in list(enumerate(columns))[given:]:
+def _previous(
+    columns: Sequence[BinnedColumn], num_context: int, is_first: NDArray[np.bool_]
+) -> dict[int, BinnedColumn]:
+    """Columns as they are in the previous item, where that has information about the present one."""
+    thinned = slice(None, None, max(1, len(is_first) // RANK_ROWS))
+    previous = {}
+    for number, column in list(enumerate(columns))[num_context:]:
         places = np.concatenate([[0], column.places[:-1] + 1])
-        places[first] = 0
+        places[is_first] = 0
         shifted = BinnedColumn.of(previous_item_axis(column.axis), places)
-        buckets = [one.buckets[thin].astype(np.int64) >> 1 for one in (column, shifted)]
-        if mutual_information(*buckets) > MIN_BEFORE:
-            out[number] = shifted
-    return out
+        bins = [version.bins[thinned].astype(np.int64) >> 1 for version in (column, shifted)]
+        if mutual_information(*bins) > MIN_PREVIOUS:
+            previous[number] = shifted
+    return previous
 
 
 def _histograms(
@@ -161,39 +166,46 @@ def _histograms(
     ranked: Sequence[Sequence[int]],
     seed: int,
 ) -> list[Candidate | None]:
-    """Histograms of each column, where they pay."""
-    held = np.random.default_rng(seed).permutation(sample.rows) < sample.rows // HELD
+    """Histograms of each column; None where they do not pay."""
+    validation = np.random.default_rng(seed).permutation(sample.rows) < int(sample.rows * VALIDATION_SHARE)
     ancestors = Ancestors()
-    out: list[Candidate | None] = []
+    candidates: list[Candidate | None] = []
     for number, column in enumerate(columns):
-        if number < len(sample.given):
-            out.append(None)
-            continue
-        found = fit_histograms(columns, number, ranked[number], ancestors, held, sample.weight)
-        choice = None
-        if found is not None:
-            saved = (plain[number] - _axis_bits(column) + found.saved) * sample.rows * sample.weight / 8
-            choice = Candidate(found.histograms, saved, found.size)
-        if choice is None or choice.worth <= 0:
-            out.append(None)
+        candidate = None
+        if number >= len(sample.context_kinds):
+            fitted = fit_histograms(columns, number, ranked[number], ancestors, validation, sample.weight)
+            if fitted is not None:
+                saved = (plain[number] - _axis_bits(column) + fitted.saved) * sample.rows * sample.weight / 8
+                candidate = Candidate(fitted.histograms, saved, fitted.size)
+        if candidate is None or candidate.worth <= 0:
+            candidates.append(None)
         else:
-            ancestors.set(number, choice.conditional.parents)
-            out.append(choice)
-    return out
+            ancestors.set(number, candidate.conditional.parents)
+            candidates.append(candidate)
+    return candidates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Table:
+    """A table for which networks are trained."""
+
+    sample: TableSample
+    columns: Sequence[BinnedColumn]
+    plain: Sequence[float]
+    """Bits per value of each column in `classic`."""
+    ranked: Sequence[Sequence[int]]
+    """Possible parents of each column, the best first."""
+    previous: dict[int, BinnedColumn]
+    """Columns as they are in the previous item."""
+    histograms: Sequence[Candidate | None]
 
 
 def _networks(
-    sample: TableSample,
-    columns: Sequence[BinnedColumn],
-    plain: Sequence[float],
-    ranked: Sequence[Sequence[int]],
-    before: dict[int, BinnedColumn],
-    histograms: Sequence[Candidate | None],
-    effort: TrainingEffort,
-    progress: Progress | None,
+    table: _Table, effort: TrainingEffort, progress: Progress | None
 ) -> tuple[list[Candidate | None], TrainedNetworks]:
-    """A network of each column, where it pays, and how they were trained."""
+    """A network of each column, None where it does not pay, and the result of the training."""
     level = effort.level
+    sample, columns, plain, previous = table.sample, table.columns, table.plain, table.previous
     if level.training is None:
         raise ValueError(f"level {level.name} trains no networks")
     rows, values = sample.rows, sample.rows * sample.weight
@@ -209,13 +221,13 @@ def _networks(
     )
     ancestors = Ancestors()
     parents = {}
-    for number, some in enumerate(ranked):
-        chosen = ancestors.choose(number, some, level.candidates)
-        # A network without inputs knows what the axis knows; one larger than all that is left saves nothing.
-        light = histograms[number]
+    for number, ranking in enumerate(table.ranked):
+        chosen = ancestors.choose(number, ranking, level.candidates)
+        # A network without inputs adds nothing to the axis; one larger than all that is left saves nothing.
+        light = table.histograms[number]
         left = plain[number] * values / 8 - (light.saved if light else 0.0)
-        if number in before:
-            chosen = [*chosen, len(columns) + list(before).index(number)]
+        if number in previous:
+            chosen = [*chosen, len(columns) + list(previous).index(number)]
         if chosen and left > WEIGHT_COST * training.weights(min(len(chosen), level.parents)):
             parents[number] = chosen
     if not parents:
@@ -223,22 +235,22 @@ def _networks(
     from baler_root.training.torch.fit_conditional import fit_networks
 
     order = np.random.default_rng(effort.seed).permutation(rows)
-    everything = [*columns, *before.values()]
+    everything = [*columns, *previous.values()]
     axes, places = [column.axis for column in everything], [column.places[order] for column in everything]
     trained = fit_networks(axes, places, parents, training, progress)
-    out: list[Candidate | None] = [None] * len(columns)
+    candidates: list[Candidate | None] = [None] * len(columns)
     for number, net in trained.nets.items():
         saved = (plain[number] - trained.bits[number]) * values / 8
         size = WEIGHT_COST * sum(layer.weight.size for layer in net.layers)
         if saved > size:
-            # Behind all columns stand those of the item before: in a model the column itself.
-            conditional = tuple(min(parent, number) for parent in trained.parents[number])
-            out[number] = Candidate(Conditional(conditional, net), saved, size)
-    return out, trained
+            # Columns of the previous item come after all others; in a model they are the column itself.
+            inputs = tuple(min(parent, number) for parent in trained.parents[number])
+            candidates[number] = Candidate(Conditional(inputs, net), saved, size)
+    return candidates, trained
 
 
 def _notes(trained: TrainedNetworks, plain: Sequence[float]) -> tuple[str, ...]:
-    """What went wrong in training."""
+    """Notes on columns whose training diverged."""
     before = sum(plain[number] for number in trained.bits)
     after = sum(trained.bits.values())
     if trained.diverged or after > DIVERGED * before:
@@ -250,31 +262,31 @@ def _notes(trained: TrainedNetworks, plain: Sequence[float]) -> tuple[str, ...]:
 def _choose(
     histograms: Sequence[Candidate | None], networks: Sequence[Candidate | None], plain: Sequence[float]
 ) -> dict[int, Candidate]:
-    """The better of both for each column that has any, by its number; `plain`: bytes of the columns in `classic`."""
+    """The better candidate of each column that has one, by its number; `plain` are the bytes of the columns in `classic`."""
     ancestors = Ancestors()
-    out = {}
+    chosen = {}
     for number, (light, heavy) in enumerate(zip(histograms, networks, strict=True)):
-        options = [one for one in (light, heavy) if one is not None]
-        options.sort(key=lambda one: -one.worth)
+        options = [option for option in (light, heavy) if option is not None]
+        options.sort(key=lambda option: -option.worth)
         if light is not None and heavy is not None:
-            left = INDIFFERENT * (plain[number] - heavy.worth)
+            left = PREFER_HISTOGRAMS * (plain[number] - heavy.worth)
             if light.worth >= heavy.worth - left:
                 options = [light, heavy]
-        for one in options:
-            if ancestors.allow(one.conditional.parents):
-                ancestors.set(number, one.conditional.parents)
-                out[number] = one
+        for option in options:
+            if ancestors.allow(option.conditional.parents):
+                ancestors.set(number, option.conditional.parents)
+                chosen[number] = option
                 break
-    return out
+    return chosen
 
 
 def _axis_bits(column: BinnedColumn) -> float:
-    """Bits per value with the axis alone."""
+    """Bits per value, coded with the axis only."""
     counts = np.bincount(column.places, minlength=column.axis.length)
     shares = np.maximum(np.diff(column.axis.cumulative), 1) / column.axis.cumulative[-1]
     return float(-(counts * np.log2(shares)).sum() / counts.sum())
 
 
 def classic_size(symbols: NDArray[Any], shape: tuple[int, ...] = ()) -> int:
-    """Bytes that `classic` needs."""
+    """Bytes of these symbols in `classic`."""
     return len(Classic().encode([symbols], [SymbolSpec(symbols.dtype, len(symbols), shape)])[0])

@@ -1,4 +1,4 @@
-"""Finds the histograms of a column by counting: one or two parents, as many buckets and cells as pay for themselves."""
+"""Fits the histograms of a column by counting: one or two parents, as many bins and cells as pay for themselves."""
 
 from __future__ import annotations
 
@@ -19,63 +19,64 @@ from baler_root.training.quantile_bins import quantile_cuts
 Counts = NDArray[np.float64]
 
 
-BUCKETS = 32
-"""Of a parent, at most."""
+MAX_BINS = 32
+"""Most bins of a parent."""
 
 
-CELLS = 64
-"""Of the column, at most."""
+MAX_CELLS = 64
+"""Most cells of the column."""
 
 
 CANDIDATES = 8
-"""Columns that are tried as a parent."""
+"""Most columns that are tried as a parent."""
 
 
-HELD = 4
-"""One row in so many is not counted, but tells what the others are worth."""
+VALIDATION_SHARE = 1 / 4
+"""Share of the rows that are not counted, but measure the gain of histograms of the others."""
 
 
 STEP = 1.73
-"""Of square roots of counts, in units of their statistical error: finer steps cost more bytes than they save."""
+"""Step of the square roots of counts, in units of their statistical error: finer steps cost more than they save."""
 
 
 PRIOR = 1.0
-"""Rows' worth of what is known without the last parent."""
+"""Weight, in rows, of the distribution without the last parent in each histogram."""
 
 
 CUT_BYTES, CELL_BYTES, COLUMN_BYTES = 3.0, 1.2, 30.0
-"""What describing a histogram costs, besides its roots."""
+"""Estimated bytes of a cut, a cell and a column in a model, besides the roots."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BinnedColumn:
-    """One column of the sample, ready for counting."""
+    """One column of the sample, in quantile bins."""
 
     axis: QuantileAxis
     places: NDArray[np.int64]
     cuts: tuple[int, ...]
-    """Codes at which its buckets begin, as a parent."""
-    buckets: NDArray[np.uint8]
+    """Codes at which the second and later bins begin."""
+    bins: NDArray[np.uint8]
+    """Bin of each row."""
 
     @classmethod
     def of(cls, axis: QuantileAxis, places: NDArray[np.int64]) -> BinnedColumn:
-        """A column on its axis."""
-        found = np.bincount(places, minlength=axis.length)
-        counts = np.bincount(axis.codes.astype(np.int64) + CODE_LIMIT, found, 2 * CODE_LIMIT)
-        cuts = quantile_cuts(counts, BUCKETS) - CODE_LIMIT
-        buckets = np.searchsorted(cuts, axis.codes, side="right").astype(np.uint8)
-        return cls(axis, places, tuple(cuts.tolist()), buckets[places])
+        """Cut a column, whose places on its axis are given, into bins."""
+        frequencies = np.bincount(places, minlength=axis.length)
+        counts = np.bincount(axis.codes.astype(np.int64) + CODE_LIMIT, frequencies, 2 * CODE_LIMIT)
+        cuts = quantile_cuts(counts, MAX_BINS) - CODE_LIMIT
+        bins = np.searchsorted(cuts, axis.codes, side="right").astype(np.uint8)
+        return cls(axis, places, tuple(cuts.tolist()), bins[places])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Found:
-    """Histograms, and what they are worth."""
+class FittedHistograms:
+    """Histograms of one column, their gain and their size."""
 
     histograms: Histograms
     saved: float
-    """Bits per value, compared with the axis alone, on rows that were not counted."""
+    """Bits per value saved, compared with the axis only, on validation rows."""
     size: float
-    """Bytes in the model, about."""
+    """Estimated bytes in the model."""
 
 
 def fit_histograms(
@@ -83,14 +84,14 @@ def fit_histograms(
     number: int,
     candidates: Sequence[int],
     ancestors: Ancestors,
-    held: NDArray[np.bool_],
+    validation: NDArray[np.bool_],
     weight: float,
-) -> Found | None:
-    """The best histograms of a column, given the columns that may tell of it; None if none pays for its bytes.
+) -> FittedHistograms | None:
+    """The best histograms of a column with one or two of the candidates as parents; None if none pays for its bytes.
 
-    `held` marks the rows that are not counted; each row stands for `weight` rows of the whole file.
+    `validation` marks the rows that are not counted. Each row stands for `weight` rows of the whole file.
     """
-    search = _Search(columns, number, held, weight)
+    search = _Search(columns, number, validation, weight)
     first = search.best([(other,) for other in candidates[:CANDIDATES] if ancestors.allow([other])])
     if first is None:
         return None
@@ -104,56 +105,56 @@ def fit_histograms(
 
 
 class _Search:
-    """Counts and compares, for one column."""
+    """Counts and compares histograms of one column."""
 
     def __init__(
-        self, columns: Sequence[BinnedColumn], number: int, held: NDArray[np.bool_], weight: float
+        self, columns: Sequence[BinnedColumn], number: int, validation: NDArray[np.bool_], weight: float
     ) -> None:
-        self.columns, self.own, self.held, self.weight = columns, columns[number], held, weight
-        axis, places = self.own.axis, self.own.places
-        inner = quantile_cuts(np.bincount(places, minlength=axis.length), CELLS)
+        self.columns, self.rows, self.weight = columns, len(validation), weight
+        axis, places = columns[number].axis, columns[number].places
+        inner = quantile_cuts(np.bincount(places, minlength=axis.length), MAX_CELLS)
         self.cells = np.concatenate([[0], inner, [axis.length]])
         below = axis.cumulative[self.cells] / axis.cumulative[-1]
         self.base = np.maximum(np.diff(below), 1e-12)
         self.cell = np.searchsorted(inner, np.arange(axis.length), side="right")[places]
-        self.row = np.where(held, 0, 1)
+        self.row = np.where(validation, 0, 1)
 
-    def worth(self, found: Found) -> float:
+    def worth(self, fitted: FittedHistograms) -> float:
         """Bytes saved in the whole file."""
-        return found.saved * len(self.held) * self.weight / 8 - found.size
+        return fitted.saved * self.rows * self.weight / 8 - fitted.size
 
-    def best(self, choices: Sequence[tuple[int, ...]]) -> Found | None:
-        """The best histograms given some of these parents; None if all cost more than they save."""
-        counted = [(self._coarse(parents), at) for at, parents in enumerate(choices)]
+    def best(self, choices: Sequence[tuple[int, ...]]) -> FittedHistograms | None:
+        """The best histograms with one of these choices of parents; None if all cost more than they save."""
+        counted = [(self._coarse(parents), index) for index, parents in enumerate(choices)]
         if not counted:
             return None
         parents = choices[max(counted, key=lambda entry: (entry[0], -entry[1]))[1]]
         counts = self._count(parents)
         merges = [[m for m in (1, 2, 4, 8) if m == 1 or m < 2 * n] for n in counts.shape[1:-1]]
-        found = [self._evaluate(parents, counts, merged) for merged in product(*merges, (1, 2, 4))]
-        best = max(found, key=self.worth)
+        fitted = [self._evaluate(parents, counts, merged) for merged in product(*merges, (1, 2, 4))]
+        best = max(fitted, key=self.worth)
         if self.worth(best) <= 0:
             return None
         return best
 
     def _count(self, parents: Sequence[int]) -> Counts:
-        """Rows by (held or not, bucket of each parent, cell), as far as possible."""
+        """Number of rows for each (validation or not, bin of each parent, cell), as floats."""
         index, shape = self.row, [2]
         for parent in parents:
             shape.append(len(self.columns[parent].cuts) + 1)
-            index = index * shape[-1] + self.columns[parent].buckets
+            index = index * shape[-1] + self.columns[parent].bins
         shape.append(len(self.base))
         index = index * shape[-1] + self.cell
         return np.bincount(index, minlength=math.prod(shape)).reshape(shape).astype(np.float64)
 
     def _coarse(self, parents: Sequence[int]) -> float:
-        """About how much these parents save."""
+        """Estimate of the bytes that these parents save."""
         counts = self._count(parents)
         merges = [(1, 2), (4, 4)] if len(parents) == 1 else [(2, 2, 2), (4, 4, 2), (8, 8, 4)]
         return max(self.worth(self._evaluate(parents, counts, merged)) for merged in merges)
 
-    def _evaluate(self, parents: Sequence[int], counts: Counts, merged: Sequence[int]) -> Found:
-        """Histograms of buckets and cells of which so many are merged."""
+    def _evaluate(self, parents: Sequence[int], counts: Counts, merged: Sequence[int]) -> FittedHistograms:
+        """Histograms after each `merged` neighbouring bins of a parent, or cells, are merged."""
         base, cells = self.base, self.cells
         for axis, step in enumerate(merged, start=1):
             if step > 1:
@@ -161,35 +162,33 @@ class _Search:
         if merged[-1] > 1:
             base = np.add.reduceat(base, np.arange(0, len(base), merged[-1]))
             cells = np.append(cells[:-1][:: merged[-1]], cells[-1])
-        held, seen = counts
+        validation, counted = counts
         cuts = tuple(
             self.columns[parent].cuts[step - 1 :: step] for parent, step in zip(parents, merged, strict=False)
         )
-        # What is known without the last parent, and without both.
-        prior = _shares(seen.sum(axis=tuple(range(seen.ndim - 1))), base)
-        if seen.ndim == 3:
-            prior = _shares(seen.sum(axis=1), prior)[:, None]
-        prior = np.broadcast_to(prior, seen.shape).reshape(-1, len(base))
-        told = (seen + held).reshape(prior.shape)
-        trial = _roots(
-            seen.reshape(prior.shape), prior, base, self.weight * told.sum() / max(1.0, seen.sum())
-        )
-        saved = (held.reshape(prior.shape) * np.log2(_probabilities(trial, base) / base)).sum() / max(
-            1.0, held.sum()
-        )
-        roots = _roots(told, prior, base, self.weight)
+        # Distribution without any parent, then without the last one.
+        prior = _shares(counted.sum(axis=tuple(range(counted.ndim - 1))), base)
+        if counted.ndim == 3:
+            prior = _shares(counted.sum(axis=1), prior)[:, None]
+        prior = np.broadcast_to(prior, counted.shape).reshape(-1, len(base))
+        total = (counted + validation).reshape(prior.shape)
+        weight = self.weight * total.sum() / max(1.0, counted.sum())
+        trial = _roots(counted.reshape(prior.shape), prior, base, weight)
+        gains = validation.reshape(prior.shape) * np.log2(_probabilities(trial, base) / base)
+        saved = gains.sum() / max(1.0, validation.sum())
+        roots = _roots(total, prior, base, self.weight)
         size = COLUMN_BYTES + CELL_BYTES * len(cells) + CUT_BYTES * sum(map(len, cuts)) + _entropy(roots) / 8
-        return Found(Histograms(tuple(parents), cuts, cells, roots), float(saved), size)
+        return FittedHistograms(Histograms(tuple(parents), cuts, cells, roots), float(saved), size)
 
 
 def _shares(counts: Counts, prior: Counts) -> Counts:
-    """Shares of the cells, where few rows say little beyond `prior`."""
+    """Shares of the cells; where rows are few, they stay near `prior`."""
     counts = counts + PRIOR * prior
     return np.asarray(counts / counts.sum(axis=-1, keepdims=True))
 
 
 def _roots(counts: Counts, prior: Counts, base: Counts, weight: float) -> NDArray[np.uint8]:
-    """Square roots as the model stores them; none where a histogram would cost more than it saves."""
+    """Square roots as the model stores them; zeros where a histogram would cost more than it saves."""
     smooth = np.sqrt(counts + PRIOR * prior) * (max(1.0, weight) ** 0.5 / STEP)
     smooth *= np.minimum(1.0, 255 / np.maximum(1e-9, smooth.max(axis=1, keepdims=True)))
     roots: NDArray[np.uint8] = np.floor(smooth + 0.5).astype(np.uint8)
@@ -199,7 +198,7 @@ def _roots(counts: Counts, prior: Counts, base: Counts, weight: float) -> NDArra
 
 
 def _probabilities(roots: NDArray[np.uint8], base: Counts) -> Counts:
-    """What the coder makes of roots."""
+    """Probabilities that the coder derives from roots."""
     weights = roots.astype(np.float64) ** 2
     total = weights.sum(axis=1, keepdims=True)
     own = np.where(total > 0, 2.0**-OWN_BITS, 1.0)
@@ -207,7 +206,7 @@ def _probabilities(roots: NDArray[np.uint8], base: Counts) -> Counts:
 
 
 def _entropy(roots: NDArray[np.uint8]) -> float:
-    """Bits of the roots, each coded by itself."""
+    """Bits of the roots, each coded independently."""
     counts = np.bincount(roots.reshape(-1))
     counts = counts[counts > 0]
     return float(-(counts * np.log2(counts / counts.sum())).sum())

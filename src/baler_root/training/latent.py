@@ -1,4 +1,4 @@
-"""Finds the autoencoder of one table, and says what it is worth."""
+"""Finds the autoencoder of one table, if it makes the table smaller."""
 
 from __future__ import annotations
 
@@ -42,69 +42,75 @@ if TYPE_CHECKING:
 
 
 DEFAULT_LATENTS, GRID_LATENTS = 8, 32
-"""Latents of a row, and of a grid, at most where none are asked for; training empties those that it has no use for."""
+"""Most latents of a row, and of a grid, unless a number is given; training makes useless ones constant."""
 
 
 COMPONENTS = 2
-"""Logistic distributions of which the decoder mixes what it expects of a value."""
+"""Logistic distributions in the mixture that the decoder predicts for each value."""
 
 
 LATENT_WEIGHT = 1.0
-"""What a bit of latents counts in training if there is a residual for what they do not say."""
+"""Weight of a latent bit in the loss, with a residual."""
 
 
-LATENT_WEIGHT_ALONE = 0.02
-"""And if there is none: rows that they do not give back cost far more."""
+LATENT_WEIGHT_NO_RESIDUAL = 0.02
+"""Weight of a latent bit in the loss without a residual, where a row that the latents miss costs far more."""
 
 
-KEPT_BITS = 9
-"""Of the mantissa of exact floats: those below are noise to all others."""
+MODELLED_BITS = 9
+"""Mantissa bits of exact floats that networks model; lower ones are noise."""
 
 
 STEPS = {"default": 6000, "max": 24_000}
+"""Most training steps, by training level."""
 
 
-BATCH, FEWER = 1024, 4
-"""Rows of a step, and what these are divided by for encoders of few bits: they need many small steps."""
+BATCH = 1024
+"""Rows of a step."""
+
+
+FIRMWARE_STEPS = 4
+"""Factor by which encoders for firmware take more, and smaller, steps: weights of few bits need them."""
 
 
 PRODUCTS = {"default": 1e12, "max": 8e12}
-"""Multiplications of a training at most: minutes, or hours, of one core."""
+"""Most multiplications of a training, by level: minutes, or hours, of one core."""
 
 
 WIDTHS = {
     "default": ((100e3, 16), (500e3, 32), (math.inf, 64)),
     "max": ((100e3, 32), (500e3, 64), (math.inf, 128)),
 }
-"""Bytes of a table in `classic` up to which networks are so wide: their own bytes weigh more in small ones."""
+"""(bytes of a table in `classic`, width of its networks): small tables take narrow networks, whose own bytes are fewer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Column:
-    """A column of the sample as an autoencoder gets it."""
+class LatentColumn:
+    """A column of the sample as the input of an autoencoder."""
 
     name: str
     quantiser: bytes
     symbols: NDArray[Any]
-    """Integers: of exact floats the patterns without their low bits."""
+    """Integers; for exact floats, their bit patterns without the low bits."""
     dropped_bits: int | None = None
+    """Number of low bits that are left out; None unless the values are exact floats."""
     shape: tuple[int, ...] = ()
-    """Of fixed-size arrays."""
+    """Shape of the fixed-size array in a row; empty for numbers."""
     low: int = 0
     """Bytes of the low bits of exact floats."""
 
     @property
     def values_per_row(self) -> int:
-        """Values in a row."""
+        """Number of values in a row."""
         return math.prod(self.shape)
 
     @classmethod
-    def of(cls, name: str, quantised: Quantised, shape: tuple[int, ...]) -> Column:
-        """A column of the sample; of exact floats as many bits as an axis can tell apart."""
+    def of(cls, name: str, quantised: Quantised, shape: tuple[int, ...]) -> LatentColumn:
+        """A column of the sample; of exact floats, as many leading bits as an axis has places for."""
         quantiser, symbols = quantised.quantiser.to_bytes(), quantised.symbols
         if symbols.dtype.kind != "f":
             return cls(name, quantiser, symbols, None, shape)
-        dropped_bits = MANTISSA_BITS[symbols.dtype.itemsize] - KEPT_BITS
+        dropped_bits = MANTISSA_BITS[symbols.dtype.itemsize] - MODELLED_BITS
         coarse, low = split_bits(symbols, dropped_bits)
         while int(coarse.max()) - int(coarse.min()) >= EXACT_PLACES:
             dropped_bits += 1
@@ -113,20 +119,20 @@ class Column:
 
 
 def find_autoencoder(
-    columns: Sequence[Column],
+    columns: Sequence[LatentColumn],
     plain: float,
     weight: float,
     effort: TrainingEffort,
     progress: Progress | None = None,
     pairs: Sequence[Pair] = (),
 ) -> FoundModel:
-    """The autoencoder of these columns of one table, if it makes them smaller than the `plain` bytes of the sample.
+    """The autoencoder of these columns of one table, if they are smaller with it.
 
-    Each row of the sample stands for `weight` rows of the file. There are no more latents than values in a row.
-    Without a residual there is one whatever it saves: who asks for that wants the latents. `pairs` are masses that
-    the latents are to tell as well as the columns.
+    `plain` are the bytes of the sample in `classic`; each row of the sample stands for `weight` rows of the file.
+    There are never more latents than values in a row. Without a residual, or for firmware, the autoencoder is used
+    whatever it saves, since the user wants its latents. `pairs` are masses that count in the loss as columns do.
     """
-    asked = effort.autoencoding
+    asked = effort.latents
     if asked is None or effort.level.training is None:
         raise ValueError("no autoencoder was asked for")
     rows = len(columns[0].symbols) // columns[0].values_per_row
@@ -135,13 +141,13 @@ def find_autoencoder(
     )
     axes = [fit_axis(column.symbols, weight) for column in columns]
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
-    alone = asked.residual == "none"
+    no_residual = asked.residual == "none"
     try:
         trained, hardware = _train(columns, axes, places, plain * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
         return FoundModel(None, notes=(f"{label} is not used, but classic: {error}",))
-    told = [
+    masses = [
         {"branches": list(pair.asked.branches), "bits": round(bits, 3)}
         for pair, bits in zip(pairs, trained.masses, strict=True)
     ]
@@ -161,7 +167,7 @@ def find_autoencoder(
         encoder,
         decoder,
         COMPONENTS,
-        "none" if alone else "bounded",
+        "none" if no_residual else "bounded",
         b"",
         (None,) * encoder.outputs,
         {
@@ -170,35 +176,35 @@ def find_autoencoder(
             "seed": effort.seed,
             "steps": trained.steps,
             "history": trained.history[:: max(1, len(trained.history) // 5)],
-            **({"masses": told} if told else {}),
+            **({"masses": masses} if masses else {}),
             **({} if hardware is None else {"circuit": hardware.to_json()}),
         },
     )
-    found = latents_of(model, dict(enumerate(places)))
-    model = _with_latents_known(model, found, weight, effort)
+    latents = latents_of(model, dict(enumerate(places)))
+    model = _with_latent_model(model, latents, weight, effort)
     if asked.outliers:
         model = replace(
-            model, anomaly=OutlierDetector.fit(found, asked.outliers, asked.clusters, effort.seed)
+            model, anomaly=OutlierDetector.fit(latents, asked.outliers, asked.clusters, effort.seed)
         )
     data = model.to_bytes()
-    size = len(pack_latents(model, found)) + float(trained.residual.sum()) * rows / 8
+    size = len(pack_latents(model, latents)) + float(trained.residual.sum()) * rows / 8
     size += sum(column.low for column in columns)
     saved = (plain - size) * weight
     notes = list(trained.notes)
     if hardware is not None:
-        notes.append(_told(hardware, encoder))
-    elif not alone and saved < MARGIN * len(data):
-        lost = (
+        notes.append(_firmware_note(hardware, encoder))
+    elif not no_residual and saved < MARGIN * len(data):
+        note = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {plain * weight / 1000:.3g}"
         )
-        return FoundModel(None, notes=(*trained.notes, lost))
-    # What a reader gets, so that pages are checked against that.
+        return FoundModel(None, notes=(*trained.notes, note))
+    # The model as a reader gets it, so that pages are checked against that one.
     return FoundModel(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
 
 
 def _train(
-    columns: Sequence[Column],
+    columns: Sequence[LatentColumn],
     axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
     plain: float,
@@ -206,17 +212,17 @@ def _train(
     progress: Progress | None,
     pairs: Sequence[Pair],
 ) -> tuple[TrainedAutoencoder, Hardware | None]:
-    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the circuit of firmware.
+    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the hardware of firmware.
 
-    Raises FloatingPointError where that gives no numbers, CorruptFileError for a table that is too wide for them,
-    ConfigError for a budget of firmware that cannot be kept.
+    Raises FloatingPointError if training gives no numbers, CorruptFileError for a table that is too wide for the
+    networks, ConfigError for a budget of firmware that cannot be kept.
     """
     from baler_root.training.torch.autoencoder import AutoencoderShape
     from baler_root.training.torch.fit_autoencoder import AutoencoderSettings, fit_autoencoder
     from baler_root.training.torch.loop import EVALUATE_EVERY
     from baler_root.training.torch.mass_loss import MassTargets
 
-    asked, level = effort.autoencoding, effort.level.name
+    asked, level = effort.latents, effort.level.name
     if asked is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.values_per_row for column in columns)
@@ -225,27 +231,29 @@ def _train(
     width = next(width for limit, width in WIDTHS[level] if plain <= limit)
     shape = AutoencoderShape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(asked.codec)
-    fewer = 1 if asked.hardware is None else FEWER
+    factor = 1 if asked.hardware is None else FIRMWARE_STEPS
     settings = AutoencoderSettings(
-        steps=STEPS[level] * fewer,
-        batch=BATCH // fewer,
-        evaluate_every=EVALUATE_EVERY * fewer,
+        steps=STEPS[level] * factor,
+        batch=BATCH // factor,
+        evaluate_every=EVALUATE_EVERY * factor,
         products=PRODUCTS[level],
         seed=effort.seed,
         seconds=effort.seconds,
-        latent_weight=LATENT_WEIGHT_ALONE if asked.residual == "none" or asked.hardware else LATENT_WEIGHT,
+        latent_weight=LATENT_WEIGHT_NO_RESIDUAL
+        if asked.residual == "none" or asked.hardware
+        else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].values_per_row
     order = np.random.default_rng(effort.seed).permutation(rows)
     shuffled = [
         at.reshape(rows, column.values_per_row)[order] for at, column in zip(places, columns, strict=True)
     ]
-    values_at = {at: _values(columns[at], axes[at]) for pair in pairs for at in pair.columns}
-    masses = MassTargets(pairs, values_at)
+    place_values = {n: _values(columns[n], axes[n]) for pair in pairs for n in pair.columns}
+    masses = MassTargets(pairs, place_values)
 
     def fit(hardware: Hardware | None, settings: AutoencoderSettings) -> TrainedAutoencoder:
-        own = shape if hardware is None else replace(shape, hardware=hardware)
-        trained = fit_autoencoder(axes, shuffled, lambda: make(own), COMPONENTS, settings, progress, masses)
+        sized = shape if hardware is None else replace(shape, hardware=hardware)
+        trained = fit_autoencoder(axes, shuffled, lambda: make(sized), COMPONENTS, settings, progress, masses)
         if trained is None:
             raise FloatingPointError("no step of its training gave a number")
         return trained
@@ -256,16 +264,16 @@ def _train(
     settings = replace(settings, luts=candidates[0].budget.luts)
     hardware = candidates[0]
     if len(candidates) > 1:
-        few = replace(
+        short = replace(
             settings, steps=settings.steps // SEARCH_DIVISOR, products=settings.products / SEARCH_DIVISOR
         )
         if settings.seconds is not None:
-            few = replace(few, seconds=settings.seconds / 2 / len(candidates))
+            short = replace(short, seconds=settings.seconds / 2 / len(candidates))
             settings = replace(settings, seconds=settings.seconds / 2)
 
         def trial(candidate: Hardware) -> tuple[float, Program]:
-            trained = fit(candidate, few)
-            loss = float(trained.residual.sum()) + few.latent_weight * trained.latents
+            trained = fit(candidate, short)
+            loss = float(trained.residual.sum()) + short.latent_weight * trained.latents
             return loss, trained.network.programs()[0]
 
         hardware = find_hardware(candidates, trial)
@@ -274,33 +282,34 @@ def _train(
     return trained, hardware
 
 
-def _told(hardware: Hardware, encoder: Program) -> str:
-    """What people should know of an encoder that is to be firmware."""
-    found = resources_of(encoder, hardware)
+def _firmware_note(hardware: Hardware, encoder: Program) -> str:
+    """Note on the resources of an encoder for firmware."""
+    resources = resources_of(encoder, hardware)
     return (
-        f"encoder for firmware: {hardware.describe()}: about {found.luts:.3g} LUTs, {found.latency_cycles(hardware.budget.adder_levels)} "
-        f"clock edges at {hardware.budget.adder_levels} adders an edge (estimated; `baler-root fpga build` says more)"
+        f"encoder for firmware: {hardware.describe()}: about {resources.luts:.3g} LUTs, "
+        f"{resources.latency_cycles(hardware.budget.adder_levels)} clock edges at {hardware.budget.adder_levels} adders "
+        "an edge (estimated; `baler-root fpga build` says more)"
     )
 
 
-def _values(column: Column, axis: QuantileAxis) -> NDArray[np.float64]:
-    """What the places of an axis stand for."""
+def _values(column: LatentColumn, axis: QuantileAxis) -> NDArray[np.float64]:
+    """Values that the places of an axis stand for."""
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
     symbols = np.arange(axis.low, axis.low + axis.length, dtype=np.uint64)
     return quantiser.values(symbols).astype(np.float64)
 
 
 def _maker(codec_id: str) -> Callable[[AutoencoderShape], Autoencoder]:
-    """What makes the networks that a codec trains."""
+    """Function or class that makes the networks of a codec."""
     module, _, name = latent_codec(codec_id).network.partition(":")
     maker: Callable[[AutoencoderShape], Autoencoder] = getattr(import_module(module), name)
     return maker
 
 
-def _with_latents_known(
+def _with_latent_model(
     model: AutoencoderModel, latents: NDArray[np.int16], weight: float, effort: TrainingEffort
 ) -> AutoencoderModel:
-    """The same with what can be known of its latents: histograms of each in the context of others."""
+    """The model with a model of its latents: histograms of each, given others."""
     changing = [n for n in range(model.latents) if np.ptp(latents[:, n])]
     if not changing:
         return model
@@ -310,10 +319,10 @@ def _with_latents_known(
         [np.ascontiguousarray(latents[:, n], LATENT) for n in changing],
         weight,
     )
-    found = find_model(sample, replace(effort, level=get_level("fast"), autoencoding=None))
+    found = find_model(sample, replace(effort, level=get_level("fast"), latents=None))
     if found.model is None:
         return model
     coded: list[int | None] = [None] * model.latents
-    for number, at in enumerate(found.used):
-        coded[changing[at]] = number
+    for number, index in enumerate(found.used):
+        coded[changing[index]] = number
     return replace(model, coding=found.data, coded=tuple(coded))

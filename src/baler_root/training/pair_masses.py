@@ -1,4 +1,4 @@
-"""Masses of pairs that a training of latents looks after: what a rules file asks for, and what a table has of it."""
+"""Masses of pairs in the training of latents: as a rules file names them, and as columns of a table."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ EXAMPLE = 'mass = ["mu_pt", "mu_eta", "mu_phi", "tau_pt", "tau_eta", "tau_phi"]'
 
 @dataclass(frozen=True, slots=True)
 class PairMass:
-    """The invariant mass of two objects, from the branches of pt, eta, phi, or pt, eta, phi, mass of each."""
+    """Invariant mass of two objects, named by the branches of pt, eta, phi (and mass) of each."""
 
     branches: tuple[str, ...]
-    """Six, or eight. Without masses both objects are massless."""
+    """Six names, or eight with masses; without masses both objects are massless."""
 
     def __post_init__(self) -> None:
         if len(self.branches) not in (6, 8):
@@ -29,24 +29,26 @@ class PairMass:
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One object: the numbers of its columns in their table, and of its mass, or the mass if that is always the same."""
+    """One object of a pair, as numbers of columns in their table."""
 
     pt: int
     eta: int
     phi: int
     mass: int | float = 0.0
+    """Number of the column (int), or the mass itself if it is constant (float)."""
 
     @property
     def columns(self) -> list[int]:
         """Numbers of all its columns."""
-        return [at for at in (self.pt, self.eta, self.phi, self.mass) if isinstance(at, int)]
+        return [number for number in (self.pt, self.eta, self.phi, self.mass) if isinstance(number, int)]
 
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A mass of a table."""
+    """Invariant mass of two objects of one table."""
 
     asked: PairMass
+    """The mass as the rules file names it."""
     first: Leg
     second: Leg
 

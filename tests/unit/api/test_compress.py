@@ -170,7 +170,7 @@ def test_equal_columns_are_stored_once(make_root: Make, tmp_path: Path) -> None:
 def test_equal_columns_of_other_bounds_are_not_shared(make_root: Make, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).random(5000)
     root = make_root("a.root", t={"x": noise, "y": noise})
-    baler_root.compress(root, tmp_path / "a.baler", bound="rel=1e-2", branch_bounds=["y=lossless"])
+    baler_root.compress(root, tmp_path / "a.baler", bound="rel=1e-2", bounds={"y": "lossless"})
     found = read_baler(tmp_path / "a.baler", "t")
     assert (found["y"] == noise).to_list() == [True] * 5000
     assert not ak.all(found["x"] == noise)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.errors import ConfigError
 from tests.helpers.cli import Cli
 from tests.helpers.latent_files import EVENTS, Maker
@@ -82,7 +83,9 @@ def test_options_without_sense(
 def test_options_of_small_files_are_checked_too(make_root: Maker, tmp_path: Path) -> None:
     source = make_root("small.root", Events={"x": np.arange(9.0), "y": np.arange(9.0)})
     with pytest.raises(ConfigError, match="0 latents"):
-        baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", latents=0)
-    summary = baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", latents=50)
-    assert summary.notes == ("Events: no latents of 9 entries; at least 2000 are needed to learn from",)
+        baler_root.compress(source, tmp_path / "out.baler", codec=LatentOptions("autoencoder", latents=0))
+    summary = baler_root.compress(
+        source, tmp_path / "out.baler", codec=LatentOptions("autoencoder", latents=50)
+    )
+    assert summary.notes == ("Events: 9 entries are too few to train latents; 2000 are needed",)
     assert baler_root.verify(tmp_path / "out.baler", source).problems == []

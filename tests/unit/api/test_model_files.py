@@ -12,6 +12,7 @@ import pytest
 from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.errors import (
     ConfigError,
 )
@@ -34,8 +35,7 @@ def test_unseen_files_get_smaller_within_their_bounds(
     outside = baler_root.compress(
         unseen_jets,
         jets_model.with_name("outside.baler"),
-        model=jets_model,
-        detach_model=True,
+        model=ModelReuse(jets_model, detach=True),
         overwrite=True,
     )
     assert outside.size < inside.size < classic.size
@@ -55,7 +55,7 @@ sys.modules["torch"] = None
 import baler_root
 for detach in (False, True):
     target = {str(tmp_path)!r} + f"/{{detach}}.baler"
-    baler_root.compress({str(unseen_jets)!r}, target, model={str(jets_model)!r}, detach_model=detach)
+    baler_root.compress({str(unseen_jets)!r}, target, model=baler_root.ModelReuse({str(jets_model)!r}, detach))
     assert baler_root.verify(target, {str(unseen_jets)!r}, models={str(jets_model)!r}).ok
     assert len(baler_root.inspect(target, models={str(jets_model)!r})["models"][0]["architecture"]) > 1
 assert "torch" not in [name for name, module in sys.modules.items() if module is not None]
@@ -69,11 +69,12 @@ def test_a_model_of_histograms_needs_no_torch_at_all(
     code = f"""
 import sys
 sys.modules["torch"] = None
-from baler_root import compress, train, verify
+from baler_root import ModelReuse, compress, train, verify
 from baler_root.training import effort
 effort.can_train = lambda: False
-train({str(jets_model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")!r}, level="fast")
-compress({str(unseen_jets)!r}, {str(tmp_path / "m.baler")!r}, model={str(tmp_path / "m.balermodel")!r}, detach_model=True)
+train({str(jets_model.with_name("one.root"))!r}, {str(tmp_path / "m.balermodel")!r}, training="fast")
+reuse = ModelReuse({str(tmp_path / "m.balermodel")!r}, detach=True)
+compress({str(unseen_jets)!r}, {str(tmp_path / "m.baler")!r}, model=reuse)
 assert verify({str(tmp_path / "m.baler")!r}, {str(unseen_jets)!r}).ok
 """
     run_python(code)
@@ -115,7 +116,7 @@ def test_a_folder_shares_one_model(cli: Cli, jets_model: Path, tmp_path: Path) -
 
 
 def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Path, cli: Cli) -> None:
-    with pytest.raises(ConfigError, match=r"learned at rel=0\.001, while rel=0\.01 is asked for: 'jet_pt'"):
+    with pytest.raises(ConfigError, match=r"trained at rel=0\.001, but rel=0\.01 is requested: 'jet_pt'"):
         baler_root.compress(unseen_jets, tmp_path / "a.baler", model=jets_model, bound="rel=1e-2")
     outcome = cli("compress", unseen_jets, tmp_path / "a.baler", "--model", jets_model, "--bound", "rel=1e-2")
     assert outcome.code == 2
@@ -124,11 +125,10 @@ def test_another_bound_is_said(jets_model: Path, unseen_jets: Path, tmp_path: Pa
     some = baler_root.compress(
         unseen_jets,
         tmp_path / "a.baler",
-        model=jets_model,
-        branch_bounds=["jet_tracks=abs=1"],
-        detach_model=True,
+        model=ModelReuse(jets_model, detach=True),
+        bounds={"jet_tracks": "abs=1"},
     )
-    assert "learned at lossless, while abs=1.0 is asked for: 'jet_tracks'" in some.notes[0]
+    assert "trained at lossless, but abs=1.0 is requested: 'jet_tracks'" in some.notes[0]
     assert baler_root.verify(some.target, unseen_jets, models=jets_model).problems == []
 
 
@@ -136,7 +136,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
     arrays = correlated_jets(6000, 4)
     del arrays["jet_tracks"]
     summary = baler_root.compress(
-        make_root("some.root", Events=arrays), tmp_path / "a.baler", model=jets_model, detach_model=True
+        make_root("some.root", Events=arrays), tmp_path / "a.baler", model=ModelReuse(jets_model, detach=True)
     )
     assert "not in this file: 'jet_tracks'" in summary.notes[0]
     assert baler_root.verify(summary.target, tmp_path / "some.root", models=jets_model).problems == []
@@ -146,7 +146,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
     for word in ("no model fits", "not in this file: ", "'jet_mass'", "of another type here: 'jet_pt'"):
         assert word in str(caught.value)
     elsewhere = make_root("elsewhere.root", Tracks=correlated_jets(100))
-    with pytest.raises(ConfigError, match="tree 'Tracks' is none of those it was trained on"):
+    with pytest.raises(ConfigError, match="tree 'Tracks' is not among the trees of its training"):
         baler_root.compress(elsewhere, tmp_path / "b.baler", model=jets_model)
     assert not (tmp_path / "b.baler").exists()
 
@@ -157,7 +157,7 @@ def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, mak
     shuffled = {name: arrays[name] for name in sorted(arrays, reverse=True)}
     shuffled["jet_tagged"] = ak.Array([[True]] * 6000)
     source = make_root("odd.root", Events=shuffled)
-    summary = baler_root.compress(source, tmp_path / "a.baler", model=jets_model, detach_model=True)
+    summary = baler_root.compress(source, tmp_path / "a.baler", model=ModelReuse(jets_model, detach=True))
     assert baler_root.verify(summary.target, source, models=jets_model).problems == []
 
 
@@ -171,7 +171,7 @@ def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root:
     }
     source = make_root("drift.root", Events=arrays)
     classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model, detach_model=True)
+    summary = baler_root.compress(source, tmp_path / "m.baler", model=ModelReuse(jets_model, detach=True))
     assert summary.size < classic.size + 200
     assert "it saves too little" in summary.notes[0], summary.notes
     assert baler_root.verify(summary.target, source, models=jets_model).problems == []

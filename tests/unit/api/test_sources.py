@@ -17,7 +17,7 @@ from baler_root.errors import (
     ConfigError,
     SourceError,
 )
-from baler_root.rootio import source as root_source
+from baler_root.rootio import source_schema, source_tree
 from tests.helpers.root_files import Make
 from tests.helpers.trees import read_baler
 
@@ -45,7 +45,7 @@ def test_inputs_that_will_not_do(flat_root: Path, tmp_path: Path) -> None:
 
 def test_rules_that_match_nothing(flat_root: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="'Energy' matches no branch; nearest: 'energy"):
-        baler_root.compress(flat_root, tmp_path / "a.baler", branch_bounds=["Energy=rel=1e-2"])
+        baler_root.compress(flat_root, tmp_path / "a.baler", bounds={"Energy": "rel=1e-2"})
     assert not list(tmp_path.glob("*a.baler*"))
 
 
@@ -55,7 +55,7 @@ def test_rules_that_match_nothing(flat_root: Path, tmp_path: Path) -> None:
 @pytest.fixture
 def broken_branch(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]:
     """`broken_branch(name, start)` makes reading that branch fail from an entry on."""
-    whole = root_source.read_array
+    whole = source_tree.read_array
 
     def install(name: str, first: int) -> None:
         def fail(handle: Any, start: int, stop: int) -> ak.Array:
@@ -63,7 +63,7 @@ def broken_branch(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, int], None]
                 raise ValueError("basket 7 is\nnot what it seems")
             return whole(handle, start, stop)
 
-        monkeypatch.setattr(root_source, "read_array", fail)
+        monkeypatch.setattr(source_tree, "read_array", fail)
 
     return install
 
@@ -73,7 +73,7 @@ def test_unreadable_branches_are_listed(
     first: int, broken_branch: Callable[[str, int], None], rich_root: Path, tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(root_source, "SAMPLE_ENTRIES", 100)
+    monkeypatch.setattr(source_schema, "FIRST_ENTRIES", 100)
     broken_branch("special", first)
     target = tmp_path / "a.baler"
     with pytest.raises(SourceError, match=r"special[\s\S]*ValueError: basket 7 is[\s\S]*--skip-unsupported"):
@@ -94,7 +94,7 @@ def test_a_branch_left_out_of_one_tree_stays_in_another(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(root_source, "SAMPLE_ENTRIES", 10)
+    monkeypatch.setattr(source_schema, "FIRST_ENTRIES", 10)
     root = make_root("a.root", long={"x": np.arange(100), "y": np.arange(100)}, short={"x": np.arange(20)})
     broken_branch("x", 50)
     summary = baler_root.compress(root, tmp_path / "a.baler", skip_unsupported=True)
@@ -105,11 +105,11 @@ def test_a_branch_left_out_of_one_tree_stays_in_another(
 def test_a_type_that_changes_is_named(
     make_root: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(root_source, "SAMPLE_ENTRIES", 10)
+    monkeypatch.setattr(source_schema, "FIRST_ENTRIES", 10)
     root = make_root("a.root", t={"x": np.arange(100)})
-    whole = root_source.read_array
+    whole = source_tree.read_array
     monkeypatch.setattr(
-        root_source, "read_array", lambda h, a, b: whole(h, a, b) if b <= 10 else whole(h, a, b) * 1.5
+        source_tree, "read_array", lambda h, a, b: whole(h, a, b) if b <= 10 else whole(h, a, b) * 1.5
     )
     with pytest.raises(BalerError, match=r"tree 't', branch 'x'.*the type changes along the entries"):
         baler_root.compress(root, tmp_path / "a.baler", cluster_size=50)

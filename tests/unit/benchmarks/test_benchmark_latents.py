@@ -13,6 +13,7 @@ pytest.importorskip("torch", reason="torch is not installed")
 outlier_rows = pytest.importorskip("benchmarks.run.outlier_rows", reason="benchmarks/ is not on the path")
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.training.axis_fit import fit_axis
 from benchmarks.record import latent_files
@@ -49,7 +50,9 @@ def test_models_flag_the_requested_share_and_are_used_even_if_the_file_grows(tmp
         )
         assert isinstance(detector, OutlierDetector)
         with latent_files.models_always_used():
-            row = latent_files.measure(source, counted, bound="rel=1e-2", model=flagging, detach_model=True)
+            row = latent_files.measure(
+                source, counted, bound="rel=1e-2", model=ModelReuse(flagging, detach=True)
+            )
     assert row_latents.shape[0] == row["rows"] == 3000
     assert 0 < row["flagged %"] <= 1
     assert 0.5 < row["largest error / bound"] <= 1

@@ -11,7 +11,6 @@ import pytest
 import baler_root
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
-from baler_root.compression.rules.loading import build_rules
 from baler_root.errors import ConfigError
 from baler_root.format.binary import portable_math
 from baler_root.format.bounds import LOSSLESS, ErrorBound
@@ -113,9 +112,7 @@ def test_declared_and_independent(make_root: Make, tmp_path: Path) -> None:
     for name, config in {"rules": rules, "none": None}.items():
         target = tmp_path / f"{name}.baler"
         independent = ["*"] if config is None else []
-        summary = baler_root.compress(
-            source, target, rules=build_rules(config=config, independent=independent), codec="classic"
-        )
+        summary = baler_root.compress(source, target, rules=config, independent=independent, codec="classic")
         assert [("'eta = 2 * phi' is not used" in note) for note in summary.notes] == (
             [True] if config else []
         )
@@ -127,7 +124,7 @@ def test_declared_and_independent(make_root: Make, tmp_path: Path) -> None:
         baler_root.compress(source, tmp_path / "x.baler", independent=["ptt"])
     rules.write_text('relations = ["half = 0.5 * EE"]')
     with pytest.raises(ConfigError, match="no branch 'EE'"):
-        baler_root.compress(source, tmp_path / "x.baler", rules=build_rules(config=rules))
+        baler_root.compress(source, tmp_path / "x.baler", rules=rules)
 
 
 def test_none_where_there_is_none() -> None:

@@ -13,12 +13,13 @@ import pytest
 from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
+from baler_root import TrainingOptions
 from baler_root.compression.models import learn
 from baler_root.errors import ConfigError
 from baler_root.training import effort
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.early_stopping import EarlyStopping
-from baler_root.training.effort import LEVELS, Level
+from baler_root.training.effort import LEVELS, TrainingLevel
 from baler_root.training.settings import NetworkSettings
 from tests.helpers.processes import run_python
 
@@ -32,7 +33,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """A short training in one thread: tests share their processors, and threads that wait for each other do not."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    quick = Level("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
+    quick = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(LEVELS, "default", quick)
 
 
@@ -59,7 +60,7 @@ def test_no_model_has_longer_axes_than_readers_allow(
     longest = []
     for name, most in (("all.baler", learn.MAX_OWN_PLACES), ("few.baler", 12_000)):
         monkeypatch.setattr(learn, "MAX_OWN_PLACES", most)
-        baler_root.compress(source, tmp_path / name, level="fast")
+        baler_root.compress(source, tmp_path / name, training="fast")
         assert baler_root.verify(tmp_path / name, source).ok
         models = baler_root.inspect(tmp_path / name)["models"]
         longest.append(max(sum(column["symbols"] for column in model["architecture"]) for model in models))
@@ -149,7 +150,7 @@ def test_training_is_recorded_and_ends_when_its_time_is_over(
         itertools.count()
     )  # a clock that goes on by 10 ms each time it is read, however fast the machine is
     monkeypatch.setattr(loop, "time", SimpleNamespace(monotonic=lambda: 0.01 * next(ticks)))
-    baler_root.compress(source, tmp_path / "short.baler", train_seconds=2)
+    baler_root.compress(source, tmp_path / "short.baler", training=TrainingOptions(seconds=2))
     steps = []
     for name in ("whole.baler", "short.baler"):
         found = baler_root.inspect(tmp_path / name)
@@ -166,10 +167,10 @@ def test_training_is_recorded_and_ends_when_its_time_is_over(
 def test_training_that_diverges(
     rate: float, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wild = Level("default", NetworkSettings(width=8, components=2, steps=120, batch=128, rate=rate))
+    wild = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=120, batch=128, rate=rate))
     monkeypatch.setitem(LEVELS, "default", wild)
     source = make_root("jets.root", Events=correlated_jets())
-    fast = baler_root.compress(source, tmp_path / "fast.baler", level="fast")
+    fast = baler_root.compress(source, tmp_path / "fast.baler", training="fast")
     summary = baler_root.compress(source, tmp_path / "out.baler")
     assert any("diverged" in note for note in summary.notes)
     assert summary.size <= fast.size + 200

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import ModelReuse
 from baler_root.api.verify import verify
 from baler_root.compression.models.list_context import ContextColumns
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.codecs.conditional.model import Model
 from baler_root.training import effort
-from baler_root.training.effort import Level
+from baler_root.training.effort import TrainingLevel
 from baler_root.training.settings import NetworkSettings
 from tests.helpers.root_files import Make
 
@@ -34,13 +35,13 @@ def test_lists_learn_from_their_entries(
     make_root: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, unseen = (make_root(f"jets{seed}.root", Events=jets(6000, seed)) for seed in (1, 2))
-    seeing = baler_root.compress(source, tmp_path / "out.baler", level="fast", cluster_size=2500)
+    seeing = baler_root.compress(source, tmp_path / "out.baler", training="fast", cluster_size=2500)
     assert baler_root.verify(tmp_path / "out.baler", source).ok
     baler_root.recover(tmp_path / "out.baler", tmp_path / "saved.baler")
     assert baler_root.verify(tmp_path / "saved.baler", source).ok
-    baler_root.train(source, tmp_path / "jets.balermodel", level="fast")
+    baler_root.train(source, tmp_path / "jets.balermodel", training="fast")
     other = baler_root.compress(
-        unseen, tmp_path / "unseen.baler", model=tmp_path / "jets.balermodel", detach_model=True
+        unseen, tmp_path / "unseen.baler", model=ModelReuse(tmp_path / "jets.balermodel", detach=True)
     )
     assert "is needed to read" in "".join(other.notes)
     assert baler_root.verify(tmp_path / "unseen.baler", unseen).ok
@@ -50,7 +51,7 @@ def test_lists_learn_from_their_entries(
         one = ak.concatenate(list(file["Events"].iterate(step_size=700)))
     assert ak.array_equal(several, one[1000:5500])
     monkeypatch.setattr("baler_root.compression.models.learn.find_context", lambda *_: ContextColumns())
-    blind = baler_root.compress(source, tmp_path / "blind.baler", level="fast", cluster_size=2500)
+    blind = baler_root.compress(source, tmp_path / "blind.baler", training="fast", cluster_size=2500)
     assert seeing.size < 0.92 * blind.size
     assert other.size < 0.95 * blind.size
 
@@ -62,7 +63,7 @@ def test_networks_see_the_item_before(
     """The same bytes from several processes; the model serves another file, in it or beside it."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
-    quick = Level("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
+    quick = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(effort.LEVELS, "default", quick)
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
@@ -75,7 +76,9 @@ def test_networks_see_the_item_before(
     baler_root.train(source, tmp_path / "hits.balermodel")
     for detach in (False, True):
         found = baler_root.compress(
-            unseen, tmp_path / f"{detach}.baler", model=tmp_path / "hits.balermodel", detach_model=detach
+            unseen,
+            tmp_path / f"{detach}.baler",
+            model=ModelReuse(tmp_path / "hits.balermodel", detach=detach),
         )
         assert found.size < 0.95 * classic.size
         assert verify(tmp_path / f"{detach}.baler", unseen).problems == []

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 import baler_root
 from baler_root.compression.relations.lookup_table import fill_table
 from baler_root.compression.relations.search import discover
-from baler_root.compression.rules.loading import build_rules
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.bounds import LOSSLESS
@@ -174,7 +173,7 @@ def test_lookups_in_a_file(codec: str, make_root: Maker, tmp_path: Path) -> None
     sizes = {}
     for name, independent in {"together": [], "apart": ["*"]}.items():
         target = tmp_path / f"{name}.baler"
-        options = {"independent": independent, "cluster_size": 4000, "level": "fast"}
+        options = {"independent": independent, "cluster_size": 4000, "training": "fast"}
         if codec == "classic":
             options["codec"] = codec
         baler_root.compress(source, target, **options)
@@ -210,7 +209,7 @@ def test_lookups_are_declared_by_their_sources(make_root: Maker, tmp_path: Path)
     rules = tmp_path / "rules.toml"
     rules.write_text('relations = ["all = lookup(a, b, n)", "a = lookup(m)", "m = lookup( n )"]')
     target = tmp_path / "declared.baler"
-    summary = baler_root.compress(source, target, rules=build_rules(config=rules), codec="classic")
+    summary = baler_root.compress(source, target, rules=rules, codec="classic")
     assert baler_root.verify(target, against=source).ok
     relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
     assert "all = lookup(a, b, n)" in relations

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.errors import ConfigError, KeyInFileError
 from baler_root.format.page import Page
 from tests.helpers.compare import assert_same
@@ -104,7 +105,9 @@ def test_a_table_without_latents_beside_one_with(tmp_path: Path) -> None:
     target = tmp_path / "out.baler"
     kept = {"pt": arrays["pt"], "mass": arrays["mass"], "jet": arrays["jet"][["pt"]]}
     source = write(tmp_path / "in.root", kept)
-    summary = baler_root.compress(source, target, codec="autoencoder", residual="none", latents=1)
+    summary = baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", latents=1, residual="none")
+    )
     assert summary.notes == ()
     with baler_root.open(target) as file:
         assert str(file["Events"].latents().type) == f"{EVENTS} * 1 * int16"
@@ -127,7 +130,9 @@ def test_a_table_in_several_places_has_the_latents_of_all(tmp_path: Path) -> Non
     }
     source = write(tmp_path / "in.root", parts)
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", latents=2, outliers="4%")
+    baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", latents=2, residual="none", outliers=0.04)
+    )
     assert baler_root.verify(target, source).problems == []
     with baler_root.open(target) as file:
         tree = file["Events"]

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.dataset.reader.tree_reader import TreeReader
 from tests.helpers.latent_files import EVENTS, RESIDUALS, bits, check_exact, events, original, write
 
@@ -55,7 +56,9 @@ def test_what_is_unlike_the_others_has_the_highest_scores(tmp_path: Path) -> Non
     values[planted] += 8
     source = write(tmp_path / "in.root", {f"x{n}": column.astype("f4") for n, column in enumerate(values.T)})
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", latents=6, outliers="1%")
+    baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", latents=6, residual="none", outliers=0.01)
+    )
     with baler_root.open(target) as file:
         outliers = file["Events"].outliers("entries")
     highest = outliers[np.argsort(-np.asarray(outliers.score))[: len(planted)]]
@@ -70,10 +73,7 @@ def test_only_clusters_with_outlier_rows_are_decoded(
     baler_root.compress(
         latent_source,
         target,
-        codec="autoencoder",
-        residual="none",
-        outliers=0.0007,
-        clusters=2,
+        codec=LatentOptions("autoencoder", residual="none", outliers=0.0007, clusters=2),
         cluster_size=200,
     )
     read: list[int] = []
@@ -94,7 +94,7 @@ def test_structured_arrays_and_names_that_are_taken(tmp_path: Path) -> None:
     arrays = events()
     source = write(tmp_path / "in.root", {"score": arrays["pt"], "entry": arrays["mass"], "n": arrays["n"]})
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", outliers="1%")
+    baler_root.compress(source, target, codec=LatentOptions("autoencoder", residual="none", outliers=0.01))
     with baler_root.open(target) as file:
         found = file["Events"].outliers(library="np")
         records = file["Events"].outliers()
@@ -105,7 +105,7 @@ def test_structured_arrays_and_names_that_are_taken(tmp_path: Path) -> None:
 
 def test_all_rows_may_be_kept(tmp_path: Path, latent_source: Path) -> None:
     target = tmp_path / "out.baler"
-    baler_root.compress(latent_source, target, codec="autoencoder", outliers=1.0, clusters=3)
+    baler_root.compress(latent_source, target, codec=LatentOptions("autoencoder", outliers=1.0, clusters=3))
     with baler_root.open(target) as file:
         arrays = file["Events"].arrays()
         assert len(file["Events"].outliers("entries")) == EVENTS

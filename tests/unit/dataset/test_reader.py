@@ -1,4 +1,4 @@
-"""Reading: any range of any branch is the same part of the whole, from any thread, and belongs to who asked."""
+"""Reading: any range of any branch is a part of the whole, in any thread, and belongs to its reader."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ def test_objects_groups_and_stl(file: str, tree: str, compressed: Callable[[str,
 
 @pytest.mark.slow
 def test_every_branch_of_the_coverage_files(data_dir: Path) -> None:
-    """Whatever uproot can read, in both libraries, but for objects that are classes there (`library="np"`)."""
+    """All that uproot can read, in both libraries, except objects that are classes there (`library="np"`)."""
     compared = 0
     for path in sorted((data_dir / "coverage").glob("uproot-*.root")):
         with uproot.open(path) as theirs:

@@ -23,6 +23,6 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Pairs:
     paths = []
     for source in (data, signal):
         target = source.with_suffix(".baler")
-        baler_root.compress(source, target, bound="rel=1e-3", level="fast")
+        baler_root.compress(source, target, bound="rel=1e-3", training="fast")
         paths.append((str(source), str(target)))
     return paths

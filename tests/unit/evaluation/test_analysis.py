@@ -65,7 +65,7 @@ def test_chunks_add_up(tmp_path: Path, flat: Path, monkeypatch: pytest.MonkeyPat
 def test_trees_paths_and_lists_are_sources(tmp_path: Path, flat: Path) -> None:
     loaded = load(mine(tmp_path, GOOD))
     small = tmp_path / "x.baler"
-    baler_root.compress(str(flat), str(small), level="fast")
+    baler_root.compress(str(flat), str(small), training="fast")
     with uproot.open(flat) as file, baler_root.open(str(small)) as packed:
         for source in (file["Events"], file, packed["Events"], packed, str(small), small):
             assert len(loaded.run(source)) == 1000

@@ -11,7 +11,7 @@ import pytest
 import uproot
 
 import baler_root
-from baler_root.compression.rules.loading import load_rules
+from baler_root.compression.rules.rules import Rules
 from tests.helpers.cli import Cli, Outcome
 
 ANALYSIS = """
@@ -77,7 +77,7 @@ def test_what_matters_stays_tight_and_the_rules_hold(folder: Path, tune: Tune) -
     assert {rule["branch"]: rule["bound"] for rule in document["rules"]} == {
         name: f"rel={bound:g}" for name, bound in result["bounds"].items()
     }
-    rules = load_rules(folder / "rules.toml")
+    rules = Rules.build(folder / "rules.toml")
     baler_root.compress(folder / "in.root", folder / "out.baler", rules=rules, codec="classic")
     assert (folder / "out.baler").stat().st_size == result["tuned_size"]
     with uproot.open(folder / "in.root") as before, baler_root.open(folder / "out.baler") as after:

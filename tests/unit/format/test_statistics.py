@@ -61,7 +61,7 @@ def test_records_are_what_comparing_finds(bound: str, make_root: Callable[..., P
     columns = {**flat_columns(3000), "Muon": jagged_columns(3000)["Muon"]}
     root = make_root("a.root", Events=columns)
     target = tmp_path / "a.baler"
-    baler_root.compress(root, target, bound=bound, branch_bounds=[f"weight={bound}"])
+    baler_root.compress(root, target, bound=bound, bounds={"weight": bound})
     with uproot.open(root) as file:
         for name in ("energy", "special", "weight", "Muon_pt", "i32", "u8", "trigger"):
             original = flat(file["Events"][name].array())
@@ -149,7 +149,7 @@ def test_any_file_keeps_its_bound(columns: dict[str, object], bound: str, size: 
 
 
 def test_recorded_in_provenance(flat_root: Path, tmp_path: Path) -> None:
-    baler_root.compress(flat_root, tmp_path / "a.baler", bound="abs=1e-3", branch_bounds=["energy=bits=7"])
+    baler_root.compress(flat_root, tmp_path / "a.baler", bound="abs=1e-3", bounds={"energy": "bits=7"})
     info = baler_root.inspect(tmp_path / "a.baler")
     asked = {branch["path"]: (branch["bound"], branch["reason"]) for branch in info["trees"][0]["branches"]}
     assert asked["energy"] == ("bits=7", "rule 'energy'")

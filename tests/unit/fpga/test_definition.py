@@ -1,4 +1,7 @@
-"""The definition of an encoder has the codec's bits and survives its file; models that cannot be firmware are refused."""
+"""The definition of an encoder has the codec's bits and survives its file.
+
+Models that cannot be firmware are refused.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def test_definition_is_the_encoder_of_the_codec(make_model: Make) -> None:
     definition = EncoderDefinition.from_model(make_model())
     rng = np.random.default_rng(3)
     places = {n: rng.integers(0, column.axis.length, 500) for n, column in enumerate(model.columns)}
-    codes = np.stack([model.columns[n].axis.codes[at] for n, at in places.items()], axis=1)
+    codes = np.stack([model.columns[n].axis.codes[place] for n, place in places.items()], axis=1)
     assert np.array_equal(definition(codes), latents_of(model, places))
     for n, entry in enumerate(definition.inputs):
         assert np.array_equal(entry.codes_of_symbols(places[n] + model.columns[n].axis.low), codes[:, n])

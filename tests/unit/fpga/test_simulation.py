@@ -75,7 +75,7 @@ def test_every_precision_is_explicit(built: Path) -> None:
 def test_packets_are_decoded_to_the_latents(
     make_model: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Those that the Verilog is compared with."""
+    """The packets that the Verilog is compared with decode to the expected latents."""
     model = make_model()
     definition = EncoderDefinition.from_model(model)
     vectors = Vectors.make(definition, None)

@@ -53,41 +53,41 @@ def test_codes_of_raw_events_are_exact(tmp_path: Path, source: Path) -> None:
     with decoded_file.DecodedFile(tmp_path / "raw.baler", ends) as file:
         file.add(events, stream.ordering.take_incidents())
         file.finish("stream", stream.statistics())
-    original, found = columns(WIRE_ROWS), arrays(tmp_path / "raw.baler")
-    assert (found["n"] == original["n"]).all()
-    assert (found["tagged"] == original["tagged"]).all()
-    assert (np.abs(found["pt"] - original["pt"]) <= 0.01 * original["pt"]).all()
+    original, decoded = columns(WIRE_ROWS), arrays(tmp_path / "raw.baler")
+    assert (decoded["n"] == original["n"]).all()
+    assert (decoded["tagged"] == original["tagged"]).all()
+    assert (np.abs(decoded["pt"] - original["pt"]) <= 0.01 * original["pt"]).all()
 
 
 def test_exact_floats_and_arrays(tmp_path: Path) -> None:
-    """Of floats without a bound the codes leave the low bits open; of arrays every value has a code."""
+    """Codes of floats without a bound leave the low bits open; in arrays, every value has a code."""
     rng = np.random.default_rng(1)
-    rows = {"x": rng.normal(size=6000), "v": rng.normal(size=(6000, 3)).astype("f4")}
+    branches = {"x": rng.normal(size=6000), "v": rng.normal(size=(6000, 3)).astype("f4")}
     with uproot.recreate(tmp_path / "in.root") as file:
         file.mktree("t", {"x": np.dtype("f8"), "v": np.dtype(("f4", (3,)))})
-        file["t"].extend(rows)
-    ends = _exact_link(rows)
+        file["t"].extend(branches)
+    ends = _exact_link(branches)
     path = write_model(tmp_path / "m.balermodel", ends.stored)
-    (found,) = read_rows(ends, tmp_path / "in.root")
-    assert found.codes.shape == (6000, 4)
+    (rows,) = read_rows(ends, tmp_path / "in.root")
+    assert rows.codes.shape == (6000, 4)
     board = Board(ends)
-    raw = found._replace(out_of_range=np.ones(6000, np.bool_))
+    raw = rows._replace(out_of_range=np.ones(6000, np.bool_))
     (tmp_path / "s.bin").write_bytes(b"".join([*board.packets(raw), board.end()]))
     decode(tmp_path / "s.bin", tmp_path / "out.baler", path)
     with baler_root.open(tmp_path / "out.baler") as file:
-        got = file["t"].arrays()
-        assert str(got["v"].type) == "6000 * 3 * float32"
-        for name, values in rows.items():
-            assert np.median(np.abs(np.asarray(got[name]) - values) / np.abs(values)) < 0.02
+        decoded = file["t"].arrays()
+        assert str(decoded["v"].type) == "6000 * 3 * float32"
+        for name, values in branches.items():
+            assert np.median(np.abs(np.asarray(decoded[name]) - values) / np.abs(values)) < 0.02
 
 
-def _exact_link(rows: dict[str, Any]) -> Link:
+def _exact_link(branches: dict[str, Any]) -> Link:
     model_columns, known = [], []
-    for name, values in rows.items():
-        flat, each = values.reshape(-1), values.shape[1] if values.ndim > 1 else 1
+    for name, values in branches.items():
+        flat, count = values.reshape(-1), values.shape[1] if values.ndim > 1 else 1
         dropped_bits = {4: 17, 8: 47}[flat.dtype.itemsize]
         model_columns.append(
-            known_column(name, Quantiser("exact", flat.dtype).to_bytes(), flat, dropped_bits, each)
+            known_column(name, Quantiser("exact", flat.dtype).to_bytes(), flat, dropped_bits, count)
         )
         known.append(KnownColumn(name, "", "data", str(flat.dtype), "lossless", "lossless"))
     return Link.of(StoredModel.of("t", known, following((0, 1, 1, 1), "none", model_columns).to_bytes()))
@@ -123,11 +123,11 @@ def test_rows_unlike_the_others_are_passed_through(source: Path) -> None:
 
 
 def test_values_off_their_axis_are_passed_through(tmp_path: Path, model: Path) -> None:
-    rows = columns(WIRE_ROWS)
-    rows["pt"][5], rows["n"][7] = np.inf, 1000
+    branches = columns(WIRE_ROWS)
+    branches["pt"][5], branches["n"][7] = np.inf, 1000
     ends = link()
-    (found,) = read_rows(ends, write_root(tmp_path / "out_of_range.root", rows))
-    assert {5, 7} <= set(np.flatnonzero(found.out_of_range).tolist())
+    (rows,) = read_rows(ends, write_root(tmp_path / "odd.root", branches))
+    assert {5, 7} <= set(np.flatnonzero(rows.out_of_range).tolist())
 
 
 def test_source_without_the_columns(tmp_path: Path, model: Path) -> None:
@@ -140,8 +140,8 @@ def test_source_without_the_columns(tmp_path: Path, model: Path) -> None:
 
 def test_faulty_wire_is_the_same_for_a_seed() -> None:
     packets = [bytes([number]) * 8 for number in range(200)]
-    one, other = (FaultyWire(replace(FAULTS, flip=0.5), 1) for _ in range(2))
-    assert one.transmit(packets) == other.transmit(packets) != packets
+    first, second = (FaultyWire(replace(FAULTS, flip=0.5), 1) for _ in range(2))
+    assert first.transmit(packets) == second.transmit(packets) != packets
     assert FaultyWire(Faults(), 1).transmit(packets) == packets
     with pytest.raises(ConfigError, match="from 0 to 1"):
         Faults(loss=1.5)

@@ -45,20 +45,20 @@ def test_clean_stream(tmp_path: Path, source: Path, model: Path) -> None:
         (tmp_path / "out.baler").stat().st_size,
     )
     assert done.statistics.raw == sent.raw
-    found, original = arrays(tmp_path / "out.baler"), columns(WIRE_ROWS)
-    assert found["wire_entry"].tolist() == list(range(WIRE_ROWS))
-    # what the model says is what the reader of latents says of the same latents
+    decoded, original = arrays(tmp_path / "out.baler"), columns(WIRE_ROWS)
+    assert decoded["wire_entry"].tolist() == list(range(WIRE_ROWS))
+    # the file's latents are those that the model computes
     ends, (rows,) = link(), read_rows(link(), source)
-    raw = (found["wire_flags"] & 2) > 0
+    raw = (decoded["wire_flags"] & 2) > 0
     assert raw.sum() == sent.raw
     with baler_root.open(tmp_path / "out.baler") as file:
         assert (np.asarray(file["Events"].latents()) == ends.latents(rows.codes)).all()
     # events sent raw are within the bound; others follow their latents
-    assert (np.abs(found["pt"] - original["pt"]) <= 0.01 * original["pt"])[raw].all()
-    assert (found["n"] == original["n"])[raw].all()
-    assert found["pt"].dtype == np.float32
-    assert found["tagged"].dtype == np.bool_
-    assert np.corrcoef(found["pt"], original["pt"])[0, 1] > 0.99
+    assert (np.abs(decoded["pt"] - original["pt"]) <= 0.01 * original["pt"])[raw].all()
+    assert (decoded["n"] == original["n"])[raw].all()
+    assert decoded["pt"].dtype == np.float32
+    assert decoded["tagged"].dtype == np.bool_
+    assert np.corrcoef(decoded["pt"], original["pt"])[0, 1] > 0.99
     assert verify(tmp_path / "out.baler").ok
 
 
@@ -70,9 +70,9 @@ def test_second_reader_reads_the_file(tmp_path: Path, source: Path, model: Path)
     schema = json.loads((FORMATS / "manifest.schema.json").read_text(encoding="utf-8"))
     jsonschema.validate(reader.manifest, schema)
     for number, tree in enumerate(("Events", "wire_incidents")):
-        found, names = independent_columns.read(reader, number), reader.manifest["trees"][number]["names"]
+        decoded, names = independent_columns.read(reader, number), reader.manifest["trees"][number]["names"]
         for name, values in arrays(tmp_path / "out.baler", tree).items():
-            assert (np.asarray(found[names.index(name)]) == values).all(), name
+            assert (np.asarray(decoded[names.index(name)]) == values).all(), name
 
 
 def test_recovers_what_a_dead_writer_left(tmp_path: Path, source: Path, model: Path) -> None:
@@ -105,8 +105,8 @@ def test_faults_are_recorded_in_the_file(tmp_path: Path, source: Path, model: Pa
     )
     assert all(count > 50 for count in sent.faults.values())
     done = decode(tmp_path / "s.bin", tmp_path / "out.baler", model)
-    found, incidents = arrays(tmp_path / "out.baler"), arrays(tmp_path / "out.baler", "wire_incidents")
-    entries = found["wire_entry"]
+    decoded, incidents = arrays(tmp_path / "out.baler"), arrays(tmp_path / "out.baler", "wire_incidents")
+    entries = decoded["wire_entry"]
     lost = incidents["kind"] == 1
     ranges = zip(incidents["first"][lost], incidents["stop"][lost], strict=True)
     missing = [n for first, stop in ranges for n in range(first, stop)]
@@ -118,7 +118,7 @@ def test_faults_are_recorded_in_the_file(tmp_path: Path, source: Path, model: Pa
     send(source, model, str(tmp_path / "clean.bin"))
     decode(tmp_path / "clean.bin", tmp_path / "clean.baler", model)
     clean = arrays(tmp_path / "clean.baler")
-    for name, values in found.items():
+    for name, values in decoded.items():
         assert (values == clean[name][entries]).all(), name
     with baler_root.open(tmp_path / "out.baler") as file:
         outcome = file.metadata["wire"]
@@ -131,17 +131,17 @@ def test_back_to_root(tmp_path: Path, source: Path, model: Path) -> None:
     send(source, model, str(tmp_path / "s.bin"), SendOptions(faults=FAULTS))
     decode(tmp_path / "s.bin", tmp_path / "out.baler", model)
     baler_root.decompress(tmp_path / "out.baler", tmp_path / "out.root")
-    found = arrays(tmp_path / "out.baler")
+    decoded = arrays(tmp_path / "out.baler")
     with uproot.open(tmp_path / "out.root") as file:
         assert "events are missing" in file["Events/wire_entry"].title
         assert "no bound" in file["Events"].title
         assert "1 lost" in file["wire_incidents/kind"].title
-        for name, values in found.items():
+        for name, values in decoded.items():
             assert (file["Events"][name].array(library="np") == values).all()
 
 
 def test_model_with_a_residual(tmp_path: Path, source: Path, model: Path) -> None:
-    """Its latents are decoded alone, by a copy of it; the values are those of a model without."""
+    """Its latents are decoded without the residual, by a copy of the model; the values are the same."""
     bounded = write_model(tmp_path / "bounded.balermodel", stored_model("bounded"))
     for name, used in (("a", model), ("b", bounded)):
         send(source, used, str(tmp_path / f"{name}.bin"))

@@ -27,8 +27,8 @@ ABOUT = {"model": LAYOUT.digest.hex(), "latents": LAYOUT.latents, "inputs": LAYO
 
 
 def golden() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(STREAM.with_suffix(".json").read_text(encoding="utf-8"))
-    return told
+    expected: dict[str, Any] = json.loads(STREAM.with_suffix(".json").read_text(encoding="utf-8"))
+    return expected
 
 
 def end_of(layout: PacketLayout) -> Any:
@@ -66,9 +66,9 @@ def test_packets_are_as_the_text_says(widths: list[int], events: int, counter: i
     half = np.array([1 << (width - 1) for width in widths])
     values = np.random.default_rng(seed).integers(-half, half, (4, events, len(widths)))
     counters = counter + events * np.arange(4)
-    made = layout.pack(counters, values, np.zeros(4, np.uint8))
-    assert independent_wire.packets(b"".join(made)) == made
-    for number, packet in enumerate(made):
+    packed = layout.pack(counters, values, np.zeros(4, np.uint8))
+    assert independent_wire.packets(b"".join(packed)) == packed
+    for number, packet in enumerate(packed):
         assert packet[:8] == bytes([0xB4, 1, events, words_of(layout.latents * events), 0, 1, 2, 3])
         assert int.from_bytes(packet[8:12], "little") == int(counters[number]) % (1 << 32)
         assert independent_wire.fields(packet[12:-4], widths * events) == values[number].reshape(-1).tolist()
@@ -95,31 +95,33 @@ def test_checksum_is_the_one_named() -> None:
 
 
 def test_golden_packets_are_made_again() -> None:
-    stream, told = wire_vectors.document()
+    stream, expected = wire_vectors.document()
     assert stream == STREAM.read_bytes()
-    assert json.loads(json.dumps(told)) == golden()
+    assert json.loads(json.dumps(expected)) == golden()
 
 
 def test_golden_stream_is_read() -> None:
-    told = golden()
+    expected = golden()
     stream = Stream(end_of(LAYOUT), "wire.bin", WINDOW)
     rows = np.concatenate([stream.feed(STREAM.read_bytes()), stream.finish()])
     lengths = np.where(rows["flags"] & Flag.RAW, len(LAYOUT.inputs), len(LAYOUT.latents))
     values = [row[:length].tolist() for row, length in zip(rows["values"], lengths, strict=True)]
-    assert rows["entry"].tolist() == [number for number, _, _ in told["events"]]
-    assert (rows["flags"] & Flag.RAW).tolist() == [flags & 2 for _, flags, _ in told["events"]]
-    assert values == [own for _, _, own in told["events"]]
+    assert rows["entry"].tolist() == [number for number, _, _ in expected["events"]]
+    assert (rows["flags"] & Flag.RAW).tolist() == [flags & 2 for _, flags, _ in expected["events"]]
+    assert values == [fields for _, _, fields in expected["events"]]
     statistics = stream.statistics()
-    assert (statistics.run, statistics.foreign) == (told["run"], told["foreign"])
-    found = stream.ordering.take_incidents()
+    assert (statistics.run, statistics.foreign) == (expected["run"], expected["foreign"])
+    incidents = stream.ordering.take_incidents()
     for kind in (Incident.LOST, Incident.REPEATED, Incident.REORDERED, Incident.LATE):
-        own = found[found["kind"] == kind]
-        told_of = [
-            n for first, stop in zip(own["first"], own["stop"], strict=True) for n in range(first, stop)
+        records = incidents[incidents["kind"] == kind]
+        listed = [
+            n
+            for first, stop in zip(records["first"], records["stop"], strict=True)
+            for n in range(first, stop)
         ]
-        assert told_of == told[kind.name.lower()]
-    damaged = found[found["kind"] == Incident.DAMAGED]
-    assert [[int(row[name]) for name in ("first", "stop", "bytes")] for row in damaged] == told["damaged"]
+        assert listed == expected[kind.name.lower()]
+    damaged = incidents[incidents["kind"] == Incident.DAMAGED]
+    assert [[int(row[name]) for name in ("first", "stop", "bytes")] for row in damaged] == expected["damaged"]
 
 
 def test_every_flipped_bit_is_found() -> None:
@@ -149,14 +151,16 @@ def test_framing_of_anything_in_any_pieces(noise: bytes, step: int) -> None:
     packets = LAYOUT.pack(np.arange(2), values, np.zeros(2, np.uint8))
     data = noise + packets[0] + noise[:7] + packets[1] + noise
     framing = Framing()
-    found = [framing.feed(data[at : at + step]) for at in range(0, len(data), step)]
-    found.append(framing.finish())
-    packet_groups = [
-        part.data[a : a + n] for part in found for a, n in zip(part.starts, part.sizes, strict=True)
+    framed = [framing.feed(data[start : start + step]) for start in range(0, len(data), step)]
+    framed.append(framing.finish())
+    packets_found = [
+        part.data[a : a + n] for part in framed for a, n in zip(part.starts, part.sizes, strict=True)
     ]
-    told = independent_wire.packets(data)
-    assert packet_groups == [packet for packet in told if isinstance(packet, bytes)]
-    assert [size for part in found for _, size in part.skipped] == [n for n in told if isinstance(n, int)]
+    expected = independent_wire.packets(data)
+    assert packets_found == [packet for packet in expected if isinstance(packet, bytes)]
+    assert [size for part in framed for _, size in part.skipped] == [
+        n for n in expected if isinstance(n, int)
+    ]
 
 
 def test_packets_that_would_be_too_long() -> None:
@@ -166,9 +170,9 @@ def test_packets_that_would_be_too_long() -> None:
 
 
 def test_widths_are_those_of_the_definition() -> None:
-    own = link()
-    assert own.layout.inputs == (12,) * 4
+    ends = link()
+    assert ends.layout.inputs == (12,) * 4
     # latents are codes of 12 bits divided by 8, rounded half up and limited to 9 bits
-    assert own.layout.latents == (9, 9, 9)
+    assert ends.layout.latents == (9, 9, 9)
     codes = np.random.default_rng(0).integers(-2048, 2048, (1000, 4))
-    assert (own.latents(codes) == own.definition(codes)).all()
+    assert (ends.latents(codes) == ends.definition(codes)).all()

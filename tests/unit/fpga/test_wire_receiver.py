@@ -50,7 +50,7 @@ class Listening:
 
 
 def test_over_loopback_with_faults(tmp_path: Path, source: Path, model: Path) -> None:
-    """What a receiver makes of datagrams is what a recording of the same packets gives."""
+    """Datagrams are decoded to the same file as a recording of the same packets."""
     listening = Listening(tmp_path / "live.baler", model, idle=20)
     live = send(source, model, listening.address, SendOptions(rate=20_000, faults=FAULTS, seed=9))
     received = listening.result()
@@ -59,8 +59,8 @@ def test_over_loopback_with_faults(tmp_path: Path, source: Path, model: Path) ->
     assert (live.faults, live.size) == (recorded.faults, recorded.size)
     assert received.statistics == decoded.statistics
     assert received.statistics.lost > 0 < received.statistics.damaged
-    one, other = arrays(tmp_path / "live.baler"), arrays(tmp_path / "s.baler")
-    assert all((values == other[name]).all() for name, values in one.items())
+    live_arrays, recorded_arrays = arrays(tmp_path / "live.baler"), arrays(tmp_path / "s.baler")
+    assert all((values == recorded_arrays[name]).all() for name, values in live_arrays.items())
 
 
 def test_silence_ends_a_run_without_an_end(tmp_path: Path, source: Path, model: Path) -> None:
@@ -68,8 +68,8 @@ def test_silence_ends_a_run_without_an_end(tmp_path: Path, source: Path, model: 
     send(source, model, str(tmp_path / "s.bin"))
     data = (tmp_path / "s.bin").read_bytes()
     host, _, port = listening.address.rpartition(":")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        out.sendto(data[:1000], (host, int(port)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(data[:1000], (host, int(port)))
     statistics = listening.result().statistics
     assert statistics.run is None
     assert statistics.events > 0

@@ -1,4 +1,4 @@
-"""Streams: what is lost, repeated, reordered, late or damaged is told exactly, however the bytes come."""
+"""Streams: lost, repeated, reordered, late and damaged packets are counted exactly."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ PACKETS = LAYOUT.pack(np.arange(EVENTS), VALUES, np.zeros(EVENTS, np.uint8))
 
 
 def read(data: bytes, window: int, step: int = 1 << 20) -> tuple[Any, StreamStatistics, Any]:
-    """Events, statistics and incidents of a stream that comes in packet_groups."""
+    """Events, statistics and incidents of a stream that arrives in pieces."""
     stream = Stream(end_of(LAYOUT), "stream", window)
     rows, incidents = [], []
-    for at in range(0, len(data), step):
-        rows.append(stream.feed(data[at : at + step]))
+    for start in range(0, len(data), step):
+        rows.append(stream.feed(data[start : start + step]))
         incidents.append(stream.ordering.take_incidents())
     rows.append(stream.finish())
     incidents.append(stream.ordering.take_incidents())
     return np.concatenate(rows), stream.statistics(), np.concatenate([np.zeros(0, INCIDENT), *incidents])
 
 
-def parse_integers(incidents: Any, kind: Incident) -> list[int]:
-    own = incidents[incidents["kind"] == kind]
+def event_numbers(incidents: Any, kind: Incident) -> list[int]:
+    records = incidents[incidents["kind"] == kind]
     return sorted(
-        n for first, stop in zip(own["first"], own["stop"], strict=True) for n in range(first, stop)
+        n for first, stop in zip(records["first"], records["stop"], strict=True) for n in range(first, stop)
     )
 
 
@@ -48,13 +48,13 @@ def parse_integers(incidents: Any, kind: Incident) -> list[int]:
     st.integers(1, 30),
     st.integers(8, 700),
 )
-def test_account_is_exact(
+def test_statistics_are_exact(
     order: list[int], flips: list[tuple[int, int]], ended: bool, window: int, step: int
 ) -> None:
     sent = [bytearray(PACKETS[number]) for number in order]
-    for at, bit in flips:
-        if at < len(sent):
-            sent[at][bit // 8 % len(sent[at])] ^= 1 << bit % 8
+    for index, bit in flips:
+        if index < len(sent):
+            sent[index][bit // 8 % len(sent[index])] ^= 1 << bit % 8
     data = b"".join(map(bytes, sent)) + (LAYOUT.pack_end(EVENTS) if ended else b"")
     story = independent_wire.read(data, ABOUT, window)
     rows, statistics, incidents = read(data, window, step)
@@ -62,17 +62,17 @@ def test_account_is_exact(
     assert rows["values"][:, :8].tolist() == [event.values for event in story.events]
     assert statistics.run == story.run
     for kind in (Incident.LOST, Incident.REPEATED, Incident.REORDERED, Incident.LATE):
-        told = sorted(getattr(story, kind.name.lower()))
-        assert parse_integers(incidents, kind) == told
-        assert getattr(statistics, kind.name.lower()) == len(told)
+        expected = sorted(getattr(story, kind.name.lower()))
+        assert event_numbers(incidents, kind) == expected
+        assert getattr(statistics, kind.name.lower()) == len(expected)
     damaged = incidents[incidents["kind"] == Incident.DAMAGED]
     assert [tuple(map(int, row)) for row in damaged[["first", "stop", "bytes"]].tolist()] == story.damaged
     assert statistics.damaged == len(story.damaged)
     assert statistics.damaged_bytes == sum(size for _, _, size in story.damaged)
-    # nothing is lost silently, and nothing is made up
+    # nothing is lost silently, and nothing is invented
     assert (
         len(rows) + statistics.lost
-        == max([*order_of(rows), *parse_integers(incidents, Incident.LOST), -1]) + 1
+        == max([*order_of(rows), *event_numbers(incidents, Incident.LOST), -1]) + 1
     )
 
 

@@ -7,9 +7,9 @@ import io
 import pytest
 import uproot
 
-from baler_root.rootio.rntuple import plan_rntuple
+from baler_root.rootio.rntuple import lay_out_rntuple
 from baler_root.rootio.source import RootSource
-from baler_root.rootio.ttree_layout import plan_ttree
+from baler_root.rootio.ttree_layout import lay_out_ttree
 from baler_root.rootio.write import same_values, write_root
 from tests.conftest import data_path
 from tests.helpers.rootio_write import Clusters
@@ -56,11 +56,11 @@ def test_real_files_come_back(folder: str, name: str) -> None:
             tree = back[f"{schema.path};{cycle}"]
             assert tree.num_entries == schema.num_entries
             if result.kind == "TTree":
-                plan = plan_ttree(schema, arrays)
+                plan = lay_out_ttree(schema, arrays)
                 items = dict(zip([b.source for b in plan.branches], tree.branches, strict=False))
                 if not any("with counter" in note for note in result.notes):
                     assert [b.source for b in plan.branches] == schema.stored()
             else:
-                items = dict(zip(plan_rntuple(schema).fields, tree.fields, strict=True))
+                items = dict(zip(lay_out_rntuple(schema).fields, tree.fields, strict=True))
             for position, array in arrays.items():
                 assert same_values(items[position].array(), array), schema.path_of(position)

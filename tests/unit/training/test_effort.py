@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import TrainingOptions
 from baler_root.compression.summary import Summary
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.base import SymbolSpec
@@ -50,7 +51,7 @@ import baler_root
 source, folder = {str(source)!r}, {str(tmp_path)!r}
 classic = baler_root.compress(source, folder + "/classic.baler", codec="classic")
 for name in ("one", "two"):
-    fast = baler_root.compress(source, f"{{folder}}/{{name}}.baler", codec="conditional", level="fast")
+    fast = baler_root.compress(source, f"{{folder}}/{{name}}.baler", codec="conditional", training="fast")
 assert fast.size < 0.93 * classic.size, (fast.size, classic.size)
 assert baler_root.verify(folder + "/one.baler", source).problems == []
 """
@@ -64,7 +65,7 @@ assert baler_root.verify(folder + "/one.baler", source).problems == []
 def test_an_unknown_level(make_root: Maker, tmp_path: Path) -> None:
     source = make_root("tracks.root", Events=tracks(10))
     with pytest.raises(ConfigError, match="no level 'best'; there are fast, default, max"):
-        baler_root.compress(source, tmp_path / "out.baler", level="best")
+        baler_root.compress(source, tmp_path / "out.baler", training="best")
     assert not list(tmp_path.glob("*.baler*"))
 
 
@@ -92,7 +93,11 @@ def test_where_nothing_is_learned_the_file_is_classic(make_root: Maker, tmp_path
     rng = np.random.default_rng(1)
     source = make_root("noise.root", Events={f"x{i}": rng.normal(size=5000) for i in range(12)})
     made = []
-    for name, options in {"classic": {"codec": "classic"}, "fast": {"level": "fast"}, "default": {}}.items():
+    for name, options in {
+        "classic": {"codec": "classic"},
+        "fast": {"training": "fast"},
+        "default": {},
+    }.items():
         baler_root.compress(source, tmp_path / f"{name}.baler", **options)  # type: ignore[arg-type]
         made.append((tmp_path / f"{name}.baler").read_bytes())
     assert made[0] == made[1] == made[2]
@@ -100,7 +105,11 @@ def test_where_nothing_is_learned_the_file_is_classic(make_root: Maker, tmp_path
 
 def test_training_time_must_be_some(make_root: Maker, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="training for 0 seconds: more than 0 are needed"):
-        baler_root.compress(make_root("t.root", Events=tracks(10)), tmp_path / "out.baler", train_seconds=0)
+        baler_root.compress(
+            make_root("t.root", Events=tracks(10)),
+            tmp_path / "out.baler",
+            training=TrainingOptions(seconds=0),
+        )
 
 
 def test_no_worse_than_classic_on_pages_that_differ_from_the_sample() -> None:

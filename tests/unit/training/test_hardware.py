@@ -15,6 +15,7 @@ from tests.helpers.cli import Cli
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.api.train import train
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.axis import CODE_LIMIT
@@ -94,7 +95,7 @@ def test_networks_compute_what_their_programs_do(hardware: Hardware) -> None:
 def test_a_model_of_few_bits_is_an_ordinary_one(source: Path, tmp_path: Path) -> None:
     model, out = tmp_path / "few.balermodel", tmp_path / "out.baler"
     hardware = HardwareLimits((8,), (5, 4), (6,), 7, 6)
-    summary = train(source, model, codec="autoencoder", latents=3, hardware=hardware)
+    summary = train(source, model, codec=LatentOptions("autoencoder", latents=3, hardware=hardware))
     assert any("weights of 5,4 bits" in note and "LUTs" in note for note in summary.notes)
     link = Link.open(model)
     definition = link.definition
@@ -131,7 +132,7 @@ def test_a_budget_is_kept(source: Path, tmp_path: Path) -> None:
         budget = None if luts is None else HardwareBudget(luts=luts)
         hardware = HardwareLimits((12,), (6,), budget=budget)
         path = tmp_path / f"{name}.balermodel"
-        train(source, path, codec="autoencoder", latents=3, hardware=hardware)
+        train(source, path, codec=LatentOptions("autoencoder", latents=3, hardware=hardware))
         definition = Link.open(path).definition
         bits = [definition.input_format(number).width for number in range(len(definition.layers))]
         sizes[name] = Resources.of([layer.weights for layer in definition.layers], bits).luts
@@ -144,9 +145,9 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
     train(
         source,
         model,
-        codec="autoencoder",
-        latents=3,
-        hardware=HardwareLimits.parse("luts<900,edges<6,levels=3"),
+        codec=LatentOptions(
+            "autoencoder", latents=3, hardware=HardwareLimits.parse("luts<900,edges<6,levels=3")
+        ),
     )
     hardware = read_model_file(model).models[0].model.about["circuit"]
     assert hardware["hidden"] in ([], [16], [32])
@@ -154,13 +155,13 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
         train(
             source,
             tmp_path / "no",
-            codec="autoencoder",
-            latents=3,
-            hardware=HardwareLimits.parse("edges<2,levels=1"),
+            codec=LatentOptions("autoencoder", latents=3, hardware=HardwareLimits.parse("edges<2,levels=1")),
         )
     with pytest.raises(ConfigError, match="rounding alone"):
         train(
-            source, tmp_path / "no", codec="autoencoder", latents=3, hardware=HardwareLimits.parse("luts<30")
+            source,
+            tmp_path / "no",
+            codec=LatentOptions("autoencoder", latents=3, hardware=HardwareLimits.parse("luts<30")),
         )
     assert not (tmp_path / "no").exists()
 
@@ -168,7 +169,7 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_model(source: Path, tmp_path: Path) -> None:
     for name in "ab":
         hardware = HardwareLimits((8,), budget=HardwareBudget(luts=700))
-        train(source, tmp_path / name, codec="autoencoder", latents=2, hardware=hardware)
+        train(source, tmp_path / name, codec=LatentOptions("autoencoder", latents=2, hardware=hardware))
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -195,7 +196,7 @@ def test_pruned_weights_stay_away() -> None:
 def test_estimates_are_near_what_da4ml_says(source: Path, tmp_path: Path) -> None:
     pytest.importorskip("da4ml", reason="da4ml is not installed (pip install 'baler-root[rtl]')")
     hardware = HardwareLimits((24, 16), (6,))
-    train(source, tmp_path / "m", codec="autoencoder", latents=6, hardware=hardware)
+    train(source, tmp_path / "m", codec=LatentOptions("autoencoder", latents=6, hardware=hardware))
     definition = Link.open(tmp_path / "m").definition
     bits = [definition.input_format(number).width for number in range(len(definition.layers))]
     cheap, solved = Resources.of([layer.weights for layer in definition.layers], bits), estimate(definition)

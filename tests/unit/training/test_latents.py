@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import LatentOptions, ModelReuse
 from baler_root.compression.models import sample
 from baler_root.errors import ConfigError, MissingModelError
 from baler_root.format.bounds import ErrorBound, measure
@@ -98,7 +99,7 @@ def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: py
     target = tmp_path / "out.baler"
     source = write(tmp_path / "in.root", arrays)
     baler_root.compress(
-        source, target, codec="autoencoder", residual="none", outliers="2%", cluster_size=1500
+        source, target, codec=LatentOptions("autoencoder", residual="none", outliers=0.02), cluster_size=1500
     )
     assert baler_root.verify(target, source).problems == []
     with baler_root.open(target) as file:
@@ -114,7 +115,9 @@ def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: py
 def test_merged_and_recovered_files(latent_files: dict[str, Path], tmp_path: Path) -> None:
     other = tmp_path / "other.baler"
     second = write(tmp_path / "second.root", events(3000, seed=2))
-    baler_root.compress(second, other, codec="autoencoder", residual="none", latents=4, outliers="1%")
+    baler_root.compress(
+        second, other, codec=LatentOptions("autoencoder", latents=4, residual="none", outliers=0.01)
+    )
     parts = [latent_files["none"], other, latent_files["none"]]
     merged = baler_root.merge(parts, tmp_path / "merged.baler")
     (tmp_path / "cut.baler").write_bytes(merged.read_bytes()[:-100])
@@ -148,8 +151,12 @@ def test_a_missing_model_is_named(latent_source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     model, target = folder / "jets.balermodel", tmp_path / "out.baler"
-    baler_root.train([latent_source], model, codec="autoencoder", residual="none", latents=2, outliers="1%")
-    baler_root.compress(latent_source, target, model=model, detach_model=True, cluster_size=CLUSTER)
+    baler_root.train(
+        [latent_source],
+        model,
+        codec=LatentOptions("autoencoder", latents=2, residual="none", outliers=0.01),
+    )
+    baler_root.compress(latent_source, target, model=ModelReuse(model, detach=True), cluster_size=CLUSTER)
     with baler_root.open(target) as file:
         latents, outliers = file["Events"].latents("jet"), file["Events"].outliers("jet")
     assert len(outliers) > 0
@@ -176,8 +183,8 @@ def test_the_same_seed_gives_the_same_bytes_in_several_processes(
     latent_source: Path, latent_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
-    options: Arrays = {"latents": 3, "outliers": "1%", "residual": "none", "cluster_size": CLUSTER}
-    baler_root.compress(latent_source, tmp_path / "two.baler", codec="autoencoder", jobs=2, **options)
+    codec = LatentOptions("autoencoder", latents=3, residual="none", outliers=0.01)
+    baler_root.compress(latent_source, tmp_path / "two.baler", codec=codec, jobs=2, cluster_size=CLUSTER)
     assert (tmp_path / "two.baler").read_bytes() == latent_files["none"].read_bytes()
 
 
@@ -194,7 +201,9 @@ def test_the_same_seed_gives_the_same_bytes_in_several_processes(
 @pytest.mark.parametrize("residual", ["bounded", "none"])
 def test_columns_that_teach_nothing(arrays: Arrays, residual: str, make_root: Maker, tmp_path: Path) -> None:
     source, target = make_root("odd.root", Events=arrays), tmp_path / "out.baler"
-    summary = baler_root.compress(source, target, codec="autoencoder", residual=residual, outliers="5%")
+    summary = baler_root.compress(
+        source, target, codec=LatentOptions("autoencoder", residual=residual, outliers=0.05)
+    )
     assert baler_root.verify(target, source).problems == []
     assert baler_root.inspect(target)["codecs"] == ["classic"]
     assert any("no latents" in note for note in summary.notes)
@@ -204,7 +213,7 @@ def test_a_narrow_table_takes_as_many_latents_as_it_has_columns(tmp_path: Path) 
     arrays = events()
     source = write(tmp_path / "in.root", {name: arrays[name] for name in ("pt", "jet")})
     target = tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="none", latents=4)
+    baler_root.compress(source, target, codec=LatentOptions("autoencoder", latents=4, residual="none"))
     assert baler_root.verify(target, source).problems == []
     with baler_root.open(target) as file:
         assert str(file["Events"].latents("entries").type) == f"{EVENTS} * 2 * int16"

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root import LatentOptions
 from baler_root.compression.rules.rules import Rules
 from tests.helpers.cli import Cli
 from tests.helpers.latent_files import short_training
@@ -75,7 +76,9 @@ def test_constant_and_negative_columns_are_normalised_and_that_is_said(
 def test_a_model_without_a_residual_is_used_whatever_it_saves(make_root: Make, tmp_path: Path) -> None:
     source, model = make_root("in.root", kind="rntuple", Events=pairs()), tmp_path / "pairs.balermodel"
     rules = Rules(masses=(ASKED,))
-    baler_root.train(source, model, rules=rules, codec="autoencoder", residual="none", latents=3)
+    baler_root.train(
+        source, model, rules=rules, codec=LatentOptions("autoencoder", latents=3, residual="none")
+    )
     summary = baler_root.compress(source, tmp_path / "out.baler", rules=rules, model=model)
     assert "[[physics]]" not in notes_of(summary)
     assert baler_root.verify(summary.target, source).problems == []

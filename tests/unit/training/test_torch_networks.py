@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from baler_root.analyses.samples.toys import correlated_jets
 
+from baler_root import LatentOptions, TrainingOptions
+
 torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
 
 import baler_root
@@ -105,7 +107,7 @@ def test_sizes_of_a_training() -> None:
 @pytest.mark.parametrize("residual", ["bounded", "none", "lossless"])
 def test_transformer_keeps_bounds(residual: str, make_root: Maker, tmp_path: Path) -> None:
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="transformer", residual=residual)
+    baler_root.compress(source, target, codec=LatentOptions("transformer", residual=residual))
     assert baler_root.verify(target, source).problems == []
     described = baler_root.inspect(target)
     assert described["codecs"] == ["transformer"]
@@ -123,7 +125,9 @@ def test_convolutional_keeps_bounds(residual: str, make_root: Maker, tmp_path: P
     """Of a few frames; another branch, and one of small arrays, have other codecs or models of their own."""
     arrays = {"field": frames(), "small": frames(60, 2, 3), "t": np.arange(60.0), "row": frames()[:, 0]}
     source, target = make_root("frames.root", frames=arrays), tmp_path / "out.baler"
-    baler_root.compress(source, target, bound="abs=0.01", codec="convolutional", residual=residual)
+    baler_root.compress(
+        source, target, bound="abs=0.01", codec=LatentOptions("convolutional", residual=residual)
+    )
     assert baler_root.verify(target, source).problems == []
     assert len(baler_root.inspect(target)["models"]) == 2
     with baler_root.open(target) as file:
@@ -140,7 +144,9 @@ def test_low_bits_count_in_what_pays(
     few = (0x3F800000 + rng.integers(0, 1 << 13, (2, 200))).astype("u4").view("f4")
     source = make_root("few.root", t={name: rng.choice(few[n], 9000) for n, name in enumerate("ab")})
     classic = baler_root.compress(source, tmp_path / "classic.baler", bound="lossless", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "out.baler", codec="autoencoder", residual="lossless")
+    summary = baler_root.compress(
+        source, tmp_path / "out.baler", codec=LatentOptions("autoencoder", residual="lossless")
+    )
     assert "is not used: it would take" in " ".join(summary.notes)
     assert summary.size <= classic.size
 
@@ -148,7 +154,7 @@ def test_low_bits_count_in_what_pays(
 def test_many_exact_floats_have_one_model(make_root: Maker, tmp_path: Path) -> None:
     wide = {f"x{n}": np.random.default_rng(n).normal(size=2500).astype("f4") for n in range(20)}
     source, target = make_root("wide.root", t=wide), tmp_path / "out.baler"
-    baler_root.compress(source, target, codec="autoencoder", residual="lossless")
+    baler_root.compress(source, target, codec=LatentOptions("autoencoder", residual="lossless"))
     (model,) = baler_root.inspect(target)["models"]
     assert model["columns"] == 20
 
@@ -170,8 +176,8 @@ def test_what_does_not_pay_is_said(
     ("codec", "arrays", "why"),
     [
         ("convolutional", {"x": np.arange(3000.0)}, "no table has columns"),
-        ("convolutional", {"field": frames(10)}, "no latents of 10 entries; at least 16 are needed"),
-        ("transformer", table(100), "no latents of 100 entries; at least 2000 are needed"),
+        ("convolutional", {"field": frames(10)}, "10 entries are too few to train latents; 16 are needed"),
+        ("transformer", table(100), "100 entries are too few to train latents; 2000 are needed"),
     ],
     ids=["no grid", "few grids", "few rows"],
 )
@@ -199,7 +205,7 @@ def no_numbers(task: Any, *_: object, **__: object) -> fit_autoencoder.RowBits:
     ("what", "instead", "why"),
     [
         ("fit_autoencoder.AutoencoderTask.bits", no_numbers, "no step of its training gave a number"),
-        ("autoencoder.Autoencoder.programs", failing(FloatingPointError("weights are no numbers any more")), None),
+        ("autoencoder.Autoencoder.programs", failing(FloatingPointError("weights are not finite")), None),
         ("network.Network.program", failing(CorruptFileError("a program of 1e9 products")), None),
     ],
     ids=["no numbers", "weights", "too large"],
@@ -214,7 +220,7 @@ def test_trainings_that_fail_leave_classic(
 ) -> None:
     monkeypatch.setattr(f"baler_root.training.torch.{what}", instead)
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
-    summary = baler_root.compress(source, target, codec="autoencoder", residual="none")
+    summary = baler_root.compress(source, target, codec=LatentOptions("autoencoder", residual="none"))
     (note,) = summary.notes
     assert "more columns is not used, but classic: " in note
     assert why is None or why in note
@@ -274,7 +280,13 @@ def test_same_seed_same_bytes(make_root: Maker, tmp_path: Path) -> None:
     source = make_root("table.root", Events=table())
     data = []
     for seed in (1, 1, 2):
-        baler_root.compress(source, tmp_path / "out.baler", codec="transformer", seed=seed, overwrite=True)
+        baler_root.compress(
+            source,
+            tmp_path / "out.baler",
+            codec="transformer",
+            training=TrainingOptions(seed=seed),
+            overwrite=True,
+        )
         data.append((tmp_path / "out.baler").read_bytes())
     assert data[0] == data[1] != data[2]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_root.cli.common import Json, Overwrite, Quiet, console, print_json, user_errors
-from baler_root.cli.options import Bound, Branches, Seed
+from baler_root.cli.options import Bound, Branches, Seed, rules_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,7 +84,6 @@ def explore(
     whose original is 0, or not finite, are left out. explore.json and
     explore.csv have all points, models/ has their encoders.
     """
-    from baler_root.compression.rules.loading import build_rules
     from baler_root.fpga.explore.options import ExploreOptions, ScanGrid
     from baler_root.fpga.explore.scan import explore as run
     from baler_root.training.hardware.limits import parse_integers
@@ -101,7 +100,7 @@ def explore(
             clock,
             levels,
         )
-        rules = build_rules(bound=bound, branch=branch or ())
+        rules = rules_of(bound, branch)
         options = ExploreOptions(rules, tree, seconds, seed, response, test)
         log = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
         points = run(source, output, grid, options, overwrite=overwrite, log=log)

@@ -1,4 +1,4 @@
-"""Decides which columns of a tree a model is worth for, has it trained, and keeps what pays for its own bytes."""
+"""Learns the models of a tree: selects their columns, trains them, and keeps those that pay for their own bytes."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from baler_root.compression.models.mass_columns import locate_masses
 from baler_root.compression.models.sample import TreeSample, take_sample
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
-from baler_root.rootio.source import SourceTree
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.conditional import FoundModel, TableSample, classic_size, find_model
 from baler_root.training.effort import MIN_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair
 
 MIN_GRIDS = 16
-"""Arrays of a column below which no model of them pays."""
+"""Fewest arrays of a column of grids for which a model can pay."""
 
 
 NAMES = 6
-"""Columns named in a note."""
+"""Most columns a note lists by name."""
 
 
 MAX_OWN_PLACES = MAX_PLACES // 2
-"""Of the columns of one model: what lies around them needs some, too."""
+"""Most places on the axes of the columns of the table itself in one model; the rest is left for context columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What was learned from a tree."""
+    """Result of learning from a tree."""
 
     plan: Plan
-    """With models where they pay."""
+    """The plan, with models where they pay."""
     models: list[bytes] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    """What people should know."""
+    """Messages for the user."""
 
 
 def learn(
@@ -53,24 +53,22 @@ def learn(
     effort: TrainingEffort,
     progress: Progress | None = None,
 ) -> Learned:
-    """The plan with models where they pay, and the models' bytes.
+    """The plan with models where they pay, and the bytes of the models.
 
-    Raises ConfigError where torch is needed and not installed.
+    Raises ConfigError if torch is needed and not installed.
     """
     entries = source.schema.num_entries
     if entries < (least := least_rows(effort)):
-        why = (
-            f"{plan.schema.path}: no latents of {entries} entries; at least {least} are needed to learn from"
-        )
-        return Learned(plan, notes=[] if effort.autoencoding is None else [why])
+        note = f"{plan.schema.path}: {entries} entries are too few to train latents; {least} are needed"
+        return Learned(plan, notes=[] if effort.latents is None else [note])
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
 
 
 def least_rows(effort: TrainingEffort) -> int:
-    """Rows below which nothing is learned."""
-    asked = effort.autoencoding
+    """Fewest rows from which a model is learned."""
+    asked = effort.latents
     return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
 
 
@@ -82,39 +80,38 @@ def learn_from(
     effort: TrainingEffort,
     progress: Progress | None = None,
 ) -> Learned:
-    """The same from a sample of trees that have so many `entries` together, and `cluster` of them at a time."""
-    wanted = _takes(sample, effort)
-    runs = _runs(sample, *wanted)
+    """Like `learn`, from a sample that stands for `entries` entries in clusters of `cluster`."""
+    runs = _runs(sample, *_selection(sample, effort))
     names = [plan.schema.path_of(column.branch) for column in sample.columns]
     groups: list[int] = []
     models: list[GroupModel] = []
     out = Learned(plan)
-    if effort.autoencoding is not None and not runs:
+    if effort.latents is not None and not runs:
         out.notes.append(
-            f"{plan.schema.path}: no latents, since no table has columns enough that can be learned"
+            f"{plan.schema.path}: no latents, since no table has enough columns that can be learned"
         )
     tables = [members for _, _, members in runs]
     pairs: dict[int, list[Pair]] = {}
-    if effort.autoencoding is not None and runs:
-        placed, notes = locate_masses(effort.autoencoding.masses, sample, names, tables)
+    if effort.latents is not None and runs:
+        placed, notes = locate_masses(effort.masses, sample, names, tables)
         pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
         notes += _constants(sample, names)
         out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
-    clock = _Clock(effort.seconds, list(map(len, tables)))
+    time_shares = _TimeShares(effort.seconds, list(map(len, tables)))
     first = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
         if first < start:
             groups += plan_groups(sample.values[first:start], sample.entries, cluster)
         if members:
-            mine = replace(effort, seconds=clock.share())
-            if effort.autoencoding is None:
+            part = replace(effort, seconds=time_shares.share())
+            if effort.latents is None:
                 context = find_context(sample, members, names)
-                found = find_model(_table(sample, members, names, entries, context), mine, progress)
+                found = find_model(_table(sample, members, names, entries, context), part, progress)
             else:
                 context = ContextColumns()
                 pieces = sum(sample.tables[other[0]] == sample.tables[members[0]] for _, _, other in runs)
                 found = _find_autoencoder(
-                    sample, members, names, entries, pairs[members[0]], mine.of_one(pieces), progress
+                    sample, members, names, entries, pairs[members[0]], part.of_one(pieces), progress
                 )
             out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
             if found.model is not None:
@@ -140,13 +137,13 @@ def learn_from(
 
 
 def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffort) -> None:
-    """Raise ConfigError where more latents are asked for than any table of these trees has columns to make them of."""
-    asked = effort.autoencoding
+    """Raise ConfigError if more latents are requested than any table of these trees has values in a row."""
+    asked = effort.latents
     if asked is None or asked.latents is None:
         return
     widths: dict[str, int] = {}
     for plan, sample in trees:
-        for _, _, members in _runs(sample, *_takes(sample, effort)):
+        for _, _, members in _runs(sample, *_selection(sample, effort)):
             names = [plan.schema.branches[sample.columns[number].branch].name for number in members]
             table = common_name(names) if sample.tables[members[0]] else ENTRIES
             width = sum(sample.columns[number].values_per_row for number in members)
@@ -158,41 +155,41 @@ def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffo
         )
 
 
-class _Clock:
-    """Divides a time among the tables of a tree by their columns; what one leaves goes to the others."""
+class _TimeShares:
+    """Divides a time limit among the tables of a tree by their columns; time that one leaves goes to the others."""
 
     def __init__(self, seconds: float | None, columns: Sequence[int]) -> None:
         self.stop = None if seconds is None else time.monotonic() + seconds
         self.columns = list(columns)
 
     def share(self) -> float | None:
-        """Seconds of the next table."""
+        """Seconds for the next table; None without a limit."""
         if self.stop is None:
             return None
-        mine, left = self.columns.pop(0), sum(self.columns)
-        return max(0.01, self.stop - time.monotonic()) * mine / (mine + left)
+        columns, left = self.columns.pop(0), sum(self.columns)
+        return max(0.01, self.stop - time.monotonic()) * columns / (columns + left)
 
 
 def _table(
     sample: TreeSample, members: Sequence[int], names: Sequence[str], entries: int, context: ContextColumns
 ) -> TableSample:
-    """Columns of one table, behind what lies around them."""
+    """Columns of one table, behind their context columns."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
         context.names + [names[number] for number in members],
-        context.quantisers + [one.quantiser.to_bytes() for one in quantised],
-        context.symbols + [one.symbols for one in quantised],
+        context.quantisers + [column.quantiser.to_bytes() for column in quantised],
+        context.symbols + [column.symbols for column in quantised],
         entries / sample.entries,
         tuple(context.kinds),
-        context.first,
+        context.is_first,
     )
 
 
-def _takes(sample: TreeSample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
-    """Which columns of the sample are modelled, and how many of a table at least."""
-    if effort.autoencoding is None:
+def _selection(sample: TreeSample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
+    """Whether a column of the sample is modelled, as a function, and the fewest columns of a model."""
+    if effort.latents is None:
         return sample.is_candidate, 2
-    if latent_codec(effort.autoencoding.codec).grids:
+    if latent_codec(effort.latents.codec).grids:
         return sample.is_grid, 1
     return lambda number: sample.is_candidate(number) or sample.is_exact(number), 2
 
@@ -206,16 +203,16 @@ def _find_autoencoder(
     effort: TrainingEffort,
     progress: Progress | None,
 ) -> FoundModel:
-    """An autoencoder of columns of one table."""
-    from baler_root.training.latent import Column, find_autoencoder
+    """Autoencoder of columns of one table."""
+    from baler_root.training.latent import LatentColumn, find_autoencoder
 
-    columns = [Column.of(names[n], sample.quantised(n), sample.columns[n].shape) for n in members]
+    columns = [LatentColumn.of(names[n], sample.quantised(n), sample.columns[n].shape) for n in members]
     plain = sum(classic_size(sample.quantised(n).symbols, sample.columns[n].shape) for n in members)
     return find_autoencoder(columns, plain, entries / sample.entries, effort, progress, pairs)
 
 
 def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
-    """What to say of columns that have nothing to normalise, since all their values are the same."""
+    """Note on columns that are no input because all their values are the same."""
     found = [
         repr(names[number])
         for number, (column, values) in enumerate(zip(sample.columns, sample.values, strict=True))
@@ -223,14 +220,13 @@ def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     ]
     if not found:
         return []
-    more = f" and {len(found) - NAMES} more" if len(found) > NAMES else ""
-    return [f"no input of latents, since their values never change: {', '.join(found[:NAMES])}{more}"]
+    return [f"no input of latents, since their values never change: {listed(found, NAMES)}"]
 
 
 def _runs(
     sample: TreeSample, is_wanted: Callable[[int], bool], least: int
 ) -> list[tuple[int, int, list[int]]]:
-    """(first column, end, columns to model) of each stretch of columns of one table, `least` of them or more."""
+    """(first column, end, columns to model) of each run of columns of one table with `least` of them or more."""
     runs: list[tuple[int, int, list[int]]] = []
     current: list[int] = []
     places = 0
@@ -243,11 +239,11 @@ def _runs(
     for number in range(len(sample.columns)):
         if not is_wanted(number):
             continue
-        long = sample.places(number)
-        full = places + long > MAX_OWN_PLACES
+        length = sample.places(number)
+        full = places + length > MAX_OWN_PLACES
         if current and (least == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
             close()
-        places = places + long if current else long
+        places = places + length if current else length
         current.append(number)
     close()
     return runs

@@ -1,4 +1,4 @@
-"""What lies around the items of lists: columns of their entries, the lengths of the lists, their places in them."""
+"""Context of list items in models: columns of the entries, lengths of the lists, positions in them."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ from baler_root.training.dependencies import RANK_ROWS, mutual_information
 from baler_root.training.histograms import BinnedColumn
 
 MAX_CONTEXT = 16
-"""Columns of the entries that the models of a list may use."""
+"""Most columns of the entries that the models of a list may use."""
 
 
 MAX_TRIED = 128
-"""Columns of the entries among which they are looked for: the last before the list and the first behind it."""
+"""Most columns of the entries that are tried: the last before the list and the first behind it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContextColumns:
-    """What the models of a list may use, each as a value for every item; nothing for a table that is no list."""
+    """Context columns of a list, with a value for every item; empty for a table that is no list."""
 
     lists: int | None = None
-    """Column with the lengths of the lists."""
+    """Number of the column with the lengths of the lists."""
     columns: list[int] = field(default_factory=list)
-    """Column of the tree, by position in the lists below."""
+    """Number in the tree of each context column."""
     kinds: list[str] = field(default_factory=list)
-    """See `codecs.model.KINDS`."""
+    """Kind of each context column; see `codecs.conditional.model.KINDS`."""
     names: list[str] = field(default_factory=list)
     quantisers: list[bytes] = field(default_factory=list)
     symbols: list[NDArray[Any]] = field(default_factory=list)
-    first: NDArray[np.bool_] | None = None
-    """Which items have none before them; see `codecs.lists`."""
+    is_first: NDArray[np.bool_] | None = None
+    """Whether each item has no previous item; see `codecs.conditional.list_context`."""
 
 
 def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str]) -> ContextColumns:
-    """What tells something of the columns `members` of one table."""
+    """Context columns with information about the columns `members` of one table."""
     lists = lengths_of(sample.columns, sample.tables, sample.tables[members[0]])
     if lists is None or not isinstance(sample.encoded[lists].encoding, QuantisedEncoding | CopyEncoding):
         return ContextColumns()
     lengths = sample.values[lists].astype(np.int64)
     structure = ListStructure(lengths, int(lengths.sum()))
     item = np.repeat(np.arange(len(lengths)), lengths)
-    thin = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
-    wanted = [_buckets(sample.quantised(n).symbols[thin]) for n in members]
+    thinned = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
+    bins = [_bins(sample.quantised(n).symbols[thinned]) for n in members]
     exact = Quantiser("exact", np.dtype(np.int64)).to_bytes()
-    out = ContextColumns(lists, first=structure.steps == 0)
+    out = ContextColumns(lists, is_first=structure.steps == 0)
     for kind, name, symbols in (
         ("length", "length of the list", lengths[item]),
         ("position", "place in the list", structure.positions),
     ):
-        if np.ptp(symbols) and _told(_buckets(symbols[thin]), wanted) > 0:
+        if np.ptp(symbols) and _largest_information(_bins(symbols[thinned]), bins) > 0:
             _add(out, lists, kind, name, exact, symbols)
     tried = [
         n
@@ -69,8 +69,10 @@ def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str
         if sample.tables[n] == 0 and sample.is_candidate(n) and not np.array_equal(sample.values[n], lengths)
     ]
     tried = sorted(tried, key=lambda n: abs(n - members[0]))[:MAX_TRIED]
-    told = {n: _told(_buckets(sample.quantised(n).symbols)[item[thin]], wanted) for n in tried}
-    best = sorted((n for n in tried if told[n] > 0), key=lambda n: -told[n])[:MAX_CONTEXT]
+    information = {
+        n: _largest_information(_bins(sample.quantised(n).symbols)[item[thinned]], bins) for n in tried
+    }
+    best = sorted((n for n in tried if information[n] > 0), key=lambda n: -information[n])[:MAX_CONTEXT]
     for number in sorted(best):
         quantised = sample.quantised(number)
         _add(out, number, "entry", names[number], quantised.quantiser.to_bytes(), quantised.symbols[item])
@@ -87,12 +89,12 @@ def _add(
     out.symbols.append(symbols)
 
 
-def _buckets(symbols: NDArray[Any]) -> NDArray[np.int64]:
-    """Few buckets of about equal content."""
+def _bins(symbols: NDArray[Any]) -> NDArray[np.int64]:
+    """Bin of each value, in few bins of about equal content."""
     axis: QuantileAxis = fit_axis(symbols)
-    return BinnedColumn.of(axis, axis.places(symbols)).buckets.astype(np.int64) >> 1
+    return BinnedColumn.of(axis, axis.places(symbols)).bins.astype(np.int64) >> 1
 
 
-def _told(one: NDArray[np.int64], others: Sequence[NDArray[np.int64]]) -> float:
-    """Bits that a column tells of the one that it tells most of."""
-    return max(mutual_information(other, one) for other in others)
+def _largest_information(column: NDArray[np.int64], others: Sequence[NDArray[np.int64]]) -> float:
+    """Largest mutual information [bits] of a column and one of the others."""
+    return max(mutual_information(other, column) for other in others)

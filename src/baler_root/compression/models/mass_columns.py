@@ -1,4 +1,4 @@
-"""Finds the columns of masses that a training of latents looks after, or says why it cannot."""
+"""Finds the columns of pair masses that count in the training of latents, or the reason why a mass cannot."""
 
 from __future__ import annotations
 
@@ -15,30 +15,28 @@ from baler_root.training.pair_masses import Leg, Pair, PairMass
 def locate_masses(
     masses: Sequence[PairMass], sample: TreeSample, names: Sequence[str], tables: Sequence[Sequence[int]]
 ) -> tuple[list[list[Pair]], list[str]]:
-    """The masses of each of the `tables`, and notes on those that no table has.
+    """The masses of each of the `tables`, and notes on masses that no table has.
 
-    `names` are those of the sample's columns, `tables` the numbers of columns that are modelled together.
+    `names` has the name of each column of the sample; a table lists the numbers of columns that are modelled together.
     """
-    out: list[list[Pair]] = [[] for _ in tables]
+    pairs: list[list[Pair]] = [[] for _ in tables]
     notes = []
-    for asked in masses:
-        numbers = [_number(name, sample, names) for name in asked.branches]
-        if None in numbers:
-            continue  # of another tree
-        found = [number for number in numbers if number is not None]
-        why = _obstacle(asked, found, sample, tables)
-        if why:
-            notes.append(f"the {asked} is no part of the training: {why}")
+    for mass in masses:
+        numbers = [number for name in mass.branches if (number := _number(name, sample, names)) is not None]
+        if len(numbers) < len(mass.branches):
+            continue  # the mass is of another tree
+        if obstacle := _obstacle(mass, numbers, sample, tables):
+            notes.append(f"training ignores the {mass}: {obstacle}")
             continue
-        place = next(at for at, members in enumerate(tables) if found[0] in members)
-        half = len(found) // 2
-        legs = [_leg(found[part], sample, tables[place].index) for part in (slice(half), slice(half, None))]
-        out[place].append(Pair(asked, *legs))
-    return out, notes
+        table = next(index for index, members in enumerate(tables) if numbers[0] in members)
+        half = len(numbers) // 2
+        legs = [_leg(part, sample, tables[table].index) for part in (numbers[:half], numbers[half:])]
+        pairs[table].append(Pair(mass, *legs))
+    return pairs, notes
 
 
 def _number(name: str, sample: TreeSample, names: Sequence[str]) -> int | None:
-    """The sample's number of the values of a branch, or of a field of one; that of the first column with such values."""
+    """Number of the sample's first column that holds the values of a branch or field."""
     for number, column in enumerate(sample.columns):
         own = f"{names[number]}.{column.field}" if column.field else names[number]
         if column.role == "data" and own == name:
@@ -48,6 +46,7 @@ def _number(name: str, sample: TreeSample, names: Sequence[str]) -> int | None:
 
 
 def _leg(numbers: Sequence[int], sample: TreeSample, place: Callable[[int], int]) -> Leg:
+    """One object, from the numbers of its columns in the sample; `place` gives their numbers in the table."""
     pt, eta, phi = map(place, numbers[:3])
     if len(numbers) == 3:
         return Leg(pt, eta, phi)
@@ -56,26 +55,25 @@ def _leg(numbers: Sequence[int], sample: TreeSample, place: Callable[[int], int]
 
 
 def _obstacle(
-    asked: PairMass, numbers: Sequence[int], sample: TreeSample, tables: Sequence[Sequence[int]]
+    mass: PairMass, numbers: Sequence[int], sample: TreeSample, tables: Sequence[Sequence[int]]
 ) -> str:
-    """Why a mass cannot be learned; empty where it can."""
-    places = set()
+    """Reason why a mass cannot count in the training; empty if it can."""
+    found = set()
     half = len(numbers) // 2
-    for at, (name, number) in enumerate(zip(asked.branches, numbers, strict=True)):
-        if at % half == 3 and _is_constant(sample, number):
+    for index, (name, number) in enumerate(zip(mass.branches, numbers, strict=True)):
+        if index % half == 3 and _is_constant(sample, number):
             continue
-        why = no_input(sample, number)
-        if why:
-            return f"{name!r} {why}"
-        place = next((place for place, members in enumerate(tables) if number in members), None)
-        if place is None:
+        if obstacle := input_obstacle(sample, number):
+            return f"{name!r} {obstacle}"
+        table = next((index for index, members in enumerate(tables) if number in members), None)
+        if table is None:
             return f"{name!r} is in no table that is learned"
-        places.add(place)
-    return "" if len(places) == 1 else "its columns are not in one table"
+        found.add(table)
+    return "" if len(found) == 1 else "its columns are not in one table"
 
 
-def no_input(sample: TreeSample, number: int) -> str:
-    """Why the latents cannot tell of the numbers of a column as they come back; empty where they can."""
+def input_obstacle(sample: TreeSample, number: int) -> str:
+    """Reason why a column cannot enter the mass term; empty if it can."""
     encoded = sample.encoded[number]
     if _is_constant(sample, number):
         return "never changes"

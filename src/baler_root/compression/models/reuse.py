@@ -1,10 +1,10 @@
-"""Applies the models of a `.balermodel` file to a tree: finds their columns, and keeps what pays here."""
+"""Applies the models of a `.balermodel` file to trees: finds their columns, and keeps the models that pay."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import GroupModel, Plan
-from baler_root.errors import ConfigError
+from baler_root.compression.tree_job import TreeJob
+from baler_root.errors import ConfigError, listed
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel
@@ -22,15 +23,12 @@ from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of
 
-if TYPE_CHECKING:
-    from baler_root.compression.planner import TreeJob
-
-
 SAMPLE_ENTRIES = 1 << 14
+"""Most entries of a tree on which models are tried out."""
 
 
 SAMPLE_SIZE = 1 << 23
-"""Entries of a tree, and bytes in memory, on which models are tried out."""
+"""Most bytes in memory of the entries on which models are tried out."""
 
 
 WORTHWHILE = 0.01
@@ -38,21 +36,23 @@ WORTHWHILE = 0.01
 
 
 NAMES = 6
-"""Columns named in a message."""
+"""Most columns a message lists by name."""
 
 
 @dataclass(slots=True)
 class Reuse:
-    """What became of the models of a file."""
+    """Models of a file that are used, and notes on the others."""
 
+    jobs: list[TreeJob]
+    """The trees, with plans that use the models."""
     used: dict[bytes, StoredModel] = field(default_factory=dict)
     codec: str = "classic"
-    """Of the file."""
+    """Codec of the compressed file."""
     notes: list[str] = field(default_factory=list)
-    """What was not used, and why."""
+    """Messages on models and columns that are not used, with the reason."""
 
     def detached(self, hint: str) -> tuple[Detached, ...]:
-        """What a file says that has the models in another one, at `hint`."""
+        """References to the models for a compressed file that does not contain them; `hint` is their path."""
         return tuple(Detached(digest, len(stored.data), hint) for digest, stored in self.used.items())
 
 
@@ -62,56 +62,57 @@ class Match:
 
     stored: StoredModel
     numbers: dict[int, int]
-    """The model's number of each column of the tree."""
+    """Number in the model of each column of the tree."""
     problems: list[str]
-    """What does not fit."""
+    """Messages on columns that do not fit."""
     outside: dict[int, int] = field(default_factory=dict)
-    """The same of the columns of the entries that it uses for a list."""
+    """Number in the model of each column of the entries that a list uses as context."""
     lists: int | None = None
-    """Column with the lengths of the list."""
+    """Number of the column with the lengths of the list."""
     other_bound: int = 0
-    """Columns that are asked for with another bound than in training."""
+    """Number of columns whose bound here differs from that of the training."""
 
     @property
     def label(self) -> str:
-        """What the model is called in messages."""
+        """Name of the model in messages."""
         return f"model {self.stored.trained.digest.hex()[:12]}… of tree {self.stored.trained.tree!r}"
 
 
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
-    """Give each job the models that make its tree smaller; with `detach` their own bytes count for nothing.
+    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for nothing.
 
     Autoencoders without a residual are given whatever they save.
 
     Raises ConfigError where no column of any tree fits any model, or most have another bound.
     """
-    out = Reuse()
-    strangers: list[str] = []
+    out = Reuse(list(jobs))
+    unknown_trees: list[str] = []
     problems: list[str] = []
-    found = other_bound = 0
+    num_columns = other_bound = 0
     codecs = sorted({codec_of(stored.model) for stored in file.models})
     if len(codecs) > 1:
         raise ConfigError(f"{file.path}: models of several codecs ({', '.join(codecs)})")
-    for job in jobs:
+    for number, job in enumerate(jobs):
         path = job.plan.schema.path
         if job.same_as is not None:
             continue
         known = [stored for stored in file.models if stored.trained.tree == path]
         if not known:
             trees = ", ".join(dict.fromkeys(repr(stored.trained.tree) for stored in file.models))
-            strangers.append(f"tree {path!r} is none of those it was trained on ({trees})")
+            unknown_trees.append(f"tree {path!r} is not among the trees of its training ({trees})")
             continue
         matches = [_match(job, stored) for stored in known]
         problems += [f"{path}: {problem}" for match in matches for problem in match.problems]
         fitting = [match for match in matches if _streams(match)]
-        found += sum(len(match.numbers) for match in fitting)
+        num_columns += sum(len(match.numbers) for match in fitting)
         other_bound += sum(match.other_bound for match in matches)
         if fitting and job.lengths:
-            job.plan, kept, notes = _try_out(job, _apart(fitting, problems), detach)
+            plan, kept, notes = _try_out(job, _without_overlaps(fitting, problems), detach)
+            out.jobs[number] = replace(job, plan=plan)
             out.used.update({stored.trained.digest: stored for stored in kept})
             out.notes += notes
-    if not found or other_bound > found:
-        raise ConfigError(f"{file.path}: no model fits: {'; '.join([*strangers, *problems, *out.notes])}")
+    if not num_columns or other_bound > num_columns:
+        raise ConfigError(f"{file.path}: no model fits: {'; '.join([*unknown_trees, *problems, *out.notes])}")
     if out.used:
         (out.codec,) = codecs
     out.notes = [f"{file.name}: {note}" for note in [*problems, *out.notes]]
@@ -122,14 +123,14 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
 
 
 def _match(job: TreeJob, stored: StoredModel) -> Match:
-    """Which columns of the tree a model knows, and why others are left out."""
+    """The columns of the tree that a model knows, and the reasons why others are left out."""
     plan = job.plan
     columns = plan.columns
     places: dict[tuple[str, str, str], int] = {
         (plan.schema.path_of(c.branch), c.field, c.role): number
         for number, c in reversed([*enumerate(columns)])
     }
-    tables = tables_of(columns, flatten(plan.schema, columns, job.source.sample))
+    tables = tables_of(columns, flatten(plan.schema, columns, job.source.first_entries))
     found: dict[int, int] = {}
     missing: list[KnownColumn] = []
     other_type: list[KnownColumn] = []
@@ -149,16 +150,16 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             found[number] = at
     kinds = [column.kind for column in stored.model.columns]
     outside = {number: at for number, at in found.items() if kinds[at] == "entry"}
-    own = {number: at for number, at in found.items() if kinds[at] == "value"}
-    rows = [tables[number] for number in own]
-    usual = max(dict.fromkeys(rows), key=rows.count, default=-1)
-    odd = [number for number in own if tables[number] != usual or usual < 0]
-    odd += [number for number in outside if tables[number] != 0]
-    stray = [stored.trained.columns[found[number]] for number in odd]
-    for number in odd:
-        own.pop(number, None)
+    members = {number: at for number, at in found.items() if kinds[at] == "value"}
+    rows = [tables[number] for number in members]
+    table = max(dict.fromkeys(rows), key=rows.count, default=-1)
+    misplaced = [number for number in members if tables[number] != table or table < 0]
+    misplaced += [number for number in outside if tables[number] != 0]
+    stray = [stored.trained.columns[found[number]] for number in misplaced]
+    for number in misplaced:
+        members.pop(number, None)
         outside.pop(number, None)
-    lists = lengths_of(columns, tables, usual)
+    lists = lengths_of(columns, tables, table)
     problems = [
         f"{what}: {_named(names)}"
         for names, what in (
@@ -171,61 +172,60 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     ]
     for (trained, asked), names in other_bound.items():
         problems.append(
-            f"learned at {trained}, while {asked} is asked for: {_named(names)}; "
+            f"trained at {trained}, but {asked} is requested: {_named(names)}; "
             f"ask for {trained} here, or train again at {asked}"
         )
-    match = Match(stored, own, problems, outside, lists, sum(map(len, other_bound.values())))
+    match = Match(stored, members, problems, outside, lists, sum(map(len, other_bound.values())))
     coded = _streams(match)
-    told = stored.model.columns
+    known_columns = stored.model.columns
     lost = [
         stored.trained.columns[at]
-        for _, at in sorted(own.items())
-        if told[at].conditional is not None and at not in coded
+        for _, at in sorted(members.items())
+        if known_columns[at].conditional is not None and at not in coded
     ]
     if lost and problems:
-        problems[-1] += f"; without these nothing is known of {_named(lost)}"
+        problems[-1] += f"; without these the model cannot predict {_named(lost)}"
     return match
 
 
 def _named(columns: Sequence[KnownColumn]) -> str:
-    """The names of a few columns, and how many there are."""
-    names = ", ".join(repr(column.name) for column in columns[:NAMES])
-    return names if len(columns) <= NAMES else f"{names} and {len(columns) - NAMES} more columns"
+    """Names of the first columns, and the number of the others."""
+    return listed((repr(column.name) for column in columns), NAMES)
 
 
 def _streams(match: Match) -> list[int]:
-    """The columns, by number in the model, whose network or histograms have all that they ask for."""
+    """Columns, by number in the model, whose network or histograms have all their parents."""
     columns = match.stored.model.columns
     if isinstance(match.stored.model, AutoencoderModel):
-        # It makes latents of all columns together.
+        # Its latents need all columns.
         return sorted(match.numbers.values()) if len(match.numbers) == len(columns) else []
-    there = {*match.numbers.values(), *match.outside.values()}
+    present = {*match.numbers.values(), *match.outside.values()}
     if match.lists is not None:
-        there.update(at for at, column in enumerate(columns) if column.kind in LENGTH_KINDS)
+        present.update(at for at, column in enumerate(columns) if column.kind in LENGTH_KINDS)
     return sorted(
         at
         for at in match.numbers.values()
-        if (told := columns[at].conditional) is not None
-        and there.issuperset(told.parents)
-        and (at not in told.parents or match.lists is not None)
+        if (conditional := columns[at].conditional) is not None
+        and present.issuperset(conditional.parents)
+        and (at not in conditional.parents or match.lists is not None)
     )
 
 
-def _apart(matches: Sequence[Match], problems: list[str]) -> list[Match]:
-    """The matches whose stretches of columns do not overlap: each is one page. In their order in the tree."""
-    out: list[Match] = []
+def _without_overlaps(matches: Sequence[Match], problems: list[str]) -> list[Match]:
+    """The matches in their order in the tree, without those that overlap an earlier one: each must be one page."""
+    kept: list[Match] = []
     for match in sorted(matches, key=lambda match: min(match.numbers)):
-        if out and min(match.numbers) <= max(out[-1].numbers):
+        if kept and min(match.numbers) <= max(kept[-1].numbers):
             problems.append(f"the {match.label} is not used: its columns lie among those of another here")
         else:
-            out.append(match)
-    return out
+            kept.append(match)
+    return kept
 
 
 def _try_out(
     job: TreeJob, matches: Sequence[Match], detach: bool
 ) -> tuple[Plan, list[StoredModel], list[str]]:
-    """The plan with the models that pay, those models, and what is said of the others."""
+    """The plan with the models that pay, these models, and notes on the others."""
     entries = job.plan.schema.num_entries
     sampled = min(entries, SAMPLE_ENTRIES, max(1, int(SAMPLE_SIZE / max(job.source.entry_size, 1e-9))))
     start = (entries - sampled) // 2
@@ -243,7 +243,7 @@ def _try_out(
         saved = int((plain - tried)[sorted(numbers)].sum() * scale) if numbers else 0
         least = WORTHWHILE * float(plain[page].sum()) * scale
         cost = least if detach else len(match.stored.data)
-        if numbers and (saved > cost or _alone(match)):
+        if numbers and (saved > cost or _has_no_residual(match)):
             kept.append(replace(match, numbers=numbers))
         elif numbers and not detach and saved > least:
             notes.append(
@@ -263,10 +263,10 @@ def _try_out(
 
 
 def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
-    """The columns that save bytes, and those that their networks ask for; none if no network is left."""
+    """Columns that save bytes, and the parents of their networks; empty if no network pays."""
     columns, streams = match.stored.model.columns, set(_streams(match))
     if isinstance(match.stored.model, AutoencoderModel):
-        pays = gains[sorted(match.numbers)].sum() > 0 or _alone(match)
+        pays = gains[sorted(match.numbers)].sum() > 0 or _has_no_residual(match)
         return match.numbers if streams and pays else {}
     needed: set[int] = set()
     paying = False
@@ -279,14 +279,14 @@ def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
     return {number: at for number, at in match.numbers.items() if at in needed} if paying else {}
 
 
-def _alone(match: Match) -> bool:
-    """Whether a model's latents have no residual beside them: who trained it wants them, whatever they save."""
+def _has_no_residual(match: Match) -> bool:
+    """Whether a model stores latents without a residual: its user wants the latents, whatever they save."""
     model = match.stored.model
     return isinstance(model, AutoencoderModel) and model.residual == "none"
 
 
 def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[Any]], entries: int) -> Plan:
-    """The plan with a page for each match, and pages as usual between them."""
+    """The plan with a page for each match, and ordinary pages between them."""
     cluster = max(job.lengths)
     groups: list[int] = []
     models: list[GroupModel] = []

@@ -1,4 +1,4 @@
-"""A sample of a tree from which models are learned."""
+"""Sample of a tree from which models are learned."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.entropy.tables import MAX_SYMBOLS
 from baler_root.format.page import EncodedColumn
 from baler_root.format.tables import tables_of
-from baler_root.rootio.source import SourceTree
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.effort import MIN_ROWS
 
 SAMPLE_SIZE = 1 << 26
-"""Bytes of a tree, in memory, from which its models are learned."""
+"""Bytes of a tree in memory that the sample may take."""
 
 
 SAMPLE_RANGES = 4
-"""Places of the tree from which they are taken."""
+"""Ranges of entries from which the sample is taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class TreeSample:
-    """Columns of a tree, from a few places of it."""
+    """Columns of a tree, from a few ranges of entries."""
 
     columns: Sequence[PlannedColumn]
     values: list[NDArray[Any]]
     encoded: list[EncodedColumn]
     entries: int
     tables: list[int]
-    """Which columns share a length and a list structure, by content; -1 where that is not known."""
+    """Table of each column: columns of one table have the same length and list structure; -1 if unknown."""
 
     def quantised(self, number: int) -> Quantised:
         """Symbols and quantiser of a quantised column; ValueError for any other."""
@@ -48,7 +48,7 @@ class TreeSample:
         return quantised
 
     def is_candidate(self, number: int) -> bool:
-        """Whether a column has symbols that can lie on an axis."""
+        """Whether a column has symbols that fit on an axis."""
         quantised, column = self.encoded[number].quantised, self.columns[number]
         if quantised is None:
             return False
@@ -61,12 +61,12 @@ class TreeSample:
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
 
     def places(self, number: int) -> int:
-        """How long the axis of a column will be, at most."""
+        """Upper limit of the length of the axis of a column."""
         symbols = self.quantised(number).symbols
         return EXACT_PLACES if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
 
     def is_exact(self, number: int) -> bool:
-        """Whether a column has floats that are kept as they are, and are not all the same."""
+        """Whether a column has exact floats that are not all the same."""
         quantised, column = self.encoded[number].quantised, self.columns[number]
         if quantised is None:
             return False
@@ -76,7 +76,7 @@ class TreeSample:
         return usual and floats and len(symbols) >= MIN_ROWS and not is_constant(symbols)
 
     def is_grid(self, number: int) -> bool:
-        """Whether a column has arrays of two dimensions, with symbols that can lie on an axis."""
+        """Whether a column has arrays of two dimensions, with symbols that fit on an axis."""
         quantised, column = self.encoded[number].quantised, self.columns[number]
         if quantised is None:
             return False
@@ -92,9 +92,9 @@ class TreeSample:
 
 
 def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> TreeSample:
-    """Symbols of all columns of some ranges of entries, as if they were one cluster.
+    """Symbols of all columns in some ranges of entries, as if the ranges were one cluster.
 
-    Several trees have the same columns in the same order, and give in proportion to their entries.
+    Several trees must have the same columns in the same order; each contributes in proportion to its entries.
     """
     plan = sources[0][1]
     total = sum(source.schema.num_entries for source, _ in sources)

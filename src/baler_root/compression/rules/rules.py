@@ -1,97 +1,129 @@
-"""Rules: which error bound each branch gets, and why."""
+"""Rules: the error bound of each branch, and the reason for it."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Self
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self, TypedDict
 
-import numpy as np
-
-from baler_root.compression.relations.parsing import parse
 from baler_root.compression.rules.exact_branches import exact_by_name
+from baler_root.compression.rules.presets import PRESETS
+from baler_root.compression.rules.rule import BoundTarget, Rule
+from baler_root.compression.rules.toml_file import read_rules_file
 from baler_root.errors import ConfigError, nearest
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.training.pair_masses import PairMass
-
-if TYPE_CHECKING:
-    from baler_root.format.schema import Tree
-
 
 DEFAULT = ErrorBound("rel", 1e-3)
 """Bound of floating-point branches that no rule names."""
 
 
-Value = tuple[str, str, str, np.dtype[Any], str]
-"""What rules look at: tree path, branch path, name, dtype of the values (bool where they are no numbers), type name."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One bound for the branches whose path or name fits `pattern`, in trees that fit `tree`.
-
-    Patterns are globs, with regard to case. One without wildcards also fits everything below the branch it names.
-    """
-
-    pattern: str
-    bound: ErrorBound
-    tree: str | None = None
-    preset: str | None = None
-    """The preset it comes from; such a rule may match nothing."""
-
-    def __str__(self) -> str:
-        return f"preset {self.preset} {self.pattern!r}" if self.preset else f"rule {self.pattern!r}"
-
-    def matches(self, tree_path: str, path: str, name: str) -> bool:
-        """True if the rule names this branch."""
-        if self.tree is not None and not _fits_tree(self.tree, tree_path):
-            return False
-        below = path.startswith((f"{self.pattern}/", f"{self.pattern}.", f"{self.pattern}:"))
-        return below or any(self.pattern == word or fnmatchcase(word, self.pattern) for word in (path, name))
-
-    def applies(self, path: str, name: str, dtype: np.dtype[Any], typename: str) -> bool:
-        """True if the rule also says what to do with a branch of this kind, given that it matches.
-
-        A glob reaches floating-point values, and identifiers and weights only if it says so itself
-        (`'LHE*Weight'`): `'Jet_*=rel=1e-2'` does not ruin a bit mask. A branch spelled out is held to the bound
-        whatever it is; ConfigError if that cannot be.
-        """
-        spelled_out = self.pattern in (path, name)
-        if self.bound == LOSSLESS:
-            return True
-        if dtype.kind == "f":
-            return spelled_out or not exact_by_name(path) or bool(exact_by_name(self.pattern))
-        if not spelled_out:
-            return False
-        if dtype.kind in "iu":
-            return True
-        raise ConfigError(
-            f"{self}: branch {path!r} is of type {typename}, which has no error to bound; "
-            f"drop the rule, or write '{self.pattern}=lossless'"
-        )
-
-
-def _fits_tree(pattern: str, tree_path: str) -> bool:
-    return pattern == tree_path or fnmatchcase(tree_path, pattern)
+Bounds = Mapping[str, str | ErrorBound] | Iterable[tuple[str, str | ErrorBound]]
+"""Bounds by pattern, such as `{"Muon_*": "bits=12"}`, or pairs of both; the last that matches wins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The default for floating-point branches, then rules of which the last that applies wins."""
+    """Error bounds of branches: a default for floating-point branches, then rules of which the last that applies wins.
+
+    `Rules.build` makes them from short texts.
+    """
 
     default: ErrorBound = DEFAULT
+    """Bound of floating-point branches that no rule names."""
     rules: tuple[Rule, ...] = ()
     sentinels: tuple[float, ...] = ()
     """Values that stay exact in every branch, besides the usual ones."""
     preset: str | None = None
+    """Name of the preset that the rules begin with."""
     relations: tuple[str, ...] = ()
-    """What columns are of others (`baler_root.declared`), besides what is found by itself."""
+    """Declared relations between branches, such as `E = pt * cosh(eta)`, besides those that are discovered."""
     independent: tuple[str, ...] = ()
     """Patterns of branches that are never recomputed from others."""
     masses: tuple[PairMass, ...] = ()
-    """Of pairs that codecs with latents look after in training."""
+    """Masses of pairs that codecs with latents preserve in training."""
+
+    @classmethod
+    def build(
+        cls,
+        rules: Rules | str | PathLike[str] | None = None,
+        *,
+        bound: str | ErrorBound | None = None,
+        bounds: Bounds | None = None,
+        preset: str | None = None,
+        independent: Sequence[str] = (),
+    ) -> Self:
+        """Rules from short forms.
+
+        Parameters
+        ----------
+        rules
+            Rules to start from: a `Rules` object, the path of a TOML file, or a bound (`"rel=1e-3"`) as in `bound`.
+        bound
+            Bound of floating-point branches: `"rel=1e-3"`, `"abs=1e-4"`, `"bits=10"` (mantissa bits) or `"lossless"`.
+            Without it: the default of `rules`, else of `preset`, else `rel=1e-3`.
+        bounds
+            Bounds by the name, path or glob of branches, such as `{"Muon_*": "bits=12"}`, or (pattern, bound) pairs;
+            added to those of `rules`. The last that matches a branch wins.
+        preset
+            Preset to start from, such as `"nanoaod"`; it replaces one that a rules file names.
+        independent
+            Patterns of branches that are never recomputed from others; added to those of `rules`.
+
+        Raises ConfigError for anything that makes no sense.
+
+        >>> Rules.build(bound="abs=0.5", bounds={"Muon_*": "bits=12"}).rules[0].bound
+        ErrorBound(kind='bits', value=12.0)
+        """
+        if isinstance(rules, Rules):
+            if preset is not None:
+                raise ConfigError(f"preset {preset!r} beside finished rules: build the rules with it")
+            out = cls(**{name: getattr(rules, name) for name in cls.__dataclass_fields__})
+        else:
+            path, default = (None, None) if rules is None else _path_or_bound(rules)
+            if default is not None and bound is not None:
+                raise ConfigError(f"two bounds for all branches: rules={rules!r} and bound={bound!r}")
+            out, bound = cls._from_file(path, preset), default or bound
+        return replace(
+            out,
+            default=out.default if bound is None else _as_bound(bound),
+            rules=(*out.rules, *_rules_by_pattern(bounds or ())),
+            independent=(*out.independent, *_patterns(independent)),
+        )
+
+    @classmethod
+    def _from_file(cls, path: str | PathLike[str] | None, preset: str | None) -> Self:
+        """The rules of a file, or of a preset, or of both."""
+        if path is None:
+            return cls() if preset is None else cls._of_preset(preset)
+        file = read_rules_file(path)
+        try:
+            out = cls._from_file(None, preset if preset is not None else file.preset)
+        except ConfigError as error:
+            raise ConfigError(f"rules file {path}: {error}") from None
+        return replace(
+            out,
+            default=file.default or out.default,
+            rules=(*out.rules, *file.rules),
+            sentinels=file.sentinels,
+            relations=file.relations,
+            independent=file.independent,
+            masses=file.masses,
+        )
+
+    @classmethod
+    def _of_preset(cls, name: str) -> Self:
+        """The rules of a built-in preset."""
+        if name not in PRESETS:
+            near = nearest(name, PRESETS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PRESETS)}"
+            raise ConfigError(f"unknown preset {name!r}; {hint}")
+        preset = PRESETS[name]
+        rules = tuple(Rule(pattern, ErrorBound.parse(bound), preset=name) for pattern, bound in preset.rules)
+        return cls(ErrorBound.parse(preset.default), rules, preset=name)
 
     def is_independent(self, path: str, name: str) -> bool:
         """True if a branch must keep its own values, whatever relation holds."""
@@ -101,56 +133,18 @@ class Rules:
             for word in (path, name)
         )
 
-    def bound_for(
-        self, tree_path: str, branch_path: str, branch_name: str, dtype: np.dtype[Any], typename: str
-    ) -> tuple[ErrorBound, str]:
-        """The bound of a branch, or field of one, and the reason; ConfigError if a rule asks what cannot be.
-
-        `dtype` is that of its values, bool where they are no numbers.
-        """
+    def bound_for(self, target: BoundTarget) -> tuple[ErrorBound, str]:
+        """The bound of a branch (or of a field) and its reason; ConfigError if a rule asks for the impossible."""
         for rule in reversed(self.rules):
-            if rule.matches(tree_path, branch_path, branch_name) and rule.applies(
-                branch_path, branch_name, dtype, typename
-            ):
+            if rule.matches(target) and rule.applies(target):
                 return rule.bound, str(rule)
-        if dtype.kind != "f":
-            return LOSSLESS, _kind(dtype, typename)
-        by_name = exact_by_name(branch_path)
+        if target.dtype.kind != "f":
+            return LOSSLESS, target.kind
+        by_name = exact_by_name(target.path)
         return (LOSSLESS, by_name) if by_name else (self.default, "default")
 
-    def unused(self, branches: Iterable[tuple[str, str, str]]) -> list[Rule]:
-        """The rules, other than a preset's, that match none of the branches (tree path, branch path, name)."""
-        left = [rule for rule in self.rules if rule.preset is None]
-        for branch in branches:
-            if not left:
-                break
-            left = [rule for rule in left if not rule.matches(*branch)]
-        return left
-
-    def check_used(self, trees: Iterable[Tree]) -> None:
-        """Raise ConfigError for a rule that matches no branch of the trees, or only such as it cannot bind."""
-        values = [value for tree in trees for value in values_of(tree)]
-        for rule in self.unused(value[:3] for value in values):
-            raise ConfigError(_no_match(rule, values))
-        for text in self.relations:
-            _check_relation(text, values)
-        for mass in self.masses:
-            _check_together(f"[[physics]] {mass}", mass.branches, values)
-        for pattern in self.independent:
-            if not any(Rule(pattern, LOSSLESS).matches(*value[:3]) for value in values):
-                raise ConfigError(_no_match(Rule(pattern, LOSSLESS), values))
-        for rule in self.rules:
-            if rule.preset is None:
-                found = [value for value in values if rule.matches(*value[:3])]
-                if not any(rule.applies(*value[1:]) for value in found):
-                    kinds = ", ".join(sorted({exact_by_name(v[1]) or _kind(*v[3:]) for v in found}))
-                    raise ConfigError(
-                        f"{rule} would change nothing: what it matches is kept exact ({kinds}), and a pattern with "
-                        f"wildcards leaves that alone; name one branch to bind it all the same, such as {found[0][1]!r}"
-                    )
-
     def to_json(self) -> dict[str, Any]:
-        """The same in plain values, for the provenance."""
+        """The rules as plain values, for the provenance of a file."""
         return {
             "default": str(self.default),
             "preset": self.preset,
@@ -163,7 +157,7 @@ class Rules:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Self:
-        """The rules that `to_json` gave; those of a preset may match nothing, and so may all others beside them."""
+        """The rules of a file's provenance (see `to_json`); with a preset, all of them may match nothing."""
         preset = document["preset"]
         return cls(
             ErrorBound.parse(document["default"]),
@@ -177,74 +171,62 @@ class Rules:
         )
 
 
-def values_of(tree: Tree) -> list[Value]:
-    """What rules look at, for all that is stored of a tree; a field of a record is named like a branch below it."""
-    from baler_root.format.columns.form_columns import columns_of
+class BoundOptions(TypedDict, total=False):
+    """Keywords of `compress` and `train` for error bounds; `Rules.build` explains them."""
 
-    out = []
-    for position in tree.stored():
-        branch, path = tree.branches[position], tree.path_of(position)
-        for column in columns_of([(position, branch.form or {})]):
-            if column.has_values:
-                dtype = column.dtype if column.role == "data" else np.dtype(bool)
-                names = (
-                    (f"{path}.{column.field}", column.field.rpartition(".")[2])
-                    if column.field
-                    else (path, branch.name)
-                )
-                out.append((tree.path, *names, dtype, branch.typename))
-    return out
+    rules: Rules | str | PathLike[str] | None
+    bound: str | ErrorBound | None
+    bounds: Bounds | None
+    preset: str | None
+    independent: Sequence[str]
 
 
-def _kind(dtype: np.dtype[Any], typename: str) -> str:
-    """What a branch that is not floating-point is called in the summary."""
-    if re.search(r"string|char\s*\*|TString", typename, re.IGNORECASE):
-        return "string"
-    return {"b": "boolean", "i": "integer", "u": "integer"}.get(dtype.kind, "not floating-point")
+def _path_or_bound(rules: object) -> tuple[str | PathLike[str] | None, ErrorBound | None]:
+    """The path of a rules file, or the bound that a text is."""
+    if isinstance(rules, PathLike):
+        return rules, None
+    if not isinstance(rules, str):
+        return None, _as_bound(rules)
+    try:
+        return None, ErrorBound.parse(rules)
+    except ConfigError as error:
+        if rules.endswith(".toml") or Path(rules).exists():
+            return rules, None
+        raise ConfigError(f"rules {rules!r}: neither a TOML file nor an error bound: {error}") from None
 
 
-def _check_relation(text: str, values: Sequence[Value]) -> None:
-    """Raise ConfigError for a relation that is none, or whose columns no tree has together."""
-    wanted: list[str] = []
-
-    def number(name: str) -> int:
-        wanted.append(name)
-        return len(wanted)
-
-    parse(text, number)
-    _check_together(f"relation {text!r}", wanted, values)
-
-
-def _check_together(what: str, wanted: Sequence[str], values: Sequence[Value]) -> None:
-    """Raise ConfigError where no tree has all these branches."""
-    trees: dict[str, list[str]] = {}
-    for tree, path, *_ in values:
-        trees.setdefault(tree, []).append(path)
-    known = list(dict.fromkeys(path for paths in trees.values() for path in paths))
-    for name in wanted:
-        if name not in known:
-            raise ConfigError(f"{what}: there is no branch {name!r}{_hint(name, known)}")
-    if not any(set(wanted) <= set(paths) for paths in trees.values()):
-        raise ConfigError(f"{what}: no tree has all of {', '.join(map(repr, wanted))}")
+def _as_bound(bound: object) -> ErrorBound:
+    """The bound that a text is; ConfigError for a number, which does not say what kind of error it bounds."""
+    if isinstance(bound, ErrorBound):
+        return bound
+    if isinstance(bound, str):
+        return ErrorBound.parse(bound)
+    raise ConfigError(
+        f'bound {bound!r}: the kind of error is missing; write "rel=1e-3" (relative), "abs=1e-3" (absolute), '
+        '"bits=10" (mantissa bits) or "lossless"'
+    )
 
 
-def _no_match(rule: Rule, values: Sequence[Value]) -> str:
-    """The error for a rule that matches no branch."""
-    trees = list(dict.fromkeys(value[0] for value in values))
-    if rule.tree is not None and not any(_fits_tree(rule.tree, tree) for tree in trees):
-        return f"{rule}: there is no tree {rule.tree!r}{_hint(rule.tree, trees)}"
-    known = [
-        word
-        for value in values
-        for word in dict.fromkeys(value[1:3])
-        if rule.tree is None or _fits_tree(rule.tree, value[0])
-    ]
-    return f"{rule} matches no branch{_hint(rule.pattern, known)}"
+def _rules_by_pattern(bounds: Any) -> tuple[Rule, ...]:
+    """The rules of a mapping from patterns to bounds, or of (pattern, bound) pairs."""
+    pairs = () if isinstance(bounds, str) else bounds.items() if isinstance(bounds, Mapping) else bounds
+    rules = []
+    for pair in pairs:
+        if isinstance(pair, str) or len(pair) != 2:
+            pairs = ()
+            break
+        pattern, bound = pair
+        try:
+            rules.append(Rule(pattern.strip(), _as_bound(bound)))
+        except ConfigError as error:
+            raise ConfigError(f"rule {pattern!r}: {error}") from None
+    if bounds and not pairs:
+        raise ConfigError(f'bounds {bounds!r}: write bounds by pattern, such as {{"Muon_*": "bits=12"}}')
+    return tuple(rules)
 
 
-def _hint(word: str, known: Sequence[str]) -> str:
-    """What the user may have meant, or some of what there is."""
-    near = nearest(word, known)
-    if near:
-        return f"; nearest: {', '.join(map(repr, near))}"
-    return f"; there are {', '.join(map(repr, known[:5]))}{', ...' if len(known) > 5 else ''}"
+def _patterns(patterns: Sequence[str]) -> Sequence[str]:
+    """The patterns, once it is clear that they are not one text."""
+    if isinstance(patterns, str):
+        raise ConfigError(f"independent={patterns!r}: write a list of patterns, such as [{patterns!r}]")
+    return patterns

@@ -32,7 +32,12 @@ class ByteCache(Generic[Key, Value]):
             return {key: self._items[key][0] for key in keys if key in self._items}
 
     def put(self, key: Key, value: Value, size: int) -> None:
-        """Add a value of `size` bytes as the most recent one; a key already there keeps its value."""
+        """Add a value of `size` bytes as the most recent one; a key already there keeps its value.
+
+        A value larger than the capacity is not kept.
+        """
+        if size > self._capacity:
+            return
         with self._lock:
             if key in self._items:
                 self._items.move_to_end(key)

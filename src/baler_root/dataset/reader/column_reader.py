@@ -1,4 +1,4 @@
-"""Reads the columns of one tree: only the pages asked for, and those that these need."""
+"""Reads columns of one tree, opening only the pages that hold them and those that they are computed from."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class ColumnReader(TreePages):
         return pages[page].content.encodings[position]
 
     def _sources(self, pages: Mapping[PageId, OpenedPage], place: Place) -> tuple[int, ...]:
-        """Columns that a column is computed from; raises CorruptFileError if it cannot be computed from these."""
+        """Columns that a column is computed from; raises CorruptFileError for impossible ones."""
         encoding = self._encoding(pages, place)
         anywhere = encoding.any_source
         limit = len(self.columns) if anywhere else place[1]
@@ -98,7 +98,7 @@ class ColumnReader(TreePages):
     def _check_sources(
         self, pages: Mapping[PageId, OpenedPage], place: Place, sources: Sequence[int]
     ) -> None:
-        """Raise CorruptFileError if a source is itself computed from others, or unlike the column in length or type."""
+        """Raise CorruptFileError for a source that has sources, or another length or type than the column."""
         cluster, column = place
         encoding = self._encoding(pages, place)
         anywhere = encoding.any_source

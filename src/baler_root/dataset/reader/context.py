@@ -31,7 +31,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenedPage:
-    """A page whose directory has been read."""
+    """An opened page: its directory is read, its columns are not decoded yet."""
 
     id: PageId
     first: int
@@ -44,8 +44,8 @@ class OpenedPage:
 class ReadContext:
     """Container, codecs, threads and caches of one open file, handed down to everything that reads from it.
 
-    `columns` remembers the symbols of columns that others are computed from, by page and position: read branch by
-    branch, such a column is decoded once and not again for each branch. Its arrays are read-only.
+    `columns` remembers the symbols of columns that others are computed from, by page and position: read
+    branch by branch, such a column is decoded once and not again for each branch. Its arrays are read-only.
     """
 
     def __init__(

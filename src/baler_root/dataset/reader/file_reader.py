@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self
+from typing import Any, BinaryIO, Self
 
 from baler_root.dataset.reader.context import COLUMN_CACHE_SIZE, ReadContext
 from baler_root.dataset.reader.tree_reader import TreeReader
@@ -16,17 +16,9 @@ from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.read import Container, open_container
 from baler_root.format.limits import MAX_PAGE_LENGTH
 from baler_root.format.model_store import ModelStore, Places
+from baler_root.rootio.objects import CarriedObject, unpack_objects
 
 _BAD_SIZE = "cache_size is a number of bytes, or a text such as '256 MB'; not {!r}"
-
-
-class CarriedObject(NamedTuple):
-    """A histogram or other object that is not a tree, carried along."""
-
-    path: str
-    cycle: int
-    classname: str
-    title: str
 
 
 class FileReader:
@@ -74,8 +66,6 @@ class FileReader:
 
     def objects_directory(self) -> Any:
         """The carried objects as an uproot directory."""
-        from baler_root.rootio.objects import unpack_objects
-
         return unpack_objects(self.objects_blob)
 
 
@@ -97,10 +87,11 @@ def open_file(
 ) -> FileReader:
     """The `.baler` file at a path, in a file object, or behind an fsspec URL; `options` go to fsspec.
 
-    Pages are decoded by `num_workers` threads (as in `uproot.open`). `models` are `.balermodel` files, or folders of
-    them, to look for models that are not in the file. `cache_size` (bytes, or a text such as `"256 MB"`) limits the
-    memory for decoded columns that others are computed from. Raises SourceError when the file cannot be reached,
-    FormatError when it is damaged, and ConfigError for a `cache_size` that is not a size.
+    Pages are decoded by `num_workers` threads (as in `uproot.open`). `models` are `.balermodel` files, or
+    folders of them, to look for models that are not in the file. `cache_size` (bytes, or a text such as `"256
+    MB"`) limits the memory for decoded columns that others are computed from. Raises SourceError when the
+    file cannot be reached, FormatError when it is damaged, and ConfigError for a `cache_size` that is not a
+    size.
     """
     capacity = _bytes_of(cache_size)
     container = open_container(path, **options)

@@ -1,4 +1,4 @@
-"""Finds in the pages of a tree what these hold of rows besides their values: latents, and which rows are anomalies."""
+"""Latents and outlier rows in the pages of one tree."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class LatentTable:
     """A table whose rows may have latents."""
 
     number: int
-    """Among the tree's tables."""
+    """Position among the tables of the tree."""
     name: str
     columns: frozenset[int]
-    """Those of its values."""
+    """Numbers of the columns with its values."""
     branches: tuple[int, ...]
-    """To which these belong."""
+    """Branches of its columns."""
     lengths: int | None
-    """Column with the lengths of the lists whose items are the rows; None where these are the entries."""
+    """Column of list lengths, if rows are items of lists; None if rows are entries."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LatentPart:
-    """What one page has of a table's latents."""
+    """Latents of a table in one page."""
 
     id: PageId
     codec: LatentCodec
@@ -48,14 +48,14 @@ class LatentPart:
 
 
 class LatentPages:
-    """The pages with latents of one stored tree; only those of the table asked for are read."""
+    """Finds and decodes the latents of one stored tree, reading only pages of the table in question."""
 
     def __init__(self, tree: ColumnReader) -> None:
         self.tree = tree
 
     @cached_property
     def all_tables(self) -> list[LatentTable]:
-        """The entries, and each collection of lists; with latents or without."""
+        """The table of the entries and those of lists, with latents or without."""
         stored, columns = self.tree.stored, self.tree.columns
         counts = [(number, column) for number, column in enumerate(columns) if column.role == "counts"]
         lists: dict[int, list[int]] = {}
@@ -74,7 +74,7 @@ class LatentPages:
 
     @cached_property
     def tables(self) -> list[LatentTable]:
-        """Those with latents in any cluster; a table's pages are read until some are found."""
+        """Tables with latents in any cluster; their pages are read until latents are found."""
         return [table for table in self.all_tables if self.has(table)]
 
     def has(self, table: LatentTable) -> bool:
@@ -82,13 +82,13 @@ class LatentPages:
         return any(self.parts(cluster, table) for cluster in range(len(self.tree.stored.clusters)))
 
     def lengths(self, cluster: int, table: LatentTable) -> Lengths:
-        """How many rows each entry of a cluster has."""
+        """Number of rows of each entry of a cluster, int64."""
         if table.lengths is None:
             return np.ones(self.tree.stored.clusters[cluster], np.int64)
         return self.tree.read_columns([cluster], [table.lengths])[0][table.lengths].astype(np.int64)
 
     def parts(self, cluster: int, table: LatentTable) -> list[LatentPart]:
-        """What the pages of a cluster have of a table's latents, in the order of its columns; raises FormatError."""
+        """Latents of a table in each page of a cluster, in the order of its columns; raises FormatError."""
         if not self._codecs:
             return []
         ids = sorted({self.tree.page_of(cluster, column)[0] for column in table.columns})
@@ -102,7 +102,7 @@ class LatentPages:
         return out
 
     def latents(self, parts: list[LatentPart], rows: int) -> Latents:
-        """The latents of a cluster's rows, (rows, latents); those of several pages beside each other."""
+        """Latents of the rows of a cluster, (rows, latents); those of several pages side by side."""
         found = []
         for part in parts:
             self._check_rows(part, rows)
@@ -110,26 +110,29 @@ class LatentPages:
                 found.append(part.codec.latents(part.page))
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
 
-    def anomalies(self, parts: list[LatentPart], rows: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Those of a cluster's rows that were kept exactly as unlike the others, increasing, and their scores.
-
-        Where several models tell, the highest score counts.
-        """
+    def outlier_rows(
+        self, parts: list[LatentPart], rows: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Outlier rows of a cluster, increasing, and their scores: the highest one of several models."""
         found = []
         for part in parts:
             self._check_rows(part, rows)
             with errors_of_page(self.tree.container, part.id):
                 found.append(part.page.anomalies)
-        which = np.unique(np.concatenate([np.zeros(0, np.int64), *(own for own, _ in found)]))
-        scores = np.full(len(which), -np.inf, np.float32)
-        for own, score in found:
-            at = np.searchsorted(which, own)
-            scores[at] = np.maximum(scores[at], score)
-        return which, scores
+        rows_found = np.unique(
+            np.concatenate([np.zeros(0, np.int64), *(page_rows for page_rows, _ in found)])
+        )
+        scores = np.full(len(rows_found), -np.inf, np.float32)
+        for page_rows, score in found:
+            index = np.searchsorted(rows_found, page_rows)
+            scores[index] = np.maximum(scores[index], score)
+        return rows_found, scores
 
     def sizes(self, table: LatentTable) -> dict[str, Any]:
-        """What latents take, in all clusters: `models` (the first bytes of their SHA-256), `rows`, how many of these are
-        `anomalies` or `missed` by the latents, and `parts`: bytes of the pages.
+        """Sizes of the latents of a table in all clusters.
+
+        Keys: `models` (first bytes of their SHA-256), `rows`, the numbers of rows that are `anomalies`
+        (outlier rows) or `missed` by the latents, and `parts`, the bytes of the pages by part.
         """
         models: dict[bytes, None] = {}
         numbers, parts = Counter(rows=0, anomalies=0, missed=0), Counter[str]()
@@ -137,7 +140,7 @@ class LatentPages:
             found = self.parts(cluster, table)
             if found:
                 rows = found[0].page.rows
-                numbers.update(rows=rows, anomalies=len(self.anomalies(found, rows)[0]))
+                numbers.update(rows=rows, anomalies=len(self.outlier_rows(found, rows)[0]))
             for part in found:
                 models[part.page.model] = None
                 numbers["missed"] += part.page.missed_rows
@@ -151,7 +154,7 @@ class LatentPages:
 
     @cached_property
     def _codecs(self) -> dict[str, LatentCodec]:
-        """The codecs of the file that store latents."""
+        """Codecs of the file that store latents, by id."""
         out = {}
         for name in self.tree.container.manifest.codecs:
             try:

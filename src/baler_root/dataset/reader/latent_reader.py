@@ -1,4 +1,4 @@
-"""Latents and anomalies of a tree as arrays of entries, for analysis: what is decoded for them is what they need."""
+"""Latents and outlier rows of a tree as arrays; other columns are decoded only where they are needed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ReadBranches: TypeAlias = "Callable[[Sequence[int], int, int], dict[int, ak.Arra
 
 
 class LatentReader:
-    """Latents and anomalies of one stored tree, read cluster by cluster."""
+    """Reads latents and outlier rows of one stored tree, cluster by cluster."""
 
     def __init__(self, tree: ColumnReader, read: ReadBranches) -> None:
         self._tree = tree
@@ -37,14 +37,14 @@ class LatentReader:
 
     @cached_property
     def names(self) -> list[str]:
-        """The tables with latents."""
+        """Names of the tables with latents."""
         return [table.name for table in self.pages.tables]
 
     def latents(self, name: str | None, start: int, stop: int) -> ak.Array:
-        """The latents of a table's rows in the entries `start` to `stop`: `entries * latents * int16`, or of lists
-        `entries * var * latents * int16`.
+        """Latents of the rows of a table in the entries `start` to `stop`.
 
-        Raises ConfigError where some of them have no latents, or those of different models.
+        The type is `entries * latents * int16`, for lists `entries * var * latents * int16`. Raises
+        ConfigError if some of these rows have no latents, or latents of different models.
         """
         import awkward as ak
 
@@ -71,10 +71,11 @@ class LatentReader:
         return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(_offsets(counts)), content))
 
     def outliers(self, name: str | None, start: int, stop: int) -> ak.Array:
-        """The rows in the entries `start` to `stop` that were kept exactly as unlike the others, one record each.
+        """Outlier rows in the entries `start` to `stop`, one record each.
 
-        It has `entry` (int64), of lists also `item` (int64), `score` (float32), and what the table's branches hold; a
-        branch of one of these names has `_` behind it. Values are decoded only of clusters with such rows.
+        A record has `entry` (int64), for lists also `item` (int64), `score` (float32), and the values of the
+        table's branches; a branch with one of these names gets `_` behind it. Only clusters with such rows
+        are decoded.
         """
         import awkward as ak
 
@@ -85,7 +86,7 @@ class LatentReader:
             if not any(part.page.has_outlier_rows for part in parts):
                 continue
             offsets = _offsets([self.pages.lengths(cluster, table)])
-            rows, scores = self.pages.anomalies(parts, int(offsets[-1]))
+            rows, scores = self.pages.outlier_rows(parts, int(offsets[-1]))
             entries = np.searchsorted(offsets, rows, side="right") - 1
             inside = (entries >= first) & (entries < last)
             if inside.any():
@@ -107,7 +108,7 @@ class LatentReader:
         offsets: Integers,
         scores: NDArray[np.float32],
     ) -> ak.Array:
-        """A record for each of these rows of a cluster; without one there are none."""
+        """Records of these rows of a cluster; None for the cluster gives an empty array of the same type."""
         import awkward as ak
 
         start, stop = (0, 0) if cluster is None else self._tree.cluster_offsets[cluster : cluster + 2]
@@ -124,7 +125,7 @@ class LatentReader:
         return ak.to_packed(ak.Array(out))
 
     def _find(self, name: str | None) -> LatentTable:
-        """The table of this name, or with a branch of it; the only one with latents where there is no name."""
+        """The table of this name, or with this branch; without a name, the only table with latents."""
         pages = self.pages
         if name is None:
             if not pages.tables:
@@ -157,7 +158,7 @@ class LatentReader:
         return f"tree {self._tree.schema.path!r} of {self._tree.container.name}"
 
     def _no_latents(self, name: str = "") -> str:
-        """What to say where there are none, of a table or at all."""
+        """Message for a table, or a tree, without latents."""
         if name:
             return f"{self._where}: table {name!r} has no latents; {', '.join(self.names)} have"
         codecs = ", ".join(latent_codec_ids())
@@ -167,7 +168,7 @@ class LatentReader:
         )
 
     def _differ(self, table: LatentTable, cluster: int, other: int, models: list[bytes]) -> str:
-        """What to say of a cluster whose latents are not those of another."""
+        """Message for a cluster without latents of the models that another cluster has."""
         here, there = ("{} to {}".format(*self._tree.cluster_offsets[c : c + 2]) for c in (cluster, other))
         start = f"{self._where}: entries {here} of table {table.name!r} have"
         if not models:
@@ -184,7 +185,7 @@ class LatentReader:
                 yield cluster, max(start, first) - first, min(stop, last) - first
 
     def _none(self, table: LatentTable) -> NDArray[np.int16]:
-        """The latents of no row, (0, latents)."""
+        """Latents of no row, (0, latents)."""
         for cluster in range(len(self._tree.stored.clusters)):
             if parts := self.pages.parts(cluster, table):
                 return self.pages.latents(parts, parts[0].page.rows)[:0].copy()
@@ -192,5 +193,5 @@ class LatentReader:
 
 
 def _offsets(counts: list[Lengths]) -> Integers:
-    """Where the rows of each entry begin, and the end."""
+    """First row of each entry, and the number of rows at the end."""
     return np.cumsum(np.concatenate([np.zeros(1, np.int64), *counts]))

@@ -1,4 +1,4 @@
-"""Decodes columns of opened pages; a page of lists may need columns of the entries, which are in other pages."""
+"""Decodes columns of opened pages; pages of lists may need columns of the entries, from other pages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Positions = Mapping[PageId, set[int]]
 
 
 class PageDecoder:
-    """Decodes columns of the pages of one tree, and remembers those that further columns are computed from."""
+    """Decodes columns of pages of one tree, and remembers those that others are computed from."""
 
     def __init__(self, tree: TreePages) -> None:
         self._tree = tree
@@ -59,9 +59,9 @@ class PageDecoder:
     def _symbols(
         self, pages: Mapping[PageId, OpenedPage], wanted: Positions, requested: Positions
     ) -> dict[PageId, Decoded]:
-        """Symbols of the `requested` columns; those of columns that nobody `wanted` are remembered.
+        """Symbols of the `requested` columns; columns that are not `wanted` are remembered.
 
-        Pages of lists may need columns of the entries, in other pages, which need nothing more themselves.
+        Pages of lists may need columns of the entries, in other pages, which need no further ones.
         """
         remembered = {page: self._remembered(pages[page]) for page in requested}
         outside = {
@@ -91,12 +91,12 @@ class PageDecoder:
                 result[number] = (origin.content.values(found) if is_counts else found)[position]
             return result
 
-        def decode(page: PageId, positions: set[int], around: Decoded) -> tuple[PageId, Decoded]:
-            asked = wanted.get(page, set())
-            return page, self._decode(opened[page], positions, remembered[page], around, asked)
+        def decode(page: PageId, positions: set[int], columns: Decoded) -> tuple[PageId, Decoded]:
+            only = wanted.get(page, set())
+            return page, self._decode(opened[page], positions, remembered[page], columns, only)
 
         context.update(self._context.map(lambda item: decode(*item, {}), first.items()))
-        # A page may both need columns of others and hold such columns: the latter are decoded before, on their own.
+        # A page may need columns of other pages and also hold such columns; the latter are decoded before.
         rest = [(page, positions) for page, positions in requested.items() if outside[page]]
         later = self._context.map(lambda item: decode(*item, context_of(item[0])), rest)
         return context | dict(later)
@@ -117,10 +117,10 @@ class PageDecoder:
         return remembered | found
 
     def _remember(self, page: OpenedPage, codec: Codec, symbols: Decoded, wanted: set[int]) -> None:
-        """Keep symbols that may be needed again: those of columns nobody asked for, since others are computed from them.
+        """Put symbols that may be needed again into the cache: columns that others were computed from.
 
-        Any column may be needed for others of its page if the codec is an IncrementalCodec, but not if all were asked
-        for: whoever reads whole trees has no use for a cache.
+        With an IncrementalCodec any column may be needed for others of its page, so all are remembered,
+        unless the whole page is read at once: the cache would then only take memory.
         """
         coded = sum(encoding.symbol_dtype is not None for encoding in page.content.encodings)
         keep_all = is_incremental_codec(codec) and len(wanted) < coded
@@ -146,9 +146,10 @@ class PageDecoder:
             return page.content.context_columns(self._context.codec(page.codec), wanted)
 
     def _origin(self, needy: OpenedPage, number: int) -> tuple[OpenedPage, int]:
-        """The page and position with the symbols of a column of the entries that a page of lists needs.
+        """Page and position of the symbols of a column of the entries that a page of lists needs.
 
-        A copy is followed to its source, once: the source of a copy is never a copy (formats/pages.md#copies).
+        A copy is followed to its source, once: the source of a copy is never a copy
+        (formats/pages.md#copies).
         """
         origin, position = self._place(needy, number)
         encoding = origin.content.encodings[position]
@@ -161,7 +162,7 @@ class PageDecoder:
         return origin, position
 
     def _place(self, needy: OpenedPage, number: int) -> tuple[OpenedPage, int]:
-        """Where a column is that must be one of the entries, in the cluster of a page."""
+        """Page and position of a column of the entries, in the cluster of the page that needs it."""
         columns = self._tree.columns
         if number >= len(columns) or columns[number].table != 0 or columns[number].shape:
             raise self._no_origin(needy, number)
@@ -176,6 +177,6 @@ class PageDecoder:
 
 
 def _apart(values: Values, symbols: Values) -> Values:
-    """The values, copied if they are the read-only symbols of the cache: whoever asked for them may write into them."""
+    """The values, copied if they are symbols in the cache, so that the caller may write into them."""
     shared = not symbols.flags.writeable and np.may_share_memory(values, symbols)
     return values.copy() if shared else values

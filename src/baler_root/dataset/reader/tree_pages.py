@@ -31,7 +31,7 @@ class TreePages:
         self.container = context.container
         manifest = self.container.manifest
         self.position = position
-        """Position of the tree whose pages hold the data; another one if this is a further cycle of it."""
+        """Position of the tree that has the pages: another one if this is a further cycle of it."""
         stored = manifest.trees[position]
         self.schema: Tree = stored.schema
         self.bounds = stored.bounds

@@ -62,8 +62,10 @@ class TreeReader(ColumnReader):
         return dict(zip(branches, self.context.map(assemble, branches), strict=True))
 
     def _read_parts(self, clusters: list[int], columns: list[int], whole: bool) -> list[dict[int, Values]]:
-        """`read_columns`, with the last cluster remembered unless all of it was asked for: who iterates in small
-        steps meets it again."""
+        """Result of `read_columns`; the last cluster is remembered if only a part of it is read.
+
+        Iterating in steps smaller than a cluster then decodes each cluster once.
+        """
         if not clusters:
             return []
         number, kept = self._last
@@ -83,8 +85,8 @@ class TreeReader(ColumnReader):
     ) -> ak.Array:
         """One branch's array from the entry `ranges` of its columns in each cluster.
 
-        Equal counts give one offsets buffer. Other buffers are never those of `parts`, which may be remembered
-        while the owner of the array writes into it.
+        Equal counts give one offsets buffer. Other buffers are never those of `parts`, which may be
+        remembered while the owner of the array writes into it.
         """
         numbers = self.columns_of(branch)
         columns = [self.columns[number] for number in numbers]

@@ -24,12 +24,13 @@ from baler_root.evaluation.report.energy_meter import Meter, ResourceUse
 from baler_root.evaluation.report.rounding_offsets import scaled_bound
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS, round_mantissa
 from baler_root.format.bounds import ErrorBound
-from baler_root.rootio.source import RootSource, SourceTree
+from baler_root.rootio.source import RootSource
+from baler_root.rootio.source_tree import SourceTree
 from baler_root.rootio.write import write_root
 
 if TYPE_CHECKING:
     import awkward as ak
-
+from baler_root.training.options import LatentOptions, TrainingOptions
 
 COMPRESSIONS = ("zlib-1", "zstd-5", "lzma-9")
 """Compressions of the ROOT files."""
@@ -147,29 +148,23 @@ def encoding(
     codec, level = provenance["codec"], provenance.get("level")
     if level not in (None, "fast") and not even_if_slow:
         return None, f"not measured: networks were trained (level {level}); --time-encoding does it again"
-    options = (
-        "level",
-        "seed",
-        "train_seconds",
-        "latents",
-        "residual",
-        "outliers",
-        "clusters",
-        "trees",
-        "cluster_size",
-    )
-    asked = {name: provenance[name] for name in options if name in provenance}
-    rules = Rules.from_json(provenance["rules"])
+    training = TrainingOptions(level or "default", provenance.get("train_seconds"), provenance.get("seed", 0))
+    chosen = None if codec == "conditional" else codec
+    if "residual" in provenance:
+        names = ("latents", "residual", "outliers", "clusters")
+        chosen = LatentOptions(codec, **{name: provenance[name] for name in names})
     meter = Meter()
     with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder, meter:
         again = Path(folder) / "again.baler"
         compress(
             source,
             again,
-            rules=rules,
-            codec=None if codec == "conditional" else codec,
+            rules=Rules.from_json(provenance["rules"]),
+            trees=provenance["trees"],
+            codec=chosen,
+            training=training,
+            cluster_size=provenance["cluster_size"],
             skip_unsupported=True,
-            **asked,
         )
     return meter.total(), "compressed again with the options stated in the file"
 

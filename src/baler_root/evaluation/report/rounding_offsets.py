@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from baler_root.api.compress import compress
-from baler_root.compression.rules.rules import Rule, Rules
+from baler_root.compression.rules.rule import Rule
+from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.reduced import reduce
 from baler_root.evaluation.analysis.selection import Selection

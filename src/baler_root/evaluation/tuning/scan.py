@@ -17,6 +17,7 @@ from baler_root.evaluation.analysis.selection import Selection
 from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.registry import get_codec
+from baler_root.training.options import TrainingOptions
 
 Log = Callable[[str], object]
 """Callback with one line as each step begins."""
@@ -83,6 +84,7 @@ def scan(
         raise ConfigError(
             f"{analysis.path}: has no infer(selection, observable), so there is nothing to scan"
         )
+    training = TrainingOptions(options.level, options.train_seconds, options.seed)
     log("analysing the originals")
     before = analysis.run(list(sources))
     points = []
@@ -94,8 +96,7 @@ def scan(
                 started = time.perf_counter()
                 summaries = [
                     compress(
-                        source, target, bound=bound, codec=codec, level=options.level,
-                        train_seconds=options.train_seconds, seed=options.seed, overwrite=True,
+                        source, target, bound=bound, codec=codec, training=training, overwrite=True,
                     )
                     for source, target in zip(sources, targets, strict=True)
                 ]  # fmt: skip

@@ -12,7 +12,8 @@ import numpy as np
 
 from baler_root.api.compress import compress
 from baler_root.compression.rules.exact_branches import exact_by_name
-from baler_root.compression.rules.rules import Rule, Rules
+from baler_root.compression.rules.rule import Rule
+from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.open_tree import opened
 from baler_root.evaluation.analysis.reduced import reduce

@@ -58,9 +58,14 @@ def latent_codec(codec_id: str) -> LatentCodec:
     return codec
 
 
+def is_latent_codec(codec_id: str) -> bool:
+    """Whether the codec of this id stores latents; raises UnknownCodecError."""
+    return isinstance(get_codec(codec_id), LatentCodec)
+
+
 def latent_codec_ids() -> list[str]:
     """The ids of the installed codecs that store latents, sorted."""
-    return [name for name in codec_ids() if isinstance(get_codec(name), LatentCodec)]
+    return [name for name in codec_ids() if is_latent_codec(name)]
 
 
 def codec_with(codec_id: str, models: Callable[[], Mapping[bytes, bytes]]) -> Codec:

@@ -91,7 +91,7 @@ class FileObject:
         return out
 
     def close(self) -> None:
-        """Leave the file to whoever opened it."""
+        """Leave the file open: it belongs to its owner."""
 
 
 class RemoteFile:
@@ -111,7 +111,7 @@ class RemoteFile:
         except Exception as error:  # whatever the file system's own library raises
             raise SourceError(f"{url}: cannot be opened ({_cause(error)})") from error
         if size is None:
-            raise SourceError(f"{url}: the server does not tell the size of the file; download it first")
+            raise SourceError(f"{url}: the server does not say how large the file is; download it first")
         self.size = int(size)
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:

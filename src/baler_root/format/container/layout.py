@@ -50,7 +50,7 @@ NO_CODEC = 0xFF
 
 
 class BlockKind(IntEnum):
-    """What a block holds (formats/container.md#blocks)."""
+    """Kinds of blocks (formats/container.md#blocks)."""
 
     PAGE = 1
     OBJECTS = 2
@@ -61,7 +61,7 @@ class BlockKind(IntEnum):
 
 
 class SectionKind(IntEnum):
-    """What a section of the footer holds (formats/container.md#footer)."""
+    """Kinds of sections of the footer (formats/container.md#footer)."""
 
     MANIFEST = 1
     PAGE_TABLE = 2
@@ -75,7 +75,7 @@ class Critical(IntFlag):
 
 @dataclass(frozen=True, slots=True)
 class BlockHeader:
-    """Names what follows it, so that a damaged file can be searched for blocks."""
+    """Header that identifies a block, so that a damaged file can be searched for blocks."""
 
     kind: BlockKind
     tree: int = 0
@@ -125,7 +125,7 @@ def open_block(block: memoryview, where: str) -> tuple[BlockHeader, memoryview, 
 
 @dataclass(frozen=True, slots=True)
 class Trailer:
-    """The last bytes of a file: where its footer is and what a reader must know."""
+    """The last bytes of a file: place of its footer, and features that a reader must know."""
 
     footer_offset: int
     footer_size: int
@@ -136,7 +136,7 @@ class Trailer:
     critical: int = 0
     ancillary: int = 0
     minor: int = VERSION_MINOR
-    """Minor format version of whoever wrote it."""
+    """Minor format version of the program that wrote it."""
 
     def pack(self) -> bytes:
         """The trailer as written, its own XXH3-64 and the tail magic included."""
@@ -197,7 +197,7 @@ def pack_head() -> bytes:
 
 
 def check_head(data: bytes, where: str) -> int:
-    """The minor version at the start of a .baler file; raises FormatError unless it is one that can be read here."""
+    """The minor version at the start of a .baler file; raises FormatError for a file that cannot be read."""
     if len(data) < HEAD.size or data[:4] != HEAD_MAGIC[:4]:
         raise CorruptFileError(f"{where}: not a .baler file (it does not start with the .baler magic)")
     magic, major, minor, zero = HEAD.unpack(data[: HEAD.size])

@@ -6,7 +6,7 @@ import json
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from baler_root.errors import BalerError, CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
@@ -23,8 +23,16 @@ Item = TypeVar("Item", bound=Hashable)
 Json = dict[str, Any]
 
 
-Block = tuple[int, int, int, int]
-"""A block that is not a page: kind, tree, offset, size."""
+class BlockEntry(NamedTuple):
+    """Place of a block that is not a page (formats/container.md#manifest)."""
+
+    kind: int
+    """A `BlockKind`, or a number that only newer versions know."""
+    tree: int
+    """Position of the tree that it belongs to; 0 for the whole file, and for models their position."""
+    offset: int
+    size: int
+    """Bytes of the block with its header."""
 
 
 _BRANCH_TEXTS = ("typename", "interpretation", "counter", "missing")
@@ -32,7 +40,7 @@ _BRANCH_TEXTS = ("typename", "interpretation", "counter", "missing")
 
 @dataclass(frozen=True, slots=True)
 class StoredTree:
-    """A tree and how it lies in the file."""
+    """A tree and its layout in the file."""
 
     schema: Tree
     clusters: tuple[int, ...] = ()
@@ -40,7 +48,7 @@ class StoredTree:
     layouts: tuple[tuple[int, ...], ...] = ()
     """Ways in which a cluster's columns lie in pages: the columns of each page, in column order."""
     layout: tuple[int, ...] = ()
-    """Which of the layouts each cluster has."""
+    """Position in `layouts` of each cluster's layout."""
     bounds: tuple[tuple[str, str], ...] = ()
     """(bound, reason) of each column that has values, in order."""
     lists: tuple[int, ...] = ()
@@ -48,16 +56,16 @@ class StoredTree:
     tables: tuple[str, ...] = ()
     """Name of each table; 0 is the entries."""
     same_as: int | None = None
-    """Position of the tree whose pages hold this one's data too (another cycle of it)."""
+    """Position of another cycle of the tree that has the pages; None if it has its own."""
     relations: tuple[tuple[str, int], ...] = ()
-    """Relations between columns that most pages make use of, for people."""
+    """Relations between columns that most pages use, and the bytes that each saves; for people."""
 
     def groups(self, cluster: int) -> tuple[int, ...]:
         """Columns of each page of a cluster."""
         return self.layouts[self.layout[cluster]]
 
     def emptied(self) -> StoredTree:
-        """The same tree without entries: its schema."""
+        """A tree with this schema and no entries."""
         return replace(self, schema=replace(self.schema, num_entries=0), clusters=(), layout=())
 
     @property
@@ -74,21 +82,22 @@ class StoredTree:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything about a file but its pages and statistics."""
+    """Description of a file: everything but its pages and statistics."""
 
     trees: tuple[StoredTree, ...]
     codecs: tuple[str, ...] = ("classic",)
     directories: tuple[str, ...] = ()
     objects: tuple[tuple[str, int, str, str], ...] = ()
     """Carried objects: path, cycle, class name, title."""
-    blocks: tuple[Block, ...] = ()
+    blocks: tuple[BlockEntry, ...] = ()
+    """Blocks that are not pages, in the order in which they were written."""
     superseded: tuple[tuple[int, int], ...] = ()
     """Footers of earlier generations: offset, size (trailer included)."""
     provenance: Json = field(default_factory=dict)
     detached: tuple[Detached, ...] = ()
-    """Models that the pages need and other files hold."""
+    """Models that pages need and that lie in other files."""
     trained: tuple[Trained, ...] = ()
-    """What the models of the file are for, if that is other files."""
+    """Descriptions of the models in the file, if they are for other files."""
 
     def pack(self) -> bytes:
         """The manifest as stored: canonical JSON (sorted keys, no spaces, UTF-8), packed."""
@@ -128,7 +137,8 @@ class Manifest:
                     (_text(p), _count(c), _text(n), _text(t)) for p, c, n, t in document["objects"]
                 ),
                 blocks=tuple(
-                    (_count(k), _count(t), _count(o), _count(s)) for k, t, o, s in document["blocks"]
+                    BlockEntry(_count(k), _count(t), _count(o), _count(s))
+                    for k, t, o, s in document["blocks"]
                 ),
                 superseded=tuple((_count(o), _count(s)) for o, s in document["superseded"]),
                 provenance=dict(document["provenance"]),

@@ -1,4 +1,4 @@
-"""Opens a container: trailer, footer, manifest; then blocks by name, each checked before it is believed."""
+"""Reads a container: trailer, footer, manifest, then blocks by name, each checked before use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from baler_root.format.container.layout import (
     check_head,
     open_block,
 )
-from baler_root.format.container.manifest import Block, Manifest
+from baler_root.format.container.manifest import BlockEntry, Manifest
 
 TAIL_SIZE = 1 << 16
 """Bytes read from the end at once: trailer and, nearly always, the whole footer."""
@@ -46,7 +46,7 @@ class PageId(NamedTuple):
 
 
 class Container:
-    """An open `.baler` file at the level of blocks; knows nothing of what codecs mean."""
+    """An open `.baler` file as blocks; their contents are left to others."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
@@ -134,7 +134,11 @@ class Container:
     def _check_tiling(self) -> None:
         """Raise CorruptFileError unless blocks cover the file without holes or overlaps."""
         footer = (self.trailer.footer_offset, self.trailer.footer_size)
-        others = [block[2:] for block in self.manifest.blocks] + list(self.manifest.superseded) + [footer]
+        others = (
+            [(block.offset, block.size) for block in self.manifest.blocks]
+            + list(self.manifest.superseded)
+            + [footer]
+        )
         offsets = np.concatenate([self.pages["offset"], np.array([o for o, _ in others], dtype=np.uint64)])
         sizes = np.concatenate([self.pages["size"], np.array([s for _, s in others], dtype=np.uint64)])
         order = np.argsort(offsets, kind="stable")
@@ -162,7 +166,7 @@ class Container:
         return self._source.read([(offset, size)])[0]
 
     def describe(self, page: PageId) -> str:
-        """Where a page is, in words for messages."""
+        """Place of a page, for messages."""
         row = self.pages[self.page_row(page)]
         path = self.manifest.trees[page.tree].schema.path
         return (
@@ -187,19 +191,18 @@ class Container:
     def read_block(self, kind: BlockKind, tree: int = 0) -> memoryview | None:
         """The payload of the last block of this kind and tree; None when there is none."""
         for block in reversed(self.manifest.blocks):
-            if block[:2] == (kind, tree):
+            if (block.kind, block.tree) == (kind, tree):
                 return self.check_block(block)
         return None
 
     def read_models(self) -> dict[bytes, bytes]:
         """The models in the file, by their SHA-256."""
-        payloads = [
-            bytes(self.check_block(block)) for block in self.manifest.blocks if block[0] == BlockKind.MODEL
-        ]
+        models = [block for block in self.manifest.blocks if block.kind == BlockKind.MODEL]
+        payloads = [bytes(self.check_block(block)) for block in models]
         return {hashlib.sha256(payload).digest(): payload for payload in payloads}
 
-    def check_block(self, block: Block) -> memoryview:
-        """The payload of a block that is not a page; raises CorruptFileError unless it is whole and as named."""
+    def check_block(self, block: BlockEntry) -> memoryview:
+        """The payload of a block that is not a page; raises CorruptFileError if it is damaged."""
         kind, tree, offset, size = block
         known = kind in BlockKind.__members__.values()
         where = f"{self.name}: {BlockKind(kind).name.lower() if known else kind} block (bytes {offset}-{offset + size})"

@@ -1,4 +1,4 @@
-"""What a manifest says of models: those kept in other files, and those made for other files."""
+"""Entries of a manifest about models: models kept in other files, and models made for other files."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Detached:
     """Its SHA-256."""
     size: int
     file: str
-    """Where it was: a path from the folder of the file that needs it, with `/`."""
+    """Path of the model file from the folder of the file that needs it, with `/`."""
 
     def to_json(self) -> list[Any]:
-        """As the manifest has it."""
+        """Entry of the manifest."""
         return [self.digest.hex(), self.size, self.file]
 
     @classmethod
     def from_json(cls, entry: Any) -> Detached:
-        """Raises CorruptFileError for anything else."""
+        """The reference in an entry of the manifest; raises CorruptFileError."""
         digest, size, file = entry
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 63:
             raise CorruptFileError(f"a model of {size!r:.40} bytes")
@@ -39,7 +39,7 @@ class Detached:
 
 @dataclass(frozen=True, slots=True)
 class KnownColumn:
-    """A column that a model knows, as other files may have it too."""
+    """A column of a model, by which it is found in other files."""
 
     branch: str
     """Path of the branch."""
@@ -47,30 +47,30 @@ class KnownColumn:
     role: str
     dtype: str
     bound: str
-    """Asked for in training."""
+    """Error bound asked for in training."""
     held: str
-    """The bound that its recipe keeps: tighter where others were computed from it."""
+    """Bound that its quantiser keeps; tightened if other columns were computed from it."""
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """Name for messages: `branch` or `branch.field`."""
         return f"{self.branch}.{self.field}" if self.field else self.branch
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """A model of the same file that was made for others (formats/model.md#models)."""
+    """A model in this file that was made for other files (formats/model.md#models)."""
 
     digest: bytes
     tree: str
-    """Path of the tree whose columns it knows."""
+    """Path of the tree of its columns."""
     columns: tuple[KnownColumn, ...]
-    """In the model's order."""
+    """Columns, in the order of the model."""
     history: Json = field(default_factory=dict)
-    """How it was trained, for people."""
+    """Record of its training, for people."""
 
     def to_json(self) -> Json:
-        """As the manifest has it."""
+        """Entry of the manifest."""
         columns = [list(astuple(column)) for column in self.columns]
         return {
             "columns": columns,
@@ -81,7 +81,7 @@ class Trained:
 
     @classmethod
     def from_json(cls, document: Json) -> Trained:
-        """Raises CorruptFileError, or what Python raises, for anything else."""
+        """The model in an entry of the manifest; raises CorruptFileError or what Python raises."""
         columns = tuple(KnownColumn(*_texts(entry)) for entry in document["columns"])
         (tree,) = _texts([document["tree"]], 1)
         return cls(_digest(document["sha256"]), tree, columns, dict(document["history"]))

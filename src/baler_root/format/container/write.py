@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -21,7 +21,7 @@ from baler_root.format.container.layout import (
     Trailer,
     pack_head,
 )
-from baler_root.format.container.manifest import Block, Manifest
+from baler_root.format.container.manifest import BlockEntry, Manifest
 from baler_root.format.container.read import Container, PageId
 
 COPY_SIZE = 1 << 22
@@ -43,7 +43,7 @@ class AtomicFile:
 
     @property
     def temporary(self) -> Path:
-        """Where the bytes are until the file is whole."""
+        """Path of the bytes until the file is whole."""
         return self._temporary
 
     def commit(self) -> None:
@@ -97,7 +97,7 @@ class ContainerWriter:
         self._output = AtomicFile(path, overwrite)
         self._offset = 0
         self._pages: dict[PageId, bytes] = {}
-        self._blocks: list[Block] = []
+        self._blocks: list[BlockEntry] = []
         self._superseded: list[tuple[int, int]] = []
         self._previous = 0
         self.page_size = 0
@@ -142,15 +142,16 @@ class ContainerWriter:
     def write_block(self, kind: BlockKind, payload: bytes, tree: int = 0) -> None:
         """Append a block that is not a page."""
         block, _ = BlockHeader(kind, tree).seal(payload)
-        self._blocks.append((kind, tree, self._offset, len(block)))
+        self._blocks.append(BlockEntry(kind, tree, self._offset, len(block)))
         self._write(block)
 
-    def finish(self, manifest: Callable[[list[Block], list[tuple[int, int]]], Manifest]) -> dict[str, int]:
-        """Write the footer and give the file its name; returns its size by part.
+    def finish(self, manifest: Manifest) -> dict[str, int]:
+        """Write the footer and give the file its name; returns the bytes of each part of the file.
 
-        `manifest` is called with the blocks written and the footers superseded, which the manifest lists.
+        The blocks written and the footers superseded are filled into the `manifest` here.
         """
-        packed = manifest(self._blocks, self._superseded).pack()
+        written = replace(manifest, blocks=tuple(self._blocks), superseded=tuple(self._superseded))
+        packed = written.pack()
         table = b"".join(self._pages[page] for page in sorted(self._pages))
         sections = [(SectionKind.MANIFEST, packed), (SectionKind.PAGE_TABLE, table)]
         payload = b"".join(SECTION.pack(kind, 0, len(data)) + data for kind, data in sections)
@@ -160,9 +161,9 @@ class ContainerWriter:
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
         self._output.commit()
         parts = {"pages": self.page_size}
-        for kind, _, _, stored in self._blocks:
-            name = BlockKind(kind).name.lower()
-            parts[name] = parts.get(name, 0) + stored
+        for entry in self._blocks:
+            name = BlockKind(entry.kind).name.lower()
+            parts[name] = parts.get(name, 0) + entry.size
         parts.update({"manifest": len(packed), "page table": len(table)})
         return {**parts, "frame": self._offset - sum(parts.values())}
 

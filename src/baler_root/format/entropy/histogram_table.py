@@ -1,12 +1,14 @@
-"""Histograms laid out for the coder: sums over cells, which places share as they do on the axis.
+"""Histograms of one column as the coder uses them: cumulative sums over cells, in integers.
 
-Everything is integers, and each place has at least one part of 2**30 (formats/codecs.md#histograms).
+The places of a cell share its probability as they do on the axis, and each place has at least one part of 2**30
+(formats/codecs.md#histograms).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,37 +19,56 @@ Ints = NDArray[np.int64]
 
 
 OWN_BITS = 8
-"""The axis itself weighs one part in 2**8 of every histogram, so that no symbol costs more than 8 bits beyond it."""
+"""The axis has one part in 2**8 of the weight of every histogram: no symbol costs more than 8 bits beyond it."""
 
 
 LOOKUP_BITS = 8
-"""A decoder finds the first cell from so many bits."""
+"""Leading bits from which a decoder looks up the first cell that is possible."""
 
 
 NEAR_BITS = 12
-"""And the place in it from so many."""
+"""Leading bits from which a decoder looks up the first place that is possible."""
+
+
+class HistogramArrays(NamedTuple):
+    """Arrays of a `HistogramTable`, as one argument of compiled functions."""
+
+    below: Ints
+    cells: Ints
+    starts: Ints
+    slopes: Ints
+    edges: Ints
+    lookup: NDArray[np.uint8]
+    near: Ints
 
 
 @dataclass(frozen=True, eq=False)
 class HistogramTable:
-    """All histograms of one column."""
+    """All histograms of one column, one for each context."""
 
     below: Ints
     """Parts of 2**28 of the axis below each place, and below the end."""
     cells: Ints
     """First place of each cell, and the end."""
     roots: NDArray[np.uint8]
-    """(contexts, cells): square roots of what each cell weighs; none at all: as on the axis."""
+    """(contexts, cells): square roots of the weights of cells; a context with zeros only has the axis itself."""
+
+    @cached_property
+    def arrays(self) -> HistogramArrays:
+        """All arrays, computed once."""
+        return HistogramArrays(
+            self.below, self.cells, self.starts, self.slopes, self.edges, self.lookup, self.near
+        )
 
     @cached_property
     def starts(self) -> Ints:
         """(contexts, cells + 1): parts of 2**28 below each cell."""
-        own = self.below[self.cells]
+        axis = self.below[self.cells]
         weights = np.zeros((len(self.roots), len(self.cells)), dtype=np.int64)
         np.cumsum(self.roots.astype(np.int64) ** 2, axis=1, out=weights[:, 1:])
         total = weights[:, -1:]
-        told = own + ((1 << OWN_BITS) - 1) * ((weights << SIGMA_BITS) // np.maximum(1, total)) >> OWN_BITS
-        return np.where(total > 0, told, own)
+        mixed = axis + ((1 << OWN_BITS) - 1) * ((weights << SIGMA_BITS) // np.maximum(1, total)) >> OWN_BITS
+        return np.where(total > 0, mixed, axis)
 
     @cached_property
     def slopes(self) -> Ints:
@@ -62,12 +83,12 @@ class HistogramTable:
     @cached_property
     def lookup(self) -> NDArray[np.uint8]:
         """(contexts, 256): the cell in which each 256th of a histogram begins."""
-        at = np.arange(1 << LOOKUP_BITS) << (TOTAL_BITS - LOOKUP_BITS)
-        found = [np.searchsorted(row[1:-1], at, side="right") for row in self.edges]
-        return np.array(found, dtype=np.uint8)
+        slots = np.arange(1 << LOOKUP_BITS) << (TOTAL_BITS - LOOKUP_BITS)
+        cells = [np.searchsorted(row[1:-1], slots, side="right") for row in self.edges]
+        return np.array(cells, dtype=np.uint8)
 
     @cached_property
     def near(self) -> Ints:
         """The place in which each 4096th of the axis begins."""
-        at = np.arange((1 << NEAR_BITS) + 1) << (SIGMA_BITS - NEAR_BITS)
-        return np.searchsorted(self.below[1:-1], at, side="right").astype(np.int64)
+        shares = np.arange((1 << NEAR_BITS) + 1) << (SIGMA_BITS - NEAR_BITS)
+        return np.searchsorted(self.below[1:-1], shares, side="right").astype(np.int64)

@@ -1,19 +1,18 @@
-"""rANS with a histogram for every symbol, picked by its context (formats/codecs.md#histograms).
+"""rANS with a histogram for every symbol, chosen by its context (formats/codecs.md#histograms).
 
-Two states take turns, so that a processor works on two symbols at once; a lookup finds a symbol's cell, and an
-interpolation its place there.
+Asymmetric numeral systems: Duda, arXiv:1311.2540. Two states take turns, so that a processor works on two symbols at
+once. A lookup finds the cell of a symbol, and an interpolation its place in the cell.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
+from baler_root.format.entropy._numba import compiled
 from baler_root.format.entropy.histogram_table import LOOKUP_BITS, NEAR_BITS, HistogramTable
 from baler_root.format.entropy.tables import SIGMA_BITS, TOTAL_BITS
 
@@ -21,7 +20,7 @@ Ints = NDArray[np.int64]
 
 
 LANES = 2
-"""States of a stream."""
+"""Number of states of a stream."""
 
 
 _TOTAL = 1 << TOTAL_BITS
@@ -30,55 +29,35 @@ _TOTAL = 1 << TOTAL_BITS
 _STATE = 1 << 31
 
 
-def _compiled(**options: Any) -> Callable[[Any], Any]:
-    """numba's decorator, which has no types."""
-    decorator: Callable[[Any], Any] = njit(cache=True, nogil=True, **options)
-    return decorator
+def encode(places: Ints, contexts: NDArray[np.int32], table: HistogramTable) -> bytes:
+    """The places as bytes, each coded with the histogram of its context."""
+    cells = np.searchsorted(table.cells[1:-1], places, side="right")
+    words = _encode(places, cells, contexts, table.arrays)
+    return bytes(words.astype("<u4").tobytes())
 
 
-def encode(places: Ints, contexts: NDArray[np.int32], histogram_table: HistogramTable) -> bytes:
-    """The places, each with the histogram of its context, as bytes."""
-    cells = np.searchsorted(histogram_table.cells[1:-1], places, side="right")
-    found = _encode(
-        places,
-        cells,
-        contexts,
-        histogram_table.below,
-        histogram_table.cells,
-        histogram_table.starts,
-        histogram_table.slopes,
-        histogram_table.edges,
-    )
-    return bytes(found.astype("<u4").tobytes())
-
-
-def decode(data: bytes | memoryview, contexts: NDArray[np.int32], histogram_table: HistogramTable) -> Ints:
+def decode(data: bytes | memoryview, contexts: NDArray[np.int32], table: HistogramTable) -> Ints:
     """The places that `encode` encoded with the same contexts; raises CorruptFileError."""
     if len(data) % 4 or len(data) < 8 * LANES:
         raise CorruptFileError(f"a stream of {len(data)} bytes is no whole number of words, or too short")
     words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
-    out = np.empty(len(contexts), dtype=np.int64)
-    used = _decode(
-        words, out, contexts, histogram_table.below, histogram_table.cells, histogram_table.starts, histogram_table.slopes, histogram_table.edges,
-        histogram_table.lookup, histogram_table.near,
-    )  # fmt: skip
-    if used != len(words):
+    places = np.empty(len(contexts), dtype=np.int64)
+    if _decode(words, places, contexts, table.arrays) != len(words):
         raise CorruptFileError("a stream of symbols ends too early, or too late")
-    return out
+    return places
 
 
-@_compiled(inline="always")
+@compiled(inline="always")
 def _share(place: Any, inside: Any, start: Any, slope: Any, scale: Any) -> Any:
-    """Parts of 2**30 below a place, given parts of the axis between its cell's first place and it."""
+    """Parts of 2**30 below a place; `inside` are the parts of the axis between it and the start of its cell."""
     return place + ((start + (inside * slope >> SIGMA_BITS)) * scale >> SIGMA_BITS)
 
 
-@_compiled()
-def _encode(
-    places: Any, cell_of: Any, contexts: Any, below: Any, cells: Any, starts: Any, slopes: Any, edges: Any
-) -> Any:
+@compiled()
+def _encode(places: Any, cell_of: Any, contexts: Any, table: Any) -> Any:
+    below, cells, starts, slopes, edges, _, _ = table
     words = np.empty(len(places) + 2 * LANES, dtype=np.uint32)
-    at = len(words)
+    position = len(words)
     states = np.full(LANES, _STATE, dtype=np.uint64)
     scale = _TOTAL - len(below) + 1
     for row in range(len(places) - 1, -1, -1):
@@ -92,38 +71,29 @@ def _encode(
         share = np.uint64(high - low)
         state = states[row % LANES]
         if state >= share << np.uint64(33):
-            at -= 1
-            words[at] = np.uint32(state & np.uint64(0xFFFFFFFF))
+            position -= 1
+            words[position] = np.uint32(state & np.uint64(0xFFFFFFFF))
             state >>= np.uint64(32)
         quotient = state // share
         states[row % LANES] = (
             (quotient << np.uint64(TOTAL_BITS)) + (state - quotient * share) + np.uint64(low)
         )
     for lane in range(LANES - 1, -1, -1):
-        at -= 2
-        words[at] = np.uint32(states[lane] & np.uint64(0xFFFFFFFF))
-        words[at + 1] = np.uint32(states[lane] >> np.uint64(32))
-    return words[at:]
+        position -= 2
+        words[position] = np.uint32(states[lane] & np.uint64(0xFFFFFFFF))
+        words[position + 1] = np.uint32(states[lane] >> np.uint64(32))
+    return words[position:]
 
 
-@_compiled()
-def _decode(
-    words: Any,
-    out: Any,
-    contexts: Any,
-    below: Any,
-    cells: Any,
-    starts: Any,
-    slopes: Any,
-    edges: Any,
-    lookup: Any,
-    near: Any,
-) -> Any:
+@compiled()
+def _decode(words: Any, places: Any, contexts: Any, table: Any) -> Any:
+    """Decode into `places`; returns the number of words used, -1 for a damaged stream."""
+    below, cells, starts, slopes, edges, lookup, near = table
     states = np.empty(LANES, dtype=np.uint64)
     for lane in range(LANES):
         states[lane] = np.uint64(words[2 * lane]) | np.uint64(words[2 * lane + 1]) << np.uint64(32)
-    at, scale = 2 * LANES, _TOTAL - len(below) + 1
-    for row in range(len(out)):
+    position, scale = 2 * LANES, _TOTAL - len(below) + 1
+    for row in range(len(places)):
         state, context = states[row % LANES], contexts[row]
         slot = np.int64(state & np.uint64(_TOTAL - 1))
         cell = np.int64(lookup[context, slot >> (TOTAL_BITS - LOOKUP_BITS)])
@@ -134,9 +104,9 @@ def _decode(
         if high - low > 1:
             first, last = below[low], below[high]
             start, slope = starts[context, cell], slopes[context, cell]
-            guess_at = first + np.int64((slot - under) * ((last - first) / (above - under)))
-            step = guess_at >> (SIGMA_BITS - NEAR_BITS)
-            inside = guess_at & ((1 << (SIGMA_BITS - NEAR_BITS)) - 1)
+            share = first + np.int64((slot - under) * ((last - first) / (above - under)))
+            step = share >> (SIGMA_BITS - NEAR_BITS)
+            inside = share & ((1 << (SIGMA_BITS - NEAR_BITS)) - 1)
             guess = near[step]
             if step < 1 << NEAR_BITS:
                 guess += (near[step + 1] - near[step]) * inside >> (SIGMA_BITS - NEAR_BITS)
@@ -153,15 +123,15 @@ def _decode(
                     guess -= 1
                 if tries > 3:
                     guess = (low + high) >> 1
-        out[row] = low
+        places[row] = low
         state = np.uint64(above - under) * (state >> np.uint64(TOTAL_BITS)) + np.uint64(slot - under)
         if state < np.uint64(_STATE):
-            if at >= len(words):
+            if position >= len(words):
                 return -1
-            state = state << np.uint64(32) | np.uint64(words[at])
-            at += 1
+            state = state << np.uint64(32) | np.uint64(words[position])
+            position += 1
         states[row % LANES] = state
     for lane in range(LANES):
         if states[lane] != np.uint64(_STATE):
             return -1
-    return at
+    return position

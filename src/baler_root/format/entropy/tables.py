@@ -1,12 +1,13 @@
-"""The integer tables behind every probability: logistic distribution, powers of two.
+"""Integer tables behind every probability: logistic distribution, powers of two.
 
-They follow from their formulas alone: decimal arithmetic rounds the same way everywhere, a libm need not.
+They are computed from their formulas in decimal arithmetic, which rounds the same way everywhere; a libm may not.
 """
 
 from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,11 +33,11 @@ TOTAL_BITS = 30
 
 
 MAX_SYMBOLS = 1 << 20
-"""On one axis, so that the one part that every symbol has does not weigh."""
+"""Most symbols on one axis: the one part that every symbol has must stay negligible."""
 
 
 OUTPUT_BITS = 10
-"""Fraction bits of what a network says: log2 of weights, means, log2 of scales."""
+"""Fraction bits of the outputs of a network: log2 of weights, means, log2 of scales."""
 
 
 WEIGHT_BITS = 15
@@ -44,11 +45,11 @@ WEIGHT_BITS = 15
 
 
 FLOOR_WEIGHT = 1 << 7
-"""Weight of the column's own distribution in every mixture, so that no symbol costs more than 8 bits beyond it."""
+"""Weight of the distribution of the column in every mixture: no symbol costs more than 8 bits beyond it."""
 
 
 LOG_STEPS = 16
-"""Steps of a factor of two in which weights and scales are looked up."""
+"""Table entries for each factor of two, for weights and scales."""
 
 
 INVERSE_BITS = 8
@@ -56,7 +57,7 @@ INVERSE_BITS = 8
 
 
 MIN_LOG_SCALE, MAX_LOG_SCALE = -12, 3
-"""log2 of the scales there are."""
+"""log2 of the smallest and largest scale."""
 
 
 _EXACT = Context(prec=40)
@@ -82,15 +83,29 @@ def sigma() -> NDArray[np.int64]:
 
 @cache
 def powers() -> NDArray[np.int64]:
-    """round(2**15 * 2**(-d/16)) for d from 0 to 255: a component's weight, d steps below the heaviest one's."""
+    """round(2**15 * 2**(-d/16)) for d from 0 to 255: weight of a component d steps below the heaviest."""
     return _frozen([_rounded(_power(Decimal(WEIGHT_BITS) - Decimal(d) / LOG_STEPS)) for d in range(256)])
 
 
 @cache
 def inverse_scales() -> NDArray[np.int64]:
-    """round(2**8 / scale) for scales from 2**-12 to 2**3 in sixteen steps a factor of two."""
+    """round(2**8 / scale) for scales from 2**-12 to 2**3, 16 for each factor of two."""
     steps = range(MIN_LOG_SCALE * LOG_STEPS, MAX_LOG_SCALE * LOG_STEPS + 1)
     return _frozen([_rounded(_power(Decimal(INVERSE_BITS) - Decimal(step) / LOG_STEPS)) for step in steps])
+
+
+class MixtureTables(NamedTuple):
+    """All tables that the mixture coder uses, as one argument."""
+
+    sigma: NDArray[np.int64]
+    powers: NDArray[np.int64]
+    inverses: NDArray[np.int64]
+
+
+@cache
+def mixture_tables() -> MixtureTables:
+    """Tables of `sigma`, `powers` and `inverse_scales`."""
+    return MixtureTables(sigma(), powers(), inverse_scales())
 
 
 def _power(exponent: Decimal) -> Decimal:

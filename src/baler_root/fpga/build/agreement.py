@@ -80,7 +80,7 @@ class Agreement:
         (folder / "agreement.json").write_text(text + "\n", encoding="utf-8")
 
     def table(self) -> list[tuple[str, str, str]]:
-        """Rows of a table for people: computation, identical rows, tool (or the reason why it was not run)."""
+        """Rows of a table for people: computation, identical rows, tool (or why it was not run)."""
         return [
             (path.path, "not run", path.gap)
             if path.gap
@@ -92,8 +92,8 @@ class Agreement:
 def agree(definition: EncoderDefinition, vectors: Vectors, folder: Path, log: Log) -> Agreement:
     """Run every computation that is available on all vectors, for the projects in a folder.
 
-    A missing program or library leaves a gap. Raises DisagreementError if a row differs, ToolFailedError if a program
-    fails.
+    A missing program or library leaves a gap. Raises DisagreementError if a row differs, ToolFailedError if a
+    program fails.
     """
     simulations: list[SimulationResult] = []
 
@@ -171,7 +171,10 @@ def _check_packets(
 
 
 def _compare(name: str, vectors: Vectors, latents: Codes, tool: str, seconds: float) -> Computation:
-    """The result of a computation; raises DisagreementError, with the first row that differs, unless all agree."""
+    """The result of a computation.
+
+    Raises DisagreementError, with the first row that differs, unless all agree.
+    """
     expected = vectors.latents
     if latents.shape != expected.shape:
         raise DisagreementError(f"{name}: {latents.shape} latents where {expected.shape} were expected")

@@ -17,8 +17,8 @@ def new_folder(
 ) -> Iterator[Path]:
     """Yield a temporary folder that is renamed to `path` at the end, or removed after an error.
 
-    An existing folder is replaced only if it is empty or has the file `marker`; `content` is what messages call it.
-    Raises OutputError.
+    An existing folder is replaced only if it is empty or has the file `marker`; `content` is what messages
+    call it. Raises OutputError.
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")

@@ -1,7 +1,7 @@
 """The hls4ml project: C++ for a vendor's high-level synthesis with every type explicit, and its C simulation.
 
-Activations are integers, and the weights of a layer have `shift` fraction bits. Rounding (AP_RND, half up) and
-saturation (AP_SAT) at the end of a layer are therefore those of the definition.
+Activations are integers, and the weights of a layer have `shift` fraction bits. Rounding (AP_RND, half up)
+and saturation (AP_SAT) at the end of a layer are therefore those of the definition.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
-"""Commands of the vendor's tool: C simulation, synthesis and co-simulation; then synthesis of the resulting Verilog."""
+"""Two commands of each vendor's tool.
+
+The first simulates the C++, synthesises and co-simulates it; the second synthesises the resulting Verilog.
+"""
 
 
 COMPILE_SECONDS = 600
@@ -85,7 +88,9 @@ def write_hls(
     reuse: int,
     folder: Path,
 ) -> dict[str, int]:
-    """Write the project for a clock in MHz; returns the reuse factor of each layer, which hls4ml may have changed.
+    """Write the project for a clock in MHz.
+
+    Returns the reuse factor of each layer, which hls4ml may have changed.
 
     Raises MissingExtraError without hls4ml or torch, ConfigError for options that hls4ml cannot follow.
     """

@@ -25,7 +25,10 @@ def events_per_packet(layout: PacketLayout) -> int:
 
 
 def write_packetiser(definition: EncoderDefinition, latency_cycles: int, folder: Path) -> None:
-    """Write `baler_link.v` for an encoder of this latency; raises ConfigError if packets would be too long."""
+    """Write `baler_link.v` for an encoder of this latency.
+
+    Raises ConfigError if packets would be too long.
+    """
     layout = PacketLayout.of(definition)
     payload = max(words_of(layout.inputs), words_of(layout.latents * events_per_packet(layout)))
     text = fill(
@@ -60,7 +63,10 @@ def expected_packets(definition: EncoderDefinition, codes: Codes, raw: NDArray[n
 
 
 def _saturated(definition: EncoderDefinition) -> str:
-    """Verilog expression: a latent is at a limit of the last layer; latents that never reach it are left out."""
+    """Verilog expression: a latent is at a limit of the last layer.
+
+    Latents that never reach it are left out.
+    """
     tests, start = [], 0
     for latent in definition.latents:
         bits = f"latents[{start + latent.width - 1}:{start}]"

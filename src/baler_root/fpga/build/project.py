@@ -1,4 +1,4 @@
-"""Builds firmware from a model: a folder with projects, benches, agreement and report, complete or not at all."""
+"""Builds firmware from a model: a folder with projects, benches, agreement and report."""
 
 from __future__ import annotations
 
@@ -90,11 +90,12 @@ def build(
 ) -> Report:
     """Write the folder `output` with firmware for the encoder of a `.balermodel` file.
 
-    `data` is a ROOT file whose first `rows` rows become test vectors. Programs and libraries that are not installed
-    leave gaps, which the report lists.
+    `data` is a ROOT file whose first `rows` rows become test vectors. Programs and libraries that are not
+    installed leave gaps, which the report lists.
 
     Raises ConfigError (a model that cannot be firmware, options), SourceError, FormatError, OutputError,
-    ToolFailedError, and DisagreementError if any computation gives other latents; then nothing is left on disk.
+    ToolFailedError, and DisagreementError if any computation gives other latents; then nothing is left on
+    disk.
     """
     started = time.monotonic()
     options = options or BuildOptions()

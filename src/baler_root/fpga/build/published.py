@@ -1,4 +1,4 @@
-"""Published results of encoders and networks in front ends and triggers, shown in the report for comparison."""
+"""Published results of networks in front ends and triggers, which the report shows for comparison."""
 
 from __future__ import annotations
 

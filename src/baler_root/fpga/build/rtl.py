@@ -113,7 +113,10 @@ def write_rtl(
 
 
 def estimate(definition: EncoderDefinition) -> Resources:
-    """LUTs and adder depth of the network by da4ml's solver, in about a second; raises MissingExtraError without it."""
+    """LUTs and adder depth of the network by da4ml's solver, in about a second.
+
+    Raises MissingExtraError without it.
+    """
     logic = _trace(definition)
     return Resources(float(logic.cost), math.ceil(max(logic.latency)))
 
@@ -130,7 +133,7 @@ def interpret(folder: Path, codes: Codes) -> Codes:
 
 
 def _trace(definition: EncoderDefinition) -> Any:
-    """The network as da4ml's adders: codes are integers, and the weights of a layer have `shift` fraction bits."""
+    """The network as da4ml's adders, with integer codes and weights of `shift` fraction bits."""
     trace, ops = package("da4ml.trace", "rtl"), package("da4ml.trace.ops", "rtl")
     code = definition.input
     parts = (np.full(definition.width, part) for part in (int(code.signed), code.width - code.signed, 0))

@@ -24,7 +24,10 @@ PACKET_ROWS = 1000
 
 
 RAW_PERIOD, RAW_PHASE = 37, 5
-"""Rows sent raw are those with `row % RAW_PERIOD == RAW_PHASE`; the same numbers are in `templates/simulate.cpp`."""
+"""Rows sent raw are those with `row % RAW_PERIOD == RAW_PHASE`.
+
+The same numbers are in `templates/simulate.cpp`.
+"""
 
 
 QUIET = ("-Wno-lint", "-Wno-fatal", "-Wfuture-WIDTHTRUNC", "-Wfuture-WIDTHEXPAND")
@@ -42,7 +45,10 @@ class SimulationResult:
 
 
 def simulate(definition: EncoderDefinition, rtl: Path, bench: Path) -> SimulationResult:
-    """Simulate the Verilog in `rtl` with the vectors in `bench`; raises MissingToolError and ToolFailedError."""
+    """Simulate the Verilog in `rtl` with the vectors in `bench`.
+
+    Raises MissingToolError and ToolFailedError.
+    """
     verilator, _ = VERILATOR.path(), COMPILER.path()
     with TemporaryDirectory(prefix="baler-root-rtl-") as name:
         work = Path(name)

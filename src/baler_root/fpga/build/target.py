@@ -23,7 +23,10 @@ YOSYS_FAMILIES = ("xc7", "xcu", "xcup")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A part, its resources, and how firmware for it is pipelined; the attributes are the keys of the TOML file."""
+    """A part, its resources, and how firmware for it is pipelined.
+
+    The attributes are the keys of the TOML file.
+    """
 
     name: str
     part: str

@@ -1,4 +1,4 @@
-"""Test vectors: input codes with their expected latents, as hexadecimal text that all kinds of bench can read.
+"""Test vectors: input codes and expected latents, as hexadecimal text that any bench can read.
 
 Each line is a row: its codes as one number, the first code in the least significant bits.
 """
@@ -36,7 +36,10 @@ class Vectors:
 
     @classmethod
     def make(cls, definition: EncoderDefinition, data: Codes | None, seed: int = 0) -> Self:
-        """Vectors from the rows of a data file, if any, followed by corner cases; at least `MIN_ROWS` in all."""
+        """Vectors from the rows of a data file, if any, followed by corner cases.
+
+        At least `MIN_ROWS` in all.
+        """
         rows = np.zeros((0, definition.width), np.int64) if data is None else data
         count = max(MIN_ROWS // 2, MIN_ROWS - len(rows))
         codes = np.concatenate([rows, _corner_cases(definition, np.random.default_rng(seed), count)])
@@ -65,7 +68,7 @@ def _corner_cases(definition: EncoderDefinition, rng: np.random.Generator, count
     ends = np.zeros((2 * width, width), np.int64)
     np.fill_diagonal(ends[:width], low)
     np.fill_diagonal(ends[width:], high)
-    # The sign with which each input drives an output, ReLUs aside: the worst rows for sums and for saturation.
+    # The sign with which each input drives an output, ReLUs aside: worst cases for sums and saturation.
     paths = np.eye(width)
     extremes: list[Codes] = []
     for layer in definition.layers:

@@ -1,4 +1,4 @@
-"""`LatentFidelity`: how closely latents reproduce an encoder's input, the rounding of its input codes included."""
+"""`LatentFidelity`: errors of an encoder's input after decoding, the rounding of input codes included."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MEASURED_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class LatentFidelity:
-    """Errors on the columns' axes, on which each column is roughly standard logistic (standard deviation 1.8)."""
+    """Errors on the columns' axes, where columns are roughly standard logistic (standard deviation 1.8)."""
 
     columns: dict[str, float]
     """Root mean square error of each column."""
@@ -73,12 +73,12 @@ class LatentFidelity:
 
 
 def decoded_codes(link: Link, codes: Codes) -> Codes:
-    """Codes on the axes, with all bits, that the latents of input codes are decoded to; (rows, inputs) both."""
+    """Decode the latents of input codes; returns full-precision codes on the axes. (rows, inputs) both."""
     return _codes_at(link, _decoded_places(link, codes))
 
 
 def _decoded_places(link: Link, codes: Codes) -> Codes:
-    """Places on the axes that the latents of input codes are decoded to; (rows, inputs) both."""
+    """Decode the latents of input codes; returns places on the axes. (rows, inputs) both."""
     model = link.model
     result = np.empty(codes.shape, np.int64)
     latents = link.latents(codes).astype(LATENT)

@@ -14,7 +14,9 @@ COLUMNS = ("luts", "latency")
 
 
 def draw(points: Sequence[ScanPoint], path: Path, rows: str) -> None:
-    """Write the plot; `rows` names the measured rows in its title. Raises MissingExtraError without matplotlib.
+    """Write the plot; `rows` names the measured rows in its title.
+
+    Raises MissingExtraError without matplotlib.
 
     The first row of panels has errors, the second one resolutions, if there are any.
     """

@@ -27,7 +27,10 @@ class ScanPoint:
     estimated_by: str
     """Origin of LUTs and latency: `da4ml` or `formula`."""
     on_front: bool = False
-    """Whether the point is on the Pareto front: no other is at least as good in error and LUTs, and better in one."""
+    """Whether the point is on the Pareto front.
+
+    No other point is then at least as good in error and LUTs, and better in one of them.
+    """
     responses: dict[str, float | None] = field(default_factory=dict)
     """Resolution of each measured branch from latents alone; see `resolution`."""
 

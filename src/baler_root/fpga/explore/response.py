@@ -27,10 +27,10 @@ Floats = NDArray[np.float64]
 
 
 def resolution(decoded: Floats, original: Floats) -> float | None:
-    """Half of the shortest interval that holds 68.27 % of decoded / original - 1; a Gaussian's standard deviation.
+    """Half of the shortest interval that holds 68.27 % of decoded / original - 1.
 
-    Values whose original is 0, or with either value not finite, have no response and are left out. All others count,
-    however far off. None if no value is left.
+    For a Gaussian this is its standard deviation. Values whose original is 0, or with either value not
+    finite, have no response and are left out. All others count, however far off. None if no value is left.
     """
     usable = np.isfinite(decoded) & np.isfinite(original) & (original != 0)
     if not usable.any():

@@ -21,6 +21,7 @@ from baler_root.fpga.explore.point import ScanPoint, mark_front
 from baler_root.fpga.explore.response import check_branches, response_columns
 from baler_root.fpga.link import Link
 from baler_root.training.hardware.resources import Resources
+from baler_root.training.options import LatentOptions, TrainingOptions
 
 POINTS_FILE = "explore.json"
 
@@ -36,11 +37,11 @@ def explore(
 ) -> list[ScanPoint]:
     """Train an encoder for each point of the grid; write points, plot and models to the folder `output`.
 
-    Errors and resolutions are measured on the last rows of `options.test`, which should not be learned from; without
-    it on those of `source`, most of which are learned from.
+    Errors and resolutions are measured on the last rows of `options.test`, which should not be learned from;
+    without it on those of `source`, most of which are learned from.
 
-    Raises what `train` and `read_rows` raise, ConfigError for a branch that is not there, and OutputError; then
-    nothing is left on disk.
+    Raises what `train` and `read_rows` raise, ConfigError for a branch that is not there, and OutputError;
+    then nothing is left on disk.
     """
     grid, options = grid or ScanGrid(), options or ExploreOptions()
     tree = options.tree
@@ -60,12 +61,8 @@ def explore(
                 path,
                 rules=options.rules,
                 trees=None if tree is None else [tree],
-                codec="autoencoder",
-                latents=latents,
-                residual="none",
-                hardware=limits,
-                train_seconds=options.seconds,
-                seed=options.seed,
+                codec=LatentOptions("autoencoder", latents, "none", hardware=limits),
+                training=TrainingOptions(seconds=options.seconds, seed=options.seed),
             )
             link = Link.open(path, tree)
             fidelity = LatentFidelity.of(
@@ -115,7 +112,10 @@ def _write(
     measured_file: str | os.PathLike[str],
     folder: Path,
 ) -> None:
-    """Write `explore.json` and `explore.csv`; a branch's resolution is in the CSV column `response:BRANCH`."""
+    """Write `explore.json` and `explore.csv`.
+
+    A branch's resolution is in the CSV column `response:BRANCH`.
+    """
     document = {
         "scan": grid.to_json(),
         "measured": {

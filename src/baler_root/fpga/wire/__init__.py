@@ -1,1 +1,1 @@
-"""Packets of latents on a wire (formats/wire.md): sent by a software board, received, and decoded to `.baler` files."""
+"""Packets of latents on a wire (formats/wire.md): sent, received, and decoded to `.baler` files."""

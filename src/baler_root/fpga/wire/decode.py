@@ -46,11 +46,12 @@ def decode(
 ) -> DecodeReport:
     """Decode the packets in the file `stream` to the new file `target`.
 
-    `model` is the `.balermodel` file whose encoder sent the packets; `tree` chooses one of several models by its tree.
-    A packet that arrives more than `window` events behind a later one is left out. `progress` is called with bytes.
+    `model` is the `.balermodel` file whose encoder sent the packets; `tree` chooses one of several models by
+    its tree. A packet that arrives more than `window` events behind a later one is left out. `progress` is
+    called with bytes.
 
-    Raises SourceError (no stream), ConfigError (another model), CorruptFileError (no packet in the stream), FormatError
-    (of the model) or OutputError; then nothing is left on disk.
+    Raises SourceError (no stream), ConfigError (another model), CorruptFileError (no packet in the stream),
+    FormatError (of the model) or OutputError; then nothing is left on disk.
     """
     name = os.fspath(stream)
     if not Path(stream).is_file():

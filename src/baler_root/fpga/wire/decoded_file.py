@@ -1,7 +1,8 @@
 """`DecodedFile`: received events as an ordinary `.baler` file, written cluster by cluster in constant memory.
 
-Values are decoded from the latents alone: nothing bounds their error against the events before the encoder, and the
-file says so. Events that did not arrive are not in it; two of its branches and a separate tree identify them.
+Values are decoded from the latents alone: nothing bounds their error against the events before the encoder,
+and the file says so. Events that did not arrive are not in it; two of its branches and a separate tree
+identify them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest
 from baler_root.format.container.write import ContainerWriter
 from baler_root.fpga.link import Link
-from baler_root.fpga.wire.flat_tree import UNBOUNDED, FlatColumn, FlatPage, FlatTreeWriter
+from baler_root.fpga.wire.flat_tree import UNBOUNDED, FlatColumn, FlatTreeWriter, PackedPage
 from baler_root.fpga.wire.ordering import INCIDENT, Events
 from baler_root.fpga.wire.packets import Flag
 from baler_root.fpga.wire.received_page import ReceivedPages, ReceivedRows
@@ -129,13 +130,7 @@ class DecodedFile:
         }
         provenance = {"wire": wire, "versions": {"baler_root": __version__}}
         parts = self._writer.finish(
-            lambda blocks, superseded: Manifest(
-                tuple(tree.stored for tree in trees),
-                CODECS,
-                blocks=tuple(blocks),
-                superseded=tuple(superseded),
-                provenance=provenance,
-            )
+            Manifest(tuple(tree.stored for tree in trees), CODECS, provenance=provenance)
         )
         return sum(parts.values())
 
@@ -144,13 +139,13 @@ class DecodedFile:
         (raw,) = np.nonzero(events["flags"] & Flag.RAW)
         values = events["values"]
         rows = ReceivedRows(values[:, : len(layout.latents)], raw, values[raw][:, : len(layout.inputs)])
-        page = FlatPage(self._pages.codec(rows), 0, self._pages.columns(len(events)))
+        page = PackedPage(*self._pages.pack(rows), self._pages.codec, 0)
         status = [np.ascontiguousarray(events["entry"]), np.ascontiguousarray(events["flags"])]
-        self._events.write(self._writer, len(events), [page, FlatPage.exact(1, status)])
+        self._events.write(self._writer, len(events), [page, PackedPage.exact(1, status)])
 
     def _write_incidents(self, incidents: Events) -> None:
         arrays = [np.ascontiguousarray(incidents[column.name]) for column in INCIDENT_COLUMNS]
-        self._incidents.write(self._writer, len(incidents), [FlatPage.exact(1, arrays)])
+        self._incidents.write(self._writer, len(incidents), [PackedPage.exact(1, arrays)])
 
 
 class ClusterBuffer:

@@ -50,19 +50,23 @@ class FlatColumn(NamedTuple):
     """Reason for the bound, shown to users."""
 
 
-class FlatPage(NamedTuple):
-    """Columns of one page, with their codec."""
+class PackedPage(NamedTuple):
+    """One page of a cluster."""
 
+    payload: bytes
+    sizes: list[float]
+    """Each column's share of the payload [bytes]."""
     codec: Codec
+    """Codec that decodes the page."""
     codec_number: int
     """Number of the codec in the file."""
-    columns: list[EncodedColumn]
 
     @classmethod
-    def exact(cls, codec_number: int, arrays: Sequence[NDArray[Any]]) -> FlatPage:
+    def exact(cls, codec_number: int, arrays: Sequence[NDArray[Any]]) -> PackedPage:
         """A page of exact columns, coded by `classic`."""
+        codec = Classic()
         columns = [EncodedColumn.of(quantise(array, LOSSLESS)) for array in arrays]
-        return cls(Classic(), codec_number, columns)
+        return cls(*pack_page(codec, columns), codec, codec_number)
 
 
 class FlatTreeWriter:
@@ -71,7 +75,10 @@ class FlatTreeWriter:
     def __init__(
         self, number: int, path: str, title: str, columns: Sequence[FlatColumn], groups: Sequence[int]
     ) -> None:
-        """`number` is the tree's number in the file; `groups` has the number of columns in each page of a cluster."""
+        """`number` is the tree's number in the file.
+
+        `groups` has the number of columns in each page of a cluster.
+        """
         branches = tuple(Branch(c.name, None, _typename(c), c.title, form=_form(c)) for c in columns)
         self._number, self._groups = number, tuple(groups)
         self._bounds = tuple((column.bound, column.reason) for column in columns)
@@ -79,27 +86,30 @@ class FlatTreeWriter:
         self._lengths: list[int] = []
         self._records: list[NDArray[Any]] = []
 
-    def write(self, writer: ContainerWriter, entries: int, pages: Sequence[FlatPage]) -> None:
+    def write(self, writer: ContainerWriter, entries: int, pages: Sequence[PackedPage]) -> None:
         """Append a cluster; its statistics and digests are those of the values that a reader decodes."""
         columns = self.stored.columns
-        payloads, opened, sizes = [], [], list[float]()
-        for first, page in zip(accumulate(self._groups, initial=0), pages, strict=False):
-            payload, shares = pack_page(page.codec, page.columns)
-            members = columns[first : first + len(page.columns)]
-            opened.append(OpenedPage(first, Page(memoryview(payload), members), page.codec))
-            payloads.append(payload)
-            sizes += shares
+        firsts = list(accumulate(self._groups, initial=0))[:-1]
+        opened = [
+            OpenedPage(
+                first,
+                Page(memoryview(page.payload), columns[first : first + len(page.sizes)]),
+                page.codec,
+            )
+            for first, page in zip(firsts, pages, strict=True)
+        ]
         values = decode_cluster(opened, columns)
+        sizes = [size for page in pages for size in page.sizes]
         records = np.zeros(len(columns), RECORD)
         for number, ((bound, _), size) in enumerate(zip(self._bounds, sizes, strict=True)):
             errors = UNKNOWN if bound == UNBOUNDED else NO_ERROR
             records[number] = record(values[number], errors, 0, size)
         cluster = len(self._lengths)
-        for group, (page, payload, (first, *_)) in enumerate(zip(pages, payloads, opened, strict=True)):
-            arrays = [values[first + index] for index in range(len(page.columns))]
+        for group, (first, page) in enumerate(zip(firsts, pages, strict=True)):
+            arrays = [values[first + index] for index in range(len(page.sizes))]
             length = sum(array.nbytes for array in arrays)
             writer.write_page(
-                self._number, cluster, group, page.codec_number, payload, length, digest_of(arrays)
+                self._number, cluster, group, page.codec_number, page.payload, length, digest_of(arrays)
             )
         self._lengths.append(entries)
         self._records.append(records)

@@ -22,7 +22,10 @@ class FramedPackets:
     sizes: list[int] = field(default_factory=list)
     """Bytes of each packet."""
     skipped: list[tuple[int, int]] = field(default_factory=list)
-    """(index of the next packet, or the number of packets; bytes) of each stretch that belongs to no packet."""
+    """(index of the next packet, bytes) of each stretch that belongs to no packet.
+
+    The index after the last packet is the number of packets.
+    """
 
     def groups(self) -> list[tuple[NDArray[np.int64], NDArray[Any]]]:
         """Packets by size: their indices, and the packets as a structured array (`packet_dtype`)."""

@@ -21,7 +21,10 @@ Entries = NDArray[np.int64]
 
 
 Events = NDArray[Any]
-"""Structured array of events with a field `entry` (on arrival its low 32 bits); other fields are not touched."""
+"""Structured array of events with a field `entry` (on arrival its low 32 bits).
+
+Other fields are not touched.
+"""
 
 
 class Incident(IntEnum):
@@ -63,7 +66,9 @@ class Ordering:
         return incidents
 
     def add(self, arrived: Events, damage: list[tuple[int, int]]) -> Events:
-        """Add events in their order of arrival; returns, sorted, those that no longer have to wait for others.
+        """Add events in their order of arrival.
+
+        Returns, sorted, those that no longer have to wait for others.
 
         `damage` has (index of the next event, bytes) of each damaged stretch.
         """

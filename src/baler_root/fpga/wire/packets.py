@@ -51,8 +51,9 @@ class Flag(IntFlag):
 
 
 def pack_fields(values: NDArray[np.integer], widths: Sequence[int]) -> NDArray[np.uint64]:
-    """Pack (rows, fields) into (rows, words): two's complement fields of `widths` (1 to 64) bits, the first lowest.
+    """Pack (rows, fields) into (rows, words).
 
+    Fields are in two's complement, `widths` (1 to 64) bits wide, the first one in the lowest bits.
     Bits beyond a field's width are cut off without a check.
     """
     words = np.zeros((len(values), words_of(widths)), np.uint64)
@@ -131,7 +132,7 @@ class PacketLayout:
 
     @cached_property
     def event_dtype(self) -> np.dtype[Any]:
-        """Structured dtype of a received event: number, flags, and latents or input codes padded with zeros."""
+        """Structured dtype of a received event: number, flags, and zero-padded latents or input codes."""
         width = max(len(self.latents), len(self.inputs))
         return np.dtype([("entry", "<i8"), ("flags", "u1"), ("values", "<i2", (width,))])
 
@@ -168,8 +169,8 @@ class PacketLayout:
     ) -> list[bytes]:
         """Packets with equally many events, in their order.
 
-        `values` are latents, (packets, events, latents), or with `raw` input codes, (packets, 1, inputs). `counters`
-        has the number of each packet's first event; `flags` must not contain RAW or END.
+        `values` are latents, (packets, events, latents), or with `raw` input codes, (packets, 1, inputs).
+        `counters` has the number of each packet's first event; `flags` must not contain RAW or END.
         """
         events = values.shape[1]
         kinds = flags | np.uint8(Flag.RAW) if raw else flags

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.builtin import AutoencoderCodec
@@ -21,7 +19,7 @@ from baler_root.format.codecs.latent.split_floats import low_dtype
 from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.format.page import EncodedColumn
+from baler_root.format.page import join_page
 from baler_root.fpga.link import Link
 
 Codes = NDArray[np.int64]
@@ -51,23 +49,18 @@ class ReceivedPages:
         """Bytes of the model in the file."""
         self.model = AutoencoderModel.from_bytes(self.data)
         self.name = sha256(self.data).digest()
-        self._quantisers = [_quantiser(column) for column in self.model.columns]
+        self.codec = AutoencoderCodec({self.name: self.model}, self.name, range(len(self.model.columns)))
+        """Codec that decodes the pages."""
 
-    def codec(self, rows: ReceivedRows) -> AutoencoderCodec:
-        """A codec that encodes one page, with these rows."""
-        return _ReceivedPageCodec(self.name, self.model, self._pack(rows))
+    def pack(self, rows: ReceivedRows) -> tuple[bytes, list[float]]:
+        """A page of these rows, and each column's share of its size [bytes]."""
+        columns = self.model.columns
+        encodings = [_encoding(column, len(rows.latents)) for column in columns]
+        payload = self._pack_latents(rows)
+        return join_page(encodings, payload, [len(payload) / len(columns)] * len(columns))
 
-    def columns(self, count: int) -> list[EncodedColumn]:
-        """The columns of a page of `count` rows; their symbols are empty, since the codec has them."""
-        columns = []
-        for (quantiser, dtype), column in zip(self._quantisers, self.model.columns, strict=True):
-            length, outliers = count * column.values_per_row, Outliers.none(quantiser.dtype)
-            encoding = QuantisedEncoding(length, quantiser, dtype, outliers, shape_of(column))
-            columns.append(EncodedColumn(encoding, np.zeros(0, dtype)))
-        return columns
-
-    def _pack(self, rows: ReceivedRows) -> bytes:
-        """The codec's payload of a page: latents, and the places of raw rows as those that the latents miss."""
+    def _pack_latents(self, rows: ReceivedRows) -> bytes:
+        """The codec's payload: latents, and the places of rows sent raw, stored as rows that latents miss."""
         model = self.model
         latents = rows.latents.astype(LATENT)
         latents[rows.raw] = self._link.latents(rows.codes)
@@ -92,24 +85,11 @@ class ReceivedPages:
         )
 
 
-class _ReceivedPageCodec(AutoencoderCodec):
-    """Codec of one page whose payload is packed already; it decodes as its base class does."""
-
-    def __init__(self, name: bytes, model: AutoencoderModel, payload: bytes) -> None:
-        super().__init__({name: model}, name, range(len(model.columns)))
-        self._payload = payload
-
-    def encode(self, columns: Sequence[Any], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:  # noqa: ARG002
-        """The packed payload; the columns' symbols are empty and not used."""
-        return self._payload, [len(self._payload) / len(columns)] * len(columns)
-
-
-def shape_of(column: ModelColumn) -> tuple[int, ...]:
-    """Shape of a column's rows, flattened: a model stores only the number of values."""
-    return () if column.values_per_row == 1 else (column.values_per_row,)
-
-
-def _quantiser(column: ModelColumn) -> tuple[Quantiser, np.dtype[Any]]:
-    """A column's quantiser, and the type of its symbols."""
+def _encoding(column: ModelColumn, rows: int) -> QuantisedEncoding:
+    """The encoding of a column in a page of `rows` rows, without outliers."""
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
-    return quantiser, quantiser.dtype if quantiser.kind == "exact" else np.min_scalar_type(quantiser.span - 1)
+    exact = quantiser.kind == "exact"
+    dtype = quantiser.dtype if exact else np.min_scalar_type(quantiser.span - 1)
+    count = column.values_per_row  # a model stores no other shape
+    shape = () if count == 1 else (count,)
+    return QuantisedEncoding(rows * count, quantiser, dtype, Outliers.none(quantiser.dtype), shape)

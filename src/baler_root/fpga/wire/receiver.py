@@ -54,11 +54,12 @@ def receive(
 ) -> DecodeReport:
     """Decode the packets that arrive at `address` (`HOST:PORT`) to the new file `target`.
 
-    Ends with the run, or after `idle` seconds of silence. `model`, `tree` and `window` are as in `decode`. The time in
-    the report runs from the first packet to the last. Port 0 lets the system choose a port; `listening` is called with
-    the address as soon as datagrams can arrive.
+    Ends with the run, or after `idle` seconds of silence. `model`, `tree` and `window` are as in `decode`.
+    The time in the report runs from the first packet to the last. Port 0 lets the system choose a port;
+    `listening` is called with the address as soon as datagrams can arrive.
 
-    Raises SourceError (the address is taken, nothing arrived), and what `decode` raises; then nothing is left on disk.
+    Raises SourceError (the address is taken, nothing arrived), and what `decode` raises; then nothing is left
+    on disk.
     """
     if not idle > 0:
         raise ConfigError(f"{idle} seconds of silence: it must be more than 0")
@@ -78,7 +79,10 @@ def receive(
 
 
 def _chunks(collector: _Collector, stream: Stream, idle: float) -> Iterator[bytes]:
-    """Yield data as it arrives, until the run has ended or nothing arrives any more; SourceError if nothing did."""
+    """Yield data as it arrives, until the run has ended or nothing arrives any more.
+
+    Raises SourceError if nothing arrived at all.
+    """
     last = time.monotonic()
     started = False
     while True:

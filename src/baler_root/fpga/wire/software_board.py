@@ -25,7 +25,7 @@ DATAGRAM_SIZE = 1400
 
 
 EVENTS_PER_PACKET = 8
-"""Default for the most events in a packet: the header then weighs little, and a lost packet loses few events."""
+"""Default of the most events in a packet: the header is then small, and a lost packet loses few events."""
 
 
 END_REPEATS = 3
@@ -68,7 +68,7 @@ class SendReport:
     saturated: int
     """Events with a saturated latent."""
     raw: int
-    """Events sent raw: a latent saturates, a value is out of range, or the row is unlike those learned from."""
+    """Events sent raw: a latent saturates, a value is out of range, or the row is an outlier."""
     bits_in: int
     """Bits of the input codes of an event."""
     bits_out: float
@@ -152,9 +152,10 @@ def send(
     tree: str | None = None,
     overwrite: bool = False,
 ) -> SendReport:
-    """Send the rows of a ROOT file as packets to `target`: `HOST:PORT` for datagrams, or the name of a new file.
+    """Send the rows of a ROOT file as packets.
 
-    `model` is a `.balermodel` file; `tree` chooses one of several models by its tree.
+    `target` is `HOST:PORT` for datagrams, or the name of a new file. `model` is a `.balermodel` file; `tree`
+    chooses one of several models by its tree.
 
     Raises SourceError, ConfigError, FormatError (of the model) or OutputError.
     """
@@ -225,7 +226,10 @@ def _record(target: str, packets: Iterator[bytes], overwrite: bool) -> int:
 
 
 def _send_datagrams(address: Address, packets: Iterator[bytes], rate: float | None) -> int:
-    """Send the packets, as many per datagram as fit, at `rate` events per second; returns their size [bytes]."""
+    """Send the packets, as many per datagram as fit, at `rate` events per second.
+
+    Returns their size [bytes].
+    """
     started = time.perf_counter()
     size = events = 0
     with socket.socket(address.family, socket.SOCK_DGRAM) as sender:

@@ -20,7 +20,10 @@ class Traffic:
     saturated: int
     """Rows with a latent at a limit of the last layer; the firmware itself sends them raw."""
     out_of_range: int
-    """Rows with a value that has no symbol on its column's axis; the front end has the firmware send them raw."""
+    """Rows with a value that has no symbol on its column's axis.
+
+    The front end has the firmware send them raw.
+    """
     raw: int
     """Rows sent raw, for either reason."""
     bits: float

@@ -1,4 +1,7 @@
-"""`Hardware`: layers and bit widths of an encoder for firmware; `HardwareLimits`: what a user asks of them."""
+"""`Hardware`: layers and bit widths of an encoder for firmware.
+
+`HardwareLimits`: what a user asks of them.
+"""
 
 from __future__ import annotations
 
@@ -174,7 +177,9 @@ class HardwareLimits:
 
 
 def parse_integers(text: str | None, name: str) -> tuple[int, ...] | None:
-    """Integers from a comma-separated text; `none` is an empty list. Raises ConfigError, which mentions `name`.
+    """Integers from a comma-separated text; `none` is an empty list.
+
+    Raises ConfigError, which mentions `name`.
 
     >>> parse_integers("32,16", "hidden layers"), parse_integers("none", "hidden layers")
     ((32, 16), ())

@@ -1,8 +1,9 @@
-"""`Resources`: LUTs and adder depth of an integer network in an FPGA, estimated at once from its weights alone.
+"""`Resources`: LUTs and adder depth of an integer network in an FPGA, estimated from its weights.
 
-The formula is fitted to what da4ml 0.6.0 (arXiv:2507.04535) reports for random and trained networks with layers of 14
-to 64 neurons, weights of 4 to 8 bits of which 0 to 80 % are 0, and inputs of 7 to 12 bits; `ESTIMATE_ERROR` is its
-error. da4ml itself takes a second per network; `baler_root.fpga.build.rtl.estimate` runs it.
+The formula is fitted to the reports of da4ml 0.6.0 (arXiv:2507.04535) on random and trained networks with
+layers of 14 to 64 neurons, weights of 4 to 8 bits of which 0 to 80 % are 0, and inputs of 7 to 12 bits.
+`ESTIMATE_ERROR` is its error. da4ml itself takes a second per network; `baler_root.fpga.build.rtl.estimate`
+runs it.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Resources:
         return cls.of([layer.weight for layer in layers], bits)
 
     def latency_cycles(self, adder_levels: int) -> int:
-        """Clock cycles from input codes to latents, with `adder_levels` adders in series between two registers.
+        """Clock cycles from input codes to latents, with `adder_levels` adders between two registers.
 
         Registers at both ends are included.
         """

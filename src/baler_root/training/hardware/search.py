@@ -1,4 +1,4 @@
-"""Search for an encoder within a budget: each candidate is trained briefly, and the best one that fits is chosen."""
+"""Search for an encoder within a budget: trains each candidate briefly, and chooses the best that fits."""
 
 from __future__ import annotations
 

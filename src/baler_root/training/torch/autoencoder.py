@@ -1,7 +1,7 @@
-"""What an autoencoder is made of: two networks, which become programs of integers.
+"""Autoencoders: two networks, which become programs of integers.
 
-One's own is a subclass whose `__init__` gets a `AutoencoderShape` and gives `super().__init__` an encoder and a decoder, and a
-subclass of `LatentCodec` that names it (docs/guide/latent-codecs.md).
+To add your own, write a function that takes an `AutoencoderShape` and returns an `Autoencoder`, and a subclass of
+`LatentCodec` that names the function (docs/guide/latent-codecs.md).
 """
 
 from __future__ import annotations
@@ -20,36 +20,37 @@ from baler_root.training.torch.network import CODE_TOTAL, Network
 from baler_root.training.torch.qat_layers import qat_layers
 
 LATENT_BITS = 2
-"""Decoders get latents in steps of 1/4: steps of 1 would be large beside the other activations."""
+"""Fraction bits of the input of decoders: latents in steps of 1 would be large beside the other activations."""
 
 
 FINE_BITS = 6
-"""In training latents have so many fraction bits: steps of 1 have no gradient."""
+"""Fraction bits of latents in training: steps of 1 have no gradient."""
 
 
 SPREAD = 8.0
-"""Latents begin so many steps wide: what is not worth its bits becomes narrower."""
+"""Initial width of latents, in steps; those that are not worth their bits become narrower in training."""
 
 
 @dataclass(frozen=True, slots=True)
 class AutoencoderShape:
-    """What an autoencoder must take and give, and how large it should be."""
+    """Inputs, outputs and size of an autoencoder."""
 
     values: int
-    """Inputs of the encoder: for each value of a row its code on the axis of its column, about standard logistic."""
+    """Inputs of the encoder: the code of each value of a row on the axis of its column, about standard logistic."""
     latents: int
+    """Outputs of the encoder, and inputs of the decoder."""
     components: int
-    """For each value the decoder gives `3 × components` numbers; see `formats/codecs.md#symbols`."""
+    """Components of a mixture: the decoder has `3 × components` outputs for each value (formats/codecs.md#symbols)."""
     width: int
-    """Of hidden layers."""
+    """Width of hidden layers."""
     entry: tuple[int, ...] = ()
-    """Shape of a row that is one fixed-size array."""
+    """Shape of a row that is one fixed-size array; empty for tables of numbers."""
     hardware: Hardware | None = None
-    """Of an encoder that is to be firmware; `width` is that of the decoder then."""
+    """Layers and bits of an encoder for firmware, whose hidden layers ignore `width`; None for any other."""
 
     @property
     def outputs(self) -> int:
-        """Of the decoder for each row."""
+        """Outputs of the decoder for each row."""
         return 3 * self.components * self.values
 
 
@@ -59,14 +60,14 @@ class Autoencoder(nn.Module):
     def __init__(self, shape: AutoencoderShape, encoder: nn.Module, decoder: nn.Module) -> None:
         """`encoder` takes (rows, values), ends with `latents_from`; `decoder` takes (rows, latents), ends with `mixture_from`.
 
-        Raises what `Network` raises for layers that do not fit.
+        Raises the errors of `Network` for layers that do not fit.
         """
         super().__init__()
         self.latents = shape.latents
         limit = LATENT_LIMIT if shape.hardware is None else 1 << (shape.hardware.latent_bits - 1)
         self.latent_limits = -limit, limit - 1
         self.raw_bits = 0 if shape.hardware is None else shape.values * shape.hardware.input_bits
-        """What a row costs on a wire of which a latent saturates: it is sent as it is (formats/wire.md)."""
+        """Bits of a row on the wire if a latent saturates: the row is sent raw then (formats/wire.md)."""
         self.encoder = Network(encoder, inputs=shape.values)
         self.decoder = Network(decoder, inputs=shape.latents, bits=LATENT_BITS, total=CODE_TOTAL)
 
@@ -81,17 +82,17 @@ class Autoencoder(nn.Module):
         return self.encoder.numbers + self.decoder.numbers
 
     def encode(self, codes: Tensor) -> Tensor:
-        """(rows, values) to (rows, latents), which become integers when they are rounded."""
-        out: Tensor = self.encoder(codes)
-        return out
+        """(rows, values) to (rows, latents), which rounding turns into integers."""
+        latents: Tensor = self.encoder(codes)
+        return latents
 
     def decode(self, latents: Tensor) -> Tensor:
-        """(rows, latents) to (rows, outputs); latents that are not rounded are taken as they are."""
-        out: Tensor = nn.Sequential.forward(self.decoder, latents * 2.0**-LATENT_BITS)  # type: ignore[no-untyped-call]
-        return out
+        """(rows, latents) to (rows, outputs); latents are not rounded first."""
+        outputs: Tensor = nn.Sequential.forward(self.decoder, latents * 2.0**-LATENT_BITS)  # type: ignore[no-untyped-call]
+        return outputs
 
     def programs(self) -> tuple[Program, Program]:
-        """Encoder and decoder in integers; raises what `Network.program` raises."""
+        """Encoder and decoder in integers; raises the errors of `Network.program`."""
         last = [layer for layer in self.encoder.modules() if isinstance(layer, Dense)][-1]
         fine = last.output_bits, last.low, last.high
         last.output_bits, (last.low, last.high) = 0, self.latent_limits
@@ -102,7 +103,7 @@ class Autoencoder(nn.Module):
 
 
 def latents_from(inputs: int, shape: AutoencoderShape) -> Dense:
-    """The last layer of an encoder."""
+    """Last layer of an encoder."""
     layer = Dense(inputs, shape.latents, bits=FINE_BITS, total=CODE_TOTAL + FINE_BITS)
     with torch.no_grad():
         layer.weight.mul_(SPREAD)
@@ -110,15 +111,15 @@ def latents_from(inputs: int, shape: AutoencoderShape) -> Dense:
 
 
 def firmware_encoder(shape: AutoencoderShape, hardware: Hardware) -> nn.Sequential:
-    """An encoder that is to be firmware."""
-    out = nn.Sequential(*qat_layers(hardware, shape.values, shape.latents, FINE_BITS))
+    """Encoder for firmware: layers of few bits (quantisation-aware training)."""
+    layers = nn.Sequential(*qat_layers(hardware, shape.values, shape.latents, FINE_BITS))
     with torch.no_grad():
-        list(out.parameters())[-2].mul_(SPREAD)
-    return out
+        list(layers.parameters())[-2].mul_(SPREAD)
+    return layers
 
 
 def mixture_from(inputs: int, components: int, values: int = 1) -> Dense:
-    """The last layer of a decoder: of each of so many values what the coder should expect."""
+    """Last layer of a decoder: the mixture of each of `values` values (formats/codecs.md#symbols)."""
     layer = Dense(inputs, 3 * components * values, bits=OUTPUT_BITS, total=16)
     with torch.no_grad():
         layer.weight.mul_(0.3)

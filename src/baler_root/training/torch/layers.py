@@ -1,7 +1,7 @@
-"""Layers of torch that compute what the operations of a `Program` do, and can be trained; see `training.network`.
+"""Trainable torch layers that compute the operations of a `Program` exactly; see `network`.
 
-Values are real numbers, each a multiple of `2**-bits`: rounding and saturation are part of the layers, with gradients
-as if nothing were rounded.
+Values are real numbers, each a multiple of `2**-bits`. Rounding and saturation are part of the layers; gradients pass
+through rounding unchanged (straight-through estimator, Bengio et al., arXiv:1308.3432).
 """
 
 from __future__ import annotations
@@ -36,50 +36,51 @@ MIN_WEIGHT_BITS, MAX_WEIGHT_BITS = 4, 10
 
 
 def straight_through(value: Tensor, rounded: Tensor) -> Tensor:
-    """The rounded value, exactly, with the gradient of the other."""
+    """The rounded value, exactly, with the gradient of `value` (straight-through estimator)."""
     return rounded.detach() + (value - value.detach())
 
 
 class _Quantise(torch.autograd.Function):
-    """What `quantise` does, in few passes over memory."""
+    """`quantise` in few passes over memory."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor, bits: int, low: int, high: int) -> Tensor:
-        """Of any shape."""
+        """Values of any shape."""
         step = 2.0**bits
         ctx.save_for_backward((values < low / step).logical_or_(values > high / step))
         return (values * step).add_(0.5).floor_().clamp_(low, high).mul_(1 / step)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
-        """That of the values, where they are within the limits."""
-        (beyond,) = ctx.saved_tensors
-        return grads[0].masked_fill(beyond, 0.0), None, None, None
+        """Gradient of the values that are within the limits, 0 for others."""
+        (outside,) = ctx.saved_tensors
+        return grads[0].masked_fill(outside, 0.0), None, None, None
 
 
 def quantise(values: Tensor, bits: int, low: int, high: int) -> Tensor:
-    """The values as multiples of `2**-bits`, rounded half up, `low` to `high` of them; no gradient beyond these."""
-    out: Tensor = _Quantise.apply(values, bits, low, high)  # type: ignore[no-untyped-call]
-    return out
+    """The values as multiples of `2**-bits`, rounded half up, from `low` to `high` of them; no gradient outside."""
+    rounded: Tensor = _Quantise.apply(values, bits, low, high)  # type: ignore[no-untyped-call]
+    return rounded
 
 
 def limits(total: int, relu: bool = False) -> tuple[int, int]:
-    """Lowest and highest code of so many bits, with a sign unless negative ones are cut off."""
+    """Lowest and highest code of `total` bits, with a sign unless negative values are cut off (`relu`)."""
     return (0, (1 << total) - 1) if relu else (-(1 << (total - 1)), (1 << (total - 1)) - 1)
 
 
 class Layer(nn.Module):
-    """What becomes operations of a program. `bits` is the fraction bits of the input, as soon as it is in a network."""
+    """Layer that becomes operations of a program."""
 
     bits: int
+    """Fraction bits of the input; set by `connect` when the layer becomes part of a network."""
 
     def connect(self, bits: int) -> int:
-        """The fraction bits of the output, if the input has so many."""
+        """Set the fraction bits of the input; returns those of the output."""
         self.bits = bits
         return bits
 
     def operations(self) -> list[Operation]:
-        """The layer in integers."""
+        """The layer in integers, as operations of a program."""
         raise NotImplementedError
 
 
@@ -100,7 +101,7 @@ class Reshape(Layer):
 
 
 class _Weighted(Layer):
-    """Weights of 8 bits in units of a power of two, biases in units of the sums, outputs of `total` bits."""
+    """Layer with weights of 8 bits in units of a power of two, biases in units of the sums, outputs of `total` bits."""
 
     def __init__(self, outputs: int, inputs: int, relu: bool, bits: int, total: int) -> None:
         super().__init__()
@@ -114,13 +115,13 @@ class _Weighted(Layer):
         return self.output_bits
 
     def _weight_bits(self) -> int:
-        """So that the largest weight just fits 8 bits; sums must not need a shift to the left."""
+        """Fraction bits of weights: the largest weight just fits 8 bits, and sums need no shift to the left."""
         largest = min(max(1e-6, float(self.weight.detach().abs().max())), 1e6)
         least = max(MIN_WEIGHT_BITS, self.output_bits - self.bits + 1)
         return min(max(math.floor(math.log2(WEIGHT_LIMIT / largest)), least), max(MAX_WEIGHT_BITS, least))
 
     def _rounded(self) -> tuple[Tensor, Tensor]:
-        """Weights and biases as they will be."""
+        """Weights and biases, rounded as in the program."""
         bits = self._weight_bits()
         weight = quantise(self.weight, bits, -WEIGHT_LIMIT, WEIGHT_LIMIT)
         return weight, quantise(self.bias, self.bits + bits, -BIAS_LIMIT, BIAS_LIMIT)
@@ -130,10 +131,10 @@ class _Weighted(Layer):
 
     @torch.no_grad()
     def _dense(self) -> fixedpoint.Dense:
-        """The layer in integers; FloatingPointError if training made its weights no numbers."""
+        """The layer in integers; raises FloatingPointError if its weights are not finite."""
         weight, bias = (array.double().cpu().numpy() for array in self._rounded())
         if not (np.isfinite(weight).all() and np.isfinite(bias).all()):
-            raise FloatingPointError("weights are no numbers any more")
+            raise FloatingPointError("weights are not finite")
         bits = self._weight_bits()
         return fixedpoint.Dense(
             (weight * 2.0**bits).astype(np.int8),
@@ -145,7 +146,7 @@ class _Weighted(Layer):
 
 
 class Dense(_Weighted):
-    """A linear layer along the last axis, with saturation, or with `relu` above 0 only."""
+    """Linear layer along the last axis, which saturates; `relu` cuts off negative outputs."""
 
     def __init__(
         self,
@@ -156,7 +157,7 @@ class Dense(_Weighted):
         bits: int = HIDDEN_BITS,
         total: int = HIDDEN_TOTAL,
     ) -> None:
-        """The outputs have `bits` fraction bits of `total`."""
+        """Outputs have `total` bits, `bits` of them fraction bits."""
         super().__init__(outputs, inputs, relu, bits, total)
 
     def forward(self, values: Tensor) -> Tensor:
@@ -169,7 +170,7 @@ class Dense(_Weighted):
 
 
 class Conv(_Weighted):
-    """A convolution of (rows, height, width, channels), zeros beyond the edges; sizes become ceil(size / stride)."""
+    """Convolution of (rows, height, width, channels), with zeros beyond the edges; sizes become ceil(size / stride)."""
 
     def __init__(
         self,
@@ -182,7 +183,7 @@ class Conv(_Weighted):
         bits: int = HIDDEN_BITS,
         total: int = HIDDEN_TOTAL,
     ) -> None:
-        """`inputs` and `outputs` are channels; the odd `kernel` is the side of the square that is summed over."""
+        """`inputs` and `outputs` are channels; `kernel` is the side, an odd number, of the square that is summed over."""
         super().__init__(outputs, kernel * kernel * inputs, relu, bits, total)
         self.kernel, self.stride = kernel, stride
 
@@ -200,7 +201,7 @@ class Conv(_Weighted):
 
 
 class Upsample(Layer):
-    """Makes (rows, height, width, channels) of a smaller grid: each place is the nearest one of that."""
+    """Enlarges a grid to (rows, height, width, channels): each place has the values of the nearest place before."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
@@ -218,7 +219,7 @@ class Upsample(Layer):
 
 
 class Offset(Layer):
-    """Adds a table of the shape of a row's value, such as (tokens, width), of up to `total` bits."""
+    """Adds a trained table of the shape of a row, such as (tokens, width), whose entries have `total` bits."""
 
     def __init__(self, *shape: int, total: int = HIDDEN_TOTAL) -> None:
         super().__init__()
@@ -229,23 +230,23 @@ class Offset(Layer):
         return quantise(self.table, self.bits, self.low, self.high)
 
     def forward(self, values: Tensor) -> Tensor:
-        """(rows, *shape) to the same."""
+        """(rows, *shape) to the same shape."""
         return values + self._rounded()
 
     @torch.no_grad()
     def operations(self) -> list[Operation]:
-        """See `Layer`; FloatingPointError if training made the table no numbers."""
+        """See `Layer`; raises FloatingPointError if the table is not finite."""
         table = self._rounded().double().cpu().numpy() * 2.0**self.bits
         if not np.isfinite(table).all():
-            raise FloatingPointError("offsets are no numbers any more")
+            raise FloatingPointError("offsets are not finite")
         return [ops.Offset(table.astype(np.int32))]
 
 
 class Norm(Layer):
-    """Features less their mean, by their root mean square; scale and offset are those of the layer after it."""
+    """Subtracts the mean of the features and divides by their root mean square; the next layer has scale and offset."""
 
     def __init__(self, *, bits: int = HIDDEN_BITS) -> None:
-        """The outputs have `bits` fraction bits."""
+        """Outputs have `bits` fraction bits."""
         super().__init__()
         self.output_bits = bits
 
@@ -255,7 +256,7 @@ class Norm(Layer):
         return self.output_bits
 
     def forward(self, values: Tensor) -> Tensor:
-        """(rows, …, features) to the same."""
+        """(rows, …, features) to the same shape."""
         n = values.shape[-1]
         with torch.no_grad():
             codes = values.double() * 2.0**self.bits
@@ -271,17 +272,17 @@ class Norm(Layer):
 
 
 class _Attend(torch.autograd.Function):
-    """What each query gathers: (rows, heads, tokens, width) of queries, keys and values to the same."""
+    """Means of values, weighted by attention: queries, keys and values (rows, heads, tokens, width) to the same shape."""
 
     @staticmethod
     def forward(
         ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, bits: int, score_bits: int
     ) -> Tensor:
-        """Values have `bits` fraction bits, a score of `2**score_bits` of their products doubles a share."""
+        """Values have `bits` fraction bits; a score that is `2**score_bits` products larger doubles a share."""
         scale = 2.0 ** (2 * bits - score_bits)
         octaves = queries @ keys.transpose(-1, -2) * scale
         octaves -= octaves.amax(-1, keepdim=True)
-        # Put where a float32 has its exponent, they become powers of two, linear between these.
+        # Placed in the exponent of a float32 they become powers of two, linear in between.
         digits = octaves.clamp_(-SHARE_BITS - 1, 0).mul_(2.0**FRACTION).to(torch.int32)
         shares = digits.add_(BIAS + SHARE_BITS << FRACTION).view(torch.float32).floor_().to(values.dtype)
         total = shares.sum(-1, keepdim=True)
@@ -292,19 +293,19 @@ class _Attend(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
-        """As of a softmax that gives these shares."""
+        """Gradient of a softmax with these shares."""
         queries, keys, values, shares = ctx.saved_tensors
-        told = grads[0] @ values.transpose(-1, -2)
-        told -= (told * shares).sum(-1, keepdim=True)
-        scores = told.mul_(shares).mul_(ctx.slope)
-        gathered = shares.transpose(-1, -2) @ grads[0]
-        return scores @ keys, scores.transpose(-1, -2) @ queries, gathered, None, None
+        share_grads = grads[0] @ values.transpose(-1, -2)
+        share_grads -= (share_grads * shares).sum(-1, keepdim=True)
+        score_grads = share_grads.mul_(shares).mul_(ctx.slope)
+        value_grads = shares.transpose(-1, -2) @ grads[0]
+        return score_grads @ keys, score_grads.transpose(-1, -2) @ queries, value_grads, None, None
 
 
 class Attention(Layer):
-    """What each token gathers from all of them, in each head by itself; the layer before gives 3 × width for each.
+    """Multi-head attention of all tokens to all tokens; the input has queries, keys and values, 3 × width per token.
 
-    Between two dense layers: `Dense(width, 3 * width), Attention(width, heads), Dense(width, width)`.
+    Use it between two dense layers: `Dense(width, 3 * width), Attention(width, heads), Dense(width, width)`.
     """
 
     def __init__(self, width: int, heads: int = 1) -> None:
@@ -312,7 +313,7 @@ class Attention(Layer):
         self.width, self.heads = width, heads
 
     def _score_bits(self) -> int:
-        """Scores are products of queries and keys by sqrt(head width), as near as a power of two comes."""
+        """Bits of the unit of scores: products of queries and keys by sqrt(head width), to the nearest power of two."""
         shift = round(math.log2(math.sqrt(self.width / self.heads) * math.log(2)))
         return min(max(2 * self.bits + shift, 0), MAX_SCORE_BITS)
 
@@ -320,8 +321,8 @@ class Attention(Layer):
         """(rows, tokens, 3 × width) to (rows, tokens, width)."""
         rows, tokens, _ = values.shape
         parts = values.reshape(rows, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        out: Tensor = _Attend.apply(*parts.contiguous(), self.bits, self._score_bits())  # type: ignore[no-untyped-call]
-        return out.transpose(1, 2).reshape(rows, tokens, self.width)
+        means: Tensor = _Attend.apply(*parts.contiguous(), self.bits, self._score_bits())  # type: ignore[no-untyped-call]
+        return means.transpose(1, 2).reshape(rows, tokens, self.width)
 
     def operations(self) -> list[Operation]:
         """See `Layer`."""

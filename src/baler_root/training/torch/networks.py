@@ -19,26 +19,27 @@ from baler_root.training.torch.layers import Attention, Conv, Dense, Norm, Offse
 from baler_root.training.torch.network import Residual
 
 BLOCKS = 3
-"""Layers of a transformer, in the encoder and in the decoder."""
+"""Transformer blocks in the encoder, and in the decoder."""
 
 
 HEADS = 2
+"""Attention heads of a block."""
 
 
-NARROW = 4
-"""Numbers that a token gives to the dense layers, and gets of them."""
+TOKEN_FEATURES = 4
+"""Features of a token at the border between transformer and dense layers."""
 
 
 CHANNELS = 8
-"""Of convolutions, at most; twice as many where the grid is coarser."""
+"""Most channels of the convolutions on the full grid; coarser grids have twice as many."""
 
 
 COARSEST = 8
-"""Places of a side up to which a grid is made coarser."""
+"""Length of the longer side at which a grid is not made coarser."""
 
 
 class DenseAutoencoder(Autoencoder):
-    """Two hidden layers each, as wide as asked; an encoder that is to be firmware has those of its circuit."""
+    """Two hidden layers in encoder and decoder; an encoder for firmware has the layers of its hardware."""
 
     def __init__(self, shape: AutoencoderShape) -> None:
         width = shape.width
@@ -60,16 +61,16 @@ class DenseAutoencoder(Autoencoder):
 
 
 class TransformerAutoencoder(Autoencoder):
-    """A token for each value, three layers of a transformer, three dense ones to the latents, and the same back.
+    """A token for each value, three transformer blocks, three dense layers to the latents, and the reverse.
 
-    Tokens are told apart by what is added to each (Vaswani et al., arXiv:1706.03762); norms stand before what they
-    are for (Xiong et al., arXiv:2002.04745).
+    Each token gets an embedding of its position (Vaswani et al., arXiv:1706.03762); norms come first in each residual
+    branch (Xiong et al., arXiv:2002.04745).
     """
 
     def __init__(self, shape: AutoencoderShape) -> None:
         tokens, width = shape.values, shape.width
         token = HEADS * max(1, width // 8 // HEADS)
-        flat = NARROW * tokens
+        flat = TOKEN_FEATURES * tokens
         super().__init__(
             shape,
             nn.Sequential(
@@ -78,7 +79,7 @@ class TransformerAutoencoder(Autoencoder):
                 Offset(tokens, token),
                 *(Block(token) for _ in range(BLOCKS)),
                 Norm(),
-                Dense(token, NARROW),
+                Dense(token, TOKEN_FEATURES),
                 layers.Reshape(flat),
                 Dense(flat, width, relu=True),
                 Dense(width, width, relu=True),
@@ -88,8 +89,8 @@ class TransformerAutoencoder(Autoencoder):
                 Dense(shape.latents, width, relu=True),
                 Dense(width, width, relu=True),
                 Dense(width, flat),
-                layers.Reshape(tokens, NARROW),
-                Dense(NARROW, token),
+                layers.Reshape(tokens, TOKEN_FEATURES),
+                Dense(TOKEN_FEATURES, token),
                 Offset(tokens, token),
                 *(Block(token) for _ in range(BLOCKS)),
                 Norm(),
@@ -100,7 +101,7 @@ class TransformerAutoencoder(Autoencoder):
 
 
 class Block(nn.Sequential):
-    """A layer of a transformer: (rows, tokens, width) to the same."""
+    """Block of a transformer, (rows, tokens, width) to the same shape."""
 
     def __init__(self, width: int) -> None:
         super().__init__(
@@ -110,7 +111,7 @@ class Block(nn.Sequential):
 
 
 class ConvolutionalAutoencoder(Autoencoder):
-    """Convolutions that halve a grid until it is small, a dense layer to the latents, and the same back."""
+    """Convolutions that halve a grid until it is small, a dense layer to the latents, and the reverse."""
 
     def __init__(self, shape: AutoencoderShape) -> None:
         channels = min(CHANNELS, max(2, shape.width // 8))

@@ -1,4 +1,4 @@
-"""Layers of an encoder that is to be firmware: few bits, weights that are pruned, codes of columns that are rounded."""
+"""Layers of an encoder for firmware, for quantisation-aware training (QAT): few bits, pruned weights, rounded codes."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ RANGE_BITS = 3
 """Activations saturate at `2**RANGE_BITS`."""
 
 
-BEYOND = 4
-"""Latents may in training be `2**BEYOND` times as large as they can be."""
+OVERFLOW_BITS = 4
+"""Latents may exceed their limits by a factor `2**OVERFLOW_BITS` in training, so that there is a gradient."""
 
 
-FINER = 2
-"""Steps of weights are tried this many powers of two finer than the one that the largest weight needs."""
+FINER_STEPS = 2
+"""Powers of two by which the step of weights may be finer than the largest weight needs."""
 
 
 class QatDense(Dense):
-    """A dense layer with weights of few bits, of which some are 0 for good.
+    """Dense layer with weights of few bits, some of them pruned.
 
-    The step of the weights is the power of two that is least wrong: the largest weights may saturate.
+    The step of the weights is the power of two with the smallest rounding error; the largest weights may saturate.
     """
 
     keep: Tensor
+    """1 for each weight, 0 for those that are pruned."""
 
     def __init__(
         self,
@@ -46,9 +47,9 @@ class QatDense(Dense):
         relu: bool = False,
         fine: int = 0,
     ) -> None:
-        """`input_total` are the bits that inputs have, `bits` and `total` those of the outputs, as in `Dense`.
+        """`input_total` is the number of bits of inputs; `bits` and `total` are those of outputs, as in `Dense`.
 
-        With `fine` those of `forward` have so many fraction bits more, and do not saturate: that must have a gradient.
+        The outputs of `forward` have `fine` more fraction bits; with any, they do not saturate, to have a gradient.
         """
         super().__init__(inputs, outputs, relu=relu, bits=bits, total=total)
         self.limit, self.input_total, self.fine = (1 << (weight_bits - 1)) - 1, input_total, fine
@@ -56,16 +57,16 @@ class QatDense(Dense):
 
     @torch.no_grad()
     def _weight_bits(self) -> int:
-        """See `_Weighted`; the shift must be at least 1."""
+        """See `_Weighted`; the step with the smallest squared error, such that the shift is at least 1."""
         weight = self.weight.detach() * self.keep
         largest = min(max(1e-6, float(weight.abs().max())), 1e6)
         least = self.output_bits - self.bits + 1
         coarsest = max(least, min(12, math.floor(math.log2(self.limit / largest))))
-        wrong = [
+        errors = [
             float((weight - quantise(weight, bits, -self.limit, self.limit)).square().sum())
-            for bits in range(coarsest, coarsest + FINER + 1)
+            for bits in range(coarsest, coarsest + FINER_STEPS + 1)
         ]
-        return coarsest + int(np.argmin(wrong))
+        return coarsest + int(np.argmin(errors))
 
     def _rounded(self) -> tuple[Tensor, Tensor]:
         bits = self._weight_bits()
@@ -75,34 +76,34 @@ class QatDense(Dense):
     def _output(self, sums: Tensor) -> Tensor:
         if not self.fine:
             return super()._output(sums)
-        most = self.high + 1 << self.fine + BEYOND
+        most = self.high + 1 << self.fine + OVERFLOW_BITS
         return quantise(sums, self.output_bits + self.fine, -most, most)
 
     def bit_operations(self) -> Tensor:
-        """Bits of all weights times those of what they multiply: `log2(1 + |weight|)` in steps, so that it has a gradient.
+        """Bits of all weights times the bits of their inputs; a weight has `log2(1 + |weight|)` bits, in steps.
 
-        After Sun et al., arXiv:2405.00645, where it is an estimate of LUTs.
+        It has a gradient, and estimates LUTs (Sun et al., arXiv:2405.00645).
         """
         steps = (self.weight * self.keep).abs() * 2.0 ** self._weight_bits()
         return torch.log2(1 + steps).sum() * self.input_total
 
     @torch.no_grad()
-    def integers(self, above: float = 0.0) -> NDArray[np.int64]:
-        """The weights in steps, if those of fewer steps than `above` were 0."""
+    def integers(self, threshold: float = 0.0) -> NDArray[np.int64]:
+        """The weights in steps, with those of fewer steps than `threshold` set to 0."""
         bits = self._weight_bits()
         weight = self.weight * self.keep
-        weight = weight * (weight.abs() * 2.0**bits >= above)
+        weight = weight * (weight.abs() * 2.0**bits >= threshold)
         rounded = quantise(weight, bits, -self.limit, self.limit).double().cpu().numpy() * 2.0**bits
         return np.nan_to_num(rounded).astype(np.int64)
 
     @torch.no_grad()
-    def prune(self, above: float) -> None:
-        """Weights of fewer steps than `above` become 0 for good."""
-        self.keep *= (self.weight.abs() * 2.0 ** self._weight_bits() >= above).to(self.keep)
+    def prune(self, threshold: float) -> None:
+        """Set weights of fewer steps than `threshold` to 0 for the rest of the training."""
+        self.keep *= (self.weight.abs() * 2.0 ** self._weight_bits() >= threshold).to(self.keep)
 
 
 class Round(Layer):
-    """The codes of columns with fewer bits: each by itself, which a front end's table does."""
+    """Rounds the codes of columns to fewer bits; in firmware, the table of the front end does this."""
 
     def __init__(self, values: int, hardware: Hardware) -> None:
         super().__init__()
@@ -115,24 +116,24 @@ class Round(Layer):
         return self.output_bits
 
     def forward(self, values: Tensor) -> Tensor:
-        """(rows, values) to the same."""
+        """(rows, values) to the same shape."""
         return quantise(values, self.output_bits, self.low, self.high)
 
     def operations(self) -> list[Operation]:
         """See `Layer`."""
-        once, none = np.eye(self.values, dtype=np.int8), np.zeros(self.values, np.int32)
-        return [fixedpoint.Dense(once, none, self.bits - self.output_bits, self.low, self.high)]
+        identity, zeros = np.eye(self.values, dtype=np.int8), np.zeros(self.values, np.int32)
+        return [fixedpoint.Dense(identity, zeros, self.bits - self.output_bits, self.low, self.high)]
 
 
 def qat_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list[Layer]:
-    """An encoder's layers; in training latents have `fine` fraction bits."""
-    out: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_WIDTH else []
+    """Layers of an encoder for firmware; in training, latents have `fine` fraction bits."""
+    layers: list[Layer] = [Round(values, hardware)] if hardware.input_bits < CODE_WIDTH else []
     inputs, total = values, hardware.input_bits
     *hidden, last = hardware.weight_bits
     for width, weight_bits, activation_bits in zip(
         hardware.hidden, hidden, hardware.activation_bits, strict=True
     ):
-        out.append(
+        layers.append(
             QatDense(
                 inputs,
                 width,
@@ -144,7 +145,7 @@ def qat_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list
             )
         )
         inputs, total = width, activation_bits
-    out.append(
+    layers.append(
         QatDense(
             inputs,
             latents,
@@ -155,4 +156,4 @@ def qat_layers(hardware: Hardware, values: int, latents: int, fine: int) -> list
             fine=fine,
         )
     )
-    return out
+    return layers

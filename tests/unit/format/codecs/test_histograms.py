@@ -14,7 +14,7 @@ from baler_root.format.entropy import rans_histogram
 from baler_root.format.entropy.histogram_table import HistogramTable
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.dependencies import Ancestors, information_estimate, rank
-from baler_root.training.histograms import BinnedColumn, Found, fit_histograms
+from baler_root.training.histograms import BinnedColumn, FittedHistograms, fit_histograms
 from baler_root.training.quantile_bins import quantile_cuts
 from tests.helpers.models import random_histograms, uniform_axis
 
@@ -143,13 +143,13 @@ def test_buckets_have_about_equal_content() -> None:
         assert all(part.sum() > 0 for part in np.split(counts, cuts))
 
 
-def found_for(columns: list[np.ndarray], number: int, weight: float = 1.0) -> Found | None:
+def found_for(columns: list[np.ndarray], number: int, weight: float = 1.0) -> FittedHistograms | None:
     bucketed = []
     for column in columns:
         axis = fit_axis(column)
         bucketed.append(BinnedColumn.of(axis, axis.places(column)))
     held = np.arange(len(columns[0])) % 4 == 0
-    ranked = rank([column.buckets for column in bucketed])
+    ranked = rank([column.bins for column in bucketed])
     return fit_histograms(bucketed, number, ranked[number], Ancestors(), held, weight)
 
 

@@ -76,7 +76,7 @@ def test_opening_and_describing(baler: Path) -> None:
         assert len(container.manifest.trees[0].clusters) == 3
         assert all(len(container.read_pages([page])[page][0]) > 0 for page in container.page_ids())
         assert "cluster 2 of tree 'Events'" in container.describe(container.page_ids()[-1])
-        sizes = int(container.pages["size"].sum()) + sum(block[3] for block in container.manifest.blocks)
+        sizes = int(container.pages["size"].sum()) + sum(block.size for block in container.manifest.blocks)
         assert HEAD.size + sizes + container.trailer.footer_size + TRAILER.size == container.size
 
 

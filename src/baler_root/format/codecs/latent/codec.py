@@ -49,7 +49,7 @@ class LatentCodec:
     network: ClassVar[str]
     """`module:class` of a `baler_root.training.autoencoder.Autoencoder`, imported only for training."""
     firmware: ClassVar[bool] = False
-    """Whether the network heeds the `circuit` of a `Shape`: dense layers alone, which can be firmware."""
+    """Whether the network heeds the `circuit` of a `Reshape`: dense layers alone, which can be firmware."""
     grids: ClassVar[bool] = False
     """Whether it is for columns of two-dimensional arrays, each by itself, and not for tables of numbers."""
 

@@ -1,0 +1,305 @@
+"""The steps of one compression: plan, learn, encode, finish."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from baler_root._types import Progress
+from baler_root.api.options import note_on_masses
+from baler_root.api.unreadable import Unreadable
+from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
+from baler_root.compression.models.reuse import reuse
+from baler_root.compression.models.sample import take_sample
+from baler_root.compression.planner import plan_tree, skipped_in
+from baler_root.compression.provenance import provenance_of
+from baler_root.compression.rules.rules import Rules
+from baler_root.compression.rules.unused import check_used
+from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
+from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
+from baler_root.compression.workers import Task, in_order
+from baler_root.errors import SourceError, listed
+from baler_root.format.binary.packed import pack_bytes
+from baler_root.format.codecs.base import ModelCodec
+from baler_root.format.codecs.registry import get_codec
+from baler_root.format.container.layout import BlockKind
+from baler_root.format.container.manifest import Json, Manifest
+from baler_root.format.container.references import Detached
+from baler_root.format.container.write import ContainerWriter
+from baler_root.format.model_file import ModelFile
+from baler_root.format.model_store import hint_of
+from baler_root.format.statistics import pack_statistics
+from baler_root.rootio.objects import CarriedObject, pack_objects
+from baler_root.rootio.source import RootSource
+from baler_root.training.effort import INSTALL, MIN_ROWS, TrainingEffort
+
+SCHEMA_SHARE = 200
+"""A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """Decisions about a whole file."""
+
+    jobs: tuple[TreeJob, ...]
+    codec: str
+    objects: tuple[CarriedObject, ...]
+    """Objects that are not trees, such as histograms."""
+    packed_objects: bytes
+    """Bytes of the objects; empty if there are none."""
+    skipped: tuple[tuple[str, str], ...]
+    """(name, cause) of branches and objects that cannot be carried."""
+    detached: tuple[Detached, ...] = ()
+    """Models that the file needs and another file holds."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def own_jobs(self) -> list[tuple[int, TreeJob]]:
+        """Trees with pages of their own, with their positions in the file."""
+        return [(number, job) for number, job in enumerate(self.jobs) if job.same_as is None]
+
+
+@dataclass(frozen=True, slots=True)
+class FileCompression:
+    """One ROOT file on its way into a container: `plan`, `learn`, `encode`, `finish`, in this order.
+
+    Each step returns its result, which is an argument of the next:
+
+        plan = run.plan()                # trees, columns, bounds, pages, relations
+        plan = run.learn(plan)           # the same with models, which are written
+        encoded = run.encode(plan, pool) # pages, which are written
+        summary = run.finish(plan, encoded)
+    """
+
+    root: RootSource
+    writer: ContainerWriter
+    target: Path
+    rules: Rules
+    effort: TrainingEffort
+    trees: Sequence[str] | None = None
+    """Trees to compress; None for all."""
+    codec: str | None = None
+    """Codec that the user names; None leaves it to the effort."""
+    models: ModelFile | None = None
+    """Models to reuse instead of training."""
+    detach: bool = False
+    """Leave reused models in their file."""
+    cluster_size: int | str = "64 MB"
+    skip_unsupported: bool = False
+    unreadable: Unreadable | None = None
+    """Branches to leave out because an earlier attempt could not read them."""
+    progress: Progress | None = None
+
+    def plan(self) -> FilePlan:
+        """Decisions about all trees, before anything is learned.
+
+        Raises ConfigError for rules that match nothing, SourceError for what cannot be read or carried.
+        """
+        codec = self.codec or self.effort.codec
+        keys = self.root.tree_keys(self.trees)
+        jobs = []
+        for key in keys:
+            tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
+            job = plan_tree(key, tree, self.rules, codec, self.cluster_size)
+            jobs.append(replace(job, same_as=keys.index(tree.same_as) if tree.same_as else None))
+        check_used(self.rules, [job.plan.schema for job in jobs])
+        packed, objects, left_out = pack_objects(self.root.directory)
+        skipped = [
+            (f"{job.plan.schema.path}: {name}", cause)
+            for job in jobs
+            if job.same_as is None
+            for name, cause in _missing(job)
+        ] + left_out
+        if skipped and not self.skip_unsupported:
+            raise SourceError(_unsupported(self.root.path, skipped))
+        notes = [note for job in jobs for note in job.notes]
+        if self.models is None:
+            notes += note_on_masses(self.rules, self.effort)
+            if self.codec is None and codec == "classic":
+                notes += _note_without_torch(jobs)
+        return FilePlan(tuple(jobs), codec, tuple(objects), packed, tuple(skipped), notes=tuple(notes))
+
+    def learn(self, plan: FilePlan) -> FilePlan:
+        """The plan with models where they pay; the models are written, before the pages that need them.
+
+        Raises ConfigError where nothing can be learned for want of torch, or no model fits.
+        """
+        if self.models is not None:
+            return self._reuse(plan, self.models)
+        if not isinstance(get_codec(plan.codec), ModelCodec):
+            return plan
+        from baler_root.compression.models.learn import check_latents, learn, least_rows
+
+        least = least_rows(self.effort)
+        large = [job for _, job in plan.own_jobs if job.plan.schema.num_entries >= least]
+        check_latents(((job.plan, take_sample([(job.source, job.plan)])) for job in large), self.effort)
+        jobs, notes, models = list(plan.jobs), list(plan.notes), 0
+        for number, job in plan.own_jobs:
+            learned = learn(job.source, job.plan, job.lengths, self.effort, self.progress)
+            jobs[number] = replace(job, plan=learned.plan)
+            notes += learned.notes
+            for model in learned.models:
+                self.writer.write_block(BlockKind.MODEL, model, models)
+                models += 1
+        return _with_codec(
+            replace(plan, jobs=tuple(jobs), notes=tuple(notes)), plan.codec if models else "classic"
+        )
+
+    def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
+        """The plan with the models of a file that pay here; they are written, or referred to if they stay detached."""
+        reused = reuse(plan.jobs, models, self.detach)
+        detached: tuple[Detached, ...] = ()
+        if self.detach:
+            detached = reused.detached(hint_of(models.path, self.target))
+        else:
+            for number, stored in enumerate(reused.used.values()):
+                self.writer.write_block(BlockKind.MODEL, stored.data, number)
+        notes = (*plan.notes, *reused.notes)
+        return _with_codec(
+            replace(plan, jobs=tuple(reused.jobs), notes=notes, detached=detached), reused.codec
+        )
+
+    def encode(self, plan: FilePlan, pool: Executor | None = None, ahead: int = 2) -> list[EncodedTree]:
+        """The statistics of each tree; its pages are written, cluster by cluster.
+
+        With a `pool`, its processes encode up to `ahead` clusters that wait in memory.
+        """
+        encoded = [EncodedTree() for _ in plan.jobs]
+        total = sum(sum(job.lengths) for _, job in plan.own_jobs)
+        schema = self._manifest(plan, encoded, emptied=True).pack()
+        done, copied = 0, False
+        for tree, cluster, result in _encoded_clusters(plan, pool, ahead):
+            for group, page in enumerate(result.pages):
+                self.writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
+            encoded[tree].records.append(result.records)
+            encoded[tree].lists.append(result.lists)
+            if not copied and self.writer.size > SCHEMA_SHARE * len(schema):
+                self.writer.write_block(BlockKind.SCHEMA, schema)
+                copied = True
+            done += result.entries
+            if self.progress is not None:
+                self.progress(done, total)
+        return encoded
+
+    def finish(self, plan: FilePlan, encoded: Sequence[EncodedTree], started: float | None = None) -> Summary:
+        """Write statistics, objects and footer, give the file its name, and say what became of it.
+
+        `started` is the time (`time.perf_counter()`) from which the summary counts.
+        """
+        for number, job in plan.own_jobs:
+            records = encoded[number].stacked_records(len(job.plan.columns))
+            self.writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
+        if plan.packed_objects:
+            self.writer.write_block(BlockKind.OBJECTS, pack_bytes(plan.packed_objects))
+        manifest = replace(
+            self._manifest(plan, encoded),
+            directories=tuple(_directories(self.root)),
+            objects=tuple((item.path, item.cycle, item.classname, item.title) for item in plan.objects),
+            provenance=self._provenance(plan),
+        )
+        parts = self.writer.finish(manifest)
+        trees = tuple(_tree_summary(plan.jobs, encoded, number) for number in range(len(plan.jobs)))
+        own = [branch for tree in trees if tree.same_as is None for branch in tree.branches]
+        return Summary(
+            source=self.root.path,
+            target=str(self.target),
+            source_size=self.root.size,
+            size=self.target.stat().st_size,
+            raw_size=sum(branch.raw_size for branch in own),
+            seconds=0.0 if started is None else time.perf_counter() - started,
+            parts=parts,
+            trees=trees,
+            skipped=plan.skipped,
+            notes=plan.notes,
+        )
+
+    def _manifest(self, plan: FilePlan, encoded: Sequence[EncodedTree], emptied: bool = False) -> Manifest:
+        """The manifest of the trees; `emptied` of everything that only their pages decide."""
+        trees = [stored_tree(job, result) for job, result in zip(plan.jobs, encoded, strict=True)]
+        return Manifest(
+            tuple(tree.emptied() for tree in trees) if emptied else tuple(trees),
+            (plan.codec,),
+            detached=plan.detached,
+        )
+
+    def _provenance(self, plan: FilePlan) -> Json:
+        """Where the data come from, and how the file was made."""
+        provenance = provenance_of(
+            self.root, self.rules, self.trees, plan.codec, self.cluster_size, plan.skipped
+        )
+        if self.models is not None:
+            return {**provenance, "model": self.models.name}
+        return provenance if plan.codec == "classic" else provenance | self.effort.to_json()
+
+
+def _with_codec(plan: FilePlan, codec: str) -> FilePlan:
+    """The plan of a file whose trees all have this codec."""
+    jobs = tuple(replace(job, plan=replace(job.plan, codec=codec)) for job in plan.jobs)
+    return replace(plan, jobs=jobs, codec=codec)
+
+
+def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
+    """A note that nothing is learned because torch is missing; none if all trees are too small for it."""
+    if all(job.plan.schema.num_entries < MIN_ROWS for job in jobs):
+        return []
+    cause = f"nothing was learned, because torch is not installed: {INSTALL} for smaller files"
+    return [f"{cause}; level fast (--level fast) learns without it"]
+
+
+def _missing(job: TreeJob) -> list[tuple[str, str]]:
+    """(path, cause) of the branches that cannot be carried."""
+    schema = job.plan.schema
+    return [
+        (schema.path_of(number), branch.missing)
+        for number, branch in enumerate(schema.branches)
+        if branch.missing
+    ]
+
+
+def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
+    """The error that lists what cannot be carried."""
+    lines = listed((f"{name}: {cause}" for name, cause in skipped), most=20, separator="\n  ")
+    return (
+        f"{source}: {len(skipped)} branches or objects cannot be carried:\n  {lines}\n"
+        "--skip-unsupported (skip_unsupported=True) compresses the rest and lists them again"
+    )
+
+
+def _encoded_clusters(
+    plan: FilePlan, pool: Executor | None, ahead: int
+) -> Iterator[tuple[int, int, EncodedCluster]]:
+    """(tree, cluster, encoded) of all clusters, in the order of the file; at most `ahead` wait in memory."""
+    tasks = [
+        Task(tree, cluster, job.key, job.plan, start, stop)
+        for tree, job in plan.own_jobs
+        for cluster, (start, stop) in enumerate(job.ranges())
+    ]
+    if pool is not None:
+        yield from in_order(pool, tasks, ahead)
+        return
+    for task in tasks:
+        source = plan.jobs[task.tree].source
+        arrays = source.read(task.plan.schema.stored(), task.start, task.stop)
+        yield task.tree, task.cluster, encode_cluster(task.plan, arrays, task.stop - task.start)
+        if task.stop == task.plan.schema.num_entries:
+            source.first_entries.clear()
+
+
+def _directories(root: RootSource) -> list[str]:
+    """Paths of all directories, empty ones included."""
+    names = root.classnames.items()
+    return [key.rpartition(";")[0] for key, name in names if name in ("TDirectory", "TDirectoryFile")]
+
+
+def _tree_summary(jobs: Sequence[TreeJob], encoded: Sequence[EncodedTree], number: int) -> TreeSummary:
+    """The summary of one tree; that of a tree in the pages of an earlier one has the earlier one's sizes."""
+    job = jobs[number]
+    owner = number if job.same_as is None else job.same_as
+    columns, schema = jobs[owner].plan.columns, job.plan.schema
+    branches = summarise_branches(schema, columns, job.reasons, encoded[owner].stacked_records(len(columns)))
+    return TreeSummary(
+        schema.path, schema.cycle, schema.num_entries, len(jobs[owner].lengths), branches, job.same_as
+    )

@@ -1,0 +1,164 @@
+"""Schemas of trees in a ROOT file, and the first entries of each branch, which give its form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from baler_root.format.columns.form_columns import Form, columns_of
+from baler_root.format.columns.to_columns import plain_form
+from baler_root.format.schema import Branch, Tree
+from baler_root.rootio import source_tree
+from baler_root.rootio.source_tree import SourceTree, cause
+
+FIRST_ENTRIES = 1000
+"""Entries read first, to learn each branch's form and size."""
+
+
+def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
+    """A TTree of uproot with its schema; forms of branches are not known yet (`with_first_entries`)."""
+    import uproot
+
+    branches: list[Branch] = []
+    handles: dict[int, Any] = {}
+
+    def visit(owner: Any, parent: int | None) -> None:
+        for branch in owner.branches:
+            position = len(branches)
+            interpretation = branch.interpretation
+            branches.append(
+                Branch(
+                    name=branch.name,
+                    parent=parent,
+                    typename=_text(branch, "typename"),
+                    title=branch.title or "",
+                    interpretation=repr(interpretation) if not _is_grouped(interpretation) else "AsGrouped",
+                    counter=_counter(branch),
+                )
+            )
+            if isinstance(interpretation, uproot.interpretation.identify.UnknownInterpretation):
+                branches[position] = replace(branches[position], missing=f"uproot: {interpretation.reason}")
+            elif not _is_grouped(interpretation):
+                handles[position] = branch
+            visit(branch, position)
+
+    visit(tree, None)
+    schema = Tree(
+        path=path,
+        cycle=cycle,
+        kind="TTree",
+        title=tree.title or "",
+        num_entries=int(tree.num_entries),
+        branches=tuple(branches),
+        aliases=dict(tree.aliases),
+        compression=_ttree_compression(tree),
+    )
+    stored = float(tree.uncompressed_bytes) / max(1, schema.num_entries)
+    return SourceTree(schema, handles, entry_size=stored)
+
+
+def baskets_of(tree: SourceTree) -> tuple[Tree, list[tuple[int, list[int]]]] | None:
+    """Schema and basket positions; two cycles with equal ones are the same entries. None without baskets."""
+    handles = tree.handles
+    if not handles or any(handle.embedded_baskets for handle in handles.values()):
+        return None
+    seeks = [
+        (position, list(handle.member("fBasketSeek")[: handle.num_baskets]))
+        for position, handle in handles.items()
+    ]
+    return replace(tree.schema, cycle=0), seeks
+
+
+def with_first_entries(tree: SourceTree, skip: Mapping[str, str]) -> SourceTree:
+    """A TTree with first entries and form of each branch, and the entries where all branches start a basket.
+
+    Branches in `skip`, and those that uproot cannot read, are marked as missing.
+    """
+    source = _with_first_entries(tree, skip)
+    source.entry_size = max(source.entry_size, tree.entry_size)
+    offsets = [handle.entry_offsets for handle in source.handles.values()]
+    common = set(offsets[0]).intersection(*offsets[1:]) if offsets else set()
+    source.offsets = sorted(common)
+    return source
+
+
+def _counter(branch: Any) -> str:
+    """Name of the branch that counts a variable-length array, or of its leaf if no branch has that name."""
+    if branch.count_leaf is None:
+        return ""
+    leaf = branch.count_leaf.member("fName")
+    named = any(other.name == leaf for other in branch.tree.branches)
+    return str(leaf if named or branch.count_branch is None else branch.count_branch.name)
+
+
+def _is_grouped(interpretation: Any) -> bool:
+    return type(interpretation).__name__ == "AsGrouped"
+
+
+def _text(branch: Any, name: str) -> str:
+    """An attribute that uproot works out, as text; says why if that fails."""
+    try:
+        return str(getattr(branch, name))
+    except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
+        return f"unknown ({cause(error)})"
+
+
+def _ttree_compression(tree: Any) -> str:
+    found = {_text(branch, "compression") for branch in tree.branches}
+    return ", ".join(sorted(found - {"None"}))
+
+
+def open_rntuple(ntuple: Any, path: str, cycle: int, skip: Mapping[str, str]) -> SourceTree:
+    """An RNTuple with its schema and the first entries of each field; `skip` as in `with_first_entries`."""
+    branches: list[Branch] = []
+    handles: dict[int, Any] = {}
+
+    def visit(owner: Any, parent: int | None) -> None:
+        for item in owner.fields:
+            position = len(branches)
+            title = item.description or ""
+            branches.append(
+                Branch(name=item.name, parent=parent, typename=_text(item, "typename"), title=title)
+            )
+            if parent is None:
+                handles[position] = item
+            visit(item, position)
+
+    visit(ntuple, None)
+    schema = Tree(
+        path=path,
+        cycle=cycle,
+        kind="RNTuple",
+        title=str(getattr(ntuple, "description", "") or ""),
+        num_entries=int(ntuple.num_entries),
+        branches=tuple(branches),
+    )
+    return _with_first_entries(SourceTree(schema, handles), skip)
+
+
+def _with_first_entries(source: SourceTree, skip: Mapping[str, str]) -> SourceTree:
+    """A tree with the first entries of each branch, and its form in the schema or why it is missing."""
+    schema = source.schema
+    branches = list(schema.branches)
+    entries = min(schema.num_entries, FIRST_ENTRIES)
+    result = SourceTree(schema)
+    size = 0
+    for position, handle in source.handles.items():
+        why = skip.get(schema.path_of(position), "")
+        if not why:
+            try:
+                array = source_tree.read_array(handle, 0, entries)
+                form: Form = plain_form(array)
+                columns_of([(position, form)])
+                branches[position] = replace(branches[position], form=form)
+                result.first_entries[position] = array
+                result.handles[position] = handle
+                size += array.nbytes
+                continue
+            except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
+                why = cause(error)
+        branches[position] = replace(branches[position], missing=why)
+    result.schema = replace(schema, branches=tuple(branches))
+    result.entry_size = size / max(1, entries)
+    return result

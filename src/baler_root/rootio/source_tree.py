@@ -1,0 +1,98 @@
+"""Trees of an open ROOT file: schema, first entries, and arrays of any range of entries."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from baler_root.errors import SourceError
+from baler_root.format.schema import Tree
+from baler_root.rootio.guard import earned_lengths
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+
+@dataclass(slots=True)
+class SourceTree:
+    """A tree of an open ROOT file."""
+
+    schema: Tree
+    handles: dict[int, Any] = field(default_factory=dict)
+    """uproot branch or field of each stored branch."""
+    first_entries: dict[int, ak.Array] = field(default_factory=dict)
+    """Arrays of the first entries of each stored branch."""
+    same_as: str = ""
+    """Key of an earlier cycle that is the same entries in the same baskets; empty if there is none."""
+    entry_size: float = 0.0
+    """Estimated bytes in memory per entry."""
+    offsets: Sequence[int] = ()
+    """Entry numbers at which every branch starts a basket or cluster."""
+
+    def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
+        """Arrays of the branches at these positions; raises SourceError naming the branch that fails."""
+        return {branch: self._read(branch, start, stop) for branch in branches}
+
+    def _read(self, branch: int, start: int, stop: int) -> ak.Array:
+        if branch in self.first_entries and (start, stop) == (0, len(self.first_entries[branch])):
+            return self.first_entries[branch]
+        try:
+            return read_array(self.handles[branch], start, stop)
+        except Exception as error:
+            raise UnreadableBranchError(
+                self.schema.path, self.schema.path_of(branch), cause(error)
+            ) from error
+
+
+class UnreadableBranchError(SourceError):
+    """A branch whose first entries could be read, but not a later one."""
+
+    def __init__(self, tree: str, branch: str, why: str) -> None:
+        super().__init__(
+            f"tree {tree!r}, branch {branch!r} cannot be read to its end ({why}); "
+            "--skip-unsupported (skip_unsupported=True) leaves such branches out"
+        )
+        self.tree, self.branch, self.why = tree, branch, why
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.tree, self.branch, self.why)
+
+
+def read_array(handle: Any, start: int, stop: int) -> ak.Array:
+    """Entries of an uproot branch or field as an awkward array; nothing is cached.
+
+    Raises whatever uproot raises, and SourceError when another number of entries comes back.
+    """
+    with warnings.catch_warnings(), earned_lengths():
+        warnings.simplefilter("ignore")
+        array = handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+    if len(array) != stop - start:
+        raise SourceError(f"{len(array)} entries come back where {stop - start} were asked for")
+    return array
+
+
+def cause(error: BaseException) -> str:
+    """One line that says why uproot could not read something."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"[:200]
+
+
+def cluster_lengths(tree: SourceTree, target: int) -> list[int]:
+    """Entries of each cluster of about `target` entries, cut where baskets end when that is near."""
+    total = tree.schema.num_entries
+    lengths, start = [], 0
+    while start < total:
+        end = min(total, start + target)
+        if total - end < target // 4:
+            end = total
+        else:
+            near = [
+                offset for offset in tree.offsets if start + target // 2 < offset <= start + target * 5 // 4
+            ]
+            if near:
+                end = min(near, key=lambda offset: abs(offset - start - target))
+        lengths.append(end - start)
+        start = end
+    return lengths
