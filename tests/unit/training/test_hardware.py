@@ -30,7 +30,7 @@ from baler_root.fpga.explore.response import resolution
 from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.decode import decode
-from baler_root.fpga.wire.software_board import send
+from baler_root.fpga.wire.software_board import SendOptions, send
 from baler_root.training import latent
 from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import Hardware, HardwareLimits
@@ -306,7 +306,7 @@ def test_a_scan_tells_responses(make_root: Maker, tmp_path: Path, cli: Cli) -> N
         assert [float(row["response:jet_mass"]) for row in csv.DictReader(file)] == [found]
     # What a reader of the board's packets gets, where nothing is passed through.
     model, stream = folder / "models" / "01.balermodel", tmp_path / "stream.bin"
-    send(test, model, str(stream), pass_through=False)
+    send(test, model, str(stream), SendOptions(pass_through=False))
     decode(stream, tmp_path / "out.baler", model)
     with baler_root.open(tmp_path / "out.baler") as file:
         told = np.asarray(file["Events"]["jet_mass"].array()).astype(float)
