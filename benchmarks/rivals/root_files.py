@@ -123,7 +123,7 @@ def ttree_of(parts: SortedBranches) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def write_ttrees(trees: list[Tree], compression: Any, path: Path) -> int:
-    """Write a ROOT file with these trees, one basket per branch; returns the size [bytes] ROOT would reach."""
+    """Write a ROOT file with these trees, one basket per branch; returns its size [bytes] in ROOT."""
     saving = 0
     with uproot.recreate(path, compression=compression) as file:
         for number, tree in enumerate(trees):

@@ -26,7 +26,7 @@ RUNS = 5
 
 
 def cpu_seconds(path: Path, *, one_by_one: bool, cache_size: int | str = "256 MB") -> float:
-    """CPU time to read every branch of every tree of a freshly opened file."""
+    """CPU time [s] to read all branches of all trees of a file that was just opened."""
     with baler_root.open(path, cache_size=cache_size) as file:
         start = time.process_time()
         for key in file.keys(filter_classname=["TTree", "ROOT::RNTuple"]):
@@ -40,7 +40,7 @@ def cpu_seconds(path: Path, *, one_by_one: bool, cache_size: int | str = "256 MB
 
 
 def measure(path: Path) -> dict[str, float]:
-    """Least CPU time of each way of reading."""
+    """Least CPU time [s] of each way of reading."""
     ways: dict[str, dict[str, Any]] = {
         "all at once": {"one_by_one": False},
         "branch by branch": {"one_by_one": True},
@@ -55,7 +55,7 @@ def measure(path: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Measure, print and store."""
+    """Measure, print and store the results."""
     names = command_line.names(__doc__)
     rows: list[dict[str, Any]] = []
     ratios: dict[str, float] = {}
@@ -63,8 +63,8 @@ def main() -> None:
         source = sources.DATA / folder / f"{name}.root"
         if (names and not any(word in name for word in names)) or not source.exists():
             continue
-        with tempfile.TemporaryDirectory() as where:
-            packed = Path(where) / "out.baler"
+        with tempfile.TemporaryDirectory() as temporary:
+            packed = Path(temporary) / "out.baler"
             baler_root.compress(source, packed, training="fast")
             seconds = measure(packed)
         for way, cpu in seconds.items():

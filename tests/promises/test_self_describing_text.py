@@ -159,8 +159,8 @@ def test_limits() -> None:
     }
 
 
-def test_recipes() -> None:
-    _, kinds, types, _ = tables(TEXTS["pages.md"], "recipes")
+def test_quantisers() -> None:
+    _, kinds, types, _ = tables(TEXTS["pages.md"], "quantisers")
     assert {int(row["kind"]): row["name"] for row in kinds} == dict(enumerate(KINDS))
     assert {int(row["type"]): row["name"] for row in types} == {
         i: str(dtype) for i, dtype in enumerate(DTYPES)

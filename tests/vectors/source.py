@@ -25,6 +25,7 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.columns.to_columns import flatten, plain_form
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.read import PageId
 from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.encodings.sum import Sum
@@ -151,7 +152,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 encoded = encode_cluster(plan, arrays, entries)
                 for group, page in enumerate(encoded.pages):
                     codec = codecs.index(plan.codec)
-                    writer.write_page(number, cluster, group, codec, page.payload, page.length, page.digest)
+                    writer.write_page(PageId(number, cluster, group), page, codec)
                 records.append(encoded.records)
                 lists.append(encoded.lists)
                 start += entries

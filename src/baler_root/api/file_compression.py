@@ -27,6 +27,7 @@ from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
+from baler_root.format.container.read import PageId
 from baler_root.format.container.references import Detached
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
@@ -173,7 +174,7 @@ class FileCompression:
         done, copied = 0, False
         for tree, cluster, result in _encoded_clusters(plan, pool, ahead):
             for group, page in enumerate(result.pages):
-                self.writer.write_page(tree, cluster, group, 0, page.payload, page.length, page.digest)
+                self.writer.write_page(PageId(tree, cluster, group), page)
             encoded[tree].records.append(result.records)
             encoded[tree].lists.append(result.lists)
             if not copied and self.writer.size > SCHEMA_SHARE * len(schema):

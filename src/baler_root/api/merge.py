@@ -16,7 +16,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.read import PageId
-from baler_root.format.container.write import ContainerWriter
+from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import moved
 from baler_root.format.statistics import pack_statistics
 from baler_root.format.tables import find_tables
@@ -80,8 +80,8 @@ def _add_pages(
             for page, (payload, codec) in container.read_pages(pages).items():
                 row = container.pages[container.page_row(page)]
                 codec_number = codecs.index(container.manifest.codecs[codec])
-                length, digest = int(row["length"]), int(row["digest"])
-                writer.write_page(number, cluster, page.group, codec_number, bytes(payload), length, digest)
+                encoded = EncodedPage(bytes(payload), int(row["length"]), int(row["digest"]))
+                writer.write_page(PageId(number, cluster, page.group), encoded, codec_number)
             cluster += 1
 
 

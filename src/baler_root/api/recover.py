@@ -27,7 +27,7 @@ from baler_root.format.container.layout import (
 )
 from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.read import PageId, open_container
-from baler_root.format.container.write import ContainerWriter
+from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import ModelStore, Places
 from baler_root.format.page import Page
 from baler_root.format.statistics import RECORD, digest_of, pack_statistics, unknown_record
@@ -215,10 +215,9 @@ def _save_tree(
             for page, count in zip(pages, layout, strict=True):
                 block = found[page]
                 part = [values[i] for i in range(first, first + count)]
-                length, digest = sum(v.nbytes for v in part), digest_of(part)
-                new = len(lengths)
-                payload = bytes(block.payload)
-                writer.write_page(number, new, page.group, block.header.codec, payload, length, digest)
+                length = sum(array.nbytes for array in part)
+                encoded = EncodedPage(bytes(block.payload), length, digest_of(part))
+                writer.write_page(PageId(number, len(lengths), page.group), encoded, block.header.codec)
                 first += count
             lengths.append(_entries(tree, values))
             records.append(np.array([unknown_record(values[i]) for i in range(len(columns))], dtype=RECORD))

@@ -28,6 +28,7 @@ from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.columns.to_columns import flatten
+from baler_root.format.container.write import EncodedPage
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import EncodedColumn, Page, pack_page
@@ -42,18 +43,8 @@ Values = NDArray[Any]
 
 
 INTERPOLATES = (Classic.id, ConditionalCodec.id)
-"""Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without interpolation."""
-
-
-@dataclass(frozen=True, slots=True)
-class EncodedPage:
-    """A page ready to be written."""
-
-    payload: bytes
-    length: int
-    """Bytes of the decoded values."""
-    digest: int
-    """Digest of the decoded values (formats/pages.md#digest)."""
+"""Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
+interpolation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +62,8 @@ class EncodedCluster:
 def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> EncodedCluster:
     """The pages of one cluster of `entries` entries; `arrays` holds the array of each branch by its position.
 
-    Every page is decoded again. Raises ErrorBoundViolated if a decoded value misses its bound; that would be a bug,
-    and is never written.
+    Every page is decoded again. Raises ErrorBoundViolated if a decoded value misses its bound; that would be
+    a bug, and is never written.
     """
     columns = plan.columns
     originals = flatten(plan.schema, columns, arrays)
@@ -159,7 +150,8 @@ def _codec(
 def _of_one_length(
     model: AutoencoderModel, encodings: Sequence[ColumnEncoding], known: Sequence[int | None]
 ) -> list[int | None]:
-    """The numbers in the model, None for columns whose shape or number of rows differs from the first known one.
+    """The numbers in the model, None for columns whose shape or number of rows differs from the first known
+    one.
 
     Lists with equal lengths in the sample may differ in this cluster.
     """
@@ -202,7 +194,8 @@ def _with_outlier_rows(
 
 
 def _is_in_other_page(number: int, members: range, encoded: Sequence[EncodedColumn]) -> bool:
-    """Whether a reader finds the symbols of a column outside this page: its own, or those of the column it copies."""
+    """Whether a reader finds the symbols of a column outside this page: its own, or those of the column it
+    copies."""
     encoding = encoded[number].encoding
     origin = encoding.source if isinstance(encoding, CopyEncoding) else number
     source = encoded[origin].encoding

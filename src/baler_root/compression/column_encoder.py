@@ -85,7 +85,8 @@ class _ColumnEncoder:
         """Decoded values of sources, which several relations may share."""
 
     def balance(self, number: int, copies: Mapping[int, int]) -> None:
-        """Move the values of a relation's first source within their bound, if the plan shares the error with it."""
+        """Move the values of a relation's first source within their bound, if the plan shares the error with
+        it."""
         planned = self.plan.relations[number]
         if not (planned.shared and isinstance(planned.relation, Formula)):
             return
@@ -108,7 +109,8 @@ class _ColumnEncoder:
             self.encoded[number] = _encode_values(self.plan, number, values, self.bounds[number])
 
     def keep_consistent(self, related: Sequence[int]) -> None:
-        """Store sources exactly in rows where their decoded values break a relation's bound and exact ones keep it.
+        """Store sources exactly in rows where their decoded values break a relation's bound and exact ones
+        keep it.
 
         So the relation holds for the decoded values of these rows, too.
         """
@@ -136,7 +138,8 @@ class _ColumnEncoder:
                 self._decoded.pop(source)
 
     def encode_relation(self, number: int) -> None:
-        """Encode a column by its planned relation, or with symbols of its own if that does not hold in this cluster."""
+        """Encode a column by its planned relation, or with symbols of its own if that does not hold in this
+        cluster."""
         planned, values, bound = self.plan.relations[number], self.originals[number], self.bounds[number]
         sources = self._sources(planned.relation, len(values))
         column = None if sources is None else _encode_relation(planned, sources, values, bound)
@@ -236,7 +239,8 @@ def _encode_relation(
 
 
 def narrowed(values: Values) -> Values:
-    """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values unchanged."""
+    """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values
+    unchanged."""
     if values.dtype != np.float64 or not len(values):
         return values
     with np.errstate(over="ignore", invalid="ignore"):

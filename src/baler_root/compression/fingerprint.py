@@ -1,4 +1,4 @@
-"""Carried out of plan."""
+"""Fingerprints of columns: which are equal, and which are constant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from baler_root.compression.plan import Values
 
 
 def equality_key(values: Values) -> tuple[int, int]:
-    """Equal for columns of equal values; integers and booleans compare across widths."""
+    """A key that is equal for columns of equal values; integers and booleans compare across widths."""
     if values.dtype.kind in "bui" and (
         values.dtype != np.uint64 or not len(values) or values.max() < 1 << 63
     ):
@@ -18,5 +18,6 @@ def equality_key(values: Values) -> tuple[int, int]:
 
 
 def is_constant(values: Values) -> bool:
+    """Whether all values of a column, which must have some, have the same bits."""
     bits = values.view(f"u{values.dtype.itemsize}")
     return bool((bits == bits[0]).all())

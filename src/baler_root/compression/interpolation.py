@@ -1,4 +1,4 @@
-"""Finds the columns of fixed-size arrays that are smaller when they are interpolated."""
+"""Interpolates columns of fixed-size arrays where that makes them smaller."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.quantisation.special_values import candidates as special_candidates
-from baler_root.compression.quantisation.special_values import locate
+from baler_root.compression.quantisation.special_values import find_candidates, locate
 from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
@@ -25,27 +24,29 @@ Values = NDArray[Any]
 
 
 MIN_ROW = 4
-"""Values of an array below which nothing is tried."""
+"""Fewest values in an array; smaller arrays are not interpolated."""
 
 
 FINE = 256
-"""Lattice points in the widest unit."""
+"""Grid points in the widest unit."""
 
 
 UNITS = ((FINE,), (FINE, 171, 114, 76, 64))
-"""Ways to divide the bound among levels. What coarse points are off by, all that they predict is off by: with a wide
-bound it pays to have them nearer (5 to 10 % at 1 % of the range of a fluid), with a tight one it does not."""
+"""Ways to divide the bound among the levels of the interpolation. Errors of coarse points spread to all
+points that they predict: with a wide bound it pays to keep coarse points nearer (5 to 10 % at 1 % of the
+range of a fluid), with a tight one it does not."""
 
 
 SAMPLE = 1 << 16
+"""Values in the middle of a column by which interpolations are compared, rounded to whole rows."""
 
 
 SAMPLE_ROWS = 16
-"""Values, and rows, of the middle of a column from which the ways are judged."""
+"""Fewest rows for that comparison."""
 
 
 MAX_OUTLIERS = 0.25
-"""Share of outliers above which a way is given up. They are often a region, such as zeros within an obstacle."""
+"""Most outliers, as a share of the values. They are often a region, such as the zeros within an obstacle."""
 
 
 def with_interpolation(
@@ -85,7 +86,7 @@ def _interpolate(
     sentinels: Sequence[float],
 ) -> EncodedColumn | None:
     """The values interpolated, with those that miss the bound as outliers; None if these are too many."""
-    kept, _ = locate(values, special_candidates(values, values[:0], sentinels))
+    kept, _ = locate(values, find_candidates(values, values[:0], sentinels))
     ordinary = values.copy()
     ordinary[kept] = np.nan
     symbols = interpolation.symbols(ordinary, shape)

@@ -24,7 +24,8 @@ def with_exact_rows(
     rows: Rows,
     count: int,
 ) -> list[EncodedColumn]:
-    """The columns with these `rows`, of `count` in all, among the outliers of `members`, the columns of one table.
+    """The columns with these `rows`, of `count` in all, among the outliers of `members`, the columns of one
+    table.
 
     Columns computed from members are stored exactly in these rows, too, since their sources change there.
     """

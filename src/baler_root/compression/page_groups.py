@@ -1,4 +1,4 @@
-"""Carried out of plan."""
+"""Groups of columns that share a page."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ GROUP_SIZE = 1 << 18
 
 
 def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[int, ...]:
-    """How many columns go into each page, from the columns of `entries` and the entries of a cluster.
+    """Number of columns in each page, from the columns of a `sample` of `entries`, for a cluster of `cluster`
+    entries.
 
-    Large columns stand alone, so that reading one touches nothing else. A column that repeats an earlier one
-    or never changes costs a few bytes and stays with the next.
+    A large column has a page of its own, so that reading it touches nothing else. A column that repeats an
+    earlier one or never changes costs a few bytes and shares the page of the next column.
     """
     groups: list[int] = []
     seen: set[tuple[int, int]] = set()

@@ -1,4 +1,4 @@
-"""Error bounds: what a decoded value may differ from its original, and the check that it does not."""
+"""Error bounds: the allowed difference between a decoded value and its original, and the check of it."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ BoundKind = Literal["lossless", "abs", "rel", "bits"]
 
 
 MAX_BITS = 52
+"""Largest value of a `bits` bound."""
 
 
 _EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
@@ -32,10 +33,10 @@ _EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
 
 @dataclass(frozen=True, slots=True)
 class ErrorBound:
-    """What every value `x` of a column and its decoded `y` satisfy.
+    """A condition that every value `x` of a column and its decoded value `y` fulfil.
 
     `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. `bits`: y is x rounded
-    to `value` explicit mantissa bits (ties to even), or x itself. NaN, Inf and zeros keep their bits always.
+    to `value` explicit mantissa bits (ties to even), or x itself. NaN, Inf and zeros always keep their bits.
     """
 
     kind: BoundKind
@@ -48,7 +49,8 @@ class ErrorBound:
 
     @classmethod
     def parse(cls, text: str) -> ErrorBound:
-        """The bound that `text` (`lossless`, `abs=1e-4`, `rel=1e-3`, `bits=10`) names, else ConfigError."""
+        """The bound written as `lossless`, `abs=1e-4`, `rel=1e-3` or `bits=10`; raises ConfigError for other
+        text."""
         word, equals, number = (part.strip() for part in text.partition("="))
         kinds: tuple[BoundKind, ...] = get_args(BoundKind)
         kind = next((known for known in kinds if known == word), None)
@@ -79,11 +81,11 @@ class ErrorBound:
 
 
 def _problem(kind: str, value: float) -> str:
-    """Why no column can be held to this bound, in words; empty when one can."""
+    """The reason why a bound is not valid; empty if it is."""
     if kind == "lossless":
         return "" if value == 0 else "lossless takes no value"
     if not math.isfinite(value):
-        return f"{value} is no bound; the value must be a finite number ({_EXAMPLES})"
+        return f"{value} is not a bound; the value must be a finite number ({_EXAMPLES})"
     if kind == "bits":
         if value != int(value) or not 0 <= value <= MAX_BITS:
             return f"{value!r} is not a number of mantissa bits; give an integer from 0 to {MAX_BITS}"
@@ -104,23 +106,26 @@ LOSSLESS = ErrorBound("lossless")
 
 @dataclass(frozen=True, slots=True)
 class ErrorStats:
-    """Errors made in one column: absolute for `abs`, relative to |x| (zeros left out) for `rel` and `bits`.
+    """Errors of one column: absolute for `abs`, relative to |x| without zeros for `rel` and `bits`.
 
-    Values that are not finite, before or after, count as violations or not, but not as errors.
+    Values that are not finite, before or after, can be violations but have no error.
     """
 
     max: float
     rms: float
+    """Root of the mean square."""
     mean: float
-    """Signed, of y - x."""
+    """Mean of y - x, with its sign."""
     violations: int
+    """Number of values that miss the bound."""
     first_violation: int | None
+    """Position of the first of them."""
 
 
 def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) -> ErrorStats:
-    """The errors of `decoded` against `original`, every value compared with `bound`.
+    """The errors of `decoded` against `original`; every value is compared with `bound`.
 
-    Both 1-d, native-endian, of the same length and dtype (else ValueError).
+    Both arrays must be 1-d, native-endian, and of one length and dtype; otherwise ValueError.
     """
     bound = _effective(original.dtype, bound)
     violations, first, count, largest, total, root = 0, None, 0, 0.0, 0.0, 0.0
@@ -149,7 +154,7 @@ def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) ->
 
 
 def violations(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) -> NDArray[np.int64]:
-    """The positions, increasing, at which `decoded` misses `bound`; arrays as for `measure`."""
+    """Increasing positions at which `decoded` misses `bound`; see `measure` for the arrays."""
     bound = _effective(original.dtype, bound)
     with np.errstate(all="ignore"):
         found = [np.flatnonzero(_missed(x, y, bound)) + start for start, x, y in _blocks(original, decoded)]
@@ -157,7 +162,7 @@ def violations(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound)
 
 
 def _effective(dtype: np.dtype[Any], bound: ErrorBound) -> ErrorBound:
-    """`bound`, or lossless where it leaves no freedom: booleans, and floats with no mantissa bit to drop."""
+    """`bound`, or lossless for booleans and for floats without a mantissa bit to drop."""
     if dtype.kind == "b":
         return LOSSLESS
     if bound.kind == "bits" and dtype.kind == "f" and bound.value >= MANTISSA_BITS[dtype.itemsize]:

@@ -1,8 +1,8 @@
 """A page: some columns of one cluster, coded together (formats/pages.md).
 
-A page holds a directory and the symbols. The directory has the encoding of each column, which turns the column's
-symbols into values; the codec turns the symbols of all columns into bytes. A page is the unit of reading and of
-checksums.
+A page holds a directory and the symbols. The directory has the encoding of each column, which turns the
+column's symbols into values; the codec turns the symbols of all columns into bytes. A page is the unit of
+reading and of checksums.
 """
 
 from __future__ import annotations
@@ -86,7 +86,8 @@ class Page:
     """A page's payload, opened: its directory is read at once, its columns are decoded on demand."""
 
     def __init__(self, payload: memoryview, columns: Sequence[Column]) -> None:
-        """`columns` are those of the page, in order. Raises FormatError for a payload that does not fit them."""
+        """`columns` are those of the page, in order. Raises FormatError for a payload that does not fit
+        them."""
         cursor = Cursor(payload)
         directory = Cursor(unpack_bytes(cursor, MAX_PAGE_LENGTH))
         self.encodings = [read_entry(directory, column) for column in columns]
@@ -94,6 +95,8 @@ class Page:
         directory.finish("the page directory")
         self._columns = list(columns)
         self._specs = [_spec(encoding) for encoding in self.encodings]
+        self._coded_specs = [spec for spec in self._specs if spec is not None]
+        self._positions = [position for position, spec in enumerate(self._specs) if spec is not None]
         length = sum(
             encoding.length * max(spec.dtype.itemsize if spec else 0, column.dtype.itemsize)
             for encoding, spec, column in zip(self.encodings, self._specs, columns, strict=True)
@@ -103,6 +106,11 @@ class Page:
         self.coded = cursor.rest()
         """Payload of the codec."""
 
+    @property
+    def num_coded(self) -> int:
+        """Number of columns with symbols."""
+        return len(self._positions)
+
     def has_symbols(self, position: int) -> bool:
         """Whether the column at this position in the page has symbols."""
         return self._specs[position] is not None
@@ -110,10 +118,11 @@ class Page:
     def symbols(
         self, codec: Codec, wanted: Sequence[int] | None = None, decoded: Mapping[int, Values] | None = None
     ) -> dict[int, Values]:
-        """Symbols of the columns at the `wanted` positions in the page, by position; default: all that have some.
+        """Symbols of the columns at the `wanted` positions in the page, by position; default: all that have
+        some.
 
-        With `decoded`, the symbols of columns decoded before, an `IncrementalCodec` has less to do; columns that it
-        decoded or reused for the wanted ones are then in the result, too.
+        With `decoded`, the symbols of columns decoded before, an `IncrementalCodec` has less to do; columns
+        that it decoded or reused for the wanted ones are then in the result, too.
         """
         positions, specs, chosen = self._coded(wanted)
         if decoded is not None and chosen is not None and is_incremental_codec(codec):
@@ -146,11 +155,6 @@ class Page:
         }
 
     def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
-        """Positions of the columns with symbols, their specs, and the indices of the wanted ones among them."""
-        positions = [position for position, spec in enumerate(self._specs) if spec is not None]
-        specs = [spec for spec in self._specs if spec is not None]
-        return (
-            positions,
-            specs,
-            None if wanted is None else [positions.index(position) for position in wanted],
-        )
+        """Positions of the columns with symbols, their specs, and the indices of the wanted ones."""
+        indices = None if wanted is None else [self._positions.index(position) for position in wanted]
+        return self._positions, self._coded_specs, indices

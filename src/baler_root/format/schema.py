@@ -1,4 +1,4 @@
-"""What a tree looks like: names, types, titles and order, enough to write it back faithfully."""
+"""Schema of a tree: names, types, titles and order of its branches, enough to write the tree back."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 TreeKind = Literal["TTree", "RNTuple"]
-"""What the source object was."""
+"""Kind of the tree in its ROOT file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """One branch (TTree) or field (RNTuple), in the order in which uproot walks them (depth first).
+    """One branch of a TTree, or field of an RNTuple.
 
-    Branches are addressed by position, since ROOT allows two of the same name.
+    Branches come in the order in which uproot walks them (depth first) and are addressed by position, since
+    ROOT allows two with the same name.
     """
 
     name: str
-    """Own name, without the parents' (`fTracks.fPx`)."""
+    """Name without those of the parents (`fTracks.fPx`)."""
     parent: int | None
     """Position of the parent branch; None at the top level."""
     typename: str
-    """As uproot reports it (`std::vector<float>`, `Double32_t`, ...)."""
+    """C++ type as uproot reports it (`std::vector<float>`, `Double32_t`, ...)."""
     title: str = ""
     """TBranch title or RNTuple field description."""
     interpretation: str = ""
-    """uproot's interpretation, as `show()` prints it; keeps Double32/Float16 storage. TTree only."""
+    """uproot's interpretation, as `show()` prints it; it has the range of a Double32_t or Float16_t. TTree
+    only."""
     form: dict[str, Any] | None = None
-    """awkward form of the stored array; None for a group (TTree) or a sub-field (RNTuple), which hold no
-    columns of their own, and for branches that could not be carried (see `missing`)."""
+    """Awkward form of the stored array. None for a group (TTree) or sub-field (RNTuple), which has no columns
+    of its own, and for a branch that could not be stored (see `missing`)."""
     missing: str = ""
-    """Why this branch was not carried; empty when it was."""
+    """Reason why the branch was not stored; empty if it was."""
     counter: str = ""
-    """Name of the TTree counter branch of a C-style variable-length array (`nMuon` of `Muon_pt[nMuon]`)."""
+    """Name of the counter branch of a C-style array of variable length (`nMuon` for `Muon_pt[nMuon]`). TTree
+    only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +51,19 @@ class Tree:
     branches: tuple[Branch, ...]
     aliases: dict[str, str] = field(default_factory=dict)
     compression: str = ""
-    """Compression setting of the source (`ZLIB(1)`), informative."""
+    """Compression setting in the ROOT file (`ZLIB(1)`), for information."""
 
     def children(self, parent: int | None) -> list[int]:
         """Positions of the branches directly under `parent`, in order."""
         return [i for i, b in enumerate(self.branches) if b.parent == parent]
 
     def path_of(self, index: int) -> str:
-        """Full branch path with slashes (RNTuple: dots), as uproot's `keys()` gives it."""
+        """Path of a branch with slashes (RNTuple: dots), as in uproot's `keys()`."""
         names = []
-        at: int | None = index
-        while at is not None:
-            names.append(self.branches[at].name)
-            at = self.branches[at].parent
+        position: int | None = index
+        while position is not None:
+            names.append(self.branches[position].name)
+            position = self.branches[position].parent
         return ("." if self.kind == "RNTuple" else "/").join(reversed(names))
 
     def stored(self) -> list[int]:

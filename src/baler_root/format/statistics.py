@@ -1,4 +1,5 @@
-"""What is recorded of every column and cluster: the error made, and the range of the decoded values."""
+"""Statistics of every column in every cluster: errors, and the range of the decoded values
+(formats/pages.md#statistics)."""
 
 from __future__ import annotations
 
@@ -28,7 +29,7 @@ RECORD = np.dtype(
         ("size", "<u4"),
     ]
 )
-"""One record per column and cluster (formats/pages.md#statistics). Range and largest error are rounded outward."""
+"""Record of one column in one cluster. The range and the largest error are rounded outward."""
 
 
 def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float) -> tuple[float, ...]:
@@ -57,7 +58,7 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float
 
 
 def unknown_record(decoded: NDArray[Any]) -> tuple[float, ...]:
-    """The record of a column whose original is gone: the errors made are NaN."""
+    """The record of a column whose original values are not available: its errors are NaN."""
     return record(decoded, ErrorStats(np.nan, np.nan, np.nan, 0, None), 0, 0.0)
 
 
@@ -70,7 +71,7 @@ def digest_of(columns: Sequence[NDArray[Any]]) -> int:
 
 
 def _outward(value: float, toward: float) -> float:
-    """`value` as float32, moved one step `toward` if rounding went the other way."""
+    """`value` as float32, rounded in the direction of `toward`."""
     rounded = _single(value)  # compared as Python numbers, of any size: NumPy would round `value` first
     if (toward > 0 and rounded < value) or (toward < 0 and rounded > value):
         return float(np.nextafter(np.float32(rounded), np.float32(toward)))
@@ -78,13 +79,14 @@ def _outward(value: float, toward: float) -> float:
 
 
 def _single(value: float) -> float:
-    """`value` rounded to float32; infinite where it is too large."""
+    """`value` rounded to float32; infinite if it is too large."""
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.float32(value))
 
 
 def pack_statistics(records: NDArray[Any]) -> bytes:
-    """The bytes of the records (clusters, columns), plane by plane so that zstd finds what repeats."""
+    """Bytes of records of shape (clusters, columns), ordered by byte planes, in which zstd finds more
+    repetition."""
     planes = []
     for name in RECORD.names or ():
         field = np.ascontiguousarray(records[name]).reshape(-1)
@@ -93,21 +95,22 @@ def pack_statistics(records: NDArray[Any]) -> bytes:
 
 
 def unpack_statistics(data: memoryview, clusters: int, columns: int) -> NDArray[Any]:
-    """The records `pack_statistics` packed, (clusters, columns); raises FormatError."""
+    """The records, of shape (clusters, columns), from the bytes that `pack_statistics` made; raises
+    FormatError."""
     cursor = Cursor(data)
     count = clusters * columns
     raw = unpack_bytes(cursor, count * RECORD.itemsize)
     cursor.finish("the statistics")
     if len(raw) != count * RECORD.itemsize:
         raise CorruptFileError(f"{len(raw)} bytes of statistics for {clusters} clusters of {columns} columns")
-    out = np.empty(count, dtype=RECORD)
-    at = 0
+    records = np.empty(count, dtype=RECORD)
+    offset = 0
     for name in RECORD.names or ():
         size = RECORD[name].itemsize
-        plane = np.frombuffer(raw, dtype=np.uint8, count=count * size, offset=at).reshape(size, count)
-        out[name] = np.ascontiguousarray(plane.T).reshape(-1).view(RECORD[name])
-        at += count * size
-    return out.reshape(clusters, columns)
+        plane = np.frombuffer(raw, dtype=np.uint8, count=count * size, offset=offset).reshape(size, count)
+        records[name] = np.ascontiguousarray(plane.T).reshape(-1).view(RECORD[name])
+        offset += count * size
+    return records.reshape(clusters, columns)
 
 
 def merge_errors(records: NDArray[Any], columns: Sequence[int]) -> tuple[float, float, float, int]:

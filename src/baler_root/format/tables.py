@@ -1,4 +1,4 @@
-"""Tables: columns that share one length. Lists of equal structure, found by content, form one."""
+"""Tables: columns with the same rows. Lists of equal structure, compared by content, form one table."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from baler_root.format.columns.form_columns import Column
 from baler_root.format.schema import Tree
 
 ENTRIES = "entries"
+"""Name of the table whose rows are the entries."""
 
 
 def find_tables(
     schema: Tree, columns: Sequence[Column], lists: Sequence[tuple[int, ...]]
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The table of each counts column, and the name of every table (0: the entries).
+    """The table of each counts column, and the name of every table; table 0 has the entries.
 
-    `lists` has, for each counts column, what identifies its counts: their digests in all clusters.
+    `lists` has the digests of each counts column in all clusters.
     """
     counts = [column for column in columns if column.role == "counts"]
     tables: dict[tuple[int, ...], int] = {}
@@ -34,8 +35,10 @@ def find_tables(
 
 
 def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list[int]:
-    """For each column what it shares its rows with, from the values of all: 0 are the entries, lists are compared by
-    their counts, and -1 is whatever is nested deeper or no list.
+    """The table of each column, found from the `values` of all columns.
+
+    0 stands for the entries. Lists of entries with equal counts share a table. -1 stands for anything nested
+    deeper.
     """
     opened: dict[int, int] = {0: 0}
     seen: dict[bytes, int] = {}
@@ -46,7 +49,8 @@ def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list
 
 
 def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> int | None:
-    """The number of a column with the lengths of the lists that are a table; None for the entries themselves."""
+    """Number of a column with the lengths of the lists whose items are the rows of `table`; None for
+    entries."""
     opened = {
         c.opens: n for n, c in enumerate(columns) if c.role == "counts" and c.table == 0 and not c.shape
     }
@@ -57,7 +61,7 @@ def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> 
 
 
 def common_name(names: Sequence[str]) -> str:
-    """What the names of a collection's branches begin with (`Muon` of `Muon_pt` and `Muon_eta`)."""
+    """The common beginning of the names of a collection's branches (`Muon` for `Muon_pt` and `Muon_eta`)."""
     if len(set(names)) == 1:
         return names[0]
     first, last = min(names), max(names)

@@ -1,6 +1,6 @@
 """`InputColumn`: how the values of a branch become the integer codes of a network, as a front end does it.
 
-The grid of the column's quantiser (formats/pages.md#recipes) gives a value its symbol; a table that rises
+The grid of the column's quantiser (formats/pages.md#quantisers) gives a value its symbol; a table that rises
 with the symbol gives it a code. Codes are never a matter of correctness: latents of slightly different codes
 are decoded to slightly different values.
 """

@@ -157,7 +157,7 @@ def test_passes_tell_every_point_once_from_points_told_before(shape: list[int], 
     told[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(len(shape)))] = 1
     for each in passes(shape, axes):
         assert each.known(told).min(initial=1) == 1
-        wanted = each.wanted(told)
+        wanted = each.targets(told)
         assert wanted.size
         wanted += 1
     assert (told == 1).all()
@@ -308,7 +308,7 @@ def test_values_beyond_their_type_become_infinite() -> None:
 def test_a_description_comes_back() -> None:
     for way in (Interpolation(0.1, Rows.MISS_ALIKE, UNITS[1]), Interpolation(5e-324, Rows.ALONE, (1,) * 32)):
         cursor = Cursor(way.to_bytes())
-        assert Interpolation.read(cursor) == way
+        assert Interpolation.from_bytes(cursor) == way
         cursor.finish("it")
 
 

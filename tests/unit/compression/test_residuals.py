@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.relations.fit import PlannedRelation, droppable
+from baler_root.compression.relations.fit import PlannedRelation, droppable_bits
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.residual import apply_residual, residual
@@ -60,7 +60,7 @@ def test_residuals_come_back(pairs: list[tuple[float, float]], kind: tuple[str, 
 @pytest.mark.parametrize("value", [1e-3, 1e-2, 1e-6, 0.9])
 def test_dropped_bits_meet_the_bound(value: float) -> None:
     for dtype, mantissa in ((np.dtype("f4"), 23), (np.dtype("f8"), 52)):
-        dropped_bits = droppable(ErrorBound("rel", value), dtype)
+        dropped_bits = droppable_bits(ErrorBound("rel", value), dtype)
         assert dropped_bits is not None
         assert dropped_bits == 0 or 2.0 ** (dropped_bits - mantissa - 1) <= value
         assert dropped_bits == mantissa or 2.0 ** (dropped_bits - mantissa) > value, (

@@ -31,7 +31,7 @@ from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import SendOptions, send
-from baler_root.training import latent
+from baler_root.training import latent as autoencoding
 from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import Hardware, HardwareLimits
 from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources, nonzero_digits
@@ -54,7 +54,7 @@ Maker = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr(latent, "STEPS", {"default": 60, "max": 60})
+    monkeypatch.setattr(autoencoding, "STEPS", {"default": 60, "max": 60})
 
 
 def table(rows: int = 3000) -> dict[str, np.ndarray]:
@@ -248,7 +248,7 @@ def test_budgets() -> None:
         (["--activation-bits", "2"], "from 3 to 12"),
         (["--input-bits", "13"], "from 4 to 12"),
         (["--latent-bits", "1"], "from 2 to 12"),
-        (["--hidden", "300"], "at most 4, of 1 to 256"),
+        (["--hidden", "300"], "at most 4 layers of 1 to 256 neurons"),
         (["--fpga-budget", "luts"], "write it as"),
         (["--codec", "transformer", "--input-bits", "8"], "cannot be firmware"),
         (["--codec", "conditional", "--input-bits", "8"], "for the codec autoencoder"),
@@ -273,11 +273,11 @@ def test_the_front_has_what_nothing_beats() -> None:
 def test_resolutions_are_half_of_the_shortest_interval() -> None:
     rng = np.random.default_rng(0)
     original = rng.exponential(5.0, 50_000)
-    told = original * rng.normal(1.1, 0.03, original.size)
-    told[:500] *= 100  # far off: they count, and do not matter much
+    decoded = original * rng.normal(1.1, 0.03, original.size)
+    decoded[:500] *= 100  # far off: they count, and do not matter much
     original[-9:] = 0
-    told[-20:-10] = np.nan
-    assert resolution(told, original) == pytest.approx(0.03, rel=0.05)
+    decoded[-20:-10] = np.nan
+    assert resolution(decoded, original) == pytest.approx(0.03, rel=0.05)
     assert resolution(np.ones(3), np.zeros(3)) is None
 
 
@@ -309,8 +309,8 @@ def test_a_scan_tells_responses(make_root: Maker, tmp_path: Path, cli: Cli) -> N
     send(test, model, str(stream), SendOptions(pass_through=False))
     decode(stream, tmp_path / "out.baler", model)
     with baler_root.open(tmp_path / "out.baler") as file:
-        told = np.asarray(file["Events"]["jet_mass"].array()).astype(float)
-    assert resolution(told, values["jet_mass"][::-2].astype(float)) == found
+        decoded = np.asarray(file["Events"]["jet_mass"].array()).astype(float)
+    assert resolution(decoded, values["jet_mass"][::-2].astype(float)) == found
     wrong = cli(
         "fpga", "explore", str(source), "-o", str(tmp_path / "no"), *arguments, "--response", "jet_pT"
     )

@@ -1,4 +1,4 @@
-"""The choice of a grid: which ones can keep a bound on a column, and about how many bits each would cost."""
+"""Choice of a grid for a column: grids that keep the bound, and an estimate of the bits that each saves."""
 
 from __future__ import annotations
 
@@ -19,23 +19,22 @@ from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, fold, rounding, steps_per_octave
 
 _INDIFFERENT = 0.05
-"""Bits per value for which a column is rather kept exact than within its bound."""
+"""Bits per value that a lossy grid must save more than an exact one."""
 
 
 _AS_INTEGERS = 0.1
-"""Bits per value that integers code better than floats of the same entropy, with delta and small dtypes."""
+"""Bits per value by which integers are coded better than floats of equal entropy (deltas, small types)."""
 
 
 _PER_RANGE_BIT = 0.01
-"""Bits per value charged for each bit of the range of the symbols: narrow ones are handled faster."""
+"""Bits per value charged for each bit of the range of the symbols: narrow symbols are handled faster."""
 
 
-def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[tuple[float, Grid]]:
-    """The grids that promise to beat storing the values as they are, the best first, with their savings.
+def choose_grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[tuple[float, Grid]]:
+    """Grids that are expected to save bits against exact values, the best first, each behind its saving.
 
-    The savings are rough, in bits per value.
-
-    `probe` holds values of a column that are no atoms: a sample of `share` of it.
+    Savings are rough estimates in bits per value. `probe` is a sample of a `share` of the column's values,
+    without special values.
     """
     if probe.dtype.kind == "f":
         probe = probe[np.isfinite(probe)]
@@ -56,7 +55,7 @@ def grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[tuple[fl
 
 
 def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
-    """The grid whose points are as far apart as the bound allows, if there is one."""
+    """The grid with points as far apart as the bound allows; empty if the bound allows none."""
     dtype = probe.dtype
     if bound.kind == "abs":
         if dtype.kind != "f":
@@ -65,7 +64,7 @@ def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
         reach_f = bound.value
         if probe.size:
             large = np.quantile(np.abs(probe.astype(np.float64)), 0.999, method="higher")
-            # A rounding error of up to half the spacing at `large`, which is between 1 and 2 times the estimate.
+            # Rounding errs by up to half the spacing at `large`, which is 1 to 2 times the estimate.
             reach_f -= 2.0 ** (math.frexp(large)[1] - 1) * rounding(dtype)
         step = min(2.0 * reach_f * (1.0 - 2.0**-30), float(np.finfo(np.float64).max))
         return [Grid("linear", dtype, step)] if step > 0 else []
@@ -79,13 +78,14 @@ def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
 
 
 def _shift(dtype: np.dtype[Any], mantissa: int) -> list[Grid]:
-    """The grid of values with so many explicit mantissa bits, if that drops any."""
+    """The grid of values with `mantissa` explicit mantissa bits; empty if that drops no bit."""
     dropped_bits = MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8] - mantissa
     return [Grid("shift", dtype, dropped_bits)] if dropped_bits > 0 else []
 
 
 def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
-    """Grids on which all values of `probe` (rounded, for `bits`) lie: short mantissas, multiples of 2**k."""
+    """Grids that hold all values of `probe` (rounded, for `bits`) exactly: short mantissas, multiples of
+    2**k."""
     if probe.dtype.kind != "f":
         return []
     if bound.kind == "bits":
@@ -107,7 +107,7 @@ def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
 
 
 def _ordered(values: NDArray[Any]) -> NDArray[np.int64]:
-    """Integers that grow with the values and tell all of them apart."""
+    """Integers that grow with the values, different for different values."""
     if values.dtype.kind == "f":
         bits = patterns(values)
         magnitude = bits & bits.dtype.type(magnitude_mask(bits.dtype.itemsize))
@@ -118,10 +118,10 @@ def _ordered(values: NDArray[Any]) -> NDArray[np.int64]:
 
 
 def _cost(keys: NDArray[np.int64], share: float) -> float:
-    """Bits per value an entropy coder with adaptive bins would need for keys like these.
+    """Estimated bits per value of an entropy coder with adaptive bins for keys like these.
 
-    Per value the cheaper of two codes: by the local density of keys, and as one of the frequent values, which
-    must themselves be written once per column.
+    Each value takes the cheaper of two codes: by the local density of the keys, or as one of the frequent
+    values, which are written once per column.
     """
     if keys.size < 2:
         return 0.0

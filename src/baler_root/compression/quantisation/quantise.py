@@ -1,4 +1,8 @@
-"""Carried out of quantiser."""
+"""Values to symbols within an error bound.
+
+A grid only proposes symbols: `quantise` decodes them again and stores each value that misses its bound as an
+outlier, so the result keeps the bound by construction.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.quantisation import special_values as at
-from baler_root.compression.quantisation.grid_choice import grids
-from baler_root.compression.quantisation.special_values import SENTINELS
+from baler_root.compression.quantisation.grid_choice import choose_grids
+from baler_root.compression.quantisation.special_values import (
+    SENTINELS,
+    find_candidates,
+    locate,
+    symbol_order,
+    take_probe,
+)
 from baler_root.format.binary.bit_patterns import negatives, patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.grid import Grid, fold
@@ -19,28 +28,29 @@ from baler_root.format.encodings.quantised import TABLE, Quantised, symbol_value
 from baler_root.format.encodings.quantiser import DTYPES, Quantiser
 
 MAX_OUTLIERS = 0.05
-"""Share of outliers above which a grid is given up."""
+"""Most outliers, as a share of the values; with more a grid is not used."""
 
 
 def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float] = SENTINELS) -> Quantised:
-    """Symbols from which `values` come back within `bound`, NaN, Inf, zeros and `sentinels` exactly.
+    """Symbols that give `values` back within `bound`, and NaN, Inf, zeros and `sentinels` exactly.
 
-    `values`: 1-d, bool, integer or float, native-endian; else ValueError. Values are stored exactly where the
-    bound leaves no room (an absolute bound below the spacing of the floats, say) or little would be gained.
+    `values` must be 1-d, of bools, integers or floats, and native-endian; otherwise ValueError. They are
+    stored exactly if the bound leaves no room (an absolute bound below the spacing of the floats, for
+    example) or if quantising would save little.
     """
     if values.ndim != 1 or values.dtype not in DTYPES or not values.dtype.isnative:
         raise ValueError(f"cannot quantise {values.dtype} values of shape {values.shape}")
     values = np.ascontiguousarray(values)
     if not values.size or values.dtype.kind == "b" or (bound.kind == "lossless" and values.dtype.kind != "f"):
         return _exactly(values)
-    probe = at.sample(values)
-    wanted = at.candidates(values, probe, sentinels)
+    probe = take_probe(values)
+    wanted = find_candidates(values, probe, sentinels)
     ordinary = np.ones(probe.size, np.bool_)
-    ordinary[at.locate(probe, wanted)[0]] = False
-    plans = grids(probe[ordinary], bound, probe.size / values.size)
-    if plans:
-        positions, which = at.locate(values, wanted)
-        for saving, grid in plans:
+    ordinary[locate(probe, wanted)[0]] = False
+    candidates = choose_grids(probe[ordinary], bound, probe.size / values.size)
+    if candidates:
+        positions, which = locate(values, wanted)
+        for saving, grid in candidates:
             quantised = _on_grid(values, bound, grid, wanted, positions, which)
             if quantised is not None and saving * values.size > 8 * _extra_size(quantised):
                 return quantised
@@ -48,7 +58,8 @@ def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float]
 
 
 def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -> Quantised | None:
-    """`values` with the symbols of a known recipe, those that it cannot express as outliers; None if they are many."""
+    """`values` with the symbols of this quantiser, the rest as outliers; None if there are too many of
+    them."""
     if values.dtype != quantiser.dtype or not values.size:
         return None
     if quantiser.kind == "exact":
@@ -59,10 +70,10 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
     index -= quantiser.base
     special_symbols = quantiser.special_symbols.astype(np.int64)
     places = special_symbols - np.arange(special_symbols.size)
-    symbols = _number(np.clip(index, 0, max(0, quantiser.cells - 1), out=index), quantiser, places)
+    symbols = _symbols(np.clip(index, 0, max(0, quantiser.levels - 1), out=index), quantiser, places)
     if quantiser.special_values is not None:
         order = np.argsort(patterns(quantiser.special_values))
-        positions, which = at.locate(values, quantiser.special_values[order])
+        positions, which = locate(values, quantiser.special_values[order])
         symbols[positions] = special_symbols[order][which].astype(symbols.dtype)
     missed = violations(values, symbol_values(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
@@ -71,7 +82,7 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
 
 
 def _extra_size(quantised: Quantised) -> int:
-    """About how many bytes are written besides the symbols."""
+    """Approximate size, in bytes, of everything but the symbols."""
     return len(quantised.quantiser.to_bytes()) + (quantised.outliers.itemsize + 2) * quantised.outliers.size
 
 
@@ -87,9 +98,10 @@ def _on_grid(
     positions: NDArray[np.int64],
     which: NDArray[np.int64],
 ) -> Quantised | None:
-    """`values` on `grid`, those at `positions` as the atoms `wanted[which]`; None if too many miss the bound.
+    """`values` on `grid`, those at `positions` as the special values `wanted[which]`; None if too many miss
+    the bound.
 
-    Atoms that are exactly a cell within the range of the other values need no symbol of their own.
+    A special value that is exactly a level within the range of the other values gets no symbol of its own.
     """
     index, usable = grid.index(values)
     usable[positions] = False
@@ -103,12 +115,12 @@ def _on_grid(
         index = fold(np.maximum(index, floor, out=index), negatives(values), floor)
     inside = index if everywhere else index[usable]
     base = int(inside.min()) if inside.size else 0
-    cells = int(inside.max()) - base + 1 if inside.size else 0
-    quantiser = Quantiser(grid.kind, grid.dtype, grid.size, floor, base, cells)
+    levels = int(inside.max()) - base + 1 if inside.size else 0
+    quantiser = Quantiser(grid.kind, grid.dtype, grid.size, floor, base, levels)
     present, which = np.unique(which, return_inverse=True)
     special = wanted[present]
     places, needed = _places(quantiser, special)
-    chosen = at.order(special, places)
+    chosen = symbol_order(special, places)
     chosen = chosen[needed[chosen]]
     special_symbols = places[chosen] + np.arange(chosen.size)
     if chosen.size:
@@ -118,12 +130,12 @@ def _on_grid(
     if not quantiser.span:
         return None
     index -= base
-    symbols = _number(np.clip(index, 0, max(0, cells - 1), out=index), quantiser, places[chosen])
+    symbols = _symbols(np.clip(index, 0, max(0, levels - 1), out=index), quantiser, places[chosen])
     if chosen.size:
         symbol_of = np.zeros(special.size, symbols.dtype)
         symbol_of[chosen] = special_symbols
-        own = needed[which]
-        symbols[positions[own]] = symbol_of[which[own]]
+        kept = needed[which]
+        symbols[positions[kept]] = symbol_of[which[kept]]
     missed = violations(values, symbol_values(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
@@ -134,28 +146,29 @@ _NONE = int(np.iinfo(np.int64).max)
 
 
 def _places(quantiser: Quantiser, special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For each atom the number of cells with a smaller value (NaN: all), and whether it is no cell itself."""
-    if not quantiser.cells:
+    """For each special value the number of smaller levels (all for NaN), and whether it is not a level
+    itself."""
+    if not quantiser.levels:
         return np.zeros(special.size, np.int64), np.ones(special.size, np.bool_)
     index, _ = quantiser.grid.index(special)
     if quantiser.grid.folded:
         index = fold(np.maximum(index, quantiser.floor), negatives(special), quantiser.floor)
-    cell = np.clip(index, quantiser.base, quantiser.base + quantiser.cells - 1) - quantiser.base
-    near = quantiser.cell_values(cell)
+    level = np.clip(index, quantiser.base, quantiser.base + quantiser.levels - 1) - quantiser.base
+    near = quantiser.level_values(level)
     needed = np.asarray(patterns(near) != patterns(special))
-    cell += near < special
+    level += near < special
     if special.dtype.kind == "f":
-        cell[special == np.inf] = cell[np.isnan(special)] = quantiser.cells
-        cell[special == -np.inf] = 0
-    return cell, needed
+        level[special == np.inf] = level[np.isnan(special)] = quantiser.levels
+        level[special == -np.inf] = 0
+    return level, needed
 
 
-def _number(cells: NDArray[np.int64], quantiser: Quantiser, places: NDArray[np.int64]) -> NDArray[Any]:
-    """The symbols of cells: each is moved up by the atoms that stand before it."""
+def _symbols(levels: NDArray[np.int64], quantiser: Quantiser, places: NDArray[np.int64]) -> NDArray[Any]:
+    """Symbols of levels: the level plus the number of special values before it."""
     dtype = np.min_scalar_type(quantiser.span - 1)
-    if not places.size or not quantiser.cells:
-        return cells.astype(dtype)
-    if quantiser.cells <= TABLE:
-        every = np.arange(quantiser.cells)
-        return (every + np.searchsorted(places, every, side="right")).astype(dtype)[cells]
-    return (cells + np.searchsorted(places, cells, side="right")).astype(dtype)
+    if not places.size or not quantiser.levels:
+        return levels.astype(dtype)
+    if quantiser.levels <= TABLE:
+        every = np.arange(quantiser.levels)
+        return (every + np.searchsorted(places, every, side="right")).astype(dtype)[levels]
+    return (levels + np.searchsorted(places, levels, side="right")).astype(dtype)

@@ -1,4 +1,4 @@
-"""Atoms: single values that survive every lossy bound exactly and have a symbol of their own."""
+"""Special values: values that stay exact under every lossy bound and have a symbol of their own."""
 
 from __future__ import annotations
 
@@ -21,46 +21,48 @@ SENTINELS: tuple[float, ...] = (
     1.1754943508222875e-38, 3.4028234663852886e38, -3.4028234663852886e38,
     2.2250738585072014e-308, 1.7976931348623157e308, -1.7976931348623157e308,
 )  # fmt: skip
-"""Values that stand for "no value" in ROOT files; each is an atom wherever it occurs, however rarely."""
+"""Values that mean "no value" in ROOT files; each is a special value wherever it occurs, however rarely."""
 
 
 SAMPLE = 4096
-"""Values looked at to find frequent ones and to choose a grid."""
+"""Values in the sample in which frequent ones are sought and by which a grid is chosen."""
 
 
 MAX_SPECIAL_VALUES = 255
+"""Most frequent values that become special values."""
 
 
 _FREQUENT = 1e-3
-"""Share of the sample that makes a value frequent ..."""
+"""Smallest share of the sample of a frequent value; see also `_WORTHWHILE`."""
 
 
 _WORTHWHILE = 256
-"""... if it also occurs about so often in the column: an atom costs some 40 bits of recipe."""
+"""Smallest count of a frequent value in the column, estimated: a special value costs about 40 bits of
+quantiser."""
 
 
 _MAX_PAYLOADS = 16
-"""Distinct NaN patterns kept as atoms; further ones become outliers."""
+"""Most distinct NaN patterns that are special values; further ones become outliers."""
 
 
-def sample(values: NDArray[Any]) -> NDArray[Any]:
-    """At most `SAMPLE` values, evenly spread over the array."""
+def take_probe(values: NDArray[Any]) -> NDArray[Any]:
+    """At most `SAMPLE` values, spread evenly over the array."""
     if values.size <= SAMPLE:
         return values
     return values[np.linspace(0, values.size - 1, SAMPLE).astype(np.int64)]
 
 
-def candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[float]) -> NDArray[Any]:
-    """Values worth an atom if they occur, distinct patterns, of the dtype of `values`.
+def find_candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[float]) -> NDArray[Any]:
+    """Values that become special values if they occur: distinct patterns, sorted, of the type of `values`.
 
-    `probe` is a sample of `values`. NaN payloads are searched in all values, frequent values in the sample.
+    `probe` is a sample of `values`. Frequent values are sought in the sample, NaN patterns in all values.
     """
     special = _representable(sentinels, values.dtype)
     kinds, counts = np.unique(patterns(probe), return_counts=True)
     least = max(3.0, _FREQUENT * probe.size, _WORTHWHILE * probe.size / max(1, values.size))
     often = counts >= least
-    order = np.argsort(-counts[often], kind="stable")[:MAX_SPECIAL_VALUES]
-    found = [patterns(special), kinds[often][order]]
+    frequent = np.argsort(-counts[often], kind="stable")[:MAX_SPECIAL_VALUES]
+    found = [patterns(special), kinds[often][frequent]]
     if values.dtype.kind == "f":
         infinite = np.array([np.inf, -np.inf], values.dtype)
         found += [patterns(infinite), patterns(_payloads(values))]
@@ -68,7 +70,7 @@ def candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[fl
 
 
 def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """The sentinels as `dtype`, without those that it cannot hold; floats are rounded, as a writer would."""
+    """The sentinels that `dtype` can hold, in that type; floats are rounded, as a writer of them would."""
     if dtype.kind == "f":
         with np.errstate(over="ignore"):
             values = np.array(sentinels, np.float64).astype(dtype)
@@ -79,7 +81,7 @@ def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[
 
 
 def _payloads(values: NDArray[Any]) -> NDArray[Any]:
-    """The distinct NaN patterns, at most `_MAX_PAYLOADS`."""
+    """Distinct NaN patterns, at most `_MAX_PAYLOADS`."""
     rest = patterns(values[np.isnan(values)])
     found: list[Any] = []
     while rest.size and len(found) < _MAX_PAYLOADS:
@@ -89,9 +91,10 @@ def _payloads(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def locate(values: NDArray[Any], special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Positions in `values` that hold an atom, increasing, and which one; compared by bit pattern.
+    """Increasing positions in `values` of the values in `special`, and the index of each in `special`.
 
-    `atoms` is sorted by pattern. A small hash table rules most other values out in one pass.
+    Values are compared by bit pattern, by which `special` is sorted. A small hash table rules out most other
+    values in one pass.
     """
     bits, wanted = patterns(values), patterns(special)
     if not wanted.size:
@@ -121,8 +124,9 @@ def _hashes(bits: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(product >> bits.dtype.type(8 * width - _HASH_BITS))
 
 
-def order(special: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The order of atoms that stand before the cells `places`: by place, then value, NaNs last."""
+def symbol_order(special: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices that sort special values, each before the level in `places`: by level, then value, NaNs
+    last."""
     if special.dtype.kind != "f":
         return np.lexsort((special, places))
     bits = patterns(special)

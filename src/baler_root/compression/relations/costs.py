@@ -1,4 +1,4 @@
-"""A sample of a tree's columns, and what storing them one way or another would cost."""
+"""Costs of storing sampled columns: alone, by a relation, or by a relation with a residual."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from numpy.typing import NDArray
 
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.quantisation.quantise import quantise
-from baler_root.compression.relations.fit import PlannedRelation, balance_error, droppable, encode_residual
+from baler_root.compression.relations.fit import (
+    PlannedRelation,
+    balance_error,
+    droppable_bits,
+    encode_residual,
+)
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
@@ -28,47 +33,50 @@ Doubles = NDArray[np.float64]
 
 
 MIN_ROWS = 100
-"""Rows from which a relation may be concluded."""
+"""Fewest rows from which a relation may be concluded."""
 
 
 MAX_ROWS = 400
-"""Rows from which coefficients are found; whether they hold is asked of all."""
+"""Most rows used to find coefficients; all rows are used to check them."""
 
 
 MAX_MISSED = 0.01
-"""Share of the rows in which a relation may fail."""
+"""Most rows, as a share, in which a relation may miss its bound."""
 
 
 UNITS = (1.0, 1000.0, 0.001)
-"""GeV and MeV."""
+"""Ratios of the units in which related columns may be stored: equal, GeV and MeV, MeV and GeV."""
 
 
 SCALABLE = ("rel", "abs")
-"""Kinds of bounds of which one can take a part."""
+"""Kinds of bounds that can be scaled."""
 
 
 TIGHTENING = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18)
-"""Parts of their bounds to which arguments may be held, so that what is computed from them keeps its own."""
+"""Factors by which bounds of arguments may be tightened, so that a column computed from them keeps its
+bound."""
 
 
 WORTHWHILE = 0.8
-"""Of its own bits, what a related column may still cost."""
+"""A relation must save at least 20 %: its column may cost this share of its bits when stored alone."""
 
 
 CONSISTENT = 2.0
-"""Bits of a value that an exact relation may cost more than one with a residual: events stay consistent for it."""
+"""Bits per value that a relation without residual may cost more than one with: it keeps events consistent."""
 
 
-class Sample:
-    """Columns of a sample, and what storing them costs."""
+class ColumnSample:
+    """Sampled columns of a tree, and the costs of storing them."""
 
     def __init__(
         self, columns: Sequence[Values], bounds: Sequence[ErrorBound], groups: Sequence[int]
     ) -> None:
+        """`groups` has a number for each column, equal for columns of equal length and lists; see
+        `discover`."""
         self.columns, self.bounds, self.groups = columns, bounds, groups
         seen: set[tuple[int, bytes]] = set()
         self.numbers = []
-        """Columns that may be related: numbers that vary, each once."""
+        """Numeric columns that vary and may be related; of equal columns the first."""
         for number, values in enumerate(columns):
             if (
                 can_be_related(values, groups[number])
@@ -85,7 +93,8 @@ class Sample:
 
     @property
     def integers(self) -> list[int]:
-        """Columns of integers and booleans that vary, each once: a copy costs nothing, and no other is told by it."""
+        """Columns of integers and booleans that vary; of equal columns the first, since a copy costs
+        nothing."""
         if self._integers is None:
             first: dict[tuple[int, int], int] = {}
             for number, values in enumerate(self.columns):
@@ -95,7 +104,8 @@ class Sample:
         return self._integers
 
     def rows(self, number: int, near: Sequence[int]) -> NDArray[np.int64]:
-        """Rows from which a function may be told: values that are finite and not 0, the best known first."""
+        """Rows with a finite value other than 0, first those in which most of the columns `near` are finite
+        too."""
         values = self.columns[number]
         rows = np.arange(0, len(values), max(1, len(values) // MAX_ROWS))[:MAX_ROWS]
         rows = rows[np.isfinite(values[rows]) & (values[rows] != 0)]
@@ -105,24 +115,27 @@ class Sample:
     def best(
         self, number: int, formula: Formula, tightened: Mapping[int, float], *, may_share: bool
     ) -> tuple[PlannedRelation, dict[int, float]] | None:
-        """How to store a column that is this function, and the parts of their bounds its arguments are held to.
+        """The cheapest way to store a column by this formula, and the factors that tighten the bounds of its
+        sources.
 
-        None where that saves too little.
+        `tightened` has the factors that apply already. None if the formula saves too little.
         """
-        own = self.cost(number)
+        alone = self.cost(number)
         exact = self._exact(number, formula, tightened, may_share=may_share)
         rest = self._with_residual(number, formula, tightened)
-        options = [found for found in (exact, rest) if found is not None and found[0] <= WORTHWHILE * own]
+        options = [
+            option for option in (exact, rest) if option is not None and option[0] <= WORTHWHILE * alone
+        ]
         if not options:
             return None
-        chosen = min(options, key=lambda found: found[0])
-        if exact is not None and exact[0] <= min(WORTHWHILE * own, chosen[0] + CONSISTENT):
+        chosen = min(options, key=lambda option: option[0])
+        if exact is not None and exact[0] <= min(WORTHWHILE * alone, chosen[0] + CONSISTENT):
             chosen = exact
-        bits, found, parts = chosen
-        return replace(found, saved=own - bits), parts
+        bits, planned, parts = chosen
+        return replace(planned, saved=alone - bits), parts
 
     def cost(self, number: int) -> float:
-        """Bits of a value of the column by itself."""
+        """Bits per value of the column stored alone."""
         if number not in self._costs:
             self._costs[number] = _bits(quantise(self.columns[number], self.bounds[number]).symbols)
         return self._costs[number]
@@ -130,7 +143,7 @@ class Sample:
     def _exact(
         self, number: int, formula: Formula, tightened: Mapping[int, float], *, may_share: bool
     ) -> tuple[float, PlannedRelation, dict[int, float]] | None:
-        """Bits for the column, and how it is stored, as the function itself; the arguments as tight as it needs."""
+        """Bits per value without a residual, the planned relation, and the factors that its sources need."""
         lead, *others = formula.sources
         best: tuple[float, PlannedRelation, dict[int, float]] | None = None
         kinds = [self.bounds[source].kind in SCALABLE for source in (number, *formula.sources)]
@@ -152,11 +165,11 @@ class Sample:
         return best
 
     def _missed(self, number: int, formula: Formula, parts: Mapping[int, float], *, shared: bool) -> float:
-        """The share of values that the function misses with its arguments held to parts of their bounds."""
+        """Share of the values that the formula misses if the bounds of its sources are scaled by `parts`."""
         values = self.columns[number]
         bounds = {source: scaled(self.bounds[source], part) for source, part in parts.items()}
         lead, *others = formula.sources
-        decoded = {source: self._held(source, bounds[source]) for source in others}
+        decoded = {source: self._decoded_within(source, bounds[source]) for source in others}
         if shared:
             arguments = [decoded[source] for source in others]
             first = balance_error(
@@ -164,12 +177,12 @@ class Sample:
             )
             decoded[lead] = _decoded(quantise(first, bounds[lead]))
         else:
-            decoded[lead] = self._held(lead, bounds[lead])
+            decoded[lead] = self._decoded_within(lead, bounds[lead])
         made = formula.values([decoded[source] for source in formula.sources], values.dtype)
         return len(violations(values, made, self.bounds[number])) / len(values)
 
-    def _held(self, number: int, bound: ErrorBound) -> Values:
-        """A column as it decodes when it is held to a bound."""
+    def _decoded_within(self, number: int, bound: ErrorBound) -> Values:
+        """A column as it decodes after encoding within a bound."""
         if (number, bound) not in self._kept:
             self._kept[number, bound] = _decoded(quantise(self.columns[number], bound))
         return self._kept[number, bound]
@@ -177,27 +190,31 @@ class Sample:
     def _with_residual(
         self, number: int, formula: Formula, tightened: Mapping[int, float]
     ) -> tuple[float, PlannedRelation, dict[int, float]] | None:
-        """The same with what the function misses stored beside it."""
+        """Bits per value with a residual, the planned relation, and no factors; None if there can be no
+        residual."""
         values = self.columns[number]
-        dropped_bits = droppable(self.bounds[number], values.dtype) if values.dtype.kind == "f" else None
+        dropped_bits = droppable_bits(self.bounds[number], values.dtype) if values.dtype.kind == "f" else None
         if dropped_bits is None:
             return None
-        sources = [self._held(s, scaled(self.bounds[s], tightened.get(s, 1.0))) for s in formula.sources]
-        found = encode_residual(formula, sources, values, self.bounds[number], dropped_bits)
-        if found is None:
+        sources = [
+            self._decoded_within(s, scaled(self.bounds[s], tightened.get(s, 1.0))) for s in formula.sources
+        ]
+        residual = encode_residual(formula, sources, values, self.bounds[number], dropped_bits)
+        if residual is None:
             return None
-        steps, missed = found
+        steps, missed = residual
         bits = _bits(steps) + len(missed) / len(values) * (32 + 8 * values.itemsize)
         return bits, PlannedRelation(formula, dropped_bits), {}
 
 
 def scaled(bound: ErrorBound, part: float) -> ErrorBound:
-    """A part of a relative or absolute bound; others have none."""
+    """A relative or absolute bound times `part`; other bounds unchanged."""
     value = float(f"{bound.value * part:.6g}")
     return replace(bound, value=value) if part < 1.0 and bound.kind in SCALABLE else bound
 
 
 def can_be_related(values: Values, group: int) -> bool:
+    """Whether a column is numeric, varies, has enough rows, and shares these with other columns."""
     return (
         group >= 0
         and len(values) >= MIN_ROWS
@@ -207,13 +224,13 @@ def can_be_related(values: Values, group: int) -> bool:
 
 
 def usable(values: Values) -> Doubles:
-    """What coefficients are found from: finite numbers."""
+    """At most `MAX_ROWS` values as doubles, with 0 for values that are not finite or too large."""
     wide = values[:: max(1, len(values) // MAX_ROWS)][:MAX_ROWS].astype(np.float64)
     return np.where(np.isfinite(wide) & (np.abs(wide) < 1e15), wide, 0.0)
 
 
 def holds(relation: Relation, number: int, columns: Sequence[Values], bounds: Sequence[ErrorBound]) -> bool:
-    """Whether the decoded sources give the column within its bound."""
+    """Whether a relation gives the column within its bound from its decoded sources."""
     parts = [_decoded(quantise(columns[source], bounds[source])) for source in relation.sources]
     values = relation.values(parts, columns[number].dtype)
     return len(violations(columns[number], values, bounds[number])) <= MAX_MISSED * len(values)
@@ -224,6 +241,6 @@ def _decoded(quantised: Quantised) -> Values:
 
 
 def _bits(symbols: Values) -> float:
-    """Bits of a symbol as `classic` stores them."""
+    """Bits per symbol as stored by `classic`."""
     payload, _ = Classic().encode([symbols], [SymbolSpec(symbols.dtype, len(symbols))])
     return 8 * len(payload) / len(symbols)

@@ -1,4 +1,4 @@
-"""Carried out of relations."""
+"""Planned relations, and what fits their values to the error bounds: balanced errors and residuals."""
 
 from __future__ import annotations
 
@@ -21,26 +21,27 @@ from baler_root.format.encodings.residual import apply_residual, residual
 
 @dataclass(frozen=True, slots=True)
 class PlannedRelation:
-    """How a column of a tree is stored as a relation."""
+    """The relation by which a column of a tree is stored."""
 
     relation: Relation
     dropped_bits: int | None = None
-    """Low bits dropped from the patterns in which what the relation misses is counted; None where it must not miss."""
+    """Low bits dropped from the bit patterns of a residual; None if the relation has no residual."""
     shared: bool = False
-    """Whether the first source is moved so that its own error and that of this column are equal."""
+    """Whether the first source is moved so that its error and the error of this column are equal."""
     saved: float = 0.0
-    """Estimated bits of a value that are saved."""
+    """Estimated bits saved per value."""
 
 
-def droppable(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
-    """How many low bits of patterns of `dtype` may be rounded away within the bound; None where that is not known."""
+def droppable_bits(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
+    """Low bits of patterns of the float `dtype` that may be rounded away within the bound; None for `abs`
+    bounds."""
     mantissa = MANTISSA_BITS[dtype.itemsize]
     if bound.kind == "lossless":
         return 0
     if bound.kind == "bits":
         return max(0, mantissa - int(bound.value))
     if bound.kind == "rel":
-        # Half a step is at most 2**(drop - mantissa - 1) of the value.
+        # Half a step is at most 2**(dropped - mantissa - 1) of the value.
         return max(0, min(mantissa, int(np.floor(np.log2(bound.value))) + mantissa + 1))
     return None
 
@@ -50,13 +51,14 @@ def balance_error(
     first: Values,
     others: Sequence[Values],
     values: Values,
-    own: ErrorBound,
-    held: ErrorBound,
+    bound: ErrorBound,
+    tightened: ErrorBound,
 ) -> Values:
-    """The first argument moved half-way to where the function gives `values` exactly, given the other ones decoded.
+    """The first argument, moved half-way to the value for which the function gives `values` exactly.
 
-    Its own error and that of the function then are equal: each can have nearly all of its bound. Where it would move
-    further than `own` allows when it is `held` to a tighter bound, it stays.
+    `others` are the other arguments as decoded. The argument and the function then have equal errors, so that
+    each can use nearly all of its bound. A value stays where it is if it would move further than the
+    difference between its `bound` and the `tightened` bound with which it is encoded.
     """
     with np.errstate(all="ignore"):
         x = first.astype(np.float64)
@@ -69,8 +71,8 @@ def balance_error(
             name = formula.function
         exact = goal / FUNCTIONS[name].of(np.ones(len(goal)), wide[0])
         moved = ((x + exact) * 0.5).astype(first.dtype)
-        room = own.value - held.value
-        reach = room * np.abs(x) if own.kind == "rel" else np.full(len(x), room)
+        room = bound.value - tightened.value
+        reach = room * np.abs(x) if bound.kind == "rel" else np.full(len(x), room)
         fits = np.abs(moved.astype(np.float64) - x) <= reach * (1 - 2.0**-20)
     return np.where(fits & np.isfinite(moved) & (first != 0), moved, first)
 
@@ -78,9 +80,10 @@ def balance_error(
 def encode_residual(
     formula: Relation, sources: Sequence[Values], values: Values, bound: ErrorBound, dropped_bits: int
 ) -> tuple[Values, NDArray[np.int64]] | None:
-    """The steps from what a function gives to `values`, in the smallest type, and the rows that they miss.
+    """The steps from a formula's results to `values`, in the smallest type, and the rows in which they miss
+    the bound.
 
-    None where these are too many.
+    None if there are too many such rows.
     """
     predicted = formula.values(sources, values.dtype)
     steps = residual(values, predicted, dropped_bits)

@@ -1,4 +1,5 @@
-"""Columns that are functions of others: candidates that fit one row, then those that fit all."""
+"""Finds columns that are functions of others: formulas that fit one row are candidates, then all rows
+decide."""
 
 from __future__ import annotations
 
@@ -9,24 +10,25 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.relations.costs import MAX_MISSED, MIN_ROWS, UNITS, Doubles, Sample
+from baler_root.compression.relations.costs import MAX_MISSED, MIN_ROWS, UNITS, ColumnSample, Doubles
 from baler_root.compression.relations.masses import MAX_ETA, masses
 from baler_root.format.encodings.formula import Formula
 
 NEAR = 12
-"""Columns before and behind one among which the arguments of a function are looked for."""
+"""Columns before and after a column among which the arguments of a function are sought."""
 
 
 CLOSE = 3e-6
-"""How near, relative to it, a function must come to a column of single precision to be that (an ulp is 1.2e-7)."""
+"""Largest relative difference of a function from a column in single precision (where an ulp is 1.2e-7)."""
 
 
 MAX_FORMULAS = 8
-"""Formulas of one column that are considered."""
+"""Most formulas that are considered for one column."""
 
 
-def find_formulas(sample: Sample) -> list[tuple[int, Formula]]:
-    """Columns that are functions of others near them, whatever the bounds, each with a few such functions."""
+def find_formulas(sample: ColumnSample) -> list[tuple[int, Formula]]:
+    """Columns that are functions of nearby ones, whatever the bounds; a column comes once for each such
+    formula."""
     tables: dict[int, list[int]] = {}
     for number in sample.numbers:
         tables.setdefault(sample.groups[number], []).append(number)
@@ -38,8 +40,8 @@ def find_formulas(sample: Sample) -> list[tuple[int, Formula]]:
     return found
 
 
-def _formulas_of(sample: Sample, number: int, near: Sequence[int]) -> list[Formula]:
-    """The first functions of near columns that a column is."""
+def _formulas_of(sample: ColumnSample, number: int, near: Sequence[int]) -> list[Formula]:
+    """The first formulas of nearby columns that give a column."""
     rows = sample.rows(number, near)
     if len(rows) < MIN_ROWS // 2:
         return []
@@ -53,16 +55,16 @@ def _formulas_of(sample: Sample, number: int, near: Sequence[int]) -> list[Formu
     return list(islice((formula for formula in tried if _is(formula, sample, target, rows)), MAX_FORMULAS))
 
 
-def _is(formula: Formula, sample: Sample, target: Doubles, rows: NDArray[np.int64]) -> bool:
+def _is(formula: Formula, sample: ColumnSample, target: Doubles, rows: NDArray[np.int64]) -> bool:
     sources = [sample.columns[source][rows] for source in formula.sources]
     value = formula.values(sources, np.dtype(np.float64))
     return bool(np.mean(np.abs(value - target) <= CLOSE * np.abs(target)) >= 1 - MAX_MISSED)
 
 
 def _copies(
-    sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
 ) -> Iterator[Formula]:
-    """Columns in other units, or with something added."""
+    """Other columns times a factor, plus a constant."""
     for source in near:
         values = sample.columns[source][rows].astype(np.float64)
         low, high = int(np.argmin(values)), int(np.argmax(values))
@@ -77,7 +79,8 @@ def _copies(
 
 
 def _rounded(value: float, of: float = 0.0) -> float:
-    """The number of few digits that this one nearly is, else itself; 0 if it is nothing against `of`."""
+    """The number of few digits that is nearly `value`, otherwise `value`; 0 if it is negligible compared with
+    `of`."""
     if abs(value) <= CLOSE * of:
         return 0.0
     short = float(f"{value:.4g}")
@@ -85,9 +88,9 @@ def _rounded(value: float, of: float = 0.0) -> float:
 
 
 def _products(
-    sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
 ) -> Iterator[Formula]:
-    """`pt × cosh η` and its like."""
+    """Products such as `pt × cosh η`."""
     first = _first(sample, rows, near)
     for name, (of, limit) in ARGUMENTS.items():
         for angle, argument in first.items():
@@ -105,18 +108,18 @@ ARGUMENTS: dict[str, tuple[Callable[[float], float], float]] = {
     "cos": (math.cos, 7.0),
     "sin": (math.sin, 7.0),
 }
-"""Functions of pseudorapidities and angles, and the largest arguments that can be some."""
+"""Functions of pseudorapidities and angles, with the largest argument that can be one."""
 
 
-def _first(sample: Sample, rows: NDArray[np.int64], near: Sequence[int]) -> dict[int, float]:
-    """What the floating-point columns near one have in the first row."""
+def _first(sample: ColumnSample, rows: NDArray[np.int64], near: Sequence[int]) -> dict[int, float]:
+    """Values of the nearby floating-point columns in the first row, by number."""
     return {n: float(sample.columns[n][rows[0]]) for n in near if sample.columns[n].dtype.kind == "f"}
 
 
 def _norms(
-    sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
 ) -> Iterator[Formula]:
-    """Square roots of two, three or four squares."""
+    """Square roots of sums of two, three or four squares."""
     squares = {source: value**2 for source, value in _first(sample, rows, near).items()}
     pairs = list(combinations(squares, 2))
     if not pairs or target[0] <= 0:
@@ -139,9 +142,9 @@ def _norms(
 
 
 def _energies(
-    sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
 ) -> Iterator[Formula]:
-    """`√((pt cosh η)² + m²)`."""
+    """Energies `√((pt cosh η)² + m²)`."""
     first = _first(sample, rows, near)
     masses = np.array(list(first.values())) ** 2
     of, limit = ARGUMENTS["cosh"]
@@ -159,8 +162,10 @@ def _energies(
 
 
 @np.errstate(all="ignore")
-def _angles(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]) -> list[Formula]:
-    """φ of px and py, and η of pz and either pt or px and py."""
+def _angles(
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+) -> list[Formula]:
+    """Directions: φ from px and py, η from pz and either pt or px and py."""
     first = _first(sample, rows, near)
     numbers, values = list(first), np.array(list(first.values()))
     pairs = list(combinations(range(len(numbers)), 2))
@@ -172,8 +177,8 @@ def _angles(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequ
     }
     out = []
     for name, angles in made.items():
-        for one, other in np.argwhere(np.abs(angles - target[0]) <= CLOSE * abs(target[0])).tolist():
-            places = (one, *pairs[other]) if name == "eta" else (one, other)
+        for first_place, place in np.argwhere(np.abs(angles - target[0]) <= CLOSE * abs(target[0])).tolist():
+            places = (first_place, *pairs[place]) if name == "eta" else (first_place, place)
             if len({*places}) == len(places):
                 out.append(Formula(name, tuple(numbers[place] for place in places)))
     return out

@@ -16,7 +16,8 @@ Values = NDArray[Any]
 
 
 MAX_SHARE = 0.5
-"""A table and its outliers may cost at most this share of the column's entropy; a codec needs less than all of it."""
+"""A table and its outliers may cost at most this share of the column's entropy; a codec needs less than all
+of it."""
 
 
 Coded = tuple[NDArray[np.int64], NDArray[np.int64]]

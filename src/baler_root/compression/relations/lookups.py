@@ -1,7 +1,7 @@
-"""Columns of few values that follow from those of one or two others, such as flags from other flags.
+"""Finds columns of few values that follow from one or two others, such as flags from other flags.
 
-A column follows from others if no two rows differ in it and in none of them. So a few hundred pairs of rows that differ
-in a column leave few others, alone or in pairs, that it may follow from; all rows then decide.
+A column follows from others if any two rows that differ in the column also differ in one of the others. A few
+hundred pairs of rows that differ in the column therefore leave few candidates; then all rows decide.
 """
 
 from __future__ import annotations
@@ -12,45 +12,47 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.relations.costs import Sample
+from baler_root.compression.relations.costs import ColumnSample
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.compression.relations.lookup_table import Coded, distinct_values, table_shape
 from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Lookup
 
 PAIRS = 256
-"""Pairs of rows, as bits of four words."""
+"""Pairs of rows that are compared, as the bits of four words."""
 
 
 MAX_LEADS = 8
-"""Columns for which a second one is looked for, those first that tell most pairs apart."""
+"""Columns for which a second one is sought: those that distinguish most pairs of rows."""
 
 
 MAX_TRIED = 12
-"""Columns, and pairs of columns, of which all rows are asked."""
+"""Most columns, and pairs of columns, for which all rows are checked."""
 
 
 MAX_LOOKUPS = 4
-"""Ways to look up one column that are considered."""
+"""Most lookups that are considered for one column."""
 
 
 MIN_CONFIRMED = 8
-"""Rows of rarer values that must have others of the same combination beside them: what is seen once proves nothing."""
+"""Fewest rows with a rarer value whose combination of sources occurs again: a single occurrence proves
+nothing."""
 
 
 OVERHEAD = 64
-"""Bytes that the text of a lookup in the manifest costs, at most about."""
+"""Approximate size, in bytes, of the text of a lookup in the manifest."""
 
 
 def find_lookups(
-    sample: Sample,
+    sample: ColumnSample,
     derived: Mapping[int, PlannedRelation],
     wanted: Sequence[tuple[int, Lookup]],
     independent: Container[int],
     growth: float,
 ) -> dict[int, PlannedRelation]:
-    """Columns to be looked up, besides those that are `derived` otherwise; those `wanted` first.
+    """Lookups by the number of their column: first those that are `wanted`, then those found.
 
-    What a relation is of is not looked up itself.
+    Columns with a relation in `derived`, and sources of relations, are not looked up. See `discover` for
+    `growth`.
     """
     columns = _Columns(sample)
     asked = [(number, lookup.sources) for number, lookup in wanted if columns.follows(number, lookup.sources)]
@@ -61,7 +63,7 @@ def find_lookups(
         for sources in columns.sources_of(number, derived)
     ]
     targets = {number for number, _ in found}
-    # First what follows from columns that follow from nothing.
+    # Columns come first whose sources follow from no other column.
     found.sort(
         key=lambda entry: (len(targets & {*entry[1]}), len(entry[1]), -sample.cost(entry[0]), -entry[0])
     )
@@ -82,9 +84,9 @@ def find_lookups(
 
 
 class _Columns:
-    """The columns of a sample that have few values, by these."""
+    """Sampled columns with few distinct values."""
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: ColumnSample) -> None:
         self._sample = sample
         self.coded: dict[int, Coded] = {}
         for number in sample.integers:
@@ -99,7 +101,8 @@ class _Columns:
         }
 
     def sources_of(self, number: int, without: Container[int]) -> list[tuple[int, ...]]:
-        """Columns, one or two, from which this one follows in all rows; a few such, the smallest tables first."""
+        """One or two columns from which this one follows in all rows: a few choices, smallest tables
+        first."""
         rare = self._rare(number)
         if np.count_nonzero(rare) < MIN_CONFIRMED:
             return []
@@ -115,12 +118,13 @@ class _Columns:
         return found
 
     def _rare(self, number: int) -> NDArray[np.bool_]:
-        """The rows in which a column does not have its most usual value."""
+        """Whether each row has another value than the most frequent one of the column."""
         codes = self.coded[number][1]
         return np.asarray(codes != np.bincount(codes).argmax())
 
     def _alike(self, number: int, rare: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """For all columns of a group, in which of some pairs of rows that differ in this one they do not differ."""
+        """For pairs of rows that differ in this column: whether each column of its group is equal in both
+        rows."""
         codes = self.coded[number][1]
         chosen = np.random.default_rng(0)
         one, other = chosen.choice(rare, 4 * PAIRS), chosen.integers(len(codes), size=4 * PAIRS)
@@ -129,7 +133,7 @@ class _Columns:
         return np.asarray(stacked[:, one[differ]] == stacked[:, other[differ]])
 
     def follows(self, number: int, sources: Sequence[int]) -> bool:
-        """Whether the rows say that a column follows from others, and enough of them do."""
+        """Whether a column follows from others in all rows, and enough rows confirm it."""
         if number not in self.coded or not self.coded.keys() >= {*sources}:
             return False
         shape = table_shape([self.coded[source] for source in sources])
@@ -146,13 +150,13 @@ class _Columns:
         return confirmed >= max(MIN_CONFIRMED, 0.9 * int(rare.sum()))
 
     def may_pay(self, number: int, growth: float) -> bool:
-        """Whether a lookup of a column can save anything; `saved` takes more time."""
+        """Whether a lookup of a column can save anything; quicker than `saved`."""
         codes = self.coded[number][1]
         shares = np.bincount(codes) / len(codes)
         return -float(shares @ np.log2(shares)) * len(codes) * growth > 8 * OVERHEAD
 
     def saved(self, number: int, sources: tuple[int, ...], growth: float) -> float:
-        """Bits of a value that are saved in a cluster; not above 0 where it does not pay."""
+        """Bits per value saved in a cluster; 0 or less if the lookup does not pay."""
         columns = self._sample.columns
         counts = [len(self.coded[source][0]) for source in sources]
         size = math.prod(counts) * columns[number].itemsize + sum(counts) + OVERHEAD
@@ -160,17 +164,18 @@ class _Columns:
 
 
 def _covering(alike: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
-    """Rows of a matrix that are False everywhere, and pairs of rows that are nowhere both True, by product of sizes."""
+    """Rows of a matrix that are False everywhere, then pairs of rows that are nowhere both True, by product
+    of sizes."""
     counts = alike.sum(axis=1)
     alone = np.flatnonzero(counts == 0)
     padded = np.pad(alike, ((0, 0), (0, PAIRS - alike.shape[1])))
     words = np.ascontiguousarray(np.packbits(padded, axis=1)).view(np.uint64)
     leads = np.argsort(counts, kind="stable")[alone.size : alone.size + MAX_LEADS]
-    leads = leads[2 * counts[leads] <= alike.shape[1]]  # of two that cover each other's rest, one is such
+    leads = leads[2 * counts[leads] <= alike.shape[1]]  # one row of each pair has at most half of the ones
     lead, partner = np.nonzero(~(words[leads, None] & words).any(axis=2) & (counts > 0))
     pairs = np.unique(np.sort(np.stack([leads[lead], partner], axis=1), axis=1), axis=0)
     pairs = pairs[sizes[pairs].prod(axis=1) <= MAX_COMBINATIONS]
     pairs = pairs[np.argsort(sizes[pairs].prod(axis=1), kind="stable")[:MAX_TRIED]]
     alone = alone[np.argsort(sizes[alone], kind="stable")[:MAX_TRIED]]
     yield from ((place,) for place in alone.tolist())
-    yield from ((one, other) for one, other in pairs.tolist())
+    yield from ((first, second) for first, second in pairs.tolist())

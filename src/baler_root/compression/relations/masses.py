@@ -1,5 +1,8 @@
-"""Energies with a mass that is no column, found from them: the same in all rows, such as that of the muon, or one for
-each value of an integer, such as the kind of lepton."""
+"""Finds energies with a mass that is not a column.
+
+The mass is a constant, such as that of the muon, or one number for each value of an integer, such as the kind of
+lepton.
+"""
 
 from __future__ import annotations
 
@@ -11,44 +14,44 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.relations.costs import UNITS, Doubles, Sample
+from baler_root.compression.relations.costs import UNITS, ColumnSample, Doubles
 from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import Table
 
 LIGHT = 16
-"""Rows of least energy, in which a mass shows best."""
+"""Rows of least energy, in which a mass is most visible."""
 
 
 ROUNDING = 8.0
-"""Largest error of an energy's square, in units of the last place of what it comes from."""
+"""Largest error of the square of an energy, in units of the last place of the columns that give it."""
 
 
 HEAVY = 4
-"""Rows of most energy, in which a mass hardly shows."""
+"""Rows of most energy, in which a mass is hardly visible."""
 
 
 SHARE = 0.25
-"""Of the square of the energy in such rows, that of a mass that an integer tells; what is more is none."""
+"""Largest share of the squared energy in such rows that can be the square of a mass given by an integer."""
 
 
 MAX_CLASSES = 8
-"""Values of an integer that tells a mass."""
+"""Most distinct values of an integer that gives a mass."""
 
 
 MAX_INTEGERS = 24
-"""Integers that may tell it: the nearest."""
+"""Most integer columns that are tried; the nearest ones are."""
 
 
 CONFIRMED = 4
-"""Rows of one of its values, at least, in which a mass shows."""
+"""Fewest rows with one value of the integer, in which its mass must be visible."""
 
 
 NOISE = 4.0
-"""Standard deviations that the square of a mass is away from 0, at least."""
+"""Fewest standard deviations between the square of a mass and 0."""
 
 
 MAX_ETA = 20.0
-"""The largest number that can be a pseudorapidity."""
+"""Largest number that can be a pseudorapidity."""
 
 
 Places = NDArray[np.int64]
@@ -57,7 +60,7 @@ Places = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class _Momenta:
-    """The columns from which momenta may be made, in some rows: their squares, and what η makes of squares of pt."""
+    """Columns in some rows as components of momenta: their squares, and the squares of cosh if they are η."""
 
     squares: Doubles
     growth: Doubles
@@ -76,10 +79,12 @@ Make = Callable[[_Momenta, Places], Doubles]
 
 
 @np.errstate(all="ignore")
-def masses(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]) -> list[Formula]:
+def masses(
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+) -> list[Formula]:
     """`√(p² + m²)` of up to three components of a momentum, and `√((pt cosh η)² + m²)`.
 
-    The mass is the same in all rows or, where it is not, what an integer near these columns tells.
+    The mass is the same in all rows, or given by an integer near these columns.
     """
     numbers = [n for n in near if sample.columns[n].dtype.kind == "f"]
     if not numbers or target.min() < 0:
@@ -101,7 +106,7 @@ def masses(sample: Sample, target: Doubles, rows: NDArray[np.int64], near: Seque
             for hit, square in _same(energies[shown[:LIGHT]], made[:, :LIGHT], error):
                 mass = _mass(energies, make(momenta, places[[hit]])[0], error, square)
                 out.append(Formula(f"{name}_const", _named(places[hit], numbers), unit, constant=mass))
-            # With a mass that is not always the same, the energy exceeds the momentum, where it is large by little.
+            # With a mass that varies, the energy exceeds the momentum, and only by little where it is large.
             left = energies[shown] - made
             above = (left >= -error * energies[shown]).all(axis=1)
             some = above & (left[:, -HEAVY:] <= SHARE * energies[shown[-HEAVY:]]).all(axis=1)
@@ -124,9 +129,9 @@ def _named(places: Places, numbers: Sequence[int]) -> tuple[int, ...]:
 
 
 def _keys(
-    sample: Sample, rows: NDArray[np.int64], order: NDArray[np.int64], near: Sequence[int]
+    sample: ColumnSample, rows: NDArray[np.int64], order: NDArray[np.int64], near: Sequence[int]
 ) -> list[tuple[int, Doubles]]:
-    """Integers, and their values, that may tell the mass in these columns: those of fewest values first."""
+    """Integer columns that may give the mass, with their values; those with fewest distinct values first."""
     middle = near[len(near) // 2]
     table = [n for n in sample.integers if sample.groups[n] == sample.groups[middle]]
     nearest = sorted(table, key=lambda n: abs(n - middle))[:MAX_INTEGERS]
@@ -139,7 +144,8 @@ def _keys(
 def _tables(
     energies: Doubles, momenta: Doubles, keys: Doubles, order: NDArray[np.int64], error: float
 ) -> Iterator[tuple[int, Table]]:
-    """Which rows of `momenta` all squares of energies exceed by what the key says, and by which masses."""
+    """Rows of `momenta` that squared energies exceed by a mass for each key, and the table of these
+    masses."""
     classes = [(float(key), order[keys[order] == key][:LIGHT]) for key in np.unique(keys[order])]
     known = [_excess(energies[light], momenta[:, light], error) for _, light in classes]
     low, high = (np.stack(limits) for limits in zip(*((low, high) for low, high, _ in known), strict=True))
@@ -150,34 +156,34 @@ def _tables(
     for hit in np.flatnonzero(fits).tolist():
         table = []
         for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
-            own = keys == key
+            same = keys == key
             square = float(least + most) / 2
-            table.append((key, _mass(energies[own], momenta[hit, own], error, square)))
+            table.append((key, _mass(energies[same], momenta[hit, same], error, square)))
         yield hit, tuple(table)
 
 
 def _excess(energies: Doubles, momenta: Doubles, error: float) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
-    """By what energies exceed each row of momenta: at least, at most; and whether these are something beside them."""
+    """Least and largest excess of squared energies over each row of momenta, and whether that row varies."""
     left, room = energies - momenta, error * energies
     varied = np.ptp(momenta, axis=1) > 4 * room.max()
     return (left - room).max(axis=1), (left + room).min(axis=1), varied
 
 
 def _precision(values: Doubles) -> float:
-    """The distance from 1 to the next number of the type that the values have, doubles of single precision or not."""
+    """Machine epsilon of the values: single precision also for doubles that are all exact in it."""
     known = values[np.isfinite(values)]
     return float(np.finfo(np.float32 if np.array_equal(known, known.astype(np.float32)) else np.float64).eps)
 
 
 def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[int, float]]:
-    """Which rows of `momenta` all squares of energies exceed by the same, and by what: more than nothing."""
+    """Rows of `momenta` that all squared energies exceed by one positive amount, and this amount."""
     low, high, varied = _excess(energies, momenta, error)
     for hit in np.flatnonzero(varied & (low > 0) & (low <= high)).tolist():
         yield hit, float(low[hit] + high[hit]) / 2
 
 
 def _mass(energies: Doubles, momenta: Doubles, error: float, square: float) -> float:
-    """The mass of about this square by which energies exceed momenta, in no more digits than they tell; 0 for noise."""
+    """The mass with about this square, in as few digits as the rows allow; 0 if the excess is noise."""
     left, room = energies - momenta, error * energies
     fits = np.abs(left - square) <= 2 * room
     left, weight = left[fits], 1 / room[fits] ** 2

@@ -1,4 +1,4 @@
-"""Relations as text: what `inspect` prints and a rules file may declare, such as `E = pt * cosh(eta)`."""
+"""Relations as text, such as `E = pt * cosh(eta)`: printed by `inspect`, declared in a rules file."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ FORMS = """    a = b + c - d
     phi = arctan2(py, px)
     eta = arcsinh(pz / pt)     also sqrt(px**2 + py**2) for pt
     flag = lookup(other, number)"""
-"""What one may write; a factor in front and a constant behind are allowed, except for sums and lookups."""
+"""Allowed forms of a relation; except for sums and lookups, a factor may come first and a constant last."""
 
 
 _SQUARE = rf"{_NAME} *\*\* *2"
@@ -79,9 +79,10 @@ _SUM = re.compile(rf"-? *{_NAME}(?: *[-+] *{_NAME})+")
 
 
 def parse(text: str, column: Callable[[str], int]) -> tuple[int, Relation]:
-    """The column that `text` names first, and what it says it is; `column` gives the number of a name.
+    """The number of the column on the left of `text`, and the relation on the right.
 
-    Raises ConfigError for what is none of `FORMS`.
+    `column` returns the number of a column from its name. Raises ConfigError unless `text` has one of
+    `FORMS`.
     """
     target, equals, right = (part.strip() for part in text.partition("="))
     relation = _relation(right, column) if equals and re.fullmatch(_NAME, target) else None
@@ -123,7 +124,7 @@ def _numbers(scale: str | None, sign: str | None, offset: str | None) -> tuple[f
 
 
 def _table(text: str) -> Table:
-    """Raises ConfigError for what no file may have."""
+    """A table from its text; raises ConfigError for one that a file cannot hold."""
     entries = [entry.partition(":") for entry in text.split(",")]
     table = tuple(sorted((float(key), float(constant)) for key, _, constant in entries))
     if not is_table(table):

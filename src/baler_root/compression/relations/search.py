@@ -1,4 +1,4 @@
-"""Finds relations in a sample of a tree: which columns are sums or functions of others, and how to store them so."""
+"""Finds the relations of a tree in a sample: columns that are sums, formulas or lookups of others."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from baler_root.compression.relations.costs import Sample, Values, holds, scaled
+from baler_root.compression.relations.costs import ColumnSample, Values, holds, scaled
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.compression.relations.formulas import find_formulas
 from baler_root.compression.relations.lookups import find_lookups
@@ -22,17 +22,18 @@ __all__ = ["Discovery", "discover"]
 
 
 DIRECTIONS = 1.0
-"""Bits of a row that must be gained before directions are computed from momenta, and not momenta from them: people cut
-on directions, and read them alone."""
+"""Bits per row that must be saved to compute directions from momenta instead of momenta from directions:
+analyses cut on directions, and read them without momenta."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found in a tree."""
+    """Relations found in a tree."""
 
     derived: Mapping[int, PlannedRelation]
+    """Relations by the number of their column."""
     tightened: Mapping[int, ErrorBound]
-    """Bounds of arguments where they are tighter than what was asked."""
+    """Tightened bounds of sources, by number."""
 
 
 def discover(
@@ -43,13 +44,14 @@ def discover(
     independent: Container[int] = (),
     growth: float = 1.0,
 ) -> Discovery:
-    """The relations of a tree from `columns`, values of a sample.
+    """The relations of a tree, found in the sampled values of its `columns`.
 
-    A group is what shares one length and list structure, -1 what is left out. What a relation is of is neither
-    related itself nor a copy of another column. Those `declared` are taken if they hold, and before all others; columns
-    that are `independent` are never recomputed.
+    `groups` has a number for each column, equal for columns of equal length and list structure; -1 leaves a
+    column out. Sources of a relation are neither related themselves nor copies of other columns. Relations in
+    `declared` are used if they hold, before all others; columns in `independent` are never computed. `growth`
+    is the number of entries in a cluster divided by that in the sample.
     """
-    sample = Sample(columns, bounds, groups)
+    sample = ColumnSample(columns, bounds, groups)
     wanted = {n: relation for n, relation in (declared or {}).items() if n not in independent}
     derived = {
         number: PlannedRelation(relation, saved=sample.cost(number))
@@ -63,8 +65,8 @@ def discover(
     }
     asked = [(number, formula) for number, formula in wanted.items() if isinstance(formula, Formula)]
     found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
-    plans = [_Plan(sample, derived, [*asked, *order]) for order in _orders(sample, found)]
-    best = max(plans, key=lambda plan: plan.saved - DIRECTIONS * plan.has_angles)
+    selections = [_Selection(sample, derived, [*asked, *order]) for order in _orders(sample, found)]
+    best = max(selections, key=lambda selection: selection.saved - DIRECTIONS * selection.has_angles)
     looked_up = [(number, lookup) for number, lookup in wanted.items() if isinstance(lookup, Lookup)]
     lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
     return Discovery(
@@ -73,12 +75,14 @@ def discover(
     )
 
 
-def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[tuple[tuple[int, Formula], ...]]:
-    """Orders in which formulas may be taken up, each once, one of which is hopefully good.
+def _orders(
+    sample: ColumnSample, found: Sequence[tuple[int, Formula]]
+) -> list[tuple[tuple[int, Formula], ...]]:
+    """Several orders in which the formulas are tried; the best result is used.
 
-    `pt`, `η` and mass give both `pz` and `E`, which a formula of `E` in terms of `pz`, taken first, would spoil; and
-    so on. Momenta that are computed from directions leave no directions to be computed from momenta: either comes
-    first once.
+    The order matters: `pt`, `η` and mass give both `pz` and `E`, but not if `E` is first computed from `pz`.
+    Momenta computed from directions leave no directions to be computed from momenta: each comes first in some
+    order.
     """
     saved = {}
     for number, formula in found:
@@ -100,17 +104,17 @@ def _orders(sample: Sample, found: Sequence[tuple[int, Formula]]) -> list[tuple[
     return list(dict.fromkeys(map(tuple, [*orders, angles + orders[-1]])))
 
 
-class _Plan:
-    """Formulas taken up one after another, as long as they fit together."""
+class _Selection:
+    """Formulas selected one after another, as long as they fit together."""
 
     def __init__(
-        self, sample: Sample, sums: Mapping[int, PlannedRelation], order: Sequence[tuple[int, Formula]]
+        self, sample: ColumnSample, sums: Mapping[int, PlannedRelation], order: Sequence[tuple[int, Formula]]
     ) -> None:
         self.derived = dict(sums)
         self.tightened: dict[int, float] = {}
-        """Parts of their bounds to which columns are held."""
+        """Factors that tighten the bounds of sources."""
         self.saved = 0.0
-        """Bits of all columns together, for a row."""
+        """Bits saved per row, in all columns together."""
         stays = {source for found in sums.values() for source in found.relation.sources}
         leads: set[int] = set()
         others: set[int] = set()

@@ -1,4 +1,4 @@
-"""Columns that are sums of others."""
+"""Finds columns that are sums of others."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.sum import MAX_TERMS, Sum
 
 NEAR_SUMS = 64
-"""Columns before one among which the terms of a sum are looked for."""
+"""Columns before a column among which the terms of its sum are sought."""
 
 
 TOLERANCE = 1e-4
-"""How near to 0, 1 or -1 a coefficient must come to be that."""
+"""Largest distance of a coefficient from 0, 1 or -1, relative to the column."""
 
 
 def find_sums(
@@ -24,9 +24,9 @@ def find_sums(
     groups: Sequence[int],
     known: Container[int] = (),
 ) -> dict[int, Sum]:
-    """The columns that are sums of earlier ones in the same group, within their bounds; see `discover`.
+    """Columns that are sums of earlier ones in the same group, within their bounds; see `discover`.
 
-    None of them adds columns that are `known` to be sums.
+    Columns that are `known` to be sums are not added.
     """
     found: dict[int, Sum] = {}
     earlier: dict[tuple[int, str], list[int]] = {}
@@ -50,7 +50,7 @@ def find_sums(
 
 
 def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -> Sum | None:
-    """The sum that a column is by least squares; None if its coefficients are not 0, 1 or -1."""
+    """The sum that gives a column, by least squares; None if its coefficients are not 0, 1 or -1."""
     if not candidates or min(len(columns[number]), MAX_ROWS) < 2 * len(candidates):
         return None
     matrix = np.stack([usable(columns[c]) for c in candidates], axis=1)

@@ -122,13 +122,11 @@ class PageDecoder:
         With an IncrementalCodec any column may be needed for others of its page, so all are remembered,
         unless the whole page is read at once: the cache would then only take memory.
         """
-        coded = sum(encoding.symbol_dtype is not None for encoding in page.content.encodings)
-        keep_all = is_incremental_codec(codec) and len(wanted) < coded
+        keep_all = is_incremental_codec(codec) and len(wanted) < page.content.num_coded
         for position, array in symbols.items():
             if keep_all or position not in wanted:
-                kept = (
-                    array if array.base is None else array.copy()
-                )  # a view would keep more alive than its size
+                # A view would keep more memory alive than its size.
+                kept = array if array.base is None else array.copy()
                 kept.flags.writeable = False
                 self._context.columns.put((page.id, position), kept, kept.nbytes)
 

@@ -1,9 +1,9 @@
-"""Reads the branches of one tree: columns put together as awkward arrays."""
+"""Reads branches of one tree: their columns, joined as awkward arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class TreeReader(ColumnReader):
         return LatentReader(self, self.read)
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
-        """Arrays of the stored branches at these positions, entries `start` to `stop`."""
+        """Arrays of the stored branches at these positions, entries `start` to `stop`; raises FormatError."""
         offsets = self.cluster_offsets
         first = max(0, int(np.searchsorted(offsets, start, side="right")) - 1)
         last = int(np.searchsorted(offsets, stop, side="left"))
@@ -46,15 +46,15 @@ class TreeReader(ColumnReader):
         ranges = [
             (max(start, offsets[c]) - offsets[c], min(stop, offsets[c + 1]) - offsets[c]) for c in clusters
         ]
-        shared: dict[tuple[Any, ...], Values] = {}
+        join_plain = partial(self._join_plain, offsets={})
 
         def assemble(branch: int) -> ak.Array:
             form = self.stored.schema.branches[branch].form
             if form is None:
                 raise KeyError(f"branch {branch} holds no columns")
-            make = self._join_plain if is_plain(form) else self._join_any
+            join = join_plain if is_plain(form) else self._join_any
             try:
-                return make(branch, form, parts, ranges, shared)
+                return join(branch, form, parts, ranges)
             except CorruptFileError as error:
                 name = f"tree {self.schema.path!r}, branch {self.schema.path_of(branch)!r}"
                 raise CorruptFileError(f"{self.container.name}: {name}: {error}") from None
@@ -81,12 +81,12 @@ class TreeReader(ColumnReader):
         form: Form,
         parts: Sequence[dict[int, Values]],
         ranges: Sequence[tuple[int, int]],
-        shared: dict[tuple[Any, ...], Values],
+        offsets: dict[tuple[Any, ...], Values],
     ) -> ak.Array:
-        """One branch's array from the entry `ranges` of its columns in each cluster.
+        """Array of one branch, joined from the entry `ranges` of its columns in each cluster.
 
-        Equal counts give one offsets buffer. Other buffers are never those of `parts`, which may be
-        remembered while the owner of the array writes into it.
+        Branches with equal counts share one offsets buffer, kept in `offsets`. Other buffers are never those of
+        `parts`, which may be remembered while the owner of the array writes into it.
         """
         numbers = self.columns_of(branch)
         columns = [self.columns[number] for number in numbers]
@@ -94,7 +94,7 @@ class TreeReader(ColumnReader):
             rows_between(columns, [part[number] for number in numbers], start, stop)
             for part, (start, stop) in zip(parts, ranges, strict=True)
         ]
-        own = self._is_remembered(parts)
+        copy = self._is_remembered(parts)
         dtypes = iter(offsets_dtypes(form))
         buffers = []
         for position, (number, column) in enumerate(zip(numbers, columns, strict=True)):
@@ -103,11 +103,11 @@ class TreeReader(ColumnReader):
             if column.role == "counts":
                 dtype = next(dtypes)
                 key = (dtype.num, *((id(values), first, last) for values, first, last in cuts))
-                if key not in shared:
-                    shared[key] = offsets_from(_join(pieces, column, own), dtype)
-                buffers.append(shared[key])
+                if key not in offsets:
+                    offsets[key] = offsets_from(_join(pieces, column, copy), dtype)
+                buffers.append(offsets[key])
             else:
-                buffers.append(_join(pieces, column, own))
+                buffers.append(_join(pieces, column, copy))
         return from_columns(form, sum(stop - start for start, stop in ranges), columns, buffers)
 
     def _join_any(
@@ -116,12 +116,13 @@ class TreeReader(ColumnReader):
         form: Form,
         parts: Sequence[dict[int, Values]],
         ranges: Sequence[tuple[int, int]],
-        shared: dict[tuple[Any, ...], Values],
     ) -> ak.Array:
-        """The same for a branch with options or unions, whose columns cannot be cut and joined one by one."""
+        """Array of one branch with options or unions, joined from arrays of whole clusters.
+
+        Columns of such a branch cannot be cut and joined one by one.
+        """
         import awkward as ak
 
-        del shared
         numbers = self.columns_of(branch)
         columns = [self.columns[number] for number in numbers]
         arrays = []
@@ -152,8 +153,8 @@ class TreeReader(ColumnReader):
         return bool(parts) and self._last[1] is parts[-1]
 
 
-def _join(pieces: Sequence[Values], column: Column, own: bool) -> Values:
-    """The pieces end to end; with `own`, never one of them itself."""
+def _join(pieces: Sequence[Values], column: Column, copy: bool) -> Values:
+    """The pieces end to end; with `copy`, always a new array."""
     if not pieces:
         return np.empty(0, dtype=column.dtype)
-    return pieces[0] if len(pieces) == 1 and not own else np.concatenate(pieces)
+    return pieces[0] if len(pieces) == 1 and not copy else np.concatenate(pieces)

@@ -1,4 +1,4 @@
-"""Bit patterns of numbers: what IEEE-754 and integer dtypes look like as unsigned integers.
+"""Bit patterns of numbers: IEEE 754 floats and integers as unsigned integers.
 
 A float's pattern is sign, exponent, mantissa from the top bit down, so the magnitude bits (all but the sign)
 grow with the magnitude, and rounding a mantissa is integer arithmetic on the pattern.
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK = 1 << 15
-"""Values worked on at a time where several passes are needed: small enough for the cache."""
+"""Values processed at a time where several passes are needed; they fit into the cache."""
 
 
 MANTISSA_BITS = {2: 10, 4: 23, 8: 52}
@@ -48,14 +48,15 @@ def negatives(values: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def one_nan(values: NDArray[Any]) -> NDArray[Any]:
-    """The values with one bit pattern for every NaN: the pattern an operation gives depends on the processor."""
+    """The values with one bit pattern for every NaN: the pattern an operation gives depends on the
+    processor."""
     return np.where(np.isnan(values), np.nan, values)
 
 
 def drop_bits(bits: NDArray[Any], dropped_bits: int) -> NDArray[Any]:
-    """`bits >> drop`, rounded to nearest, ties to even.
+    """`bits >> dropped_bits`, rounded to nearest, ties to even.
 
-    The sum must fit the dtype: true for magnitudes, whose top bit is clear.
+    The top bit of `bits` must be clear, as it is in magnitudes, so that rounding cannot overflow.
     """
     if dropped_bits == 0:
         return bits
@@ -82,7 +83,7 @@ def round_mantissa(values: NDArray[Any], mantissa: int) -> NDArray[Any]:
 
 
 def magnitudes(values: NDArray[Any]) -> NDArray[np.uint64]:
-    """|x| of integers, exact, also for the most negative one."""
+    """|x| of integers, exact even for the most negative one."""
     wide = values.astype(np.uint64)  # two's complement, wraps for negative values
     if values.dtype.kind == "i":
         wide = np.where(values < 0, np.negative(wide), wide)
@@ -92,9 +93,9 @@ def magnitudes(values: NDArray[Any]) -> NDArray[np.uint64]:
 def round_integers(
     magnitude: NDArray[np.uint64], mantissa: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Magnitudes rounded to `mantissa + 1` significant bits, ties to even, exact as float64 (so `mantissa <= 52`).
+    """Magnitudes rounded to `mantissa + 1` significant bits, ties to even, and whether rounding changed each.
 
-    Also where the rounding changed the value. The largest may round to 2**64.
+    The results are exact in float64, so `mantissa` is at most 52. The largest may be 2**64.
     """
     with np.errstate(all="ignore"):
         length = np.frexp(magnitude.astype(np.float64))[1].astype(np.int64)

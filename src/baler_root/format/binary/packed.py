@@ -1,4 +1,4 @@
-"""Small bytes made smaller with zstd, or kept as they are when that is not smaller (formats/pages.md#packed)."""
+"""Bytes compressed with zstd where that makes them smaller (formats/pages.md#packed)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.limits import MAX_EXPANSION
 
 LEVEL = 19
+"""Compression level of zstd for fewer than `BIG` bytes."""
 
 
 BIG = 1 << 20
-"""From this size on a lower level is used: level 19 gains under 2 % there and takes ten times longer."""
+"""Size in bytes from which level 9 is used: level 19 saves under 2 % there and takes ten times longer."""
 
 
 _PLAIN_FRAME = 0
-"""First byte (the frame header descriptor) of a magicless frame with neither content size, checksum nor dictionary."""
+"""First byte (the frame header descriptor) of a magicless frame with neither content size, checksum nor
+dictionary."""
 
 
 def pack_bytes(data: bytes) -> bytes:
-    """varint(stored size * 2 + is zstd), then the stored bytes; with zstd, varint(length) comes first."""
+    """`data` behind its size, as a zstd frame if that is smaller."""
     frame = zstd_frame(data)
     head = pack_varint(len(data))
     if len(head) + len(frame) < len(data):
@@ -29,7 +31,7 @@ def pack_bytes(data: bytes) -> bytes:
 
 
 def unpack_bytes(cursor: Cursor, limit: int) -> memoryview:
-    """What `pack_bytes` packed, at most `limit` bytes long; raises FormatError."""
+    """The bytes that `pack_bytes` packed; raises FormatError if they are more than `limit`, or damaged."""
     head = cursor.varint()
     stored = cursor.take(head >> 1)
     if not head & 1:
@@ -42,7 +44,7 @@ def unpack_bytes(cursor: Cursor, limit: int) -> memoryview:
 
 
 def zstd_frame(data: bytes | memoryview, level: int | None = None) -> bytes:
-    """A zstd frame without checksum (the block has one) or content size (the caller stores it)."""
+    """A zstd frame without checksum (the block has one) and content size (the caller stores it)."""
     if level is None:
         level = LEVEL if len(data) < BIG else 9
     base = zstandard.ZstdCompressionParameters.from_level(level, source_size=len(data))
@@ -60,10 +62,9 @@ def zstd_frame(data: bytes | memoryview, level: int | None = None) -> bytes:
 
 
 def zstd_unframe(frame: bytes | memoryview, length: int) -> bytes:
-    """The `length` bytes in a frame; raises CorruptFileError when there are more, fewer, or it is broken."""
-    if (
-        not len(frame) or frame[0] != _PLAIN_FRAME
-    ):  # zstd would allocate what a content size in the frame claims
+    """The `length` bytes in a frame; raises CorruptFileError if it is damaged, or holds more or fewer."""
+    # zstd would allocate the content size that a frame claims.
+    if not len(frame) or frame[0] != _PLAIN_FRAME:
         raise CorruptFileError(
             "a zstd frame has a content size, checksum or dictionary, which is not allowed"
         )

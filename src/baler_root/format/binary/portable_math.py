@@ -1,7 +1,7 @@
 """Elementary functions that give the same bits everywhere (formats/pages.md#functions).
 
-Only correctly rounded IEEE 754 operations on doubles, element by element, in a fixed order: a maths library's
-functions differ in the last bit from one machine to the next.
+They use only correctly rounded IEEE 754 operations on doubles, element by element, in a fixed order: the
+functions of maths libraries differ in the last bit from one machine to another.
 """
 
 from __future__ import annotations
@@ -17,23 +17,24 @@ Doubles = NDArray[np.float64]
 
 
 MAX_EXPONENT = 700.0
-"""`exp` is for arguments from minus this to this, which keeps it finite; others are moved to the nearest."""
+"""Largest magnitude of the argument of `exp`, which keeps the result finite; larger ones are clipped."""
 
 
 MAX_ANGLE = float(1 << 20)
-"""`cos` and `sin` are for angles from minus this to this; others give NaN."""
+"""Largest magnitude of the argument of `cos` and `sin`; larger ones give NaN."""
 
 
 TERMS = 9
-"""Of each Taylor series of `cos`, `sin` and `sinh`; twice as many, less two, of `exp`."""
+"""Terms of the Taylor series of `cos`, `sin` and `sinh`; `exp` has twice as many, less two."""
 
 
 LOG_TERMS = 11
-"""Of the series of `arcsinh`, for numbers up to 3 - √8."""
+"""Terms of the series of `arcsinh`, for arguments up to 3 - √8."""
 
 
 def _split(value: decimal.Decimal) -> tuple[float, float]:
-    """A constant as two doubles: 32 bits, whose products with small integers are exact, and what is left."""
+    """A constant as two doubles: its first 32 bits, whose products with small integers are exact, and the
+    rest."""
     exponent = math.frexp(float(value))[1]
     head = math.ldexp(float(int(value * 2 ** (32 - exponent))), exponent - 32)
     return head, float(value - decimal.Decimal(head))
@@ -48,11 +49,12 @@ _INVERSE = [1.0 / math.factorial(k) for k in range(2 * TERMS + 1)]
 
 
 _ODD = [1.0 / k for k in range(1, 46, 2)]
-"""Of the series of the inverse functions, whose arguments are at most `NEAR`; fewer are enough for `arcsinh`."""
+"""Coefficients of the series of the inverse functions, for arguments up to `NEAR`; `arcsinh` needs only the
+first."""
 
 
 NEAR = math.sqrt(2.0) - 1.0
-"""The tangent of an eighth of half a turn."""
+"""Tangent of π/8."""
 
 
 ROOT_HALF = math.sqrt(0.5)
@@ -123,7 +125,7 @@ def arctan2(y: Doubles, x: Doubles) -> Doubles:
 
 
 def _circular(x: Doubles, quarter: int) -> Doubles:
-    """The sine of an angle that many quarters of a turn further."""
+    """The sine of `x` plus `quarter` quarters of a turn."""
     known = np.abs(x) <= MAX_ANGLE
     x = np.where(known, x, 0.0)
     quarters = np.rint(x / (HALF_PI_HEAD + HALF_PI_TAIL))

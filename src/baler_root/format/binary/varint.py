@@ -6,7 +6,7 @@ from baler_root.errors import CorruptFileError, TruncatedFileError
 
 
 def pack_varint(value: int) -> bytes:
-    """`value` (0 <= value < 2**64) in 1 to 10 bytes."""
+    """`value`, from 0 to 2**64 - 1, in 1 to 10 bytes."""
     out = bytearray()
     while value >= 0x80:
         out.append(value & 0x7F | 0x80)
@@ -16,7 +16,7 @@ def pack_varint(value: int) -> bytes:
 
 
 def pack_zigzag(value: int) -> bytes:
-    """A signed `value` of 64 bits as a varint that is small where its magnitude is."""
+    """A signed 64-bit `value` as a varint; small magnitudes take few bytes."""
     return pack_varint(2 * value if value >= 0 else -2 * value - 1)
 
 
@@ -30,7 +30,7 @@ class Cursor:
         self.at = at
 
     def need(self, size: int) -> None:
-        """Raise TruncatedFileError unless `size` more bytes are there."""
+        """Raise TruncatedFileError unless `size` more bytes are left."""
         if size > len(self.data) - self.at:
             raise TruncatedFileError(
                 f"data ends early: {size} bytes needed, {max(0, len(self.data) - self.at)} left"
@@ -72,10 +72,10 @@ class Cursor:
         return -(value + 1) // 2 if value & 1 else value // 2
 
     def rest(self) -> memoryview:
-        """All that is left."""
+        """All bytes that are left."""
         return self.take(len(self.data) - self.at)
 
-    def finish(self, what: str) -> None:
-        """Raise CorruptFileError unless everything has been read."""
+    def finish(self, name: str) -> None:
+        """Raise CorruptFileError unless all bytes have been read; `name` says in the message after what."""
         if self.at != len(self.data):
-            raise CorruptFileError(f"{len(self.data) - self.at} bytes left over after {what}")
+            raise CorruptFileError(f"{len(self.data) - self.at} bytes left over after {name}")

@@ -1,8 +1,8 @@
 """Columns of a form: the flat buffers that hold arrays of that form (formats/pages.md#columns).
 
-An awkward array is a form (its nested structure), a length, and flat buffers. The buffers of a form, in a fixed
-order, are the columns of a branch. Offsets are stored as counts, one per list, because counts are small, repeat, and
-are the same wherever the entries are cut into clusters.
+An awkward array is a form (its nested structure), a length, and flat buffers. The buffers of a form, in a
+fixed order, are the columns of a branch. Offsets are stored as counts, one per list, because counts are
+small, repeat, and are the same wherever the entries are cut into clusters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from baler_root.errors import SourceError
 from baler_root.format.schema import Tree
 
 Role = Literal["data", "text", "counts", "index", "tags", "mask"]
-"""`data` are numbers and may have an error bound; all else is always exact."""
+"""Role of a column: `data` are numbers, which may have an error bound; all other columns are always exact."""
 
 
 Form = dict[str, Any]
@@ -37,7 +37,7 @@ _PRIMITIVE = re.compile(
 
 
 MAX_ROW = 1 << 28
-"""Values that a fixed-size array may have."""
+"""Most values in a fixed-size array."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,21 +47,21 @@ class Column:
     branch: int
     """Position in `Tree.branches`."""
     key: str
-    """Buffer name inside the form: node number (depth first), attribute."""
+    """Name of the buffer in the form: number of the node (depth first) and attribute."""
     role: Role
     dtype: np.dtype[Any]
     table: int
-    """Which length it shares: 0 for one row per entry, others by list node."""
+    """Table of the rows: 0 if each entry is a row; each list node opens a further table."""
     shape: tuple[int, ...] = ()
     """Values per row, for fixed-size arrays."""
     field: str = ""
-    """Names of the record fields that lead to it, with dots."""
+    """Names of the record fields that contain the column, joined by dots; empty outside records."""
     opens: int = 0
-    """Of counts: the table whose length they add up to."""
+    """For counts: the table whose rows are the items of the lists; otherwise 0."""
 
     @property
     def has_values(self) -> bool:
-        """Whether it holds what the user stored, rather than structure."""
+        """Whether the column holds values of the user, not structure."""
         return self.role in ("data", "text")
 
     @property
@@ -81,7 +81,7 @@ def tree_columns(tree: Tree) -> list[Column]:
 
 
 def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
-    """The columns of the branches `(position, form)`, in order; tables are numbered as they appear."""
+    """The columns of branches, given as `(position, form)`, in order; tables are numbered as they appear."""
     columns: list[Column] = []
     tables = 1
     for branch, form in forms:
@@ -158,14 +158,14 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
 
 
 def _sizes(sizes: Sequence[Any]) -> tuple[int, ...]:
-    """The lengths of fixed-size axes, once they are known to be lengths."""
+    """The lengths of fixed-size axes; raises SourceError if they are not valid."""
     if not all(type(size) is int and 0 <= size <= MAX_ROW for size in sizes) or math.prod(sizes) > MAX_ROW:
         raise SourceError(f"fixed-size arrays of shape {sizes!r:.40} cannot be stored")
     return tuple(sizes)
 
 
 def storage_dtype(primitive: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
-    """How a primitive is held: dtype and inner shape (complex numbers as pairs, times as int64)."""
+    """Stored dtype and inner shape of a primitive: complex numbers are pairs, times are int64."""
     if not _PRIMITIVE.fullmatch(primitive):
         raise SourceError(f"values of type {primitive:.40} cannot be stored")
     if primitive.startswith("complex"):
@@ -176,7 +176,7 @@ def storage_dtype(primitive: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def is_plain(form: Form) -> bool:
-    """Whether columns of several clusters can simply be put end to end (no index, mask or tags)."""
+    """Whether columns of several clusters can be concatenated (the form has no index, mask or tags)."""
     if form["class"] not in ("NumpyArray", "EmptyArray", "RegularArray", "RecordArray", *LISTS):
         return False
     inner = [form["content"]] if "content" in form else form.get("contents", [])

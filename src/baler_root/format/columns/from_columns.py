@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 def from_columns(
     form: Form, length: int, columns: Sequence[Column], buffers: Sequence[NDArray[Any]]
 ) -> ak.Array:
-    """The array of `length` entries that `to_columns` took apart.
+    """The array of `length` entries with these buffers, in the order of `columns`.
 
-    `buffers` are in the order of `columns`; counts columns may be given as offsets already (int64, one longer).
+    Counts columns may be given as offsets (int64, one longer). Raises CorruptFileError if the columns do not
+    fit together.
     """
     import awkward as ak
 
@@ -40,7 +41,8 @@ def from_columns(
 
 
 def _index_problem(layout: Any) -> str:
-    """Which index or tag points outside what it picks from; empty when none does."""
+    """The first problem of a layout whose index or tags point outside its contents; empty if there is
+    none."""
     contents = (
         layout.contents
         if hasattr(layout, "contents")
@@ -53,9 +55,9 @@ def _index_problem(layout: Any) -> str:
         if len(tags) and not 0 <= tags.min() <= tags.max() < len(contents):
             return f"tags from {tags.min()} to {tags.max()} for {len(contents)} types"
         for tag, content in enumerate(contents):
-            own = index[tags == tag]
-            if len(own) and not 0 <= own.min() <= own.max() < len(content):
-                return f"union index from {own.min()} to {own.max()} for {len(content)} values"
+            part = index[tags == tag]
+            if len(part) and not 0 <= part.min() <= part.max() < len(content):
+                return f"union index from {part.min()} to {part.max()} for {len(content)} values"
     elif layout.is_indexed:
         index = np.asarray(layout.index)
         if len(index) and not (-1 if layout.is_option else 0) <= index.min() <= index.max() < len(
@@ -69,7 +71,7 @@ _FORMS: dict[int, Any] = {}
 
 
 def _with_offsets(form: Form) -> Any:
-    """The awkward Form object with node numbers as buffer names; cached by identity of the dictionary."""
+    """The awkward form with node numbers as buffer names, cached by the identity of the dictionary."""
     import awkward as ak
 
     cached = _FORMS.get(id(form))
@@ -91,7 +93,7 @@ def _with_offsets(form: Form) -> Any:
 
 
 def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
-    """The dtype of each list's offsets, in the order of the counts columns."""
+    """Dtype of the offsets of each list node, in the order of the counts columns."""
     out: list[np.dtype[Any]] = []
 
     def visit(node: Form) -> None:
@@ -105,7 +107,7 @@ def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
 
 
 def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """Offsets (one longer, starting at 0) of lists with these counts; CorruptFileError if they would wrap around."""
+    """Offsets of lists with these counts, starting at 0; CorruptFileError if they do not fit `dtype`."""
     total = int(counts.sum(dtype=np.uint64))
     if total > np.iinfo(dtype).max:
         raise CorruptFileError(f"lists of {total} items in all, more than {dtype} offsets can reach")
@@ -117,9 +119,9 @@ def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 def rows_between(
     columns: Sequence[Column], buffers: Sequence[NDArray[Any]], start: int, stop: int
 ) -> list[tuple[int, int]]:
-    """Which values of each column (from, to) belong to the entries `start` to `stop` of a plain branch.
+    """First and last (exclusive) value of each column for the entries `start` to `stop` of a plain branch.
 
-    `buffers` has the counts columns as counts.
+    `buffers` holds counts columns as counts, not as offsets.
     """
     rows = {0: (start, stop)}
     out = []

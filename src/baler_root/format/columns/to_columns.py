@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 
 def plain_form(array: ak.Array) -> Form:
-    """The form of an array once packed, as a plain dictionary without buffer names."""
+    """The form of an array after packing, as a dictionary without buffer names."""
     form: Form = _normalise(_packed(array).layout.form.to_dict(verbose=False))
     return form
 
 
 def _packed(array: ak.Array) -> ak.Array:
-    """The array in one contiguous piece; options in unions by index, since their kind depends on the values."""
+    """The array in one contiguous piece; options in unions become indexed, since their kind depends on the
+    values."""
     import awkward as ak
 
     packed = ak.to_packed(array)
@@ -35,7 +36,7 @@ def _packed(array: ak.Array) -> ak.Array:
 
 
 def _options_by_index(layout: Any, in_union: bool = False) -> Any:
-    """The same layout without UnmaskedArray in unions; `ak.transform` would simplify the unions on the way."""
+    """The layout without UnmaskedArray in unions; `ak.transform` would also simplify the unions."""
     if hasattr(layout, "contents"):
         contents = [_options_by_index(content, layout.is_union) for content in layout.contents]
         layout = layout.copy(contents=contents)
@@ -46,7 +47,7 @@ def _options_by_index(layout: Any, in_union: bool = False) -> Any:
 
 
 def _normalise(form: Any) -> Any:
-    """The same form in one spelling: every class by its full dictionary, lists always ListOffsetArray."""
+    """The form in one spelling: full dictionaries for all classes, and ListOffsetArray for all lists."""
     if isinstance(form, str):
         return {"class": "NumpyArray", "primitive": form}
     out = {key: value for key, value in form.items() if key not in ("form_key", "content", "contents")}
@@ -68,9 +69,9 @@ def _normalise(form: Any) -> Any:
 
 
 def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[NDArray[Any]]:
-    """The buffers of one branch, in the order of its `columns`, offsets as counts.
+    """The buffers of one branch, in the order of its `columns`, with offsets as counts.
 
-    Raises SourceError when the array has another form than the branch was declared to have.
+    Raises SourceError if the array does not have the form `form`.
     """
     import awkward as ak
 
@@ -90,7 +91,10 @@ def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
 
 
 def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]) -> list[NDArray[Any]]:
-    """The buffers of all columns; raises SourceError where an array does not have the planned form."""
+    """The buffers of all columns of a tree, from the array of each branch by its position.
+
+    Raises SourceError if an array does not have the form in the schema, or the cluster is too large.
+    """
     by_branch: dict[int, list[Column]] = {}
     for column in columns:
         by_branch.setdefault(column.branch, []).append(column)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -87,6 +87,17 @@ def _sync_folder(folder: Path) -> None:
             os.close(handle)
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedPage:
+    """A page ready to be written."""
+
+    payload: bytes
+    length: int
+    """Bytes of its decoded columns."""
+    digest: int
+    """Digest of its decoded columns (formats/pages.md#digest)."""
+
+
 class ContainerWriter:
     """Appends blocks, remembers where they are, and closes the file with a footer that says so."""
 
@@ -129,13 +140,11 @@ class ContainerWriter:
         """Bytes written so far."""
         return self._offset
 
-    def write_page(
-        self, tree: int, cluster: int, group: int, codec: int, payload: bytes, length: int, digest: int
-    ) -> None:
-        """Append a page; `length` and `digest` are those of its decoded columns."""
-        block, block_digest = BlockHeader(BlockKind.PAGE, tree, cluster, group, codec).seal(payload)
-        row = PAGE_ENTRY.pack(self._offset, len(block), length, block_digest, digest)
-        self._pages[PageId(tree, cluster, group)] = row
+    def write_page(self, page: PageId, encoded: EncodedPage, codec: int = 0) -> None:
+        """Append a page; `codec` is the position of its codec among those of the manifest."""
+        block, checksum = BlockHeader(BlockKind.PAGE, *page, codec).seal(encoded.payload)
+        row = PAGE_ENTRY.pack(self._offset, len(block), encoded.length, checksum, encoded.digest)
+        self._pages[page] = row
         self.page_size += len(block)
         self._write(block)
 

@@ -1,4 +1,5 @@
-"""The interface of a column encoding: how one column of one cluster is stored in a page (formats/pages.md#page).
+"""The interface of a column encoding: how one column of one cluster is stored in a page
+(formats/pages.md#page).
 
 Each kind of encoding is one class, and has a module of its own. `entry` lists the kinds.
 """
@@ -72,8 +73,8 @@ class ColumnEncoding(Protocol):
     def decode(self, symbols: Values | None, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
         """The values of the column, flat and of type `dtype`.
 
-        `symbols` has `symbol_dtype`, or is None if there are no symbols; `sources` holds the decoded values of the
-        columns `sources`. Raises CorruptFileError if they do not fit together.
+        `symbols` has `symbol_dtype`, or is None if there are no symbols; `sources` holds the decoded values
+        of the columns `sources`. Raises CorruptFileError if they do not fit together.
         """
 
     def with_exact(self, positions: NDArray[np.int64], original: Values) -> Self:

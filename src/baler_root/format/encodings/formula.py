@@ -1,4 +1,5 @@
-"""Formulas: columns that are functions of others, such as energies, directions or other units (formats/pages.md#formulas)."""
+"""Formulas: columns that are functions of others, such as energies, directions or other units
+(formats/pages.md#formulas)."""
 
 from __future__ import annotations
 
@@ -65,7 +66,8 @@ class Formula:
     def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
         """The formula in double precision, as a column of `dtype`.
 
-        For integers it is rounded to the nearest (ties to even) within the range of the type, and NaN becomes 0.
+        For integers it is rounded to the nearest (ties to even) within the range of the type, and NaN becomes
+        0.
         """
         with np.errstate(all="ignore"):
             value = FUNCTIONS[self.function].of(*self.arguments(sources))
@@ -129,7 +131,8 @@ class Formula:
         return cls(name, sources, scale, offset, constant, table)
 
     def encoding(self, length: int, outliers: Outliers, residual: Residual | None = None) -> FormulaEncoding:
-        """The encoding of a column of `length` values that is this formula, plus its residual, but for its outliers."""
+        """The encoding of a column of `length` values that is this formula, plus its residual, but for its
+        outliers."""
         return FormulaEncoding(length, self, residual, outliers)
 
 

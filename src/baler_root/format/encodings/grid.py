@@ -1,10 +1,10 @@
-"""Grids: the values that symbols can stand for, and which of them is nearest to a value.
+"""Grids: values that symbols can stand for, and a search for the grid point nearest to a value.
 
 `Grid.values` is the decode rule: integers and correctly rounded IEEE operations in a fixed order, so that it
-gives the same bits on every machine. `Grid.index` only proposes and may use any arithmetic.
+gives the same bits on every machine. `Grid.index` only proposes a point and may use any arithmetic.
 
 A grid point has an index. `linear`: a signed integer. `shift` and `log`: a magnitude index, and the sign of
-the value beside it; `fold` makes one integer of the two that grows with the value.
+the value beside it; `fold` makes one integer of the two, which grows with the value.
 """
 
 from __future__ import annotations
@@ -56,11 +56,11 @@ class Grid:
 
     @property
     def folded(self) -> bool:
-        """Whether the index is of the magnitude, with the sign beside it."""
+        """Whether the index is that of the magnitude, with the sign beside it."""
         return self.kind != "linear"
 
     def limits(self) -> tuple[int, int]:
-        """Smallest and largest index whose value is defined and finite in float64."""
+        """Smallest and largest index with a value that is defined and finite in float64."""
         if self.kind == "log":
             return -1022 * int(self.size), 1024 * int(self.size) - 1
         if self.kind == "shift":
@@ -72,7 +72,8 @@ class Grid:
         return -(-int(info.min) // int(self.size)), int(info.max) // int(self.size)
 
     def values(self, index: NDArray[np.int64], negative: NDArray[np.bool_] | None = None) -> NDArray[Any]:
-        """The values at these indices, of `dtype`. Defined within `limits`; integers may still overflow."""
+        """Values of type `dtype` at these indices, which must be within `limits`; integers may still
+        overflow."""
         with np.errstate(all="ignore"):
             if self.kind == "linear":
                 return self._linear_values(index)
@@ -89,7 +90,7 @@ class Grid:
             return magnitude.astype(self.dtype)
 
     def index(self, values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The index of a point near each value, and whether there is one."""
+        """Index of a grid point near each value, and whether there is one."""
         propose = {"linear": self._linear_index, "log": self._log_index, "shift": self._shift_index}[
             self.kind
         ]
@@ -154,13 +155,13 @@ class Grid:
 
 
 def fold(index: NDArray[np.int64], negative: NDArray[np.bool_], floor: int) -> NDArray[np.int64]:
-    """One integer growing with the value: `index - floor`, or `floor - 1 - index` for negative values."""
+    """One integer that grows with the value: `index - floor`, or `floor - 1 - index` for negative values."""
     key = index - floor
     return np.where(negative, ~key, key)
 
 
 def unfold(key: NDArray[np.int64], floor: int) -> tuple[NDArray[np.int64], NDArray[np.bool_] | None]:
-    """Index and sign back from `fold`; no signs where none is negative."""
+    """Index and sign from the result of `fold`; None instead of the signs if no value is negative."""
     negative = key < 0
     if not negative.any():
         return key + floor, None
@@ -169,7 +170,8 @@ def unfold(key: NDArray[np.int64], floor: int) -> tuple[NDArray[np.int64], NDArr
 
 @lru_cache(maxsize=64)
 def octave_tables(steps: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The doubles nearest to 2**(256 i / steps), 256 i < steps, and to 2**(j / steps), j < min(steps, 256)."""
+    """The doubles nearest to 2**(256 i / steps) for 256 i < steps, and to 2**(j / steps) for j < min(steps,
+    256)."""
     if not 1 <= steps <= MAX_STEPS:
         raise CorruptFileError(f"log grid of {steps} steps per octave; 1 to {MAX_STEPS} are possible")
     with decimal.localcontext(decimal.Context(prec=60)):
@@ -192,11 +194,11 @@ def _powers(ratio: decimal.Decimal, count: int) -> NDArray[np.float64]:
 
 
 def steps_per_octave(tolerance: float) -> int:
-    """The fewest log steps per octave that keep every value within `tolerance`, relative."""
+    """Fewest log steps per octave that keep every value within the relative error `tolerance`."""
     return max(1, math.ceil(math.log(2.0) / (2.0 * math.log1p(tolerance))))
 
 
 def rounding(dtype: np.dtype[Any]) -> float:
-    """Relative error of rounding a float64 to float `dtype`, and of the operations before it."""
-    own = 2.0 ** -(MANTISSA_BITS[dtype.itemsize] + 1)
-    return own * (3.0 if dtype.itemsize == 8 else 1.0 + 2.0**-20)
+    """Largest relative error of rounding a float64 to the float `dtype`, with the operations before it."""
+    half_ulp = 2.0 ** -(MANTISSA_BITS[dtype.itemsize] + 1)
+    return half_ulp * (3.0 if dtype.itemsize == 8 else 1.0 + 2.0**-20)

@@ -49,7 +49,7 @@ class InterpolatedEncoding:
         """See `ColumnEncoding.from_bytes`."""
         if column.dtype.kind != "f" or column.dtype.itemsize < 4:
             raise CorruptFileError(f"an interpolated column of {column.dtype}")
-        interpolation = Interpolation.read(cursor)
+        interpolation = Interpolation.from_bytes(cursor)
         dtype = read_symbol_dtype(cursor)
         outliers = Outliers.from_bytes(cursor, length, column.dtype)
         return cls(length, column.shape, interpolation, dtype, outliers)

@@ -1,4 +1,5 @@
-"""Lookups: columns of few integers given by a table, such as flags from other flags (formats/pages.md#lookups)."""
+"""Lookups: columns of few integers given by a table, such as flags from other flags
+(formats/pages.md#lookups)."""
 
 from __future__ import annotations
 
@@ -22,11 +23,13 @@ MAX_COMBINATIONS = 256
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A column of integers or booleans, given by a table for each combination of the values of its sources."""
+    """A column of integers or booleans, given by a table for each combination of the values of its
+    sources."""
 
     sources: tuple[int, ...]
     keys: tuple[tuple[int, ...], ...] = ()
-    """Values of each source that the table knows, increasing; empty in a plan, since each cluster has its own table."""
+    """Values of each source that the table knows, increasing; empty in a plan, since each cluster has its own
+    table."""
     table: tuple[int, ...] = ()
     """Value of the column for each combination of keys, those of the last source varying fastest."""
 

@@ -33,7 +33,8 @@ class Outliers:
         return self.positions.size
 
     def put_into(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Write the outliers into `values`, in place, and return it; CorruptFileError if the positions do not fit."""
+        """Write the outliers into `values`, in place, and return it; CorruptFileError if the positions do not
+        fit."""
         positions = self.positions
         if positions.size != self.values.size:
             raise CorruptFileError(f"{positions.size} outlier positions for {self.values.size} outliers")
@@ -45,7 +46,8 @@ class Outliers:
         return values
 
     def including(self, positions: NDArray[np.int64], original: NDArray[Any]) -> Self:
-        """These outliers and those at further `positions`, with all values taken from the column `original`."""
+        """These outliers and those at further `positions`, with all values taken from the column
+        `original`."""
         union = np.union1d(self.positions, positions)
         return type(self)(union, original[union].astype(self.values.dtype, copy=False))
 

@@ -1,7 +1,8 @@
-"""Packed floats: `Double32_t` and `Float16_t` with a range, which ROOT stores as integers (formats/pages.md#lattice).
+"""Packed floats: `Double32_t` and `Float16_t` with a range, which ROOT stores as integers
+(formats/pages.md#packed-floats).
 
-Such values were computed as `integer * step + low`. The column is stored as those integers if every value comes back
-from them bit for bit.
+Such values were computed as `integer * step + low`. The column is stored as those integers if every value
+comes back from them bit for bit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""Quantised columns: a symbol for each value, and a quantiser that turns symbols into values (formats/pages.md#page)."""
+"""Quantised columns: a symbol for each value, and a quantiser that turns symbols into values
+(formats/pages.md#quantised-columns)."""
 
 from __future__ import annotations
 
@@ -18,15 +19,18 @@ from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantiser import Quantiser
 
 TABLE = 1 << 16
-"""A quantiser with at most this many symbols, or a quarter of the number of values, is decoded through a table."""
+"""A quantiser with at most this many symbols, or a quarter of the number of values, is decoded through a
+table."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantised:
-    """Symbols of one column; `dequantise(symbols, quantiser, positions, outliers)` gives values within the bound."""
+    """Symbols of one column; `dequantise(symbols, quantiser, positions, outliers)` gives values within the
+    bound."""
 
     symbols: NDArray[Any]
-    """One per value, in the smallest unsigned type that holds the largest; for the quantiser `exact` the values."""
+    """One per value, in the smallest unsigned type that holds the largest; for the quantiser `exact` the
+    values."""
     quantiser: Quantiser
     positions: NDArray[np.int64]
     """Positions of the outliers, increasing; the symbols there are valid but have no meaning."""
@@ -121,14 +125,15 @@ def dequantise(
 
 
 def symbol_values(symbols: NDArray[Any], quantiser: Quantiser) -> NDArray[Any]:
-    """The values of symbols without outliers, through a table where that is cheaper; the quantiser is not `exact`."""
+    """The values of symbols without outliers, through a table where that is cheaper; the quantiser is not
+    `exact`."""
     if symbols.dtype.kind != "u":
         raise CorruptFileError(f"symbols are {symbols.dtype}, not unsigned integers")
     if not symbols.size:
         return np.zeros(0, quantiser.dtype)
     largest = int(symbols.max())
     if largest >= quantiser.span:
-        raise CorruptFileError(f"symbol {largest} where the recipe has {quantiser.span}")
+        raise CorruptFileError(f"symbol {largest} where the quantiser has {quantiser.span}")
     if quantiser.span <= max(TABLE, symbols.size // 4) and quantiser.span <= 4 * symbols.size:
         return np.asarray(quantiser.values(np.arange(quantiser.span, dtype=np.uint64))[symbols])
     values = np.empty(symbols.size, quantiser.dtype)

@@ -1,7 +1,7 @@
-"""Recipes: how symbols become values, as bytes and in memory.
+"""Quantisers: the rules that turn symbols into values, in memory and as bytes (formats/pages.md#quantisers).
 
-A recipe numbers the points of a grid ("cells") and a few exact values ("atoms") in increasing order of value;
-the number is the symbol.
+A quantiser numbers the points of a grid (levels) and a few exact values (special values) in increasing order
+of value; the number is the symbol.
 """
 
 from __future__ import annotations
@@ -35,64 +35,69 @@ _NO_SPECIAL_SYMBOLS = np.zeros(0, np.uint64)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantiser:
-    """How symbols become values: everything a decoder needs besides symbols and outliers.
+    """The rule that turns symbols into values: everything a decoder needs besides symbols and outliers.
 
-    `exact`: symbols are the values and nothing else is set. Otherwise cell `c` of `cells` is the grid point of
-    key `base + c`; keys of `shift` and `log` count up and down from magnitude index `floor` (`grids.fold`).
+    `exact`: the symbols are the values, and nothing else is set. Otherwise level `i` of `levels` is the grid
+    point with the key `base + i`; the keys of `shift` and `log` grids count up and down from the magnitude
+    index `floor` (see `grid.fold`).
     """
 
     kind: QuantiserKind
     dtype: np.dtype[Any]
     size: int | float = 0
-    """`shift`: bits dropped; `linear`: step; `log`: steps per octave."""
+    """`shift`: number of dropped bits; `linear`: step; `log`: steps per octave."""
     floor: int = 0
+    """Smallest magnitude index; 0 for a `linear` grid."""
     base: int = 0
-    cells: int = 0
+    """Key of level 0."""
+    levels: int = 0
+    """Number of grid points that have a symbol."""
     special_symbols: NDArray[np.uint64] = field(default_factory=lambda: _NO_SPECIAL_SYMBOLS)
-    """Symbols of the atoms, strictly increasing."""
+    """Symbols of the special values, strictly increasing."""
     special_values: NDArray[Any] | None = None
-    """The atoms, exact, of `dtype`; None when there are none."""
+    """Special values, exact, of type `dtype`; None if there are none."""
 
     @property
     def span(self) -> int:
-        """The number of symbols; every symbol is below it. 0 for `exact`."""
-        return self.cells + self.special_symbols.size
+        """Number of symbols; every symbol is below it. 0 for `exact`."""
+        return self.levels + self.special_symbols.size
 
     @property
     def axis(self) -> str:
-        """How symbols go with values: `linear`, `logarithmic`, or `exact` where they are the values."""
+        """Scale of the symbols: `linear`, `logarithmic` (of one sign or both), or `exact` if they are the
+        values."""
         if self.kind in ("exact", "linear"):
             return self.kind
-        return "logarithmic, both signs" if self.base < 0 < self.base + self.cells else "logarithmic"
+        return "logarithmic, both signs" if self.base < 0 < self.base + self.levels else "logarithmic"
 
     @property
     def grid(self) -> Grid:
-        """The grid of the cells; not for `exact`."""
+        """Grid of the levels; not for `exact`."""
         return Grid(cast(GridKind, self.kind), self.dtype, self.size)
 
-    def cell_values(self, cells: NDArray[np.int64]) -> NDArray[Any]:
-        """The values of these cells, of `dtype`."""
-        keys = cells + self.base
+    def level_values(self, levels: NDArray[np.int64]) -> NDArray[Any]:
+        """Values of these levels, of type `dtype`."""
+        keys = levels + self.base
         return (
             self.grid.values(*unfold(keys, self.floor)) if self.kind != "linear" else self.grid.values(keys)
         )
 
     def values(self, symbols: NDArray[np.uint64]) -> NDArray[Any]:
-        """The values of these symbols, all below `span`."""
+        """Values of these symbols, which are all below `span`."""
         if self.special_values is None:
-            return self.cell_values(symbols.astype(np.int64))
+            return self.level_values(symbols.astype(np.int64))
         below = np.searchsorted(self.special_symbols, symbols)
         special = self.special_symbols[np.minimum(below, self.special_symbols.size - 1)] == symbols
-        cells = (symbols - below.astype(np.uint64)).astype(np.int64)
-        if self.cells == 0:
+        levels = (symbols - below.astype(np.uint64)).astype(np.int64)
+        if self.levels == 0:
             return self.special_values[below]
-        values = self.cell_values(np.minimum(cells, self.cells - 1))
+        values = self.level_values(np.minimum(levels, self.levels - 1))
         where = np.flatnonzero(special)
         values[where] = self.special_values[below[where]]
         return values
 
     def to_bytes(self) -> bytes:
-        """Compact little-endian bytes that `from_bytes` reads back."""
+        """Bytes that `from_bytes` reads (formats/pages.md#quantisers)."""
         out = bytearray((KINDS.index(self.kind), DTYPES.index(self.dtype)))
         if self.kind == "exact":
             return bytes(out)
@@ -100,7 +105,7 @@ class Quantiser:
             out += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
         else:
             out += pack_varint(int(self.size)) + pack_zigzag(self.floor)
-        out += pack_zigzag(self.base) + pack_varint(self.cells) + pack_varint(self.special_symbols.size)
+        out += pack_zigzag(self.base) + pack_varint(self.levels) + pack_varint(self.special_symbols.size)
         if self.special_values is not None:
             previous = -1
             for symbol in self.special_symbols.tolist():
@@ -112,13 +117,13 @@ class Quantiser:
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview, offset: int = 0) -> tuple[Quantiser, int]:
-        """The recipe at `offset` and the offset after it; FormatError when it makes no sense."""
+        """The quantiser at `offset`, and the offset behind it; raises FormatError for an invalid one."""
         reader = Cursor(data, offset)
         code, dtype_code = reader.take(2)
         if code >= len(KINDS):
-            raise CorruptFileError(f"recipe at byte {offset}: unknown kind {code}")
+            raise CorruptFileError(f"quantiser at byte {offset}: unknown kind {code}")
         if dtype_code >= len(DTYPES):
-            raise CorruptFileError(f"recipe at byte {offset}: unknown dtype {dtype_code}")
+            raise CorruptFileError(f"quantiser at byte {offset}: unknown dtype {dtype_code}")
         kind, dtype = KINDS[code], DTYPES[dtype_code]
         if kind == "exact":
             return cls(kind, dtype), reader.at
@@ -128,27 +133,29 @@ class Quantiser:
             (size,) = struct.unpack("<d" if dtype.kind == "f" else "<Q", reader.take(8))
         else:
             size, floor = reader.varint(), reader.zigzag()
-        base, cells, count = reader.zigzag(), reader.varint(), reader.varint()
-        problem = _problem(Grid(kind, dtype, size), floor, base, cells)
+        base, levels, count = reader.zigzag(), reader.varint(), reader.varint()
+        problem = _problem(Grid(kind, dtype, size), floor, base, levels)
         if problem:
-            raise CorruptFileError(f"recipe at byte {offset}: {problem}")
+            raise CorruptFileError(f"quantiser at byte {offset}: {problem}")
         if count == 0:
-            return cls(kind, dtype, size, floor, base, cells), reader.at
+            return cls(kind, dtype, size, floor, base, levels), reader.at
         reader.need(count * (1 + dtype.itemsize))
         symbols = np.empty(count, np.uint64)
         symbol = -1
         for i in range(count):
             symbol += 1 + reader.varint()
-            if symbol >= cells + count:
-                raise CorruptFileError(f"recipe at byte {offset}: atom symbol {symbol} of {cells + count}")
+            if symbol >= levels + count:
+                raise CorruptFileError(
+                    f"quantiser at byte {offset}: atom symbol {symbol} of {levels + count}"
+                )
             symbols[i] = symbol
         raw = np.frombuffer(reader.take(count * dtype.itemsize), f"<u{dtype.itemsize}")
         values = raw.astype(f"u{dtype.itemsize}").view(dtype)
-        return cls(kind, dtype, size, floor, base, cells, symbols, values), reader.at
+        return cls(kind, dtype, size, floor, base, levels, symbols, values), reader.at
 
 
-def _problem(grid: Grid, floor: int, base: int, cells: int) -> str:
-    """Why these cells are no part of the grid; empty when they are."""
+def _problem(grid: Grid, floor: int, base: int, levels: int) -> str:
+    """The reason why the grid does not have these levels; empty if it has."""
     if grid.dtype.kind == "b":
         return "booleans have no grid"
     if grid.kind == "linear":
@@ -159,12 +166,12 @@ def _problem(grid: Grid, floor: int, base: int, cells: int) -> str:
             return f"log grid of {grid.size} steps per octave for {grid.dtype}"
     elif grid.size > MANTISSA_BITS[grid.dtype.itemsize if grid.dtype.kind == "f" else 8]:
         return f"{grid.size} bits dropped from {grid.dtype}"
-    if cells >> 63:
-        return f"{cells} cells"
-    if cells == 0:
-        return "" if floor == base == 0 else "a base without cells"
+    if levels >> 63:
+        return f"{levels} levels"
+    if levels == 0:
+        return "" if floor == base == 0 else "a base without levels"
     low, high = grid.limits()
-    first, last = base, base + cells - 1
+    first, last = base, base + levels - 1
     if grid.folded:
         top = floor + max(last, -1 - first)
         if floor < low or top > high:

@@ -1,6 +1,7 @@
 """Relations: functions that give a column from others, so that events stay consistent after decoding.
 
-A relation is a `Sum`, a `Formula` or a `Lookup`. It knows the numbers of its sources, and nothing of a cluster.
+A relation is a `Sum`, a `Formula` or a `Lookup`. It knows the numbers of its sources, and nothing of a
+cluster.
 """
 
 from __future__ import annotations

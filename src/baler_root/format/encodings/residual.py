@@ -1,4 +1,5 @@
-"""Residuals of formulas: differences of floats, counted in steps of bit patterns (formats/pages.md#formulas)."""
+"""Residuals of formulas: differences of floats, counted in steps of bit patterns
+(formats/pages.md#formulas)."""
 
 from __future__ import annotations
 

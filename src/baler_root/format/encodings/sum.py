@@ -33,7 +33,8 @@ class Sum:
         return tuple(column for _, column in self.terms)
 
     def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
-        """The sum as a column of `dtype`: integers modulo its range, floats in double precision from left to right.
+        """The sum as a column of `dtype`: integers modulo its range, floats in double precision from left to
+        right.
 
         Raises CorruptFileError for columns that cannot be added.
         """

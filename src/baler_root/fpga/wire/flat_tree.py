@@ -18,7 +18,8 @@ from baler_root.format.codecs.base import Codec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import StoredTree
-from baler_root.format.container.write import ContainerWriter
+from baler_root.format.container.read import PageId
+from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree
 from baler_root.format.statistics import RECORD, digest_of, pack_statistics, record
@@ -108,9 +109,8 @@ class FlatTreeWriter:
         for group, (first, page) in enumerate(zip(firsts, pages, strict=True)):
             arrays = [values[first + index] for index in range(len(page.sizes))]
             length = sum(array.nbytes for array in arrays)
-            writer.write_page(
-                self._number, cluster, group, page.codec_number, page.payload, length, digest_of(arrays)
-            )
+            encoded = EncodedPage(page.payload, length, digest_of(arrays))
+            writer.write_page(PageId(self._number, cluster, group), encoded, page.codec_number)
         self._lengths.append(entries)
         self._records.append(records)
 
