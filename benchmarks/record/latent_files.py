@@ -134,7 +134,7 @@ def with_outlier_rows(
     if not isinstance(stored.model, AutoencoderModel):
         raise TypeError(f"{model}: no autoencoder")
     detector = OutlierDetector.fit(latents, share, clusters, seed=0)
-    data = replace(stored.model, anomaly=detector).to_bytes()
+    data = replace(stored.model, outlier_detector=detector).to_bytes()
     write_model_file(
         target, [StoredModel.of(stored.trained.tree, stored.trained.columns, data)], file.provenance
     )

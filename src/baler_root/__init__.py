@@ -1,8 +1,8 @@
 """Compression for ROOT files with a guaranteed error bound on every value.
 
 `compress` turns a ROOT file into a `.baler` file, `open` reads it as uproot reads the original, `decompress`
-turns it back into a ROOT file, `verify` checks it, `inspect` describes it. `train` learns models from some files, which
-make all files of their kind smaller.
+turns it back into a ROOT file, `verify` checks it, `inspect` describes it. `train` learns models from some
+files, which make all files of their kind smaller.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _HOMES = {
     "train": "baler_root.api.train",
     "verify": "baler_root.api.verify",
 }
-"""Where each public name lives; modules are imported when first used, so that `import baler_root` is quick."""
+"""Where each public name lives; modules are imported when first used, so that `import baler_root` is
+quick."""
 
 __all__ = [
     "HardwareLimits",

@@ -1,4 +1,4 @@
-"""Errors, by whose fault they are: one base class, few kinds.
+"""Errors, by their cause: one base class, few kinds.
 
 Messages say what, where, expected and found, and what to do about it.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 
 class BalerError(Exception):
-    """Base class of every error this package raises on purpose."""
+    """Base class of all errors that this package raises on purpose."""
 
 
 class FormatError(BalerError, ValueError):
@@ -18,11 +18,11 @@ class FormatError(BalerError, ValueError):
 
 
 class CorruptFileError(FormatError):
-    """Bytes differ from what was written: a checksum, digest or length disagrees."""
+    """The bytes of a file are not those that were written: a checksum, digest or length disagrees."""
 
 
 class TruncatedFileError(FormatError):
-    """The file ends before the data it promises."""
+    """The file ends before its last promised byte."""
 
 
 class UnsupportedFeatureError(FormatError):
@@ -30,7 +30,7 @@ class UnsupportedFeatureError(FormatError):
 
 
 class MissingModelError(UnsupportedFeatureError):
-    """A column needs a model that is kept in another file, which is not there or is not the same any more."""
+    """A column needs a model of another file, which is missing or has changed."""
 
 
 class UnknownCodecError(BalerError, LookupError):
@@ -42,7 +42,7 @@ class SourceError(BalerError):
 
 
 class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened
-    """A decoded value misses its bound: a bug in a codec, never shipped silently."""
+    """A decoded value misses its error bound: a bug in a codec; nothing is written."""
 
 
 class ConfigError(BalerError, ValueError):
@@ -50,7 +50,7 @@ class ConfigError(BalerError, ValueError):
 
 
 class AnalysisError(BalerError):
-    """An analysis, often a user's own file, raised or gave back something else than a selection."""
+    """An analysis, often a user's own file, failed or returned something else than a selection."""
 
 
 class FitError(BalerError):
@@ -88,11 +88,11 @@ class MissingToolError(BalerError):
 
 
 class ToolFailedError(BalerError):
-    """A program that was started failed, or took too long."""
+    """An external program failed or took too long."""
 
 
 class DisagreementError(BalerError):
-    """Firmware gives other latents than its definition: never shipped silently."""
+    """Firmware gives other latents than its definition."""
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:

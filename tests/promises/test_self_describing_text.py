@@ -219,7 +219,7 @@ def test_autoencoder_models() -> None:
     keys, more = tables(text, "autoencoder-models")[1:]
     column = known_column("x", b"", np.array([1.5, 2.5]), dropped_bits=47, each=2)
     model = random_autoencoder([column], latents=2)
-    model = replace(model, anomaly=OutlierDetector.fit(np.zeros((9, 2), np.int16), 0.1, 1, seed=0))
+    model = replace(model, outlier_detector=OutlierDetector.fit(np.zeros((9, 2), np.int16), 0.1, 1, seed=0))
     document = json.loads(bytes(unpack_bytes(Cursor(memoryview(model.to_bytes())), 1 << 20)))
     names = [[name for row in rows for name in re.findall(r"`(\w+)`", row["key"])] for rows in (keys, more)]
     assert sorted(names[0]) == sorted(document)

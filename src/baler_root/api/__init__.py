@@ -1,1 +1,1 @@
-"""Whole files: one public verb a module."""
+"""Whole files: one public function per module, and the steps and options that they share."""

@@ -23,7 +23,8 @@ from baler_root.training.effort import TrainingEffort
 from baler_root.training.options import LatentOptions, TrainingOptions
 
 CLUSTER_SIZE = "64 MB"
-"""Default size of a cluster in memory: large enough that per-page costs vanish, small enough that many fit in memory."""
+"""Default size of a cluster in memory: large enough that per-page costs vanish, small enough that many fit in
+memory."""
 
 
 def compress(
@@ -43,7 +44,8 @@ def compress(
 ) -> Summary:
     """Compress the ROOT file `source` into the new file `target`; returns sizes, bounds and errors made.
 
-    Every value is decoded and checked before `target` gets its name. The same input and options give the same bytes.
+    Every value is decoded and checked before `target` gets its name. The same input and options give the same
+    bytes.
 
     Parameters
     ----------
@@ -55,15 +57,17 @@ def compress(
         Paths of the TTrees and RNTuples to compress; all without it.
     codec
         `None`: dependencies between columns are learned where that pays, and become part of the file.
-        `"conditional"`: the same, but an error without torch. `"classic"`: nothing is learned. A codec that stores
-        latents: its name (`"autoencoder"`, `"transformer"`, `"convolutional"`), or `LatentOptions`.
+        `"conditional"`: the same, but an error without torch. `"classic"`: nothing is learned. A codec that
+        stores latents: its name (`"autoencoder"`, `"transformer"`, `"convolutional"`), or `LatentOptions`.
     training
-        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. All levels but `"fast"` need torch
-        (`pip install "baler-root[train]"`); without it nothing is learned, and a note of the result says so.
+        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. All levels but `"fast"`
+        need torch (`pip install "baler-root[train]"`); without it nothing is learned, and a note of the
+        result says so.
     model
-        Use the models of a `.balermodel` file that `train` made from similar files instead of training: its path, or
-        `ModelReuse` to leave the models in that file. They are used where they make the output smaller (or have no
-        residual), and need no torch. Notes of the result say which were not used, and why.
+        Use the models of a `.balermodel` file that `train` made from similar files instead of training: its
+        path, or `ModelReuse` to leave the models in that file. They are used where they make the output
+        smaller (or have no residual), and need no torch. Notes of the result say which were not used, and
+        why.
     cluster_size
         Entries that are held in memory at a time: a number of entries, or a size in memory such as `"64 MB"`.
     jobs
@@ -72,16 +76,17 @@ def compress(
     overwrite
         Replace `target` if it exists.
     skip_unsupported
-        Leave out branches and objects that cannot be carried, and list them in the result, instead of raising.
+        Leave out branches and objects that cannot be carried, and list them in the result, instead of
+        raising.
     progress
         Function that is called with (entries done, all entries).
     **bounds
-        Error bounds, as in `Rules.build`: `bound="rel=1e-3"` for floating-point branches,
-        `bounds={"Muon_*": "bits=12"}` for some branches, `preset`, `independent`, and `rules` for a TOML file or a
-        `Rules` object to start from.
+        Error bounds, as in `Rules.build`: `bound="rel=1e-3"` for floating-point branches, `bounds={"Muon_*":
+        "bits=12"}` for some branches, `preset`, `independent`, and `rules` for a TOML file or a `Rules`
+        object to start from.
 
-    Raises SourceError, ConfigError, OutputError, KeyInFileError, UnknownCodecError, or FormatError (of `model`);
-    nothing is left then.
+    Raises SourceError, ConfigError, OutputError, KeyInFileError, UnknownCodecError, or FormatError (of
+    `model`); nothing is left then.
     """
     started = time.perf_counter()
     source, target = os.fspath(source), Path(target)

@@ -34,7 +34,7 @@ class Decompression:
     size: int
     """Bytes of the ROOT file."""
     trees: tuple[TreeWritten, ...]
-    """What became of each tree, and what differs from the source."""
+    """The trees written, with notes on what differs from the source."""
 
 
 def decompress(
@@ -50,9 +50,11 @@ def decompress(
 ) -> Decompression:
     """Write the trees and objects of `source` to the new ROOT file `target`, cluster by cluster.
 
-    `kind="auto"` writes a TTree where the source was one and every branch fits, else an RNTuple. `compression` is
-    that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are decoded by `jobs` threads. `models` says
-    where models may be that the file only refers to. The file gets its name when it has been read back. Raises FormatError, ConfigError, SourceError (a tree does not fit `kind`) or OutputError.
+    `kind="auto"` writes a TTree where the source was one and every branch fits, else an RNTuple.
+    `compression` is that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are
+    decoded by `jobs` threads. `models` are places of models that the file refers to: files, or folders of
+    them. The file gets its name once it has been read back. Raises FormatError, ConfigError, SourceError (a
+    tree does not fit `kind`) or OutputError.
     """
     from baler_root.rootio.write import compression_of, write_root
 

@@ -150,7 +150,8 @@ class FileCompression:
         )
 
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
-        """The plan with the models of a file that pay here; they are written, or referred to if they stay detached."""
+        """The plan with the models of a file that pay here; they are written, or referred to if they stay
+        detached."""
         reused = reuse(plan.jobs, models, self.detach)
         detached: tuple[Detached, ...] = ()
         if self.detach:

@@ -1,4 +1,4 @@
-"""What a file says about itself, without decoding a column."""
+"""Describes a file without decoding its columns."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from baler_root.format.model_store import Places
 
 
 def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -> dict[str, Any]:
-    """The description of a `.baler` or `.balermodel` file as plain values: format, sizes by part, models, trees,
-    branches, provenance.
+    """The description of a `.baler` or `.balermodel` file as plain values: format, sizes by part, models,
+    trees, branches, provenance.
 
-    Sizes are in bytes. Head, footer, statistics and models are read, and pages only of codecs that store latents, one
-    cluster at a time: their tables have `latents`, with the number of `rows`, of `anomalies` (rows kept exactly as
-    unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`, and the bytes of each of the
-    `parts`: latents, residual, anomalies (their rows and scores; their values count as their branches'), missed rows,
-    low_bits of exact floats, models, and the rest (columns that latents do not tell of). `models` says where models
-    may be that the file only refers to; a missing one is no error here. Raises SourceError or FormatError.
+    Sizes are in bytes. Head, footer, statistics and models are read, and pages only of codecs that store
+    latents, one cluster at a time: their tables have `latents`, with the number of `rows`, of `anomalies`
+    (rows kept exactly as unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`,
+    and the bytes of each of the `parts`: latents, residual, anomalies (their rows and scores; their values
+    count as their branches'), missed rows, low_bits of exact floats, models, and the rest (columns that
+    latents do not predict). `models` are places of models that the file refers to; a missing one is no error
+    here. Raises SourceError or FormatError.
     """
     with open_file(path, models=models) as file:
         container = file.container
@@ -88,7 +89,7 @@ def _numbers(branch: Any) -> dict[str, Any]:
 
 
 def _tables(tree: TreeReader, models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each table's name, how many columns share its length, and what it has of latents."""
+    """Name, number of columns and latents of each table."""
     stored = tree.stored
     opened = [column.opens for column in tree.columns if column.role == "counts"]
     tables = {0: 0, **dict(zip(opened, stored.lists, strict=True))}
@@ -105,7 +106,7 @@ def _tables(tree: TreeReader, models: Sequence[dict[str, Any]]) -> list[dict[str
 
 
 def _latents(tree: TreeReader, table: LatentTable, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the latents of a table take."""
+    """Sizes and counts of the latents of a table."""
     found = tree.latents.pages.sizes(table)
     used = [model for model in models if bytes.fromhex(model["sha256"]).startswith(tuple(found["models"]))]
     found["models"] = [model["sha256"] for model in used]

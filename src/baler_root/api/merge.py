@@ -1,4 +1,4 @@
-"""Puts `.baler` files together without decoding a page."""
+"""Merges `.baler` files without decoding a page."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ def merge(
 ) -> Path:
     """Write `target` with the clusters of all `sources`, one after another; returns its path.
 
-    The first file is copied whole and the pages of the others are added behind it, under a new footer that points
-    to the first file's own. The trees must have the same branches and bounds (ConfigError otherwise). Objects that
-    are not trees are those of the first file. `target` may be one of the sources if `overwrite` is set.
+    The first file is copied whole and the pages of the others are added behind it, under a new footer that
+    points to the first file's own. The trees must have the same branches and bounds (ConfigError otherwise).
+    Objects that are not trees are those of the first file. `target` may be one of the sources if `overwrite`
+    is set.
     """
     if not sources:
         raise ConfigError("no files to merge")
@@ -112,7 +113,7 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
 
 
 def _kind(tree: StoredTree) -> tuple[Any, ...]:
-    """What two trees must have in common to be joined."""
+    """Properties that two trees must share to be joined."""
     schema = tree.schema
     branches = [(b.name, b.parent, b.typename, b.form) for b in schema.branches]
     return schema.path, schema.kind, branches, [bound for bound, _ in tree.bounds], tree.same_as

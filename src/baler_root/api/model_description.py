@@ -1,4 +1,4 @@
-"""What models are, in plain values: layers, parameters, bytes, how they were trained."""
+"""Describes models in plain values: layers, parameters, bytes, training."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from baler_root.format.model_store import ModelStore
 def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict[str, Any]]:
     """Each model of a file: its SHA-256, bytes, columns, networks, weights and history.
 
-    One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found `found`
-    is None and `problem` says why.
+    One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found
+    `found` is None and `problem` says why.
     """
     known = {entry.digest: entry for entry in trained}
     out = []
@@ -40,10 +40,11 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
 
 
 def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
-    """The same of one model; `trained` says what its columns are in the files it is for.
+    """The description of one model; `trained` names its columns in the files that it is for.
 
-    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by columns, but of
-    each column the `axis` on which its frequencies are the input: linear, logarithmic or exact.
+    An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by
+    columns, but of each column the `axis` on which its frequencies are the input: linear, logarithmic or
+    exact.
     """
     networks = [_network(model.columns, column) for column in model.columns]
     if trained is not None:
@@ -73,13 +74,14 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
         "decoder": model.decoder.describe(),
         "weights": model.encoder.weights + model.decoder.weights,
         "anomalies": None
-        if model.anomaly is None
-        else {"threshold": model.anomaly.threshold, "clusters": len(model.anomaly.centres)},
+        if model.outlier_detector is None
+        else {"threshold": model.outlier_detector.threshold, "clusters": len(model.outlier_detector.centres)},
     }
 
 
 def _network(columns: Sequence[ModelColumn], column: ModelColumn) -> dict[str, Any]:
-    """What is known of a column: the places of its axis, the columns it depends on, the widths of its layers."""
+    """Description of a column: the length of its axis, the columns it depends on, the widths of its
+    layers."""
     conditional = column.conditional
     layers = conditional.net.layers if isinstance(conditional, Conditional) else ()
     return {

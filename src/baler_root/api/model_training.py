@@ -162,7 +162,8 @@ def _difference(wanted: dict[tuple[Key, str], str], found: dict[tuple[Key, str],
 def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
     """The columns of a model in its order, described so that other files can be compared with them.
 
-    Context columns that stand for the lists (lengths, positions) are described by the column with the lengths.
+    Context columns that stand for the lists (lengths, positions) are described by the column with the
+    lengths.
     """
     numbers = {position: number for number, position in (entry.numbers | entry.outside).items()}
     known = []

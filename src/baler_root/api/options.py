@@ -20,9 +20,9 @@ class ModelReuse:
     path: str | PathLike[str]
     """A `.balermodel` file."""
     detach: bool = False
-    """Leave the models in their file, so that many files share them. It is then needed to read the output: `open`
-    looks beside the output, at the path of the model file as seen from there, and in the folders of the environment
-    variable BALER_ROOT_MODELS."""
+    """Leave the models in their file, so that many files share them. It is then needed to read the output:
+    `open` looks beside the output, at the path of the model file as seen from there, and in the folders of
+    the environment variable BALER_ROOT_MODELS."""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for something else than a path."""

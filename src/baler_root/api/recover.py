@@ -39,7 +39,7 @@ SCAN_SIZE = 1 << 24
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What was saved."""
+    """Clusters and entries saved from a damaged file."""
 
     target: Path
     clusters: dict[str, int]
@@ -58,9 +58,10 @@ def recover(
 ) -> Recovery:
     """Write the clusters of `source` that are whole into the new file `target`; returns what was saved.
 
-    The schema comes from a footer or schema block found in `source`, else from `like`, a whole file of the same
-    trees. `models` says where models may be that the file only refers to. The errors made are unknown afterwards (NaN in the statistics); the bounds asked still hold.
-    Raises CorruptFileError when nothing can be saved, MissingModelError when a model is not found.
+    The schema comes from a footer or schema block found in `source`, else from `like`, a whole file of the
+    same trees. `models` are places of models that the file refers to: files, or folders of them. The errors
+    made are unknown afterwards (NaN in the statistics); all bounds still hold. Raises CorruptFileError when
+    nothing can be saved, MissingModelError when a model is not found.
     """
     file = LocalFile(source)
     try:
@@ -114,7 +115,8 @@ def _recover(
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    """A whole block found in a file; its payload is read when needed, since a file may be larger than memory."""
+    """A whole block found in a file; its payload is read when needed, since a file may be larger than
+    memory."""
 
     file: LocalFile
     header: BlockHeader

@@ -95,10 +95,11 @@ def train(
     trees
         Paths of the TTrees and RNTuples to learn from; all without it.
     codec
-        Codec that will use the models: `"conditional"`, or one that stores latents (its name, or `LatentOptions`).
+        Codec that will use the models: `"conditional"`, or one that stores latents (its name, or
+        `LatentOptions`).
     training
-        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. All levels but `"fast"` need torch
-        (`pip install "baler-root[train]"`); using the models does not.
+        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. All levels but `"fast"`
+        need torch (`pip install "baler-root[train]"`); using the models does not.
     overwrite
         Replace `target` if it exists.
     progress
@@ -106,8 +107,8 @@ def train(
     **bounds
         Error bounds, as in `compress`.
 
-    Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch), OutputError
-    or KeyInFileError; nothing is left then.
+    Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch),
+    OutputError or KeyInFileError; nothing is left then.
     """
     started = time.perf_counter()
     paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)

@@ -15,7 +15,8 @@ Unreadable = Mapping[tuple[str, str], str]
 
 
 def retry_without_unreadable(attempt: Callable[[Unreadable], Result], allowed: bool = True) -> Result:
-    """The result of `attempt`, which gets the branches to leave out: those that earlier attempts could not read.
+    """The result of `attempt`, which gets the branches to leave out: those that earlier attempts could not
+    read.
 
     Raises UnreadableBranchError if leaving out is not `allowed`, or does not help.
     """

@@ -1,4 +1,5 @@
-"""Checks a whole file: every byte against its checksum, every value against its digest, and against the source."""
+"""Checks a whole file: every byte against its checksum, every value against its digest, and against the
+source."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from baler_root.format.statistics import digest_of
 
 @dataclass(slots=True)
 class Verification:
-    """What was checked and what was found."""
+    """Results of a verification."""
 
     path: str
     pages: int = 0
@@ -34,7 +35,7 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no problems."""
         return not self.problems
 
 
@@ -47,8 +48,9 @@ def verify(
 ) -> Verification:
     """Check every checksum and digest of a `.baler` file; with `against`, every bound on every value again.
 
-    `models` says where models may be that the file only refers to. Damage is reported in `problems`, page by page; only what keeps the file from being opened at all raises
-    FormatError. Raises SourceError when `against` cannot be read.
+    `models` are places of models that the file refers to: files, or folders of them. Damage is reported in
+    `problems`, page by page. Raises FormatError if the file cannot be opened at all, SourceError if `against`
+    cannot be read.
     """
     with open_file(path, models=models) as file:
         result = Verification(file.path)
@@ -74,7 +76,8 @@ def _owners(file: FileReader) -> Iterator[TreeReader]:
 
 
 def _check_blocks(file: FileReader) -> list[str]:
-    """Problems in blocks that are not pages, those that later ones replace included, and in the branches' types."""
+    """Problems in blocks that are not pages, those that later ones replace included, and in the branches'
+    types."""
     container = file.container
     checks: list[Callable[[], object]] = [container.check_head]
     checks += [partial(container.check_block, block) for block in container.manifest.blocks]
@@ -154,7 +157,7 @@ def _check_against(file: FileReader, source: str, result: Verification) -> None:
 
 
 def _compare(tree: TreeReader, originals: list[Any], decoded: dict[int, Any], result: Verification) -> None:
-    """Hold each column of one cluster to its bound."""
+    """Check each column of one cluster against its bound."""
     bounds = tree.stored.column_bounds
     for number, (column, bound) in enumerate(zip(tree.columns, bounds, strict=True)):
         name = f"{tree.schema.path}: {tree.schema.path_of(column.branch)}"

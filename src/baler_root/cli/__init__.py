@@ -1,4 +1,4 @@
-"""The command line: thin verbs around the library. Asking for help imports no ROOT or array library."""
+"""The command line: thin commands around the library. `--help` imports no ROOT or array library."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the verbs share: errors as one line, progress, JSON, sizes in words."""
+"""Parts that all commands share: errors as one line, progress bars, JSON, sizes as text."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Models = Annotated[
     typer.Option(
         "--model",
         metavar="FILE",
-        help="Where to look first for models that the file only refers to: a .balermodel file, or a folder of them; "
+        help="Models that the file refers to: a .balermodel file, or a folder of them, to search first; "
         "repeatable.",
     ),
 ]
@@ -39,7 +39,8 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output
 
 @contextlib.contextmanager
 def user_errors(*usage: type[BalerError]) -> Iterator[None]:
-    """Ends the command with one line on stderr: 2 for wrong use (ConfigError and `usage`), 1 for other failures."""
+    """Ends the command with one line on stderr: 2 for wrong use (ConfigError and `usage`), 1 for other
+    failures."""
     if os.environ.get("BALER_ROOT_DEBUG"):
         yield
         return
@@ -74,7 +75,8 @@ def complain(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A callback (done, total) that draws a bar on stderr; None where nobody looks."""
+    """A callback (done, total) that draws a bar on stderr; None if stderr is not a terminal, or if
+    `quiet`."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
@@ -89,7 +91,8 @@ def progress_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int], None] 
 
 @contextlib.contextmanager
 def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int], None] | None]]:
-    """A function that names what begins, and gives a callback (done, total) for it; each stage has a bar on stderr."""
+    """A function that starts a named stage and returns its callback (done, total); each stage has a bar on
+    stderr."""
     with contextlib.ExitStack() as bars:
 
         def stage(words: str) -> Callable[[int, int], None] | None:
@@ -100,7 +103,7 @@ def staged_progress(quiet: bool) -> Iterator[Callable[[str], Callable[[int, int]
 
 
 def console() -> Console:
-    """Where reports for people go: stdout, wide enough for a table when it is no terminal."""
+    """The console for reports: stdout, 160 characters wide if it is not a terminal."""
     from rich.console import Console
 
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)

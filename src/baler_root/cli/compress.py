@@ -66,7 +66,7 @@ def compress(
         str | None,
         typer.Option(
             metavar=f"[{CODECS}]",
-            help="classic learns nothing from the data; conditional insists on it, so it fails without torch; "
+            help="classic learns nothing from the data; conditional always learns, and fails without torch; "
             "autoencoder and transformer store latents of tables, convolutional those of grids.",
             show_default="conditional where it pays",
         ),
@@ -82,7 +82,7 @@ def compress(
     detach_model: Annotated[
         bool,
         typer.Option(
-            "--detach-model", help="Leave the models in their file, which is needed to read the output then."
+            "--detach-model", help="Leave the models in their file, which is then needed to read the output."
         ),
     ] = False,
     train_seconds: TrainSeconds = None,
@@ -92,7 +92,7 @@ def compress(
     clusters: Clusters = None,
     seed: Seed = 0,
     cluster_size: Annotated[
-        str, typer.Option(help="What is held in memory at a time: a size, or a number of entries.")
+        str, typer.Option(help="Entries held in memory at a time: a size in memory, or a number of entries.")
     ] = "64 MB",
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that share the work.")] = 1,
     overwrite: Overwrite = False,
@@ -115,26 +115,27 @@ def compress(
     baler-root compress in.root out.baler --model higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
-    Unless told otherwise, floating-point branches are kept within a relative
-    error of 1e-3. All else is exact: integers, booleans, strings, list
+    By default, floating-point branches are kept within a relative error of
+    1e-3. All else is exact: integers, booleans, strings, list
     structure and, known by their names, identifiers (run, event, ...) and
     weights. NaN, infinities and sentinels such as -999 are always exact.
 
     A PATTERN is the name or path of a branch, or a glob of them ('Muon_*').
-    A glob reaches floating-point branches, but identifiers and weights only
-    if it says so itself ('LHE*Weight=rel=1e-4'). A branch spelled out in
-    full is bounded whatever it is, integers too.
+    A glob binds floating-point branches, but identifiers and weights only
+    if the pattern itself reads like one ('LHE*Weight=rel=1e-4'). A branch
+    named in full is bounded whatever its type, integers too.
 
     Codecs that store latents (autoencoder, transformer; convolutional for
-    grids) make a few numbers of each row, from which the rest is told; bounds
-    hold all the same. What latents
-    miss is a residual: within the bounds (--residual bounded), to the last
-    bit (lossless), or of those rows only that they fail (none). Rows unlike
-    all others can be kept exactly, and found again (--outliers 1%).
+    grids) store a few integers per row, from which a decoder predicts the
+    rest; all bounds hold. The residual is what latents miss: within the
+    bounds (--residual bounded), to the last bit (lossless), or only for rows
+    that latents miss (none). Rows far from all others can be stored exactly
+    and listed afterwards (--outliers 1%).
 
-    Models (--model) are used where they make a file smaller (those trained
-    with --residual none always); what is not used is said, and why. They go into the output, so that it can be read
-    alone; with --detach-model many files share them where they lie.
+    Models (--model) are used where they make a file smaller (models trained
+    with --residual none always); the report lists those that are not used,
+    and why. They become part of the output, which can then be read alone;
+    with --detach-model many files share one model file.
 
     A rules file is TOML; everything in it is optional:
 
@@ -147,7 +148,7 @@ def compress(
     branch = "Muon_*"
     bound = "bits=12"
     tree = "Events"
-    \\[\\[physics]]              # masses that latents should tell, too
+    \\[\\[physics]]              # masses that latents preserve, too
     mass = \\["mu_pt", "mu_eta", "mu_phi", "tau_pt", "tau_eta", "tau_phi"]
     """
     from baler_root.api.compress import compress as run

@@ -1,4 +1,4 @@
-"""What people read after compressing: what was kept exact, what was bounded, and where the bytes are."""
+"""Report of a compression: exact branches, bounded branches, errors made, and the largest branches."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 LARGEST = 10
-"""Branches listed."""
+"""Most branches that the table lists."""
 
 
 def compression(summary: Summary) -> Iterator[RenderableType]:
@@ -69,7 +69,8 @@ def _by_size(parts: dict[str, int]) -> list[tuple[str, int]]:
 
 
 def _kept(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
-    """How many branches are exact and why, how many are bounded, and how near the worst error is to its bound."""
+    """How many branches are exact and why, how many are bounded, and how near the worst error is to its
+    bound."""
     exact = [branch for branch in branches if branch.bound == "lossless"]
     bounded = [branch for branch in branches if branch.bound != "lossless"]
     if exact:
@@ -88,7 +89,7 @@ def _kept(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
 
 
 def _reason(reason: str) -> str:
-    """Why a branch has its bound, in words that group well."""
+    """Reason for a bound, without the details in which branches of one group differ."""
     words = {"weight": "by name (weights, cross-sections)", "identifier": "by name (identifiers)"}
     return words.get(reason, reason.partition(" '")[0] if reason.startswith("preset ") else reason)
 
@@ -103,7 +104,7 @@ def _limit(bound: ErrorBound) -> float:
 
 
 def used(branch: BranchSummary) -> float:
-    """Share of the allowed error that was made."""
+    """Largest error as a share of the allowed one."""
     allowed = limit(branch.bound)
     return branch.max_error / allowed if allowed else 0.0
 

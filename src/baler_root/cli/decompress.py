@@ -18,17 +18,21 @@ from baler_root.cli.common import (
     size_text,
     user_errors,
 )
+from baler_root.errors import listed
 
 if TYPE_CHECKING:
     from baler_root.api.decompress import Decompression
 
 
+NEW_LINE = "\n    "
+
+
 NOTES = 10
-"""Notes printed per tree."""
+"""Most notes that are printed for one tree."""
 
 
 class Kind(Enum):
-    """What trees are written as."""
+    """Kind of the trees in the ROOT file."""
 
     AUTO = "auto"
     TTREE = "ttree"
@@ -38,12 +42,12 @@ class Kind(Enum):
 def decompress(
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A .baler file or URL.")],
     target: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="The ROOT file to write.")],
-    kind: Annotated[
-        Kind, typer.Option(help="auto: a TTree where the source was one and it fits.")
-    ] = Kind.AUTO,
+    kind: Annotated[Kind, typer.Option(help="auto: a TTree if the source was one and it fits.")] = Kind.AUTO,
     compression: Annotated[
         str,
-        typer.Option(metavar="NAME-LEVEL", help="Of the ROOT file: zstd-5, zlib-1, lzma-9, lz4-4 or none."),
+        typer.Option(
+            metavar="NAME-LEVEL", help="Compression of the ROOT file: zstd-5, zlib-1, lzma-9, lz4-4 or none."
+        ),
     ] = "zstd-5",
     model: Models = None,
     overwrite: Overwrite = False,
@@ -81,7 +85,6 @@ def _report(report: Decompression) -> None:
     typer.echo(f"{report.source} → {report.target}: {size_text(report.size)}")
     for tree in report.trees:
         typer.echo(f"  {tree.path}: {tree.kind}" + ("; differs from the source:" if tree.notes else ""))
-        for note in tree.notes[:NOTES]:
-            typer.echo(f"    {note}")
-        if len(tree.notes) > NOTES:
-            typer.echo(f"    ... and {len(tree.notes) - NOTES} more; --json lists them all")
+        if tree.notes:
+            more = "; --json lists them all" if len(tree.notes) > NOTES else ""
+            typer.echo(f"    {listed(tree.notes, NOTES, separator=NEW_LINE)}{more}")

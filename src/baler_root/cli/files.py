@@ -1,4 +1,4 @@
-"""Carried out of cli.compress."""
+"""Input and output files of commands: globs, and the output for each input."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from baler_root.errors import ConfigError, OutputError, SourceError
 
 
 def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
-    """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is done."""
+    """(source, target) of each file; raises ConfigError, SourceError or OutputError before any work is
+    done."""
     sources = [source for text in inputs for source in expand(text)]
     folder = Path(output)
     if len(sources) == 1 and not folder.is_dir() and not output.endswith(("/", os.sep)):
@@ -36,7 +37,8 @@ def plan_files(inputs: Sequence[str], output: str) -> list[tuple[str, str]]:
 
 
 def expand(text: str) -> list[str]:
-    """The files a glob names, or the text itself where it is none."""
+    """The files that match a glob, sorted; the text itself if it is not a glob. Raises SourceError if none
+    match."""
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]
     found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - it may be absolute

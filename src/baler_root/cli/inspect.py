@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 WIRE = ("lost", "damaged", "repeated", "reordered", "late", "raw", "saturated")
-"""What is told of a stream that a file was decoded from."""
+"""Counts of events that `inspect` prints for a file decoded from a stream."""
 
 
 def inspect(
@@ -74,7 +74,7 @@ def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
 
 
 def _origin(provenance: dict[str, Any]) -> Iterator[str]:
-    """Where the data came from, how it was made."""
+    """Lines on the source of the data, and on how the file was made."""
     source = provenance.get("source", {})
     if source:
         size = source.get("size")
@@ -128,7 +128,7 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
 
 
 def _latents(found: dict[str, Any]) -> str:
-    """What the latents of a table take, and for how many rows."""
+    """Number of rows with latents in a table, and the bytes of each part."""
     names = {
         "latents": "latents",
         "residual": "residual",
@@ -145,7 +145,7 @@ def _latents(found: dict[str, Any]) -> str:
 
 
 def _error(largest: float) -> str:
-    """The largest error, where it is known."""
+    """The largest error as text."""
     return "unknown" if math.isnan(largest) else f"{largest:.2e}"
 
 

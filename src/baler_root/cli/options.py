@@ -167,7 +167,8 @@ def codec_of(
     clusters: int | None,
     hardware: HardwareLimits | None = None,
 ) -> str | LatentOptions | None:
-    """The codec for --codec, with its options if --latents, --residual, --outliers, --clusters or firmware flags are given.
+    """The codec for --codec, with its options if --latents, --residual, --outliers, --clusters or firmware
+    flags are given.
 
     Raises ConfigError if these flags are given for a codec that stores no latents, UnknownCodecError.
     """
@@ -197,7 +198,8 @@ def codec_of(
 
 
 def share_of(text: str) -> float:
-    """A share of all rows, written as a number from 0 to 1 or as a percentage such as `1%`; raises ConfigError."""
+    """A share of all rows, written as a number from 0 to 1 or as a percentage such as `1%`; raises
+    ConfigError."""
     try:
         text = text.strip()
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)

@@ -28,7 +28,7 @@ def recover(
     baler-root recover broken.baler saved.baler
     baler-root recover broken.baler saved.baler --like other-run.baler
 
-    Values saved obey the bounds that were asked for; which errors were made is not known any more.
+    Saved values obey their bounds; the errors made are not known any more.
     """
     from baler_root.api.recover import recover as run
 

@@ -70,7 +70,7 @@ def train(
         str,
         typer.Option(
             metavar=f"[{CODECS}]",
-            help="Of the files to compress: conditional, or one that stores latents; classic learns nothing.",
+            help="Codec of the files to compress: conditional, or one that stores latents; classic learns nothing.",
         ),
     ] = "conditional",
     level: LevelName = "default",
@@ -99,10 +99,9 @@ def train(
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
     Entries are taken from all files, which must have the same branches.
-    Bounds are part of what is learned: `compress --model` needs the same.
-    Where a file differs from those learned from, its bytes are what suffers
-    and never its values: all bounds hold, and models that do not pay are
-    not used.
+    Bounds are part of the models: `compress --model` needs the same bounds.
+    A file that differs from those learned from gets larger, but never less
+    accurate: all bounds hold, and models that save nothing are not used.
 
     Networks need torch (pip install "baler-root\\[train]"); --level fast, using
     the models and reading what they compressed do not.

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_root.cli.common import Json, Models, Quiet, count_text, print_json, progress_bar, user_errors
-from baler_root.errors import ConfigError, FormatError
+from baler_root.errors import ConfigError, FormatError, listed
 
 if TYPE_CHECKING:
     from baler_root.api.verify import Verification
 
 
+NEW_LINE = "\n  "
+
+
 SHOWN = 20
-"""Problems printed per file."""
+"""Most problems that are printed for one file."""
 
 
 def verify(
@@ -24,7 +27,9 @@ def verify(
     ],
     against: Annotated[
         str | None,
-        typer.Option(metavar="ROOT", help="The source: hold every value of the file to its bound again."),
+        typer.Option(
+            metavar="ROOT", help="The source: check every value of the file against its bound again."
+        ),
     ] = None,
     model: Models = None,
     as_json: Json = False,
@@ -82,14 +87,12 @@ def _as_json(result: Verification) -> dict[str, object]:
 
 def _print_problems(path: str, result: Verification) -> None:
     typer.echo(f"{path}: {count_text(len(result.problems), 'problem')}", err=True)
-    for problem in result.problems[:SHOWN]:
-        typer.echo(f"  {problem}", err=True)
-    if len(result.problems) > SHOWN:
-        typer.echo(f"  ... and {len(result.problems) - SHOWN} more; --json lists them all", err=True)
+    more = "; --json lists them all" if len(result.problems) > SHOWN else ""
+    typer.echo(f"  {listed(result.problems, SHOWN, separator=NEW_LINE)}{more}", err=True)
 
 
 def _sound(path: str, result: Verification) -> str:
-    """One line, or two where values were compared with a source."""
+    """The report of a sound file: one line, or two if its values were compared with a source."""
     text = f"{path}: OK, all checksums and decoded values agree ({count_text(result.pages, 'page')})"
     if result.worst:
         from baler_root.cli.compression_report import limit

@@ -1,1 +1,1 @@
-"""Arrays of a ROOT tree to pages."""
+"""Compresses a tree: plans it, learns models, and encodes its clusters as pages."""

@@ -44,7 +44,8 @@ class GroupModel:
     compare: bool = True
     """Leave columns to `classic` where that is smaller."""
     outside: dict[int, int] = field(default_factory=dict)
-    """Position in the model of each context column (for a page of lists: of the entries), by number in the tree."""
+    """Position in the model of each context column (for a page of lists: of the entries), by number in the
+    tree."""
     lists: int | None = None
     """Number of the column with the lengths of the lists; None for a page of entries."""
 
@@ -66,7 +67,8 @@ class Plan:
     sentinels: tuple[float, ...] = ()
     """Values that stay exact, the usual ones included."""
     relations: Mapping[int, PlannedRelation] = field(default_factory=dict)
-    """Columns that are computed from others, by number, in the order of their discovery (which is that of the file)."""
+    """Columns that are computed from others, by number, in the order of their discovery (which is that of the
+    file)."""
     models: tuple[GroupModel, ...] = ()
     """Models of the pages that have one."""
 

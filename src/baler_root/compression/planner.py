@@ -76,7 +76,8 @@ def skipped_in(key: str, unreadable: Mapping[tuple[str, str], str]) -> dict[str,
 
 
 def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict[int, tuple[str, Relation]]:
-    """The declared relations between columns of this tree, with their texts, by the number of the computed column."""
+    """The declared relations between columns of this tree, with their texts, by the number of the computed
+    column."""
     numbers = {
         name: number for number, (name, table) in enumerate(zip(names, tables, strict=True)) if table >= 0
     }

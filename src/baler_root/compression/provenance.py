@@ -1,4 +1,4 @@
-"""Where a file's data came from and how it was made."""
+"""Provenance of a file: its source, the options and the versions with which it was made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def provenance_of(
     cluster_size: int | str,
     skipped: Sequence[tuple[str, str]],
 ) -> Json:
-    """Where the data came from and how the file was made; the same for the same input and configuration."""
+    """Provenance of a compressed file; the same for the same input and options."""
     __version__ = version("baler-root")
 
     return {
@@ -41,7 +41,7 @@ def provenance_of(
 
 
 def provenance_of_models(roots: Sequence[RootSource], rules: Rules, trees: Sequence[str] | None) -> Json:
-    """What models were trained on; the same for the same input and configuration."""
+    """Provenance of trained models; the same for the same input and options."""
     __version__ = version("baler-root")
 
     torch = ["torch"] if can_train() else []

@@ -1,4 +1,4 @@
-"""What a compression did: sizes, bounds asked and errors made, branch by branch."""
+"""Results of a compression: sizes, bounds and errors, branch by branch."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from baler_root.format.statistics import merge_errors
 
 @dataclass(frozen=True, slots=True)
 class BranchSummary:
-    """One stored branch; sizes in bytes. Several bounds (of a record's fields) are joined with ` + `."""
+    """One stored branch. Several bounds (of a record's fields) are joined with ` + `."""
 
     path: str
     typename: str
     bound: str
     reason: str
-    """Why it has this bound."""
+    """Reason for the bound: a rule, a preset, the name or the type of the branch, or `default`."""
     raw_size: int
-    """In memory."""
+    """Bytes in memory."""
     size: int
-    """In the file; shared bytes are apportioned."""
+    """Bytes in the file; bytes that branches share are divided among them."""
     max_error: float
     rms_error: float
     mean_error: float
@@ -44,33 +44,39 @@ class TreeSummary:
     clusters: int
     branches: tuple[BranchSummary, ...]
     same_as: int | None = None
-    """Position of the tree in whose pages this one lies too."""
+    """Position of an earlier tree with the same data, whose pages this one shares; None for a tree of its
+    own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """One file compressed; sizes in bytes, time in seconds."""
+    """One compressed file."""
 
     source: str
     target: str
     source_size: int
     size: int
     raw_size: int
-    """In memory, all trees."""
+    """Bytes of all trees in memory."""
     seconds: float
+    """Time that the compression took."""
     parts: dict[str, int]
     """Bytes of the file by part."""
     trees: tuple[TreeSummary, ...]
     skipped: tuple[tuple[str, str], ...] = ()
-    """What was not carried: name and cause."""
+    """(name, cause) of branches and objects that were left out."""
     notes: tuple[str, ...] = ()
-    """What people should know, a line each."""
+    """Remarks for people, one line each: models and relations that are not used, and why."""
 
 
 def summarise_branches(
     schema: Tree, columns: Sequence[Column], bounds: Sequence[tuple[str, str]], records: NDArray[Any]
 ) -> tuple[BranchSummary, ...]:
-    """The summary of each stored branch, from the records (clusters, columns)."""
+    """The summary of each stored branch.
+
+    `bounds` has (bound, reason) of each column with values, `records` statistics of shape (clusters,
+    columns).
+    """
     by_branch: dict[int, list[int]] = {}
     asked: dict[int, dict[tuple[str, str], None]] = {}
     remaining = iter(bounds)

@@ -1,4 +1,5 @@
-"""One tree on its way into a file: its plan, then the results of its clusters, then its entry in the manifest."""
+"""One tree on its way into a file: its plan, then the results of its clusters, then its entry in the
+manifest."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ class TreeJob:
     lengths: tuple[int, ...]
     """Entries in each cluster."""
     same_as: int | None = None
-    """Position of an earlier tree with the same data, in whose pages this one lies too; None for a tree of its own."""
+    """Position of an earlier tree with the same data, in whose pages this one lies too; None for a tree of
+    its own."""
     notes: tuple[str, ...] = ()
     """Notes on the plan, for people."""
 

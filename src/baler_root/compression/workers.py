@@ -17,7 +17,7 @@ from baler_root.rootio.source import RootSource
 from baler_root.rootio.source_tree import SourceTree
 
 POOL_SIZE = 1 << 25
-"""Bytes of a source from which several processes are worth their start-up of about a second."""
+"""Bytes of a source from which several processes pay for their start-up of about a second."""
 
 
 class Task(NamedTuple):
@@ -35,7 +35,7 @@ class Task(NamedTuple):
 
 @contextmanager
 def processes(source: str, jobs: int, size: int) -> Iterator[Executor | None]:
-    """Worker processes, already starting up; None where one process does it sooner."""
+    """Worker processes, which start up at once; None if one process is faster."""
     if jobs <= 1 or size < POOL_SIZE:
         yield None
         return
@@ -49,7 +49,7 @@ def processes(source: str, jobs: int, size: int) -> Iterator[Executor | None]:
 
 @contextmanager
 def _interrupts_here() -> Iterator[None]:
-    """Processes started meanwhile leave Ctrl-C to this one, which then stops them."""
+    """While this context is active, new processes ignore Ctrl-C: this process receives it and stops them."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -61,7 +61,7 @@ def _interrupts_here() -> Iterator[None]:
 
 
 def in_order(pool: Executor, tasks: Sequence[Task], ahead: int) -> Iterator[tuple[int, int, EncodedCluster]]:
-    """(tree, cluster, encoded) of all tasks in order, never more than `ahead` of them waiting in memory."""
+    """(tree, cluster, encoded) of all tasks in order, with at most `ahead` of them waiting in memory."""
     waiting: deque[tuple[Task, Future[EncodedCluster]]] = deque()
     try:
         for task in tasks:
@@ -79,11 +79,11 @@ def in_order(pool: Executor, tasks: Sequence[Task], ahead: int) -> Iterator[tupl
 
 
 _source: list[RootSource] = []
-"""In a worker process: the file it reads."""
+"""Source file of a worker process (one entry)."""
 
 
 _trees: dict[str, SourceTree] = {}
-"""In a worker process: the trees it has opened, by key."""
+"""Trees that a worker process has opened, by key."""
 
 
 def _start_worker(source: str) -> None:
@@ -92,7 +92,7 @@ def _start_worker(source: str) -> None:
 
 
 def _start_up() -> None:
-    """Does nothing, in a worker process that is started for it."""
+    """Task without work: submitting it starts a worker process."""
 
 
 def _work(key: str, plan: Plan, start: int, stop: int) -> EncodedCluster:

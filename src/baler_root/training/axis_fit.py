@@ -14,7 +14,9 @@ KNOT_BITS = 28.0
 
 
 def fit_axis(symbols: NDArray[np.generic], weight: float = 1.0) -> QuantileAxis:
-    """Axis of these symbols (integers, at least one), each of which stands for `weight` values of the whole file."""
+    """Axis of these symbols (integers, at least one), each of which stands for `weight` values of the whole
+    file.
+    """
     low = int(symbols.min())
     counts = np.bincount(symbols.astype(np.int64) - low).astype(np.float64)
     positions = _knots(counts, KNOT_BITS / weight)
@@ -26,7 +28,9 @@ def fit_axis(symbols: NDArray[np.generic], weight: float = 1.0) -> QuantileAxis:
 
 
 def _knots(counts: NDArray[np.float64], cost: float) -> NDArray[np.int64]:
-    """Symbols at which the knots stand: the best cuts come first, and each must save more than `cost` bits."""
+    """Symbols at which the knots stand: the best cuts come first, and each must save more than `cost`
+    bits.
+    """
     below = np.concatenate([[0.0], np.cumsum(counts)])
     knots = {0, len(counts)}
     queue: list[tuple[float, int, int, int]] = []
@@ -66,5 +70,7 @@ def _saved(count: NDArray[np.float64], length: NDArray[np.int64] | int) -> NDArr
 
 
 def previous_item_axis(axis: QuantileAxis) -> QuantileAxis:
-    """Axis of a column in the previous item: one more place, at the beginning, means that there is no previous item."""
+    """Axis of a column in the previous item: one more place, at the beginning, means that there is no
+    previous item.
+    """
     return QuantileAxis(axis.low - 1, np.append(0, axis.positions + 1), np.append(0, axis.shares))

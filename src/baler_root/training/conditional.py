@@ -1,4 +1,6 @@
-"""Finds the model of one table: for each column histograms, a network or neither, whichever gives the smallest file."""
+"""Finds the model of one table: for each column histograms, a network or neither, whichever gives the
+smallest file.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ DIVERGED = 1.05
 
 
 MIN_PREVIOUS = 0.1
-"""Least mutual information [bits] of a column and its value in the previous item: decoding item by item is slower."""
+"""Least mutual information [bits] of a column and its value in the previous item: decoding item by item is
+slower.
+"""
 
 
 PREFER_HISTOGRAMS = 0.01
@@ -262,7 +266,9 @@ def _notes(trained: TrainedNetworks, plain: Sequence[float]) -> tuple[str, ...]:
 def _choose(
     histograms: Sequence[Candidate | None], networks: Sequence[Candidate | None], plain: Sequence[float]
 ) -> dict[int, Candidate]:
-    """The better candidate of each column that has one, by its number; `plain` are the bytes of the columns in `classic`."""
+    """The better candidate of each column that has one, by its number; `plain` are the bytes of the columns
+    in `classic`.
+    """
     ancestors = Ancestors()
     chosen = {}
     for number, (light, heavy) in enumerate(zip(histograms, networks, strict=True)):

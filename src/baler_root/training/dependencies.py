@@ -13,7 +13,9 @@ NEAR_COLUMNS = 64
 
 
 MIN_INFORMATION = 0.02
-"""Least mutual information [bits] of a column and its parent, after the expectation for independent columns is subtracted."""
+"""Least mutual information [bits] of a column and its parent, after the expectation for independent columns
+is subtracted.
+"""
 
 
 SIGMAS = 3.0
@@ -35,8 +37,8 @@ MAX_ANCESTORS = 32
 def rank(bins: Sequence[NDArray[np.integer]], num_context: int = 0) -> list[list[int]]:
     """For each column, the earlier columns with significant mutual information, the largest first.
 
-    `bins` has the bin of each row, for each column. The first `num_context` columns are context: they can be parents
-    and have none.
+    `bins` has the bin of each row, for each column. The first `num_context` columns are context: they can be
+    parents and have none.
     """
     step = max(1, len(bins[0]) // RANK_ROWS)
     merged = int(len(bins[0]) < FEW_ROWS)
@@ -50,14 +52,16 @@ def rank(bins: Sequence[NDArray[np.integer]], num_context: int = 0) -> list[list
 
 
 def mutual_information(first: NDArray[np.int64], second: NDArray[np.int64]) -> float:
-    """Mutual information [bits] of two columns of small integers; 0 if not significant or below MIN_INFORMATION."""
+    """Mutual information [bits] of two columns of small integers; 0 if not significant or below
+    MIN_INFORMATION.
+    """
     bits, spread = information_estimate(first, second)
     return bits if bits > max(MIN_INFORMATION, SIGMAS * spread) else 0.0
 
 
 def information_estimate(first: NDArray[np.int64], second: NDArray[np.int64]) -> tuple[float, float]:
-    """Mutual information [bits] of two columns of small integers, less its mean for independent columns, and the
-    standard deviation of that.
+    """Mutual information [bits] of two columns of small integers, less its mean for independent columns, and
+    the standard deviation of that.
     """
     shape = (int(first.max()) + 1, int(second.max()) + 1)
     joint = np.bincount(first * shape[1] + second, minlength=shape[0] * shape[1]).reshape(shape)
@@ -72,7 +76,9 @@ def information_estimate(first: NDArray[np.int64], second: NDArray[np.int64]) ->
 
 
 class Ancestors:
-    """Columns that must be decoded before each column; grows as parents are chosen, in the order of the columns."""
+    """Columns that must be decoded before each column; grows as parents are chosen, in the order of the
+    columns.
+    """
 
     def __init__(self, most: int = MAX_ANCESTORS) -> None:
         self.most = most

@@ -36,7 +36,8 @@ class TrainingLevel:
     training: NetworkSettings | None
     """Settings for networks; None for histograms only, which need no torch."""
     widths: tuple[tuple[int, int], ...] = ()
-    """(rows, width): networks of tables with fewer rows are narrower, since their bytes weigh more than their gain."""
+    """(rows, width): networks of tables with fewer rows are narrower, since their bytes weigh more than their
+    gain."""
     parents: int = 12
     """Most columns that one column may depend on."""
     candidates: int = 24
@@ -95,7 +96,8 @@ class TrainingEffort:
 
     @property
     def codec(self) -> str:
-        """Codec where the user names none: `conditional`, or `classic` if the level needs torch, which is missing."""
+        """Codec where the user names none: `conditional`, or `classic` if the level needs torch, which is
+        missing."""
         return "classic" if self.level.training is not None and not can_train() else "conditional"
 
     def check_level(self) -> None:
@@ -115,7 +117,8 @@ class TrainingEffort:
             )
 
     def of_one(self, pieces: int) -> TrainingEffort:
-        """The effort for one of the `pieces` of a table that have a model each: all share the table's outlier rows."""
+        """The effort for one of the `pieces` of a table that have a model each: all share the table's outlier
+        rows."""
         if self.latents is None or pieces == 1:
             return self
         return replace(self, latents=replace(self.latents, outliers=self.latents.outliers / pieces))

@@ -1,4 +1,6 @@
-"""Fits the histograms of a column by counting: one or two parents, as many bins and cells as pay for themselves."""
+"""Fits the histograms of a column by counting: one or two parents, as many bins and cells as pay for
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ VALIDATION_SHARE = 1 / 4
 
 
 STEP = 1.73
-"""Step of the square roots of counts, in units of their statistical error: finer steps cost more than they save."""
+"""Step of the square roots of counts, in units of their statistical error: finer steps cost more than they
+save.
+"""
 
 
 PRIOR = 1.0
@@ -87,7 +91,8 @@ def fit_histograms(
     validation: NDArray[np.bool_],
     weight: float,
 ) -> FittedHistograms | None:
-    """The best histograms of a column with one or two of the candidates as parents; None if none pays for its bytes.
+    """The best histograms of a column with one or two of the candidates as parents; None if none pays for its
+    bytes.
 
     `validation` marks the rows that are not counted. Each row stands for `weight` rows of the whole file.
     """

@@ -81,7 +81,9 @@ WIDTHS = {
     "default": ((100e3, 16), (500e3, 32), (math.inf, 64)),
     "max": ((100e3, 32), (500e3, 64), (math.inf, 128)),
 }
-"""(bytes of a table in `classic`, width of its networks): small tables take narrow networks, whose own bytes are fewer."""
+"""(bytes of a table in `classic`, width of its networks): small tables take narrow networks, whose own bytes
+are fewer.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,9 +130,10 @@ def find_autoencoder(
 ) -> FoundModel:
     """The autoencoder of these columns of one table, if they are smaller with it.
 
-    `plain` are the bytes of the sample in `classic`; each row of the sample stands for `weight` rows of the file.
-    There are never more latents than values in a row. Without a residual, or for firmware, the autoencoder is used
-    whatever it saves, since the user wants its latents. `pairs` are masses that count in the loss as columns do.
+    `plain` are the bytes of the sample in `classic`; each row of the sample stands for `weight` rows of the
+    file. There are never more latents than values in a row. Without a residual, or for firmware, the
+    autoencoder is used whatever it saves, since the user wants its latents. `pairs` are masses that count in
+    the loss as columns do.
     """
     asked = effort.latents
     if asked is None or effort.level.training is None:
@@ -184,7 +187,7 @@ def find_autoencoder(
     model = _with_latent_model(model, latents, weight, effort)
     if asked.outliers:
         model = replace(
-            model, anomaly=OutlierDetector.fit(latents, asked.outliers, asked.clusters, effort.seed)
+            model, outlier_detector=OutlierDetector.fit(latents, asked.outliers, asked.clusters, effort.seed)
         )
     data = model.to_bytes()
     size = len(pack_latents(model, latents)) + float(trained.residual.sum()) * rows / 8
@@ -212,10 +215,11 @@ def _train(
     progress: Progress | None,
     pairs: Sequence[Pair],
 ) -> tuple[TrainedAutoencoder, Hardware | None]:
-    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the hardware of firmware.
+    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the hardware of
+    firmware.
 
-    Raises FloatingPointError if training gives no numbers, CorruptFileError for a table that is too wide for the
-    networks, ConfigError for a budget of firmware that cannot be kept.
+    Raises FloatingPointError if training gives no numbers, CorruptFileError for a table that is too wide for
+    the networks, ConfigError for a budget of firmware that cannot be kept.
     """
     from baler_root.training.torch.autoencoder import AutoencoderShape
     from baler_root.training.torch.fit_autoencoder import AutoencoderSettings, fit_autoencoder

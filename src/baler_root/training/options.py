@@ -19,7 +19,8 @@ LEVEL_NAMES = ("fast", "default", "max")
 
 
 RESIDUALS = ("bounded", "lossless", "none")
-"""Data stored besides latents: what they miss within the bounds, or to the last bit, or only the rows they miss."""
+"""Data stored besides latents: what they miss within the bounds, or to the last bit, or only the rows they
+miss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class TrainingOptions:
     """How much is learned from the data before they are compressed."""
 
     level: str = "default"
-    """`"fast"` counts in about a second; `"default"` also trains small networks, `"max"` larger ones (with torch)."""
+    """`"fast"` counts in about a second; `"default"` also trains small networks, `"max"` larger ones (with
+    torch)."""
     seconds: float | None = None
     """Longest training per tree, in seconds. With a limit, the same input may give other bytes."""
     seed: int = 0
@@ -47,8 +49,8 @@ class TrainingOptions:
 class LatentOptions:
     """A codec that stores latents, and the data stored besides them.
 
-    Such a codec stores a few integers (latents) per row of a table; a decoder predicts the columns from them. All error
-    bounds hold whatever the latents miss.
+    Such a codec stores a few integers (latents) per row of a table; a decoder predicts the columns from them.
+    All error bounds hold whatever the latents miss.
     """
 
     codec: str
@@ -56,8 +58,8 @@ class LatentOptions:
     latents: int | None = None
     """Latents per row; None for half the columns, 8 at most."""
     residual: str = "bounded"
-    """`"bounded"` stores what latents miss within the error bounds, `"lossless"` to the last bit (of branches that no
-    rule names), `"none"` only the rows that latents miss."""
+    """`"bounded"` stores what latents miss within the error bounds, `"lossless"` to the last bit (of branches
+    that no rule names), `"none"` only the rows that latents miss."""
     outliers: float = 0.0
     """Share of rows, from 0 to 1, that is stored exactly because their latents are far from all clusters."""
     clusters: int = 1

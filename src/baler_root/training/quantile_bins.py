@@ -16,8 +16,8 @@ def quantile_cuts(counts: NDArray[np.generic], most: int) -> Ints:
     start = int(np.searchsorted(below, 0.0, side="right")) - 1
     for left in range(most, 1, -1):
         target = (total - below[start]) / left
-        # The first value with which the bin is full; it is left out if the content is nearer to the target without it,
-        # or if it fills a bin by itself.
+        # The first value with which the bin is full; it is left out if the content is nearer to the target
+        # without it, or if it fills a bin by itself.
         last = int(np.searchsorted(below, below[start] + target)) - 1
         if last > start and (
             below[last + 1] - below[last] >= target

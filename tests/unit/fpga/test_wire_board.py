@@ -113,12 +113,14 @@ def test_rows_unlike_the_others_are_passed_through(source: Path) -> None:
     plain = link()
     (rows,) = read_rows(plain, source)
     latents = plain.latents(rows.codes)
-    anomaly = OutlierDetector.fit(latents, 0.02, 1, seed=0)
-    data = replace(plain.model, anomaly=anomaly).to_bytes()
+    outlier_detector = OutlierDetector.fit(latents, 0.02, 1, seed=0)
+    data = replace(plain.model, outlier_detector=outlier_detector).to_bytes()
     ends = Link.of(StoredModel.of("Events", plain.stored.trained.columns, data))
     board = Board(ends)
     board.packets(rows)
-    expected = int(np.count_nonzero(rows.out_of_range | (anomaly.scores(latents) > anomaly.threshold)))
+    expected = int(
+        np.count_nonzero(rows.out_of_range | (outlier_detector.scores(latents) > outlier_detector.threshold))
+    )
     assert board.raw == expected > plain.saturated(latents).sum()
 
 

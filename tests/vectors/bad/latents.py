@@ -78,8 +78,10 @@ def _with_latents(alone: bool = False) -> Forger:
             return following([0, 0, 0, 0], "none", columns)
         model = random_autoencoder(columns, components=1)
         latents = latents_from(model, symbols)
-        anomaly = OutlierDetector.fit(latents, 0.1, 1, seed=0)
-        return replace(model, anomaly=anomaly, coding=coding_of(latents).to_bytes(), coded=(0, 1))
+        outlier_detector = OutlierDetector.fit(latents, 0.1, 1, seed=0)
+        return replace(
+            model, outlier_detector=outlier_detector, coding=coding_of(latents).to_bytes(), coded=(0, 1)
+        )
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "good.baler"

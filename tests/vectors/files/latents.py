@@ -48,7 +48,9 @@ def autoencoder(target: Path) -> Made:
     def make(columns: list[ModelColumn], symbols: list[Any]) -> AutoencoderModel:
         model = following([0, 1, 2, 1, 0], "bounded", columns)
         latents = latents_from(model, symbols)
-        return replace(with_coding(model, latents), anomaly=OutlierDetector.fit(latents, 0.03, 2, seed=0))
+        return replace(
+            with_coding(model, latents), outlier_detector=OutlierDetector.fit(latents, 0.03, 2, seed=0)
+        )
 
     # In the model's order: n, pt, phi, passed, plain; it has never heard of weight and wide.
     return latent_tree(

@@ -1,4 +1,6 @@
-"""Learns the models of a tree: selects their columns, trains them, and keeps those that pay for their own bytes."""
+"""Learns the models of a tree: selects their columns, trains them, and keeps those that pay for their own
+bytes.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ NAMES = 6
 
 
 MAX_OWN_PLACES = MAX_PLACES // 2
-"""Most places on the axes of the columns of the table itself in one model; the rest is left for context columns."""
+"""Most places on the axes of the columns of the table itself in one model; the rest is left for context
+columns.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,9 @@ def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffo
 
 
 class _TimeShares:
-    """Divides a time limit among the tables of a tree by their columns; time that one leaves goes to the others."""
+    """Divides a time limit among the tables of a tree by their columns; time that one leaves goes to the
+    others.
+    """
 
     def __init__(self, seconds: float | None, columns: Sequence[int]) -> None:
         self.stop = None if seconds is None else time.monotonic() + seconds
@@ -226,7 +232,9 @@ def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
 def _runs(
     sample: TreeSample, is_wanted: Callable[[int], bool], least: int
 ) -> list[tuple[int, int, list[int]]]:
-    """(first column, end, columns to model) of each run of columns of one table with `least` of them or more."""
+    """(first column, end, columns to model) of each run of columns of one table with `least` of them or
+    more.
+    """
     runs: list[tuple[int, int, list[int]]] = []
     current: list[int] = []
     places = 0

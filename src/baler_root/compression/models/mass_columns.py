@@ -17,7 +17,8 @@ def locate_masses(
 ) -> tuple[list[list[Pair]], list[str]]:
     """The masses of each of the `tables`, and notes on masses that no table has.
 
-    `names` has the name of each column of the sample; a table lists the numbers of columns that are modelled together.
+    `names` has the name of each column of the sample; a table lists the numbers of columns that are modelled
+    together.
     """
     pairs: list[list[Pair]] = [[] for _ in tables]
     notes = []

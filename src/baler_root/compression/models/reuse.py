@@ -32,7 +32,8 @@ SAMPLE_SIZE = 1 << 23
 
 
 WORTHWHILE = 0.01
-"""Share of its columns' bytes that a detached model must save: a file should not depend on another for less."""
+"""Share of its columns' bytes that a detached model must save: a file should not depend on another for less.
+"""
 
 
 NAMES = 6
@@ -212,7 +213,9 @@ def _streams(match: Match) -> list[int]:
 
 
 def _without_overlaps(matches: Sequence[Match], problems: list[str]) -> list[Match]:
-    """The matches in their order in the tree, without those that overlap an earlier one: each must be one page."""
+    """The matches in their order in the tree, without those that overlap an earlier one: each must be one
+    page.
+    """
     kept: list[Match] = []
     for match in sorted(matches, key=lambda match: min(match.numbers)):
         if kept and min(match.numbers) <= max(kept[-1].numbers):

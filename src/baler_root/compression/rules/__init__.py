@@ -1,1 +1,1 @@
-"""Which error bound each branch gets, and why."""
+"""Rules that give each branch its error bound, and the reason for it."""

@@ -27,7 +27,8 @@ WEIGHTS = (
     "xsec*", "*xsection*", "*crosssection*", "kfac*", "filteff*", "*filtereff*", "*prescale*",
     "num_events",
 )  # fmt: skip
-"""Globs of weights and of the normalisations they are used with (`mcWeight`, `XSection`, `SumWeights`, ...)."""
+"""Globs of weights and of the normalisations they are used with (`mcWeight`, `XSection`, `SumWeights`,
+...)."""
 
 
 NOT_WEIGHTS = (
@@ -38,7 +39,8 @@ NOT_WEIGHTS = (
 
 
 def exact_by_name(name: str) -> str:
-    """`"identifier"`, `"weight"`, or nothing, for the path or name of a branch.
+    """The reason why a branch of this path or name is exact: `"identifier"`, `"weight"`, or `""` if it is
+    not.
 
     >>> exact_by_name("EventInfoAuxDyn.mcEventWeights")
     'weight'

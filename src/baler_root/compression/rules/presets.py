@@ -1,4 +1,4 @@
-"""Presets: bounds for well-known kinds of files, each with the public source of its choice."""
+"""Presets: error bounds for well-known kinds of files, with the public sources they are taken from."""
 
 from __future__ import annotations
 
@@ -91,4 +91,4 @@ PRESETS = {
         ),
     ),
 }
-"""By name."""
+"""Presets by name."""

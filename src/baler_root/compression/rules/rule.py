@@ -40,7 +40,8 @@ class BoundTarget(NamedTuple):
 class Rule:
     """One bound for the branches whose path or name fits `pattern`, in trees that fit `tree`.
 
-    Patterns are case-sensitive globs. A pattern without wildcards also fits everything below the branch it names.
+    Patterns are case-sensitive globs. A pattern without wildcards also fits everything below the branch it
+    names.
     """
 
     pattern: str
@@ -70,9 +71,9 @@ class Rule:
     def applies(self, target: BoundTarget) -> bool:
         """True if the rule, which matches the branch, can bind values of this kind.
 
-        A glob binds floating-point values, but identifiers and weights only if the pattern itself reads like one
-        (`'LHE*Weight'`): `'Jet_*=rel=1e-2'` does not ruin a bit mask. A name without wildcards binds numbers of any
-        kind. Raises ConfigError if such a name belongs to values that have no error.
+        A glob binds floating-point values, but identifiers and weights only if the pattern itself reads like
+        one (`'LHE*Weight'`): `'Jet_*=rel=1e-2'` does not ruin a bit mask. A name without wildcards binds
+        numbers of any kind. Raises ConfigError if such a name belongs to values that have no error.
         """
         spelled_out = self.pattern in (target.path, target.name)
         if self.bound == LOSSLESS:

@@ -27,7 +27,8 @@ Bounds = Mapping[str, str | ErrorBound] | Iterable[tuple[str, str | ErrorBound]]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Error bounds of branches: a default for floating-point branches, then rules of which the last that applies wins.
+    """Error bounds of branches: a default for floating-point branches, then rules of which the last that
+    applies wins.
 
     `Rules.build` makes them from short texts.
     """
@@ -40,7 +41,8 @@ class Rules:
     preset: str | None = None
     """Name of the preset that the rules begin with."""
     relations: tuple[str, ...] = ()
-    """Declared relations between branches, such as `E = pt * cosh(eta)`, besides those that are discovered."""
+    """Declared relations between branches, such as `E = pt * cosh(eta)`, besides those that are
+    discovered."""
     independent: tuple[str, ...] = ()
     """Patterns of branches that are never recomputed from others."""
     masses: tuple[PairMass, ...] = ()
@@ -61,13 +63,14 @@ class Rules:
         Parameters
         ----------
         rules
-            Rules to start from: a `Rules` object, the path of a TOML file, or a bound (`"rel=1e-3"`) as in `bound`.
+            Rules to start from: a `Rules` object, the path of a TOML file, or a bound (`"rel=1e-3"`) as in
+            `bound`.
         bound
-            Bound of floating-point branches: `"rel=1e-3"`, `"abs=1e-4"`, `"bits=10"` (mantissa bits) or `"lossless"`.
-            Without it: the default of `rules`, else of `preset`, else `rel=1e-3`.
+            Bound of floating-point branches: `"rel=1e-3"`, `"abs=1e-4"`, `"bits=10"` (mantissa bits) or
+            `"lossless"`. Without it: the default of `rules`, else of `preset`, else `rel=1e-3`.
         bounds
-            Bounds by the name, path or glob of branches, such as `{"Muon_*": "bits=12"}`, or (pattern, bound) pairs;
-            added to those of `rules`. The last that matches a branch wins.
+            Bounds by the name, path or glob of branches, such as `{"Muon_*": "bits=12"}`, or (pattern, bound)
+            pairs; added to those of `rules`. The last that matches a branch wins.
         preset
             Preset to start from, such as `"nanoaod"`; it replaces one that a rules file names.
         independent
@@ -134,7 +137,8 @@ class Rules:
         )
 
     def bound_for(self, target: BoundTarget) -> tuple[ErrorBound, str]:
-        """The bound of a branch (or of a field) and its reason; ConfigError if a rule asks for the impossible."""
+        """The bound of a branch (or of a field) and its reason; ConfigError if a rule asks for the
+        impossible."""
         for rule in reversed(self.rules):
             if rule.matches(target) and rule.applies(target):
                 return rule.bound, str(rule)

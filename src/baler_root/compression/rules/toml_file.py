@@ -41,8 +41,8 @@ class RulesFile:
 def read_rules_file(path: str | PathLike[str]) -> RulesFile:
     """The contents of a TOML file of rules. Raises ConfigError, which names the file.
 
-    Keys: `default`, `preset`, `sentinels`, `relations`, `independent`; tables `[[rules]]` with `branch`, `bound` and
-    optionally `tree`; tables `[[physics]]` with `mass`, the branches of a `PairMass`.
+    Keys: `default`, `preset`, `sentinels`, `relations`, `independent`; tables `[[rules]]` with `branch`,
+    `bound` and optionally `tree`; tables `[[physics]]` with `mass`, the branches of a `PairMass`.
     """
     try:
         document = tomllib.loads(Path(path).read_text(encoding="utf-8"))

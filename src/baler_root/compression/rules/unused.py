@@ -17,7 +17,8 @@ from baler_root.format.schema import Tree
 
 
 def bound_target(tree: Tree, column: Column) -> BoundTarget:
-    """A column that has values as rules see it: a field of a record is named like a branch below its branch."""
+    """A column that has values as rules see it: a field of a record is named like a branch below its
+    branch."""
     branch = tree.branches[column.branch]
     name = column.field.rpartition(".")[2] or branch.name
     dtype = column.dtype if column.role == "data" else np.dtype(bool)

@@ -118,7 +118,7 @@ class LatentPages:
         for part in parts:
             self._check_rows(part, rows)
             with errors_of_page(self.tree.container, part.id):
-                found.append(part.page.anomalies)
+                found.append(part.page.outlier_rows)
         rows_found = np.unique(
             np.concatenate([np.zeros(0, np.int64), *(page_rows for page_rows, _ in found)])
         )

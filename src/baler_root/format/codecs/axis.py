@@ -1,8 +1,8 @@
-"""The axis of a column: its symbols laid out so that the column itself has a standard logistic distribution.
+"""Axis of a column: its symbols, placed so that the column has a standard logistic distribution.
 
-Knots say which share of the values lies below some of the symbols; between knots the share grows linearly. On
-this axis every column looks alike to a network, spikes become wide and empty ranges narrow, and "nothing known"
-is one fixed distribution.
+Knots give the share of values below some of the symbols; between knots the share grows linearly. On this axis
+all columns look alike to a network: spikes are wide, empty ranges narrow, and a column about which nothing is
+known has one fixed distribution.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ SHARE_BITS = 24
 
 
 CODE_BITS = 8
-"""Fraction bits of the codes that networks get."""
+"""Fraction bits of codes, the inputs of networks."""
 
 
 CODE_LIMIT = 1 << 11
-"""Codes are from minus this to below this: 12 bits."""
+"""Codes have 12 bits: from minus this to below this."""
 
 
 @dataclass(frozen=True)
 class QuantileAxis:
-    """Symbols `low` to `low + positions[-1] - 1` on their axis."""
+    """Axis of the symbols `low` to `low + positions[-1] - 1`: a CDF transform of a column."""
 
     low: int
     positions: Ints
@@ -71,14 +71,14 @@ class QuantileAxis:
 
     @cached_property
     def codes(self) -> NDArray[np.int16]:
-        """What networks see of each symbol: the middle of its values on the axis, in units of 2**-8."""
+        """Code of each symbol, the input of networks: its middle on the axis, in units of 2**-8."""
         middle = quantile(self.cumulative[:-1] + self.cumulative[1:] >> 1)
         shift = tables.AXIS_BITS - CODE_BITS
         codes = np.clip(middle + (1 << (shift - 1)) >> shift, -CODE_LIMIT, CODE_LIMIT - 1)
         return np.asarray(codes, dtype=np.int16)
 
     def places(self, symbols: NDArray[np.generic]) -> Ints:
-        """Symbols counted from `low`; what lies outside the axis goes to its end."""
+        """Symbols counted from `low`; those outside the axis are moved to its end."""
         return np.asarray(np.clip(symbols.astype(np.int64) - self.low, 0, self.length - 1))
 
     def codes_of(self, symbols: NDArray[np.generic]) -> NDArray[np.int16]:
@@ -88,7 +88,7 @@ class QuantileAxis:
         return codes
 
     def checked(self, symbols: NDArray[np.generic]) -> Ints:
-        """The same of symbols that are all on the axis; raises CorruptFileError for any other."""
+        """Symbols counted from `low`; raises CorruptFileError for symbols outside the axis."""
         places = self.places(symbols)
         if not np.array_equal(places + self.low, symbols):
             raise CorruptFileError("symbols that are not on the axis of their column")
@@ -96,13 +96,13 @@ class QuantileAxis:
 
 
 def quantile(shares: Ints) -> Ints:
-    """Where the logistic distribution has these parts of 2**28 below it, in units of 2**-20."""
+    """Positions below which the logistic distribution has these parts of 2**28, in units of 2**-20."""
     sigma = tables.sigma()
-    cell = np.clip(np.searchsorted(sigma, shares, side="right") - 1, 0, len(sigma) - 2)
-    low, step = sigma[cell], np.maximum(1, sigma[cell + 1] - sigma[cell])
+    entry = np.clip(np.searchsorted(sigma, shares, side="right") - 1, 0, len(sigma) - 2)
+    low, step = sigma[entry], np.maximum(1, sigma[entry + 1] - sigma[entry])
     inside = np.clip((shares - low << tables.SIGMA_STEP_BITS) // step, 0, 1 << tables.SIGMA_STEP_BITS)
-    return np.asarray((cell << tables.SIGMA_STEP_BITS) + inside - tables.AXIS_LIMIT)
+    return np.asarray((entry << tables.SIGMA_STEP_BITS) + inside - tables.AXIS_LIMIT)
 
 
 EXACT_PLACES = MAX_SYMBOLS >> 2
-"""On the axis of exact floats, at most: the bits below are noise to all other columns."""
+"""Most places on the axis of exact floats; the bits below are noise to all other columns."""

@@ -1,8 +1,8 @@
-"""What a codec is: it turns the symbols of some columns of one cluster into bytes, and back.
+"""Interface of codecs, which turn the symbols of some columns of one cluster into bytes, and back.
 
-A codec knows nothing of bounds, files or forms. It gets symbols (integers after quantising, or the values
-themselves where a column is exact) and must return every one of them bit for bit. The id is a promise about
-bytes: two classes may share one only if each reads what the other wrote.
+A codec knows nothing of bounds, files or forms. Its input are symbols (integers after quantising, or the
+values themselves if a column is exact), and it must return each of them bit for bit. The id is a promise
+about bytes: two classes may share one only if each reads the payloads of the other.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class SymbolSpec:
-    """What is known of a column's symbols before they are decoded."""
+    """Type, number and shape of the symbols of a column, known before they are decoded."""
 
     dtype: np.dtype[Any]
     length: int
     shape: tuple[int, ...] = ()
-    """Values per row, for fixed-size arrays; `length` counts values, not rows."""
+    """Shape of the fixed-size array in a row; empty for numbers. `length` counts values, not rows."""
 
 
 class PayloadKind(IntEnum):
@@ -48,17 +48,18 @@ class PayloadKind(IntEnum):
 
 @runtime_checkable
 class Codec(Protocol):
-    """The interface a codec offers; found through the entry-point group `baler_root.codecs`."""
+    """Interface of a codec; codecs are found through the entry-point group `baler_root.codecs`."""
 
     @property
     def id(self) -> str:
-        """By which files name it."""
+        """Name of the codec in files."""
         ...
 
     def encode(
         self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
     ) -> tuple[bytes, list[float]]:
-        """The bytes from which `decode` gives back these flat columns, bit for bit, and each column's share of them.
+        """The bytes from which `decode` gives back these flat columns, bit for bit, and each column's share
+        of them.
 
         The same columns give the same bytes each time. Where columns share bytes, the shares are an estimate;
         they add up to the size.
@@ -75,37 +76,40 @@ class Codec(Protocol):
 
 @runtime_checkable
 class ModelCodec(Codec, Protocol):
-    """A codec that needs what was learned from data; the models travel in the file, or beside it."""
+    """Codec with models that were learned from data; they are in the file, or beside it."""
 
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
-        """The same codec for a file with these models: their bytes by their SHA-256.
+        """A codec for a file with these models, given as bytes by their SHA-256.
 
-        A model is read when it is first needed; FormatError is raised then if it is not valid or not there.
+        A model is read when it is first needed, which raises FormatError if it is not valid or missing.
         """
 
 
 @runtime_checkable
 class ContextCodec(ModelCodec, Protocol):
-    """A codec whose pages may need columns of other pages of their cluster."""
+    """Codec whose pages may need columns of other pages of their cluster."""
 
     def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> tuple[int, ...]:
-        """The columns of the tree, outside the page, whose symbols `decode` needs for those that are `wanted`.
+        """Numbers in the tree of the columns outside the page whose symbols `decode` needs for the `wanted`
+        columns.
 
         Raises FormatError as `decode` does.
         """
 
     def with_context(self, symbols: Mapping[int, NDArray[Any]]) -> Self:
-        """The same codec with the symbols of those columns, by their number in the tree.
+        """A codec with the symbols of those columns, by their number in the tree.
 
-        Of columns that are the lengths of lists it gets the values: symbols mean nothing where a value is an outlier.
+        Columns with the lengths of lists are given as values: symbols of outliers mean nothing.
         """
 
 
 @runtime_checkable
 class IncrementalCodec(Codec, Protocol):
-    """A codec that decodes some columns of a page with the help of others, and can reuse those decoded before."""
+    """A codec that decodes some columns of a page with the help of others, and can reuse those decoded
+    before.
+    """
 
     def decode_more(
         self,
@@ -116,13 +120,15 @@ class IncrementalCodec(Codec, Protocol):
     ) -> dict[int, NDArray[Any]]:
         """The columns at the positions `wanted`, and all that were decoded or reused for them.
 
-        `decoded` holds symbols of columns of this page by position, as `decode` gave them; they are only read.
-        Raises FormatError as `decode` does.
+        `decoded` holds symbols of columns of this page by position, as `decode` gave them; they are only
+        read. Raises FormatError as `decode` does.
         """
 
 
 def is_context_codec(codec: Codec) -> TypeGuard[ContextCodec]:
-    """Whether the codec is a `ContextCodec`; faster than `isinstance`, which compares every method each time."""
+    """Whether the codec is a `ContextCodec`; faster than `isinstance`, which compares every method each
+    time.
+    """
     return _implements(codec, ContextCodec)
 
 

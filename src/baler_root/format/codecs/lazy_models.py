@@ -1,4 +1,4 @@
-"""Models of a file, each read from its bytes when a page first needs it."""
+"""Models of a file, each parsed when a page first needs it."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ T = TypeVar("T")
 
 
 class LazyModels(Mapping[bytes, T]):
-    """Models by their SHA-256, from their bytes."""
+    """Mapping of models by their SHA-256, parsed from their bytes on first access."""
 
     def __init__(self, models: Mapping[bytes, bytes], read: Callable[[bytes], T]) -> None:
-        """`read` makes a model of its bytes; what it raises, looking one up does."""
+        """`read` parses the bytes of a model; its errors are raised on access."""
         self._models, self._read = models, read
 
     def __getitem__(self, digest: bytes) -> T:
-        found: T = _opened(self._read, self._models[digest])
-        return found
+        model: T = _parsed(self._read, self._models[digest])
+        return model
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(self._models)
@@ -30,14 +30,16 @@ class LazyModels(Mapping[bytes, T]):
 
 
 @lru_cache(maxsize=32)
-def _opened(read: Callable[[bytes], Any], data: bytes) -> Any:
-    """The model in these bytes; what is worked out of it is worked out once."""
+def _parsed(read: Callable[[bytes], Any], data: bytes) -> Any:
+    """The model in these bytes; cached, since models compute tables on first use."""
     return read(data)
 
 
-def named(models: Mapping[bytes, T], name: bytes) -> T:
-    """The model whose SHA-256 begins so, as pages name it; raises CorruptFileError where there is none."""
+def model_by_digest_prefix(models: Mapping[bytes, T], prefix: bytes) -> T:
+    """The model whose SHA-256 begins with `prefix`, as pages name it; raises CorruptFileError if there is
+    none.
+    """
     for digest in models:
-        if digest.startswith(name):
+        if digest.startswith(prefix):
             return models[digest]
-    raise CorruptFileError(f"the model {name.hex()} is not in the file")
+    raise CorruptFileError(f"the model {prefix.hex()} is not in the file")

@@ -1,4 +1,4 @@
-"""What models of all kinds are written with: arrays one behind the other, integers that are checked."""
+"""Arrays and checked integers in the bytes of models, of all kinds."""
 
 from __future__ import annotations
 
@@ -12,36 +12,38 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import SHARE_BITS, QuantileAxis
 
 MAX_MODEL_LENGTH = 1 << 26
+"""Most bytes of each part of a model."""
 
 
 MAX_COLUMNS = 1 << 16
+"""Most columns of a model."""
 
 
 MAX_PLACES = 1 << 25
-"""On all axes of a model together: a few knots may claim 2**20 places, each of which takes memory."""
+"""Most places on all axes of a model: a few knots may claim 2**20 places, each of which takes memory."""
 
 
 class ArrayReader:
-    """Gives an array piece by piece."""
+    """Reads an array piece by piece."""
 
     def __init__(self, array: NDArray[Any]) -> None:
-        self.array, self.at = array, 0
+        self.array, self.position = array, 0
 
     def take(self, count: int) -> NDArray[Any]:
-        """The next `count` values; raises CorruptFileError where they are not there."""
-        if count > len(self.array) - self.at:
+        """The next `count` values; raises CorruptFileError if there are fewer."""
+        if count > len(self.array) - self.position:
             raise CorruptFileError("its arrays are too short")
-        self.at += count
-        return self.array[self.at - count : self.at]
+        self.position += count
+        return self.array[self.position - count : self.position]
 
     def finish(self) -> None:
-        """Raise CorruptFileError unless all is taken."""
-        if self.at != len(self.array):
+        """Raise CorruptFileError unless the whole array is read."""
+        if self.position != len(self.array):
             raise CorruptFileError("its arrays are too long")
 
 
 def joined(arrays: Iterable[NDArray[Any]], dtype: Any) -> NDArray[Any]:
-    """All values of some arrays, in one flat array of this dtype."""
+    """Concatenates arrays to one flat array of this dtype."""
     return np.concatenate([np.zeros(0, dtype), *(array.reshape(-1).astype(dtype) for array in arrays)])
 
 
@@ -50,13 +52,13 @@ def axis_arrays(axis: QuantileAxis) -> list[NDArray[np.uint32]]:
     return [np.diff(axis.positions).astype(np.uint32), np.diff(axis.shares).astype(np.uint32)]
 
 
-def axis_of(low: Any, positions: NDArray[Any], shares: NDArray[Any]) -> QuantileAxis:
-    """The axis with these `axis_arrays`; raises CorruptFileError."""
+def axis_from_arrays(low: Any, positions: NDArray[Any], shares: NDArray[Any]) -> QuantileAxis:
+    """The axis with these `axis_arrays`; raises CorruptFileError if they are not valid."""
     return QuantileAxis(integer(low), _summed(positions), _summed(shares))
 
 
 def check_places(axes: Iterable[QuantileAxis]) -> None:
-    """Raise CorruptFileError for axes that are too long together."""
+    """Raise CorruptFileError if the axes have more than MAX_PLACES places in total."""
     if (places := sum(axis.length for axis in axes)) > MAX_PLACES:
         raise CorruptFileError(f"axes of {places} places together")
 

@@ -1,4 +1,4 @@
-"""Models of any kind, from their bytes."""
+"""Parses models of any kind."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _OPEN: dict[str, Callable[[bytes | memoryview], AnyModel]] = {
 
 
 def open_model(data: bytes | memoryview) -> AnyModel:
-    """The model in these bytes; raises CorruptFileError for what is none."""
+    """The model in these bytes; raises CorruptFileError if they are not a model."""
     try:
         name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
@@ -36,5 +36,5 @@ def open_model(data: bytes | memoryview) -> AnyModel:
 
 
 def codec_of(model: AnyModel) -> str:
-    """Id of the codec that a model is for."""
+    """Id of the codec that uses a model."""
     return model.codec if isinstance(model, AutoencoderModel) else "conditional"

@@ -13,27 +13,27 @@ from baler_root.format.codecs.latent.codec import LatentCodec
 GROUP = "baler_root.codecs"
 
 
-def _found() -> dict[str, EntryPoint]:
-    """Entry points by codec id; two packages that claim one id are an error naming both."""
-    out: dict[str, EntryPoint] = {}
+def _entry_points() -> dict[str, EntryPoint]:
+    """Entry points by codec id; raises ConfigError if two packages claim the same id."""
+    points: dict[str, EntryPoint] = {}
     for point in entry_points(group=GROUP):
-        other = out.setdefault(point.name, point)
+        other = points.setdefault(point.name, point)
         if other.value != point.value:
             raise ConfigError(
                 f"codec id {point.name!r} is claimed by {other.value} and by {point.value}; uninstall one of them"
             )
-    return out
+    return points
 
 
 def codec_ids() -> list[str]:
-    """The ids of all installed codecs, sorted."""
-    return sorted(_found())
+    """Ids of all installed codecs, sorted."""
+    return sorted(_entry_points())
 
 
 @cache
 def get_codec(codec_id: str) -> Codec:
-    """The codec of this id; raises UnknownCodecError naming the nearest installed one."""
-    points = _found()
+    """The codec of this id; raises UnknownCodecError, with the most similar id, if it is not installed."""
+    points = _entry_points()
     if codec_id not in points:
         hint = nearest(codec_id, points)
         raise UnknownCodecError(
@@ -51,7 +51,7 @@ def get_codec(codec_id: str) -> Codec:
 
 
 def latent_codec(codec_id: str) -> LatentCodec:
-    """The codec of this id, which must be one that stores latents; raises ConfigError for others."""
+    """The codec of this id; raises ConfigError if it stores no latents."""
     codec = get_codec(codec_id)
     if not isinstance(codec, LatentCodec):
         raise ConfigError(f"the codec {codec_id!r} stores no latents")
@@ -64,11 +64,11 @@ def is_latent_codec(codec_id: str) -> bool:
 
 
 def latent_codec_ids() -> list[str]:
-    """The ids of the installed codecs that store latents, sorted."""
+    """Ids of the installed codecs that store latents, sorted."""
     return [name for name in codec_ids() if is_latent_codec(name)]
 
 
 def codec_with(codec_id: str, models: Callable[[], Mapping[bytes, bytes]]) -> Codec:
-    """The codec of this id, with the models that `models` reads if it is one that needs them."""
+    """The codec of this id; if it needs models, with those that `models` returns."""
     codec = get_codec(codec_id)
     return codec.with_models(models()) if isinstance(codec, ModelCodec) else codec

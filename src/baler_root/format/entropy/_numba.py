@@ -9,6 +9,8 @@ from numba import njit
 
 
 def compiled(**options: Any) -> Callable[[Any], Any]:
-    """Decorator that compiles a function with numba; its result is cached on disk, and it runs without the GIL."""
+    """Decorator that compiles a function with numba; its result is cached on disk, and it runs without the
+    GIL.
+    """
     decorator: Callable[[Any], Any] = njit(cache=True, nogil=True, **options)
     return decorator

@@ -1,7 +1,7 @@
 """Histograms of one column as the coder uses them: cumulative sums over cells, in integers.
 
-The places of a cell share its probability as they do on the axis, and each place has at least one part of 2**30
-(formats/codecs.md#histograms).
+The places of a cell share its probability as they do on the axis, and each place has at least one part of
+2**30 (formats/codecs.md#histograms).
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Ints = NDArray[np.int64]
 
 
 OWN_BITS = 8
-"""The axis has one part in 2**8 of the weight of every histogram: no symbol costs more than 8 bits beyond it."""
+"""The axis has one part in 2**8 of the weight of every histogram: no symbol costs more than 8 bits beyond it.
+"""
 
 
 LOOKUP_BITS = 8
@@ -51,7 +52,8 @@ class HistogramTable:
     cells: Ints
     """First place of each cell, and the end."""
     roots: NDArray[np.uint8]
-    """(contexts, cells): square roots of the weights of cells; a context with zeros only has the axis itself."""
+    """(contexts, cells): square roots of the weights of cells; a context with zeros only has the axis itself.
+    """
 
     @cached_property
     def arrays(self) -> HistogramArrays:

@@ -1,7 +1,7 @@
 """rANS with a histogram for every symbol, chosen by its context (formats/codecs.md#histograms).
 
-Asymmetric numeral systems: Duda, arXiv:1311.2540. Two states take turns, so that a processor works on two symbols at
-once. A lookup finds the cell of a symbol, and an interpolation its place in the cell.
+Asymmetric numeral systems: Duda, arXiv:1311.2540. Two states take turns, so that a processor works on two
+symbols at once. A lookup finds the cell of a symbol, and an interpolation its place in the cell.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def decode(data: bytes | memoryview, contexts: NDArray[np.int32], table: Histogr
 
 @compiled(inline="always")
 def _share(place: Any, inside: Any, start: Any, slope: Any, scale: Any) -> Any:
-    """Parts of 2**30 below a place; `inside` are the parts of the axis between it and the start of its cell."""
+    """Parts of 2**30 below a place; `inside` are the parts of the axis between it and the start of its
+    cell.
+    """
     return place + ((start + (inside * slope >> SIGMA_BITS)) * scale >> SIGMA_BITS)
 
 

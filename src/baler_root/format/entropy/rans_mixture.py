@@ -1,8 +1,8 @@
 """rANS with a mixture of logistic distributions for every symbol (formats/codecs.md#symbols).
 
-Asymmetric numeral systems: Duda, arXiv:1311.2540. The symbols of a column cut its axis at `edges`. The probability of
-symbol `s` is that of the mixture between `edges[s]` and `edges[s + 1]`, in integers, plus one part in 2**30, so that
-every symbol can be coded. The state has 63 bits and moves words of 32.
+Asymmetric numeral systems: Duda, arXiv:1311.2540. The symbols of a column cut its axis at `edges`. The
+probability of symbol `s` is that of the mixture between `edges[s]` and `edges[s + 1]`, in integers, plus one
+part in 2**30, so that every symbol can be coded. The state has 63 bits and moves words of 32.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def near(value: Any, lookup: Any) -> Any:
 def _decode(
     words: Any, position: Any, state: Any, symbols: Any, axis: Any, outputs: Any, constants: Any
 ) -> Any:
-    """Decode into `symbols`; returns position and state behind them, position -1 for a stream that ends early."""
+    """Decode into `symbols`; returns position and state behind them, position -1 for a stream that ends
+    early.
+    """
     edges, lookup = axis
     sigma = constants.sigma
     mixture = np.empty((3, outputs.shape[1] // 3 + 1), dtype=np.int64)
@@ -211,7 +213,9 @@ class Decoder:
         self._axis = Axis(edges, np.searchsorted(edges[1:-1], values))
 
     def take(self, outputs: NDArray[np.int32]) -> Ints:
-        """The next symbols, one for each row of `outputs`, which must be those that they were encoded with."""
+        """The next symbols, one for each row of `outputs`, which must be those that they were encoded
+        with.
+        """
         symbols = np.empty(len(outputs), dtype=np.int64)
         self._position, self._state = _decode(
             self._words,

@@ -1,6 +1,7 @@
 """Integer tables behind every probability: logistic distribution, powers of two.
 
-They are computed from their formulas in decimal arithmetic, which rounds the same way everywhere; a libm may not.
+They are computed from their formulas in decimal arithmetic, which rounds the same way everywhere; a libm may
+not.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 AXIS_BITS = 20
-"""Fraction bits of positions on a column's axis, on which the column itself has a standard logistic distribution."""
+"""Fraction bits of positions on a column's axis, on which the column itself has a standard logistic
+distribution.
+"""
 
 
 AXIS_LIMIT = 20 << AXIS_BITS

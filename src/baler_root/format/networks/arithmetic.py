@@ -1,7 +1,8 @@
-"""Integers that floats count exactly: what is known of a value before it is computed, and what computes it.
+"""Integer arithmetic in floats: limits of values, and operations that stay within them.
 
-As long as no number leaves what a float can count, its sums and products are those of integers, whatever their
-order, library or thread count: BLAS speed, and the same bits (formats/networks.md#arithmetic).
+As long as all numbers are integers that a float represents exactly, sums and products are exact, whatever
+their order, library or number of threads: the speed of BLAS with identical bits
+(formats/networks.md#arithmetic).
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ Ints = NDArray[np.integer]
 
 
 Floats = NDArray[Any]
-"""float32 or float64, all of whole numbers; the first axis is the rows."""
+"""float32 or float64 with whole numbers; the first axis is the rows."""
 
 
 Take = Callable[[int], NDArray[Any]]
-"""Gives the next so many integers of an array, or raises CorruptFileError."""
+"""Function that reads the next integers of an array, given their count; raises CorruptFileError if there are
+fewer.
+"""
 
 
 EXACT_SINGLE, EXACT_DOUBLE = 1 << 24, 1 << 53
@@ -32,17 +35,17 @@ EXACT_SINGLE, EXACT_DOUBLE = 1 << 24, 1 << 53
 
 
 INT_LIMIT = 1 << 31
-"""Codes, biases and limits are from minus this to below this."""
+"""Codes, biases and limits have 32 bits: from minus this to below this."""
 
 
 MAX_WIDTH = 4096
-"""Inputs or outputs of a layer."""
+"""Most inputs or outputs of a layer."""
 
 
 def floats_for(limit: int) -> type[Any]:
-    """float32 or float64, for integers up to `limit`; CorruptFileError if neither is exact.
+    """float32 or float64 for integers up to `limit`; raises CorruptFileError if neither is exact.
 
-    With |a| + b up to `limit`, floor(a / b) of correctly rounded floats is that of the integers as well.
+    For |a| + b up to `limit`, floor(a / b) of correctly rounded floats equals that of the integers.
     """
     if limit >= EXACT_DOUBLE:
         raise CorruptFileError(f"has sums of up to {limit}")
@@ -50,7 +53,7 @@ def floats_for(limit: int) -> type[Any]:
 
 
 def integer(value: Any, low: int, high: int) -> int:
-    """The value, if it is an integer in these limits; raises CorruptFileError."""
+    """The value, which must be an integer from `low` to `high`; raises CorruptFileError."""
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
         raise CorruptFileError(f"an integer from {low} to {high} expected, not {value!r}")
     return value
@@ -58,7 +61,7 @@ def integer(value: Any, low: int, high: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """What is known of a value of a row: its shape, the features last, and limits of its numbers."""
+    """Shape and limits of a value of a row, known before it is computed; the last axis has the features."""
 
     shape: tuple[int, ...]
     low: int
@@ -66,12 +69,12 @@ class Value:
 
     @property
     def size(self) -> int:
-        """Numbers in it."""
+        """Number of its elements."""
         return math.prod(self.shape)
 
     @property
     def largest(self) -> int:
-        """No number is larger than this, whatever its sign."""
+        """Largest absolute value of its elements."""
         return max(abs(self.low), abs(self.high))
 
     def __str__(self) -> str:
@@ -80,40 +83,44 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An operation ready to run on values of one kind."""
+    """Operation prepared for values of one shape."""
 
     run: Callable[[Floats, Mapping[int, Floats]], Floats]
-    """Gives the next value of (rows, *shape) from the last one and from earlier ones by number; changes neither."""
+    """Function from the last value, (rows, *shape), and earlier ones by number, to the next one; changes
+    neither.
+    """
     after: Value
+    """Shape and limits of the next value."""
     products: int = 0
-    """Multiplications of its sums, for each row."""
+    """Multiplications for each row."""
     scratch: int = 0
-    """Numbers of a row in a table that it makes in between."""
+    """Numbers of intermediate results for each row."""
 
 
 class Operation:
-    """One operation of a program: a dataclass whose integers are its JSON, and whose arrays travel apart from it."""
+    """Operation of a program: a dataclass whose integers are its JSON; its arrays are stored separately."""
 
     __slots__ = ()
     kind: ClassVar[str]
+    """Name in JSON."""
 
     def step(self, values: Sequence[Value]) -> Step:
-        """The operation on the last of these values, all that are known before it; CorruptFileError if it does not fit."""
+        """Prepare the operation on the last of these values; raises CorruptFileError if it does not fit."""
         raise NotImplementedError
 
     def to_json(self) -> dict[str, Any]:
-        """What `from_json` needs beside the arrays."""
+        """JSON of the operation without its arrays."""
         return {"op": self.kind, **{field.name: getattr(self, field.name) for field in fields(self)}}  # type: ignore[arg-type]
 
     def arrays(self) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
-        """Weights and biases, flat."""
+        """Weights and biases, as flat arrays."""
         return np.zeros(0, np.int8), np.zeros(0, np.int32)
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
-        """The operation that this describes, on a value like `before`, with the next weights and biases."""
+        """The operation of this JSON, on a value like `before`, with the next weights and biases."""
         return cls(**{field.name: entry[field.name] for field in fields(cls)})  # type: ignore[arg-type]
 
     def word(self, after: Value) -> str:  # noqa: ARG002
-        """What people should read of it, given what it makes; may be nothing."""
+        """Short description for users, given the next value; may be empty."""
         return ""

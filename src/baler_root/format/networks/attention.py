@@ -1,4 +1,4 @@
-"""Attention in integers: what each token gathers from all of them (formats/networks.md#attention)."""
+"""Attention in integers (formats/networks.md#attention)."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.networks.arithmetic import Floats, Operation, Step, Value, floats_for, integer
 
 SHARE_BITS = 8
-"""The best of a token's scores has a share of `2**SHARE_BITS`, others smaller ones."""
+"""The best score of a token has a share of `2**SHARE_BITS`, others have smaller ones."""
 
 
 MAX_SCORE_BITS, MAX_HEADS = 23, 64
+"""Largest `bits` and `heads`."""
 
 
 FRACTION, BIAS = 23, 127
-"""Digits of a float32, and what is added to its exponent."""
+"""Bits of the mantissa of a float32, and bias of its exponent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Attention(Operation):
-    """Means of the tokens' values, weighed by how well keys match each token's query, in each head by itself.
+    """Means of the values of tokens, weighted by the match of keys with the query of each token, for each
+    head.
 
-    Tokens are (queries, keys, values), each (heads, width of a head). The score of two tokens is the product of
-    query and key; being `t` below a token's best takes `f = bits` digits after the point of a power of two:
-    `share = ((2**(f+1) - t % 2**f) << 7) >> (f + (t >> f))`, which is linear between powers, and 0 from 9 on.
+    Tokens are (queries, keys, values), each (heads, width of a head). The score of two tokens is the product
+    of query and key. With `f = bits` fraction bits of a power of two, a score that is `t` below the best of
+    its token has `share = ((2**(f+1) - t % 2**f) << 7) >> (f + (t >> f))`, which is linear between powers,
+    and 0 from 9 on.
     """
 
     kind: ClassVar[str] = "attention"
@@ -47,7 +50,7 @@ class Attention(Operation):
         single = floats_for(2 * head * before.largest**2)
         most = tokens << SHARE_BITS
         dtype = floats_for(2 * most * before.largest + 3 * most)
-        # Differences of scores are put where a float32 has its exponent: that makes them powers of two.
+        # Differences of scores are placed in the exponent of a float32, which makes them powers of two.
         scale, worst = single(2.0 ** (FRACTION - bits)), single(-(SHARE_BITS + 1) << FRACTION)
         best = np.int32((BIAS + SHARE_BITS) << FRACTION)
         ones = np.ones((tokens, 1), dtype)

@@ -1,4 +1,4 @@
-"""`FixedPointNet`: a network of integers that gives the same bits everywhere (formats/codecs.md#networks).
+"""`FixedPointNet`: a network of integers with identical bits on every machine (formats/codecs.md#networks).
 
 Codes are integers that stand for `code × 2**-bits`. A dense layer sums products, adds its bias, divides by a
 power of two rounding half up, and saturates.
@@ -29,15 +29,18 @@ from baler_root.format.networks.arithmetic import (
 )
 
 ROWS = 1 << 13
-"""Rows that go through the layers at once."""
+"""Most rows that go through the layers at once."""
 
 
 MAX_SHIFT = 40
+"""Largest shift of a layer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dense(Operation):
-    """`clip((weight @ x + bias + 2**(shift-1)) >> shift, low, high)` along the last axis; a ReLU is a `low` of 0."""
+    """`clip((weight @ x + bias + 2**(shift-1)) >> shift, low, high)` along the last axis; a ReLU is a `low`
+    of 0.
+    """
 
     kind: ClassVar[str] = "dense"
 
@@ -61,14 +64,14 @@ class Dense(Operation):
         largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * before.largest
         largest += int(np.abs(self.bias.astype(np.int64)).max(initial=0)) + (1 << self.shift)
         dtype = floats_for(largest)
-        # Powers of two take no digits: the shift is done before the sums, and rounding is part of the bias.
+        # Scaling by powers of two is exact: shift before the sums, with the rounding in the bias.
         scale = dtype(2.0**-self.shift)
         kernel = np.ascontiguousarray(self.weight.T, dtype=dtype) * scale
         bias = (self.bias.astype(np.int64) + (1 << (self.shift - 1))).astype(dtype) * scale
         low, high = dtype(self.low), dtype(self.high)
 
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
-            # There may be no inputs: the number of rows does not follow from the size then.
+            # Without inputs, the number of rows does not follow from the size.
             flat = values.reshape(math.prod(values.shape[:-1]), inputs).astype(dtype, copy=False)
             sums = flat @ kernel
             sums += bias
@@ -91,11 +94,11 @@ class Dense(Operation):
     @classmethod
     def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:
         """See `Operation`."""
-        return cls.taken(entry, before.shape[-1], weights, biases)
+        return cls.read(entry, before.shape[-1], weights, biases)
 
     @classmethod
-    def taken(cls, entry: Mapping[str, Any], inputs: int, weights: Take, biases: Take) -> Self:
-        """A layer of so many inputs."""
+    def read(cls, entry: Mapping[str, Any], inputs: int, weights: Take, biases: Take) -> Self:
+        """The layer of this JSON with `inputs` inputs."""
         outputs = integer(entry["outputs"], 1, MAX_WIDTH)
         shift = integer(entry["shift"], 1, MAX_SHIFT)
         low, high = (integer(entry[key], -INT_LIMIT, INT_LIMIT - 1) for key in ("low", "high"))
@@ -108,10 +111,12 @@ class Dense(Operation):
 
 
 class FixedPointNet:
-    """Dense layers one after another; calling it with (rows, inputs) codes gives (rows, outputs) codes."""
+    """Sequence of dense layers; called with (rows, inputs) codes, it returns (rows, outputs) codes."""
 
     def __init__(self, layers: Sequence[Dense], low: int, high: int) -> None:
-        """`low` and `high` bound the input codes. Raises CorruptFileError for layers that cannot be computed exactly."""
+        """`low` and `high` are limits of input codes; raises CorruptFileError for layers that cannot be
+        computed exactly.
+        """
         self.layers, self.low, self.high = tuple(layers), low, high
         self._steps: list[Step] = []
         value = Value((self.layers[0].weight.shape[1],), low, high)
@@ -123,15 +128,15 @@ class FixedPointNet:
             value = self._steps[-1].after
 
     def __reduce__(self) -> tuple[type[FixedPointNet], tuple[Sequence[Dense], int, int]]:
-        """For other processes: made again of its layers."""
+        """Pickle the layers only, for other processes."""
         return FixedPointNet, (self.layers, self.low, self.high)
 
     def __call__(self, codes: Ints) -> NDArray[np.int32]:
-        """The codes of the last layer, (rows, outputs); codes beyond the input's bounds saturate."""
-        out = np.empty((len(codes), self.layers[-1].weight.shape[0]), np.int32)
-        for start in range(0, len(codes), ROWS):  # few rows at once, which stay in the processor's cache
+        """Codes of the last layer, (rows, outputs); input codes beyond the limits saturate."""
+        outputs = np.empty((len(codes), self.layers[-1].weight.shape[0]), np.int32)
+        for start in range(0, len(codes), ROWS):  # blocks that stay in the cache
             values: Floats = np.clip(codes[start : start + ROWS], self.low, self.high)
             for step in self._steps:
                 values = step.run(values, {})
-            out[start : start + ROWS] = values
-        return out
+            outputs[start : start + ROWS] = values
+        return outputs

@@ -1,4 +1,4 @@
-"""The operations of a program beside dense layers and attention (formats/networks.md#operations)."""
+"""Operations of a program, except dense layers and attention (formats/networks.md#operations)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_AXES = 3
 
 
 MAX_SIZE = 1 << 20
-"""Numbers in one value of a row."""
+"""Most elements of a value of a row."""
 
 
 MAX_KERNEL, MAX_STRIDE, MAX_UPSAMPLING = 15, 15, 4
@@ -26,7 +26,7 @@ MAX_KERNEL, MAX_STRIDE, MAX_UPSAMPLING = 15, 15, 4
 
 @dataclass(frozen=True, slots=True)
 class Reshape(Operation):
-    """The same numbers in another shape: (width,), (tokens, width) or (height, width, channels)."""
+    """Changes the shape to (width,), (tokens, width) or (height, width, channels)."""
 
     kind: ClassVar[str] = "shape"
 
@@ -59,7 +59,7 @@ class Reshape(Operation):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offset(Operation):
-    """Adds a table of the value's own shape: what tells tokens or places apart."""
+    """Adds a table of the shape of the value, which distinguishes tokens or places."""
 
     kind: ClassVar[str] = "offset"
 
@@ -96,7 +96,7 @@ class Offset(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Add(Operation):
-    """Adds the value `source`: 0 is the program's input, `n` what its `n`th operation gives."""
+    """Adds the value `source`: 0 is the input of the program, `n` the result of its `n`th operation."""
 
     kind: ClassVar[str] = "add"
 
@@ -119,10 +119,11 @@ class Add(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Norm(Operation):
-    """Features less their mean, divided by their root mean square; in units of `2**-bits`.
+    """Subtracts the mean of the features and divides by their root mean square; the result is in units of
+    `2**-bits`.
 
-    With `n` features and `d` their differences to the mean, rounded, `y = (2**(bits+1) * n * d + r) // (2 * r)`
-    where `r = max(1, isqrt(n * sum(d * d)))`.
+    With `n` features and `d` their differences to the mean, rounded, `y = (2**(bits+1) * n * d + r) // (2 *
+    r)` where `r = max(1, isqrt(n * sum(d * d)))`.
     """
 
     kind: ClassVar[str] = "norm"
@@ -134,7 +135,7 @@ class Norm(Operation):
         before = values[-1]
         n, scale = before.shape[-1], 1 << (integer(self.bits, 0, 15) + 1)
         far = before.high - before.low
-        # The second: a root is exact if its square is below half of what the floats count.
+        # The second limit: a root is exact if its square is below half of the exact range of the floats.
         limits = (2 * n * before.largest + 3 * n, 2 * (n * far) ** 2, scale * n * far + 3 * n * far)
         dtype = floats_for(max(limits))
         ones, factor = np.ones((n, 1), dtype), dtype(scale * n)
@@ -157,9 +158,10 @@ class Norm(Operation):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conv(Operation):
-    """A dense layer on the square of places around every `stride`th place of a grid, zeros beyond its edges.
+    """A dense layer on the square around every `stride`th place of a grid, with zeros beyond its edges.
 
-    The layer's inputs are (kernel, kernel, channels), `kernel` odd; the result has ceil(height / stride) rows.
+    The layer's inputs are (kernel, kernel, channels), `kernel` odd; the result has ceil(height / stride)
+    rows.
     """
 
     kind: ClassVar[str] = "conv"
@@ -182,9 +184,9 @@ class Conv(Operation):
 
         def run(values: Floats, kept: Mapping[int, Floats]) -> Floats:
             padded = np.pad(values, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-            around = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
-            around = around[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
-            return dense.run(around.reshape(-1, *places, inputs), kept)
+            squares = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
+            squares = squares[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
+            return dense.run(squares.reshape(-1, *places, inputs), kept)
 
         return Step(run, dense.after, dense.products, scratch=math.prod(places) * inputs)
 
@@ -200,7 +202,7 @@ class Conv(Operation):
     def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:
         """See `Operation`."""
         kernel = _odd(entry["kernel"])
-        layer = Dense.taken(entry, kernel * kernel * before.shape[-1], weights, biases)
+        layer = Dense.read(entry, kernel * kernel * before.shape[-1], weights, biases)
         return cls(layer, kernel, entry["stride"])
 
     def word(self, after: Value) -> str:
@@ -216,7 +218,7 @@ def _odd(kernel: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Upsample(Operation):
-    """A grid of more places, each with the numbers of the nearest one: `y[i, j] = x[i * h // height, j * w // width]`."""
+    """Enlarges a grid by its nearest places: `y[i, j] = x[i * h // height, j * w // width]`."""
 
     kind: ClassVar[str] = "upsample"
 

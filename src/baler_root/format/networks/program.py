@@ -1,4 +1,4 @@
-"""`Program`: a network of integers of several kinds of operations, the same bits everywhere (formats/networks.md)."""
+"""`Program`: a network of integer operations with identical bits on every machine (formats/networks.md)."""
 
 from __future__ import annotations
 
@@ -25,18 +25,19 @@ from baler_root.format.networks.dense import Dense
 from baler_root.format.networks.operations import MAX_SIZE, Add, Conv, Norm, Offset, Reshape, Upsample
 
 MAX_OPERATIONS = 256
+"""Most operations of a program."""
 
 
 MAX_PRODUCTS = 1 << 28
-"""Multiplications for each row, of all operations."""
+"""Most multiplications for each row."""
 
 
 MAX_NUMBERS = 1 << 23
-"""Numbers of each row, in all values and in the tables that operations make in between."""
+"""Most numbers for each row, in all values and intermediate results."""
 
 
 BLOCK = 1 << 19
-"""Numbers of all rows that go through the operations together, which should stay in a cache."""
+"""Numbers of the rows that go through the operations together: they should stay in the cache."""
 
 
 KINDS: Mapping[str, type[Operation]] = {
@@ -45,19 +46,20 @@ KINDS: Mapping[str, type[Operation]] = {
 
 
 class Program:
-    """Operations one after another; calling it with (rows, inputs) codes gives (rows, outputs) codes."""
+    """Sequence of operations; called with (rows, inputs) codes, it returns (rows, outputs) codes."""
 
     outputs: int
-    """Numbers that a row gives."""
+    """Outputs for each row."""
     products: int
     """Multiplications for each row."""
     numbers: int
-    """Numbers of each row, in all values and in the tables that operations make in between."""
+    """Numbers for each row, in all values and intermediate results."""
 
     def __init__(self, operations: Sequence[Operation], inputs: int, low: int, high: int) -> None:
-        """`low` and `high` bound the input codes.
+        """`low` and `high` are limits of the input codes.
 
-        Raises CorruptFileError for operations that do not fit, cannot be computed exactly or do too much.
+        Raises CorruptFileError for operations that do not fit, cannot be computed exactly or exceed the
+        limits above.
         """
         self.operations, self.inputs, self.low, self.high = tuple(operations), inputs, low, high
         values = [_input(inputs, low, high)]
@@ -65,8 +67,8 @@ class Program:
         for operation in self.operations:
             self._steps.append(_step(operation, values))
             values.append(self._steps[-1].after)
-        self._last = {op.source: at for at, op in enumerate(self.operations) if isinstance(op, Add)}
-        """Of values that are added later, the operation that does so last."""
+        self._last = {op.source: number for number, op in enumerate(self.operations) if isinstance(op, Add)}
+        """For each value used by an Add: the last operation that adds it."""
         self.products = sum(step.products for step in self._steps)
         self.numbers = inputs + sum(step.after.size + step.scratch for step in self._steps)
         if self.products > MAX_PRODUCTS or self.numbers > MAX_NUMBERS:
@@ -81,7 +83,7 @@ class Program:
         self._rows, self._dtype = max(1, BLOCK // (kept + most)), floats_for(values[0].largest)
 
     def __reduce__(self) -> tuple[type[Program], tuple[Sequence[Operation], int, int, int]]:
-        """For other processes: made again of its operations."""
+        """Pickle the operations only, for other processes."""
         return Program, (self.operations, self.inputs, self.low, self.high)
 
     @classmethod
@@ -94,9 +96,11 @@ class Program:
         take_weights: Take,
         take_biases: Take,
     ) -> Program:
-        """The program of which `to_json` and `arrays` gave this; raises CorruptFileError for what is none.
+        """The program with this JSON (`to_json`) and these arrays (`arrays`); raises CorruptFileError if it
+        is not valid.
 
-        `take_weights(count)` and `take_biases(count)` give the next so many of each, or raise CorruptFileError.
+        `take_weights(count)` and `take_biases(count)` read the next `count` of each, or raise
+        CorruptFileError.
         """
         if not isinstance(operations, list):
             raise CorruptFileError("the operations of a program are no list")
@@ -114,19 +118,19 @@ class Program:
 
     @property
     def weights(self) -> int:
-        """Integers that it was taught: weights, biases and tables."""
+        """Number of trained integers: weights, biases and tables."""
         return sum(len(array) for arrays in self.arrays() for array in arrays)
 
     def __call__(self, codes: Ints) -> NDArray[np.int32]:
-        """The codes of the last operation, (rows, outputs); input codes beyond the bounds saturate."""
-        out = np.empty((len(codes), self.outputs), np.int32)
+        """Codes of the last operation, (rows, outputs); input codes beyond the limits saturate."""
+        outputs = np.empty((len(codes), self.outputs), np.int32)
         for start in range(0, len(codes), self._rows):
-            block = self._few(codes[start : start + self._rows])
-            out[start : start + self._rows] = block.reshape(len(block), -1)
-        return out
+            block = self._run_block(codes[start : start + self._rows])
+            outputs[start : start + self._rows] = block.reshape(len(block), -1)
+        return outputs
 
-    def _few(self, codes: Ints) -> Floats:
-        """The same for few rows, as floats of the last value's shape."""
+    def _run_block(self, codes: Ints) -> Floats:
+        """Last value of a block of rows, as floats of its shape."""
         values: Floats = np.clip(codes.astype(self._dtype), self.low, self.high)
         kept: dict[int, Floats] = {}
         for number, step in enumerate(self._steps):
@@ -137,29 +141,29 @@ class Program:
         return values
 
     def describe(self) -> str:
-        """The architecture in short, such as `24→64→64→8`."""
+        """Short description of the architecture, such as `24→64→64→8`."""
         words = (op.word(step.after) for op, step in zip(self.operations, self._steps, strict=True))
         return "→".join((str(self.inputs), *filter(None, words)))
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The operations without their arrays."""
+        """JSON of the operations without their arrays."""
         return [operation.to_json() for operation in self.operations]
 
     def arrays(self) -> tuple[list[NDArray[np.int8]], list[NDArray[np.int32]]]:
-        """The weights, and the biases and tables, of the operations that have any, flat."""
+        """Weights, and biases and tables, of the operations that have any, as flat arrays."""
         pairs = [operation.arrays() for operation in self.operations]
         weights, biases = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return [array for array in weights if len(array)], [array for array in biases if len(array)]
 
 
 def _input(inputs: int, low: int, high: int) -> Value:
-    """The value that a program begins with."""
+    """Shape and limits of the input of a program."""
     integer(low, -INT_LIMIT, integer(high, 1 - INT_LIMIT, INT_LIMIT - 1) - 1)
     return Value((integer(inputs, 1, MAX_SIZE),), low, high)
 
 
 def _step(operation: Operation, values: Sequence[Value]) -> Step:
-    """The operation on the last of these values, if there may be one more."""
+    """Prepare the operation on the last of these values; raises CorruptFileError if it does not fit."""
     number = len(values) - 1
     try:
         integer(number, 0, MAX_OPERATIONS - 1)

@@ -129,7 +129,7 @@ class Board:
         if not self._pass_through:
             return np.zeros(len(latents), np.bool_)
         raw = self._link.passed_through(latents, out_of_range)
-        detector = self._link.model.anomaly
+        detector = self._link.model.outlier_detector
         return raw if detector is None else raw | (detector.scores(latents) > detector.threshold)
 
 

@@ -1,7 +1,7 @@
 """Autoencoders: two networks, which become programs of integers.
 
-To add your own, write a function that takes an `AutoencoderShape` and returns an `Autoencoder`, and a subclass of
-`LatentCodec` that names the function (docs/guide/latent-codecs.md).
+To add your own, write a function that takes an `AutoencoderShape` and returns an `Autoencoder`, and a
+subclass of `LatentCodec` that names the function (docs/guide/latent-codecs.md).
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from baler_root.training.torch.network import CODE_TOTAL, Network
 from baler_root.training.torch.qat_layers import qat_layers
 
 LATENT_BITS = 2
-"""Fraction bits of the input of decoders: latents in steps of 1 would be large beside the other activations."""
+"""Fraction bits of the input of decoders: latents in steps of 1 would be large beside the other activations.
+"""
 
 
 FINE_BITS = 6
@@ -36,11 +37,15 @@ class AutoencoderShape:
     """Inputs, outputs and size of an autoencoder."""
 
     values: int
-    """Inputs of the encoder: the code of each value of a row on the axis of its column, about standard logistic."""
+    """Inputs of the encoder: the code of each value of a row on the axis of its column, about standard
+    logistic.
+    """
     latents: int
     """Outputs of the encoder, and inputs of the decoder."""
     components: int
-    """Components of a mixture: the decoder has `3 × components` outputs for each value (formats/codecs.md#symbols)."""
+    """Components of a mixture: the decoder has `3 × components` outputs for each value
+    (formats/codecs.md#symbols).
+    """
     width: int
     """Width of hidden layers."""
     entry: tuple[int, ...] = ()
@@ -58,7 +63,8 @@ class Autoencoder(nn.Module):
     """An encoder of rows and a decoder of latents."""
 
     def __init__(self, shape: AutoencoderShape, encoder: nn.Module, decoder: nn.Module) -> None:
-        """`encoder` takes (rows, values), ends with `latents_from`; `decoder` takes (rows, latents), ends with `mixture_from`.
+        """`encoder` takes (rows, values), ends with `latents_from`; `decoder` takes (rows, latents), ends
+        with `mixture_from`.
 
         Raises the errors of `Network` for layers that do not fit.
         """

@@ -133,11 +133,12 @@ def fit_autoencoder(
     progress: Progress | None = None,
     masses: MassTargets | None = None,
 ) -> TrainedAutoencoder | None:
-    """Train the network that `make` returns to need the fewest bits, for latents and for columns given the latents.
+    """Train the network that `make` returns to need the fewest bits, for latents and for columns given the
+    latents.
 
-    `places` are positions on the axes, (rows, values) of each column, with the rows in random order; `masses` count
-    as columns do. Training runs on a GPU if there is one with enough memory, else on the processor. None if no
-    evaluation gave a number.
+    `places` are positions on the axes, (rows, values) of each column, with the rows in random order; `masses`
+    count as columns do. Training runs on a GPU if there is one with enough memory, else on the processor.
+    None if no evaluation gave a number.
     """
     notes: tuple[str, ...] = ()
     for device in devices():
@@ -160,7 +161,9 @@ def devices() -> list[str]:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Limit torch to one thread: layers are too small for several, which slow each other down on a busy machine."""
+    """Limit torch to one thread: layers are too small for several, which slow each other down on a busy
+    machine.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

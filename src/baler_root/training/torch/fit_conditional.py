@@ -28,7 +28,9 @@ WARM_UP = 50
 
 
 PRUNE_AT = (0.15, 0.3)
-"""Shares of the training after which the least useful parents are dropped: half of the surplus, then the rest."""
+"""Shares of the training after which the least useful parents are dropped: half of the surplus, then the
+rest.
+"""
 
 
 PRUNE_ROWS = 4096
@@ -73,7 +75,9 @@ def fit_networks(
 
 
 class ConditionalTask:
-    """The networks of a table as a `Task`; the network of each column is trained independently of the others."""
+    """The networks of a table as a `Task`; the network of each column is trained independently of the
+    others.
+    """
 
     def __init__(
         self,
@@ -127,7 +131,9 @@ class ConditionalTask:
 
     @torch.no_grad()
     def _most_useful(self, most: int) -> list[list[int]]:
-        """Indices of at most `most` inputs of each column: those without which its network would lose most."""
+        """Indices of at most `most` inputs of each column: those without which its network would lose
+        most.
+        """
         rows = self.rows
         inputs, low, high = rows.take(torch.arange(min(rows.validation, PRUNE_ROWS)))
         bits = torch.zeros(rows.present.shape, dtype=torch.float64)
@@ -168,7 +174,9 @@ class Rows:
         self._arrange()
 
     def _arrange(self) -> None:
-        """Put the parents of all columns into arrays of equal width, some elements of which are not present."""
+        """Put the parents of all columns into arrays of equal width, some elements of which are not
+        present.
+        """
         self.width = max(map(len, self.parents))
         self.present = torch.zeros((len(self.parents), self.width))
         for number, inputs in enumerate(self.parents):

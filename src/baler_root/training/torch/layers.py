@@ -1,7 +1,7 @@
 """Trainable torch layers that compute the operations of a `Program` exactly; see `network`.
 
-Values are real numbers, each a multiple of `2**-bits`. Rounding and saturation are part of the layers; gradients pass
-through rounding unchanged (straight-through estimator, Bengio et al., arXiv:1308.3432).
+Values are real numbers, each a multiple of `2**-bits`. Rounding and saturation are part of the layers;
+gradients pass through rounding unchanged (straight-through estimator, Bengio et al., arXiv:1308.3432).
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ class _Quantise(torch.autograd.Function):
 
 
 def quantise(values: Tensor, bits: int, low: int, high: int) -> Tensor:
-    """The values as multiples of `2**-bits`, rounded half up, from `low` to `high` of them; no gradient outside."""
+    """The values as multiples of `2**-bits`, rounded half up, from `low` to `high` of them; no gradient
+    outside.
+    """
     rounded: Tensor = _Quantise.apply(values, bits, low, high)  # type: ignore[no-untyped-call]
     return rounded
 
@@ -101,7 +103,9 @@ class Reshape(Layer):
 
 
 class _Weighted(Layer):
-    """Layer with weights of 8 bits in units of a power of two, biases in units of the sums, outputs of `total` bits."""
+    """Layer with weights of 8 bits in units of a power of two, biases in units of the sums, outputs of
+    `total` bits.
+    """
 
     def __init__(self, outputs: int, inputs: int, relu: bool, bits: int, total: int) -> None:
         super().__init__()
@@ -115,7 +119,9 @@ class _Weighted(Layer):
         return self.output_bits
 
     def _weight_bits(self) -> int:
-        """Fraction bits of weights: the largest weight just fits 8 bits, and sums need no shift to the left."""
+        """Fraction bits of weights: the largest weight just fits 8 bits, and sums need no shift to the
+        left.
+        """
         largest = min(max(1e-6, float(self.weight.detach().abs().max())), 1e6)
         least = max(MIN_WEIGHT_BITS, self.output_bits - self.bits + 1)
         return min(max(math.floor(math.log2(WEIGHT_LIMIT / largest)), least), max(MAX_WEIGHT_BITS, least))
@@ -170,7 +176,9 @@ class Dense(_Weighted):
 
 
 class Conv(_Weighted):
-    """Convolution of (rows, height, width, channels), with zeros beyond the edges; sizes become ceil(size / stride)."""
+    """Convolution of (rows, height, width, channels), with zeros beyond the edges; sizes become ceil(size /
+    stride).
+    """
 
     def __init__(
         self,
@@ -183,7 +191,9 @@ class Conv(_Weighted):
         bits: int = HIDDEN_BITS,
         total: int = HIDDEN_TOTAL,
     ) -> None:
-        """`inputs` and `outputs` are channels; `kernel` is the side, an odd number, of the square that is summed over."""
+        """`inputs` and `outputs` are channels; `kernel` is the side, an odd number, of the square that is
+        summed over.
+        """
         super().__init__(outputs, kernel * kernel * inputs, relu, bits, total)
         self.kernel, self.stride = kernel, stride
 
@@ -201,7 +211,9 @@ class Conv(_Weighted):
 
 
 class Upsample(Layer):
-    """Enlarges a grid to (rows, height, width, channels): each place has the values of the nearest place before."""
+    """Enlarges a grid to (rows, height, width, channels): each place has the values of the nearest place
+    before.
+    """
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
@@ -219,7 +231,9 @@ class Upsample(Layer):
 
 
 class Offset(Layer):
-    """Adds a trained table of the shape of a row, such as (tokens, width), whose entries have `total` bits."""
+    """Adds a trained table of the shape of a row, such as (tokens, width), whose entries have `total`
+    bits.
+    """
 
     def __init__(self, *shape: int, total: int = HIDDEN_TOTAL) -> None:
         super().__init__()
@@ -243,7 +257,9 @@ class Offset(Layer):
 
 
 class Norm(Layer):
-    """Subtracts the mean of the features and divides by their root mean square; the next layer has scale and offset."""
+    """Subtracts the mean of the features and divides by their root mean square; the next layer has scale and
+    offset.
+    """
 
     def __init__(self, *, bits: int = HIDDEN_BITS) -> None:
         """Outputs have `bits` fraction bits."""
@@ -272,13 +288,17 @@ class Norm(Layer):
 
 
 class _Attend(torch.autograd.Function):
-    """Means of values, weighted by attention: queries, keys and values (rows, heads, tokens, width) to the same shape."""
+    """Means of values, weighted by attention: queries, keys and values (rows, heads, tokens, width) to the
+    same shape.
+    """
 
     @staticmethod
     def forward(
         ctx: Any, queries: Tensor, keys: Tensor, values: Tensor, bits: int, score_bits: int
     ) -> Tensor:
-        """Values have `bits` fraction bits; a score that is `2**score_bits` products larger doubles a share."""
+        """Values have `bits` fraction bits; a score that is `2**score_bits` products larger doubles a
+        share.
+        """
         scale = 2.0 ** (2 * bits - score_bits)
         octaves = queries @ keys.transpose(-1, -2) * scale
         octaves -= octaves.amax(-1, keepdim=True)
@@ -303,7 +323,8 @@ class _Attend(torch.autograd.Function):
 
 
 class Attention(Layer):
-    """Multi-head attention of all tokens to all tokens; the input has queries, keys and values, 3 × width per token.
+    """Multi-head attention of all tokens to all tokens; the input has queries, keys and values, 3 × width per
+    token.
 
     Use it between two dense layers: `Dense(width, 3 * width), Attention(width, heads), Dense(width, width)`.
     """
@@ -313,7 +334,9 @@ class Attention(Layer):
         self.width, self.heads = width, heads
 
     def _score_bits(self) -> int:
-        """Bits of the unit of scores: products of queries and keys by sqrt(head width), to the nearest power of two."""
+        """Bits of the unit of scores: products of queries and keys by sqrt(head width), to the nearest power
+        of two.
+        """
         shift = round(math.log2(math.sqrt(self.width / self.heads) * math.log(2)))
         return min(max(2 * self.bits + shift, 0), MAX_SCORE_BITS)
 

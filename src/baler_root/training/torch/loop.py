@@ -1,7 +1,7 @@
 """The training loop: learning rate, time limit, evaluations, best state, early stopping and progress.
 
-`train` is used for the networks of `conditional` and for autoencoders. A `Task` supplies what differs: the loss,
-its evaluation on validation rows, and what happens between steps.
+`train` is used for the networks of `conditional` and for autoencoders. A `Task` supplies what differs: the
+loss, its evaluation on validation rows, and what happens between steps.
 """
 
 from __future__ import annotations
@@ -66,7 +66,9 @@ class TrainingSchedule:
         return self.rate * warm_up * (0.5 * (1 + math.cos(math.pi * done)) + LEAST_RATE)
 
     def share_done(self, step: int, elapsed: float) -> float:
-        """Share of the training that is done after `step` steps and `elapsed` seconds; 1 or more at the end."""
+        """Share of the training that is done after `step` steps and `elapsed` seconds; 1 or more at the
+        end.
+        """
         share = step / self.steps
         return share if self.seconds is None else max(share, elapsed / self.seconds)
 
@@ -96,7 +98,9 @@ class Task(Protocol):
         ...
 
     def after_step(self, step: int, done: float) -> bool:
-        """Prune, if that is due; returns whether the parameters were replaced, so that training starts afresh."""
+        """Prune, if that is due; returns whether the parameters were replaced, so that training starts
+        afresh.
+        """
         ...
 
     def evaluate(self) -> Evaluation:

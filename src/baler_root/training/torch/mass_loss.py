@@ -1,4 +1,6 @@
-"""Masses of pairs in the loss, as if they were columns: the bits of each, given the prediction of the decoder."""
+"""Masses of pairs in the loss, as if they were columns: the bits of each, given the prediction of the
+decoder.
+"""
 
 from __future__ import annotations
 
@@ -38,11 +40,15 @@ class MassTargets:
     def __init__(
         self, pairs: Sequence[Pair] = (), values: Mapping[int, NDArray[np.float64]] | None = None
     ) -> None:
-        """`values` has the value at each place of the axis of a column, by the number of the column in the table."""
+        """`values` has the value at each place of the axis of a column, by the number of the column in the
+        table.
+        """
         self.pairs, self.values = list(pairs), dict(values or {})
 
     def on(self, edges: Sequence[Tensor], places: Sequence[Tensor]) -> MassLoss:
-        """Loss for the rows of a training: edges of the axis of each column, and places of its values, (rows, 1)."""
+        """Loss for the rows of a training: edges of the axis of each column, and places of its values, (rows,
+        1).
+        """
         return MassLoss(self, edges, places)
 
 
@@ -64,7 +70,9 @@ class MassLoss:
             self.true.append((mass, tolerance.maximum(1e-6 * mass), usable))
 
     def _true(self, pair: Pair, rows: Mapping[int, Tensor]) -> tuple[Tensor, Tensor]:
-        """The mass in each row, and its tolerance: the error that the bounds of the columns allow, propagated."""
+        """The mass in each row, and its tolerance: the error that the bounds of the columns allow,
+        propagated.
+        """
         values = {n: self.columns[n].values[places].requires_grad_() for n, places in rows.items()}
         mass = invariant_mass(pair, values)
         slopes = torch.autograd.grad(mass.sum(), list(values.values()))
@@ -73,10 +81,11 @@ class MassLoss:
         return mass.detach(), square.sum(0).sqrt()
 
     def bits(self, outputs: Tensor, rows: Tensor) -> Tensor:
-        """Bits of each row and mass, (rows, masses), from the outputs of the decoder, (rows, columns, 3 × components).
+        """Bits of each row and mass, (rows, masses), from the outputs of the decoder, (rows, columns, 3 ×
+        components).
 
-        With the error x of the predicted mass in units of its tolerance, these are ½ log₂(1 + x²) bits, about as many
-        as a residual of that size takes.
+        With the error x of the predicted mass in units of its tolerance, these are ½ log₂(1 + x²) bits, about
+        as many as a residual of that size takes.
         """
         predictions = {n: axis.prediction(outputs[:, n]) for n, axis in self.columns.items()}
         bits = []
@@ -100,7 +109,9 @@ class _AxisValues:
         self.tolerances = torch.from_numpy(tolerances.astype(np.float32)).to(edges.device)
 
     def prediction(self, outputs: Tensor) -> Tensor:
-        """Point prediction of the decoder before it is rounded to a place: the mean of the heaviest component."""
+        """Point prediction of the decoder before it is rounded to a place: the mean of the heaviest
+        component.
+        """
         components = outputs.shape[-1] // 3
         heaviest = outputs[:, :components].argmax(-1, keepdim=True)
         means = outputs[:, components : 2 * components].gather(1, heaviest)[:, 0]
@@ -150,7 +161,9 @@ def _plausible(values: NDArray[np.float64], number: int, pairs: Sequence[Pair]) 
 
 
 def _filled(values: NDArray[np.float64], plausible: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Values with implausible ones replaced by the nearest plausible one on the axis; ones if none is plausible."""
+    """Values with implausible ones replaced by the nearest plausible one on the axis; ones if none is
+    plausible.
+    """
     (known,) = np.nonzero(plausible)
     if not len(known):
         return np.ones_like(values)

@@ -4,9 +4,9 @@
     decoder = Network(Dense(8, 64, relu=True), Dense(64, 24), inputs=8, bits=7, total=10)
     codes = encoder.program()(codes)
 
-In double precision a network always gives the bits of its program; in single precision, while all sums stay below
-`2**24` of their units (and, on a GPU, matrix products and convolutions are not cut to TF32). New layers are composed
-of those in `layers`, in an `nn.Sequential` or a subclass of it:
+In double precision a network always gives the bits of its program; in single precision, while all sums stay
+below `2**24` of their units (and, on a GPU, matrix products and convolutions are not cut to TF32). New layers
+are composed of those in `layers`, in an `nn.Sequential` or a subclass of it:
 
     class Block(nn.Sequential):
         def __init__(self, width: int) -> None:
@@ -40,12 +40,16 @@ class Residual(nn.Sequential):
 
 
 class Network(nn.Sequential):
-    """Sequence of layers on rows of `inputs` codes, which have `bits` fraction bits and `total` bits with their sign."""
+    """Sequence of layers on rows of `inputs` codes, which have `bits` fraction bits and `total` bits with
+    their sign.
+    """
 
     def __init__(
         self, *layers: nn.Module, inputs: int, bits: int = CODE_BITS, total: int = CODE_TOTAL
     ) -> None:
-        """Raises CorruptFileError for layers that do not fit each other, TypeError for modules without integer form."""
+        """Raises CorruptFileError for layers that do not fit each other, TypeError for modules without
+        integer form.
+        """
         super().__init__(*layers)
         self.inputs, self.input_bits, self.limits = inputs, bits, limits(total)
         self.output_bits = _connect(self, bits)
@@ -53,7 +57,9 @@ class Network(nn.Sequential):
         self.products, self.numbers = program.products, program.numbers
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - as the base class names it
-        """(rows, inputs) to the outputs of the last layer; inputs are rounded and saturate like codes of the program."""
+        """(rows, inputs) to the outputs of the last layer; inputs are rounded and saturate like codes of the
+        program.
+        """
         outputs: Tensor = super().forward(quantise(input, self.input_bits, *self.limits))  # type: ignore[no-untyped-call]
         return outputs
 

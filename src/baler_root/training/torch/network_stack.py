@@ -1,4 +1,6 @@
-"""`NetworkStack`: the networks of all columns of a table, trained at once as the integers that they will be."""
+"""`NetworkStack`: the networks of all columns of a table, trained at once as the integers that they will
+be.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class NetworkStack(torch.nn.Module):
             self.biases[-1][:, k : 2 * k] = torch.linspace(-2.0, 2.0, k)
 
     def forward(self, values: Tensor) -> Tensor:
-        """(columns, rows, inputs) to (columns, rows, outputs), each value a multiple of its fixed-point step."""
+        """(columns, rows, inputs) to (columns, rows, outputs), each value a multiple of its fixed-point
+        step.
+        """
         last = len(self.weights) - 1
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             scale = _scale(weight)[:, None, None]
@@ -63,7 +67,9 @@ class NetworkStack(torch.nn.Module):
 
     @torch.no_grad()
     def net(self, column: int, inputs: int) -> FixedPointNet | None:
-        """Network of one column in integers, of its first `inputs` inputs; None if a bias does not fit 32 bits."""
+        """Network of one column in integers, of its first `inputs` inputs; None if a bias does not fit 32
+        bits.
+        """
         layers, before, last = [], CODE_BITS, len(self.weights) - 1
         for number, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             weight = weights[column : column + 1]

@@ -63,8 +63,8 @@ class DenseAutoencoder(Autoencoder):
 class TransformerAutoencoder(Autoencoder):
     """A token for each value, three transformer blocks, three dense layers to the latents, and the reverse.
 
-    Each token gets an embedding of its position (Vaswani et al., arXiv:1706.03762); norms come first in each residual
-    branch (Xiong et al., arXiv:2002.04745).
+    Each token gets an embedding of its position (Vaswani et al., arXiv:1706.03762); norms come first in each
+    residual branch (Xiong et al., arXiv:2002.04745).
     """
 
     def __init__(self, shape: AutoencoderShape) -> None:

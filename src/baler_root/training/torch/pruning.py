@@ -12,11 +12,14 @@ from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources
 from baler_root.training.torch.qat_layers import QatDense
 
 PENALTY_SHARE = 0.02
-"""Share of the first loss that the bit operations of an encoder add to it, as long as it exceeds its budget."""
+"""Share of the first loss that the bit operations of an encoder add to it, as long as it exceeds its budget.
+"""
 
 
 PRUNE_START, PRUNE_END = 0.15, 0.7
-"""Shares of the training between which weights are pruned, most of them early (Zhu and Gupta, arXiv:1710.01878)."""
+"""Shares of the training between which weights are pruned, most of them early (Zhu and Gupta,
+arXiv:1710.01878).
+"""
 
 
 PRUNE_EVERY = 25
@@ -28,7 +31,9 @@ BISECTIONS = 12
 
 
 class BitPruning:
-    """Penalises the bits of weights in the loss, and sets the smallest weights to 0, until the budget is kept."""
+    """Penalises the bits of weights in the loss, and sets the smallest weights to 0, until the budget is
+    kept.
+    """
 
     def __init__(self, layers: Iterable[QatDense], luts: float) -> None:
         """Raises ConfigError for a budget that cannot be kept."""

@@ -1,4 +1,6 @@
-"""Layers of an encoder for firmware, for quantisation-aware training (QAT): few bits, pruned weights, rounded codes."""
+"""Layers of an encoder for firmware, for quantisation-aware training (QAT): few bits, pruned weights, rounded
+codes.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ FINER_STEPS = 2
 class QatDense(Dense):
     """Dense layer with weights of few bits, some of them pruned.
 
-    The step of the weights is the power of two with the smallest rounding error; the largest weights may saturate.
+    The step of the weights is the power of two with the smallest rounding error; the largest weights may
+    saturate.
     """
 
     keep: Tensor
@@ -47,9 +50,11 @@ class QatDense(Dense):
         relu: bool = False,
         fine: int = 0,
     ) -> None:
-        """`input_total` is the number of bits of inputs; `bits` and `total` are those of outputs, as in `Dense`.
+        """`input_total` is the number of bits of inputs; `bits` and `total` are those of outputs, as in
+        `Dense`.
 
-        The outputs of `forward` have `fine` more fraction bits; with any, they do not saturate, to have a gradient.
+        The outputs of `forward` have `fine` more fraction bits; with any, they do not saturate, to have a
+        gradient.
         """
         super().__init__(inputs, outputs, relu=relu, bits=bits, total=total)
         self.limit, self.input_total, self.fine = (1 << (weight_bits - 1)) - 1, input_total, fine
@@ -80,7 +85,8 @@ class QatDense(Dense):
         return quantise(sums, self.output_bits + self.fine, -most, most)
 
     def bit_operations(self) -> Tensor:
-        """Bits of all weights times the bits of their inputs; a weight has `log2(1 + |weight|)` bits, in steps.
+        """Bits of all weights times the bits of their inputs; a weight has `log2(1 + |weight|)` bits, in
+        steps.
 
         It has a gradient, and estimates LUTs (Sun et al., arXiv:2405.00645).
         """

@@ -32,7 +32,7 @@ def test_any_cut_and_any_flip_is_an_error_or_other_symbols(kind: str) -> None:
         damaged[bit // 8] ^= 1 << bit % 8
         decode_hostile(reader, bytes(damaged), specs)
         with contextlib.suppress(FormatError):
-            _ = LatentPage(memoryview(damaged), specs).anomalies
+            _ = LatentPage(memoryview(damaged), specs).outlier_rows
 
 
 @pytest.mark.parametrize("kind", ["bounded", "none"])

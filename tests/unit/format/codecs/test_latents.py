@@ -97,10 +97,10 @@ def test_no_page_is_larger_than_classic_if_that_is_asked() -> None:
     assert len(payload) <= 1 + len(plain) < len(writer_of(model, known).encode(columns, specs)[0])
     assert sum(shares) == pytest.approx(len(payload))
     check(reader_of(model), payload, columns, specs)
-    anomalies = np.array([3]), np.ones(1, np.float32)
-    payload, _ = writer_of(model, known, compare=True, anomalies=anomalies).encode(columns, specs)
+    outlier_rows = np.array([3]), np.ones(1, np.float32)
+    payload, _ = writer_of(model, known, compare=True, outlier_rows=outlier_rows).encode(columns, specs)
     check(reader_of(model), payload, columns, specs)
-    assert LatentPage(memoryview(payload), specs).anomalies[0].tolist() == [3]
+    assert LatentPage(memoryview(payload), specs).outlier_rows[0].tolist() == [3]
 
 
 def test_columns_of_which_the_latents_tell_too_little_are_left_to_classic() -> None:
@@ -141,7 +141,7 @@ def test_anomalies_are_told_and_change_no_value() -> None:
     columns, specs, model, known = table(rows=500)
     mine = [column for column, number in zip(columns, known, strict=True) if number is not None]
     latents = latents_from(model, mine)
-    model = replace(model, anomaly=OutlierDetector.fit(latents, 0.02, 3, seed=1))
+    model = replace(model, outlier_detector=OutlierDetector.fit(latents, 0.02, 3, seed=1))
     model = AutoencoderModel.from_bytes(model.to_bytes())
     writer = writer_of(model, known)
     found = writer.find_outlier_rows(columns)
@@ -150,7 +150,7 @@ def test_anomalies_are_told_and_change_no_value() -> None:
     assert (len(rows), count) == (10, 500)
     payload, _ = writer.with_outlier_rows(rows, scores).encode(columns, specs)
     check(reader_of(model), payload, columns, specs)
-    told, again = LatentPage(memoryview(payload), specs).anomalies
+    told, again = LatentPage(memoryview(payload), specs).outlier_rows
     assert np.array_equal(told, rows)
     assert again.tobytes() == scores.tobytes()
 

@@ -1,6 +1,6 @@
-"""`classic`: each column by itself, the smallest of pcodec, zstd over byte planes, and bits.
+"""`classic`: codes each column by itself, as the smallest of pcodec, zstd over byte planes, and bits.
 
-Small columns share one zstd frame (the pool), so that hundreds of trigger bits cost no frame each.
+Small columns share one zstd frame (the pool): hundreds of trigger bits need only one.
 formats/codecs.md#classic is the specification.
 """
 
@@ -22,38 +22,43 @@ from baler_root.format.codecs.classic import streams
 from baler_root.format.codecs.classic.streams import Coding, Transform
 
 SAMPLE = 1 << 13
-"""Values from which a transform is judged on a long column."""
+"""Values of a long column on which transforms are compared."""
 
 
 SAMPLE_ARRAYS = 1 << 16
-"""And on one of arrays: neighbouring rows must be among them."""
+"""Values of a long column of arrays on which transforms are compared: they must contain neighbouring rows."""
 
 
 MAX_DICTIONARY = 256
+"""Most values of a dictionary: codes have one byte."""
 
 
 LARGE = 1 << 16
+"""Bytes from which `WORTH_TRYING_LARGE` applies."""
 
 
 WORTH_TRYING, WORTH_TRYING_LARGE = 1.12, 1.05
-"""Where quick zstd exceeds pco by more than this factor (of the size, by size), thorough zstd does not win either
-(17 of 1 091 columns of six files, 5 kB in 100 MB), and trying would take most of the time."""
+"""If fast zstd is larger than pco by more than this factor, thorough zstd is not tried, which would take most
+of the time: it would have won for 17 of 1 091 columns of six files, 5 kB in 100 MB.
+"""
 
 
 _FRAME_COST = 9
-"""Bytes of a zstd frame that a column in the pool does not pay."""
+"""Bytes of a zstd frame, which columns in the pool share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """One column coded: what its directory entry says, and its bytes in the pool or after it."""
+    """Coded column: its directory entry, and its bytes in the pool or after it."""
 
     transform: Transform
     coding: Coding
     extra: bytes = b""
     """Directory bytes beyond the two codes: a constant's value, a dictionary, a stream's size."""
     pooled: bytes = b""
+    """Bytes in the pool."""
     separate: bytes = b""
+    """Bytes after the pool."""
     cost: int = 0
     """Estimated bytes in the file."""
 
@@ -65,7 +70,7 @@ class Stream:
 
 
 class Classic:
-    """The baseline codec: no model, no correlation between columns, fast to decode."""
+    """Baseline codec without models and without correlations between columns; fast to decode."""
 
     id = "classic"
 
@@ -177,7 +182,7 @@ def decode_column(
 
 
 def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
-    """The smallest stream found for one column's symbols."""
+    """The smallest stream for the symbols of one column."""
     if len(values) == 0:
         return Stream(Transform.NONE, Coding.CONSTANT)
     bits = values.view(_unsigned(values.dtype))
@@ -199,7 +204,9 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
 def _integer_transforms(
     values: NDArray[Any], spec: SymbolSpec
 ) -> list[tuple[Transform, NDArray[Any], bytes]]:
-    """Differences along entries (for the pool: pco finds them itself), along fixed-size axes, and along both."""
+    """Differences along entries (only for the pool, since pco finds them itself), along the axes of arrays,
+    and both.
+    """
     out = []
     row = math.prod(spec.shape)
     if row > 1:
@@ -214,7 +221,7 @@ def _integer_transforms(
 
 
 def _dictionary(bits: NDArray[Any], values: NDArray[Any]) -> list[tuple[Transform, NDArray[Any], bytes]]:
-    """Codes of one byte for few-valued wide columns."""
+    """Codes of one byte for columns of wide types with few values."""
     if values.dtype.itemsize == 1 or len(values) < 16:
         return []
     sample = bits if len(bits) <= SAMPLE else bits[:: len(bits) // SAMPLE]
@@ -230,7 +237,7 @@ def _dictionary(bits: NDArray[Any], values: NDArray[Any]) -> list[tuple[Transfor
 def _best_on_sample(
     candidates: list[tuple[Transform, NDArray[Any], bytes]], spec: SymbolSpec, sample: int
 ) -> list[tuple[Transform, NDArray[Any], bytes]]:
-    """The one candidate whose middle part codes smallest."""
+    """The candidate whose middle part is smallest when coded."""
     row = math.prod(spec.shape)
     size = max(1, sample // row) * row
     start = (len(candidates[0][1]) // 2) // row * row
@@ -244,20 +251,20 @@ def _best_on_sample(
 
 def _codings(transform: Transform, symbols: NDArray[Any], extra: bytes) -> list[Stream]:
     """The symbols in each coding that may be the smallest."""
-    out = []
+    codings = []
     if symbols.dtype.kind in "uib" and symbols.dtype.itemsize == 1 and int(symbols.view(np.uint8).max()) <= 1:
         packed = streams.bits_encode(symbols)
         pooled = len(zstd_frame(packed, 3)) - _FRAME_COST
-        out.append(Stream(transform, Coding.BITS, extra, packed, cost=len(extra) + max(1, pooled)))
+        codings.append(Stream(transform, Coding.BITS, extra, packed, cost=len(extra) + max(1, pooled)))
     separate = streams.pco_encode(symbols.view(streams.pco_dtype(symbols.dtype)))
     cost = len(extra) + len(separate) + 2
-    out.append(Stream(transform, Coding.PCO, extra, separate=separate, cost=cost))
+    codings.append(Stream(transform, Coding.PCO, extra, separate=separate, cost=cost))
     planes = streams.planes_encode(symbols)
     pooled = len(zstd_frame(planes, 3)) - _FRAME_COST
     if pooled < (WORTH_TRYING if len(planes) < LARGE else WORTH_TRYING_LARGE) * len(separate):
         pooled = min(pooled, len(zstd_frame(planes)) - _FRAME_COST)
-    out.append(Stream(transform, Coding.PLANES, extra, planes, cost=len(extra) + max(1, pooled)))
-    return out
+    codings.append(Stream(transform, Coding.PLANES, extra, planes, cost=len(extra) + max(1, pooled)))
+    return codings
 
 
 def _unsigned(dtype: np.dtype[Any]) -> np.dtype[Any]:

@@ -1,6 +1,6 @@
-"""The ways in which `classic` stores one column's symbols (formats/codecs.md#classic).
+"""Codings and transforms of `classic` for the symbols of one column (formats/codecs.md#classic).
 
-Each coding turns a flat array into bytes; which one is used is measured, column by column.
+A coding turns a flat array into bytes. The codec measures, for each column, which one is smallest.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PCO_HEADER = b"\x04\x01"
 
 
 class Coding(IntEnum):
-    """How symbols lie in the payload."""
+    """Representation of symbols in the payload."""
 
     CONSTANT = 0
     PLANES = 1
@@ -41,7 +41,7 @@ class Coding(IntEnum):
 
 
 class Transform(IntEnum):
-    """An exactly invertible step before the coding."""
+    """Exactly invertible transform before the coding."""
 
     NONE = 0
     DELTA = 1
@@ -52,12 +52,12 @@ class Transform(IntEnum):
 
     @property
     def differs(self) -> bool:
-        """Whether it takes differences, of integers."""
+        """Whether it takes differences, which needs integers."""
         return self not in (Transform.NONE, Transform.DICTIONARY)
 
     @property
     def by_rows(self) -> bool:
-        """Whether it takes values of a row as belonging together."""
+        """Whether it uses the rows of fixed-size arrays."""
         return self in (Transform.LORENZO, Transform.ROWS, Transform.GRID)
 
 
@@ -79,50 +79,50 @@ def pco_encode(values: NDArray[Any]) -> bytes:
 
 def pco_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
     """The `length` values that `pco_encode` encoded; raises CorruptFileError."""
-    out = np.empty(length, dtype=dtype)
-    at = 0
+    values = np.empty(length, dtype=dtype)
+    position = 0
 
-    def ahead(values: int) -> bytes:
-        """A copy (pco takes nothing else) of all that metadata or a page of so many values may be."""
-        return bytes(payload[at : at + 2 * values * dtype.itemsize + (1 << 16)])
+    def ahead(count: int) -> bytes:
+        """Copy (pco needs one) of the longest metadata or page that `count` values can have."""
+        return bytes(payload[position : position + 2 * count * dtype.itemsize + (1 << 16)])
 
     try:
         decompressor, _ = wrapped.FileDecompressor.new(_PCO_HEADER)
         for start in range(0, length, PCO_RUN):
             run = min(PCO_RUN, length - start)
             chunk, used = decompressor.chunk_decompressor(ahead(run), pco_name(dtype))
-            at += used
+            position += used
             done = 0
             while done < run:
                 page = min(PCO_PAGE, run - done)
                 progress, used = chunk.read_page_into(
-                    ahead(page), page, out[start + done : start + done + page]
+                    ahead(page), page, values[start + done : start + done + page]
                 )
-                at += used
+                position += used
                 done += page
                 if not progress.finished or progress.n_processed != page:
                     raise CorruptFileError("a pco page ends before its values do")
     except (RuntimeError, ValueError, TypeError) as error:
         raise CorruptFileError(f"a pco stream cannot be decoded ({error})") from None
-    if at != len(payload):
-        raise CorruptFileError(f"{len(payload) - at} bytes left over after a pco stream")
-    return out
+    if position != len(payload):
+        raise CorruptFileError(f"{len(payload) - position} bytes left over after a pco stream")
+    return values
 
 
 def pco_name(dtype: np.dtype[Any]) -> str:
-    """pco's name of a number type (`u32`, `f64`)."""
+    """Name of a number type in pco (`u32`, `f64`)."""
     return f"{dtype.kind}{dtype.itemsize * 8}"
 
 
 def planes_encode(values: NDArray[Any]) -> bytes:
-    """The values' bytes, first all lowest bytes, then all second ones, and so on."""
+    """Bytes of the values: first all lowest bytes, then all second ones, and so on."""
     if values.dtype.itemsize == 1:
         return values.tobytes()
     return np.ascontiguousarray(values.view(np.uint8).reshape(len(values), -1).T).tobytes()
 
 
 def planes_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
-    """The values whose bytes `planes_encode` sorted."""
+    """The values that `planes_encode` encoded."""
     raw = np.frombuffer(payload, dtype=np.uint8).reshape(dtype.itemsize, length)
     return raw.T.copy(order="C").reshape(-1).view(dtype)
 
@@ -133,7 +133,9 @@ def bits_encode(values: NDArray[Any]) -> bytes:
 
 
 def bits_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
-    """The 0/1 values, of one byte each, behind `bits_encode`'s bytes; padding must be zero."""
+    """The values (0 or 1, of one byte each) that `bits_encode` encoded; raises CorruptFileError for padding
+    that is not 0.
+    """
     if dtype.itemsize != 1:
         raise CorruptFileError(f"bits of the type {dtype}; only types of one byte are stored so")
     raw = np.frombuffer(payload, dtype=np.uint8)
@@ -150,7 +152,7 @@ def delta_encode(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def delta_decode(values: NDArray[Any]) -> NDArray[Any]:
-    """The values whose wrapped differences these are."""
+    """The values with these differences."""
     return np.cumsum(values, dtype=values.dtype)
 
 
@@ -166,7 +168,7 @@ def lorenzo_encode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]
 
 
 def lorenzo_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The fixed-size arrays whose wrapped differences these are."""
+    """The fixed-size arrays with these differences."""
     grid = values.reshape(-1, *shape)
     for axis in range(1, grid.ndim):
         grid = np.cumsum(grid, axis=axis, dtype=values.dtype)
@@ -174,7 +176,7 @@ def lorenzo_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]
 
 
 def rows_encode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """First row, then each one less the one before it, modulo 2**bits."""
+    """First row, then differences of each row and the one before, modulo 2**bits."""
     rows = values.reshape(-1, math.prod(shape))
     out = rows.copy()
     out[1:] -= rows[:-1]
@@ -182,10 +184,10 @@ def rows_encode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 
 
 def rows_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """The rows whose wrapped differences these are."""
+    """The rows with these differences."""
     return np.cumsum(values.reshape(-1, math.prod(shape)), axis=0, dtype=values.dtype).reshape(-1)
 
 
 def pco_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The type under which pco gets a column: its own, booleans as bytes."""
+    """Type of a column in pco: its own type; bytes for booleans."""
     return np.dtype(np.uint8) if dtype.kind == "b" else dtype

@@ -1,4 +1,5 @@
-"""`conditional`: every column coded with what a model expects of it, given the columns before it in the row.
+"""`conditional`: codes each column with the distribution that a model predicts from earlier columns of the
+row.
 
 formats/codecs.md#conditional is the specification.
 """
@@ -21,25 +22,25 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.list_context import ListContext, ListStructure
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS, NAME_SIZE, ConditionalPage, Dependencies
-from baler_root.format.codecs.lazy_models import LazyModels, named
+from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
 
 Symbols = NDArray[Any]
 
 
 Codes = dict[int, NDArray[np.int16]]
-"""What networks see of the columns decoded so far, by their number in the model."""
+"""Codes, the inputs of networks, of the columns decoded so far, by their number in the model."""
 
 
 STREAM_HEAD = 3
-"""Bytes that say where a stream is."""
+"""Bytes that a stream takes in the head of a page."""
 
 
 ROWS = 1 << 16
-"""Rows of a block: they go through a network at once, so that memory does not grow with a cluster."""
+"""Rows of a block, which go through a network at once: memory does not grow with the cluster."""
 
 
 class ConditionalCodec:
-    """Columns that a model knows, and `classic` for those it does not know or does not make smaller."""
+    """Codes columns with a model, and with `classic` those that the model lacks or does not make smaller."""
 
     id = "conditional"
 
@@ -51,9 +52,9 @@ class ConditionalCodec:
         compare: bool = False,
         context: ListContext | None = None,
     ) -> None:
-        """`models` by SHA-256. To encode: the `model` to use, and its number for each of the page's columns.
-
-        With `compare` columns that `classic` codes smaller are left to it.
+        """`models` by SHA-256. To encode: the digest of the `model` to use, and in `known` the number in the
+        model of each column of the page. With `compare`, columns that are smaller in `classic` are coded by
+        it.
         """
         self.models = {} if models is None else models
         self.model, self.known = model, tuple(known)
@@ -117,7 +118,7 @@ class ConditionalCodec:
         if not PayloadKind.CONTEXT.is_kind_of(payload):
             return ()
         page = ConditionalPage(payload, specs, self._table)
-        return page.needed(range(len(specs)) if wanted is None else wanted).context_columns(page)
+        return page.dependencies(range(len(specs)) if wanted is None else wanted).context_columns(page)
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
@@ -140,25 +141,25 @@ class ConditionalCodec:
             plain = Classic().decode(payload[1:], specs, missing)
             return plain | {at: decoded[at] for at in wanted if at in decoded}
         page = ConditionalPage(payload, specs, self._table)
-        needed = page.needed(wanted, decoded)
-        out = {at: decoded[at] for at in needed.positions if at in decoded}
+        needed = page.dependencies(wanted, decoded)
+        out = {at: decoded[at] for at in needed.columns if at in decoded}
         others = [at for at in range(len(specs)) if at not in page.streams]
-        chosen = [place for place, at in enumerate(others) if at in needed.positions and at not in out]
+        chosen = [place for place, at in enumerate(others) if at in needed.columns and at not in out]
         if chosen or not decoded:  # without a column to decode, the rest was checked with the first ones
             plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
             out |= {others[place]: symbols for place, symbols in plain.items()}
-        if needed.positions <= out.keys():
+        if needed.columns <= out.keys():
             return out
         lists = self._lists(page, needed, specs)
         symbols = self.context.symbols
         codes = {
-            n: lists.codes(page.table[n], symbols.get(page.outside.get(n, -1)))
+            n: lists.codes(page.table[n], symbols.get(page.context.get(n, -1)))
             for n in needed.context
             if lists is not None
         }
         for column in sorted(page.known):
             at = page.known[column]
-            if at not in needed.positions:
+            if at not in needed.columns:
                 continue
             entry, spec = page.table[column], specs[at]
             if at not in out:
@@ -181,33 +182,35 @@ class ConditionalCodec:
     def _lists(
         self, page: ConditionalPage, needed: Dependencies, specs: Sequence[SymbolSpec]
     ) -> ListStructure | None:
-        """The lists whose items are the page's rows, if that matters."""
-        outside = needed.context_columns(page)
-        if not outside:
+        """The lists whose items are the rows of the page; None if no column depends on them."""
+        columns = needed.context_columns(page)
+        if not columns:
             return None
-        missing = [column for column in outside if column not in self.context.symbols]
+        missing = [column for column in columns if column not in self.context.symbols]
         if missing:
-            raise CorruptFileError(f"column {missing[0]} of the tree is needed, and not at hand")
-        rows = {specs[at].length for at in needed.leaning}
+            raise CorruptFileError(f"column {missing[0]} of the tree is needed, and was not decoded")
+        rows = {specs[at].length for at in needed.list_items}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
         return ListStructure(self.context.symbols[page.lists], rows.pop())
 
     def _table(self, name: bytes) -> Sequence[ModelColumn]:
-        """The columns of the model whose SHA-256 begins so."""
-        return named(self.models, name).columns
+        """Columns of the model whose SHA-256 begins with `name`."""
+        return model_by_digest_prefix(self.models, name).columns
 
 
 def scale_shares(shares: Sequence[float], size: int) -> list[float]:
-    """The shares, with those bytes that belong to no column spread over them."""
-    known = sum(shares)
-    return [share * size / known if known else size / len(shares) for share in shares]
+    """Shares scaled to add up to `size`: bytes that belong to no column are spread over all."""
+    total = sum(shares)
+    return [share * size / total if total else size / len(shares) for share in shares]
 
 
 def _streams(
     table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: ListStructure | None
 ) -> dict[int, bytes]:
-    """The streams of those columns that have a network, and whose symbols and parents are on their axes."""
+    """Streams of the columns that have a network or histograms, and whose symbols and parents are on their
+    axes.
+    """
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
     codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
     out = {}
@@ -223,7 +226,7 @@ def _streams(
         if number not in parents:
             out[number] = _encode(column, codes, places[number])
         elif lists is not None and lists.rows == len(symbols):
-            # Each item needs the one before it: first items of all lists come first, then the second ones, and so on.
+            # Each item needs the previous one: first items of all lists are coded first, then second ones.
             ordered = {p: codes[p][lists.order] for p in parents if p != number}
             ordered[number] = lists.before(codes[number])[lists.order]
             out[number] = _encode(column, ordered, places[number][lists.order])
@@ -231,7 +234,7 @@ def _streams(
 
 
 def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> bytes:
-    """The stream of one column, block after block, each behind its size."""
+    """Stream of one column: blocks, each after its size."""
     from baler_root.format.entropy import rans_histogram as histograms
     from baler_root.format.entropy import rans_mixture as coder
 
@@ -240,7 +243,7 @@ def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> byt
         block = slice(start, min(len(places), start + ROWS))
         if isinstance(column.conditional, Histograms):
             contexts = column.conditional.contexts(codes, block)
-            words = histograms.encode(places[block], contexts, column.shares)
+            words = histograms.encode(places[block], contexts, column.table)
         else:
             words = coder.encode(places[block], column.axis.edges, _outputs(column.conditional, codes, block))
         out += pack_varint(len(words)) + words
@@ -248,7 +251,7 @@ def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> byt
 
 
 def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) -> NDArray[np.int64]:
-    """The places on its axis of one column's values."""
+    """Places of the values of one column on its axis."""
     from baler_root.format.entropy import rans_histogram as histograms
     from baler_root.format.entropy import rans_mixture as coder
 
@@ -258,7 +261,7 @@ def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) 
         block = slice(start, min(length, start + ROWS))
         words = cursor.take(cursor.varint())
         if isinstance(column.conditional, Histograms):
-            out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.shares)
+            out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.table)
         else:
             outputs = _outputs(column.conditional, codes, block)
             out[block] = coder.decode(words, column.axis.edges, outputs)
@@ -269,7 +272,7 @@ def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) 
 def _decode_chained(
     column: ModelColumn, number: int, codes: Codes, lists: ListStructure, stream: memoryview
 ) -> NDArray[np.int64]:
-    """The same for a column whose items each need the one before: one step after another, all lists at once."""
+    """Like `_decode`, for a column whose items need the previous one: step by step, all lists at once."""
     from baler_root.format.entropy import rans_mixture as coder
 
     cursor = Cursor(stream)
@@ -288,7 +291,7 @@ def _decode_chained(
             if column.conditional
             else {}
         )
-        # The last place of `own` is never written: what comes before the first items.
+        # The last element of `own` is never written: it is the code before first items.
         few[number] = own[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
         if decoder is not None:
             out[items] = decoder.take(_outputs(column.conditional, few, slice(0, stop - start)))
@@ -300,7 +303,7 @@ def _decode_chained(
 
 
 def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: slice) -> NDArray[np.int32]:
-    """What the network of a column says of each row of a block."""
+    """Outputs of the network of a column for the rows of a block."""
     if not isinstance(conditional, Conditional):
         raise TypeError("a column without a network")
     inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
@@ -310,7 +313,9 @@ def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: 
 
 
 def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
-    """Places on the axis as the column's symbols; raises CorruptFileError when they do not fit its type."""
+    """Symbols at these places of an axis; raises CorruptFileError if they do not fit the type of the
+    column.
+    """
     if dtype.kind not in "uib":
         raise CorruptFileError(f"an axis of {dtype} symbols")
     limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)

@@ -1,6 +1,7 @@
-"""Histograms of a column, one for each context: what the values of its parents, put into buckets, say together.
+"""Histograms of a column, one for each context: each combination of the bins of its parents.
 
-The light alternative to a network: found by counting, decoded by looking up (formats/codecs.md#histograms).
+They are the fast alternative to a network: fitted by counting, decoded by lookup
+(formats/codecs.md#histograms).
 """
 
 from __future__ import annotations
@@ -21,24 +22,25 @@ Ints = NDArray[np.int64]
 
 
 MAX_CELLS = 1 << 8
-"""Of one histogram."""
+"""Most cells of one histogram."""
 
 
 MAX_SIZE = 1 << 18
-"""Cells of all histograms of a column."""
+"""Most cells of all histograms of a column."""
 
 
 @dataclass(frozen=True, eq=False)
 class Histograms:
-    """How a column depends on others: a histogram for each combination of their buckets."""
+    """Distribution of a column given its parents: a histogram for each combination of their bins."""
 
     parents: tuple[int, ...]
     cuts: tuple[tuple[int, ...], ...]
-    """Codes of each parent at which its second and later buckets begin."""
+    """Codes of each parent at which its second and later bins begin."""
     cells: Ints
     """First place of each cell of the column's axis, and the end of the axis."""
     roots: NDArray[np.uint8]
-    """(contexts, cells): square roots of what each cell weighs; a context without any is as the axis says."""
+    """(contexts, cells): square roots of the weights of cells; a context with zeros only has the axis itself.
+    """
 
     def __post_init__(self) -> None:
         if len(self.cuts) != len(self.parents):
@@ -56,23 +58,23 @@ class Histograms:
 
     @cached_property
     def _steps(self) -> list[NDArray[np.int32]]:
-        """For each parent, by the lowest 12 bits of its code, what its bucket adds to the number of the context."""
-        every = np.arange(-CODE_LIMIT, CODE_LIMIT)
-        out, stride = [], 1
+        """Term of each parent in the number of the context, by the lowest 12 bits of its code."""
+        codes = np.arange(-CODE_LIMIT, CODE_LIMIT)
+        steps, stride = [], 1
         for cuts in reversed(self.cuts):
-            buckets = np.searchsorted(np.array(cuts, dtype=np.int64), every, side="right") * stride
-            out.append(np.roll(buckets, CODE_LIMIT).astype(np.int32))
+            bins = np.searchsorted(np.array(cuts, dtype=np.int64), codes, side="right") * stride
+            steps.append(np.roll(bins, CODE_LIMIT).astype(np.int32))
             stride *= len(cuts) + 1
-        return out[::-1]
+        return steps[::-1]
 
     def contexts(self, codes: Mapping[int, NDArray[np.int16]], rows: slice) -> NDArray[np.int32]:
-        """The context of each of these rows, from the codes of the parents."""
-        out = np.zeros(rows.stop - rows.start, dtype=np.int32)
+        """Number of the context of each of these rows, from the codes of the parents."""
+        contexts = np.zeros(rows.stop - rows.start, dtype=np.int32)
         for parent, steps in zip(self.parents, self._steps, strict=True):
-            out += steps[codes[parent][rows] & 2 * CODE_LIMIT - 1]
-        return out
+            contexts += steps[codes[parent][rows] & 2 * CODE_LIMIT - 1]
+        return contexts
 
 
 def contexts_of(cuts: Sequence[Sequence[int]]) -> int:
-    """How many contexts there are with these cuts."""
-    return math.prod(len(some) + 1 for some in cuts)
+    """Number of contexts with these cuts."""
+    return math.prod(len(values) + 1 for values in cuts)

@@ -1,4 +1,4 @@
-"""What lies around a page whose rows are items of lists, and what networks see of it."""
+"""Context of a page of list items: columns of the entries, lengths of the lists, positions in them."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Symbols = NDArray[Any]
 
 
 PIECE = 64
-"""Items of a list that are decoded one after another at most."""
+"""Most items of a list that are decoded one after another; longer lists are cut into pieces."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListContext:
-    """What lies around a page whose rows are items of lists."""
+    """Context columns of a page whose rows are items of lists."""
 
     symbols: Mapping[int, Symbols]
-    """Of columns of the entries, and the lengths of the lists, by number in the tree."""
+    """Symbols of columns of the entries, and lengths of the lists, by number in the tree."""
     columns: Mapping[int, int] = field(default_factory=dict)
-    """To encode: which of them each of the model's columns of kind `entry` is."""
+    """To encode: number in the tree of each column of kind `entry` of the model."""
     lists: int | None = None
-    """To encode: which of them are the lengths."""
+    """To encode: number in the tree of the column of lengths."""
 
 
 class ListStructure:
-    """The lists whose items are the rows of a page."""
+    """Lengths of the lists whose items are the rows of a page, and positions of the items."""
 
     def __init__(self, lengths: Symbols, rows: int) -> None:
-        """Raises CorruptFileError for lengths that do not add up to `rows`."""
+        """Raises CorruptFileError if the lengths do not add up to `rows`."""
         if lengths.dtype.kind not in "uib" or len(lengths) == 0:
             raise CorruptFileError(f"lengths of lists as {lengths.dtype}")
         self.lengths = lengths.astype(np.int64)
@@ -46,32 +46,36 @@ class ListStructure:
         self.rows = rows
         starts = np.cumsum(self.lengths) - self.lengths
         self.positions = np.arange(rows) - np.repeat(starts, self.lengths)
-        """Place of each item in its list."""
+        """Position of each item in its list, from 0."""
 
     @cached_property
     def steps(self) -> NDArray[np.int64]:
-        """In which step each item is decoded, where that needs the one before: longer lists are cut into pieces."""
+        """Step in which each item is decoded if it needs the previous one: its position in its piece of the
+        list.
+        """
         return self.positions % PIECE
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
-        """The items by steps."""
+        """Items sorted by step."""
         return np.argsort(self.steps, kind="stable")
 
     @cached_property
     def bounds(self) -> NDArray[np.int64]:
-        """Where in `order` each step begins, and the end."""
+        """Positions in `order` at which each step begins, and the end."""
         return np.concatenate([[0], np.cumsum(np.bincount(self.steps, minlength=1))])
 
     def before(self, codes: NDArray[np.int16]) -> NDArray[np.int16]:
-        """The codes of the item before each one; the smallest code where there is none."""
-        out = np.full(len(codes), -CODE_LIMIT, np.int16)
-        out[1:] = codes[:-1]
-        out[self.steps == 0] = -CODE_LIMIT
-        return out
+        """Code of the previous item of each item; the smallest code if there is none."""
+        previous = np.full(len(codes), -CODE_LIMIT, np.int16)
+        previous[1:] = codes[:-1]
+        previous[self.steps == 0] = -CODE_LIMIT
+        return previous
 
     def codes(self, column: ModelColumn, symbols: Symbols | None) -> NDArray[np.int16]:
-        """What networks see, for each row, of a column that lies outside; `symbols` if that is one of the entries."""
+        """Code of a context column for each item; `symbols` are those of the entries if it is one of their
+        columns.
+        """
         axis = column.axis
         if column.kind == "position":
             return axis.codes[axis.places(self.positions)]

@@ -1,7 +1,7 @@
-"""The model of one table: an axis for each column, and for some what tells where on it a value lies.
+"""Model of one table: an axis for each column, and for some columns a network or histograms.
 
-That is a network, or histograms. A model is data: JSON that lists layers of one kind, cuts and counts, and arrays
-of integers (formats/codecs.md#models). It is named by the SHA-256 of its bytes.
+A model is data: JSON that lists layers, cuts and counts, and arrays of integers (formats/codecs.md#models).
+Files name it by the SHA-256 of its bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from baler_root.format.codecs.model_arrays import (
     MAX_MODEL_LENGTH,
     ArrayReader,
     axis_arrays,
-    axis_of,
+    axis_from_arrays,
     check_places,
     count,
     integer,
@@ -41,14 +41,17 @@ FORMAT = "baler-root conditional model 1"
 
 
 KINDS = ("value", "entry", "length", "position")
-"""A column of the page; one of the entries, for each of their items; the length of an item's list; its place in it."""
+"""Kinds of columns: a column of the page; a column of the entries, repeated for the items of their lists; the
+length of the list of an item; the position of an item in its list.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conditional:
-    """How a column depends on others: `net` gets the codes of the columns `parents`, in this order.
+    """Distribution of a column given others: the inputs of `net` are the codes of the columns `parents`, in
+    this order.
 
-    The column itself among them stands for what it has in the item before, in the same list.
+    If the column itself is among them, its value in the previous item of the same list is meant.
     """
 
     parents: tuple[int, ...]
@@ -57,24 +60,24 @@ class Conditional:
 
 @dataclass(frozen=True, eq=False)
 class ModelColumn:
-    """A column as its model knows it."""
+    """A column of a model."""
 
     name: str
     quantiser: bytes
-    """How the values became symbols, for whoever compresses more of them; reading needs it not."""
+    """Quantiser (bytes) used in training; needed to compress further files, not to read."""
     axis: QuantileAxis
     conditional: Conditional | Histograms | None
-    """None for a column that only others depend on."""
+    """Distribution of the column; None for a column that is only a parent of others."""
     kind: str = "value"
-    """One of `KINDS`: what stands in the page, or what lies around it."""
+    """One of `KINDS`: `value` for a column of the page, another kind for context."""
     dropped_bits: int | None = None
-    """Set where the column's values are floats kept exactly, and its axis is of their patterns without so many bits."""
+    """For exact floats: low bits that the axis leaves out of their bit patterns; None for other columns."""
     values_per_row: int = 1
-    """Values in a row: of fixed-size arrays there are several."""
+    """Number of values in a row; more than 1 for fixed-size arrays."""
 
     @cached_property
-    def shares(self) -> HistogramTable:
-        """The column's histograms as the coder uses them."""
+    def table(self) -> HistogramTable:
+        """Histograms of the column as the coder uses them; raises TypeError if it has none."""
         if not isinstance(self.conditional, Histograms):
             raise TypeError(f"column {self.name!r} has no histograms")
         return HistogramTable(self.axis.cumulative, self.conditional.cells, self.conditional.roots)
@@ -82,25 +85,26 @@ class ModelColumn:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Model:
-    """Columns in the order in which they are decoded: parents come before those that depend on them, or are them."""
+    """Columns in decoding order: the parents of a column come before it, or are the column itself."""
 
     columns: tuple[ModelColumn, ...]
     about: dict[str, Any]
-    """How it was trained, for people."""
+    """Notes on the training, for users."""
 
     def to_bytes(self) -> bytes:
-        """The bytes that `from_bytes` reads; the same model gives the same bytes."""
+        """Bytes that `from_bytes` reads; equal models have equal bytes."""
         arrays: list[NDArray[Any]] = []
         for column in self.columns:
             arrays += axis_arrays(column.axis)
-        told = [column.conditional for column in self.columns]
-        layers = [layer for some in told if isinstance(some, Conditional) for layer in some.net.layers]
+        conditionals = [column.conditional for column in self.columns]
+        nets = [conditional.net for conditional in conditionals if isinstance(conditional, Conditional)]
+        layers = [layer for net in nets for layer in net.layers]
         arrays.append(joined((layer.weight for layer in layers), np.int8))
         arrays.append(joined((layer.bias for layer in layers), np.int32))
-        histograms = [some for some in told if isinstance(some, Histograms)]
+        histograms = [conditional for conditional in conditionals if isinstance(conditional, Histograms)]
         if histograms:
-            arrays.append(joined((np.diff(some.cells)[:-1] for some in histograms), np.uint32))
-            arrays.append(joined((some.roots for some in histograms), np.uint8))
+            arrays.append(joined((np.diff(table.cells)[:-1] for table in histograms), np.uint32))
+            arrays.append(joined((table.roots for table in histograms), np.uint8))
         document = {
             "format": FORMAT,
             "about": self.about,
@@ -114,7 +118,7 @@ class Model:
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview) -> Model:
-        """The model in these bytes; raises CorruptFileError for what is none."""
+        """The model in these bytes; raises CorruptFileError if they are not a model."""
         cursor = Cursor(memoryview(data))
         try:
             document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
@@ -129,22 +133,23 @@ class Model:
 
 
 def digest_of(data: bytes | memoryview) -> str:
-    """The name of a model: SHA-256 of its bytes."""
+    """Name of a model: hexadecimal SHA-256 of its bytes."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
+    entry: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
     if column.kind != "value":
-        out["kind"] = column.kind
-    told = column.conditional
-    if told is not None:
-        out["parents"] = list(told.parents)
-    if isinstance(told, Conditional):
-        out["layers"] = [[len(layer.weight), layer.shift, layer.low, layer.high] for layer in told.net.layers]
-    if isinstance(told, Histograms):
-        out["cuts"], out["cells"] = [list(cuts) for cuts in told.cuts], len(told.cells) - 1
-    return out
+        entry["kind"] = column.kind
+    conditional = column.conditional
+    if conditional is not None:
+        entry["parents"] = list(conditional.parents)
+    if isinstance(conditional, Conditional):
+        layers = conditional.net.layers
+        entry["layers"] = [[len(layer.weight), layer.shift, layer.low, layer.high] for layer in layers]
+    if isinstance(conditional, Histograms):
+        entry["cuts"], entry["cells"] = [list(cuts) for cuts in conditional.cuts], len(conditional.cells) - 1
+    return entry
 
 
 def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) -> Model:
@@ -162,7 +167,7 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
     )
     columns = []
     for number, entry in enumerate(described):
-        axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
+        axis = axis_from_arrays(entry["low"], arrays[2 * number], arrays[2 * number + 1])
         conditional: Conditional | Histograms | None = None
         parents = tuple(count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
         if "cuts" in entry:
@@ -189,14 +194,14 @@ def _net(layers: Sequence[Any], inputs: int, weights: ArrayReader, biases: Array
         out.append(Dense(weight, biases.take(outputs), count(shift, 64), integer(low), integer(high)))
         inputs = outputs
     if inputs % 3 or not out:
-        raise CorruptFileError(f"a network with {inputs} outputs says no mixture")
+        raise CorruptFileError(f"a network with {inputs} outputs, which is no mixture")
     return FixedPointNet(out, -CODE_LIMIT, CODE_LIMIT - 1)
 
 
 def _histograms(
     entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: ArrayReader, roots: ArrayReader
 ) -> Histograms:
-    cuts = tuple(tuple(integer(cut) for cut in some) for some in entry["cuts"])
+    cuts = tuple(tuple(integer(cut) for cut in values) for values in entry["cuts"])
     num_cells = count(entry["cells"], MAX_CELLS)
     inner = np.cumsum(cells.take(max(0, num_cells - 1)), dtype=np.int64)
     size = count(contexts_of(cuts) * num_cells, MAX_SIZE)

@@ -1,4 +1,4 @@
-"""The payload of a page with a model, taken apart (formats/codecs.md#conditional)."""
+"""Parses the payload of a page with a model (formats/codecs.md#conditional)."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_arrays import MAX_COLUMNS
 
 NAME_SIZE = 8
-"""Bytes of a model's SHA-256 by which a page names it."""
+"""Leading bytes of the SHA-256 of a model, by which a page names it."""
 
 
 LENGTH_KINDS = ("length", "position")
-"""Kinds of columns of a model that the lengths of lists are enough for."""
+"""Kinds of model columns that are computed from the lengths of lists alone."""
 
 
 @dataclass(slots=True)
 class Dependencies:
-    """What some columns of a page depend on."""
+    """Columns that must be known to decode some columns of a page."""
 
-    positions: set[int]
-    """In the page, they themselves included."""
+    columns: set[int]
+    """Positions in the page, those of the columns themselves included."""
     context: set[int]
-    """Columns of the model that lie around the page."""
-    leaning: set[int]
-    """Positions of those whose values must be the items of the lists."""
+    """Numbers of the context columns in the model."""
+    list_items: set[int]
+    """Positions of the columns whose values must be the items of the lists."""
 
     def context_columns(self, page: ConditionalPage) -> tuple[int, ...]:
-        """The columns of the tree that are needed."""
-        lists = {page.lists} if self.leaning else set()
-        return tuple(sorted(lists | {page.outside[n] for n in self.context if n in page.outside}))
+        """Numbers in the tree of the columns that must be decoded first."""
+        lists = {page.lists} if self.list_items else set()
+        return tuple(sorted(lists | {page.context[n] for n in self.context if n in page.context}))
 
 
 class ConditionalPage:
-    """A payload taken apart, but for the streams themselves."""
+    """Parts of a payload; the streams themselves are not decoded."""
 
     def __init__(
         self,
@@ -52,9 +52,9 @@ class ConditionalPage:
             raise CorruptFileError(f"a page of the unknown kind {kind}")
         self._model, self._table = bytes(cursor.take(NAME_SIZE)), table
         self.lists = -1
-        """Column of the tree with the lengths of the lists."""
-        self.outside: dict[int, int] = {}
-        """Columns of the tree, for those of the model that are columns of the entries."""
+        """Number in the tree of the column with the lengths of the lists; -1 if there is none."""
+        self.context: dict[int, int] = {}
+        """Number in the tree of each column of the model that is a column of the entries."""
         if kind == PayloadKind.CONTEXT:
             self.lists = cursor.varint()
             count = cursor.varint()
@@ -62,11 +62,11 @@ class ConditionalPage:
                 raise CorruptFileError(f"a page that leans on {count} columns")
             for _ in range(count):
                 number = cursor.varint()
-                if number in self.outside:
+                if number in self.context:
                     raise CorruptFileError(f"two columns are column {number} of the model")
-                self.outside[number] = cursor.varint()
+                self.context[number] = cursor.varint()
         self.known: dict[int, int] = {}
-        """Position in the page of each of the model's columns."""
+        """Position in the page of each column of the model that the page has."""
         sizes: dict[int, int] = {}
         for at in range(len(specs)):
             code = cursor.varint()
@@ -83,32 +83,32 @@ class ConditionalPage:
 
     @cached_property
     def table(self) -> Sequence[ModelColumn]:
-        """The columns of the model, which is asked for only now: it may be in a file that is not there."""
+        """Columns of the model; it is loaded only now, since it may be in a file that is missing."""
         table = self._table(self._model)
-        last = max([*self.known, *self.outside])
+        last = max([*self.known, *self.context])
         if last >= len(table):
             raise CorruptFileError(f"column {last} of a model of {len(table)}")
         if any(table[n].kind != "value" for n in self.known) or any(
-            table[n].kind != "entry" for n in self.outside
+            table[n].kind != "entry" for n in self.context
         ):
             raise CorruptFileError(
                 "a column that is in the page for the model, and outside of it here, or the reverse"
             )
         return table
 
-    def needed(self, wanted: Iterable[int], decoded: Container[int] = ()) -> Dependencies:
+    def dependencies(self, wanted: Iterable[int], decoded: Container[int] = ()) -> Dependencies:
         """Everything that the columns at these positions are decoded from; raises CorruptFileError.
 
         The positions in `decoded` are already known, so their own dependencies are not followed.
         """
         numbers = {at: number for number, at in self.known.items()}
-        out = Dependencies(set(), set(), set())
+        result = Dependencies(set(), set(), set())
         todo = list(wanted)
         while todo:
             at = todo.pop()
-            if at in out.positions:
+            if at in result.columns:
                 continue
-            out.positions.add(at)
+            result.columns.add(at)
             if at not in self.streams or at in decoded:
                 continue
             number = numbers[at]
@@ -117,14 +117,14 @@ class ConditionalPage:
                 raise CorruptFileError(f"column {number} of the model has neither network nor histograms")
             for parent in conditional.parents:
                 if parent == number and self.lists >= 0:
-                    out.leaning.add(at)
+                    result.list_items.add(at)
                 elif parent in self.known and parent != number:
                     todo.append(self.known[parent])
-                elif parent in self.outside or (self.lists >= 0 and self.table[parent].kind in LENGTH_KINDS):
-                    out.context.add(parent)
-                    out.leaning.add(at)
+                elif parent in self.context or (self.lists >= 0 and self.table[parent].kind in LENGTH_KINDS):
+                    result.context.add(parent)
+                    result.list_items.add(at)
                 else:
                     raise CorruptFileError(
                         f"column {parent} of the model, on which another depends, is not in the page"
                     )
-        return out
+        return result

@@ -1,4 +1,4 @@
-"""`autoencoder`: latents from a network of dense layers, as Baler has (arXiv:2305.02283)."""
+"""Built-in codecs that store latents; they differ in the networks that are trained."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from baler_root.format.codecs.latent.codec import LatentCodec
 
 
 class AutoencoderCodec(LatentCodec):
-    """See `LatentCodec`."""
+    """`autoencoder`: latents from dense layers, for tables, as in Baler (arXiv:2305.02283)."""
 
     id: ClassVar[str] = "autoencoder"
     network: ClassVar[str] = "baler_root.training.torch.networks:DenseAutoencoder"
@@ -16,7 +16,7 @@ class AutoencoderCodec(LatentCodec):
 
 
 class ConvolutionalCodec(LatentCodec):
-    """See `LatentCodec`."""
+    """`convolutional`: latents from convolutions, for columns of two-dimensional arrays."""
 
     id: ClassVar[str] = "convolutional"
     network: ClassVar[str] = "baler_root.training.torch.networks:ConvolutionalAutoencoder"
@@ -24,7 +24,7 @@ class ConvolutionalCodec(LatentCodec):
 
 
 class TransformerCodec(LatentCodec):
-    """See `LatentCodec`."""
+    """`transformer`: latents from attention between the columns, for tables."""
 
     id: ClassVar[str] = "transformer"
     network: ClassVar[str] = "baler_root.training.torch.networks:TransformerAutoencoder"

@@ -1,8 +1,10 @@
-"""Codecs that store latents: numbers that a network makes of each row, from which another tells its columns.
+"""Codecs that store latents: a few integers per row, from which a decoder predicts the columns of the row.
 
-What the latents do not say is a residual: a stream for each column, coded with what the decoder expects of it, or
-the rows that the latents alone do not give back. Either way every symbol comes back. Which networks these are is no
-matter here; `autoencoder` and others differ in what is trained (formats/codecs.md#autoencoder).
+    row --encoder--> latents --decoder--> mixture of each value --entropy coder--> residual
+
+The residual is a stream for each column, coded with the mixtures, or the rows that the latents alone do not
+reproduce. Either way every symbol comes back. The codecs differ only in the networks that are trained
+(formats/codecs.md#autoencoder).
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from baler_root.format.codecs.latent.columns import (
 )
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.latent.page import LatentPage, pack_latent_page, pack_rows
-from baler_root.format.codecs.lazy_models import LazyModels, named
+from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
 
 Symbols = NDArray[Any]
 
@@ -39,35 +41,44 @@ Rows = NDArray[np.integer]
 
 
 MAX_LATENT_VALUES = 1 << 27
-"""Latents of all rows of a page: as many bytes as a page may have."""
+"""Most latents of a page, rows times latents per row: as many as a page may have bytes."""
 
 
 class LatentCodec:
-    """Columns that an autoencoder knows, and `classic` for all others. A subclass says which networks are trained."""
+    """Codes the columns of an autoencoder, and all others with `classic`. A subclass names the networks to
+    train.
+    """
 
     id: ClassVar[str]
+    """Name of the codec in files."""
     network: ClassVar[str]
-    """`module:class` of a `baler_root.training.autoencoder.Autoencoder`, imported only for training."""
+    """`module:name` of a function or class that makes a `baler_root.training.torch.autoencoder.Autoencoder`.
+
+    It is imported only for training.
+    """
     firmware: ClassVar[bool] = False
-    """Whether the network heeds the `circuit` of a `Reshape`: dense layers alone, which can be firmware."""
+    """Whether the networks follow the `hardware` of an `AutoencoderShape`, so that the encoder can be
+    firmware.
+    """
     grids: ClassVar[bool] = False
-    """Whether it is for columns of two-dimensional arrays, each by itself, and not for tables of numbers."""
+    """Whether the codec is for single columns of two-dimensional arrays, not for tables of numbers."""
 
     def __init__(
         self,
         models: Mapping[bytes, AutoencoderModel] | None = None,
         model: bytes = b"",
         known: Sequence[int | None] = (),
-        anomalies: tuple[Rows, Symbols] | None = None,
+        outlier_rows: tuple[Rows, Symbols] | None = None,
         compare: bool = False,
     ) -> None:
-        """`models` by SHA-256. To encode: the `model` to use, its number for each of the page's columns, and the
-        rows that are anomalies with their scores.
+        """`models` by SHA-256. To encode: the digest of the `model` to use, in `known` the number in the
+        model of each column of the page, and the outlier rows with their scores.
 
-        With `compare` columns whose streams would be larger than in `classic` are left to it, and so is all of a page.
+        With `compare`, columns whose streams are larger than in `classic` are coded by it, and so is a whole
+        page.
         """
         self.models = {} if models is None else models
-        self.model, self.known, self.anomalies = model, tuple(known), anomalies
+        self.model, self.known, self.outlier_rows = model, tuple(known), outlier_rows
         self.compare = compare
 
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
@@ -77,26 +88,27 @@ class LatentCodec:
     def find_outlier_rows(
         self, columns: Sequence[Symbols]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], int] | None:
-        """Rows of the page that are unlike those that the model learned from, their scores, and how many rows there are.
+        """Outlier rows of the page, which are unlike those of the training, their scores, and the number of
+        all rows.
 
-        None if the model does not ask for them.
+        None if the model has no outlier detector.
         """
         position = self._position()
-        anomaly = self.models[self.model].anomaly if position else None
-        if anomaly is None:
+        outlier_detector = self.models[self.model].outlier_detector if position else None
+        if outlier_detector is None:
             return None
         model = self.models[self.model]
         places = {n: split_symbols(model.columns[n], columns[at])[0] for n, at in position.items()}
-        scores = anomaly.scores(latents_of(model, places))
-        rows = np.flatnonzero(scores > anomaly.threshold)
+        scores = outlier_detector.scores(latents_of(model, places))
+        rows = np.flatnonzero(scores > outlier_detector.threshold)
         return rows, scores[rows], len(scores)
 
     def with_outlier_rows(self, rows: Rows, scores: Symbols) -> Self:
-        """The same codec, told which rows of the page it encodes are anomalies."""
+        """A codec for a page with these outlier rows."""
         return type(self)(self.models, self.model, self.known, (rows, scores), self.compare)
 
     def _position(self) -> dict[int, int]:
-        """Where in the page to encode the model's columns are, by number."""
+        """Position in the page of each column of the model, when encoding."""
         return {number: at for at, number in enumerate(self.known) if number is not None}
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
@@ -107,53 +119,55 @@ class LatentCodec:
         model = self.models[self.model]
         parts = {n: split_symbols(model.columns[n], columns[at]) for n, at in position.items()}
         places = {n: part[0] for n, part in parts.items()}
-        # What is not on its axis cannot be told by the model; it still tells of the others.
-        told = {at: n for n, at in position.items() if parts[n][1]}
+        # Columns with symbols outside their axis are not modelled, but remain inputs of the encoder.
+        modelled = {at: n for n, at in position.items() if parts[n][1]}
         rows = rows_of(model, places)
-        if not told or rows * model.latents > MAX_LATENT_VALUES:
+        if not modelled or rows * model.latents > MAX_LATENT_VALUES:
             return _plain(columns, specs)
         latents = latents_of(model, places)
         streams: dict[int, bytes] = {}
         missed = b""
         compare = self.compare and model.residual == "bounded"
         whole, plain = _plain(columns, specs) if compare else (b"", [])
-        low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
+        low, low_shares = pack_low_bits({at: parts[n][2] for at, n in modelled.items()})
         if model.residual == "bounded":
-            streams = encode_streams(model, latents, told, places)
+            streams = encode_streams(model, latents, modelled, places)
         else:
-            missed = pack_missed(model, latents, told, places)
-        if compare and 0 < len(worth := _worth(streams, low_shares, plain)) < len(told):
-            told = {at: n for at, n in told.items() if at in worth}
-            streams = {at: streams[at] for at in told}
-            low, low_shares = pack_low_bits({at: parts[n][2] for at, n in told.items()})
-        others = [at for at in range(len(columns)) if at not in told]
+            missed = pack_missed(model, latents, modelled, places)
+        if compare and 0 < len(worth := _worth(streams, low_shares, plain)) < len(modelled):
+            modelled = {at: n for at, n in modelled.items() if at in worth}
+            streams = {at: streams[at] for at in modelled}
+            low, low_shares = pack_low_bits({at: parts[n][2] for at, n in modelled.items()})
+        others = [at for at in range(len(columns)) if at not in modelled]
         rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
         packed = pack_latents(model, latents)
-        anomalies = b"" if self.anomalies is None else pack_rows(self.anomalies[0], [self.anomalies[1]])
+        outlier_rows = (
+            b"" if self.outlier_rows is None else pack_rows(self.outlier_rows[0], [self.outlier_rows[1]])
+        )
         payload = pack_latent_page(
             self.model,
             rows,
-            [(told[at], streams.get(at, b"")) if at in told else None for at in range(len(columns))],
-            (packed, anomalies, missed, low, rest),
+            [(modelled[at], streams.get(at, b"")) if at in modelled else None for at in range(len(columns))],
+            (packed, outlier_rows, missed, low, rest),
         )
-        if compare and not anomalies and len(payload) > len(whole):
+        if compare and not outlier_rows and len(payload) > len(whole):
             return whole, plain
         sizes = dict(zip(others, shares, strict=True))
-        shared = (len(packed) + len(missed)) / len(told)
-        for at in told:
+        shared = (len(packed) + len(missed)) / len(modelled)
+        for at in modelled:
             sizes[at] = len(streams.get(at, b"")) + low_shares.get(at, 0.0) + shared
         return payload, scale_shares([sizes[at] for at in range(len(columns))], len(payload))
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
-        """See `Codec.decode`; the latents are decoded for any column that the model knows, other columns are not."""
+        """See `Codec.decode`; latents are decoded if any wanted column is modelled."""
         if PayloadKind.PLAIN.is_kind_of(payload):
             return Classic().decode(payload[1:], specs, wanted)
         page = LatentPage(payload, specs)
         chosen = set(range(len(specs)) if wanted is None else wanted)
-        told = {at: n for at, n in page.known.items() if at in chosen}
-        out = decode_columns(self._model(page), page, told) if told else {}
+        modelled = {at: n for at, n in page.known.items() if at in chosen}
+        out = decode_columns(self._model(page), page, modelled) if modelled else {}
         others = [at for at in range(len(specs)) if at not in page.known]
         asked = [place for place, at in enumerate(others) if at in chosen]
         found = Classic().decode(page.rest, [specs[at] for at in others], asked)
@@ -168,19 +182,19 @@ class LatentCodec:
         return unpack_latents(self._model(page), page)
 
     def _model(self, page: LatentPage) -> AutoencoderModel:
-        """The model of a page; raises CorruptFileError where that is not there, or not for such columns."""
-        model = named(self.models, page.model)
+        """The model of a page; raises CorruptFileError if it is missing, or does not fit the columns."""
+        model = model_by_digest_prefix(self.models, page.model)
         _check(model, page)
         return model
 
 
 def _worth(streams: Mapping[int, bytes], low: Mapping[int, float], plain: Sequence[float]) -> set[int]:
-    """The columns whose streams and low bits are smaller than what `classic` makes of them."""
+    """Columns whose streams and low bits are smaller than in `classic`."""
     return {at for at, stream in streams.items() if len(stream) + low.get(at, 0.0) < plain[at]}
 
 
 def _check(model: AutoencoderModel, page: LatentPage) -> None:
-    """Raise CorruptFileError for a page that a model cannot be for."""
+    """Raise CorruptFileError if a page does not fit its model."""
     for at, n in page.known.items():
         if n >= len(model.columns):
             raise CorruptFileError(f"column {n} of a model of {len(model.columns)}")
@@ -206,6 +220,6 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
 
 
 def _plain(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
-    """The page without latents."""
+    """Payload without latents, coded by `classic`."""
     payload, shares = Classic().encode(columns, specs)
     return PayloadKind.PLAIN.prefix + payload, scale_shares(shares, 1 + len(payload))

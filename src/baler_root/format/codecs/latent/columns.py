@@ -1,6 +1,7 @@
-"""What a model makes of a page's columns, and of latents again, and what packs the parts of such a page.
+"""Columns of a page to latents, streams and missed rows, and back.
 
-`told` are the columns of which the latents tell: the model's number of each by its position in the page.
+`modelled` has the columns that the latents predict: the number in the model of each by its position in the
+page.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Symbols = NDArray[Any]
 
 
 Places = NDArray[np.int64]
-"""On the axis of a column."""
+"""Places on the axis of a column."""
 
 
 Latents = NDArray[np.int16]
@@ -38,22 +39,24 @@ LATENT = np.dtype(np.int16)
 
 
 BLOCK_OUTPUTS = 1 << 23
-"""Outputs of the decoder in a block of rows, at most; there are as many rows as in `conditional` if these are fewer."""
+"""Most outputs of the decoder in a block of rows; a block never has more rows than in `conditional`."""
 
 
 def by_rows(values: Symbols, rows: int) -> Symbols:
-    """The values of a column by rows, (rows, values), without a copy."""
+    """View of the values of a column as (rows, values)."""
     return values.reshape(rows, -1)
 
 
 def rows_of(model: AutoencoderModel, places: Mapping[int, Places]) -> int:
-    """How many rows these columns have."""
+    """Number of rows of these columns."""
     number = min(places)
     return len(places[number]) // model.columns[number].values_per_row
 
 
 def latents_of(model: AutoencoderModel, places: Mapping[int, Places]) -> Latents:
-    """What the encoder makes of rows, (rows, latents), from places on the axes of its columns; absent ones count as 0."""
+    """Latents of rows, (rows, latents), from places on the axes of the columns; the codes of missing columns
+    are 0.
+    """
     rows = rows_of(model, places)
     out = np.empty((rows, model.latents), LATENT)
     for block in _blocks(model, rows):
@@ -66,7 +69,7 @@ def latents_of(model: AutoencoderModel, places: Mapping[int, Places]) -> Latents
 
 
 def pack_latents(model: AutoencoderModel, latents: Latents) -> bytes:
-    """The latents as columns of a page of their own, with the model that knows them."""
+    """Latents as columns of a page, coded with their own model."""
     known = model.coded if model.latent_model else ()
     models = {model.latent_digest: model.latent_model} if model.latent_model else {}
     codec = ConditionalCodec(models, model.latent_digest, known, compare=True)
@@ -76,7 +79,7 @@ def pack_latents(model: AutoencoderModel, latents: Latents) -> bytes:
 
 
 def unpack_latents(model: AutoencoderModel, page: LatentPage) -> Latents:
-    """The latents of a page; raises FormatError."""
+    """Latents of a page; raises FormatError if they are not valid."""
     if PayloadKind.CONTEXT.is_kind_of(page.latents):
         raise CorruptFileError("latents that depend on other pages")
     models = {model.latent_digest: model.latent_model} if model.latent_model else {}
@@ -89,73 +92,77 @@ def unpack_latents(model: AutoencoderModel, page: LatentPage) -> Latents:
 
 
 def _blocks(model: AutoencoderModel, rows: int) -> Iterator[slice]:
-    """Rows that go through a network at once, so that memory does not grow with a cluster: those of a block of streams."""
+    """Blocks of rows that go through a network at once, so that memory does not grow with the cluster."""
     step = min(ROWS, BLOCK_OUTPUTS // model.decoder.outputs)
     for start in range(0, rows, step):
         yield slice(start, min(rows, start + step))
 
 
 def _outputs(
-    model: AutoencoderModel, latents: Latents, told: Mapping[int, int]
+    model: AutoencoderModel, latents: Latents, modelled: Mapping[int, int]
 ) -> Iterator[tuple[int, slice, NDArray[np.int32]]]:
-    """Block by block, for each position: which of its values, and what the decoder says of them, (values, 3 × components)."""
+    """For each block and position: the slice of values, and the outputs of the decoder, (values, 3 ×
+    components).
+    """
     for block in _blocks(model, len(latents)):
         outputs = model.decoder(latents[block])
         outputs = outputs.reshape(len(outputs), model.bounds[-1], -1)
-        for at, n in told.items():
+        for at, n in modelled.items():
             start, stop = model.bounds[n : n + 2]
-            own = np.ascontiguousarray(outputs[:, start:stop])
+            part = np.ascontiguousarray(outputs[:, start:stop])
             values_per_row = stop - start
             yield (
                 at,
                 slice(block.start * values_per_row, block.stop * values_per_row),
-                own.reshape(-1, own.shape[2]),
+                part.reshape(-1, part.shape[2]),
             )
 
 
 def encode_streams(
     model: AutoencoderModel,
     latents: Latents,
-    told: Mapping[int, int],
+    modelled: Mapping[int, int],
     places: Mapping[int, Places],
 ) -> dict[int, bytes]:
-    """The stream of each column, block after block, each behind its size."""
+    """Stream of each column: blocks, each after its size."""
     from baler_root.format.entropy import rans_mixture as coder
 
-    out = {at: bytearray() for at in told}
-    for at, values, outputs in _outputs(model, latents, told):
-        n = told[at]
+    out = {at: bytearray() for at in modelled}
+    for at, values, outputs in _outputs(model, latents, modelled):
+        n = modelled[at]
         words = coder.encode(places[n][values], model.columns[n].axis.edges, outputs)
         out[at] += pack_varint(len(words)) + words
     return {at: bytes(stream) for at, stream in out.items()}
 
 
 def pack_missed(
-    model: AutoencoderModel, latents: Latents, told: Mapping[int, int], places: Mapping[int, Places]
+    model: AutoencoderModel, latents: Latents, modelled: Mapping[int, int], places: Mapping[int, Places]
 ) -> bytes:
-    """The rows that the latents do not give back, with the places of all their values."""
+    """Rows that the latents do not reproduce, with the places of all their values."""
     wrong = np.zeros(len(latents), np.bool_)
-    for at, values, found in point_predictions(model, latents, told):
-        column = model.columns[told[at]]
-        missed = found != places[told[at]][values]
+    for at, values, found in point_predictions(model, latents, modelled):
+        column = model.columns[modelled[at]]
+        missed = found != places[modelled[at]][values]
         rows = slice(values.start // column.values_per_row, values.stop // column.values_per_row)
         wrong[rows] |= missed.reshape(-1, column.values_per_row).any(axis=1)
     (rows_missed,) = np.nonzero(wrong)
-    exact = [by_rows(places[n], len(latents))[rows_missed].reshape(-1) for n in told.values()]
+    exact = [by_rows(places[n], len(latents))[rows_missed].reshape(-1) for n in modelled.values()]
     return pack_rows(rows_missed, [values.astype(np.uint32) for values in exact])
 
 
-def decode_columns(model: AutoencoderModel, page: LatentPage, told: Mapping[int, int]) -> dict[int, Symbols]:
-    """The symbols of these columns, by position, of which the latents tell."""
+def decode_columns(
+    model: AutoencoderModel, page: LatentPage, modelled: Mapping[int, int]
+) -> dict[int, Symbols]:
+    """Symbols of these modelled columns, by position; raises FormatError if they are not valid."""
     from baler_root.format.entropy import rans_mixture as coder
 
-    low = _unpack_low_bits(model, page, told)
+    low = _unpack_low_bits(model, page, modelled)
     latents = unpack_latents(model, page)
-    missed, exact = page.missed(told)
-    streams = {at: Cursor(page.streams[at]) for at in told}
-    out = {at: np.empty(page.specs[at].length, page.specs[at].dtype) for at in told}
-    for at, values, outputs in _outputs(model, latents, told):
-        column = model.columns[told[at]]
+    missed, exact = page.missed(modelled)
+    streams = {at: Cursor(page.streams[at]) for at in modelled}
+    out = {at: np.empty(page.specs[at].length, page.specs[at].dtype) for at in modelled}
+    for at, values, outputs in _outputs(model, latents, modelled):
+        column = model.columns[modelled[at]]
         if model.residual == "bounded":
             words = streams[at].take(streams[at].varint())
             places = coder.decode(words, column.axis.edges, outputs)
@@ -176,15 +183,17 @@ def decode_columns(model: AutoencoderModel, page: LatentPage, told: Mapping[int,
 
 
 def point_predictions(
-    model: AutoencoderModel, latents: Latents, told: Mapping[int, int]
+    model: AutoencoderModel, latents: Latents, modelled: Mapping[int, int]
 ) -> Iterator[tuple[int, slice, Places]]:
-    """Block by block, for each position: which of its values, and the places that the latents alone give these."""
-    for at, values, outputs in _outputs(model, latents, told):
-        yield at, values, point_prediction(model.columns[told[at]].axis, outputs)
+    """For each block and position: the slice of values, and their places as predicted by the latents
+    alone.
+    """
+    for at, values, outputs in _outputs(model, latents, modelled):
+        yield at, values, point_prediction(model.columns[modelled[at]].axis, outputs)
 
 
 def point_prediction(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
-    """The places in which the mean of the heaviest component lies."""
+    """Point predictions: the places that contain the mean of the heaviest component."""
     components = outputs.shape[1] // 3
     heaviest = outputs[:, :components].argmax(axis=1)
     means = np.take_along_axis(outputs[:, components : 2 * components], heaviest[:, None], axis=1)[:, 0]
@@ -193,7 +202,9 @@ def point_prediction(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
 
 
 def split_symbols(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
-    """Places on a column's axis, whether these are all that there is to say, and the low bits of exact floats."""
+    """Places on the axis of a column, whether all symbols are on the axis, and the low bits of exact
+    floats.
+    """
     low = None
     if column.dropped_bits is not None:
         symbols, low = split_bits(symbols, column.dropped_bits)
@@ -202,24 +213,24 @@ def split_symbols(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, 
 
 
 def _symbols(column: ModelColumn, places: Places, low: Symbols | None, dtype: np.dtype[Any]) -> Symbols:
-    """A column's symbols; raises CorruptFileError when they do not fit its type."""
+    """Symbols of a column; raises CorruptFileError if they do not fit its type."""
     if column.dropped_bits is None or low is None:
         return symbols_at(places, column.axis.low, dtype)
     return join_bits(symbols_at(places, column.axis.low, np.dtype(np.int64)), low, dtype, column.dropped_bits)
 
 
 def pack_low_bits(low: Mapping[int, Symbols | None]) -> tuple[bytes, dict[int, float]]:
-    """The low bits of exact floats, and each one's share of the bytes; nothing where there are none."""
-    held = {at: bits for at, bits in low.items() if bits is not None}
-    if not held:
+    """Low bits of exact floats, and the share of each column in the bytes; empty without exact floats."""
+    present = {at: bits for at, bits in low.items() if bits is not None}
+    if not present:
         return b"", {}
-    specs = [SymbolSpec(bits.dtype, len(bits)) for bits in held.values()]
-    payload, shares = Classic().encode(list(held.values()), specs)
-    return payload, dict(zip(held, shares, strict=True))
+    specs = [SymbolSpec(bits.dtype, len(bits)) for bits in present.values()]
+    payload, shares = Classic().encode(list(present.values()), specs)
+    return payload, dict(zip(present, shares, strict=True))
 
 
 def _unpack_low_bits(model: AutoencoderModel, page: LatentPage, wanted: Container[int]) -> dict[int, Symbols]:
-    """The low bits of those of the wanted columns that are of exact floats, by position."""
+    """Low bits of the wanted columns with exact floats, by position."""
     drops = [
         (at, dropped_bits)
         for at, n in page.known.items()

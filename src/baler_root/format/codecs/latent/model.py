@@ -1,8 +1,8 @@
-"""The model of an autoencoder: what makes latents of a row's symbols, and what these tell of each symbol.
+"""Model of an autoencoder: axes of the columns, an encoder and a decoder of integers
+(formats/codecs.md#autoencoder-models).
 
-The columns have axes as in `model`; one network of integers makes latents of all their codes, another makes of
-the latents what the coder expects of every column (formats/codecs.md#autoencoder-models). How the latents themselves
-are coded another model says, in which they are the columns.
+The encoder computes latents from the codes of a row; the decoder predicts a mixture for each value from the
+latents. The latents themselves are coded with a conditional model of which they are the columns.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from baler_root.format.codecs.model_arrays import (
     MAX_MODEL_LENGTH,
     ArrayReader,
     axis_arrays,
-    axis_of,
+    axis_from_arrays,
     check_places,
     count,
     integer,
@@ -43,40 +43,47 @@ FORMAT = "baler-root autoencoder model 1"
 
 
 LATENT_LIMIT = 1 << 11
-"""Latents are from minus this to below this."""
+"""Latents have 12 bits: from minus this to below this."""
 
 
 MAX_LATENTS = 1 << 8
+"""Most latents of a row."""
 
 
 MAX_COMPONENTS = 1 << 4
+"""Most components of a mixture."""
 
 
 RESIDUALS = ("none", "bounded")
-"""What a page holds besides the latents: rows that these do not give back, or a stream for each column."""
+"""Residuals of a page: the rows that latents do not reproduce (`none`), or a stream for each column
+(`bounded`).
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class AutoencoderModel:
-    """An autoencoder of the columns of one table."""
+    """Autoencoder of the columns of one table."""
 
     codec: str
-    """Id of the codec that it is for."""
+    """Id of its codec."""
     columns: tuple[ModelColumn, ...]
-    """The table's columns as they go into the encoder, each with an axis alone."""
+    """Columns of the table in the order of the encoder's inputs, each with an axis only."""
     encoder: Program
-    """Codes of the columns to latents."""
+    """Network from codes of the columns to latents."""
     decoder: Program
-    """Latents to `3 × components` outputs for each value of a row, (values, 3 × components): what the coder expects."""
+    """Network from latents to the mixture of each value of a row, (values, 3 × components)."""
     components: int
+    """Components of each mixture."""
     residual: str
+    """One of `RESIDUALS`."""
     coding: bytes
-    """A model whose columns are latents, as bytes; empty where none pays."""
+    """Model whose columns are latents, as bytes; empty if it would not pay."""
     coded: tuple[int | None, ...]
-    """For each latent its number in that model."""
+    """Number of each latent in that model; None for latents that `classic` codes."""
     about: dict[str, Any]
-    anomaly: OutlierDetector | None = None
-    """Which rows are stored exactly because they are unlike the others."""
+    """Notes on the training, for users."""
+    outlier_detector: OutlierDetector | None = None
+    """Detector of the rows that are stored exactly because their latents are far from all others."""
 
     def __post_init__(self) -> None:
         if self.residual not in RESIDUALS:
@@ -95,26 +102,26 @@ class AutoencoderModel:
 
     @cached_property
     def bounds(self) -> list[int]:
-        """Where the values of each column begin among those of a row, and the end."""
+        """Index among the values of a row at which each column begins, and the end."""
         return [0, *accumulate(column.values_per_row for column in self.columns)]
 
     @property
     def latents(self) -> int:
-        """How many numbers stand for a row."""
+        """Number of latents of a row."""
         return self.encoder.outputs
 
     @cached_property
     def latent_model(self) -> Model | None:
-        """How the latents are coded."""
+        """Model of the latents; None without one."""
         return Model.from_bytes(self.coding) if self.coding else None
 
     @cached_property
     def latent_digest(self) -> bytes:
-        """By which that model is named."""
+        """SHA-256 of the model of the latents."""
         return hashlib.sha256(self.coding).digest()
 
     def to_bytes(self) -> bytes:
-        """The bytes that `from_bytes` reads; the same model gives the same bytes."""
+        """Bytes that `from_bytes` reads; equal models have equal bytes."""
         arrays: list[NDArray[Any]] = [a for column in self.columns for a in axis_arrays(column.axis)]
         for program in (self.encoder, self.decoder):
             weights, biases = program.arrays()
@@ -130,9 +137,9 @@ class AutoencoderModel:
             "components": self.components,
             "residual": self.residual,
         }
-        if self.anomaly is not None:
-            document["clusters"] = len(self.anomaly.centres)
-            arrays.append(self.anomaly.to_array())
+        if self.outlier_detector is not None:
+            document["clusters"] = len(self.outlier_detector.centres)
+            arrays.append(self.outlier_detector.to_array())
         document["lengths"] = [len(array) for array in arrays]
         text = json.dumps(document, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
         quantisers = b"".join(column.quantiser for column in self.columns)
@@ -141,7 +148,7 @@ class AutoencoderModel:
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview) -> AutoencoderModel:
-        """The model in these bytes; raises CorruptFileError for what is none."""
+        """The model in these bytes; raises CorruptFileError if they are not a model."""
         cursor = Cursor(memoryview(data))
         try:
             document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
@@ -179,7 +186,7 @@ def _model(
     arrays = Classic().decode(payload, specs)
     columns = []
     for number, entry in enumerate(described):
-        axis = axis_of(entry["low"], arrays[2 * number], arrays[2 * number + 1])
+        axis = axis_from_arrays(entry["low"], arrays[2 * number], arrays[2 * number + 1])
         quantiser = bytes(quantisers.take(count(entry["recipe"], 1 << 24)))
         dropped_bits = count(entry["drop"], 63) if "drop" in entry else None
         values_per_row = count(entry.get("each", 1), MAX_SIZE)
@@ -202,9 +209,9 @@ def _model(
     values = sum(column.values_per_row for column in columns)
     encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[first], arrays[first + 1])
     decoder = _program(document["decoder"], len(coded), LATENT_LIMIT, arrays[first + 2], arrays[first + 3])
-    anomaly = None
+    outlier_detector = None
     if "clusters" in document:
-        anomaly = OutlierDetector.from_array(
+        outlier_detector = OutlierDetector.from_array(
             arrays[first + 4], count(document["clusters"], MAX_CENTRES), len(coded)
         )
     return AutoencoderModel(
@@ -217,14 +224,16 @@ def _model(
         coding,
         coded,
         dict(document["about"]),
-        anomaly,
+        outlier_detector,
     )
 
 
 def _program(
     operations: Any, inputs: int, limit: int, weights: NDArray[Any], biases: NDArray[Any]
 ) -> Program:
-    """A network of codes from minus the limit to below it; raises CorruptFileError."""
+    """Network whose input codes are from `-limit` to below `limit`; raises CorruptFileError if it is not
+    valid.
+    """
     takers = ArrayReader(weights), ArrayReader(biases)
     out = Program.from_json(operations, inputs, -limit, limit - 1, *(taker.take for taker in takers))
     for taker in takers:

@@ -1,4 +1,4 @@
-"""Tells rows that are unlike the others by their latents: Mahalanobis distance from the nearest centre."""
+"""Finds outlier rows by their latents: the Mahalanobis distance from the nearest cluster centre."""
 
 from __future__ import annotations
 
@@ -10,60 +10,67 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 
 MAX_CENTRES = 1 << 8
+"""Most clusters of a detector."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OutlierDetector:
-    """Which rows are anomalies, as told by one or more clusters of latents. Only writers need it."""
+    """Detects rows whose latents are far from all clusters. Only writers need it."""
 
     threshold: float
-    """Rows whose score is above are stored exactly."""
+    """Score above which rows are stored exactly."""
     centres: NDArray[np.float32]
     """(clusters, latents)"""
     whitening: NDArray[np.float32]
-    """(clusters, latents, latents): makes a cluster's latents independent, of unit width."""
+    """(clusters, latents, latents): matrix that makes the latents of a cluster independent, with unit
+    variance.
+    """
 
     @property
     def latents(self) -> int:
-        """How many latents a row has."""
+        """Number of latents of a row."""
         return int(self.centres.shape[1])
 
     @classmethod
     def fit(cls, latents: NDArray[np.integer], share: float, clusters: int, seed: int) -> OutlierDetector:
-        """Such that a `share` of these rows (rows, latents), from 0 to 1, is above the threshold."""
+        """Detector for which a `share` (0 to 1) of these rows, (rows, latents), is above the threshold."""
         rows = latents.astype(np.float64)
         labels = _clusters(rows, clusters, seed)
         centres, whitening = [], []
         for label in range(clusters):
-            own = rows[labels == label]
-            if len(own) <= rows.shape[1]:
+            cluster = rows[labels == label]
+            if len(cluster) <= rows.shape[1]:
                 continue
-            # A latent that never changes has no width: every other value is as far away as a step of 1/100.
-            covariance = np.cov(own, rowvar=False).reshape(rows.shape[1], -1) + 1e-4 * np.eye(rows.shape[1])
-            centres.append(own.mean(axis=0))
+            # A constant latent has no variance: it gets a standard deviation of 1/100 of a step.
+            covariance = np.cov(cluster, rowvar=False).reshape(rows.shape[1], -1) + 1e-4 * np.eye(
+                rows.shape[1]
+            )
+            centres.append(cluster.mean(axis=0))
             whitening.append(np.linalg.inv(np.linalg.cholesky(covariance)))
         if not centres:
             centres, whitening = [rows.mean(axis=0)], [np.eye(rows.shape[1])]
-        out = cls(0.0, np.array(centres, np.float32), np.array(whitening, np.float32))
-        threshold = np.quantile(out.scores(latents), 1 - share) if share < 1 else -1.0
-        return cls(float(np.float32(threshold)), out.centres, out.whitening)
+        unset = cls(0.0, np.array(centres, np.float32), np.array(whitening, np.float32))
+        threshold = np.quantile(unset.scores(latents), 1 - share) if share < 1 else -1.0
+        return cls(float(np.float32(threshold)), unset.centres, unset.whitening)
 
     def scores(self, latents: NDArray[np.integer]) -> NDArray[np.float32]:
         """Mahalanobis distance of each row from the nearest centre, in standard deviations."""
         best = np.full(len(latents), np.inf)
         for centre, whitening in zip(self.centres, self.whitening.astype(np.float64), strict=True):
-            apart = (latents - centre.astype(np.float64)) @ whitening.T
-            np.minimum(best, np.sqrt(np.einsum("ij,ij->i", apart, apart)), out=best)
+            distance = (latents - centre.astype(np.float64)) @ whitening.T
+            np.minimum(best, np.sqrt(np.einsum("ij,ij->i", distance, distance)), out=best)
         return best.astype(np.float32)
 
     def to_array(self) -> NDArray[np.float32]:
-        """As a model holds it: the threshold, then centre and matrix of each cluster."""
+        """Flat array for a model: the threshold, then centre and matrix of each cluster."""
         parts = [self.centres[:, None], self.whitening]
         return np.append(np.float32(self.threshold), np.concatenate(parts, axis=1).reshape(-1))
 
     @classmethod
     def from_array(cls, array: NDArray[np.float32], clusters: int, latents: int) -> OutlierDetector:
-        """Raises CorruptFileError for an array of another length, or with numbers that are not finite."""
+        """Detector from `to_array`; raises CorruptFileError for another length, or numbers that are not
+        finite.
+        """
         if (
             not clusters
             or len(array) != 1 + clusters * latents * (1 + latents)
@@ -77,7 +84,7 @@ class OutlierDetector:
 
 
 def _clusters(rows: NDArray[np.float64], clusters: int, seed: int, rounds: int = 30) -> NDArray[np.int64]:
-    """Which of so many clusters each row belongs to, by k-means of latents scaled to equal width."""
+    """Cluster of each row, by k-means of latents scaled to equal variance."""
     if clusters == 1:
         return np.zeros(len(rows), np.int64)
     scaled = rows / np.maximum(rows.std(axis=0), 1e-9)
@@ -91,6 +98,6 @@ def _clusters(rows: NDArray[np.float64], clusters: int, seed: int, rounds: int =
             break
         labels = nearest
         for label in range(clusters):
-            if (own := labels == label).any():
-                centres[label] = scaled[own].mean(axis=0)
+            if (members := labels == label).any():
+                centres[label] = scaled[members].mean(axis=0)
     return labels

@@ -1,4 +1,4 @@
-"""The payload of a page with latents, taken apart (formats/codecs.md#autoencoder)."""
+"""Packs and parses the payload of a page with latents (formats/codecs.md#autoencoder)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UINT32, FLOAT32 = np.dtype(np.uint32), np.dtype(np.float32)
 
 
 class LatentPage:
-    """A payload taken apart, but for latents and streams themselves. No model is needed for it."""
+    """Parts of a payload; latents and streams are not decoded, and no model is needed."""
 
     def __init__(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> None:
         """Raises FormatError for a payload that does not fit the specs."""
@@ -37,7 +37,7 @@ class LatentPage:
         self.model = bytes(cursor.take(NAME_SIZE))
         self.rows = cursor.varint()
         self.known: dict[int, int] = {}
-        """Which of the model's columns stands at a position, for those that the latents tell of."""
+        """Number in the model of each modelled column, by its position in the page."""
         sizes: dict[int, int] = {}
         codes: set[int] = set()
         for at, spec in enumerate(specs):
@@ -63,8 +63,9 @@ class LatentPage:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Bytes of what the page holds: `latents`, `residual` (the streams), `anomalies` (rows and scores), rows that were
-        `missed` with their places, `low_bits` of exact floats, and the `rest`: columns that latents do not tell of.
+        """Bytes of each part: `latents`, `residual` (the streams), `anomalies` (outlier rows and scores),
+        `missed` rows with their places, `low_bits` of exact floats, and the `rest`: columns that are not
+        modelled.
         """
         return {
             "latents": len(self.latents),
@@ -77,29 +78,31 @@ class LatentPage:
 
     @property
     def has_outlier_rows(self) -> bool:
-        """Whether any row is an anomaly; nothing is decoded."""
+        """Whether the page has outlier rows; nothing is decoded."""
         return len(self._anomalies) > 0
 
     @property
     def missed_rows(self) -> int:
-        """How many rows the latents do not give back; nothing is decoded."""
+        """Number of rows that the latents do not reproduce; nothing is decoded."""
         return self._count(Cursor(self._missed)) if len(self._missed) else 0
 
     @property
-    def anomalies(self) -> tuple[Rows, NDArray[np.float32]]:
-        """Rows that are anomalies, increasing, and their scores."""
+    def outlier_rows(self) -> tuple[Rows, NDArray[np.float32]]:
+        """Outlier rows, increasing, and their scores."""
         rows, columns = self._rows(self._anomalies, FLOAT32, {0: 1}, [0])
         return rows, columns[0]
 
     def missed(self, wanted: Iterable[int]) -> tuple[Rows, dict[int, Places]]:
-        """Rows that the latents do not give back, increasing, and the places of the wanted columns' values there."""
+        """Rows that the latents do not reproduce, increasing, and the places of the values of the wanted
+        columns.
+        """
         values_per_row = {at: self.specs[at].length // self.rows for at in self.known}
         return self._rows(self._missed, UINT32, values_per_row, wanted)
 
     def _rows(
         self, data: memoryview, dtype: np.dtype[Any], values_per_row: Mapping[int, int], wanted: Iterable[int]
     ) -> tuple[Rows, dict[int, NDArray[Any]]]:
-        """What `pack_rows` packed: those of the columns that are wanted, which have so many values in each row."""
+        """Rows and wanted columns that `pack_rows` packed."""
         if not len(data):
             return np.zeros(0, UINT32), {at: np.zeros(0, dtype) for at in wanted}
         cursor = Cursor(data)
@@ -116,7 +119,7 @@ class LatentPage:
         return rows.astype(UINT32), {at: found[place[at]] for at in wanted}
 
     def _count(self, cursor: Cursor) -> int:
-        """How many rows are stored by themselves."""
+        """Number of rows that are stored by themselves."""
         count = cursor.varint()
         if not 0 < count <= self.rows:
             raise CorruptFileError(f"{count} rows stored by themselves, of {self.rows}")
@@ -124,7 +127,7 @@ class LatentPage:
 
 
 def pack_rows(rows: NDArray[np.integer], columns: Sequence[NDArray[np.generic]]) -> bytes:
-    """Increasing rows and what belongs to them; nothing where there are none."""
+    """Increasing rows and columns of their values, packed; empty without rows."""
     if not len(rows):
         return b""
     arrays = [np.diff(rows.astype(np.int64), prepend=0).astype(UINT32), *columns]
@@ -135,17 +138,17 @@ def pack_rows(rows: NDArray[np.integer], columns: Sequence[NDArray[np.generic]])
 def pack_latent_page(
     model: bytes, rows: int, columns: Sequence[tuple[int, bytes] | None], parts: Sequence[bytes]
 ) -> bytes:
-    """The payload that `LatentPage` takes apart.
+    """Payload that `LatentPage` parses.
 
-    `columns` has the number in the model and the stream of each column that the latents tell of, None for others;
-    `parts` are latents, anomalies, missed rows, low bits and rest, each packed.
+    `columns` has the number in the model and the stream of each modelled column, None for others; `parts` are
+    latents, outlier rows, missed rows, low bits and rest, each packed.
     """
     head = bytearray(PayloadKind.MODEL.prefix + model[:NAME_SIZE] + pack_varint(rows))
-    for told in columns:
-        if told is None:
+    for modelled in columns:
+        if modelled is None:
             head += pack_varint(0)
         else:
-            head += pack_varint(told[0] + 1) + pack_varint(len(told[1]))
+            head += pack_varint(modelled[0] + 1) + pack_varint(len(modelled[1]))
     for part in parts:
         head += pack_varint(len(part)) + part
-    return bytes(head) + b"".join(told[1] for told in columns if told is not None)
+    return bytes(head) + b"".join(modelled[1] for modelled in columns if modelled is not None)

@@ -1,4 +1,6 @@
-"""Exact floats in two parts: integers that grow with the value, which a model can know, and the bits below them."""
+"""Splits exact floats in two parts: integers that increase with the value, for models, and the bits below
+them.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ Values = NDArray[Any]
 
 
 def low_dtype(dropped_bits: int) -> np.dtype[Any]:
-    """What holds so many low bits."""
+    """Smallest unsigned type for this many low bits."""
     return np.min_scalar_type((1 << dropped_bits) - 1)
 
 
 def split_bits(values: Values, dropped_bits: int) -> tuple[NDArray[np.int64], Values]:
-    """Patterns without their `drop` low bits, as integers that grow with the value, and those bits."""
+    """Bit patterns without their low bits, as integers that increase with the value, and these low bits."""
     bits = patterns(values)
     magnitude = bits & bits.dtype.type(magnitude_mask(bits.dtype.itemsize))
     coarse = fold((magnitude >> bits.dtype.type(dropped_bits)).astype(np.int64), negatives(values), 0)
@@ -28,7 +30,7 @@ def split_bits(values: Values, dropped_bits: int) -> tuple[NDArray[np.int64], Va
 
 
 def join_bits(coarse: NDArray[np.int64], low: Values, dtype: np.dtype[Any], dropped_bits: int) -> Values:
-    """The floats that `split_bits` took apart; raises CorruptFileError for parts that are none of this dtype."""
+    """Floats that `split_bits` split; raises CorruptFileError for parts that are no floats of this dtype."""
     index, negative = unfold(coarse, 0)
     if int(index.max(initial=0)) > magnitude_mask(dtype.itemsize) >> dropped_bits:
         raise CorruptFileError(f"a pattern beyond those of {dtype}")
