@@ -103,7 +103,8 @@ class Page:
         )
         if length > MAX_PAGE_LENGTH:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
-        self._symbols = cursor.rest()
+        self.coded = cursor.rest()
+        """Payload of the codec."""
 
     @property
     def num_coded(self) -> int:
@@ -127,9 +128,9 @@ class Page:
         if decoded is not None and chosen is not None and is_incremental_codec(codec):
             indices = {position: index for index, position in enumerate(positions)}
             known = {indices[position]: symbols for position, symbols in decoded.items()}
-            result = codec.decode_more(self._symbols, specs, chosen, known)
+            result = codec.decode_more(self.coded, specs, chosen, known)
         else:
-            result = codec.decode(self._symbols, specs, chosen)
+            result = codec.decode(self.coded, specs, chosen)
         return {positions[index]: symbols for index, symbols in result.items()}
 
     def context_columns(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
@@ -137,12 +138,12 @@ class Page:
         if not is_context_codec(codec):
             return ()
         _, specs, chosen = self._coded(wanted)
-        return codec.context_columns(self._symbols, specs, chosen)
+        return codec.context_columns(self.coded, specs, chosen)
 
     def latents(self, codec: LatentCodec) -> tuple[LatentPage, list[int]] | None:
         """The latents in the page and the positions of the columns they model; None if it has none."""
         positions, specs, _ = self._coded(None)
-        latents = codec.latent_page(self._symbols, specs)
+        latents = codec.latent_page(self.coded, specs)
         return None if latents is None else (latents, [positions[index] for index in latents.known])
 
     def values(self, symbols: Mapping[int, Values]) -> dict[int, Values]:
