@@ -97,7 +97,7 @@ def learn_from(
     tables = [members for _, _, members in runs]
     pairs: dict[int, list[Pair]] = {}
     if effort.latents is not None and runs:
-        mass_pairs, notes = locate_masses(effort.masses, sample, names, tables)
+        mass_pairs, notes = locate_masses(effort.masses, sample, tables)
         pairs = {members[0]: table_pairs for members, table_pairs in zip(tables, mass_pairs, strict=True)}
         notes += _constants(sample, names)
         learned.notes.extend(f"{plan.schema.path}: {note}" for note in notes)

@@ -13,17 +13,16 @@ from baler_root.training.pair_masses import Leg, Pair, PairMass
 
 
 def locate_masses(
-    masses: Sequence[PairMass], sample: TreeSample, names: Sequence[str], tables: Sequence[Sequence[int]]
+    masses: Sequence[PairMass], sample: TreeSample, tables: Sequence[Sequence[int]]
 ) -> tuple[list[list[Pair]], list[str]]:
     """The masses of each of the `tables`, and notes on masses that no table has.
 
-    `names` has the name of each column of the sample; a table lists the numbers of columns that are modelled
-    together.
+    A table lists the numbers of columns that are modelled together.
     """
     pairs: list[list[Pair]] = [[] for _ in tables]
     notes = []
     for mass in masses:
-        numbers = [number for name in mass.branches if (number := _number(name, sample, names)) is not None]
+        numbers = [number for name in mass.branches if (number := _number(name, sample)) is not None]
         if len(numbers) < len(mass.branches):
             continue  # the mass is of another tree
         if obstacle := _obstacle(mass, numbers, sample, tables):
@@ -36,7 +35,7 @@ def locate_masses(
     return pairs, notes
 
 
-def _number(name: str, sample: TreeSample, names: Sequence[str]) -> int | None:
+def _number(name: str, sample: TreeSample) -> int | None:
     """Number of the sample's first column that holds the values of a branch or field."""
     for number, column in enumerate(sample.columns):
         if column.role == "data" and column.name == name:

@@ -45,7 +45,9 @@ class ReceivedPages:
         self._link = link
         # No residual was sent, so the file stores the model, and names it, as one without a residual.
         without_residual = link.model.residual is Residual.NONE
-        self.data = link.stored.data if without_residual else replace(link.model, residual=Residual.NONE).to_bytes()
+        self.data = (
+            link.stored.data if without_residual else replace(link.model, residual=Residual.NONE).to_bytes()
+        )
         """Bytes of the model in the file."""
         self.model = AutoencoderModel.from_bytes(self.data)
         self.name = sha256(self.data).digest()
