@@ -13,8 +13,8 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.entropy import rans_histogram
 from baler_root.format.entropy.histogram_table import HistogramTable
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.dependencies import Ancestors, information_estimate, rank
 from baler_root.training.histograms import BinnedColumn, FittedHistograms, fit_histograms
+from baler_root.training.mutual_information import Ancestors, information_estimate, rank
 from baler_root.training.quantile_bins import quantile_cuts
 from tests.helpers.models import random_histograms, uniform_axis
 
