@@ -71,7 +71,7 @@ class ErrorBound:
             raise ConfigError(f"bound {text!r}: {error}") from None
 
     def implies(self, other: ErrorBound) -> bool:
-        """True if whatever keeps this bound keeps the other one: the same, or a looser one of `abs` or `rel`."""
+        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or `rel`."""
         return self == other or (self.kind == other.kind in ("abs", "rel") and self.value <= other.value)
 
     def __str__(self) -> str:

@@ -37,7 +37,7 @@ class PageDecoder:
     def values(
         self, pages: Mapping[PageId, OpenedPage], targets: Positions, sources: Positions
     ) -> dict[PageId, Decoded]:
-        """Values of columns by page and position; of columns computed from others only the symbols, if they have any.
+        """Values of columns by page and position; for a column computed from others, its symbols, if any.
 
         `targets` are columns asked for, `sources` columns that these are computed from. Raises FormatError.
         """

@@ -85,8 +85,8 @@ class TreeReader(ColumnReader):
     ) -> ak.Array:
         """Array of one branch, joined from the entry `ranges` of its columns in each cluster.
 
-        Branches with equal counts share one offsets buffer, kept in `offsets`. Other buffers are never those of
-        `parts`, which may be remembered while the owner of the array writes into it.
+        Branches with equal counts share one offsets buffer, kept in `offsets`. Other buffers are copies if
+        `parts` are remembered for the next call, because the owner of the array may write into it.
         """
         numbers = self.columns_of(branch)
         columns = [self.columns[number] for number in numbers]
