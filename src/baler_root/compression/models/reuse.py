@@ -147,7 +147,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             other_types.append(column)
         elif str(columns[number].bound) != column.bound:
             other_bound.setdefault((column.bound, str(columns[number].bound)), []).append(column)
-        elif not ErrorBound.parse(column.held).implies(columns[number].tightened):
+        elif not ErrorBound.parse(column.quantiser_bound).implies(columns[number].tightened):
             too_loose.append(column)
         else:
             matched[number] = index
