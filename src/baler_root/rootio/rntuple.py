@@ -78,12 +78,22 @@ def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     return field_layout
 
 
+<<<<<<< HEAD
 def field_names(names: Sequence[str], original: Sequence[str]) -> list[str]:
     """Names that RNTuple fields may have, all different, for those wanted.
 
     A wanted name that is the `original` one and allowed stays; a changed name never takes it.
     """
     return distinct_names([_FORBIDDEN.sub("_", name) or "_" for name in names], original)
+=======
+def field_name(name: str, names: Iterable[str]) -> str:
+    """`name` as an RNTuple field may have it, different from all `names`."""
+    base = _FORBIDDEN.sub("_", name) or "_"
+    used_names, candidate, number = set(names), base, 2
+    while candidate in used_names:
+        candidate, number = f"{base}_{number}", number + 1
+    return candidate
+>>>>>>> main
 
 
 class RNTupleWriter:
@@ -158,8 +168,8 @@ def holdable(layout: Any, notes: set[str]) -> Any:
             layout = c.NumpyArray(layout.data.astype(np.float32), parameters=layout.parameters)
         if str(layout.dtype) not in _PRIMITIVES:
             raise _NoFieldError(f"{layout.dtype} has no field type")
-        plain = c.NumpyArray(layout.data, parameters={"__array__": "char"} if kind == "char" else None)
-        return plain.to_RegularArray()
+        numbers = c.NumpyArray(layout.data, parameters={"__array__": "char"} if kind == "char" else None)
+        return numbers.to_RegularArray()
     if isinstance(layout, c.RegularArray | c.ListArray | c.ListOffsetArray):
         return _list(layout, kind, notes)
     if isinstance(layout, c.RecordArray):
@@ -225,11 +235,11 @@ def _union(layout: Any, notes: set[str]) -> Any:
     index = np.asarray(layout.index.data)[: len(tags)]
     if contents[0].is_option and contents[0].content.is_unknown:
         contents, tags = contents[1:], (tags - 1).astype(np.int8)
-    plain = [
+    unmasked = [
         content.to_IndexedOptionArray64().project()
         if content.is_option and not np.any(content.mask_as_bool(valid_when=False))
         else content
         for content in contents
     ]
-    held = [holdable(content, notes) for content in plain]
-    return c.UnionArray(ak.index.Index8(tags), ak.index.Index64(index), held)
+    converted = [holdable(content, notes) for content in unmasked]
+    return c.UnionArray(ak.index.Index8(tags), ak.index.Index64(index), converted)
