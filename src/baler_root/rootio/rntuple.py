@@ -78,22 +78,12 @@ def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     return field_layout
 
 
-<<<<<<< HEAD
 def field_names(names: Sequence[str], original: Sequence[str]) -> list[str]:
     """Names that RNTuple fields may have, all different, for those wanted.
 
     A wanted name that is the `original` one and allowed stays; a changed name never takes it.
     """
     return distinct_names([_FORBIDDEN.sub("_", name) or "_" for name in names], original)
-=======
-def field_name(name: str, names: Iterable[str]) -> str:
-    """`name` as an RNTuple field may have it, different from all `names`."""
-    base = _FORBIDDEN.sub("_", name) or "_"
-    used_names, candidate, number = set(names), base, 2
-    while candidate in used_names:
-        candidate, number = f"{base}_{number}", number + 1
-    return candidate
->>>>>>> main
 
 
 class RNTupleWriter:
