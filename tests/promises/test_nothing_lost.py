@@ -19,14 +19,15 @@ from baler_root.errors import SourceError
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio import ttree
 from baler_root.rootio.array_check import find_fault
-from baler_root.rootio.leaves import Leaf, OutBranch, write_branch
+from baler_root.rootio.leaves import Leaf, OutputBranch, write_branch
+from baler_root.rootio.objects import TREES, numbered
 from baler_root.rootio.rntuple import field_names
 from baler_root.rootio.ttree_layout import branch_names
 from tests.helpers.rootio_write import read, tree_of, written
 
 
 def write_branches(
-    path: Path, branches: Sequence[OutBranch], arrays: Sequence[Any], clusters: int = 1
+    path: Path, branches: Sequence[OutputBranch], arrays: Sequence[Any], clusters: int = 1
 ) -> Path:
     """A ROOT file with the TTree `t`; arrays may differ in length, the first one gives the tree's."""
     with uproot.recreate(path, compression=None) as file:
@@ -45,11 +46,11 @@ def first_integers(length: int) -> Any:
     return np.arange(length, dtype=np.int32)
 
 
-def numbers(name: str, source: int) -> OutBranch:
-    return OutBranch(name, f"{name}/I", [Leaf(name, np.dtype(np.int32))], source)
+def numbers(name: str, source: int) -> OutputBranch:
+    return OutputBranch(name, f"{name}/I", [Leaf(name, np.dtype(np.int32))], source)
 
 
-def fill_as_root(self: ttree.TTreeWriter, branch: OutBranch, offsets: Any, content: Any) -> None:
+def fill_as_root(self: ttree.TTreeWriter, branch: OutputBranch, offsets: Any, content: Any) -> None:
     """Empty C strings take no bytes at all, as ROOT writes them."""
     raw = [content[start:stop].tobytes() for start, stop in itertools.pairwise(offsets)]
     heads = [
@@ -76,7 +77,7 @@ STRINGS = [
 def test_empty_c_strings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, strings: list[str], clusters: int
 ) -> None:
-    branch = OutBranch("C", "C/C", [Leaf("C", None)], 0)
+    branch = OutputBranch("C", "C/C", [Leaf("C", None)], 0)
     with monkeypatch.context() as patch:
         patch.setattr(ttree.TTreeWriter, "_fill_strings", fill_as_root)
         source = write_branches(tmp_path / "a.root", [branch], [ak.Array(strings)], clusters)
@@ -92,7 +93,7 @@ def test_empty_c_strings(
 
 def test_c_string_with_a_wrong_length(tmp_path: Path) -> None:
     """A length that is not that of the entry's bytes: the branch is named, and the entry."""
-    branches = [numbers("a", 0), OutBranch("C", "C/C", [Leaf("C", None)], 1)]
+    branches = [numbers("a", 0), OutputBranch("C", "C/C", [Leaf("C", None)], 1)]
     source = write_branches(
         tmp_path / "a.root", branches, [first_integers(3), ak.Array(["abc", "UNIQUE", "d"])]
     )
@@ -148,7 +149,9 @@ def test_a_branch_that_raises_when_looked_at(
 def test_a_record_with_two_members_of_one_name(tmp_path: Path) -> None:
     leaves = [Leaf("x", np.dtype(np.int32)), Leaf("x", np.dtype(np.int32), offset=4)]
     with uproot.recreate(tmp_path / "a.root") as file:
-        writer = ttree.TTreeWriter(file, "t", "", [numbers("a", 0), OutBranch("b", "x/I:x/I", leaves, 1)], {})
+        writer = ttree.TTreeWriter(
+            file, "t", "", [numbers("a", 0), OutputBranch("b", "x/I:x/I", leaves, 1)], {}
+        )
         writer._fill_flat(writer.branches[0], np.arange(4, dtype=np.int32))
         writer._basket(writer.branches[1], np.arange(8, dtype=">i4").tobytes(), 4, 8)
         writer.num_entries = 4
@@ -286,6 +289,95 @@ def test_verify_in_folders_with_colons(tmp_path: Path, folder: str) -> None:
     result = baler_root.verify(tmp_path / "a.baler", against=tmp_path / "a.root")
     assert result.ok
     assert result.values == 5
+
+
+# Cycles, chains, trees without branches
+
+
+def test_cycles_are_kept(tmp_path: Path) -> None:
+    """The highest cycle stays the highest, whatever the order of keys and however trees and objects mix."""
+    source, target, back = (tmp_path / name for name in ("a.root", "a.baler", "b.root"))
+    with uproot.recreate(source) as file:
+        for cycle, length in ((7, 25), (2, 10), (4, 15)):
+            with numbered(file, cycle):
+                writer = ttree.TTreeWriter(file, "t", "", [numbers("a", 0)], {})
+                writer.extend({0: ak.Array(first_integers(length))}, length)
+                writer.close()
+        file.mktree("mixed", {"a": "i4"}).extend({"a": first_integers(3)})
+        file["mixed"] = "an object with the name of a tree"
+        with numbered(file, 5):
+            writer = ttree.TTreeWriter(file, "mixed", "", [numbers("a", 0)], {})
+            writer.extend({0: ak.Array(first_integers(6))}, 6)
+            writer.close()
+    with uproot.open(source) as file:
+        keys = file.classnames()
+    baler_root.compress(source, target)
+    baler_root.decompress(target, back)
+    with uproot.open(back) as file:
+        assert file.classnames() == keys
+        assert {cycle: file[f"t;{cycle}"].num_entries for cycle in (2, 4, 7)} == {2: 10, 4: 15, 7: 25}
+        assert file["t"].num_entries == 25
+        assert file["mixed"].num_entries == 6
+        first = next(key for key in file.keys(cycle=True) if key.startswith("t;"))
+        assert first == "t;7"
+
+
+def write_branchless(path: Path, entries: int) -> Path:
+    with uproot.recreate(path) as file:
+        file.mktree("t", {"a": "i4"}).extend({"a": first_integers(5)})
+        writer = ttree.TTreeWriter(file, "nothing", "no branches", [], {})
+        writer.num_entries = entries
+        writer.close()
+    return path
+
+
+@pytest.mark.parametrize("entries", [0, 7, 3 * 10**8, 10**9, 10**12])
+@pytest.mark.parametrize("size", ["64 MB", 1])
+def test_trees_without_branches(tmp_path: Path, entries: int, size: int | str) -> None:
+    source = write_branchless(tmp_path / "a.root", entries)
+    baler_root.compress(source, tmp_path / "a.baler", cluster_size=size)
+    assert baler_root.verify(tmp_path / "a.baler", against=source).ok
+    with baler_root.open(tmp_path / "a.baler") as file:
+        assert file["nothing"].num_entries == entries
+        assert file["t"]["a"].array().to_list() == [0, 1, 2, 3, 4]
+    baler_root.decompress(tmp_path / "a.baler", tmp_path / "b.root")
+    with uproot.open(tmp_path / "b.root") as file:
+        assert file["nothing"].num_entries == entries
+        assert file["nothing"].title == "no branches"
+
+
+def test_a_tree_that_cannot_be_carried_is_named(tmp_path: Path) -> None:
+    """More entries than a file can say: the tree is listed, the others are compressed."""
+    source = write_branchless(tmp_path / "a.root", 1 << 62)
+    with pytest.raises(SourceError, match=r"nothing;1: tree 'nothing': 4611686018427387904 entries"):
+        baler_root.compress(source, tmp_path / "a.baler")
+    summary = baler_root.compress(source, tmp_path / "a.baler", skip_unsupported=True)
+    assert [name for name, _ in summary.skipped] == ["nothing;1"]
+    with baler_root.open(tmp_path / "a.baler") as file:
+        assert file.keys() == ["t;1"]
+
+
+def test_a_chain_is_carried_as_an_object(tmp_path: Path) -> None:
+    """A TChain has names of files and no entries: its bytes are kept, and other trees are not lost."""
+    with uproot.recreate(tmp_path / "a.root", compression=None) as file:
+        file.mktree("t", {"a": "i4"}).extend({"a": first_integers(5)})
+        writer = ttree.TTreeWriter(file, "chain", "", [], {})
+        writer.num_entries = 1234567890123456789  # TTree::kMaxEntries, as a chain has until it is loaded
+        writer.close()
+    data = (tmp_path / "a.root").read_bytes().replace(b"\x05TTree\x05chain", b"\x05TChaI\x05chain")
+    (tmp_path / "a.root").write_bytes(data)
+    assert "TChain" not in TREES
+    baler_root.compress(tmp_path / "a.root", tmp_path / "a.baler")
+    baler_root.decompress(tmp_path / "a.baler", tmp_path / "b.root")
+    with uproot.open(tmp_path / "b.root") as back, uproot.open(tmp_path / "a.root") as source:
+        assert back["t"]["a"].array().to_list() == [0, 1, 2, 3, 4]
+        assert back.classnames()["chain;1"] == "TChaI"
+        payloads = [
+            chunk.get(cursor.index, cursor.index + key.fObjlen, cursor, {}).tobytes()
+            for key in (file.key("chain") for file in (source, back))
+            for chunk, cursor in [key.get_uncompressed_chunk_cursor()]
+        ]
+        assert payloads[0] == payloads[1]
 
 
 # Arrays
