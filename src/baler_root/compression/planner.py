@@ -30,6 +30,10 @@ MAX_CLUSTERS = 1 << 20
 """Most clusters of one tree: more only come from a number of entries without data behind it."""
 
 
+MAX_EMPTY_CLUSTERS = 1 << 10
+"""Most clusters of a tree without branches, whose number of entries costs nothing to claim."""
+
+
 def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size: int | str) -> TreeJob:
     """All decisions about one tree: the error bounds, pages and relations of its columns, and its clusters.
 
@@ -104,10 +108,12 @@ def _target_length(schema: Tree, cluster_size: int | str, entry_size: float) -> 
     A tree without stored branches gets the longest clusters. Raises SourceError for too many clusters.
     """
     longest = MAX_COLUMN_LENGTH * 4 // 5
-    target = min(longest, _cluster_entries(cluster_size, entry_size)) if schema.stored() else longest
-    if schema.num_entries > target * MAX_CLUSTERS:
+    target, most = longest, MAX_EMPTY_CLUSTERS
+    if schema.stored():
+        target, most = min(longest, _cluster_entries(cluster_size, entry_size)), MAX_CLUSTERS
+    if schema.num_entries > target * most:
         raise SourceError(
-            f"tree {schema.path!r}: {schema.num_entries} entries need more than {MAX_CLUSTERS} clusters"
+            f"tree {schema.path!r}: {schema.num_entries} entries need more than {most} clusters"
         )
     return target
 
