@@ -83,14 +83,6 @@ def test_too_little_to_learn_from(tmp_path: Path, make_root: Maker, cli: Cli) ->
     assert not list(tmp_path.glob("*balermodel*"))
 
 
-def test_nothing_that_pays(tmp_path: Path, make_root: Maker) -> None:
-    rng = np.random.default_rng(0)
-    source = make_root("noise.root", Events={"a": rng.normal(size=3000), "b": rng.normal(size=3000)})
-    with quick_level(), pytest.raises(ConfigError, match="no model saves more bytes than it takes"):
-        baler_root.train(source, tmp_path / "m.balermodel")
-    assert not list(tmp_path.glob("*balermodel*"))
-
-
 def test_training_without_torch(
     unseen_jets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
