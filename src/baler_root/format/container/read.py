@@ -185,6 +185,8 @@ class Container:
             header, payload, digest = open_block(block, where)
             if header != BlockHeader(BlockKind.PAGE, *page, header.codec) or digest != int(row["xxh3"]):
                 raise CorruptFileError(f"{where}: holds another block than the page table says")
+            if header.codec >= len(self.manifest.codecs):
+                raise CorruptFileError(f"{where}: unknown codec number {header.codec}")
             out[page] = (payload, header.codec)
         return out
 
