@@ -28,8 +28,8 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
-from baler_root.format.container.manifest import Json
 from baler_root.format.container.atomic_file import check_not_input, check_output
+from baler_root.format.container.manifest import Json
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.rootio.source import RootSource
 from baler_root.training.effort import TrainingEffort

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Self
 
 from baler_root.errors import SourceError
 from baler_root.format.schema import Tree
-from baler_root.rootio.guard import earned_lengths
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -65,7 +64,10 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
 
     Raises whatever uproot raises, and SourceError when another number of entries comes back.
     """
-    with warnings.catch_warnings(), earned_lengths():
+    from baler_root.rootio.guard import check_lengths
+
+    check_lengths(handle)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         array = handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
     if len(array) != stop - start:

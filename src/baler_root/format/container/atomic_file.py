@@ -80,7 +80,8 @@ class AtomicFile:
             self._temporary.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error})") from None
+            reason = error.strerror or error
+            raise OutputError(f"{self.path}: cannot be written ({reason}); nothing is left") from None
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -147,7 +148,12 @@ def _create(path: Path) -> tuple[Path, BinaryIO, int]:
         temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}-{_HOST}.part")
         file = temporary.open("xb")
         _unfinished[temporary] = os.getpid()
-        lock = os.dup(file.fileno())
+        try:
+            lock = os.dup(file.fileno())
+        except OSError:
+            file.close()
+            temporary.unlink()
+            raise
         _try_lock(lock)
         if temporary.exists():
             return temporary, file, lock
