@@ -139,22 +139,22 @@ def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator
     for name, here, there in (("path", one.path, two.path), ("kind", one.kind, two.kind)):
         if here != there:
             yield f"its {name} is {here!r}, not {there!r}"
-    for position, (here, there) in enumerate(zip_longest(one.branches, two.branches)):
-        if here is None or there is None:
-            owner, lacks = (one, "the first file") if there is None else (two, "it")
-            yield f"branch {owner.path_of(position)!r}, which {lacks} lacks"
+    for position, (branch, reference) in enumerate(zip_longest(one.branches, two.branches)):
+        if branch is None or reference is None:
+            schema, file = (one, "the first file") if reference is None else (two, "it")
+            yield f"branch {schema.path_of(position)!r}, which {file} lacks"
             return
-        branch = f"branch {one.path_of(position)!r}"
-        if (here.name, here.parent) != (there.name, there.parent):
-            yield f"{branch} in place of {two.path_of(position)!r}"
-        elif here.missing and not there.missing:
-            yield f"{branch} was left out ({here.missing})"
-        elif there.missing and not here.missing:
-            yield f"{branch} was left out of the first file ({there.missing})"
-        elif here.typename != there.typename:
-            yield f"{branch} is of type {here.typename}, not {there.typename}"
-        elif here.form != there.form:
-            yield f"{branch} has values of another form"
+        name = f"branch {one.path_of(position)!r}"
+        if (branch.name, branch.parent) != (reference.name, reference.parent):
+            yield f"{name} in place of {two.path_of(position)!r}"
+        elif branch.missing and not reference.missing:
+            yield f"{name} was left out ({branch.missing})"
+        elif reference.missing and not branch.missing:
+            yield f"{name} was left out of the first file ({reference.missing})"
+        elif branch.typename != reference.typename:
+            yield f"{name} is of type {branch.typename}, not {reference.typename}"
+        elif branch.form != reference.form:
+            yield f"{name} has values of another form"
     columns = [column for column in first.columns if column.has_values]
     for column, (here, _), (there, _) in zip(columns, other.bounds, first.bounds, strict=True):
         if here != there:
