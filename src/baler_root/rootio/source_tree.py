@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
-from baler_root.rootio.guard import earned_lengths
 from baler_root.rootio.rntuple_clusters import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:
@@ -54,7 +53,10 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
     that contradicts itself.
     """
-    with warnings.catch_warnings(), earned_lengths():
+    from baler_root.rootio.guard import check_lengths
+
+    check_lengths(handle)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         array = _uproot_array(handle, start, stop)
     if len(array) != stop - start:
