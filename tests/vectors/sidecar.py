@@ -28,7 +28,7 @@ from tests.vectors.source import LONG, Made
 
 
 def plain(value: Any) -> Any:
-    """Nested values as JSON can hold them: floats without a number as their bits, bytes and complex as text."""
+    """Nested values for JSON: floats that are no numbers as their bits, bytes and complex as text."""
     if isinstance(value, ak.Array) and _is_regular(value.layout):
         value = np.asarray(value)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
@@ -52,7 +52,7 @@ def _is_regular(layout: Any) -> bool:
 
 
 def features(path: Path) -> list[str]:
-    """Which parts of the format a file uses."""
+    """Parts of the format that a file uses."""
     found: set[str] = set()
     with open_file(path) as file:
         container = file.container
@@ -116,8 +116,12 @@ def _features_of(encoding: ColumnEncoding) -> set[str]:
 
 
 def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[str, Any]:
-    """What a reader must find."""
-    out: dict[str, Any] = {"about": (function.__doc__ or "").strip(), "shows": features(path), "trees": []}
+    """Content that a reader must find."""
+    out: dict[str, Any] = {
+        "about": " ".join((function.__doc__ or "").split()),
+        "shows": features(path),
+        "trees": [],
+    }
     for tree in made.trees:
         branches = {}
         for name, array in tree.arrays.items():

@@ -1,4 +1,4 @@
-"""Interpolated columns: every bound holds, exact values stay exact, and they are chosen where they are smaller."""
+"""Interpolated columns: bounds hold, exact values stay exact, and they are used where they are smaller."""
 
 from __future__ import annotations
 
@@ -146,12 +146,12 @@ def test_columns_keep_their_bound_and_what_must_stay_exact(
 
 
 def size(column: EncodedColumn) -> int:
-    """Bytes of a page of its own."""
+    """Bytes of a page with only this column."""
     return len(pack_page(Classic(), [column])[0])
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.booleans())
-def test_passes_tell_every_point_once_from_points_told_before(shape: list[int], first: bool) -> None:
+def test_passes_predict_every_point_once_from_earlier_points(shape: list[int], first: bool) -> None:
     axes = (*range(1, len(shape)), 0) if first else tuple(range(1, len(shape)))
     told = np.zeros(shape, int)
     told[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(len(shape)))] = 1
@@ -163,7 +163,7 @@ def test_passes_tell_every_point_once_from_points_told_before(shape: list[int], 
     assert (told == 1).all()
 
 
-# What is chosen
+# Choice of interpolation
 
 
 def smooth(rows: int = 40, side: int = 16, dtype: str = "f8") -> NDArray[Any]:
@@ -172,7 +172,7 @@ def smooth(rows: int = 40, side: int = 16, dtype: str = "f8") -> NDArray[Any]:
 
 
 def interpolation_of(column: EncodedColumn) -> Interpolation | None:
-    """How a column is interpolated; None if it is not."""
+    """The interpolation of a column; None if it has none."""
     return column.encoding.interpolation if isinstance(column.encoding, InterpolatedEncoding) else None
 
 
@@ -195,7 +195,7 @@ def test_smooth_grids_are_interpolated(dtype: str, bound: str) -> None:
     assert size(cell) < 0.9 * size(plain)
 
 
-def test_rows_that_know_nothing_of_each_other_stand_alone() -> None:
+def test_independent_rows_are_interpolated_separately() -> None:
     rng = np.random.default_rng(0)
     waves = np.cos(np.arange(64) / rng.uniform(9, 25, (200, 1)) + rng.uniform(0, 6, (200, 1)))
     cell = chosen(waves, "abs=1e-3")
@@ -204,7 +204,7 @@ def test_rows_that_know_nothing_of_each_other_stand_alone() -> None:
     assert interpolation.rows is Rows.ALONE
 
 
-def test_what_rows_miss_is_interpolated_where_neighbours_miss_alike() -> None:
+def test_residuals_are_interpolated_where_neighbours_have_similar_ones() -> None:
     rng = np.random.default_rng(0)
     flickering = smooth(60, 32) * rng.uniform(0.9, 1.1, (60, 1, 1))
     trembling = smooth(60, 32) + rng.normal(0, 0.01, (60, 32, 32))
@@ -249,7 +249,7 @@ def test_a_region_of_exact_zeros_costs_little() -> None:
     ],
     ids=["noise", "peaks", "rel", "lossless", "half", "short", "integers", "steps"],
 )
-def test_others_are_not(values: NDArray[Any], bound: str) -> None:
+def test_columns_that_are_not_smooth_are_not_interpolated(values: NDArray[Any], bound: str) -> None:
     assert interpolation_of(chosen(values, bound)) is None
 
 
@@ -276,7 +276,7 @@ def test_arrays_that_are_not_whole_are_refused() -> None:
 
 
 def test_more_axes_than_numpy_has() -> None:
-    """Those of length 1 change nothing, and 28 others are as many as a column can have."""
+    """Axes of length 1 change nothing; a column can have at most 28 others."""
     way = Interpolation(1.0, Rows.PREDICT, (2, 1))
     symbols = np.arange(24, dtype=np.uint8)
     many = way.values(symbols, (1,) * 70 + (2,) + (1,) * 9 + (3,), np.dtype("f8"))
@@ -300,7 +300,7 @@ def test_points_at_the_limits_need_no_more_than_64_bits() -> None:
 
 
 def test_values_beyond_their_type_become_infinite() -> None:
-    """As a writer finds out, who then keeps them exactly."""
+    """A writer finds such values and keeps them exactly."""
     way = Interpolation(1e300, Rows.PREDICT, (1,))
     assert way.values(np.array([0, 1 << 40], np.uint64), (2,), np.dtype("f4")).tolist() == [0.0, np.inf]
 

@@ -108,7 +108,7 @@ def test_measure_agrees_with_exact_arithmetic(code: str, bound: str) -> None:
 
 
 def pairs(dtype: np.dtype[Any]) -> st.SearchStrategy[tuple[NDArray[Any], NDArray[Any]]]:
-    """Two arrays of the same length: equal, near each other, just within or beyond one of `BOUNDS`, or unrelated."""
+    """Two arrays of one length: equal, near, just within or beyond one of `BOUNDS`, or unrelated."""
     arrays = hnp.arrays(dtype, st.shared(st.integers(0, 8), key="length"))
 
     def near(x: NDArray[Any], steps: NDArray[np.int8]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -154,7 +154,7 @@ def holds(x: Any, y: Any, bound: ErrorBound) -> bool:
 
 
 def rounded(x: Any, bits: int) -> Fraction:
-    """x rounded to `bits` explicit mantissa bits, ties to even; subnormals on the grid of the smallest normals."""
+    """x rounded to `bits` mantissa bits, ties to even; subnormals on the grid of the smallest normals."""
     exact = abs(Fraction(x.item()))
     exponent = math.floor(math.log2(exact.numerator) - math.log2(exact.denominator))
     exponent += (Fraction(2) ** (exponent + 1) <= exact) - (Fraction(2) ** exponent > exact)

@@ -1,4 +1,4 @@
-"""What the file records of every column equals what anybody finds who compares source and file."""
+"""Statistics in the file equal those of a comparison of source and file."""
 
 from __future__ import annotations
 
