@@ -191,7 +191,7 @@ def _encode_values(plan: Plan, number: int, values: Values, bound: ErrorBound) -
             quantised = quantise(integers, bound, plan.sentinels)
             encoding = PackedFloatEncoding(packing, QuantisedEncoding.of(quantised, column.shape))
             return EncodedColumn(encoding, quantised.symbols)
-    return EncodedColumn.of(quantise(narrowed(values), bound, plan.sentinels), column.shape)
+    return EncodedColumn.of(quantise(narrowed(values, bound), bound, plan.sentinels), column.shape)
 
 
 def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
@@ -201,7 +201,7 @@ def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBo
         return None
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
     if quantiser.dtype != values.dtype:
-        values = narrowed(values)
+        values = narrowed(values, bound)
     quantised = quantise_as(values, bound, quantiser)
     if quantised is None or quantiser.kind != "exact" or column.dropped_bits is not None:
         return quantised
@@ -238,12 +238,22 @@ def _encode_relation(
     return EncodedColumn(relation.encoding(len(values), Outliers(missed, values[missed])))
 
 
-def narrowed(values: Values) -> Values:
+def narrowed(values: Values, bound: ErrorBound = LOSSLESS) -> Values:
     """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values
-    unchanged."""
+    unchanged.
+
+    Under a `bits` bound doubles stay doubles if one is subnormal as a float: it would be rounded to fewer bits.
+    """
     if values.dtype != np.float64 or not len(values):
         return values
     with np.errstate(over="ignore", invalid="ignore"):
         singles = values.astype(np.float32)
         same = singles.astype(np.float64).view(np.uint64) == values.view(np.uint64)
-    return singles if same.all() else values
+    if not same.all():
+        return values
+    if bound.kind == "bits" and bool(np.any((np.abs(values) < _SMALLEST_SINGLE) & (values != 0))):
+        return values
+    return singles
+
+
+_SMALLEST_SINGLE = float(np.finfo(np.float32).smallest_normal)
