@@ -84,7 +84,7 @@ class InputColumn:
         Raises SourceError for values of another type than the model's.
         """
         quantiser, _ = Quantiser.from_bytes(self.quantiser)
-        quantised = quantise_as(values, ErrorBound.parse(self.column.held), quantiser)
+        quantised = quantise_as(values, ErrorBound.parse(self.column.quantiser_bound), quantiser)
         if quantised is None:
             raise SourceError(
                 f"branch {self.column.name!r}: its values ({values.dtype}) are not like those that the model learned "
@@ -129,7 +129,7 @@ class InputColumn:
             "role": known.role,
             "dtype": known.dtype,
             "bound": known.bound,
-            "held": known.held,
+            "held": known.quantiser_bound,
             "values": self.values_per_row,
             "recipe": self.quantiser.hex(),
             "drop": self.dropped_bits,

@@ -80,7 +80,10 @@ def _with_latents(alone: bool = False) -> Forger:
         latents = latents_from(model, symbols)
         outlier_detector = OutlierDetector.fit(latents, 0.1, 1, seed=0)
         return replace(
-            model, outlier_detector=outlier_detector, coding=coding_of(latents).to_bytes(), coded=(0, 1)
+            model,
+            outlier_detector=outlier_detector,
+            coding=coding_of(latents).to_bytes(),
+            latent_numbers=(0, 1),
         )
 
     with tempfile.TemporaryDirectory() as folder:
@@ -101,9 +104,9 @@ def latent_page(
         def changed(_: Any, old: bytes) -> bytes:
             cursor = Cursor(old)
             unpack_bytes(cursor, 1 << 20)
-            page = Latents.of(bytes(cursor.data[cursor.at :]), columns)
+            page = Latents.of(bytes(cursor.data[cursor.position :]), columns)
             change(page)
-            return old[: cursor.at] + page.packed() + end
+            return old[: cursor.position] + page.packed() + end
 
         return forger.build(page=changed)
 
