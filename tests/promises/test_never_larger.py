@@ -1,83 +1,103 @@
-"""Size: no bound takes more bytes than lossless, since exact coding is always a candidate."""
+"""Never larger: a model is used only where it saves more bytes than it takes."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+import awkward as ak
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
+from baler_root import ModelReuse
+from baler_root.errors import ConfigError
+from baler_root.format.codecs.base import SymbolSpec
+from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
+from tests.helpers.model_files import quick_level
+from tests.helpers.models import random_model
 from tests.helpers.root_files import Make
 
-N = 20_000
-BOUNDS = ["rel=1e-3", "rel=1e-6", "bits=10", "abs=1e-3", "abs=1e-7"]
+pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 
 
-def columns(code: str) -> dict[str, NDArray[Any]]:
-    """Columns that are easily coded without loss, and noise for comparison."""
-    rng = np.random.default_rng(0)
-    index = np.arange(N)
-    made = {
-        "ramp": index * 0.5 + 3,
-        "falling": 1e4 - index * 0.25,
-        "repeated_ramp": (index % 1000) / 8,
-        "steps": np.repeat(np.arange(N // 100), 100) * 0.1,
-        "constant": np.full(N, 0.1),
-        "constant_but_one": np.where(index == N // 2, 0.2, 0.1),
-        "few": rng.choice([0.1, 0.2, 0.7, 3.3], N),
-        "integers": rng.integers(0, 40_000, N).astype(float),
-        "powers": 2.0 ** (index % 30),
-        "sorted_times": np.sort(rng.integers(0, 1 << 22, N)) / 64,
-        "run_then_noise": np.where(index < N // 2, index, rng.normal(size=N)),
-        "repeated_noise": np.tile(rng.normal(size=N // 10), 10),
-        "grid_of_noise": np.round(rng.normal(size=N), 2),
-        "tiny": np.linspace(0, 1, N) * 1e-40,
-        "noise": rng.normal(size=N),
+@pytest.mark.parametrize("entries", [150, 700, 1500, 3000, 8000])
+def test_pages_and_models_take_no_more_than_pages_without_models(
+    entries: int, make_root: Make, tmp_path: Path
+) -> None:
+    """Few entries do not pay for a model, many do; there is no number of them at which the file is larger."""
+    source = make_root("jets.root", Events=correlated_jets(entries))
+    classic = baler_root.compress(source, tmp_path / "classic.baler", codec="classic")
+    learned = baler_root.compress(source, tmp_path / "learned.baler", training="fast")
+    size = learned.parts["pages"] + learned.parts.get("model", 0)
+    assert size <= classic.parts["pages"]
+    if entries == 8000:
+        assert "model" in learned.parts, "the test is of no use without a model"
+
+
+def test_a_model_that_does_not_fit_the_data_is_left_out(
+    jets_model: Path, tmp_path: Path, make_root: Make
+) -> None:
+    counts = ak.num(correlated_jets(6000, 4)["jet_pt"])
+    arrays = {
+        name: ak.unflatten(np.sort(ak.to_numpy(ak.flatten(array))), counts)
+        if array.ndim > 1
+        else np.sort(array)
+        for name, array in correlated_jets(6000, 4).items()
     }
-    return {name: values.astype(code) for name, values in made.items()}
+    source = make_root("drift.root", Events=arrays)
+    classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
+    summary = baler_root.compress(source, tmp_path / "m.baler", model=ModelReuse(jets_model, detach=True))
+    assert summary.size < classic.size + 200
+    assert "it saves too little" in summary.notes[0], summary.notes
+    assert baler_root.verify(summary.target, source, models=jets_model).problems == []
 
 
-@pytest.mark.parametrize("name", list(columns("f4")))
-@pytest.mark.parametrize("code", ["f4", "f8"])
-def test_a_bound_takes_no_more_than_lossless(make_root: Make, tmp_path: Path, code: str, name: str) -> None:
-    root = make_root("a.root", t={"x": columns(code)[name]})
-    target = tmp_path / "a.baler"
-
-    def size(bound: str) -> int:
-        return (
-            baler_root.compress(root, target, bound=bound, codec="classic", overwrite=True)
-            .trees[0]
-            .branches[0]
-            .size
-        )
-
-    lossless = size("lossless")
-    assert {bound: size(bound) for bound in BOUNDS if size(bound) > lossless} == {}
+def test_a_stored_model_must_save_more_than_its_size(
+    jets_model: Path, tmp_path: Path, make_root: Make
+) -> None:
+    source = make_root("small.root", Events=correlated_jets(150, 9))
+    classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
+    summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model)
+    assert summary.size <= classic.size + 200
+    assert "(--detach-model) it would pay" in summary.notes[0]
+    assert baler_root.inspect(summary.target)["codecs"] == ["classic"]
+    empty = make_root("empty.root", Events={name: array[:0] for name, array in correlated_jets(10).items()})
+    assert baler_root.compress(empty, tmp_path / "e.baler", model=jets_model).size > 0
 
 
-@pytest.mark.parametrize("bound", BOUNDS)
-def test_so_does_a_file_of_many_columns(make_root: Make, tmp_path: Path, bound: str) -> None:
-    easy = {name: values for name, values in columns("f8").items() if "noise" not in name}
-    grids = {"grid": np.arange(N * 6, dtype=np.float32).reshape(N, 2, 3) / 16}
-    root = make_root("a.root", t=easy | grids)
-    sizes = {}
-    for asked in ("lossless", bound):
-        made = baler_root.compress(root, tmp_path / "a.baler", bound=asked, training="fast", overwrite=True)
-        sizes[asked] = sum(branch.size for branch in made.trees[0].branches)
-    assert sizes[bound] <= sizes["lossless"] + 64  # the entries of the directory share one frame
-
-
-def test_a_long_column_is_compared_in_parts(make_root: Make, tmp_path: Path) -> None:
-    """A column longer than what is compared as a whole."""
+def test_where_nothing_is_learned_the_file_is_classic(make_root: Make, tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
-    ramp = np.arange(300_000) * 0.5
-    root = make_root("a.root", t={"ramp": ramp, "noise": rng.normal(size=300_000)})
-    sizes = {}
-    for bound in ("lossless", "rel=1e-3"):
-        made = baler_root.compress(root, tmp_path / "a.baler", bound=bound, codec="classic", overwrite=True)
-        sizes[bound] = {branch.path: branch.size for branch in made.trees[0].branches}
-    assert sizes["rel=1e-3"]["ramp"] <= sizes["lossless"]["ramp"]
-    assert sizes["rel=1e-3"]["noise"] < sizes["lossless"]["noise"] / 2
+    source = make_root("noise.root", Events={f"x{i}": rng.normal(size=5000) for i in range(12)})
+    made = []
+    for name, options in {
+        "classic": {"codec": "classic"},
+        "fast": {"training": "fast"},
+        "default": {},
+    }.items():
+        baler_root.compress(source, tmp_path / f"{name}.baler", **options)  # type: ignore[arg-type]
+        made.append((tmp_path / f"{name}.baler").read_bytes())
+    assert made[0] == made[1] == made[2]
+
+
+def test_a_column_that_the_model_codes_badly_is_left_to_classic() -> None:
+    rng = np.random.default_rng(0)
+    columns = [rng.integers(0, 9, 3000).astype("u1"), np.repeat(np.arange(30), 100).astype("u1")]
+    specs = [SymbolSpec(column.dtype, len(column)) for column in columns]
+    model = random_model([("a", b"", columns[0]), ("b", b"", columns[1])], [(), (0,)], histograms=(0, 1))
+    plain, _ = Classic().encode(columns, specs)
+    codec = ConditionalCodec({b"m" * 32: model}, b"m" * 32, (0, 1), compare=True)
+    payload, shares = codec.encode(columns, specs)
+    assert len(payload) <= len(plain) + 1
+    assert sum(shares) == pytest.approx(len(payload))
+    found = codec.decode(memoryview(payload), specs)
+    assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))
+
+
+def test_no_model_file_of_models_that_save_nothing(tmp_path: Path, make_root: Make) -> None:
+    rng = np.random.default_rng(0)
+    source = make_root("noise.root", Events={"a": rng.normal(size=3000), "b": rng.normal(size=3000)})
+    with quick_level(), pytest.raises(ConfigError, match="no model saves more bytes than it takes"):
+        baler_root.train(source, tmp_path / "m.balermodel")
+    assert not list(tmp_path.glob("*balermodel*"))
