@@ -62,6 +62,7 @@ def decompress(
         raise ConfigError(f"kind {kind!r}: choose auto, ttree or rntuple")
     compression_of(compression)
     with open_file(source, num_workers=jobs, models=models) as file:
+        file.check_objects()
         output = AtomicFile(target, overwrite)
         output.file.close()
         total = sum(tree.schema.num_entries for tree in file.trees)
