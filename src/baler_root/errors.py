@@ -76,6 +76,10 @@ class OutputError(BalerError, OSError):
     """The output cannot be written where it was asked for."""
 
 
+class WorkerError(BalerError):
+    """A worker process ended before its work was done."""
+
+
 class KeyInFileError(BalerError, KeyError):
     """No tree, branch or object of this name.
 

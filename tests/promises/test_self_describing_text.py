@@ -239,7 +239,7 @@ def test_autoencoder_models() -> None:
         (latent_model.MAX_LATENTS, "1 to {} latents"),
         (latent_model.MAX_COMPONENTS, "`K`, 1 to {} "),
         (latent_model.LATENT_LIMIT, "Latents are from -{} to"),
-        (MAX_CENTRES, "tell anomalies, 1 to {};"),
+        (MAX_CENTRES, "detect outlier rows, 1 to {};"),
         (ROWS, "min({}, 2^23 // N)"),
     ):
         assert words.format(limit) in text
