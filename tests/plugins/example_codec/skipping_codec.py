@@ -1,7 +1,7 @@
-"""A codec of another package: an autoencoder of residual layers (He et al., arXiv:1512.03385).
+"""A codec that is not part of baler-root: an autoencoder with residual layers (He et al., arXiv:1512.03385).
 
-Files need this module to be read, but no torch, which is imported where networks are trained; stored networks
-have integers.
+Reading files needs this module, but no torch: torch is imported only to make the networks, which are stored
+as integers.
 """
 
 from __future__ import annotations
