@@ -157,7 +157,7 @@ class FileCompression:
         if self.detach:
             detached = reused.detached(hint_of(models.path, self.target))
         else:
-            for number, stored in enumerate(reused.used.values()):
+            for number, stored in enumerate(reused.models.values()):
                 self.writer.write_block(BlockKind.MODEL, stored.data, number)
         notes = (*plan.notes, *reused.notes)
         return _with_codec(

@@ -84,7 +84,7 @@ def terms(arrays: Arrays, step: float = 1e-2) -> tuple[Any, list[np.ndarray], li
         values[at] = (np.arange(axes[-1].length) + low) * step
     edges = [torch.from_numpy((axis.edges / 2**20).astype(np.float32)) for axis in axes]
     places = [torch.from_numpy(some[:, None]) for some in symbols]
-    found = MassTargets([MASSIVE], values).on(edges, places)
+    found = MassTargets([MASSIVE], values).loss(edges, places)
     middles = [((edge[:-1] + edge[1:]) / 2)[at[:, 0]] for edge, at in zip(edges, places, strict=True)]
     outputs = torch.zeros(len(symbols[0]), len(NAMES), 3)
     outputs[:, :, 1] = torch.stack(middles, 1)
