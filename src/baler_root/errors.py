@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 
 class BalerError(Exception):
@@ -39,6 +40,20 @@ class UnknownCodecError(BalerError, LookupError):
 
 class SourceError(BalerError):
     """The ROOT input cannot be read, or holds something that cannot be carried."""
+
+
+class UnreadableBranchError(SourceError):
+    """A branch whose first entries could be read, but not a later one."""
+
+    def __init__(self, tree: str, branch: str, why: str) -> None:
+        super().__init__(
+            f"tree {tree!r}, branch {branch!r} cannot be read to its end ({why}); "
+            "--skip-unsupported (skip_unsupported=True) leaves such branches out"
+        )
+        self.tree, self.branch, self.why = tree, branch, why
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.tree, self.branch, self.why)
 
 
 class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened
