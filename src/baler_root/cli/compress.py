@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, complain, console, print_json, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, complain, console, echo, print_json, user_errors
 from baler_root.cli.files import plan_files
 from baler_root.cli.options import (
     CODECS,
@@ -204,4 +204,4 @@ def _report_all(summaries: Sequence[Summary], failed: int) -> None:
     before, after = (sum(getattr(summary, name) for summary in summaries) for name in ("source_size", "size"))
     share = f", {after / before:.1%} of the input" if before else ""
     lost = f"; {failed} failed" if failed else ""
-    typer.echo(f"{count_text(len(summaries), 'file')}: {size_text(before)} → {size_text(after)}{share}{lost}")
+    echo(f"{count_text(len(summaries), 'file')}: {size_text(before)} → {size_text(after)}{share}{lost}")

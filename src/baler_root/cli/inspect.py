@@ -74,33 +74,45 @@ def _report(document: dict[str, Any], by_size: bool) -> Iterator[RenderableType]
 
 
 def _origin(provenance: dict[str, Any]) -> Iterator[str]:
-    """Lines on the source of the data, and on how the file was made."""
-    source = provenance.get("source", {})
+    """Lines on the source of the data, and on how the file was made.
+
+    Provenance is written for people; readers must take any value in it.
+    """
+    source = _dict(provenance.get("source"))
     if source:
-        size = source.get("size")
-        yield (
-            f"from {source.get('name')}"
-            + (f" ({size_text(size)})" if isinstance(size, int) else "")
-            + (f", {source['digest'][:23]}…" if source.get("digest") else "")
-        )
-    for source in provenance.get("sources", []):
-        yield f"learned from {source.get('name')} ({size_text(source.get('size', 0))})"
+        digest = source.get("digest")
+        yield f"from {_named_size(source)}" + (f", {str(digest)[:23]}…" if digest else "")
+    for learned in _list(provenance.get("sources")):
+        yield f"learned from {_named_size(_dict(learned))}"
     if provenance.get("model"):
         yield f"models of {provenance['model']}"
-    if wire := provenance.get("wire"):
-        yield f"{wire['note']}; stream {wire['stream']} of the encoder {wire['model'][:12]}…"
+    if wire := _dict(provenance.get("wire")):
+        yield f"{wire.get('note')}; stream {wire.get('stream')} of the encoder {str(wire.get('model'))[:12]}…"
+        run = wire.get("run")
         yield (
-            f"events of the run: {wire['run'] if wire['run'] is not None else 'unknown'}, here {wire['events']}, "
-            + (", ".join(f"{wire[name]} {name}" for name in WIRE) + "; see the tree wire_incidents")
+            f"events of the run: {'unknown' if run is None else run}, here {wire.get('events')}, "
+            + (", ".join(f"{wire.get(name)} {name}" for name in WIRE) + "; see the tree wire_incidents")
         )
     if "rules" in provenance:
         yield f"rules {json.dumps(provenance['rules'], ensure_ascii=False)}"
-    if provenance.get("versions"):
-        yield "made with " + ", ".join(
-            f"{name} {version}" for name, version in provenance["versions"].items()
-        )
-    for name, cause in provenance.get("skipped", []):
-        yield f"left out: {name}: {cause}"
+    if versions := _dict(provenance.get("versions")):
+        yield "made with " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    for skipped in _list(provenance.get("skipped")):
+        yield f"left out: {': '.join(map(str, _list(skipped))) or skipped}"
+
+
+def _named_size(source: dict[str, Any]) -> str:
+    """Name of a source, with its size if that is known."""
+    size = source.get("size")
+    return f"{source.get('name')}" + (f" ({size_text(size)})" if type(size) is int else "")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[RenderableType]:

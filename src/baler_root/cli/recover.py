@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Models, Overwrite, Quiet, count_text, print_json, user_errors
+from baler_root.cli.common import Json, Models, Overwrite, Quiet, count_text, echo, print_json, user_errors
 
 
 def recover(
@@ -39,6 +39,4 @@ def recover(
         elif not quiet:
             for tree, entries in saved.entries.items():
                 clusters = count_text(saved.clusters[tree], "cluster")
-                typer.echo(
-                    f"{tree}: {count_text(entries, 'entry', 'entries')} in {clusters} saved to {target}"
-                )
+                echo(f"{tree}: {count_text(entries, 'entry', 'entries')} in {clusters} saved to {target}")

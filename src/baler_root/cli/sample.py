@@ -12,6 +12,7 @@ from baler_root.cli.common import (
     Quiet,
     console,
     count_text,
+    echo,
     print_json,
     size_text,
     user_errors,
@@ -92,7 +93,7 @@ def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
         if as_json:
             print_json(summary)
         elif not quiet:
-            typer.echo(
+            echo(
                 f"{count_text(summary.entries, 'entry', 'entries')} → {summary.path}: {size_text(summary.size)}, "
                 f"tree {summary.tree}, in {summary.seconds:.3g} s"
             )

@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.fingerprint import equality_key
-from baler_root.compression.interpolation import with_interpolation
 from baler_root.compression.outlier_rows import with_exact_rows
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ErrorBoundViolated
 from baler_root.format.bounds import measure
 from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
 from baler_root.format.codecs.base import Codec
-from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.list_context import ListContext
 from baler_root.format.codecs.latent.codec import LatentCodec
@@ -40,11 +38,6 @@ if TYPE_CHECKING:
 
 
 Values = NDArray[Any]
-
-
-INTERPOLATES = (Classic.id, ConditionalCodec.id)
-"""Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
-interpolation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,12 +61,6 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     columns = plan.columns
     originals = flatten(plan.schema, columns, arrays)
     encoded, bounds = encode_columns(plan, originals)
-    if plan.codec in INTERPOLATES:
-        learned = {n for model in plan.models for n in range(len(columns)) if model.column(n) is not None}
-        encoded = [
-            column if n in learned else with_interpolation(column, originals[n], bounds[n], plan.sentinels)
-            for n, column in enumerate(encoded)
-        ]
     members = [
         range(stop - count, stop) for stop, count in zip(accumulate(plan.groups), plan.groups, strict=True)
     ]

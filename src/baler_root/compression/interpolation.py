@@ -10,17 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.compression.exact_choice import page_size
 from baler_root.compression.quantisation.special_values import find_candidates, locate
 from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import Interpolation, Rows
 from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantised import Quantised
-from baler_root.format.page import EncodedColumn, pack_page
+from baler_root.format.page import EncodedColumn
 
 Values = NDArray[Any]
+
+
+INTERPOLATES = (Classic.id, ConditionalCodec.id)
+"""Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
+interpolation."""
 
 
 MIN_ROW = 4
@@ -67,15 +74,15 @@ def with_interpolation(
         return column
     candidates = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
     part = _middle(len(values), row)
-    best, size = None, _size(EncodedColumn.of(_cut(quantised, part), shape))
+    best, size = None, page_size(EncodedColumn.of(_cut(quantised, part), shape))
     for candidate in candidates:
         trial = _interpolate(candidate, values[part], shape, bound, sentinels)
-        if trial is not None and (smaller := _size(trial)) < size:
+        if trial is not None and (smaller := page_size(trial)) < size:
             best, size = candidate, smaller
     if best is None:
         return column
     whole = _interpolate(best, values, shape, bound, sentinels)
-    return whole if whole is not None and _size(whole) < _size(column) else column
+    return whole if whole is not None and page_size(whole) < page_size(column) else column
 
 
 def _interpolate(
@@ -119,9 +126,3 @@ def _cut(quantised: Quantised, part: slice) -> Quantised:
         positions=quantised.positions[inside] - part.start,
         outliers=quantised.outliers[inside],
     )
-
-
-def _size(column: EncodedColumn) -> int:
-    """Bytes of a page with this column alone."""
-    payload, _ = pack_page(Classic(), [column])
-    return len(payload)

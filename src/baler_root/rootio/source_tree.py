@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
-from baler_root.rootio.guard import earned_lengths
+from baler_root.rootio.rntuple_clusters import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -53,7 +53,10 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
     that contradicts itself.
     """
-    with warnings.catch_warnings(), earned_lengths():
+    from baler_root.rootio.guard import check_lengths
+
+    check_lengths(handle)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         array = _uproot_array(handle, start, stop)
     if len(array) != stop - start:
@@ -68,7 +71,11 @@ def _uproot_array(handle: Any, start: int, stop: int) -> Any:
     from baler_root.rootio.c_strings import interpretation_for
 
     options: dict[str, Any] = {"library": "ak", "array_cache": None}
-    if hasattr(handle, "interpretation"):
+    if hasattr(handle, "ntuple"):
+        ranges = cluster_ranges(handle, start, stop)
+        if len(ranges) > 1:
+            return join_arrays([handle.array(entry_start=a, entry_stop=b, **options) for a, b in ranges])
+    elif hasattr(handle, "interpretation"):
         options["interpretation"] = interpretation_for(handle)
     return handle.array(entry_start=start, entry_stop=stop, **options)
 

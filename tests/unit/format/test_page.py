@@ -15,11 +15,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.column_encoder import narrowed
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import Plan, plan_columns
-from baler_root.compression.quantisation.quantise import quantise
+from baler_root.compression.quantisation.quantise import narrowed, quantise
 from baler_root.errors import CorruptFileError, FormatError, TruncatedFileError
 from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.binary.varint import pack_varint

@@ -22,7 +22,7 @@ from baler_root.compression.quantisation.special_values import (
     take_probe,
 )
 from baler_root.format.binary.bit_patterns import negatives, patterns
-from baler_root.format.bounds import ErrorBound, violations
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from baler_root.format.encodings.grid import Grid, fold
 from baler_root.format.encodings.quantised import TABLE, Quantised, symbol_values
 from baler_root.format.encodings.quantiser import DTYPES, Quantiser
@@ -79,6 +79,27 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
     if missed.size > MAX_OUTLIERS * values.size:
         return None
     return Quantised(symbols, quantiser, missed, values[missed])
+
+
+def narrowed(values: NDArray[Any], bound: ErrorBound = LOSSLESS) -> NDArray[Any]:
+    """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values
+    unchanged.
+
+    Under a `bits` bound doubles stay doubles if one is subnormal as a float: it would be rounded to fewer bits.
+    """
+    if values.dtype != np.float64 or not len(values):
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        singles = values.astype(np.float32)
+        same = singles.astype(np.float64).view(np.uint64) == values.view(np.uint64)
+    if not same.all():
+        return values
+    if bound.kind == "bits" and bool(np.any((np.abs(values) < _SMALLEST_SINGLE) & (values != 0))):
+        return values
+    return singles
+
+
+_SMALLEST_SINGLE = float(np.finfo(np.float32).smallest_normal)
 
 
 def _extra_size(quantised: Quantised) -> int:
