@@ -95,8 +95,8 @@ def _reason(reason: str) -> str:
 
 
 def limit(bound: str) -> float:
-    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise (for `bits`, with
-    |x| at least the smallest normal number of the type)."""
+    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise (for `bits`,
+    with |x| at least the smallest normal number of the type)."""
     return max(_limit(ErrorBound.parse(part)) for part in bound.split(" + "))
 
 

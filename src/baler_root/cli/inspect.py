@@ -30,7 +30,7 @@ def inspect(
     model: Models = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is in a file without decoding it: schema, bounds, errors made, where the bytes are, and models.
+    """Show what is in a file without decoding it: schema, bounds, errors made, sizes of all parts, models.
 
     baler-root inspect events.baler
     baler-root inspect events.baler --by-size | head -40

@@ -21,7 +21,8 @@ _TRAINING: dict[str, Callable[[Any], str]] = {
 
 
 def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
-    """One model of what `inspect` gives: where it is, how it was trained, and its networks column by column."""
+    """One model of what `inspect` gives: where it is, how it was trained, and its networks column by
+    column."""
     from rich.text import Text
 
     tree = f" of tree {model['tree']}" if "tree" in model else ""

@@ -39,9 +39,9 @@ def encode_columns(
 ) -> tuple[list[EncodedColumn], list[ErrorBound]]:
     """Each column encoded, and the bound that its values keep, which is lossless for constants.
 
-    `originals` holds the values of each column in `plan.columns`. With `compare`, columns that no model knows are
-    interpolated, or stored exactly, where `classic` makes that smaller; a sample from which models are learned
-    does without.
+    `originals` holds the values of each column in `plan.columns`. With `compare`, columns that no model knows
+    are interpolated, or stored exactly, where `classic` makes that smaller; a sample from which models are
+    learned does without.
     """
     bounds, copies, constants = _compare_columns(plan, originals)
     related = [n for n in plan.relations if n not in copies and n not in constants]

@@ -1,4 +1,5 @@
-"""Exact coding as a candidate for every column: within a bound, no column is larger than it is without loss."""
+"""Exact coding as a candidate for every column: within a bound, no column is larger than it is without
+loss."""
 
 from __future__ import annotations
 
@@ -26,8 +27,8 @@ CHUNKS, CHUNK = 16, 1 << 10
 
 
 HOPELESS = 2.0
-"""If exact symbols of these parts are larger by this factor, the column isn't compared as a whole, which would take
-as long as the rest of the compression. Where exact coding is smaller, it is so because of smooth or repeated
+"""If exact symbols of these parts are larger by this factor, the column isn't compared as a whole, which
+would take as long as the rest of the compression. Where exact coding is smaller, it is so because of smooth or repeated
 values, and they are so in the parts, too."""
 
 

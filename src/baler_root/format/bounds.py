@@ -36,11 +36,14 @@ _EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
 class ErrorBound:
     """A condition that every value `x` of a column and its decoded value `y` fulfil.
 
-    `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. Both are checked without
-    rounding, for subnormal numbers too. `bits`: y is x rounded to `value` explicit mantissa bits (ties to even),
-    or x itself, so that |x - y| <= 2**-(value + 1) * |x|. Floats below the smallest normal number S of their type
-    have fewer bits: they keep |x - y| <= 2**-(value + 1) * S, and may become zero. NaN, Inf and zeros always keep
-    their bits.
+    `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. Both are checked
+    without
+    rounding, for subnormal numbers too. `bits`: y is x rounded to `value` explicit mantissa bits (ties to
+    even),
+    or x itself, so that |x - y| <= 2**-(value + 1) * |x|. Floats below the smallest normal number S of their
+    type
+    have fewer bits: they keep |x - y| <= 2**-(value + 1) * S, and may become zero. NaN, Inf and zeros always
+    keep their bits.
     """
 
     kind: BoundKind
@@ -75,7 +78,8 @@ class ErrorBound:
             raise ConfigError(f"bound {text!r}: {error}") from None
 
     def implies(self, other: ErrorBound) -> bool:
-        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or `rel`."""
+        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or
+        `rel`."""
         return self == other or (self.kind == other.kind in ("abs", "rel") and self.value <= other.value)
 
     def __str__(self) -> str:
@@ -112,7 +116,8 @@ LOSSLESS = ErrorBound("lossless")
 class ErrorStats:
     """Errors of one column: absolute for `abs`, relative to |x| without zeros for `rel` and `bits`.
 
-    For `bits`, errors of subnormal floats are relative to the smallest normal number of the type, because that is
+    For `bits`, errors of subnormal floats are relative to the smallest normal number of the type, because
+    that is
     what the bound limits. Values that are not finite, before or after, can be violations but have no error.
     """
 

@@ -32,7 +32,8 @@ def exactly(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> list[bool]:
 def at_the_limit(
     rng: np.random.Generator, code: str, bound: ErrorBound, size: int, subnormal: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Values of every exponent, or subnormal ones, and values a few units in the last place from their limits."""
+    """Values of every exponent, or subnormal ones, and values a few units in the last place from their
+    limits."""
     dtype = np.dtype(code)
     unsigned = np.dtype(f"u{dtype.itemsize}")
     smallest = int(np.asarray(np.finfo(dtype).smallest_normal).view(unsigned))

@@ -37,8 +37,8 @@ def flat(array: ak.Array) -> NDArray[Any]:
 
 
 def errors(x: NDArray[Any], y: NDArray[Any], bound: str) -> NDArray[np.float64]:
-    """Errors as the promise words them: absolute for `abs`, else relative to the value, zeros left out; for `bits`,
-    subnormal values count as the smallest normal number."""
+    """Errors as the promise words them: absolute for `abs`, else relative to the value, zeros left out; for
+    `bits`, subnormal values count as the smallest normal number."""
     wide, back = x.astype(np.float64), y.astype(np.float64)
     with np.errstate(all="ignore"):
         error = back - wide

@@ -85,7 +85,8 @@ def narrowed(values: NDArray[Any], bound: ErrorBound = LOSSLESS) -> NDArray[Any]
     """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values
     unchanged.
 
-    Under a `bits` bound doubles stay doubles if one is subnormal as a float: it would be rounded to fewer bits.
+    Under a `bits` bound doubles stay doubles if one is subnormal as a float: it would be rounded to fewer
+    bits.
     """
     if values.dtype != np.float64 or not len(values):
         return values

@@ -1,7 +1,7 @@
 """Finds energies with a mass that is not a column.
 
-The mass is a constant, such as that of the muon, or one number for each value of an integer, such as the kind of
-lepton.
+The mass is a constant, such as that of the muon, or one number for each value of an integer, such as the kind
+of lepton.
 """
 
 from __future__ import annotations

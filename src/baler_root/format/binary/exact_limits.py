@@ -1,8 +1,8 @@
 """Exact comparisons of differences with limits: no rounding of float64 decides.
 
-Rounding keeps order: if the rounded difference is below the rounded limit, so are the exact numbers. Only where
-the two are equal are their rounding errors computed and compared. Those are floats, too (Dekker, A floating-point
-technique for extending the available precision, Numer. Math. 18, 1971).
+Rounding keeps order: if the rounded difference is below the rounded limit, so are the exact numbers. Only
+where the two are equal are their rounding errors computed and compared. Those are floats, too (Dekker, A
+floating-point technique for extending the available precision, Numer. Math. 18, 1971).
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def within_share(x: Floats, y: Floats, share: float) -> NDArray[np.bool_]:
 
 
 def _is_within_share(x: Floats, y: Floats, share: float) -> NDArray[np.bool_]:
-    """`within_share` of finite values, without rounding: all are scaled by powers of two so that |x| is from 1
-    to 2."""
+    """`within_share` of finite values, without rounding: all are scaled by powers of two so that |x| is from
+    1 to 2."""
     scaled, exponent = np.frexp(x)
     other, own = np.frexp(y)
     scaled, moved = scaled * 2.0, own - exponent + 1
@@ -93,7 +93,8 @@ def _product(x: Floats, factor: float) -> tuple[Floats, Floats]:
 
 
 def whole_share(magnitude: NDArray[np.uint64], share: float) -> NDArray[Any]:
-    """`share` * `magnitude` rounded down to an integer, for a `share` from 0 to 1, by a product of 128 bits."""
+    """`share` * `magnitude` rounded down to an integer, for a `share` from 0 to 1, by a product of 128
+    bits."""
     mantissa, exponent = math.frexp(share)
     factor, shift = int(math.ldexp(mantissa, 53)), 53 - exponent
     factor_low, factor_high = np.uint64(factor & 0xFFFFFFFF), np.uint64(factor >> 32)

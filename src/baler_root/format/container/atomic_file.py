@@ -22,7 +22,8 @@ if sys.platform != "win32":
     import fcntl
 
 STEM_LENGTH = 80
-"""Most bytes of the file's own name in that of its temporary sibling: names may be no longer than 255 bytes."""
+"""Most bytes of the file's own name in that of its temporary sibling: names may be no longer than 255
+bytes."""
 
 
 FOREIGN_AGE = 24 * 3600.0
@@ -47,8 +48,8 @@ _unfinished: dict[Path, int] = {}
 class AtomicFile:
     """A file that gets its name only when it is whole: temporary sibling, fsync, rename.
 
-    A lock on the sibling tells whether its process still lives; siblings without one are removed when the next
-    file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
+    A lock on the sibling tells whether its process still lives; siblings without one are removed when the
+    next file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
     process, unless the program handles these signals itself.
     """
 
@@ -194,7 +195,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _handle_signals() -> None:
-    """Let the signals that end this process remove unfinished files first, where nothing else handles them."""
+    """Let the signals that end this process remove unfinished files first, where nothing else handles
+    them."""
     if threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:
