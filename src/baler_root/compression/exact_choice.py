@@ -27,9 +27,11 @@ CHUNKS, CHUNK = 16, 1 << 10
 
 
 HOPELESS = 2.0
-"""If exact symbols of these parts are larger by this factor, the column isn't compared as a whole, which
-would take as long as the rest of the compression. Where exact coding is smaller, it is so because of smooth or repeated
-values, and they are so in the parts, too."""
+"""A column whose parts are larger by this factor with exact symbols isn't compared as a whole.
+
+The comparison would take as long as the rest of the compression. Exact coding is smaller for columns that are
+smooth or repeat values, and their parts are so, too.
+"""
 
 
 def encode_exactly(plan: Plan, number: int, values: NDArray[Any]) -> EncodedColumn:
