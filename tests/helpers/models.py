@@ -126,7 +126,9 @@ def list_model(
     outside = {number: 2 + at for at, number in enumerate(entries)}
     numbers = {number: 2 + len(entries) + at for at, number in enumerate(items)}
     digest = hashlib.sha256(data).digest()
-    return GroupModel(group, digest, model, numbers, compare=False, outside=outside, lists=lists), data
+    return GroupModel(
+        group, digest, model, numbers, compare=False, context_numbers=outside, lists=lists
+    ), data
 
 
 def uniform_axis(places: int, low: int = 0) -> QuantileAxis:

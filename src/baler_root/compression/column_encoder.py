@@ -61,14 +61,14 @@ def _compare_columns(
     bounds: list[ErrorBound] = []
     copies: dict[int, int] = {}
     constants: set[int] = set()
-    seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
+    number_of: dict[tuple[tuple[int, int], ErrorBound], int] = {}
     for number, (column, values) in enumerate(zip(plan.columns, originals, strict=True)):
         if len(values) == 0 or is_constant(values):
             constants.add(number)
             bounds.append(LOSSLESS)  # a constant costs nothing
             continue
         bounds.append(column.bound)
-        if (source := seen.setdefault((equality_key(values), column.bound), number)) != number:
+        if (source := number_of.setdefault((equality_key(values), column.bound), number)) != number:
             copies[number] = source
     return bounds, copies, constants
 
@@ -196,7 +196,7 @@ def _encode_values(plan: Plan, number: int, values: Values, bound: ErrorBound) -
 
 def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
     """A column with the symbols that its model knows; None if it has no model or its values do not fit it."""
-    column = next((known for model in plan.models if (known := model.column(number)) is not None), None)
+    column = next((learned for model in plan.models if (learned := model.column(number)) is not None), None)
     if column is None:
         return None
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
@@ -206,12 +206,12 @@ def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBo
     if quantised is None or quantiser.kind != "exact" or column.dropped_bits is not None:
         return quantised
     low, high = column.axis.low, column.axis.low + column.axis.length - 1
-    outside = np.flatnonzero((values < low) | (values > high))
-    if outside.size > MAX_OUTLIERS * values.size:
+    out_of_range = np.flatnonzero((values < low) | (values > high))
+    if out_of_range.size > MAX_OUTLIERS * values.size:
         return None
     symbols = values.copy()
-    symbols[outside] = low
-    return Quantised(symbols, quantiser, outside, values[outside])
+    symbols[out_of_range] = low
+    return Quantised(symbols, quantiser, out_of_range, values[out_of_range])
 
 
 def _encode_relation(

@@ -128,7 +128,9 @@ def learn_from(
                 }
                 name = hashlib.sha256(found.data).digest()
                 models.append(
-                    GroupModel(len(groups), name, found.model, numbers, outside=outside, lists=context.lists)
+                    GroupModel(
+                        len(groups), name, found.model, numbers, context_numbers=outside, lists=context.lists
+                    )
                 )
                 out.models.append(found.data)
                 groups.append(stop - start)

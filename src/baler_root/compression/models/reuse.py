@@ -309,7 +309,7 @@ def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[An
                 match.stored.trained.digest,
                 match.stored.model,
                 dict(match.numbers),
-                outside=match.outside,
+                context_numbers=match.outside,
                 lists=match.lists,
             )
         )
