@@ -19,7 +19,7 @@ import baler_root
 from baler_root import LatentOptions
 from baler_root.format.codecs import registry
 from baler_root.testing import CodecSuite
-from baler_root.training import latent as autoencoding
+from baler_root.training import latent
 
 EXAMPLE = Path(__file__).parent / "example_codec"
 
@@ -80,7 +80,7 @@ def test_files_of_it(
 ) -> None:
     """Written here and by the command line, read without torch."""
     pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
-    monkeypatch.setattr(autoencoding, "STEPS", {"default": 20})
+    monkeypatch.setattr(latent, "STEPS", {"default": 20})
     x = np.random.default_rng(0).normal(size=2500).astype("f4")
     assert callable(make_root)
     source = make_root("in.root", Events={"x": x, "y": 2 * x + np.float32(1), "z": np.abs(x) * x})

@@ -12,8 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 import baler_root
-from baler_root.compression import cluster_encoder as cluster
-from baler_root.compression import column_encoder as cells
+from baler_root.compression import cluster_encoder, column_encoder
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import (
     ErrorBoundViolated,
@@ -38,7 +37,7 @@ class Liar(Classic):
 
 
 def test_a_codec_that_lies_is_found(untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cluster, "get_codec", lambda _: Liar())
+    monkeypatch.setattr(cluster_encoder, "get_codec", lambda _: Liar())
     untouched(
         ErrorBoundViolated, r"branch '\w+': 1 of 100 decoded values miss the bound lossless", bound="lossless"
     )
@@ -50,7 +49,7 @@ def test_a_quantiser_that_lies_is_found(
     def careless(values: NDArray[Any], bound: Any, sentinels: Any) -> Any:
         return quantise((values * np.float32(1.002)).astype(values.dtype), bound, sentinels)
 
-    monkeypatch.setattr(cells, "quantise", careless)
+    monkeypatch.setattr(column_encoder, "quantise", careless)
     untouched(ErrorBoundViolated, "decoded values miss the bound")
 
 
@@ -67,7 +66,7 @@ def test_outliers_that_are_forgotten_are_found(
     root = make_root("a.root", t={"x": values})
     baler_root.compress(root, tmp_path / "a.baler", bound="abs=1e-3")
     assert baler_root.inspect(tmp_path / "a.baler")["trees"][0]["branches"][0]["outliers"] == 5
-    monkeypatch.setattr(cells, "quantise", careless)
+    monkeypatch.setattr(column_encoder, "quantise", careless)
     with pytest.raises(
         ErrorBoundViolated, match=r"branch 'x': 5 of 10000 decoded values miss the bound abs=0\.001"
     ):

@@ -15,13 +15,13 @@ import xxhash
 
 from baler_root import __version__
 from baler_root.format import limits
-from baler_root.format.binary import portable_math as elementary
+from baler_root.format.binary import portable_math
 from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.classic.codec import MAX_DICTIONARY
 from baler_root.format.codecs.classic.streams import PCO_PAGE, PCO_RUN, Coding, Transform
 from baler_root.format.codecs.conditional.codec import ROWS
-from baler_root.format.codecs.latent import model as autoencoder_model
+from baler_root.format.codecs.latent import model as latent_model
 from baler_root.format.codecs.latent.codec import MAX_LATENT_VALUES, LatentCodec
 from baler_root.format.codecs.latent.columns import BLOCK_OUTPUTS
 from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES, OutlierDetector
@@ -96,20 +96,27 @@ def test_functions() -> None:
         "exp", "cosh", "sinh", "cos", "sin", "arcsinh", "arctan2"
     }  # fmt: skip
     for row in answers:
-        (value,) = getattr(elementary, row["function"])(*(np.array([float(x)]) for x in row["x"].split(",")))
+        (value,) = getattr(portable_math, row["function"])(
+            *(np.array([float(x)]) for x in row["x"].split(","))
+        )
         assert value == float.fromhex(row["value"].strip("`"))
     for constant in (
-        elementary.LOG2_HEAD,
-        elementary.LOG2_TAIL,
-        elementary.HALF_PI_HEAD,
-        elementary.HALF_PI_TAIL,
+        portable_math.LOG2_HEAD,
+        portable_math.LOG2_TAIL,
+        portable_math.HALF_PI_HEAD,
+        portable_math.HALF_PI_TAIL,
     ):
         short = constant.hex().replace("00000p", "p")
         assert f"{short})" in TEXTS["pages.md"] or f"{short}`" in TEXTS["pages.md"]
 
 
 def test_constants_of_functions() -> None:
-    known = {elementary.NEAR, elementary.ROOT_HALF, 0.5 * elementary.HALF_PI, 2.0 * elementary.HALF_PI}
+    known = {
+        portable_math.NEAR,
+        portable_math.ROOT_HALF,
+        0.5 * portable_math.HALF_PI,
+        2.0 * portable_math.HALF_PI,
+    }
     assert {constant.hex() for constant in known} <= {*re.findall(r"-?0x1[.0-9a-fp+-]+", TEXTS["pages.md"])}
 
 
@@ -217,11 +224,11 @@ def test_autoencoder_models() -> None:
     names = [[name for row in rows for name in re.findall(r"`(\w+)`", row["key"])] for rows in (keys, more)]
     assert sorted(names[0]) == sorted(document)
     assert sorted(names[1]) == sorted(document["columns"][0])
-    assert f"`{autoencoder_model.FORMAT}`" in text
+    assert f"`{latent_model.FORMAT}`" in text
     for limit, words in (
-        (autoencoder_model.MAX_LATENTS, "1 to {} latents"),
-        (autoencoder_model.MAX_COMPONENTS, "`K`, 1 to {} "),
-        (autoencoder_model.LATENT_LIMIT, "Latents are from -{} to"),
+        (latent_model.MAX_LATENTS, "1 to {} latents"),
+        (latent_model.MAX_COMPONENTS, "`K`, 1 to {} "),
+        (latent_model.LATENT_LIMIT, "Latents are from -{} to"),
         (MAX_CENTRES, "tell anomalies, 1 to {};"),
         (ROWS, "min({}, 2^23 // N)"),
     ):

@@ -11,11 +11,8 @@ import awkward as ak
 import numpy as np
 
 from baler_root.dataset.reader.file_reader import open_file
-from baler_root.format.binary.packed import unpack_bytes
-from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.base import SymbolSpec
-from baler_root.format.codecs.classic.codec import _read_entry
-from baler_root.format.codecs.classic.streams import Coding, Transform
+from baler_root.format.codecs.classic.codec import streams_of
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
@@ -91,16 +88,9 @@ def _features(page: Page, codec: str) -> set[str]:
         found |= _features_of(encoding)
     if codec != "classic":
         return found
-    cursor = Cursor(page._symbols)
-    packed = Cursor(unpack_bytes(cursor, 1 << 28))
-    directory = Cursor(packed.take(packed.varint()))
-    for spec in specs:
-        transform, coding, *_ = _read_entry(directory, packed, cursor, spec)
+    for (transform, coding), spec in zip(streams_of(page.coded, specs), specs, strict=True):
         if spec.length:
-            found |= {
-                f"transform {Transform(transform).name.lower()}",
-                f"coding {Coding(coding).name.lower()}",
-            }
+            found |= {f"transform {transform.name.lower()}", f"coding {coding.name.lower()}"}
     return found
 
 

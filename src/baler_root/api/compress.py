@@ -27,7 +27,7 @@ CLUSTER_SIZE = "64 MB"
 memory."""
 
 
-def compress(
+def compress(  # noqa: PLR0913 - the public verb; options as objects
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,

@@ -8,16 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    complain,
-    console,
-    print_json,
-    progress_bar,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, complain, console, print_json, user_errors
 from baler_root.cli.files import plan_files
 from baler_root.cli.options import (
     CODECS,
@@ -38,13 +29,14 @@ from baler_root.cli.options import (
     rules_of,
     training_of,
 )
+from baler_root.cli.progress import progress_bar
 from baler_root.errors import BalerError, ConfigError, UnknownCodecError
 
 if TYPE_CHECKING:
     from baler_root.compression.summary import Summary
 
 
-def compress(
+def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Annotated[
         list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files; globs and URLs too.")
     ],

@@ -8,16 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Models,
-    Overwrite,
-    Quiet,
-    print_json,
-    progress_bar,
-    size_text,
-    user_errors,
-)
+from baler_root.cli.common import Json, Models, Overwrite, Quiet, print_json, size_text, user_errors
+from baler_root.cli.progress import progress_bar
 from baler_root.errors import listed
 
 if TYPE_CHECKING:

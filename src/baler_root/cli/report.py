@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, print_json, staged_progress, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, print_json, user_errors
+from baler_root.cli.progress import staged_progress
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
     from baler_root.evaluation.report.measure import Paths
 
 
-def report(
+def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
     original: Annotated[
         str,
         typer.Argument(

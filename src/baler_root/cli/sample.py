@@ -13,10 +13,10 @@ from baler_root.cli.common import (
     console,
     count_text,
     print_json,
-    progress_bar,
     size_text,
     user_errors,
 )
+from baler_root.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from baler_root.analyses.samples.making import SampleSummary
 
 
-def sample(
+def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
     what: Annotated[
         str,
         typer.Argument(

@@ -10,17 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from baler_root.cli.analysis_options import AnalysisName, Sources
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    console,
-    print_json,
-    size_text,
-    staged_progress,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, console, print_json, size_text, user_errors
 from baler_root.cli.options import LevelName, Seed, TrainSeconds
+from baler_root.cli.progress import staged_progress
 from baler_root.errors import OutputError, UnknownCodecError
 
 if TYPE_CHECKING:
@@ -30,7 +22,7 @@ if TYPE_CHECKING:
     from baler_root.evaluation.tuning.scan import ScanPoint
 
 
-def scan(
+def scan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Sources,
     analysis: AnalysisName,
     output: Annotated[

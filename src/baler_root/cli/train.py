@@ -6,16 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    count_text,
-    print_json,
-    progress_bar,
-    size_text,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
 from baler_root.cli.files import expand
 from baler_root.cli.fpga.hardware_options import (
     ActivationBits,
@@ -44,13 +35,14 @@ from baler_root.cli.options import (
     rules_of,
     training_of,
 )
+from baler_root.cli.progress import progress_bar
 from baler_root.errors import UnknownCodecError
 
 if TYPE_CHECKING:
     from baler_root.api.train import TrainingSummary
 
 
-def train(
+def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Annotated[
         list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files of one kind; globs too.")
     ],

@@ -17,9 +17,9 @@ from baler_root.cli.common import (
     count_text,
     print_json,
     size_text,
-    staged_progress,
     user_errors,
 )
+from baler_root.cli.progress import staged_progress
 from baler_root.errors import OutputError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from baler_root.evaluation.tuning.tune import Tuned
 
 
-def tune(
+def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Sources,
     analysis: AnalysisName,
     budget: Annotated[

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Models, Quiet, count_text, print_json, progress_bar, user_errors
+from baler_root.cli.common import Json, Models, Quiet, count_text, print_json, user_errors
+from baler_root.cli.progress import progress_bar
 from baler_root.errors import ConfigError, FormatError, listed
 
 if TYPE_CHECKING:

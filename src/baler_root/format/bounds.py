@@ -70,6 +70,10 @@ class ErrorBound:
         except ConfigError as error:
             raise ConfigError(f"bound {text!r}: {error}") from None
 
+    def implies(self, other: ErrorBound) -> bool:
+        """True if whatever keeps this bound keeps the other one: the same, or a looser one of `abs` or `rel`."""
+        return self == other or (self.kind == other.kind in ("abs", "rel") and self.value <= other.value)
+
     def __str__(self) -> str:
         if self.kind == "lossless":
             return self.kind

@@ -106,7 +106,8 @@ class Page:
         )
         if length > MAX_PAGE_LENGTH:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
-        self._symbols = cursor.rest()
+        self.coded = cursor.rest()
+        """Payload of the codec."""
 
     @property
     def num_coded(self) -> int:
@@ -133,9 +134,9 @@ class Page:
         if decoded is not None and indices is not None and is_incremental_codec(codec):
             index_of = {position: index for index, position in enumerate(coded_positions)}
             decoded_symbols = {index_of[position]: symbols for position, symbols in decoded.items()}
-            result = codec.decode_more(self._symbols, specs, indices, decoded_symbols)
+            result = codec.decode_more(self.coded, specs, indices, decoded_symbols)
         else:
-            result = codec.decode(self._symbols, specs, indices)
+            result = codec.decode(self.coded, specs, indices)
         return {coded_positions[index]: symbols for index, symbols in result.items()}
 
     def context_columns(self, codec: Codec, positions: Sequence[int] | None = None) -> tuple[int, ...]:
@@ -143,12 +144,12 @@ class Page:
         if not is_context_codec(codec):
             return ()
         _, specs, indices = self._coded(positions)
-        return codec.context_columns(self._symbols, specs, indices)
+        return codec.context_columns(self.coded, specs, indices)
 
     def latents(self, codec: LatentCodec) -> tuple[LatentPage, list[int]] | None:
         """The latents in the page and the positions of the columns they model; None if it has none."""
         positions, specs, _ = self._coded(None)
-        latents = codec.latent_page(self._symbols, specs)
+        latents = codec.latent_page(self.coded, specs)
         return None if latents is None else (latents, [positions[index] for index in latents.known])
 
     def values(self, symbols: Mapping[int, Values]) -> dict[int, Values]:

@@ -103,7 +103,6 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
     Cycles are numbered from 1 again, in the same order.
     """
     import uproot.compression
-    import uproot.writing._cascade
 
     source = unpack_objects(blob)
     missing: list[tuple[str, str]] = []

@@ -18,9 +18,9 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
 from baler_root.training.axis_fit import fit_axis, previous_item_axis
-from baler_root.training.dependencies import RANK_ROWS, Ancestors, mutual_information, rank
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.histograms import VALIDATION_SHARE, BinnedColumn, fit_histograms
+from baler_root.training.mutual_information import RANK_ROWS, Ancestors, mutual_information, rank
 from baler_root.training.settings import TrainedNetworks
 
 MARGIN = 1.25

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.entropy.histogram_table import OWN_BITS
-from baler_root.training.dependencies import Ancestors
+from baler_root.training.mutual_information import Ancestors
 from baler_root.training.quantile_bins import quantile_cuts
 
 Counts = NDArray[np.float64]

@@ -11,14 +11,14 @@ from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root import ModelReuse
-from baler_root.api import train as pretraining
+from baler_root.api import train
 from baler_root.errors import (
     ConfigError,
     OutputError,
     SourceError,
 )
 from baler_root.format.model_file import read_model_file
-from baler_root.training import effort as levels
+from baler_root.training import effort
 from tests.helpers.cli import Cli
 from tests.helpers.model_files import quick_level
 from tests.helpers.root_files import write_root
@@ -94,7 +94,7 @@ def test_nothing_that_pays(tmp_path: Path, make_root: Maker) -> None:
 def test_training_without_torch(
     unseen_jets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
-    monkeypatch.setattr(levels, "can_train", lambda: False)
+    monkeypatch.setattr(effort, "can_train", lambda: False)
     outcome = cli("train", unseen_jets, "-o", tmp_path / "m.balermodel")
     assert outcome.code == 2
     assert "baler-root[train]" in outcome.err
@@ -111,10 +111,9 @@ def test_an_interrupted_training_leaves_nothing(
     old.write_bytes(b"precious")
     for name in ("learn_from", "write_model_file"):
         with monkeypatch.context() as patch:
-            patch.setattr(pretraining, name, interrupted)
-            if name == "write_model_file":
-                patch.setattr(pretraining, "_learn", lambda *_: pretraining._Learned([None]))
-            assert cli("train", unseen_jets, "-o", old, "--overwrite").code == 130
+            patch.setattr(train, name, interrupted)
+            with quick_level():
+                assert cli("train", unseen_jets, "-o", old, "--overwrite").code == 130
         assert [path.name for path in tmp_path.iterdir()] == ["m.balermodel"]
         assert old.read_bytes() == b"precious"
 

@@ -12,7 +12,7 @@ import baler_root
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
 from baler_root.errors import ConfigError
-from baler_root.format.binary import portable_math as elementary
+from baler_root.format.binary import portable_math
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.sum import Sum
@@ -165,7 +165,7 @@ def test_a_file_keeps_every_bound_and_its_relations(
         flat = {
             name: ak.to_numpy(ak.flatten(jets[f"Jet_{name}"])).astype("f8") for name in ("pt", "eta", "p")
         }
-        p = flat["pt"] * elementary.cosh(flat["eta"])
+        p = flat["pt"] * portable_math.cosh(flat["eta"])
         with np.errstate(all="ignore"):
             assert np.sum(~(np.abs(p - flat["p"]) <= 1e-6 * p)) <= 4, "energy and momentum belong together"
 

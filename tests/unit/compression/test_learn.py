@@ -14,9 +14,9 @@ from baler_root.analyses.samples.toys import correlated_jets
 
 import baler_root
 from baler_root import TrainingOptions
-from baler_root.compression.models import learn as learning
+from baler_root.compression.models import learn
 from baler_root.errors import ConfigError
-from baler_root.training import effort as levels
+from baler_root.training import effort
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.early_stopping import EarlyStopping
 from baler_root.training.effort import LEVELS, TrainingLevel
@@ -58,8 +58,8 @@ def test_no_model_has_longer_axes_than_readers_allow(
 ) -> None:
     source = make_root("jets.root", Events=correlated_jets(8000))
     longest = []
-    for name, most in (("all.baler", learning.MAX_OWN_PLACES), ("few.baler", 12_000)):
-        monkeypatch.setattr(learning, "MAX_OWN_PLACES", most)
+    for name, most in (("all.baler", learn.MAX_OWN_PLACES), ("few.baler", 12_000)):
+        monkeypatch.setattr(learn, "MAX_OWN_PLACES", most)
         baler_root.compress(source, tmp_path / name, training="fast")
         assert baler_root.verify(tmp_path / name, source).ok
         models = baler_root.inspect(tmp_path / name)["models"]
@@ -132,7 +132,7 @@ def test_columns_that_teach_nothing(arrays: dict[str, np.ndarray], make_root: Ma
 
 
 def test_without_torch(make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    monkeypatch.setattr(effort, "find_spec", lambda _: None)
     source = make_root("jets.root", Events=correlated_jets())
     with pytest.raises(ConfigError, match=r'pip install "baler-root\[train\]"; level fast does without'):
         baler_root.compress(source, tmp_path / "out.baler", codec="conditional")

@@ -15,7 +15,7 @@ from baler_root.api.verify import verify
 from baler_root.compression.models.list_context import ContextColumns
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.format.codecs.conditional.model import Model
-from baler_root.training import effort as levels
+from baler_root.training import effort
 from baler_root.training.effort import TrainingLevel
 from baler_root.training.settings import NetworkSettings
 from tests.helpers.root_files import Make
@@ -64,7 +64,7 @@ def test_networks_see_the_item_before(
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
     quick = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
-    monkeypatch.setitem(levels.LEVELS, "default", quick)
+    monkeypatch.setitem(effort.LEVELS, "default", quick)
     monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
     for jobs in (1, 2):

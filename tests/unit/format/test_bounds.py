@@ -237,3 +237,16 @@ def test_arrays_of_different_form_are_a_mistake() -> None:
         measure(np.zeros(3), np.zeros(2), LOSSLESS)
     with pytest.raises(ValueError, match="differ in form"):
         measure(np.zeros(3), np.zeros(3, np.float32), LOSSLESS)
+
+
+def test_a_bound_implies_looser_ones_of_its_kind() -> None:
+    cases = {
+        ("rel=1e-3", "rel=1e-3"): True,
+        ("rel=5e-4", "rel=1e-3"): True,
+        ("rel=1e-3", "rel=5e-4"): False,
+        ("abs=1e-3", "rel=1e-3"): False,
+        ("lossless", "lossless"): True,
+        ("bits=10", "bits=9"): False,
+    }
+    for (tight, loose), implied in cases.items():
+        assert ErrorBound.parse(tight).implies(ErrorBound.parse(loose)) == implied

@@ -106,19 +106,3 @@ def test_damage_that_checksums_hide_is_an_error_of_ours(tmp_path: Path) -> None:
             pass
         except BalerError as error:
             pytest.fail(f"{type(error)}: {error}")
-
-
-def test_what_is_held_must_beis_as_tight_as_needed() -> None:
-    from baler_root.compression.models.reuse import is_as_tight
-    from baler_root.format.bounds import ErrorBound
-
-    cases = {
-        ("rel=1e-3", "rel=1e-3"): True,
-        ("rel=5e-4", "rel=1e-3"): True,
-        ("rel=1e-3", "rel=5e-4"): False,
-        ("abs=1e-3", "rel=1e-3"): False,
-        ("lossless", "lossless"): True,
-        ("bits=10", "bits=9"): False,
-    }
-    for (held, needed), fits in cases.items():
-        assert is_as_tight(ErrorBound.parse(held), ErrorBound.parse(needed)) == fits

@@ -16,7 +16,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
-from baler_root.training import effort as levels
+from baler_root.training import effort
 from tests.helpers.models import random_model
 from tests.helpers.processes import run_python
 
@@ -81,7 +81,7 @@ def as_classic(make_root: Maker, tmp_path: Path, **options: object) -> Summary:
 def test_without_torch_the_default_is_classic_and_says_so(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    monkeypatch.setattr(effort, "find_spec", lambda _: None)
     (note,) = as_classic(make_root, tmp_path).notes
     assert 'pip install "baler-root[train]"' in note
     assert "--level fast" in note

@@ -31,7 +31,7 @@ from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import SendOptions, send
-from baler_root.training import latent as autoencoding
+from baler_root.training import latent
 from baler_root.training.hardware.budget import HardwareBudget
 from baler_root.training.hardware.limits import Hardware, HardwareLimits
 from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources, nonzero_digits
@@ -54,7 +54,7 @@ Maker = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    monkeypatch.setattr(autoencoding, "STEPS", {"default": 60, "max": 60})
+    monkeypatch.setattr(latent, "STEPS", {"default": 60, "max": 60})
 
 
 def table(rows: int = 3000) -> dict[str, np.ndarray]:

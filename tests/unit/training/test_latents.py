@@ -10,11 +10,10 @@ import pytest
 
 import baler_root
 from baler_root import LatentOptions, ModelReuse
-from baler_root.compression.models import reuse
-from baler_root.compression.models import sample as sampling
+from baler_root.compression.models import sample
 from baler_root.errors import ConfigError, MissingModelError
 from baler_root.format.bounds import ErrorBound, measure
-from baler_root.training import effort as levels
+from baler_root.training import effort
 from tests.helpers.cli import Cli
 from tests.helpers.compare import assert_same
 from tests.helpers.latent_files import (
@@ -95,8 +94,8 @@ def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: py
         for name, some in (("a", counts), ("b", others))
         for at in range(2)
     }
-    monkeypatch.setattr(sampling, "SAMPLE_RANGES", 1)
-    monkeypatch.setattr(sampling, "SAMPLE_SIZE", 6000 * 30)
+    monkeypatch.setattr(sample, "SAMPLE_RANGES", 1)
+    monkeypatch.setattr(sample, "SAMPLE_SIZE", 6000 * 30)
     target = tmp_path / "out.baler"
     source = write(tmp_path / "in.root", arrays)
     baler_root.compress(
@@ -148,18 +147,14 @@ def test_merged_and_recovered_files(latent_files: dict[str, Path], tmp_path: Pat
         assert_same(file["Events"].latents("jet"), ak.concatenate([latents[0]] * 2))
 
 
-def test_a_missing_model_is_named(
-    latent_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reuse, "_worth", lambda match, _: match.numbers)
-    monkeypatch.setattr(reuse, "WORTHWHILE", -1e9)
+def test_a_missing_model_is_named(latent_source: Path, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     folder.mkdir()
     model, target = folder / "jets.balermodel", tmp_path / "out.baler"
     baler_root.train(
         [latent_source],
         model,
-        codec=LatentOptions("autoencoder", latents=2, residual="bounded", outliers=0.01),
+        codec=LatentOptions("autoencoder", latents=2, residual="none", outliers=0.01),
     )
     baler_root.compress(latent_source, target, model=ModelReuse(model, detach=True), cluster_size=CLUSTER)
     with baler_root.open(target) as file:
@@ -228,7 +223,7 @@ def test_a_narrow_table_takes_as_many_latents_as_it_has_columns(tmp_path: Path) 
 def test_without_torch(
     latent_source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
-    monkeypatch.setattr(levels, "find_spec", lambda _: None)
+    monkeypatch.setattr(effort, "find_spec", lambda _: None)
     outcome = cli("compress", latent_source, tmp_path / "out.baler", "--codec", "autoencoder")
     assert outcome.code == 2
     assert 'pip install "baler-root[train]"' in outcome.err

@@ -18,7 +18,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.codecs.latent.columns import latents_of, point_predictions
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.encodings.quantiser import Quantiser
-from baler_root.training import latent as autoencoding
+from baler_root.training import latent
 from baler_root.training.axis_fit import fit_axis
 from baler_root.training.pair_masses import Leg, Pair, PairMass
 from baler_root.training.torch.mass_loss import MassTargets, invariant_mass
@@ -161,7 +161,7 @@ def told(path: Path, arrays: Arrays) -> Arrays:
 def test_latents_tell_a_mass_better_that_training_looks_after(
     make_root: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autoencoding, "STEPS", {"default": 250})
+    monkeypatch.setattr(latent, "STEPS", {"default": 250})
     arrays = pairs(4000)
     source, true = make_root("in.root", kind="rntuple", Events=arrays), mass_of(arrays)
     off = []

@@ -18,8 +18,8 @@ torch = pytest.importorskip("torch", reason="torch is not installed (pip install
 
 import baler_root
 from baler_root.errors import CorruptFileError
-from baler_root.training import latent as autoencoding
-from baler_root.training.torch import fit_autoencoder as autoencode
+from baler_root.training import latent
+from baler_root.training.torch import fit_autoencoder
 from baler_root.training.torch.autoencoder import Autoencoder, AutoencoderShape
 from baler_root.training.torch.fit_autoencoder import AutoencoderSettings
 from baler_root.training.torch.networks import (
@@ -39,8 +39,8 @@ GRIDS = [(50, 50), (3, 3), (1, 1), (9, 8), (1, 40), (100, 2)]
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a few steps; whatever comes of them is used."""
     torch.set_num_threads(1)
-    monkeypatch.setattr(autoencoding, "STEPS", {"default": 8, "max": 8})
-    monkeypatch.setattr(autoencoding, "MARGIN", -math.inf)
+    monkeypatch.setattr(latent, "STEPS", {"default": 8, "max": 8})
+    monkeypatch.setattr(latent, "MARGIN", -math.inf)
 
 
 def table(rows: int = 2500) -> dict[str, np.ndarray]:
@@ -139,7 +139,7 @@ def test_low_bits_count_in_what_pays(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """To foretell the leading bits of exact floats is no gain where `classic` sees that whole values repeat."""
-    monkeypatch.setattr(autoencoding, "MARGIN", 1.0)
+    monkeypatch.setattr(latent, "MARGIN", 1.0)
     rng = np.random.default_rng(0)
     few = (0x3F800000 + rng.integers(0, 1 << 13, (2, 200))).astype("u4").view("f4")
     source = make_root("few.root", t={name: rng.choice(few[n], 9000) for n, name in enumerate("ab")})
@@ -163,7 +163,7 @@ def test_many_exact_floats_have_one_model(make_root: Maker, tmp_path: Path) -> N
 def test_what_does_not_pay_is_said(
     codec: str, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autoencoding, "MARGIN", math.inf)
+    monkeypatch.setattr(latent, "MARGIN", math.inf)
     arrays = {"field": frames()} if codec == "convolutional" else table()
     summary = baler_root.compress(make_root("in.root", t=arrays), tmp_path / "out.baler", codec=codec)
     (note,) = summary.notes
@@ -196,9 +196,9 @@ def failing(error: Exception) -> Callable[..., Any]:
     return fail
 
 
-def no_numbers(task: Any, *_: object, **__: object) -> autoencode.RowBits:
+def no_numbers(task: Any, *_: object, **__: object) -> fit_autoencoder.RowBits:
     nothing = torch.full((1, task.data.values), math.nan, requires_grad=True)
-    return autoencode.RowBits(nothing, nothing[:, :1], nothing[:, :0], nothing[:, 0])
+    return fit_autoencoder.RowBits(nothing, nothing[:, :1], nothing[:, :0], nothing[:, 0])
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_trainings_that_fail_leave_classic(
 def test_a_rate_that_is_too_high_diverges_or_not_but_bounds_hold(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(autoencode, "WARM_UP", 1)
+    monkeypatch.setattr(fit_autoencoder, "WARM_UP", 1)
     monkeypatch.setattr(AutoencoderSettings, "__init__", _faster(AutoencoderSettings.__init__))
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
     baler_root.compress(source, target, codec="transformer")
@@ -244,7 +244,7 @@ def _faster(usual: Callable[..., None]) -> Callable[..., None]:
 def test_a_gpu_with_too_little_memory_is_left_alone(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usual, calls = autoencode.AutoencoderTask.fit, []
+    usual, calls = fit_autoencoder.AutoencoderTask.fit, []
 
     def run(self: Any, *arguments: Any) -> Any:
         calls.append(self.data.device)
@@ -252,8 +252,8 @@ def test_a_gpu_with_too_little_memory_is_left_alone(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
         return usual(self, *arguments)
 
-    monkeypatch.setattr(autoencode.AutoencoderTask, "fit", run)
-    monkeypatch.setattr(autoencode, "devices", lambda: ["cpu", "cpu"])
+    monkeypatch.setattr(fit_autoencoder.AutoencoderTask, "fit", run)
+    monkeypatch.setattr(fit_autoencoder, "devices", lambda: ["cpu", "cpu"])
     source, target = make_root("table.root", Events=table()), tmp_path / "out.baler"
     summary = baler_root.compress(source, target, codec="autoencoder")
     assert len(calls) == 2
@@ -294,13 +294,13 @@ def test_same_seed_same_bytes(make_root: Maker, tmp_path: Path) -> None:
 def test_threads_are_given_back() -> None:
     torch.set_num_threads(2)
     seen: list[int] = []
-    with autoencode.one_thread():
+    with fit_autoencoder.one_thread():
         seen.append(torch.get_num_threads())
     assert (seen, torch.get_num_threads()) == ([1], 2)
 
 
 def widths_of(sizes: Sequence[float], level: str) -> list[int]:
-    return [next(width for most, width in autoencoding.WIDTHS[level] if size <= most) for size in sizes]
+    return [next(width for most, width in latent.WIDTHS[level] if size <= most) for size in sizes]
 
 
 def test_small_tables_take_narrow_networks() -> None:

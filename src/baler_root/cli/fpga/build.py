@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from baler_root.fpga.build.report import Report
 
 
-def build(
+def build(  # noqa: PLR0913, PLR0917 - one parameter for each option
     model: Annotated[
         Path,
         typer.Argument(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from baler_root.fpga.explore.point import ScanPoint
 
 
-def explore(
+def explore(  # noqa: PLR0913, PLR0917 - one parameter for each option
     source: Annotated[
         str, typer.Argument(metavar="IN", show_default=False, help="A ROOT file to learn from.")
     ],

@@ -7,16 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import (
-    Json,
-    Overwrite,
-    Quiet,
-    count_text,
-    print_json,
-    progress_bar,
-    size_text,
-    user_errors,
-)
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
+from baler_root.cli.progress import progress_bar
 
 if TYPE_CHECKING:
     from baler_root.fpga.wire.decode import DecodeReport
@@ -77,7 +69,7 @@ def decode(
         _print_decoded(report, as_json, quiet)
 
 
-def receive(
+def receive(  # noqa: PLR0913, PLR0917 - one parameter for each option
     address: Annotated[
         str, typer.Argument(metavar="HOST:PORT", show_default=False, help="Address that datagrams arrive at.")
     ],
@@ -116,7 +108,7 @@ def receive(
         _print_decoded(report, as_json, quiet)
 
 
-def send(
+def send(  # noqa: PLR0913, PLR0917 - one parameter for each option
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A ROOT file.")],
     model: Model,
     to: Annotated[

@@ -17,8 +17,8 @@ from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.tables import lengths_of
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.dependencies import RANK_ROWS, mutual_information
 from baler_root.training.histograms import BinnedColumn
+from baler_root.training.mutual_information import RANK_ROWS, mutual_information
 
 MAX_CONTEXT = 16
 """Most columns of the entries that the models of a list may use."""

@@ -145,7 +145,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             other_type.append(known)
         elif str(columns[number].bound) != known.bound:
             other_bound.setdefault((known.bound, str(columns[number].bound)), []).append(known)
-        elif not is_as_tight(ErrorBound.parse(known.held), columns[number].tightened):
+        elif not ErrorBound.parse(known.held).implies(columns[number].tightened):
             too_loose.append(known)
         else:
             found[number] = at
@@ -187,11 +187,6 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
     if lost and problems:
         problems[-1] += f"; without these the model cannot predict {_named(lost)}"
     return match
-
-
-def is_as_tight(held: ErrorBound, needed: ErrorBound) -> bool:
-    """Whether values within the bound `held` are within the bound `needed`."""
-    return held == needed or (held.kind == needed.kind in ("abs", "rel") and held.value <= needed.value)
 
 
 def _named(columns: Sequence[KnownColumn]) -> str:

@@ -59,7 +59,6 @@ class ReadContext:
         self.pages: ByteCache[PageId, OpenedPage] = ByteCache(PAGE_CACHE_SIZE)
         self.columns: ByteCache[tuple[PageId, int], NDArray[Any]] = ByteCache(cache_size)
         self._places = models
-        self._codecs: dict[str, Codec] = {}
         self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
 
     @cached_property
@@ -69,9 +68,7 @@ class ReadContext:
 
     def codec(self, codec_id: str) -> Codec:
         """The codec of this id, with the models of the file if it needs any; raises UnknownCodecError."""
-        if codec_id not in self._codecs:
-            self._codecs[codec_id] = codec_with(codec_id, lambda: self.models)
-        return self._codecs[codec_id]
+        return codec_with(codec_id, lambda: self.models)
 
     def map(self, function: Callable[[Argument], Result], items: Iterable[Argument]) -> Iterator[Result]:
         """Results of `function` in the order of `items`, computed by `num_workers` threads."""

@@ -19,9 +19,10 @@ from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.base import SymbolSpec
-from baler_root.format.codecs.conditional import codec as conditional
+from baler_root.format.codecs.conditional import codec as conditional_codec
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.model import Model, ModelColumn
+from baler_root.format.entropy import rans_mixture
 from tests.helpers.models import random_model
 
 DTYPES = [np.dtype(code) for code in ("?", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8")]
@@ -105,7 +106,7 @@ def test_every_symbol_comes_back(case: tuple[Columns, Model, list[int | None]]) 
 
 @pytest.mark.parametrize("histograms", [(), (0, 1, 2)], ids=["networks", "histograms"])
 def test_blocks_of_rows(histograms: Sequence[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditional, "ROWS", 63)
+    monkeypatch.setattr(conditional_codec, "ROWS", 63)
     columns, model = table(histograms=histograms)
     payload, _ = codec_of(model, KNOWN).encode(columns, specs_of(columns))
     found = reader_of(model).decode(memoryview(payload), specs_of(columns))
@@ -114,15 +115,16 @@ def test_blocks_of_rows(histograms: Sequence[int], monkeypatch: pytest.MonkeyPat
 
 def test_only_ancestors_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     columns, model = table()
+    names_of = {column.axis.edges.tobytes(): column.name for column in model.columns}
     payload, _ = codec_of(model, KNOWN).encode(columns, specs_of(columns))
     decoded: list[str] = []
 
-    def spy(column: Any, *others: Any) -> Any:
-        decoded.append(column.name)
-        return original(column, *others)
+    def spy(words: memoryview, edges: Any, outputs: Any) -> Any:
+        decoded.append(names_of[edges.tobytes()])
+        return decode(words, edges, outputs)
 
-    original = conditional._decode
-    monkeypatch.setattr(conditional, "_decode", spy)
+    decode = rans_mixture.decode
+    monkeypatch.setattr(rans_mixture, "decode", spy)
     for wanted, names in ([0], ["a"]), ([1], ["a", "b"]), ([2], []), ([3, 2], ["a", "b", "d"]):
         decoded.clear()
         assert set(reader_of(model).decode(memoryview(payload), specs_of(columns), wanted)) == set(wanted)

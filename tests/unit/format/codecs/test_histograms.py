@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
-from baler_root.format.entropy import rans_histogram as coder
+from baler_root.format.entropy import rans_histogram
 from baler_root.format.entropy.histogram_table import HistogramTable
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.dependencies import Ancestors, information_estimate, rank
 from baler_root.training.histograms import BinnedColumn, FittedHistograms, fit_histograms
+from baler_root.training.mutual_information import Ancestors, information_estimate, rank
 from baler_root.training.quantile_bins import quantile_cuts
 from tests.helpers.models import random_histograms, uniform_axis
 
@@ -44,7 +44,10 @@ def cases(draw: st.DrawFn) -> tuple[HistogramTable, np.ndarray, np.ndarray]:
 def test_every_place_comes_back(case: tuple[HistogramTable, np.ndarray, np.ndarray]) -> None:
     histogram_table, places, contexts = case
     assert np.array_equal(
-        coder.decode(coder.encode(places, contexts, histogram_table), contexts, histogram_table), places
+        rans_histogram.decode(
+            rans_histogram.encode(places, contexts, histogram_table), contexts, histogram_table
+        ),
+        places,
     )
 
 
@@ -68,10 +71,10 @@ def test_any_bytes_end_in_places_or_an_error(data: bytes, seed: int) -> None:
     histogram_table, found = any_shares(np.random.default_rng(seed), 1 << 20, 3)
     contexts = (np.arange(20) % len(found.roots)).astype(np.int32)
     try:
-        places = coder.decode(data, contexts, histogram_table)
+        places = rans_histogram.decode(data, contexts, histogram_table)
     except CorruptFileError:
         return
-    assert coder.encode(places, contexts, histogram_table) == data
+    assert rans_histogram.encode(places, contexts, histogram_table) == data
 
 
 @pytest.mark.parametrize(("cut", "more"), [(-4, b""), (None, bytes(4)), (-1, b""), (8, b""), (0, b"")])
@@ -80,9 +83,9 @@ def test_wrong_length_is_found(cut: int | None, more: bytes) -> None:
         uniform_axis(100).cumulative, np.array([0, 100]), np.ones((1, 1), np.uint8)
     )
     contexts = np.zeros(100, np.int32)
-    data = coder.encode(np.arange(100), contexts, histogram_table)
+    data = rans_histogram.encode(np.arange(100), contexts, histogram_table)
     with pytest.raises(CorruptFileError, match="stream of"):
-        coder.decode(data[:cut] + more, contexts, histogram_table)
+        rans_histogram.decode(data[:cut] + more, contexts, histogram_table)
 
 
 @pytest.mark.parametrize(

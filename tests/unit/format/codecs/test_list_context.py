@@ -20,7 +20,7 @@ from baler_root.api.verify import verify
 from baler_root.errors import FormatError
 from baler_root.format.bounds import ErrorBound, measure
 from baler_root.format.codecs.base import SymbolSpec
-from baler_root.format.codecs.conditional import codec as conditional
+from baler_root.format.codecs.conditional import codec as conditional_codec
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.list_context import PIECE, ListContext, ListStructure
 from baler_root.format.columns.to_columns import flatten
@@ -86,9 +86,9 @@ def test_only_what_is_needed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert set(read) == groups, name
     decoded: list[str] = []
     for name in ("_decode", "_decode_chained"):
-        real = getattr(conditional, name)
+        real = getattr(conditional_codec, name)
         monkeypatch.setattr(
-            conditional,
+            conditional_codec,
             name,
             lambda column, *rest, real=real: decoded.append(column.name) or real(column, *rest),
         )

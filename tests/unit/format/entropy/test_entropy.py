@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import QuantileAxis
-from baler_root.format.entropy import rans_mixture as coder
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import rans_mixture, tables
 from baler_root.training.axis_fit import fit_axis
 from tests.helpers.models import uniform_axis
 
@@ -62,8 +61,8 @@ def cases(draw: st.DrawFn) -> tuple[QuantileAxis, np.ndarray, np.ndarray]:
 @given(cases())
 def test_every_symbol_comes_back(case: tuple[QuantileAxis, np.ndarray, np.ndarray]) -> None:
     axis, symbols, outputs = case
-    data = coder.encode(symbols, axis.edges, outputs)
-    assert np.array_equal(coder.decode(data, axis.edges, outputs), symbols)
+    data = rans_mixture.encode(symbols, axis.edges, outputs)
+    assert np.array_equal(rans_mixture.decode(data, axis.edges, outputs), symbols)
 
 
 @given(st.integers(0, 1 << 32), st.sampled_from([3, 50, 5000]))
@@ -73,10 +72,12 @@ def test_shares_add_up_and_none_is_empty(seed: int, places: int) -> None:
     axis = fit_axis(np.concatenate([rng.poisson(places / 3, 500) % places, [0, places - 1]]))
     mixture = np.zeros((3, 4), dtype=np.int64)
     outputs = rng.integers(-20000, 20000, 9).astype(np.int32)
-    coder.set_mixture.py_func(outputs, mixture, tables.mixture_tables())
+    rans_mixture.set_mixture.py_func(outputs, mixture, tables.mixture_tables())
     assert mixture[0].sum() == 1 << tables.WEIGHT_BITS
     assert mixture[0].min() >= 0
-    shares = [coder.cumulative.py_func(i, axis.edges, mixture, tables.sigma()) for i in range(places + 1)]
+    shares = [
+        rans_mixture.cumulative.py_func(i, axis.edges, mixture, tables.sigma()) for i in range(places + 1)
+    ]
     assert shares[0] == 0
     assert shares[-1] == 1 << 30
     assert np.all(np.diff(shares) > 0)
@@ -89,7 +90,7 @@ def test_size_is_the_information_content() -> None:
     axis = fit_axis(symbols)
     _, counts = np.unique(symbols, return_counts=True)
     entropy = -(counts * np.log2(counts / counts.sum())).sum() / 8
-    size = len(coder.encode(axis.places(symbols), axis.edges, np.zeros((len(symbols), 0), np.int32)))
+    size = len(rans_mixture.encode(axis.places(symbols), axis.edges, np.zeros((len(symbols), 0), np.int32)))
     assert entropy <= size <= 1.001 * entropy + 16
 
     means = rng.normal(size=100_000)
@@ -98,7 +99,7 @@ def test_size_is_the_information_content() -> None:
     edges = np.round((np.arange(1025) / 64 - 8) * (1 << 20)).astype(np.int64)
     outputs = np.stack([np.zeros_like(means), means * 1024, np.full_like(means, -2048)], 1).astype(np.int32)
     differential = (2 + math.log(0.25)) / math.log(2) + 6  # of a logistic distribution, in steps of 1/64
-    size = len(coder.encode(places, edges, outputs)) * 8 / len(places)
+    size = len(rans_mixture.encode(places, edges, outputs)) * 8 / len(places)
     assert differential - 0.02 <= size <= differential + 0.02
 
 
@@ -106,16 +107,16 @@ def test_size_is_the_information_content() -> None:
 def test_wrong_length_is_found(cut: int | None, more: bytes) -> None:
     axis, symbols = uniform_axis(100), np.arange(100)
     outputs = np.zeros((100, 0), np.int32)
-    data = coder.encode(symbols, axis.edges, outputs)
+    data = rans_mixture.encode(symbols, axis.edges, outputs)
     with pytest.raises(CorruptFileError, match="stream of"):
-        coder.decode(data[:cut] + more, axis.edges, outputs)
+        rans_mixture.decode(data[:cut] + more, axis.edges, outputs)
 
 
 @given(st.binary(min_size=8, max_size=64).filter(lambda data: len(data) % 4 == 0))
 def test_any_bytes_end_in_symbols_or_an_error(data: bytes) -> None:
     axis = uniform_axis(1000)
     try:
-        found = coder.decode(data, axis.edges, np.zeros((20, 3), np.int32))
+        found = rans_mixture.decode(data, axis.edges, np.zeros((20, 3), np.int32))
     except CorruptFileError:
         return
-    assert coder.encode(found, axis.edges, np.zeros((20, 3), np.int32)) == data
+    assert rans_mixture.encode(found, axis.edges, np.zeros((20, 3), np.int32)) == data

@@ -91,23 +91,33 @@ class Classic:
         self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
         """The wanted columns; see `Codec.decode`."""
-        cursor = Cursor(payload)
-        limit = 16 + sum(64 + MAX_DICTIONARY * 8 + spec.length * spec.dtype.itemsize for spec in specs)
-        packed = Cursor(unpack_bytes(cursor, limit))
-        directory = Cursor(packed.take(packed.varint()))
         chosen = range(len(specs)) if wanted is None else set(wanted)
-        columns: dict[int, NDArray[Any]] = {}
-        for position, spec in enumerate(specs):
-            source = _read_entry(directory, packed, cursor, spec)
-            if position in chosen:
-                columns[position] = decode_column(*source, spec)
-        directory.finish("the stream directory")
-        packed.finish("the pool")
-        cursor.finish("the last stream")
-        return columns
+        return {
+            position: decode_column(*source, specs[position])
+            for position, source in enumerate(_read_entries(payload, specs))
+            if position in chosen
+        }
+
+
+def streams_of(payload: memoryview, specs: Sequence[SymbolSpec]) -> list[tuple[Transform, Coding]]:
+    """Transform and coding of each column of a payload; raises FormatError for a damaged one."""
+    return [(transform, coding) for transform, coding, *_ in _read_entries(payload, specs)]
 
 
 _Source = tuple[Transform, Coding, memoryview, "NDArray[Any] | None"]
+
+
+def _read_entries(payload: memoryview, specs: Sequence[SymbolSpec]) -> list[_Source]:
+    """The entries of all columns; raises FormatError where bytes are missing or left over."""
+    cursor = Cursor(payload)
+    limit = 16 + sum(64 + MAX_DICTIONARY * 8 + spec.length * spec.dtype.itemsize for spec in specs)
+    packed = Cursor(unpack_bytes(cursor, limit))
+    directory = Cursor(packed.take(packed.varint()))
+    entries = [_read_entry(directory, packed, cursor, spec) for spec in specs]
+    directory.finish("the stream directory")
+    packed.finish("the pool")
+    cursor.finish("the last stream")
+    return entries
 
 
 def _read_entry(directory: Cursor, pool: Cursor, payload: Cursor, spec: SymbolSpec) -> _Source:
