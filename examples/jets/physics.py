@@ -68,10 +68,7 @@ def best_columns(codes: Codes, bits: int) -> Codes:
 
 
 def measure(methods: dict[str, Codes], link: Link, original: Codes) -> dict[str, Any]:
-    """Errors of each method's codes (rows, columns) against the original ones.
-
-    Median and width of the responses.
-    """
+    """Errors of each method's codes, (rows, columns), against the originals; median and width of responses."""
     true = values_of(link, original)
     result: dict[str, Any] = {}
     for name, codes in methods.items():
