@@ -119,9 +119,7 @@ class _Weighted(Layer):
         return self.output_bits
 
     def _weight_bits(self) -> int:
-        """Fraction bits of weights: the largest weight just fits 8 bits, and sums need no shift to the
-        left.
-        """
+        """Fraction bits of weights: the largest weight just fits 8 bits, and sums are not shifted left."""
         largest = min(max(1e-6, float(self.weight.detach().abs().max())), 1e6)
         least = max(MIN_WEIGHT_BITS, self.output_bits - self.bits + 1)
         return min(max(math.floor(math.log2(WEIGHT_LIMIT / largest)), least), max(MAX_WEIGHT_BITS, least))
@@ -211,9 +209,7 @@ class Conv(_Weighted):
 
 
 class Upsample(Layer):
-    """Enlarges a grid to (rows, height, width, channels): each place has the values of the nearest place
-    before.
-    """
+    """Enlarges a grid to (rows, height, width, channels): a place gets the values of the nearest before."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()
@@ -231,9 +227,7 @@ class Upsample(Layer):
 
 
 class Offset(Layer):
-    """Adds a trained table of the shape of a row, such as (tokens, width), whose entries have `total`
-    bits.
-    """
+    """Adds a trained table of the shape of a row, such as (tokens, width); entries have `total` bits."""
 
     def __init__(self, *shape: int, total: int = HIDDEN_TOTAL) -> None:
         super().__init__()
