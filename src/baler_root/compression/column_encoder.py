@@ -103,7 +103,7 @@ class _ColumnEncoder:
         )
 
     def encode_values(self, number: int) -> None:
-        """Encode a column with symbols of its own, unless it is encoded already."""
+        """Encode a column with its own symbols, unless it is encoded already."""
         if number not in self.encoded:
             values = self._balanced.get(number, self.originals[number])
             self.encoded[number] = _encode_values(self.plan, number, values, self.bounds[number])
@@ -138,7 +138,7 @@ class _ColumnEncoder:
                 self._decoded.pop(source)
 
     def encode_relation(self, number: int) -> None:
-        """Encode a column by its planned relation, or with symbols of its own if that does not hold in this
+        """Encode a column by its planned relation, or with its own symbols if that does not hold in this
         cluster."""
         planned, values, bound = self.plan.relations[number], self.originals[number], self.bounds[number]
         sources = self._sources(planned.relation, len(values))
@@ -159,7 +159,7 @@ class _ColumnEncoder:
             self.encode_values(number)
 
     def _sources(self, relation: Relation, length: int) -> list[Values] | None:
-        """Decoded sources of a relation; None unless all have symbols of their own and this length."""
+        """Decoded sources of a relation; None unless all have their own symbols and this length."""
         values = []
         for source in relation.sources:
             column = self.encoded.get(source)
@@ -169,7 +169,7 @@ class _ColumnEncoder:
         return values
 
     def _decode(self, number: int) -> Values:
-        """Decoded values of an encoded column with symbols of its own."""
+        """Decoded values of an encoded column with its own symbols."""
         if number not in self._decoded:
             column = self.encoded[number]
             dtype = self.plan.columns[number].dtype
@@ -178,7 +178,7 @@ class _ColumnEncoder:
 
 
 def _encode_values(plan: Plan, number: int, values: Values, bound: ErrorBound) -> EncodedColumn:
-    """A column with symbols of its own."""
+    """A column with its own symbols."""
     column = plan.columns[number]
     if bound != LOSSLESS:
         bound = column.tightened

@@ -40,12 +40,12 @@ class InputColumn:
     """Code of each run."""
 
     @classmethod
-    def of(cls, known: KnownColumn, column: ModelColumn) -> Self:
+    def of(cls, known_column: KnownColumn, column: ModelColumn) -> Self:
         """The input for a column of a model."""
         codes = column.axis.codes.astype(np.int64)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         return cls(
-            known,
+            known_column,
             column.quantiser,
             column.dropped_bits,
             column.values_per_row,

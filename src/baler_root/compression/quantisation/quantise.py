@@ -101,7 +101,7 @@ def _on_grid(
     """`values` on `grid`, with special values `candidates[which]` at `positions`; None if too many miss the
     bound.
 
-    A special value that is exactly a level within the range of the other values gets no symbol of its own.
+    A special value that is exactly a level within the range of the other values gets no extra symbol.
     """
     index, usable = grid.index(values)
     usable[positions] = False
