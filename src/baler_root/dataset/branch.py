@@ -27,8 +27,8 @@ class Branch(Readable["Branch"]):
         """Position in `Tree.schema.branches`."""
 
     def __repr__(self) -> str:
-        below = f" ({len(self)} below)" if len(self) else ""
-        return f"<Branch {self.name!r}{below} of {self.kind} {self.tree.name!r}>"
+        count = f" ({len(self)} below)" if len(self) else ""
+        return f"<Branch {self.name!r}{count} of {self.kind} {self.tree.name!r}>"
 
     @property
     def schema(self) -> BranchSchema:
@@ -63,8 +63,8 @@ class Branch(Readable["Branch"]):
     @property
     def parent(self) -> Branch | TreeLike[Branch]:
         """The branch above, or the tree."""
-        above = self.schema.parent
-        return self._tree if above is None else self._tree.all_branches[above]
+        position = self.schema.parent
+        return self._tree if position is None else self._tree.all_branches[position]
 
     @property
     def top_level(self) -> bool:
@@ -119,24 +119,24 @@ class Branch(Readable["Branch"]):
     @cached_property
     def in_variant(self) -> bool:
         """Whether it is an alternative of a `std::variant`, which has no name to be listed under."""
-        return any("std::variant<" in above.typename for above in self.ancestors())
+        return any("std::variant<" in ancestor.typename for ancestor in self.ancestors())
 
     def path_below(self, node: object) -> str:
         """Path from a tree or branch above."""
         names = [self.name]
-        for above in self.ancestors():
-            if above is node:
+        for ancestor in self.ancestors():
+            if ancestor is node:
                 break
-            names.append(above.name)
+            names.append(ancestor.name)
         return self._tree.separator.join(reversed(names))
 
     def ancestors(self) -> Iterator[Branch]:
         """The branches above, nearest first."""
-        above = self.schema.parent
-        while above is not None:
-            branch = self._tree.all_branches[above]
+        position = self.schema.parent
+        while position is not None:
+            branch = self._tree.all_branches[position]
             yield branch
-            above = branch.schema.parent
+            position = branch.schema.parent
 
     def all_below(self) -> Iterator[Branch]:
         """Every branch below, depth first."""

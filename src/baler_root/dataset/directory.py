@@ -91,7 +91,7 @@ class Directory:
     def _keys(self) -> Iterator[Key]:
         return (key for key in self._file.all_keys if key.path.startswith(self._prefix))
 
-    def _listed(
+    def _named_keys(
         self, recursive: bool, cycle: bool, filter_name: StringFilter, filter_classname: StringFilter
     ) -> Iterator[tuple[str, Key]]:
         name_test, class_test = string_test(filter_name), string_test(filter_classname)
@@ -116,7 +116,7 @@ class Directory:
         filter_classname: StringFilter = None,
     ) -> list[str]:
         """Names of everything here and below."""
-        return [name for name, _ in self._listed(recursive, cycle, filter_name, filter_classname)]
+        return [name for name, _ in self._named_keys(recursive, cycle, filter_name, filter_classname)]
 
     def items(
         self,
@@ -127,8 +127,8 @@ class Directory:
         filter_classname: StringFilter = None,
     ) -> list[tuple[str, Any]]:
         """(name, object) pairs."""
-        listed = self._listed(recursive, cycle, filter_name, filter_classname)
-        return [(name, self._file.object_of(key)) for name, key in listed]
+        named_keys = self._named_keys(recursive, cycle, filter_name, filter_classname)
+        return [(name, self._file.object_of(key)) for name, key in named_keys]
 
     def values(
         self,
@@ -152,31 +152,31 @@ class Directory:
         filter_classname: StringFilter = None,
     ) -> dict[str, str]:
         """C++ class of everything here and below, by name."""
-        listed = self._listed(recursive, cycle, filter_name, filter_classname)
-        return {name: key.classname for name, key in listed}
+        named_keys = self._named_keys(recursive, cycle, filter_name, filter_classname)
+        return {name: key.classname for name, key in named_keys}
 
     def key(self, where: str) -> Key:
         """The key of this name; raises KeyInFileError, with the nearest names."""
-        found = self._key(where)
-        if found is None:
+        match = self._key(where)
+        if match is None:
             has_cycle = where.rpartition(";")[2].isdecimal()
-            near = [name for key in self._keys() for name in _names(key, self._prefix, has_cycle)]
-            raise KeyInFileError(where, near, self.file_path)
-        return found
+            candidates = [name for key in self._keys() for name in _names(key, self._prefix, has_cycle)]
+            raise KeyInFileError(where, candidates, self.file_path)
+        return match
 
     def _key(self, where: str) -> Key | None:
         path, _, cycle = where.rpartition(";")
         if not path or not cycle.isdecimal():
             path, cycle = where, ""
         path = self._prefix + "/".join(filter(None, path.split("/")))
-        found = [key for key in self._keys() if key.path == path and cycle in ("", str(key.cycle))]
-        return max(found, key=lambda key: key.cycle, default=None)
+        matches = [key for key in self._keys() if key.path == path and cycle in ("", str(key.cycle))]
+        return max(matches, key=lambda key: key.cycle, default=None)
 
     def classname_of(self, where: str) -> str:
         """C++ class of the object of this name."""
         return self.key(where).classname
 
-    def _within(self, where: str) -> tuple[Key, str] | None:
+    def _tree_and_path(self, where: str) -> tuple[Key, str] | None:
         """The tree that a path goes through, and the path in that tree."""
         where = where.strip("/")
         for match in re.finditer("[/:]", where):
@@ -190,8 +190,12 @@ class Directory:
         key = self._key(where)
         if key is not None:
             return self._file.object_of(key)
-        within = self._within(where)
-        return default if within is None else self._file.object_of(within[0]).get(within[1], default)
+        tree_and_path = self._tree_and_path(where)
+        return (
+            default
+            if tree_and_path is None
+            else self._file.object_of(tree_and_path[0]).get(tree_and_path[1], default)
+        )
 
     def __getitem__(self, where: str) -> Any:
         """The tree, branch, directory or other object at a path.
@@ -199,9 +203,9 @@ class Directory:
         Paths look like `dir/Events;1`, `Events/Muon_pt` or `Events:Muon_pt`. Raises KeyInFileError, with the
         nearest names.
         """
-        within = None if self._key(where) is not None else self._within(where)
-        if within is not None:
-            return self._file.object_of(within[0])[within[1]]
+        tree_and_path = None if self._key(where) is not None else self._tree_and_path(where)
+        if tree_and_path is not None:
+            return self._file.object_of(tree_and_path[0])[tree_and_path[1]]
         return self._file.object_of(self.key(where))
 
     def __contains__(self, where: object) -> bool:
@@ -221,7 +225,7 @@ class Directory:
 
     def _repr_html_(self) -> str:
         rows = []
-        for name, key in self._listed(True, True, None, None):
+        for name, key in self._named_keys(True, True, None, None):
             tree = key.tree.schema if key.tree is not None else None
             entries = "" if tree is None else f"{tree.num_entries:,} × {len(tree.branches):,}"
             rows.append((name, key.classname, entries, key.title))

@@ -72,15 +72,15 @@ class Formulas:
         if branch is not None:
             self.add_branch(expression, branch, is_primary=not path, is_cut=is_cut)
             return
-        first = len(self.terms)
+        start = len(self.terms)
         for symbol in self._symbols(self._aliases.get(expression, expression)):
             if symbol in path:
                 circle = " -> ".join((*path[path.index(symbol) :], symbol))
                 raise ConfigError(f"alias {symbol!r} is defined by itself: {circle}")
             self.add(symbol, is_cut=is_cut, path=(*path, symbol))
-        below = self.terms[first:]
-        branches = [branch for term in below for branch in term.branches]
-        is_jagged = any(term.is_jagged for term in below)
+        operands = self.terms[start:]
+        branches = [branch for term in operands for branch in term.branches]
+        is_jagged = any(term.is_jagged for term in operands)
         self.terms.append(Term(expression, branches, False, not path, is_cut, is_jagged))
 
     def compute(self, arrays: Mapping[int, Any]) -> dict[str, Any]:
@@ -100,14 +100,14 @@ class Formulas:
             )
             for term in self.terms
         ]
-        keyed = {str(position): array for position, array in arrays.items()}
+        arrays_by_key = {str(position): array for position, array in arrays.items()}
         try:
-            out: dict[str, Any] = self._evaluator().compute_expressions(
-                self._node, keyed, context, self._node.deep_keys, self._aliases, *self._where()
+            values: dict[str, Any] = self._evaluator().compute_expressions(
+                self._node, arrays_by_key, context, self._node.deep_keys, self._aliases, *self._location()
             )
         except KeyInFileError as error:
             raise self._node.not_found(error.key) from None
-        return out
+        return values
 
     def _symbols_of(self, branch: BranchLike) -> list[Symbol]:
         return [
@@ -120,12 +120,12 @@ class Formulas:
         from uproot import KeyInFileError
 
         try:
-            found: list[str] = self._evaluator().free_symbols(
-                expression, self._node.deep_keys, self._aliases, *self._where()
+            symbols: list[str] = self._evaluator().free_symbols(
+                expression, self._node.deep_keys, self._aliases, *self._location()
             )
         except KeyInFileError as error:
             raise self._node.not_found(error.key) from None
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(symbols))
 
     def _evaluator(self) -> Any:
         if self._language is None:
@@ -134,5 +134,5 @@ class Formulas:
             self._language = python_language
         return self._language
 
-    def _where(self) -> tuple[str, str]:
+    def _location(self) -> tuple[str, str]:
         return self._node.tree.file.file_path, self._node.object_path

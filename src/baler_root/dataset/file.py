@@ -77,12 +77,12 @@ def _all_keys(source: FileSource) -> list[Key]:
         if entry.path not in source.directories
     ]
     folders = [Key(path, 1, DIRECTORY) for path in source.directories]
-    out = [key for key in keys if "/" not in key.path]
+    ordered = [key for key in keys if "/" not in key.path]
     for folder in folders:
-        inside = (key for key in keys if key.path.rpartition("/")[0] == folder.path)
-        out += [folder, *inside]
-    known = set(out)
-    return [*out, *(key for key in keys if key not in known)]
+        children = (key for key in keys if key.path.rpartition("/")[0] == folder.path)
+        ordered += [folder, *children]
+    ordered_set = set(ordered)
+    return [*ordered, *(key for key in keys if key not in ordered_set)]
 
 
 def split_path(path: str) -> tuple[str, str | None]:
@@ -109,19 +109,19 @@ def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **o
     """
     from baler_root.dataset.reader.file_reader import open_file
 
-    place: Any = path
-    inside: str | None = None
+    file_path: Any = path
+    object_path: str | None = None
     if isinstance(path, Mapping):
         if len(path) != 1:
             raise ConfigError(f"one file at a time: {{path: object}} with one path, not {len(path)}")
-        ((place, inside),) = path.items()
+        ((file_path, object_path),) = path.items()
     elif isinstance(path, str):
-        place, inside = split_path(path)
-    file = File(open_file(place, **options))
-    if inside is None:
+        file_path, object_path = split_path(path)
+    file = File(open_file(file_path, **options))
+    if object_path is None:
         return file
     try:
-        return file[inside]
+        return file[object_path]
     except KeyError:
         file.close()
         raise

@@ -93,10 +93,10 @@ def _numpy(layout: ak.contents.Content, kinds: Iterator[str]) -> NDArray[Any]:
             (field, column.dtype, column.shape[1:])
             for field, column in zip(layout.fields, columns, strict=True)
         ]
-        out = np.empty(len(layout), dtype=dtype)
+        records = np.empty(len(layout), dtype=dtype)
         for field, column in zip(layout.fields, columns, strict=True):
-            out[field] = column
-        return out
+            records[field] = column
+        return records
     try:
         return np.asarray(ak.to_numpy(layout))
     except ValueError:
@@ -128,10 +128,10 @@ def _lists(layout: ak.contents.Content, kinds: Iterator[str]) -> NDArray[Any]:
 
 def _objects(items: Sequence[Any]) -> NDArray[Any]:
     """An array of Python objects, one per item, whatever they are."""
-    out = np.empty(len(items), dtype=object)
-    for number, item in enumerate(items):
-        out[number] = item
-    return out
+    objects = np.empty(len(items), dtype=object)
+    for index, item in enumerate(items):
+        objects[index] = item
+    return objects
 
 
 def numpy_of_field(array: ak.Array) -> NDArray[Any]:

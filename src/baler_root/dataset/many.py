@@ -50,16 +50,16 @@ def iterate(
     With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.iterate`
     and of `baler_root.open`.
     """
-    read, opening = _separated(options)
-    kind = library_name(read.get("library", "ak"))
+    read_options, open_options = _split_options(options)
+    kind = library_name(read_options.get("library", "ak"))
     offset = 0
-    for tree, is_ours in _opened(files, allow_missing, opening):
+    for tree, is_ours in _open_trees(files, allow_missing, open_options):
         try:
-            for step in tree.iterate(expressions, cut, step_size=step_size, report=report, **read):
-                arrays, entries = step if report else (step, None)
+            for result in tree.iterate(expressions, cut, step_size=step_size, report=report, **read_options):
+                array, entries = result if report else (result, None)
                 if kind == "pd":
-                    arrays = uproot_library(kind).global_index(arrays, offset)
-                yield (arrays, entries.to_global(offset)) if entries is not None else arrays
+                    array = uproot_library(kind).global_index(array, offset)
+                yield (array, entries.to_global(offset)) if entries is not None else array
         except KeyInFileError:
             if not allow_missing:
                 raise
@@ -84,33 +84,33 @@ def concatenate(
     With `allow_missing`, files without the tree are passed over. Other arguments are those of `Tree.arrays`
     and of `baler_root.open`. Raises SourceError when no file has a tree.
     """
-    read, opening = _separated(options)
-    kind = library_name(read.get("library", "ak"))
-    opened = list(_opened(files, allow_missing, opening))
+    read_options, open_options = _split_options(options)
+    kind = library_name(read_options.get("library", "ak"))
+    trees = list(_open_trees(files, allow_missing, open_options))
     try:
-        ends = list(accumulate((tree.num_entries for tree, _ in opened), initial=0))
+        ends = list(accumulate((tree.num_entries for tree, _ in trees), initial=0))
         start, stop = entry_range(ends[-1], entry_start, entry_stop)
         parts = []
-        for number, ((tree, _), first) in enumerate(zip(opened, ends, strict=False)):
-            inside = max(start, first) < min(stop, ends[number + 1])
-            if not inside and (start < stop or number):
+        for number, ((tree, _), offset) in enumerate(zip(trees, ends, strict=False)):
+            overlaps = max(start, offset) < min(stop, ends[number + 1])
+            if not overlaps and (start < stop or number):
                 continue
 
             try:
                 part = tree.arrays(
                     expressions,
                     cut,
-                    entry_start=max(0, start - first),
-                    entry_stop=max(0, stop - first),
-                    **read,
+                    entry_start=max(0, start - offset),
+                    entry_stop=max(0, stop - offset),
+                    **read_options,
                 )
             except KeyInFileError:
                 if allow_missing:
                     continue
                 raise
-            parts.append(uproot_library(kind).global_index(part, first) if kind == "pd" else part)
+            parts.append(uproot_library(kind).global_index(part, offset) if kind == "pd" else part)
     finally:
-        for tree, is_ours in opened:
+        for tree, is_ours in trees:
             if is_ours:
                 tree.tree.file.close()
     if not parts:
@@ -118,26 +118,26 @@ def concatenate(
     return join(parts, kind)
 
 
-def _separated(options: SeveralFilesOptions) -> tuple[ReadOptions, dict[str, Any]]:
+def _split_options(options: SeveralFilesOptions) -> tuple[ReadOptions, dict[str, Any]]:
     """Arguments for reading, and those for opening files."""
-    read = {name: value for name, value in options.items() if name in ReadOptions.__annotations__}
-    opening = {name: value for name, value in options.items() if name not in read}
-    return cast("ReadOptions", read), opening
+    read_options = {name: value for name, value in options.items() if name in ReadOptions.__annotations__}
+    open_options = {name: value for name, value in options.items() if name not in read_options}
+    return cast("ReadOptions", read_options), open_options
 
 
-def _opened(
+def _open_trees(
     files: Files, allow_missing: bool, options: Mapping[str, Any]
 ) -> Iterator[tuple[Readable[Any], bool]]:
     """(tree, whether it was opened here) for each file; raises SourceError when no file matches."""
     count = 0
-    for place, inside in _places(files, split=True):
+    for source, object_path in _sources(files, split=True):
         count += 1
-        if isinstance(place, Readable):
-            yield place, False
+        if isinstance(source, Readable):
+            yield source, False
             continue
-        file = open_file({place: None}, **options)
+        file = open_file({source: None}, **options)
         try:
-            tree = _tree_in(file, inside)
+            tree = _tree_in(file, object_path)
         except KeyInFileError:
             file.close()
             if not allow_missing:
@@ -151,42 +151,44 @@ def _opened(
         raise SourceError(f"no file matches {files!r}")
 
 
-def _tree_in(file: File, inside: str | None) -> Readable[Any]:
+def _tree_in(file: File, object_path: str | None) -> Readable[Any]:
     """The tree at a path in a file; the only one when there is no path."""
-    if inside is None:
+    if object_path is None:
         trees = list(dict.fromkeys(key.path for key in file.all_keys if key.tree is not None))
         if len(trees) != 1:
             raise ConfigError(
                 f"{file.file_path}: holds {len(trees)} trees ({', '.join(trees[:5])}); "
                 f'name one, as in {{"{file.file_path}": "{trees[0] if trees else "Events"}"}}'
             )
-        inside = trees[0]
-    tree = file[inside]
+        object_path = trees[0]
+    tree = file[object_path]
     if not isinstance(tree, Readable):
-        raise ConfigError(f"{file.file_path}: {inside!r} is no tree or branch, but a {type(tree).__name__}")
+        raise ConfigError(
+            f"{file.file_path}: {object_path!r} is no tree or branch, but a {type(tree).__name__}"
+        )
     return tree
 
 
-def _places(files: Files, *, split: bool) -> Iterator[tuple[Any, str | None]]:
+def _sources(files: Files, *, split: bool) -> Iterator[tuple[Any, str | None]]:
     """(path or open tree, path in the file) for everything that `files` names."""
     if isinstance(files, Readable):
         yield files, None
     elif isinstance(files, str):
-        path, inside = split_path(files) if split else (files, None)
+        path, object_path = split_path(files) if split else (files, None)
         for match in _matches(path):
-            yield match, inside
+            yield match, object_path
     elif isinstance(files, os.PathLike):
         for match in _matches(os.fspath(files)):
             yield match, None
     elif isinstance(files, Mapping):
-        for path, inside in files.items():
-            if inside is not None and not isinstance(inside, str):
-                raise TypeError(f"the path in the file must be a string or None, not {inside!r}")
-            for place, _ in _places(path, split=False):
-                yield place, inside
+        for path, object_path in files.items():
+            if object_path is not None and not isinstance(object_path, str):
+                raise TypeError(f"the path in the file must be a string or None, not {object_path!r}")
+            for source, _ in _sources(path, split=False):
+                yield source, object_path
     elif isinstance(files, Iterable):
         for item in files:
-            yield from _places(item, split=split)
+            yield from _sources(item, split=split)
     else:
         raise TypeError(
             "files must be a path, an open tree, a dictionary {path: path in the file}, or several of these; "

@@ -103,8 +103,8 @@ class Node(Generic[AnyBranch]):
 
     def get(self, where: str | int, default: Any = None) -> Any:
         """The branch of this name, or `default`."""
-        found = self._find_path(where) if isinstance(where, str) else self[where]
-        return default if found is None else found
+        branch = self._find_path(where) if isinstance(where, str) else self[where]
+        return default if branch is None else branch
 
     def __getitem__(self, where: str | int) -> AnyBranch:
         """The branch at a position, of a name, or at a path.
@@ -114,10 +114,10 @@ class Node(Generic[AnyBranch]):
         """
         if not isinstance(where, str):
             return self.branches[where]
-        found = self._find_path(where)
-        if found is None:
+        branch = self._find_path(where)
+        if branch is None:
             raise self.not_found(where)
-        return found
+        return branch
 
     def not_found(self, name: str) -> KeyInFileError:
         """The error for a name that no branch below has, with the nearest names."""
@@ -129,27 +129,27 @@ class Node(Generic[AnyBranch]):
     def _find_path(self, where: str) -> AnyBranch | None:
         separator = self._tree.separator
         path = where.replace("/", ".").replace("\\", ".") if separator == "." else where
-        deep = not path.startswith(separator)
+        is_deep = not path.startswith(separator)
         path = path.removeprefix(separator)
-        found = self._names.get(path)
-        if found is None and separator in path:
+        branch = self._names.get(path)
+        if branch is None and separator in path:
             names = [name for name in path.split(separator) if name]
-            found = self.find_below(names[0]) if names else None
+            branch = self.find_below(names[0]) if names else None
             for name in names[1:]:
-                found = None if found is None else found.find_below(name)
-        elif found is None and deep:
-            found = self.find_below(path)
-        return found
+                branch = None if branch is None else branch.find_below(name)
+        elif branch is None and is_deep:
+            branch = self.find_below(path)
+        return branch
 
     def find_below(self, name: str) -> AnyBranch | None:
         """The branch of this name directly below, or the first one further down, depth first."""
-        found = self._names.get(name)
-        if found is not None:
-            return found
+        match = self._names.get(name)
+        if match is not None:
+            return match
         for branch in self.branches:
-            found = branch.find_below(name)
-            if found is not None:
-                return found
+            match = branch.find_below(name)
+            if match is not None:
+                return match
         return None
 
     @cached_property
@@ -168,13 +168,13 @@ class Node(Generic[AnyBranch]):
         for branch in self.branches:
             if not branch.in_variant:
                 yield branch.name, branch
-            for path, below in branch.walk():
-                yield f"{branch.name}{self._tree.separator}{path}", below
+            for path, descendant in branch.walk():
+                yield f"{branch.name}{self._tree.separator}{path}", descendant
 
     def selected(self, filters: Filters, *, recursive: bool = True) -> Iterator[tuple[str, AnyBranch]]:
         """(path below this node, branch) of the branches that pass the filters."""
-        below = ((branch.name, branch) for branch in self.branches if not branch.in_variant)
-        walk = self.walk() if recursive else below
+        children = ((branch.name, branch) for branch in self.branches if not branch.in_variant)
+        walk = self.walk() if recursive else children
         for path, branch in walk:
             if filters.passes(branch, path, self._tree.separator):
                 yield path, branch
@@ -265,12 +265,12 @@ class Node(Generic[AnyBranch]):
 
         The widths of columns apply to TTrees and `max_width` to RNTuples.
         """
-        out = sys.stdout if stream is None else stream
+        output = sys.stdout if stream is None else stream
         if self.kind == "RNTuple":
-            show_fields(self, Filters.of(**filters), recursive, max_width, out)
+            show_fields(self, Filters.of(**filters), recursive, max_width, output)
         else:
             rows = self.iteritems(recursive=recursive, full_paths=full_paths, **filters)
-            show_table(self, rows, (name_width, typename_width, interpretation_width), out)
+            show_table(self, rows, (name_width, typename_width, interpretation_width), output)
 
     def _repr_html_(self) -> str:
         return html_of_branches(self, self.walk())

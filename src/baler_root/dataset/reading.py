@@ -64,7 +64,7 @@ class Readable(Node[AnyBranch]):
 
         """
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
-        request = self._resolved(Request.of(expressions, cut, options))
+        request = self._resolve(Request.of(expressions, cut, options))
         return request.build(self._tree.read(request.branches, start, stop), start, stop)
 
     def iterate(
@@ -85,7 +85,7 @@ class Readable(Node[AnyBranch]):
         those of `arrays`.
         """
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
-        request = self._resolved(Request.of(expressions, cut, options))
+        request = self._resolve(Request.of(expressions, cut, options))
         if not request.branches:
             return
         step = (
@@ -93,13 +93,15 @@ class Readable(Node[AnyBranch]):
         )
         if step < 1:
             raise ConfigError(f"step_size={step_size!r}: a step is at least one entry")
-        for first in range(start, stop, step):
-            last = min(first + step, stop)
-            result = request.build(self._tree.read(request.branches, first, last), first, last)
+        for step_start in range(start, stop, step):
+            step_stop = min(step_start + step, stop)
+            result = request.build(
+                self._tree.read(request.branches, step_start, step_stop), step_start, step_stop
+            )
             if report:
                 from uproot.behaviors.TBranch import Report
 
-                yield result, Report(self, first, last)
+                yield result, Report(self, step_start, step_stop)
             else:
                 yield result
 
@@ -113,10 +115,10 @@ class Readable(Node[AnyBranch]):
         **filters: Unpack[FilterOptions],
     ) -> int:
         """Number of entries of an `arrays` result that fit into this memory (`"100 MB"`), at least 1."""
-        request = self._resolved(Request(expressions, cut, Filters.of(**filters), aliases))
+        request = self._resolve(Request(expressions, cut, Filters.of(**filters), aliases))
         return self._entries_in(memory_size, request.branches)
 
-    def _resolved(self, request: Request) -> ResolvedRequest:
+    def _resolve(self, request: Request) -> ResolvedRequest:
         return TTreeRequest(self, request) if self.kind == "TTree" else RNTupleRequest(self, request)
 
     def _entries_in(self, memory_size: int | str, branches: Sequence[int]) -> int:

@@ -56,8 +56,8 @@ class Request:
             if name not in ReadOptions.__annotations__:
                 raise TypeError(f"unexpected keyword argument {name!r}")
         filters = {name: value for name, value in options.items() if name in FilterOptions.__annotations__}
-        others: dict[str, Any] = {name: value for name, value in options.items() if name not in filters}
-        return cls(expressions, cut, Filters.of(**cast("FilterOptions", filters)), **others)
+        settings: dict[str, Any] = {name: value for name, value in options.items() if name not in filters}
+        return cls(expressions, cut, Filters.of(**cast("FilterOptions", filters)), **settings)
 
     def names(self) -> list[str] | None:
         """The expressions as a list; None when there are none. Raises TypeError for anything else."""
@@ -71,15 +71,15 @@ class Request:
                 f"not {type(self.expressions).__name__}"
             )
         items = self.expressions.items() if isinstance(self.expressions, Mapping) else self.expressions
-        out = []
+        names = []
         for item in items:
             name, interpretation = (item, None) if isinstance(item, str) else item
             if interpretation is not None:
                 raise ConfigError(
                     f"{name!r}: a .baler file holds arrays, not ROOT's bytes; no other interpretation can be chosen"
                 )
-            out.append(name)
-        return out
+            names.append(name)
+        return names
 
 
 class ResolvedRequest(Protocol):

@@ -41,11 +41,11 @@ class RNTupleRequest:
             patterns = [name for name in names if self._matches(name)]
             formulas = [name for name in names if name not in patterns]
             filters = replace(filters, name=string_test(patterns))
-        self._keep = self._kept(filters)
+        self._positions = self._selected_positions(filters)
         for formula in [*formulas, *([] if request.cut is None else [request.cut])]:
             self._formulas.add(formula)
         self._names_of_formulas = formulas
-        self._tops = [top for top in node.tree.branches if top.position in self._keep and top.is_stored]
+        self._tops = [top for top in node.tree.branches if top.position in self._positions and top.is_stored]
         self.branches = sorted({top.position for top in self._tops} | set(self._formulas.positions))
 
     def _check_carried(self, name: str) -> None:
@@ -64,25 +64,25 @@ class RNTupleRequest:
             return any(letter in name for letter in "*?[") or name.startswith("/")
         return False
 
-    def _kept(self, filters: Filters) -> set[int]:
+    def _selected_positions(self, filters: Filters) -> set[int]:
         """Positions of the fields wanted, with all that is below and above them."""
-        keep: set[int] = set()
+        positions: set[int] = set()
         for _, branch in self._node.selected(filters):
-            keep.add(branch.position)
-            keep.update(below.position for below in branch.all_below())
-            keep.update(above.position for above in branch.ancestors())
-        own = self._node.as_branch
-        if own is not None:
-            keep.add(own.position)
-            keep.update(above.position for above in own.ancestors())
-        return keep
+            positions.add(branch.position)
+            positions.update(descendant.position for descendant in branch.all_below())
+            positions.update(ancestor.position for ancestor in branch.ancestors())
+        node_branch = self._node.as_branch
+        if node_branch is not None:
+            positions.add(node_branch.position)
+            positions.update(ancestor.position for ancestor in node_branch.ancestors())
+        return positions
 
     def build(self, arrays: Mapping[int, ak.Array], start: int, stop: int) -> Any:
         """The result, of arrays that hold entries `start` to `stop`."""
         import awkward as ak
 
-        own = self._node.as_branch
-        if own is None:
+        branch = self._node.as_branch
+        if branch is None:
             contents = [self._pruned(arrays[top.position], top) for top in self._tops]
             names = [top.name for top in self._tops]
             layout = ak.contents.RecordArray(
@@ -90,20 +90,20 @@ class RNTupleRequest:
             )
             record = ak.Array(layout)
         else:
-            record = _inner(self._pruned(arrays[own.top.position], own.top), own)
+            record = _field_record(self._pruned(arrays[branch.top.position], branch.top), branch)
         if self._formulas.terms:
-            record = self._computed(record, arrays)
+            record = self._with_formulas(record, arrays)
         return self._grouped(record, start)
 
-    def _computed(self, record: ak.Array, arrays: Mapping[int, ak.Array]) -> ak.Array:
+    def _with_formulas(self, record: ak.Array, arrays: Mapping[int, ak.Array]) -> ak.Array:
         """The record with the formulas as further fields, the cut applied to each field."""
         import awkward as ak
 
-        made = {
+        field_arrays = {
             branch.position: _project(arrays[branch.top.position], branch)
             for branch in self._formulas.branches
         }
-        values = self._formulas.compute(made)
+        values = self._formulas.compute(field_arrays)
         cut = self._request.cut
         fields = {name: record[name] for name in record.fields}
         fields |= {name: values[name] for name in self._names_of_formulas}
@@ -113,7 +113,7 @@ class RNTupleRequest:
         return ak.Array(fields) if fields else record
 
     def _pruned(self, array: ak.Array, top: BranchLike) -> ak.contents.Content:
-        return _prune(array.layout, top, self._keep, self._request.ak_add_doc)
+        return _prune(array.layout, top, self._positions, self._request.ak_add_doc)
 
     def _grouped(self, record: ak.Array, start: int) -> Any:
         """The record in the library and grouping of the request."""
@@ -136,22 +136,22 @@ class RNTupleRequest:
 def _prune(
     layout: ak.contents.Content,
     owner: BranchLike,
-    keep: set[int],
+    positions: set[int],
     ak_add_doc: bool | Mapping[str, str],
     *,
-    outer: bool = True,
+    is_outermost: bool = True,
 ) -> ak.contents.Content:
-    """The layout of a field with only the members in `keep`, and with descriptions as `ak_add_doc` says."""
-    parameters = {**layout.parameters, **(_doc(owner, ak_add_doc) if outer else {})}
-    if not ak_add_doc and all(below.position in keep for below in owner.all_below()):
+    """The layout of a field with the members at these `positions` and descriptions as `ak_add_doc` says."""
+    parameters = {**layout.parameters, **(_doc(owner, ak_add_doc) if is_outermost else {})}
+    if not ak_add_doc and all(descendant.position in positions for descendant in owner.all_below()):
         return layout
     if layout.is_record:
         import awkward as ak
 
         members = {member.name: member for member in owner.branches}
-        names = [name for name in layout.fields if name not in members or members[name].position in keep]
+        names = [name for name in layout.fields if name not in members or members[name].position in positions]
         contents = [
-            _prune(layout.content(name), members[name], keep, ak_add_doc)
+            _prune(layout.content(name), members[name], positions, ak_add_doc)
             if name in members
             else layout.content(name)
             for name in names
@@ -159,7 +159,7 @@ def _prune(
         fields = None if layout.is_tuple else names
         return ak.contents.RecordArray(contents, fields, length=len(layout), parameters=parameters)
     if owner.branches and (layout.is_list or layout.is_option or layout.is_indexed):
-        content = _prune(layout.content, owner, keep, ak_add_doc, outer=False)
+        content = _prune(layout.content, owner, positions, ak_add_doc, is_outermost=False)
         return layout.copy(content=content, parameters=parameters)
     return layout.copy(parameters=parameters)
 
@@ -175,11 +175,11 @@ def _doc(node: NodeLike, ak_add_doc: bool | Mapping[str, str]) -> dict[str, Any]
     return {"__doc__": node.title} if ak_add_doc and node.title else {}
 
 
-def _inner(layout: ak.contents.Content, own: BranchLike) -> ak.Array:
+def _field_record(layout: ak.contents.Content, branch: BranchLike) -> ak.Array:
     """A record of one field below the top, inside the lists that hold it."""
     import awkward as ak
 
-    path = [*reversed([above.name for above in own.ancestors()]), own.name]
+    path = [*reversed([ancestor.name for ancestor in branch.ancestors()]), branch.name]
     depth = 0
     while depth < len(path) - 1 and layout.is_record:
         depth += 1
@@ -192,7 +192,7 @@ def _inner(layout: ak.contents.Content, own: BranchLike) -> ak.Array:
 
 def _project(array: ak.Array, branch: BranchLike) -> ak.Array:
     """The array of a field below the top, taken from the top field's array."""
-    for name in [*reversed([above.name for above in branch.ancestors()]), branch.name][1:]:
+    for name in [*reversed([ancestor.name for ancestor in branch.ancestors()]), branch.name][1:]:
         array = array[name]
     return array
 
@@ -201,8 +201,10 @@ def array_of_field(
     branch: BranchLike, arrays: Mapping[int, ak.Array], start: int, stop: int, request: Request
 ) -> Any:
     """The array of a field in the library of the request."""
-    keep = {b.position for b in (branch, *branch.all_below(), *branch.ancestors())}
-    record = _inner(_prune(arrays[branch.top.position].layout, branch.top, keep, request.ak_add_doc), branch)
+    positions = {b.position for b in (branch, *branch.all_below(), *branch.ancestors())}
+    record = _field_record(
+        _prune(arrays[branch.top.position].layout, branch.top, positions, request.ak_add_doc), branch
+    )
     array = record[record.fields[0]]
     library = library_name(request.library)
     if library == "ak":

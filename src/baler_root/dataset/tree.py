@@ -30,8 +30,8 @@ class Tree(Readable[Branch]):
         self.separator = "." if self.schema.kind == "RNTuple" else "/"
 
     def __repr__(self) -> str:
-        below = "branches" if self.kind == "TTree" else "fields"
-        return f"<{self.kind} {self.name!r} ({len(self)} {below}, {self.num_entries} entries)>"
+        members = "branches" if self.kind == "TTree" else "fields"
+        return f"<{self.kind} {self.name!r} ({len(self)} {members}, {self.num_entries} entries)>"
 
     @property
     def as_branch(self) -> None:
@@ -64,15 +64,15 @@ class Tree(Readable[Branch]):
         return [Branch(self, position) for position in range(len(self.schema.branches))]
 
     @cached_property
-    def _below(self) -> dict[int | None, list[Branch]]:
-        below: dict[int | None, list[Branch]] = {}
+    def _children(self) -> dict[int | None, list[Branch]]:
+        children: dict[int | None, list[Branch]] = {}
         for branch in self.all_branches:
-            below.setdefault(branch.schema.parent, []).append(branch)
-        return below
+            children.setdefault(branch.schema.parent, []).append(branch)
+        return children
 
     def branches_below(self, position: int | None) -> list[Branch]:
         """Branches directly below one, or below the tree."""
-        return self._below.get(position, [])
+        return self._children.get(position, [])
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of stored branches by position; raises ValueError once the file is closed."""

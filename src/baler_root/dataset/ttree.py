@@ -28,7 +28,7 @@ class TTreeRequest:
         self._formulas = Formulas(node, request)
         names = request.names()
         if names is None:
-            for branch in _wanted(node, request):
+            for branch in _requested_branches(node, request):
                 self._formulas.add_branch(branch.name, branch)
         else:
             for name in names:
@@ -39,15 +39,15 @@ class TTreeRequest:
 
     def build(self, arrays: Mapping[int, ak.Array], start: int, stop: int) -> Any:
         """The result, of arrays that hold entries `start` to `stop`."""
-        made = {
+        branch_arrays = {
             branch.position: array_of_branch(branch, arrays, start, stop, self._request)
             for branch in self._formulas.branches
         }
-        output = self._formulas.compute(made)
+        values = self._formulas.compute(branch_arrays)
         context: Context = [
             (term.name, {"is_jagged": term.is_jagged}) for term in self._formulas.terms if term.is_result
         ]
-        result = group(output, context, self._request.how, self._library)
+        result = group(values, context, self._request.how, self._library)
         return _documented(result, self._node, self._request.ak_add_doc)
 
 
@@ -58,11 +58,11 @@ def array_of_branch(
     library = library_name(request.library)
     if branch.is_group:
         members = {member.name: member for member in branch.branches if not member.missing}
-        made = {
+        member_arrays = {
             name: array_of_branch(member, arrays, start, stop, request) for name, member in members.items()
         }
         context: Context = [(name, {"is_jagged": member.is_jagged}) for name, member in members.items()]
-        return _documented(group(made, context, request.how, library), branch, request.ak_add_doc)
+        return _documented(group(member_arrays, context, request.how, library), branch, request.ak_add_doc)
     array = arrays[branch.position]
     if request.ak_add_doc and library == "ak":
         import awkward as ak
@@ -76,33 +76,33 @@ def _documented(result: Any, node: NodeLike, ak_add_doc: bool | Mapping[str, str
     import awkward as ak
 
     if ak_add_doc and isinstance(result, ak.Array):
-        wanted = ak_add_doc if isinstance(ak_add_doc, Mapping) else {"__doc__": "title"}
-        for key, attribute in wanted.items():
+        attributes = ak_add_doc if isinstance(ak_add_doc, Mapping) else {"__doc__": "title"}
+        for key, attribute in attributes.items():
             result = ak.with_parameter(result, key, getattr(node, attribute))
     return result
 
 
-def _wanted(node: NodeLike, request: Request) -> Iterator[BranchLike]:
+def _requested_branches(node: NodeLike, request: Request) -> Iterator[BranchLike]:
     """Branches of a request without expressions; of several with one name the first."""
-    own = node.as_branch
-    if own is not None and not len(own):
-        if request.filters.passes(own, own.name, "/"):
-            yield own
+    node_branch = node.as_branch
+    if node_branch is not None and not len(node_branch):
+        if request.filters.passes(node_branch, node_branch.name, "/"):
+            yield node_branch
         return
-    found = [branch for _, branch in node.selected(request.filters)]
-    data = {branch.position for branch in found if branch.is_stored}
+    selected = [branch for _, branch in node.selected(request.filters)]
+    stored = {branch.position for branch in selected if branch.is_stored}
     groups: dict[int, BranchLike] = {}
     hidden: set[int] = set()
-    for branch in found:
+    for branch in selected:
         if not branch.is_group or any(member.missing for member in branch.branches):
             continue
         members = set(branch.stored_below())
-        if not members or not members <= data:
-            hidden |= members & data
+        if not members or not members <= stored:
+            hidden |= members & stored
             groups[branch.position] = branch
-    outer = [b for b in groups.values() if not any(a.position in groups for a in b.ancestors())]
+    outermost = [b for b in groups.values() if not any(a.position in groups for a in b.ancestors())]
     seen: set[str] = set()
-    for branch in [*(b for b in found if b.is_stored and b.position not in hidden), *outer]:
+    for branch in [*(b for b in selected if b.is_stored and b.position not in hidden), *outermost]:
         if branch.name not in seen:
             seen.add(branch.name)
             yield branch

@@ -25,11 +25,11 @@ def show_table(
         raise ConfigError(f"widths of {', '.join(map(str, widths))} columns: each must be at least 3")
 
     def line(cells: Sequence[str]) -> str:
-        cut = [
+        shortened = [
             cell if len(cell) <= width else cell[: width - 3] + "..."
             for cell, width in zip(cells, widths, strict=True)
         ]
-        return " | ".join(cell.ljust(width) for cell, width in zip(cut, widths, strict=True))
+        return " | ".join(cell.ljust(width) for cell, width in zip(shortened, widths, strict=True))
 
     stream.write(line(("name", "typename", "interpretation")) + "\n")
     stream.write("-+-".join("-" * width for width in widths) + "\n")
@@ -43,23 +43,23 @@ def show_table(
 def show_fields(node: NodeLike, filters: Filters, recursive: bool, max_width: int, stream: TextIO) -> None:
     """Write fields as a drawn tree, descriptions below their fields; lines are cut at `max_width`."""
 
-    def lines(field: NodeLike, first: str, other: str, top: bool) -> Iterator[str]:
-        yield f"{first}{field.name} ({field.typename})"
+    def lines(field: NodeLike, prefix: str, indent: str, is_top: bool) -> Iterator[str]:
+        yield f"{prefix}{field.name} ({field.typename})"
         if field.title:
-            yield f"{other}Description: {field.title}"
-        if not (recursive or top):
+            yield f"{indent}Description: {field.title}"
+        if not (recursive or is_top):
             return
-        below = [branch for _, branch in field.selected(filters, recursive=False)]
-        for number, branch in enumerate(below, 1):
-            last = number == len(below)
+        members = [branch for _, branch in field.selected(filters, recursive=False)]
+        for number, branch in enumerate(members, 1):
+            is_last = number == len(members)
             yield from lines(
                 branch,
-                other + ("└─ " if last else "├─ "),
-                other + ("   " if last else "│  "),
-                top=False,
+                indent + ("└─ " if is_last else "├─ "),
+                indent + ("   " if is_last else "│  "),
+                is_top=False,
             )
 
-    stream.writelines(text[:max_width] + "\n" for text in lines(node, "", "", top=True))
+    stream.writelines(text[:max_width] + "\n" for text in lines(node, "", "", is_top=True))
 
 
 def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -70,10 +70,10 @@ def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]
         return "<tr>" + "".join(f"<{tag}{style}>{escape(cell)}</{tag}>" for cell in cells) + "</tr>"
 
     body = "".join(row(cells, "td") for cells in rows[:HTML_ROWS])
-    rest = len(rows) - HTML_ROWS
-    more = f'<tr><td colspan="{len(header)}">… and {rest} more</td></tr>' if rest > 0 else ""
+    hidden = len(rows) - HTML_ROWS
+    footer = f'<tr><td colspan="{len(header)}">… and {hidden} more</td></tr>' if hidden > 0 else ""
     head = f"<caption>{escape(caption)}</caption><thead>{row(header, 'th')}</thead>"
-    return f"<table>{head}<tbody>{body}{more}</tbody></table>"
+    return f"<table>{head}<tbody>{body}{footer}</tbody></table>"
 
 
 def html_of_branches(node: NodeLike, items: Iterable[tuple[str, BranchLike]]) -> str:

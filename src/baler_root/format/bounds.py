@@ -53,7 +53,7 @@ class ErrorBound:
         text."""
         word, equals, number = (part.strip() for part in text.partition("="))
         kinds: tuple[BoundKind, ...] = get_args(BoundKind)
-        kind = next((known for known in kinds if known == word), None)
+        kind = next((name for name in kinds if name == word), None)
         if kind is None:
             hint = "".join(f"; did you mean {near!r}?" for near in nearest(word, kinds, 1))
             raise ConfigError(f"bound {text!r}: unknown kind {word!r}{hint} ({_EXAMPLES})")
@@ -71,7 +71,7 @@ class ErrorBound:
             raise ConfigError(f"bound {text!r}: {error}") from None
 
     def implies(self, other: ErrorBound) -> bool:
-        """True if whatever keeps this bound keeps the other one: the same, or a looser one of `abs` or `rel`."""
+        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or `rel`."""
         return self == other or (self.kind == other.kind in ("abs", "rel") and self.value <= other.value)
 
     def __str__(self) -> str:
@@ -128,14 +128,14 @@ def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) ->
     Both arrays must be 1-d, native-endian, and of one length and dtype; otherwise ValueError.
     """
     bound = _effective(original.dtype, bound)
-    violations, first, count, largest, total, root = 0, None, 0, 0.0, 0.0, 0.0
+    violations, first_violation, count, largest, total, root = 0, None, 0, 0.0, 0.0, 0.0
     with np.errstate(all="ignore"):
         for start, x, y in _blocks(original, decoded):
             missed = _missed(x, y, bound)
-            found = int(np.count_nonzero(missed))
-            if found and first is None:
-                first = start + int(np.argmax(missed))
-            violations += found
+            num_missed = int(np.count_nonzero(missed))
+            if num_missed and first_violation is None:
+                first_violation = start + int(np.argmax(missed))
+            violations += num_missed
             if bound.kind == "lossless":
                 continue
             error = _errors(x, y, bound)
@@ -149,16 +149,18 @@ def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) ->
             unit = error / scale if scale != 1.0 else error
             root = math.hypot(root, scale * math.sqrt(float(np.sum(np.square(unit)))))
     if not count:
-        return ErrorStats(0.0, 0.0, 0.0, violations, first)
-    return ErrorStats(largest, root / math.sqrt(count), total / count, violations, first)
+        return ErrorStats(0.0, 0.0, 0.0, violations, first_violation)
+    return ErrorStats(largest, root / math.sqrt(count), total / count, violations, first_violation)
 
 
 def violations(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) -> NDArray[np.int64]:
     """Increasing positions at which `decoded` misses `bound`; see `measure` for the arrays."""
     bound = _effective(original.dtype, bound)
     with np.errstate(all="ignore"):
-        found = [np.flatnonzero(_missed(x, y, bound)) + start for start, x, y in _blocks(original, decoded)]
-    return np.concatenate(found).astype(np.int64) if found else np.zeros(0, np.int64)
+        positions = [
+            np.flatnonzero(_missed(x, y, bound)) + start for start, x, y in _blocks(original, decoded)
+        ]
+    return np.concatenate(positions).astype(np.int64) if positions else np.zeros(0, np.int64)
 
 
 def _effective(dtype: np.dtype[Any], bound: ErrorBound) -> ErrorBound:
@@ -187,10 +189,10 @@ def _missed(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.b
     differ = np.asarray(patterns(x) != patterns(y))
     if bound.kind == "lossless" or not differ.any():
         return differ
-    held = _integers_hold(x, y, bound) if x.dtype.kind in "iu" else _floats_hold(x, y, bound)
+    fulfilled = _integers_hold(x, y, bound) if x.dtype.kind in "iu" else _floats_hold(x, y, bound)
     if np.count_nonzero(x) < x.size:
-        held &= x != 0
-    return np.asarray(differ & ~held)
+        fulfilled &= x != 0
+    return np.asarray(differ & ~fulfilled)
 
 
 def _floats_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.bool_]:
@@ -211,9 +213,9 @@ def _integers_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArr
     """Differences are exact; only the limit of `rel` is rounded (once, to float64)."""
     if bound.kind == "bits":
         rounded, _ = round_integers(magnitudes(x), int(bound.value))
-        same = rounded < 2.0**64
-        same &= np.where(same, rounded, 0.0).astype(np.uint64) == magnitudes(y)
-        return np.asarray(same & ((x < 0) == (y < 0)))
+        matches = rounded < 2.0**64
+        matches &= np.where(matches, rounded, 0.0).astype(np.uint64) == magnitudes(y)
+        return np.asarray(matches & ((x < 0) == (y < 0)))
     error = _distance(x, y)
     if bound.kind == "abs":
         return np.asarray(error <= np.uint64(min(math.floor(bound.value), 2**64 - 1)))

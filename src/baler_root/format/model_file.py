@@ -79,19 +79,19 @@ def _read(container: Container) -> ModelFile:
         )
     models = []
     for number, (block, trained) in enumerate(zip(blocks, manifest.trained, strict=True)):
-        where = f"{container.name}: model {number}"
+        location = f"{container.name}: model {number}"
         data = bytes(container.check_block(block))
         if sha256(data).digest() != trained.digest or block.tree != number:
-            raise CorruptFileError(f"{where} is not {trained.digest.hex()}, as the manifest says")
+            raise CorruptFileError(f"{location} is not {trained.digest.hex()}, as the manifest says")
         try:
             model = open_model(data)
             for column in model.columns:
                 Quantiser.from_bytes(column.quantiser)
         except FormatError as error:
-            raise CorruptFileError(f"{where}: {error}") from None
+            raise CorruptFileError(f"{location}: {error}") from None
         if len(model.columns) != len(trained.columns):
             raise CorruptFileError(
-                f"{where} knows {len(model.columns)} columns, {len(trained.columns)} are named"
+                f"{location} knows {len(model.columns)} columns, {len(trained.columns)} are named"
             )
         models.append(StoredModel(trained, data, model))
     return ModelFile(container.name, tuple(models), dict(manifest.provenance))

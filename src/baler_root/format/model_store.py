@@ -28,14 +28,18 @@ class ModelStore(Mapping[bytes, bytes]):
     """Models by their SHA-256, read when they are first used; a missing one raises MissingModelError then."""
 
     def __init__(
-        self, own: Mapping[bytes, bytes], detached: Sequence[Detached], beside: str, places: Places = None
+        self,
+        included: Mapping[bytes, bytes],
+        detached: Sequence[Detached],
+        location: str,
+        places: Places = None,
     ) -> None:
-        """`own` are the models in the file at the path or URL `beside`; `places` are searched first."""
-        self._own = dict(own)
-        self.detached = {model.digest: model for model in detached if model.digest not in self._own}
-        self._beside = beside
-        self._places = _listed(places)
-        self._found: dict[bytes, tuple[str, bytes]] = {}
+        """`included` are the models in the file at the path or URL `location`; `places` are searched first."""
+        self._included = dict(included)
+        self.detached = {model.digest: model for model in detached if model.digest not in self._included}
+        self._location = location
+        self._places = _paths(places)
+        self._opened: dict[bytes, tuple[str, bytes]] = {}
         self._lock = Lock()
 
     @classmethod
@@ -44,34 +48,34 @@ class ModelStore(Mapping[bytes, bytes]):
         return cls(container.read_models(), container.manifest.detached, container.name, places)
 
     def __iter__(self) -> Iterator[bytes]:
-        yield from self._own
+        yield from self._included
         yield from self.detached
 
     def __len__(self) -> int:
-        return len(self._own) + len(self.detached)
+        return len(self._included) + len(self.detached)
 
     def __getitem__(self, digest: bytes) -> bytes:
-        return self._own[digest] if digest in self._own else self.find(digest)[1]
+        return self._included[digest] if digest in self._included else self.find(digest)[1]
 
     def find(self, digest: bytes) -> tuple[str, bytes]:
         """Place and bytes of a detached model; raises MissingModelError."""
         with self._lock:
-            if digest not in self._found:
-                self._found[digest] = self._search(self.detached[digest])
-            return self._found[digest]
+            if digest not in self._opened:
+                self._opened[digest] = self._search(self.detached[digest])
+            return self._opened[digest]
 
     def references(self, target: Path) -> tuple[Detached, ...]:
         """References to detached models for a file at `target`: to where they were found, or as before."""
         return tuple(
-            replace(model, file=hint_of(self._found[digest][0], target))
-            if digest in self._found
-            else moved(model, self._beside, target)
+            replace(model, file=hint_of(self._opened[digest][0], target))
+            if digest in self._opened
+            else moved(model, self._location, target)
             for digest, model in self.detached.items()
         )
 
-    def _search(self, wanted: Detached) -> tuple[str, bytes]:
+    def _search(self, reference: Detached) -> tuple[str, bytes]:
         tried: list[str] = []
-        for place in self._candidates(wanted):
+        for place in self._candidates(reference):
             try:
                 models = read_models(place)
             except FileNotFoundError:
@@ -80,31 +84,33 @@ class ModelStore(Mapping[bytes, bytes]):
             except (BalerError, OSError) as error:
                 tried.append(f"{place} (cannot be read: {error})")
                 continue
-            if wanted.digest in models:
-                return place, models[wanted.digest]
-            others = ", ".join(f"{digest.hex()[:12]}…" for digest in models) or "none"
-            tried.append(f"{place} (holds another model: {others})")
-        name = PurePosixPath(wanted.file).name or f"a {SUFFIX} file"
-        where = "; ".join(tried) or "no place is known"
+            if reference.digest in models:
+                return place, models[reference.digest]
+            digests = ", ".join(f"{digest.hex()[:12]}…" for digest in models) or "none"
+            tried.append(f"{place} (holds another model: {digests})")
+        name = PurePosixPath(reference.file).name or f"a {SUFFIX} file"
+        places = "; ".join(tried) or "no place is known"
         raise MissingModelError(
-            f"needs the model {wanted.digest.hex()} of {name}, which was not found. Looked at: {where}. "
+            f"needs the model {reference.digest.hex()} of {name}, which was not found. Looked at: {places}. "
             f"Put {name} beside the file, or name it with --model (models=...) or its folder in {VARIABLE}"
         )
 
-    def _candidates(self, wanted: Detached) -> Iterator[str]:
+    def _candidates(self, reference: Detached) -> Iterator[str]:
         """Paths and URLs to search for a model, each once."""
-        name = PurePosixPath(wanted.file).name
-        out: list[str] = []
+        name = PurePosixPath(reference.file).name
+        candidates: list[str] = []
         for place in self._places:
-            out += sorted(map(str, Path(place).glob(f"*{SUFFIX}"))) if Path(place).is_dir() else [place]
-        hints = [hint for hint in (name, wanted.file) if _is_near(hint)]
-        if "://" in self._beside:
-            out += [f"{self._beside.rpartition('/')[0]}/{name}"] if hints else []
-        elif not self._beside.startswith("<"):
-            out += [os.path.normpath(Path(self._beside).parent / hint) for hint in hints]
+            candidates += (
+                sorted(map(str, Path(place).glob(f"*{SUFFIX}"))) if Path(place).is_dir() else [place]
+            )
+        hints = [hint for hint in (name, reference.file) if _is_near(hint)]
+        if "://" in self._location:
+            candidates += [f"{self._location.rpartition('/')[0]}/{name}"] if hints else []
+        elif not self._location.startswith("<"):
+            candidates += [os.path.normpath(Path(self._location).parent / hint) for hint in hints]
         folders = [folder for folder in os.environ.get(VARIABLE, "").split(os.pathsep) if folder]
-        out += [str(Path(folder) / name) for folder in folders if hints]
-        yield from dict.fromkeys(out)
+        candidates += [str(Path(folder) / name) for folder in folders if hints]
+        yield from dict.fromkeys(candidates)
 
 
 def read_models(place: str) -> dict[bytes, bytes]:
@@ -140,7 +146,7 @@ def _is_near(hint: str) -> bool:
     return bool(parts) and not set("\0\\:") & set(hint) and parts[0] != "/" and ".." not in parts[1:]
 
 
-def _listed(places: Places) -> list[str]:
+def _paths(places: Places) -> list[str]:
     if places is None:
         return []
     if isinstance(places, str | os.PathLike):

@@ -41,9 +41,9 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float
         if isnan(low):
             missing = np.isnan(decoded)
             nans = int(missing.sum())
-            kept = decoded[~missing]
-            if len(kept):
-                low, high = kept.min().item(), kept.max().item()
+            numbers = decoded[~missing]
+            if len(numbers):
+                low, high = numbers.min().item(), numbers.max().item()
     return (
         _outward(errors.max, np.inf),
         _single(errors.rms),

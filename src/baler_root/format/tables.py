@@ -24,14 +24,14 @@ def find_tables(
     counts = [column for column in columns if column.role == "counts"]
     tables: dict[tuple[int, ...], int] = {}
     members: list[list[str]] = [[]]
-    out = []
+    numbers = []
     for column, key in zip(counts, lists, strict=False):
         table = tables.setdefault(key, len(members))
         if table == len(members):
             members.append([])
         members[table].append(schema.branches[column.branch].name)
-        out.append(table)
-    return tuple(out), (ENTRIES, *(common_name(names) for names in members[1:]))
+        numbers.append(table)
+    return tuple(numbers), (ENTRIES, *(common_name(names) for names in members[1:]))
 
 
 def tables_of(columns: Sequence[Column], values: Sequence[NDArray[Any]]) -> list[int]:
@@ -54,8 +54,8 @@ def lengths_of(columns: Sequence[Column], tables: Sequence[int], table: int) -> 
     opened = {
         c.opens: n for n, c in enumerate(columns) if c.role == "counts" and c.table == 0 and not c.shape
     }
-    for column, found in zip(columns, tables, strict=True):
-        if table > 0 and found == table and column.table in opened:
+    for column, column_table in zip(columns, tables, strict=True):
+        if table > 0 and column_table == table and column.table in opened:
             return opened[column.table]
     return None
 
@@ -65,5 +65,5 @@ def common_name(names: Sequence[str]) -> str:
     if len(set(names)) == 1:
         return names[0]
     first, last = min(names), max(names)
-    same = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
-    return first[:same].rstrip("_.:/") or names[0]
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    return first[:length].rstrip("_.:/") or names[0]

@@ -84,7 +84,7 @@ class InputColumn:
         Raises SourceError for values of another type than the model's.
         """
         quantiser, _ = Quantiser.from_bytes(self.quantiser)
-        quantised = quantise_as(values, ErrorBound.parse(self.column.held), quantiser)
+        quantised = quantise_as(values, ErrorBound.parse(self.column.quantiser_bound), quantiser)
         if quantised is None:
             raise SourceError(
                 f"branch {self.column.name!r}: its values ({values.dtype}) are not like those that the model learned "
@@ -126,7 +126,7 @@ class InputColumn:
             "role": column.role,
             "dtype": column.dtype,
             "bound": column.bound,
-            "held": column.held,
+            "held": column.quantiser_bound,
             "values": self.values_per_row,
             "recipe": self.quantiser.hex(),
             "drop": self.dropped_bits,

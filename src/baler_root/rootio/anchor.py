@@ -44,14 +44,14 @@ def declare_anchor(file: Any) -> None:
 
 def streamer_info() -> bytes:
     """The serialised TStreamerInfo (version 9) of the anchor."""
-    out = TBuffer(0)
-    with out.pointed_to("TStreamerInfo"), out.versioned(9):
-        out.named(_CLASS, "")
-        out.pack("Ii", _CHECKSUM, _VERSION)
-        with out.pointed_to("TObjArray"), out.object_array(len(_MEMBERS)):
+    buffer = TBuffer(0)
+    with buffer.pointed_to("TStreamerInfo"), buffer.versioned(9):
+        buffer.named(_CLASS, "")
+        buffer.pack("Ii", _CHECKSUM, _VERSION)
+        with buffer.pointed_to("TObjArray"), buffer.object_array(len(_MEMBERS)):
             for name, (number, size, typename) in _MEMBERS.items():
-                with out.pointed_to("TStreamerBasicType"), out.versioned(2), out.versioned(4):
-                    out.named(name, "")
-                    out.pack("iiii5i", number, size, 0, 0, 0, 0, 0, 0, 0)  # no array dimensions
-                    out.string(typename)
-    return bytes(out.data)
+                with buffer.pointed_to("TStreamerBasicType"), buffer.versioned(2), buffer.versioned(4):
+                    buffer.named(name, "")
+                    buffer.pack("iiii5i", number, size, 0, 0, 0, 0, 0, 0, 0)  # no array dimensions
+                    buffer.string(typename)
+    return bytes(buffer.data)

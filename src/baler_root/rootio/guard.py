@@ -21,11 +21,11 @@ def earned_lengths() -> Iterator[None]:
 
     original = containers._read_nested
 
-    def checked(model: Any, length: int, chunk: Any, cursor: Any, *others: Any, **named: Any) -> Any:
-        left = chunk.stop - cursor.index
-        if length > max(SMALL, left):
-            raise ValueError(f"a vector of {length} elements in {left} bytes")
-        return original(model, length, chunk, cursor, *others, **named)
+    def checked(model: Any, length: int, chunk: Any, cursor: Any, *arguments: Any, **options: Any) -> Any:
+        remaining = chunk.stop - cursor.index
+        if length > max(SMALL, remaining):
+            raise ValueError(f"a vector of {length} elements in {remaining} bytes")
+        return original(model, length, chunk, cursor, *arguments, **options)
 
     containers._read_nested = checked
     try:

@@ -50,7 +50,7 @@ class Leaf:
 
 
 @dataclass(slots=True, eq=False)
-class OutBranch:
+class OutputBranch:
     """One branch to write, and where its baskets went."""
 
     name: str
@@ -81,54 +81,54 @@ class OutBranch:
         return ":".join(f"{leaf.title}/{leaf.letter}" for leaf in self.leaves)
 
 
-def write_branch(out: TBuffer, branch: OutBranch, num_entries: int) -> None:
+def write_branch(buffer: TBuffer, branch: OutputBranch, num_entries: int) -> None:
     """Appends a pointer to the branch: its leaves, and where its baskets are."""
     baskets = len(branch.seeks)
-    room = max(10, baskets + 1)
+    capacity = max(10, baskets + 1)
     variable = branch.is_jagged or branch.is_string
-    with out.pointed_to("TBranch"), out.versioned(13):
-        out.named(branch.name, branch.title, bits=1 << 22)  # kDoNotUseBufferMap
-        fill_attributes(out)
+    with buffer.pointed_to("TBranch"), buffer.versioned(13):
+        buffer.named(branch.name, branch.title, bits=1 << 22)  # kDoNotUseBufferMap
+        fill_attributes(buffer)
         # ROOT sees from sizes whether a basket is compressed; with a setting here it expects that all are.
-        out.pack("iiiiq", 0, 32000, 1000 if variable else 0, baskets, num_entries)
-        out.data += IO_FEATURES
-        out.pack("iIiqqqq", 0, room, 0, num_entries, 0, branch.tot_bytes, sum(branch.sizes))
-        with out.object_array(0):
+        buffer.pack("iiiiq", 0, 32000, 1000 if variable else 0, baskets, num_entries)
+        buffer.data += IO_FEATURES
+        buffer.pack("iIiqqqq", 0, capacity, 0, num_entries, 0, branch.tot_bytes, sum(branch.sizes))
+        with buffer.object_array(0):
             pass
-        with out.object_array(len(branch.leaves)):
+        with buffer.object_array(len(branch.leaves)):
             for leaf in branch.leaves:
-                _write_leaf(out, leaf)
-        with out.object_array(0):
+                _write_leaf(buffer, leaf)
+        with buffer.object_array(0):
             pass
         for values, fmt in ((branch.sizes, ">i4"), (branch.entries, ">i8"), (branch.seeks, ">i8")):
-            out.pack("B", 1)
-            padded = np.zeros(room, fmt)
+            buffer.pack("B", 1)
+            padded = np.zeros(capacity, fmt)
             padded[: len(values)] = values
-            out.data += padded.tobytes()
-        out.string("")
+            buffer.data += padded.tobytes()
+        buffer.string("")
 
 
-def _write_leaf(out: TBuffer, leaf: Leaf) -> None:
+def _write_leaf(buffer: TBuffer, leaf: Leaf) -> None:
     """A leaf, or a reference where a jagged leaf before it has already brought its counter along."""
     if leaf.reference:
-        out.refer(leaf.reference)
+        buffer.refer(leaf.reference)
         return
     letter = leaf.letter
-    with out.pointed_to("TLeaf" + letter.upper()) as leaf.reference, out.versioned(1):
-        with out.versioned(2):
-            out.named(leaf.name, leaf.title)
+    with buffer.pointed_to("TLeaf" + letter.upper()) as leaf.reference, buffer.versioned(1):
+        with buffer.versioned(2):
+            buffer.named(leaf.name, leaf.title)
             count = leaf.maximum if leaf.dtype is None else int(np.prod(leaf.shape))
             size = 1 if leaf.dtype is None else leaf.dtype.itemsize
-            out.pack("iii??", count, size, leaf.offset, leaf.is_range, letter.islower())
+            buffer.pack("iii??", count, size, leaf.offset, leaf.is_range, letter.islower())
             if leaf.counter is None:
-                out.refer()
+                buffer.refer()
             else:
-                _write_leaf(out, leaf.counter)
+                _write_leaf(buffer, leaf.counter)
         limits = _LIMITS[letter.upper()]
-        out.pack(limits.upper() if letter.islower() else limits, 0, leaf.maximum)
+        buffer.pack(limits.upper() if letter.islower() else limits, 0, leaf.maximum)
 
 
-def fill_attributes(out: TBuffer) -> None:
+def fill_attributes(buffer: TBuffer) -> None:
     """Appends a TAttFill as ROOT has it by default."""
-    with out.versioned(2):  # TAttFill: colour, style
-        out.pack("hh", 0, 1001)
+    with buffer.versioned(2):  # TAttFill: colour, style
+        buffer.pack("hh", 0, 1001)

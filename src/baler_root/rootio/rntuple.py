@@ -77,13 +77,13 @@ def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     return field_layout
 
 
-def field_name(name: str, taken: Iterable[str]) -> str:
-    """`name` as an RNTuple field may have it, different from all in `taken`."""
-    plain = _FORBIDDEN.sub("_", name) or "_"
-    used, out, number = set(taken), plain, 2
-    while out in used:
-        out, number = f"{plain}_{number}", number + 1
-    return out
+def field_name(name: str, names: Iterable[str]) -> str:
+    """`name` as an RNTuple field may have it, different from all `names`."""
+    base = _FORBIDDEN.sub("_", name) or "_"
+    used_names, candidate, number = set(names), base, 2
+    while candidate in used_names:
+        candidate, number = f"{base}_{number}", number + 1
+    return candidate
 
 
 class RNTupleWriter:
@@ -155,8 +155,8 @@ def holdable(layout: Any, notes: set[str]) -> Any:
     if isinstance(layout, c.NumpyArray):
         if str(layout.dtype) not in _PRIMITIVES:
             raise _NoFieldError(f"{layout.dtype} has no field type")
-        plain = c.NumpyArray(layout.data, parameters={"__array__": "char"} if kind == "char" else None)
-        return plain.to_RegularArray()
+        numbers = c.NumpyArray(layout.data, parameters={"__array__": "char"} if kind == "char" else None)
+        return numbers.to_RegularArray()
     if isinstance(layout, c.RegularArray | c.ListArray | c.ListOffsetArray):
         return _list(layout, kind, notes)
     if isinstance(layout, c.RecordArray):
@@ -223,11 +223,11 @@ def _union(layout: Any, notes: set[str]) -> Any:
     index = np.asarray(layout.index.data)[: len(tags)]
     if contents[0].is_option and contents[0].content.is_unknown:
         contents, tags = contents[1:], (tags - 1).astype(np.int8)
-    plain = [
+    unmasked = [
         content.to_IndexedOptionArray64().project()
         if content.is_option and not np.any(content.mask_as_bool(valid_when=False))
         else content
         for content in contents
     ]
-    held = [holdable(content, notes) for content in plain]
-    return c.UnionArray(ak.index.Index8(tags), ak.index.Index64(index), held)
+    converted = [holdable(content, notes) for content in unmasked]
+    return c.UnionArray(ak.index.Index8(tags), ak.index.Index64(index), converted)

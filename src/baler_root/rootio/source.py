@@ -65,15 +65,15 @@ class RootSource:
         """The file's UUID, as ROOT wrote it."""
         return str(self.directory.file.uuid)
 
-    def tree_keys(self, wanted: Sequence[str] | None = None) -> list[str]:
+    def tree_keys(self, names: Sequence[str] | None = None) -> list[str]:
         """Keys (with cycle) of the trees, all or those named; raises SourceError or KeyInFileError."""
         keys = [key for key, name in self.classnames.items() if name in TREES]
         if not keys:
             raise SourceError(f"{self.path}: holds no TTree and no RNTuple; there is nothing to compress")
-        if not wanted:
+        if not names:
             return keys
         chosen = []
-        for name in wanted:
+        for name in names:
             matching = [key for key in keys if name in (key, key.partition(";")[0])]
             if not matching:
                 raise KeyInFileError(name, [key.partition(";")[0] for key in keys], self.path)
@@ -95,10 +95,10 @@ class RootSource:
                     return open_rntuple(handle, path, int(cycle), skip or {})
                 source = open_ttree(handle, path, int(cycle))
                 baskets = baskets_of(source)
-                for other, same, earlier in self._opened:
-                    if baskets is not None and same == baskets:
+                for earlier_key, earlier_baskets, earlier in self._opened:
+                    if baskets is not None and earlier_baskets == baskets:
                         schema = replace(earlier.schema, cycle=int(cycle))
-                        return replace(earlier, schema=schema, same_as=other)
+                        return replace(earlier, schema=schema, same_as=earlier_key)
                 source = with_first_entries(source, skip or {})
                 self._opened.append((key, baskets, source))
                 return source
@@ -120,13 +120,14 @@ class RootSource:
                 yield from visit(item)
 
         items = list(visit(tree))
-        names, known = [item.name for item in items], [branch.name for branch in schema.branches]
-        if names != known:
+        names, expected = [item.name for item in items], [branch.name for branch in schema.branches]
+        if names != expected:
             difference = next(
-                (f"{a!r} for {b!r}" for a, b in zip(names, known, strict=False) if a != b), "some are missing"
+                (f"{a!r} for {b!r}" for a, b in zip(names, expected, strict=False) if a != b),
+                "some are missing",
             )
             raise SourceError(
-                f"tree {key!r} has {len(names)} branches, not the {len(known)} of the schema ({difference})"
+                f"tree {key!r} has {len(names)} branches, not the {len(expected)} of the schema ({difference})"
             )
         if int(tree.num_entries) != schema.num_entries:
             raise SourceError(f"tree {key!r} has {tree.num_entries} entries, not {schema.num_entries}")

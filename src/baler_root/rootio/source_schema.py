@@ -88,8 +88,8 @@ def _counter(branch: Any) -> str:
     if branch.count_leaf is None:
         return ""
     leaf = branch.count_leaf.member("fName")
-    named = any(other.name == leaf for other in branch.tree.branches)
-    return str(leaf if named or branch.count_branch is None else branch.count_branch.name)
+    is_branch = any(other.name == leaf for other in branch.tree.branches)
+    return str(leaf if is_branch or branch.count_branch is None else branch.count_branch.name)
 
 
 def _is_grouped(interpretation: Any) -> bool:
@@ -105,8 +105,8 @@ def _text(branch: Any, name: str) -> str:
 
 
 def _ttree_compression(tree: Any) -> str:
-    found = {_text(branch, "compression") for branch in tree.branches}
-    return ", ".join(sorted(found - {"None"}))
+    settings = {_text(branch, "compression") for branch in tree.branches}
+    return ", ".join(sorted(settings - {"None"}))
 
 
 def open_rntuple(ntuple: Any, path: str, cycle: int, skip: Mapping[str, str]) -> SourceTree:
@@ -145,8 +145,8 @@ def _with_first_entries(source: SourceTree, skip: Mapping[str, str]) -> SourceTr
     result = SourceTree(schema)
     size = 0
     for position, handle in source.handles.items():
-        why = skip.get(schema.path_of(position), "")
-        if not why:
+        problem = skip.get(schema.path_of(position), "")
+        if not problem:
             try:
                 array = source_tree.read_array(handle, 0, entries)
                 form: Form = plain_form(array)
@@ -157,8 +157,8 @@ def _with_first_entries(source: SourceTree, skip: Mapping[str, str]) -> SourceTr
                 size += array.nbytes
                 continue
             except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
-                why = cause(error)
-        branches[position] = replace(branches[position], missing=why)
+                problem = cause(error)
+        branches[position] = replace(branches[position], missing=problem)
     result.schema = replace(schema, branches=tuple(branches))
     result.entry_size = size / max(1, entries)
     return result

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.rootio.leaves import IO_FEATURES, Leaf, OutBranch, fill_attributes, write_branch
+from baler_root.rootio.leaves import IO_FEATURES, Leaf, OutputBranch, fill_attributes, write_branch
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 
 _KEY_HEAD = struct.Struct(">ihiIhhqq")
@@ -40,7 +40,7 @@ class TTreeWriter:
     """Writes one TTree into a directory of an open file, cluster by cluster; `close` makes it readable."""
 
     def __init__(
-        self, directory: Any, name: str, title: str, branches: list[OutBranch], aliases: Mapping[str, str]
+        self, directory: Any, name: str, title: str, branches: list[OutputBranch], aliases: Mapping[str, str]
     ) -> None:
         self._directory = directory._cascading
         self._sink = directory.file.sink
@@ -104,7 +104,7 @@ class TTreeWriter:
             for seek, size in zip(branch.seeks, branch.sizes, strict=True):
                 self._free.release(seek, seek + size)
 
-    def _fill_flat(self, branch: OutBranch, values: NDArray[Any]) -> None:
+    def _fill_flat(self, branch: OutputBranch, values: NDArray[Any]) -> None:
         leaf = branch.leaves[0]
         if leaf.is_range and len(values):
             leaf.maximum = max(leaf.maximum, int(values.max()))
@@ -120,7 +120,7 @@ class TTreeWriter:
             part = np.ascontiguousarray(values[start : start + step])
             self._basket(branch, part.tobytes(), len(part), size)
 
-    def _fill_jagged(self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[Any]) -> None:
+    def _fill_jagged(self, branch: OutputBranch, offsets: NDArray[np.int64], content: NDArray[Any]) -> None:
         leaf = branch.leaves[0]
         if content.dtype != leaf.dtype or content.shape[1:] != leaf.shape:
             if len(content):
@@ -133,7 +133,7 @@ class TTreeWriter:
         self._fill_lists(branch, offsets, content.astype(leaf.dtype.newbyteorder(">"), copy=False), size)
 
     def _fill_strings(
-        self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[np.uint8]
+        self, branch: OutputBranch, offsets: NDArray[np.int64], content: NDArray[np.uint8]
     ) -> None:
         leaf = branch.leaves[0]
         lengths = np.diff(offsets)
@@ -141,20 +141,22 @@ class TTreeWriter:
         heads = np.where(lengths < 255, 1, 5)
         starts = np.zeros(len(offsets), np.int64)
         np.cumsum(lengths + heads, out=starts[1:])
-        out = np.zeros(int(starts[-1]), np.uint8)
-        out[starts[:-1]] = np.minimum(lengths, 255)
+        encoded = np.zeros(int(starts[-1]), np.uint8)
+        encoded[starts[:-1]] = np.minimum(lengths, 255)
         for i in np.flatnonzero(heads == 5):
-            out[starts[i] + 1 : starts[i] + 5] = np.frombuffer(struct.pack(">I", lengths[i]), np.uint8)
-        out[np.arange(int(offsets[-1])) + np.repeat(starts[:-1] + heads - offsets[:-1], lengths)] = content
-        self._fill_lists(branch, starts, out, 1)
+            encoded[starts[i] + 1 : starts[i] + 5] = np.frombuffer(struct.pack(">I", lengths[i]), np.uint8)
+        encoded[np.arange(int(offsets[-1])) + np.repeat(starts[:-1] + heads - offsets[:-1], lengths)] = (
+            content
+        )
+        self._fill_lists(branch, starts, encoded, 1)
 
     def _fill_lists(
-        self, branch: OutBranch, offsets: NDArray[np.int64], content: NDArray[Any], size: int
+        self, branch: OutputBranch, offsets: NDArray[np.int64], content: NDArray[Any], size: int
     ) -> None:
-        start, last = 0, len(offsets) - 1
-        while start < last:
+        start, num_lists = 0, len(offsets) - 1
+        while start < num_lists:
             limit = offsets[start] + _BASKET_LIMIT // size
-            stop = min(last, max(start + 1, int(np.searchsorted(offsets, limit, side="right")) - 1))
+            stop = min(num_lists, max(start + 1, int(np.searchsorted(offsets, limit, side="right")) - 1))
             part = np.ascontiguousarray(content[offsets[start] : offsets[stop]]).tobytes()
             inside = (offsets[start : stop + 1] - offsets[start]) * size
             self._basket(branch, part, stop - start, stop - start + 2, inside)
@@ -162,7 +164,7 @@ class TTreeWriter:
 
     def _basket(
         self,
-        branch: OutBranch,
+        branch: OutputBranch,
         data: bytes,
         entries: int,
         per_entry: int,
@@ -192,48 +194,48 @@ class TTreeWriter:
 
     def _metadata(self) -> bytearray:
         strings = string_bytes("TTree") + string_bytes(self.name) + string_bytes(self.title)
-        out = TBuffer(_KEY_HEAD.size + len(strings))
-        tot = sum(branch.tot_bytes for branch in self.branches)
-        zipped = sum(sum(branch.sizes) for branch in self.branches)
-        with out.versioned(20):
-            out.named(self.name, self.title)
-            with out.versioned(2):  # TAttLine: colour, style, width
-                out.pack("hhh", 602, 1, 1)
-            fill_attributes(out)
-            with out.versioned(2):  # TAttMarker: colour, style, size
-                out.pack("hhf", 1, 1, 1.0)
-            out.pack("qqqqqd", self.num_entries, tot, zipped, 0, zipped, 1.0)
-            out.pack(
+        buffer = TBuffer(_KEY_HEAD.size + len(strings))
+        total_bytes = sum(branch.tot_bytes for branch in self.branches)
+        stored_bytes = sum(sum(branch.sizes) for branch in self.branches)
+        with buffer.versioned(20):
+            buffer.named(self.name, self.title)
+            with buffer.versioned(2):  # TAttLine: colour, style, width
+                buffer.pack("hhh", 602, 1, 1)
+            fill_attributes(buffer)
+            with buffer.versioned(2):  # TAttMarker: colour, style, size
+                buffer.pack("hhf", 1, 1, 1.0)
+            buffer.pack("qqqqqd", self.num_entries, total_bytes, stored_bytes, 0, stored_bytes, 1.0)
+            buffer.pack(
                 "iiiii", 0, 25, 0, 1000, 0
             )  # timer, scan field, update, entry offset length, cluster ranges
-            out.pack("qqqqqq", 10**12, 10**12, 0, -300_000_000, -30_000_000, 10**6)
-            out.pack("BB", 0, 0)  # cluster range ends and sizes: none
-            out.data += IO_FEATURES
-            with out.object_array(len(self.branches)):
+            buffer.pack("qqqqqq", 10**12, 10**12, 0, -300_000_000, -30_000_000, 10**6)
+            buffer.pack("BB", 0, 0)  # cluster range ends and sizes: none
+            buffer.data += IO_FEATURES
+            with buffer.object_array(len(self.branches)):
                 for branch in self.branches:
-                    write_branch(out, branch, self.num_entries)
+                    write_branch(buffer, branch, self.num_entries)
             leaves = [leaf for branch in self.branches for leaf in branch.leaves]
-            with out.object_array(len(leaves)):
+            with buffer.object_array(len(leaves)):
                 for leaf in leaves:
-                    out.refer(leaf.reference)
-            self._write_aliases(out)
-            out.pack("ii", 0, 0)  # index values, index
+                    buffer.refer(leaf.reference)
+            self._write_aliases(buffer)
+            buffer.pack("ii", 0, 0)  # index values, index
             for _ in range(4):  # tree index, friends, user info, branch references
-                out.refer()
-        return out.data
+                buffer.refer()
+        return buffer.data
 
-    def _write_aliases(self, out: TBuffer) -> None:
+    def _write_aliases(self, buffer: TBuffer) -> None:
         if not self.aliases:
-            out.refer()
+            buffer.refer()
             return
-        with out.pointed_to("TList"), out.versioned(5):
-            out.tobject()
-            out.string("")
-            out.pack("i", len(self.aliases))
+        with buffer.pointed_to("TList"), buffer.versioned(5):
+            buffer.tobject()
+            buffer.string("")
+            buffer.pack("i", len(self.aliases))
             for name, expression in self.aliases.items():
-                with out.pointed_to("TNamed"):
-                    out.named(name, expression)
-                out.string("")  # the option under which it is listed
+                with buffer.pointed_to("TNamed"):
+                    buffer.named(name, expression)
+                buffer.string("")  # the option under which it is listed
 
 
 def list_parts(array: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -257,10 +259,10 @@ def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
         packed = [
             (leaf.name, leaf.dtype.newbyteorder(">"), leaf.shape) for leaf in leaves if leaf.dtype is not None
         ]
-        out = np.empty(len(array), np.dtype(packed))
+        records = np.empty(len(array), np.dtype(packed))
         for leaf in leaves:
-            out[leaf.name] = ak.to_numpy(array[leaf.name], allow_missing=False)
-        return out
+            records[leaf.name] = ak.to_numpy(array[leaf.name], allow_missing=False)
+        return records
     values: NDArray[Any] = ak.to_numpy(array, allow_missing=False)
     return values
 
@@ -269,8 +271,8 @@ def _compressed(data: bytes, compression: Any) -> bytes:
     """ROOT's compressed blocks, or the bytes themselves where those are no longer."""
     import uproot.compression
 
-    out: bytes = uproot.compression.compress(data, compression)
-    return out if len(out) < len(data) else data
+    compressed: bytes = uproot.compression.compress(data, compression)
+    return compressed if len(compressed) < len(data) else data
 
 
 def _add_streamers(file: Any) -> None:
@@ -279,8 +281,8 @@ def _add_streamers(file: Any) -> None:
     from uproot.writing._cascade import RawStreamerInfo
 
     leaves = [getattr(uproot.models.TLeaf, f"Model_TLeaf{letter}_v1") for letter in "OBSILFDC"]
-    found = {}
+    infos = {}
     for model in (*leaves, uproot.models.TBranch.Model_TBranch_v13, uproot.models.TTree.Model_TTree_v20):
         for raw in model.class_rawstreamers:
-            found[raw[-2], raw[-1]] = RawStreamerInfo(*raw)
-    file._cascading.streamers.update_streamers(file.sink, list(found.values()))
+            infos[raw[-2], raw[-1]] = RawStreamerInfo(*raw)
+    file._cascading.streamers.update_streamers(file.sink, list(infos.values()))

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from baler_root.errors import listed
 from baler_root.format.schema import Branch, Tree
-from baler_root.rootio.leaves import LETTERS, Leaf, OutBranch
+from baler_root.rootio.leaves import LETTERS, Leaf, OutputBranch
 
 _NO_LEAF_NAME = re.compile(r"[\[\]/:]")
 """Characters that ROOT and uproot take for dimensions, types or the next leaf."""
@@ -32,7 +33,7 @@ _TYPENAMES = {
 class TTreeLayout:
     """The branches of a TTree to be written, in order."""
 
-    branches: list[OutBranch] = field(default_factory=list)
+    branches: list[OutputBranch] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
@@ -52,7 +53,7 @@ def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -
     parents = {branch.parent for branch in tree.branches}
     flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and b.form is None]
     if flattened and tree.kind == "TTree":
-        layout.notes.append(f"members of {some(flattened)} are written as branches of the tree itself")
+        layout.notes.append(f"members of {listed(flattened)} are written as branches of the tree itself")
     leaves: dict[int, list[Leaf]] = {}
     jagged: list[int] = []
     for position in tree.stored():
@@ -61,24 +62,24 @@ def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -
             layout.notes.append(
                 f"{tree.path_of(position)}: named {name!r}, since another branch has its name"
             )
-        found = "its name has brackets" if _NO_LEAF_NAME.search(name.replace("/", "")) else None
-        if found is None:
+        problem = "its name has brackets" if _NO_LEAF_NAME.search(name.replace("/", "")) else None
+        if problem is None:
             try:
                 leaves[position], is_list = _leaves(name, ak.forms.from_dict(branch.form).type)
             except _NoLeafError as error:
-                found = str(error)
+                problem = str(error)
             else:
                 jagged += [position] if is_list else []
-        if found is not None:
-            layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", found))
+        if problem is not None:
+            layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", problem))
     if layout.causes:
         return layout
-    made = _assign_counters(tree, first, leaves, jagged, names, share=share)
+    new_counters = _assign_counters(tree, first, leaves, jagged, names, share=share)
     for position in tree.stored():
         counter = leaves[position][0].counter
-        if counter is not None and made.get(counter) == position:
-            layout.branches.append(OutBranch(counter.name, f"{counter.name}/I", [counter], None, position))
-        _place(layout, tree, position, names[position], leaves[position], is_new=counter in made)
+        if counter is not None and new_counters.get(counter) == position:
+            layout.branches.append(OutputBranch(counter.name, f"{counter.name}/I", [counter], None, position))
+        _place(layout, tree, position, names[position], leaves[position], is_new=counter in new_counters)
     return layout
 
 
@@ -107,16 +108,16 @@ def _place(
     layout: TTreeLayout, tree: Tree, position: int, name: str, leaves: list[Leaf], *, is_new: bool
 ) -> None:
     branch = tree.branches[position]
-    out = OutBranch(name, branch.title, leaves, position)
+    output = OutputBranch(name, branch.title, leaves, position)
     if _is_leaf_list(branch, name) or (tree.kind == "RNTuple" and not branch.title):
-        out.title = out.leaf_list
-    layout.branches.append(out)
+        output.title = output.leaf_list
+    layout.branches.append(output)
     if len(leaves) == 1:
-        written = natural_typename(leaves[0], is_jagged=out.is_jagged)
+        written = natural_typename(leaves[0], is_jagged=output.is_jagged)
         if branch.typename.replace("std::int", "int").replace("std::uint", "uint") != written:
             counter = leaves[0].counter
             counted = f" with counter {counter.name}" if counter is not None and is_new else ""
-            shape = "variable-length array" if out.is_jagged else written
+            shape = "variable-length array" if output.is_jagged else written
             layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
     elif not branch.typename.startswith("struct"):
         layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
@@ -157,7 +158,7 @@ def _leaves(name: str, kind: Any) -> tuple[list[Leaf], bool]:
     return [_number(name, kind, "")], False
 
 
-def _number(name: str, kind: Any, where: str) -> Leaf:
+def _number(name: str, kind: Any, prefix: str) -> Leaf:
     import awkward as ak
 
     shape: tuple[int, ...] = ()
@@ -165,19 +166,19 @@ def _number(name: str, kind: Any, where: str) -> Leaf:
         shape += (kind.size,)
         kind = kind.content
     if not isinstance(kind, ak.types.NumpyType):
-        what = {
+        type_name = {
             ak.types.ListType: "strings" if kind.parameter("__array__") else "lists",
             ak.types.RecordType: "records",
             ak.types.OptionType: "optional values",
             ak.types.UnionType: "unions",
             ak.types.UnknownType: "values of unknown type",
         }.get(type(kind), str(kind))
-        raise _NoLeafError(f"a leaf cannot hold {where}{what}")
+        raise _NoLeafError(f"a leaf cannot hold {prefix}{type_name}")
     dtype = np.dtype(kind.primitive)
     if 0 in shape:
         raise _NoLeafError("a leaf cannot have zero values")
     if dtype.str[1:].replace("b1", "?") not in LETTERS:
-        raise _NoLeafError(f"{where}{dtype} has no leaf type")
+        raise _NoLeafError(f"{prefix}{dtype} has no leaf type")
     return Leaf(name, dtype, shape)
 
 
@@ -193,32 +194,39 @@ def _assign_counters(
     """Gives each jagged leaf its counter; the counters made here, with the position of their first branch."""
     import awkward as ak
 
-    own = {names[p]: p for p in reversed(tree.stored())}
+    positions = {names[p]: p for p in reversed(tree.stored())}
     groups: dict[bytes | int, list[int]] = {}
     for position in jagged:
         branch = tree.branches[position]
         counts = np.asarray(ak.num(first[position])) if position in first else None
         # Of a TClonesArray, the branch that holds the number of its elements is the members' parent.
-        for at in (own.get(branch.counter), branch.parent if share and counts is not None else None):
-            if at is not None and at not in jagged and _counts(leaves.get(at, []), first.get(at), counts):
-                leaves[at][0].is_range = True
-                leaves[position][0].counter = leaves[at][0]
+        for candidate in (
+            positions.get(branch.counter),
+            branch.parent if share and counts is not None else None,
+        ):
+            if (
+                candidate is not None
+                and candidate not in jagged
+                and _counts(leaves.get(candidate, []), first.get(candidate), counts)
+            ):
+                leaves[candidate][0].is_range = True
+                leaves[position][0].counter = leaves[candidate][0]
                 break
         else:
             key = counts.tobytes() if share and counts is not None else position
             groups.setdefault(key, []).append(position)
-    made: dict[Leaf, int] = {}
-    taken = set(names.values())
+    new_counters: dict[Leaf, int] = {}
+    used_names = set(names.values())
     for members in groups.values():
         name = _counter_name([names[p] for p in members])
-        while name in taken:
+        while name in used_names:
             name += "_"
-        taken.add(name)
+        used_names.add(name)
         counter_leaf = Leaf(name, np.dtype(np.int32), is_range=True)
-        made[counter_leaf] = members[0]
+        new_counters[counter_leaf] = members[0]
         for position in members:
             leaves[position][0].counter = counter_leaf
-    return made
+    return new_counters
 
 
 def _counts(leaves: list[Leaf], values: Any, counts: Any) -> bool:
@@ -230,14 +238,8 @@ def _counts(leaves: list[Leaf], values: Any, counts: Any) -> bool:
 
 def _counter_name(names: list[str]) -> str:
     """`nmuon` for `muon_pt` and `muon_eta`; `n` and the first name where they have nothing in common."""
-    same = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
-    common = "".join(letters[0] for letters in same)
+    letter_columns = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    common = "".join(letters[0] for letters in letter_columns)
     if len(names) > 1:
         common = re.sub(r"[._][^._]*$", "", common)
     return "n" + (common or names[0])
-
-
-def some(names: list[str], most: int = 5) -> str:
-    """The first names, and how many more there are."""
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
-from baler_root.errors import ConfigError, OutputError, SourceError
+from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first
 from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
-from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree, some
+from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -87,11 +87,11 @@ def compression_of(setting: str) -> Any:
 
     if setting == "none":
         return None
-    found = re.fullmatch(r"(zlib|lzma|lz4|zstd)-(\d{1,2})", setting)
-    if not found or not 1 <= int(found[2]) <= _LEVELS[found[1]]:
-        known = ", ".join(f"{name}-1 to {name}-{level}" for name, level in _LEVELS.items())
-        raise ConfigError(f"compression {setting!r} is not known; choose none, {known}")
-    return getattr(uproot, found[1].upper())(int(found[2]))
+    match = re.fullmatch(r"(zlib|lzma|lz4|zstd)-(\d{1,2})", setting)
+    if not match or not 1 <= int(match[2]) <= _LEVELS[match[1]]:
+        choices = ", ".join(f"{name}-1 to {name}-{level}" for name, level in _LEVELS.items())
+        raise ConfigError(f"compression {setting!r} is not known; choose none, {choices}")
+    return getattr(uproot, match[1].upper())(int(match[2]))
 
 
 @dataclass(slots=True)
@@ -139,8 +139,8 @@ def _write_tree(
     branches: dict[str, list[str]] = {}
     for branch, cause in causes:
         branches.setdefault(cause, []).append(branch)
-    because = [f"written as RNTuple, since {cause}: {some(names)}" for cause, names in branches.items()]
-    return _fill_rntuple(directory, name, tree, fields, because, clusters, progress)
+    reasons = [f"written as RNTuple, since {cause}: {listed(names)}" for cause, names in branches.items()]
+    return _fill_rntuple(directory, name, tree, fields, reasons, clusters, progress)
 
 
 def _fill_ttree(
@@ -171,13 +171,13 @@ def _fill_rntuple(
     name: str,
     tree: Tree,
     layout: RNTupleLayout,
-    because: list[str],
+    reasons: list[str],
     clusters: Clusters,
     progress: Callable[[int], None],
 ) -> _Check:
     writer = RNTupleWriter(directory, name, tree, layout)
     first = _fill(writer, tree, clusters, progress)
-    notes = (*because, *layout.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
+    notes = (*reasons, *layout.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
     written = TreeWritten(tree.path, "RNTuple", notes)
     expected = [first.get(position) for position in layout.fields]
     return _Check(tree, written, list(layout.fields.values()), writer.num_entries, writer.cycle, expected)
@@ -213,9 +213,9 @@ def _absent(tree: Tree) -> list[str]:
     return [f"{tree.path_of(i)}: not carried ({b.missing})" for i, b in enumerate(tree.branches) if b.missing]
 
 
-def _refusal(tree: Tree, what: str, causes: list[tuple[str, str]], advice: str) -> str:
-    listed = "; ".join(f"{branch}: {cause}" for branch, cause in causes)
-    return f"tree {tree.path!r} does not fit {what}: {listed}. {advice}"
+def _refusal(tree: Tree, kind: str, causes: list[tuple[str, str]], advice: str) -> str:
+    problems = "; ".join(f"{branch}: {cause}" for branch, cause in causes)
+    return f"tree {tree.path!r} does not fit {kind}: {problems}. {advice}"
 
 
 def _read_back(path: str | Path | IO[bytes], checks: list[_Check]) -> None:
@@ -242,22 +242,22 @@ class _Borrowed:
 
 def _compare(source: Any, check: _Check) -> None:
     try:
-        wrong = _difference(source, check)
+        problem = _difference(source, check)
     except Exception as error:  # whatever uproot meets is a file that must not be handed out
-        wrong = f"{type(error).__name__}: {error}"
-        raise OutputError(f"tree {check.tree.path!r} does not read back: {wrong}") from error
-    if wrong:
-        raise OutputError(f"tree {check.tree.path!r} does not read back: {wrong}")
+        problem = f"{type(error).__name__}: {error}"
+        raise OutputError(f"tree {check.tree.path!r} does not read back: {problem}") from error
+    if problem:
+        raise OutputError(f"tree {check.tree.path!r} does not read back: {problem}")
 
 
 def _difference(source: Any, check: _Check) -> str:
     """Difference between the tree in the file and the expected one; empty if there is none."""
-    back = key_at(source, check.tree.path, check.cycle).get()
-    items = list(back.branches) if check.written.kind == "TTree" else list(back.fields)
-    if (found := [item.name for item in items]) != check.names:
-        return f"branches {found} instead of {check.names}"
-    if back.num_entries != check.num_entries:
-        return f"{back.num_entries} entries instead of {check.num_entries}"
+    tree = key_at(source, check.tree.path, check.cycle).get()
+    items = list(tree.branches) if check.written.kind == "TTree" else list(tree.fields)
+    if (names := [item.name for item in items]) != check.names:
+        return f"branches {names} instead of {check.names}"
+    if tree.num_entries != check.num_entries:
+        return f"{tree.num_entries} entries instead of {check.num_entries}"
     for item, first in zip(items, check.first, strict=True):
         stop = min(check.num_entries, _CHECKED_ENTRIES)
         read = item.array(entry_start=0, entry_stop=stop, library="ak", array_cache=None)
@@ -266,13 +266,13 @@ def _difference(source: Any, check: _Check) -> str:
     return ""
 
 
-def same_values(one: ak.Array, other: ak.Array) -> bool:
+def same_values(actual: ak.Array, expected: ak.Array) -> bool:
     """Whether two arrays are the same once both are as an RNTuple would hold them: class names aside."""
     import awkward as ak
 
-    if ak.array_equal(one, other, equal_nan=True, dtype_exact=True, check_parameters=False):
+    if ak.array_equal(actual, expected, equal_nan=True, dtype_exact=True, check_parameters=False):
         return True
-    if "union[" in str(one.type):  # compared as objects: the empty alternative may be there or not
-        return repr(one.to_list()) == repr(other.to_list())
-    plain = [ak.Array(holdable(ak.to_packed(array).layout, set())) for array in (one, other)]
-    return bool(ak.array_equal(*plain, equal_nan=True, dtype_exact=True))
+    if "union[" in str(actual.type):  # compared as objects: the empty alternative may be there or not
+        return repr(actual.to_list()) == repr(expected.to_list())
+    converted = [ak.Array(holdable(ak.to_packed(array).layout, set())) for array in (actual, expected)]
+    return bool(ak.array_equal(*converted, equal_nan=True, dtype_exact=True))

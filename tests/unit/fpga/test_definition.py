@@ -58,7 +58,7 @@ def test_values_get_the_codes_of_their_symbols(make_model: Make) -> None:
     definition, values = EncoderDefinition.from_model(make_model()), values_of()
     model = model_of(small_encoder(np.random.default_rng(1)))
     for entry, column, (name, array) in zip(definition.inputs, model.columns, values.items(), strict=True):
-        symbols = quantise(array, ErrorBound.parse(entry.column.held)).symbols
+        symbols = quantise(array, ErrorBound.parse(entry.column.quantiser_bound)).symbols
         assert np.array_equal(entry.codes_of_values(array), column.axis.codes[column.axis.places(symbols)]), (
             name
         )

@@ -101,9 +101,9 @@ def latent_page(
         def changed(_: Any, old: bytes) -> bytes:
             cursor = Cursor(old)
             unpack_bytes(cursor, 1 << 20)
-            page = Latents.of(bytes(cursor.data[cursor.at :]), columns)
+            page = Latents.of(bytes(cursor.data[cursor.position :]), columns)
             change(page)
-            return old[: cursor.at] + page.packed() + end
+            return old[: cursor.position] + page.packed() + end
 
         return forger.build(page=changed)
 

@@ -145,7 +145,7 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             other_type.append(known)
         elif str(columns[number].bound) != known.bound:
             other_bound.setdefault((known.bound, str(columns[number].bound)), []).append(known)
-        elif not ErrorBound.parse(known.held).implies(columns[number].tightened):
+        elif not ErrorBound.parse(known.quantiser_bound).implies(columns[number].tightened):
             too_loose.append(known)
         else:
             found[number] = at

@@ -86,11 +86,11 @@ class ColumnReader(TreePages):
     def _sources(self, pages: Mapping[PageId, OpenedPage], place: Place) -> tuple[int, ...]:
         """Columns that a column is computed from; raises CorruptFileError for impossible ones."""
         encoding = self._encoding(pages, place)
-        anywhere = encoding.any_source
-        limit = len(self.columns) if anywhere else place[1]
+        any_source = encoding.any_source
+        limit = len(self.columns) if any_source else place[1]
         if encoding.sources and max(encoding.sources) >= limit:
             problem = (
-                "relation of a column that is not there" if anywhere else "copy or sum of a later column"
+                "relation of a column that is not there" if any_source else "copy or sum of a later column"
             )
             raise CorruptFileError(f"{self.container.describe(self.page_of(*place)[0])}: a {problem}")
         return encoding.sources
@@ -101,17 +101,17 @@ class ColumnReader(TreePages):
         """Raise CorruptFileError for a source that has sources, or another length or type than the column."""
         cluster, column = place
         encoding = self._encoding(pages, place)
-        anywhere = encoding.any_source
+        any_source = encoding.any_source
         for number in sources:
             source = self._encoding(pages, (cluster, number))
             if (
                 source.sources
                 or source.length != encoding.length
-                or not (anywhere or self._alike(column, number))
+                or not (any_source or self._alike(column, number))
             ):
-                problem = "relation" if anywhere else "copy or sum"
-                where = self.container.describe(self.page_of(*place)[0])
-                raise CorruptFileError(f"{where}: a {problem} of a column that is not like it")
+                problem = "relation" if any_source else "copy or sum"
+                location = self.container.describe(self.page_of(*place)[0])
+                raise CorruptFileError(f"{location}: a {problem} of a column that is not like it")
 
     def _alike(self, column: int, other: int) -> bool:
         """Whether a column can be a copy of the other: equal types, or integers of any width."""

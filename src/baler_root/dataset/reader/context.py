@@ -34,7 +34,7 @@ class OpenedPage:
     """An opened page: its directory is read, its columns are not decoded yet."""
 
     id: PageId
-    first: int
+    first_column: int
     """Number in the tree of its first column."""
     content: Page
     codec: str

@@ -62,15 +62,19 @@ class LatentPages:
         for (number, column), table in zip(counts, stored.lists, strict=True):
             if column.table == 0 and not column.shape:
                 lists.setdefault(table, []).append(number)
-        out = []
+        tables = []
         for table, lengths in [(0, []), *lists.items()]:
-            own = {columns[number].opens for number in lengths} or {0}
-            values = {n: c.branch for n, c in enumerate(columns) if c.table in own and c.role == "data"}
+            row_tables = {columns[number].opens for number in lengths} or {0}
+            values = {
+                n: c.branch for n, c in enumerate(columns) if c.table in row_tables and c.role == "data"
+            }
             if values:
                 branches = tuple(dict.fromkeys(values.values()))
-                first = lengths[0] if lengths else None
-                out.append(LatentTable(table, stored.tables[table], frozenset(values), branches, first))
-        return out
+                length_column = lengths[0] if lengths else None
+                tables.append(
+                    LatentTable(table, stored.tables[table], frozenset(values), branches, length_column)
+                )
+        return tables
 
     @cached_property
     def tables(self) -> list[LatentTable]:
@@ -92,41 +96,45 @@ class LatentPages:
         if not self._codecs:
             return []
         ids = sorted({self.tree.page_of(cluster, column)[0] for column in table.columns})
-        out = []
+        parts = []
         for page, opened in sorted(self.tree.open_pages(ids).items()):
             with errors_of_page(self.tree.container, page):
                 codec = self._codecs.get(opened.codec)
-                found = None if codec is None else opened.content.latents(codec)
-            if codec and found and any(opened.first + position in table.columns for position in found[1]):
-                out.append(LatentPart(page, codec, found[0]))
-        return out
+                latents = None if codec is None else opened.content.latents(codec)
+            if (
+                codec
+                and latents
+                and any(opened.first_column + position in table.columns for position in latents[1])
+            ):
+                parts.append(LatentPart(page, codec, latents[0]))
+        return parts
 
     def latents(self, parts: list[LatentPart], rows: int) -> Latents:
         """Latents of the rows of a cluster, (rows, latents); those of several pages side by side."""
-        found = []
+        arrays = []
         for part in parts:
             self._check_rows(part, rows)
             with errors_of_page(self.tree.container, part.id):
-                found.append(part.codec.latents(part.page))
-        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+                arrays.append(part.codec.latents(part.page))
+        return arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1)
 
     def outlier_rows(
         self, parts: list[LatentPart], rows: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Outlier rows of a cluster, increasing, and their scores: the highest one of several models."""
-        found = []
+        outliers = []
         for part in parts:
             self._check_rows(part, rows)
             with errors_of_page(self.tree.container, part.id):
-                found.append(part.page.outlier_rows)
-        rows_found = np.unique(
-            np.concatenate([np.zeros(0, np.int64), *(page_rows for page_rows, _ in found)])
+                outliers.append(part.page.outlier_rows)
+        outlier_rows = np.unique(
+            np.concatenate([np.zeros(0, np.int64), *(page_rows for page_rows, _ in outliers)])
         )
-        scores = np.full(len(rows_found), -np.inf, np.float32)
-        for page_rows, score in found:
-            index = np.searchsorted(rows_found, page_rows)
+        scores = np.full(len(outlier_rows), -np.inf, np.float32)
+        for page_rows, score in outliers:
+            index = np.searchsorted(outlier_rows, page_rows)
             scores[index] = np.maximum(scores[index], score)
-        return rows_found, scores
+        return outlier_rows, scores
 
     def sizes(self, table: LatentTable) -> dict[str, Any]:
         """Sizes of the latents of a table in all clusters.
@@ -137,11 +145,11 @@ class LatentPages:
         models: dict[bytes, None] = {}
         numbers, parts = Counter(rows=0, anomalies=0, missed=0), Counter[str]()
         for cluster in range(len(self.tree.stored.clusters)):
-            found = self.parts(cluster, table)
-            if found:
-                rows = found[0].page.rows
-                numbers.update(rows=rows, anomalies=len(self.outlier_rows(found, rows)[0]))
-            for part in found:
+            latent_parts = self.parts(cluster, table)
+            if latent_parts:
+                rows = latent_parts[0].page.rows
+                numbers.update(rows=rows, anomalies=len(self.outlier_rows(latent_parts, rows)[0]))
+            for part in latent_parts:
                 models[part.page.model] = None
                 numbers["missed"] += part.page.missed_rows
                 parts.update(part.page.sizes)
@@ -149,18 +157,18 @@ class LatentPages:
 
     def _check_rows(self, part: LatentPart, rows: int) -> None:
         if part.page.rows != rows:
-            where = self.tree.container.describe(part.id)
-            raise CorruptFileError(f"{where}: latents of {part.page.rows} rows where {rows} are due")
+            location = self.tree.container.describe(part.id)
+            raise CorruptFileError(f"{location}: latents of {part.page.rows} rows where {rows} are due")
 
     @cached_property
     def _codecs(self) -> dict[str, LatentCodec]:
         """Codecs of the file that store latents, by id."""
-        out = {}
+        codecs = {}
         for name in self.tree.container.manifest.codecs:
             try:
                 codec = self.tree.codec(name)
             except UnknownCodecError:
                 continue
             if isinstance(codec, LatentCodec):
-                out[name] = codec
-        return out
+                codecs[name] = codec
+        return codecs

@@ -51,21 +51,21 @@ class LatentReader:
         table = self._find(name)
         cuts = []
         counts: list[Lengths] = []
-        known: tuple[int, list[bytes]] | None = None
+        expected: tuple[int, list[bytes]] | None = None
         for cluster, first, last in self._ranges(start, stop):
             lengths = self.pages.lengths(cluster, table)
             counts.append(lengths[first:last])
-            before, inside = int(lengths[:first].sum()), int(counts[-1].sum())
-            if not inside:
+            first_row, num_rows = int(lengths[:first].sum()), int(counts[-1].sum())
+            if not num_rows:
                 continue
             parts = self.pages.parts(cluster, table)
             models = [part.page.model for part in parts]
-            known = known or (cluster, models)
-            if not models or models != known[1]:
-                raise ConfigError(self._differ(table, cluster, known[0], models))
-            found = self.pages.latents(parts, int(lengths.sum()))
-            cuts.append(found[before : before + inside].copy())
-        content = ak.contents.NumpyArray(np.concatenate(cuts) if cuts else self._none(table))
+            expected = expected or (cluster, models)
+            if not models or models != expected[1]:
+                raise ConfigError(self._difference(table, cluster, expected[0], models))
+            latents = self.pages.latents(parts, int(lengths.sum()))
+            cuts.append(latents[first_row : first_row + num_rows].copy())
+        content = ak.contents.NumpyArray(np.concatenate(cuts) if cuts else self._no_latents_array(table))
         if table.lengths is None:
             return ak.Array(content)
         return ak.Array(ak.contents.ListOffsetArray(ak.index.Index64(_offsets(counts)), content))
@@ -80,7 +80,7 @@ class LatentReader:
         import awkward as ak
 
         table = self._find(name)
-        found = []
+        records = []
         for cluster, first, last in self._ranges(start, stop):
             parts = self.pages.parts(cluster, table)
             if not any(part.page.has_outlier_rows for part in parts):
@@ -88,16 +88,16 @@ class LatentReader:
             offsets = _offsets([self.pages.lengths(cluster, table)])
             rows, scores = self.pages.outlier_rows(parts, int(offsets[-1]))
             entries = np.searchsorted(offsets, rows, side="right") - 1
-            inside = (entries >= first) & (entries < last)
-            if inside.any():
-                rows, entries = rows[inside], entries[inside]
-                found.append(self._records(table, cluster, entries, rows, offsets, scores[inside]))
-        if not found:
-            nothing = np.zeros(0, np.int64)
-            found.append(
-                self._records(table, None, nothing, nothing, np.zeros(1, np.int64), np.zeros(0, np.float32))
+            in_range = (entries >= first) & (entries < last)
+            if in_range.any():
+                rows, entries = rows[in_range], entries[in_range]
+                records.append(self._records(table, cluster, entries, rows, offsets, scores[in_range]))
+        if not records:
+            no_rows = np.zeros(0, np.int64)
+            records.append(
+                self._records(table, None, no_rows, no_rows, np.zeros(1, np.int64), np.zeros(0, np.float32))
             )
-        return found[0] if len(found) == 1 else ak.concatenate(found)
+        return records[0] if len(records) == 1 else ak.concatenate(records)
 
     def _records(
         self,
@@ -112,17 +112,17 @@ class LatentReader:
         import awkward as ak
 
         start, stop = (0, 0) if cluster is None else self._tree.cluster_offsets[cluster : cluster + 2]
-        out: dict[str, Any] = {"entry": start + entries}
+        fields: dict[str, Any] = {"entry": start + entries}
         if table.lengths is not None:
-            out["item"] = rows - offsets[entries]
-        out["score"] = scores
-        own = tuple(out)
+            fields["item"] = rows - offsets[entries]
+        fields["score"] = scores
+        row_fields = tuple(fields)
         arrays = self._read(table.branches, start, stop)
         for branch, array in arrays.items():
             name = self._tree.schema.path_of(branch)
             values = array if table.lengths is None else ak.flatten(array, axis=1)
-            out[f"{name}_" if name in own else name] = values[rows]
-        return ak.to_packed(ak.Array(out))
+            fields[f"{name}_" if name in row_fields else name] = values[rows]
+        return ak.to_packed(ak.Array(fields))
 
     def _find(self, name: str | None) -> LatentTable:
         """The table of this name, or with this branch; without a name, the only table with latents."""
@@ -132,49 +132,51 @@ class LatentReader:
                 raise ConfigError(self._no_latents())
             if len(pages.tables) > 1:
                 raise ConfigError(
-                    f"{self._where}: the tables {', '.join(self.names)} have latents; name one of them"
+                    f"{self._location}: the tables {', '.join(self.names)} have latents; name one of them"
                 )
             return pages.tables[0]
-        found = [table for table in pages.all_tables if table.name == name]
-        found = found or [table for table in pages.all_tables if name in self._branches(table)]
-        if not found:
+        tables = [table for table in pages.all_tables if table.name == name]
+        tables = tables or [table for table in pages.all_tables if name in self._branches(table)]
+        if not tables:
             raise KeyInFileError(
-                name, [table.name for table in pages.all_tables], f"the tables of {self._where}"
+                name, [table.name for table in pages.all_tables], f"the tables of {self._location}"
             )
-        if len(found) > 1:
-            branches = " or ".join(self._branches(table)[0] for table in found)
+        if len(tables) > 1:
+            branches = " or ".join(self._branches(table)[0] for table in tables)
             raise ConfigError(
-                f"{self._where}: {len(found)} tables are called {name!r}; name a branch: {branches}"
+                f"{self._location}: {len(tables)} tables are called {name!r}; name a branch: {branches}"
             )
-        if not pages.has(found[0]):
+        if not pages.has(tables[0]):
             raise ConfigError(self._no_latents(name) if self.names else self._no_latents())
-        return found[0]
+        return tables[0]
 
     def _branches(self, table: LatentTable) -> list[str]:
         return [self._tree.schema.path_of(branch) for branch in table.branches]
 
     @property
-    def _where(self) -> str:
+    def _location(self) -> str:
         return f"tree {self._tree.schema.path!r} of {self._tree.container.name}"
 
     def _no_latents(self, name: str = "") -> str:
         """Message for a table, or a tree, without latents."""
         if name:
-            return f"{self._where}: table {name!r} has no latents; {', '.join(self.names)} have"
+            return f"{self._location}: table {name!r} has no latents; {', '.join(self.names)} have"
         codecs = ", ".join(latent_codec_ids())
         return (
-            f"{self._where} has no latents: these codecs store them: {codecs} (compress with --codec, and with "
+            f"{self._location} has no latents: these codecs store them: {codecs} (compress with --codec, and with "
             "--residual none if they are wanted even where they make a file larger)"
         )
 
-    def _differ(self, table: LatentTable, cluster: int, other: int, models: list[bytes]) -> str:
+    def _difference(self, table: LatentTable, cluster: int, other_cluster: int, models: list[bytes]) -> str:
         """Message for a cluster without latents of the models that another cluster has."""
-        here, there = ("{} to {}".format(*self._tree.cluster_offsets[c : c + 2]) for c in (cluster, other))
-        start = f"{self._where}: entries {here} of table {table.name!r} have"
+        entries, other_entries = (
+            "{} to {}".format(*self._tree.cluster_offsets[c : c + 2]) for c in (cluster, other_cluster)
+        )
+        message = f"{self._location}: entries {entries} of table {table.name!r} have"
         if not models:
-            return f"{start} no latents; leave them out with entry_start and entry_stop"
+            return f"{message} no latents; leave them out with entry_start and entry_stop"
         return (
-            f"{start} latents of another model than entries {there}, which mean something else; "
+            f"{message} latents of another model than entries {other_entries}, which mean something else; "
             "ask for one of these ranges at a time with entry_start and entry_stop"
         )
 
@@ -184,7 +186,7 @@ class LatentReader:
             if max(start, first) < min(stop, last):
                 yield cluster, max(start, first) - first, min(stop, last) - first
 
-    def _none(self, table: LatentTable) -> NDArray[np.int16]:
+    def _no_latents_array(self, table: LatentTable) -> NDArray[np.int16]:
         """Latents of no row, (0, latents)."""
         for cluster in range(len(self._tree.stored.clusters)):
             if parts := self.pages.parts(cluster, table):

@@ -35,74 +35,78 @@ class PageDecoder:
         self._context = tree.context
 
     def values(
-        self, pages: Mapping[PageId, OpenedPage], wanted: Positions, sources: Positions
+        self, pages: Mapping[PageId, OpenedPage], targets: Positions, sources: Positions
     ) -> dict[PageId, Decoded]:
-        """Values of columns by page and position; of columns computed from others only the symbols, if they have any.
+        """Values of columns by page and position; for a column computed from others, its symbols, if any.
 
-        `wanted` are columns asked for, `sources` columns that these are computed from. Raises FormatError.
+        `targets` are columns asked for, `sources` columns that these are computed from. Raises FormatError.
         """
         requested = {
-            page: wanted.get(page, set()) | sources.get(page, set()) for page in {**wanted, **sources}
+            page: targets.get(page, set()) | sources.get(page, set()) for page in {**targets, **sources}
         }
-        symbols = self._symbols(pages, wanted, requested)
+        symbols = self._symbols(pages, targets, requested)
 
         def values(item: tuple[PageId, set[int]]) -> tuple[PageId, Decoded]:
             page, positions = item
             coded = {position: symbols[page][position] for position in positions}
             with errors_of_page(self._tree.container, page):
-                found = pages[page].content.values(coded)
-            values = {position: _apart(array, coded[position]) for position, array in found.items()}
+                computed = pages[page].content.values(coded)
+            values = {
+                position: _writable_values(array, coded[position]) for position, array in computed.items()
+            }
             return page, coded | values
 
         return dict(self._context.map(values, requested.items()))
 
     def _symbols(
-        self, pages: Mapping[PageId, OpenedPage], wanted: Positions, requested: Positions
+        self, pages: Mapping[PageId, OpenedPage], targets: Positions, requested: Positions
     ) -> dict[PageId, Decoded]:
-        """Symbols of the `requested` columns; columns that are not `wanted` are remembered.
+        """Symbols of the `requested` columns; columns that are not `targets` are remembered.
 
         Pages of lists may need columns of the entries, in other pages, which need no further ones.
         """
         remembered = {page: self._remembered(pages[page]) for page in requested}
-        outside = {
+        context_columns = {
             page: self._context_columns(pages[page], positions - remembered[page].keys())
             for page, positions in requested.items()
         }
         origins = {
             (page.cluster, number): self._origin(pages[page], number)
-            for page, numbers in outside.items()
+            for page, numbers in context_columns.items()
             for number in numbers
         }
         opened = {**pages, **{page.id: page for page, _ in origins.values()}}
-        first = {page: set(positions) for page, positions in requested.items() if not outside[page]}
+        independent = {
+            page: set(positions) for page, positions in requested.items() if not context_columns[page]
+        }
         for origin, position in origins.values():
-            first.setdefault(origin.id, set()).add(position)
+            independent.setdefault(origin.id, set()).add(position)
             remembered.setdefault(origin.id, self._remembered(origin))
         context: dict[PageId, Decoded] = {}
 
         def context_of(page: PageId) -> Decoded:
             """Columns outside a page that its codec needs, by number in the tree."""
             result = {}
-            for number in outside.get(page, ()):
+            for number in context_columns.get(page, ()):
                 origin, position = origins[page.cluster, number]
-                found = {position: context[origin.id][position]}
+                symbols = {position: context[origin.id][position]}
                 # Lengths are needed as values: symbols mean nothing where a value is an outlier.
                 is_counts = self._tree.columns[number].role == "counts"
-                result[number] = (origin.content.values(found) if is_counts else found)[position]
+                result[number] = (origin.content.values(symbols) if is_counts else symbols)[position]
             return result
 
         def decode(page: PageId, positions: set[int], columns: Decoded) -> tuple[PageId, Decoded]:
-            only = wanted.get(page, set())
-            return page, self._decode(opened[page], positions, remembered[page], columns, only)
+            page_targets = targets.get(page, set())
+            return page, self._decode(opened[page], positions, remembered[page], columns, page_targets)
 
-        context.update(self._context.map(lambda item: decode(*item, {}), first.items()))
+        context.update(self._context.map(lambda item: decode(*item, {}), independent.items()))
         # A page may need columns of other pages and also hold such columns; the latter are decoded before.
-        rest = [(page, positions) for page, positions in requested.items() if outside[page]]
-        later = self._context.map(lambda item: decode(*item, context_of(item[0])), rest)
-        return context | dict(later)
+        dependent = [(page, positions) for page, positions in requested.items() if context_columns[page]]
+        dependent_symbols = self._context.map(lambda item: decode(*item, context_of(item[0])), dependent)
+        return context | dict(dependent_symbols)
 
     def _decode(
-        self, page: OpenedPage, positions: set[int], remembered: Decoded, context: Decoded, wanted: set[int]
+        self, page: OpenedPage, positions: set[int], remembered: Decoded, context: Decoded, targets: set[int]
     ) -> Decoded:
         """Symbols of columns of a page, those `remembered` included; `context` are columns outside it."""
         missing = positions - remembered.keys()
@@ -112,23 +116,23 @@ class PageDecoder:
             codec = self._context.codec(page.codec)
             if context and is_context_codec(codec):
                 codec = codec.with_context(context)
-            found = page.content.symbols(codec, sorted(missing), remembered)
-            self._remember(page, codec, found, wanted)
-        return remembered | found
+            decoded = page.content.symbols(codec, sorted(missing), remembered)
+            self._remember(page, codec, decoded, targets)
+        return remembered | decoded
 
-    def _remember(self, page: OpenedPage, codec: Codec, symbols: Decoded, wanted: set[int]) -> None:
+    def _remember(self, page: OpenedPage, codec: Codec, symbols: Decoded, targets: set[int]) -> None:
         """Put symbols that may be needed again into the cache: columns that others were computed from.
 
         With an IncrementalCodec any column may be needed for others of its page, so all are remembered,
         unless the whole page is read at once: the cache would then only take memory.
         """
-        keep_all = is_incremental_codec(codec) and len(wanted) < page.content.num_coded
+        keep_all = is_incremental_codec(codec) and len(targets) < page.content.num_coded
         for position, array in symbols.items():
-            if keep_all or position not in wanted:
+            if keep_all or position not in targets:
                 # A view would keep more memory alive than its size.
-                kept = array if array.base is None else array.copy()
-                kept.flags.writeable = False
-                self._context.columns.put((page.id, position), kept, kept.nbytes)
+                cached = array if array.base is None else array.copy()
+                cached.flags.writeable = False
+                self._context.columns.put((page.id, position), cached, cached.nbytes)
 
     def _remembered(self, page: OpenedPage) -> Decoded:
         """Symbols of the page's columns that are in the cache."""
@@ -137,44 +141,44 @@ class PageDecoder:
 
     def _context_columns(self, page: OpenedPage, positions: Iterable[int]) -> tuple[int, ...]:
         """Columns of the tree, outside the page, that its codec needs to decode these positions."""
-        wanted = sorted(positions)
-        if not wanted:
+        ordered = sorted(positions)
+        if not ordered:
             return ()
         with errors_of_page(self._tree.container, page.id):
-            return page.content.context_columns(self._context.codec(page.codec), wanted)
+            return page.content.context_columns(self._context.codec(page.codec), ordered)
 
-    def _origin(self, needy: OpenedPage, number: int) -> tuple[OpenedPage, int]:
+    def _origin(self, list_page: OpenedPage, number: int) -> tuple[OpenedPage, int]:
         """Page and position of the symbols of a column of the entries that a page of lists needs.
 
         A copy is followed to its source, once: the source of a copy is never a copy
         (formats/pages.md#copies).
         """
-        origin, position = self._place(needy, number)
+        origin, position = self._locate(list_page, number)
         encoding = origin.content.encodings[position]
         if isinstance(encoding, CopyEncoding):
-            origin, position = self._place(needy, encoding.source)
+            origin, position = self._locate(list_page, encoding.source)
             encoding = origin.content.encodings[position]
         is_coded = encoding.symbol_dtype is not None and not encoding.sources
-        if origin.id == needy.id or not is_coded or self._context_columns(origin, [position]):
-            raise self._no_origin(needy, number)
+        if origin.id == list_page.id or not is_coded or self._context_columns(origin, [position]):
+            raise self._no_origin(list_page, number)
         return origin, position
 
-    def _place(self, needy: OpenedPage, number: int) -> tuple[OpenedPage, int]:
+    def _locate(self, list_page: OpenedPage, number: int) -> tuple[OpenedPage, int]:
         """Page and position of a column of the entries, in the cluster of the page that needs it."""
         columns = self._tree.columns
         if number >= len(columns) or columns[number].table != 0 or columns[number].shape:
-            raise self._no_origin(needy, number)
-        page, position = self._tree.page_of(needy.id.cluster, number)
+            raise self._no_origin(list_page, number)
+        page, position = self._tree.page_of(list_page.id.cluster, number)
         return self._tree.open_pages([page])[page], position
 
-    def _no_origin(self, needy: OpenedPage, number: int) -> CorruptFileError:
+    def _no_origin(self, list_page: OpenedPage, number: int) -> CorruptFileError:
         return CorruptFileError(
-            f"{self._tree.container.describe(needy.id)}: needs column {number}, which is none of the entries with "
+            f"{self._tree.container.describe(list_page.id)}: needs column {number}, which is none of the entries with "
             "symbols of its own"
         )
 
 
-def _apart(values: Values, symbols: Values) -> Values:
+def _writable_values(values: Values, symbols: Values) -> Values:
     """The values, copied if they are symbols in the cache, so that the caller may write into them."""
     shared = not symbols.flags.writeable and np.may_share_memory(values, symbols)
     return values.copy() if shared else values

@@ -79,9 +79,9 @@ class TreePages:
 
     def page_of(self, cluster: int, column: int) -> tuple[PageId, int]:
         """The page that holds a column of a cluster, and the column's position in it."""
-        first = self._first_columns[self.stored.layout[cluster]]
-        group = bisect_right(first, column) - 1
-        return PageId(self.position, cluster, group), column - first[group]
+        first_columns = self._first_columns[self.stored.layout[cluster]]
+        group = bisect_right(first_columns, column) - 1
+        return PageId(self.position, cluster, group), column - first_columns[group]
 
     def codec(self, codec_id: str) -> Codec:
         """The codec of this id, with the models of the file; raises UnknownCodecError."""
@@ -92,9 +92,9 @@ class TreePages:
 
         Raises FormatError for a page that is damaged or not as the tree says.
         """
-        wanted = list(pages)
-        result = self.context.pages.find(wanted)
-        missing = [page for page in wanted if page not in result]
+        ids = list(pages)
+        result = self.context.pages.find(ids)
+        missing = [page for page in ids if page not in result]
         codecs = self.container.manifest.codecs
         for page, (payload, codec) in self.container.read_pages(missing).items():
             first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]

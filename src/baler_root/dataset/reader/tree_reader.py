@@ -28,7 +28,7 @@ class TreeReader(ColumnReader):
 
     def __init__(self, context: ReadContext, position: int) -> None:
         super().__init__(context, position)
-        self._last: tuple[int, dict[int, Values]] = (-1, {})
+        self._last_cluster: tuple[int, dict[int, Values]] = (-1, {})
 
     @cached_property
     def latents(self) -> LatentReader:
@@ -68,11 +68,11 @@ class TreeReader(ColumnReader):
         """
         if not clusters:
             return []
-        number, kept = self._last
-        reuse = number == clusters[0] and kept.keys() >= set(columns)
-        parts = [kept] if reuse else []
+        cluster, cached = self._last_cluster
+        reuse = cluster == clusters[0] and cached.keys() >= set(columns)
+        parts = [cached] if reuse else []
         parts += self.read_columns(clusters[1:] if reuse else clusters, columns)
-        self._last = (-1, {}) if whole else (clusters[-1], parts[-1])
+        self._last_cluster = (-1, {}) if whole else (clusters[-1], parts[-1])
         return parts
 
     def _join_plain(
@@ -85,8 +85,8 @@ class TreeReader(ColumnReader):
     ) -> ak.Array:
         """Array of one branch, joined from the entry `ranges` of its columns in each cluster.
 
-        Branches with equal counts share one offsets buffer, kept in `offsets`. Other buffers are never those of
-        `parts`, which may be remembered while the owner of the array writes into it.
+        Branches with equal counts share one offsets buffer, kept in `offsets`. Other buffers are copies if
+        `parts` are remembered for the next call, because the owner of the array may write into it.
         """
         numbers = self.columns_of(branch)
         columns = [self.columns[number] for number in numbers]
@@ -150,7 +150,7 @@ class TreeReader(ColumnReader):
 
     def _is_remembered(self, parts: Sequence[dict[int, Values]]) -> bool:
         """Whether the last of the parts will be used again."""
-        return bool(parts) and self._last[1] is parts[-1]
+        return bool(parts) and self._last_cluster[1] is parts[-1]
 
 
 def _join(pieces: Sequence[Values], column: Column, copy: bool) -> Values:

@@ -105,9 +105,9 @@ def round_integers(
     dropped_bits = np.maximum(length - (mantissa + 1), 0).astype(np.uint64)
     one = np.uint64(1)
     quotient = magnitude >> dropped_bits
-    rest = magnitude - (quotient << dropped_bits)
+    remainder = magnitude - (quotient << dropped_bits)
     half = np.where(dropped_bits > 0, one << np.maximum(dropped_bits, one) - one, one)
-    up = (rest > half) | ((rest == half) & ((quotient & one) == one) & (dropped_bits > 0))
-    up &= dropped_bits > 0
-    rounded = np.ldexp((quotient + up).astype(np.float64), dropped_bits.astype(np.int32))
-    return rounded, rest != 0
+    rounds_up = (remainder > half) | ((remainder == half) & ((quotient & one) == one) & (dropped_bits > 0))
+    rounds_up &= dropped_bits > 0
+    rounded = np.ldexp((quotient + rounds_up).astype(np.float64), dropped_bits.astype(np.int32))
+    return rounded, remainder != 0

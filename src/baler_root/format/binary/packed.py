@@ -36,11 +36,11 @@ def unpack_bytes(cursor: Cursor, limit: int) -> memoryview:
     stored = cursor.take(head >> 1)
     if not head & 1:
         return stored
-    inner = Cursor(stored)
-    length = inner.varint()
+    content = Cursor(stored)
+    length = content.varint()
     if length > min(limit, MAX_EXPANSION * len(stored)):
         raise CorruptFileError(f"{len(stored)} packed bytes claim to hold {length}")
-    return memoryview(zstd_unframe(inner.rest(), length))
+    return memoryview(zstd_unframe(content.rest(), length))
 
 
 def zstd_frame(data: bytes | memoryview, level: int | None = None) -> bytes:

@@ -67,23 +67,23 @@ def exp(x: Doubles) -> Doubles:
     """e**x."""
     x = np.clip(x, -MAX_EXPONENT, MAX_EXPONENT)
     octaves = np.rint(x / (LOG2_HEAD + LOG2_TAIL))
-    rest = (x - octaves * LOG2_HEAD) - octaves * LOG2_TAIL
-    series = _horner(rest, _INVERSE[: 2 * TERMS - 2])
+    remainder = (x - octaves * LOG2_HEAD) - octaves * LOG2_TAIL
+    series = _horner(remainder, _INVERSE[: 2 * TERMS - 2])
     power = (np.where(np.isnan(octaves), 0.0, octaves).astype(np.int64) + 1023 << 52).view(np.float64)
     return series * power
 
 
 def cosh(x: Doubles) -> Doubles:
     """Hyperbolic cosine."""
-    grown = exp(x)
-    return (grown + 1.0 / grown) * 0.5
+    exponential = exp(x)
+    return (exponential + 1.0 / exponential) * 0.5
 
 
 def sinh(x: Doubles) -> Doubles:
     """Hyperbolic sine."""
-    grown = exp(x)
-    near = x * _horner(x * x, _INVERSE[1 : 2 * TERMS : 2])
-    return np.where(np.abs(x) < 1.0, near, (grown - 1.0 / grown) * 0.5)
+    exponential = exp(x)
+    series = x * _horner(x * x, _INVERSE[1 : 2 * TERMS : 2])
+    return np.where(np.abs(x) < 1.0, series, (exponential - 1.0 / exponential) * 0.5)
 
 
 def cos(x: Doubles) -> Doubles:
@@ -100,13 +100,13 @@ def arcsinh(x: Doubles) -> Doubles:
     """Inverse hyperbolic sine; NaN where the square of `x` is too large for a double."""
     size = np.abs(x)
     square = size * size
-    above = size + square / (1.0 + np.sqrt(1.0 + square))  # e**result - 1
-    mantissa, octaves = np.frexp(1.0 + above)
-    low = mantissa < ROOT_HALF
-    mantissa, octaves = np.where(low, mantissa + mantissa, mantissa), octaves - low
-    near = above <= NEAR
-    ratio = np.where(near, above / (2.0 + above), (mantissa - 1.0) / (mantissa + 1.0))
-    octaves = np.where(near, 0.0, octaves)
+    expm1 = size + square / (1.0 + np.sqrt(1.0 + square))  # e**result - 1
+    mantissa, octaves = np.frexp(1.0 + expm1)
+    is_low = mantissa < ROOT_HALF
+    mantissa, octaves = np.where(is_low, mantissa + mantissa, mantissa), octaves - is_low
+    is_small = expm1 <= NEAR
+    ratio = np.where(is_small, expm1 / (2.0 + expm1), (mantissa - 1.0) / (mantissa + 1.0))
+    octaves = np.where(is_small, 0.0, octaves)
     series = ratio * _horner(ratio * ratio, _ODD[:LOG_TERMS])
     return np.copysign(octaves * LOG2_HEAD + (octaves * LOG2_TAIL + (series + series)), x)
 
@@ -116,28 +116,28 @@ def arctan2(y: Doubles, x: Doubles) -> Doubles:
     height, width = np.abs(y), np.abs(x)
     longer = np.maximum(height, width)
     slope = np.minimum(height, width) / np.where(longer == 0.0, 1.0, longer)
-    far = slope > NEAR
-    slope = np.where(far, (slope - 1.0) / (slope + 1.0), slope)
+    is_steep = slope > NEAR
+    slope = np.where(is_steep, (slope - 1.0) / (slope + 1.0), slope)
     angle = slope * _horner(-(slope * slope), _ODD)
-    angle = np.where(far, angle + 0.5 * HALF_PI, angle)
+    angle = np.where(is_steep, angle + 0.5 * HALF_PI, angle)
     angle = np.where(height > width, HALF_PI - angle, angle)
     return np.copysign(np.where(np.signbit(x), 2.0 * HALF_PI - angle, angle), y)
 
 
 def _circular(x: Doubles, quarter: int) -> Doubles:
     """The sine of `x` plus `quarter` quarters of a turn."""
-    known = np.abs(x) <= MAX_ANGLE
-    x = np.where(known, x, 0.0)
+    in_range = np.abs(x) <= MAX_ANGLE
+    x = np.where(in_range, x, 0.0)
     quarters = np.rint(x / (HALF_PI_HEAD + HALF_PI_TAIL))
-    rest = (x - quarters * HALF_PI_HEAD) - quarters * HALF_PI_TAIL
-    square = -(rest * rest)
+    remainder = (x - quarters * HALF_PI_HEAD) - quarters * HALF_PI_TAIL
+    square = -(remainder * remainder)
     turn = quarters.astype(np.int64) + quarter & 3
     value = np.where(
         turn & 1,
         _horner(square, _INVERSE[0 : 2 * TERMS : 2]),
-        rest * _horner(square, _INVERSE[1 : 2 * TERMS : 2]),
+        remainder * _horner(square, _INVERSE[1 : 2 * TERMS : 2]),
     )
-    return np.where(known, np.where(turn & 2, -value, value), np.nan)
+    return np.where(in_range, np.where(turn & 2, -value, value), np.nan)
 
 
 def _horner(x: Doubles, coefficients: Sequence[float]) -> Doubles:

@@ -7,12 +7,12 @@ from baler_root.errors import CorruptFileError, TruncatedFileError
 
 def pack_varint(value: int) -> bytes:
     """`value`, from 0 to 2**64 - 1, in 1 to 10 bytes."""
-    out = bytearray()
+    packed = bytearray()
     while value >= 0x80:
-        out.append(value & 0x7F | 0x80)
+        packed.append(value & 0x7F | 0x80)
         value >>= 7
-    out.append(value)
-    return bytes(out)
+    packed.append(value)
+    return bytes(packed)
 
 
 def pack_zigzag(value: int) -> bytes:
@@ -23,33 +23,33 @@ def pack_zigzag(value: int) -> bytes:
 class Cursor:
     """Reads bytes from the front of a buffer; refuses to run past its end."""
 
-    __slots__ = ("at", "data")
+    __slots__ = ("data", "position")
 
-    def __init__(self, data: bytes | memoryview, at: int = 0) -> None:
+    def __init__(self, data: bytes | memoryview, position: int = 0) -> None:
         self.data = memoryview(data)
-        self.at = at
+        self.position = position
 
     def need(self, size: int) -> None:
         """Raise TruncatedFileError unless `size` more bytes are left."""
-        if size > len(self.data) - self.at:
+        if size > len(self.data) - self.position:
             raise TruncatedFileError(
-                f"data ends early: {size} bytes needed, {max(0, len(self.data) - self.at)} left"
+                f"data ends early: {size} bytes needed, {max(0, len(self.data) - self.position)} left"
             )
 
     def take(self, size: int) -> memoryview:
         """The next `size` bytes."""
-        start, stop = self.at, self.at + size
+        start, stop = self.position, self.position + size
         if stop > len(self.data):
             self.need(size)
-        self.at = stop
+        self.position = stop
         return self.data[start:stop]
 
     def byte(self) -> int:
         """The next byte."""
-        position = self.at
+        position = self.position
         if position >= len(self.data):
             self.need(1)
-        self.at = position + 1
+        self.position = position + 1
         return self.data[position]
 
     def varint(self) -> int:
@@ -73,9 +73,9 @@ class Cursor:
 
     def rest(self) -> memoryview:
         """All bytes that are left."""
-        return self.take(len(self.data) - self.at)
+        return self.take(len(self.data) - self.position)
 
     def finish(self, name: str) -> None:
         """Raise CorruptFileError unless all bytes have been read; `name` says in the message after what."""
-        if self.at != len(self.data):
-            raise CorruptFileError(f"{len(self.data) - self.at} bytes left over after {name}")
+        if self.position != len(self.data):
+            raise CorruptFileError(f"{len(self.data) - self.position} bytes left over after {name}")

@@ -53,13 +53,15 @@ class LocalFile:
 
     def _read(self, offset: int, size: int) -> memoryview:
         parts: list[bytes] = []
-        at, left = offset, size
-        while left:
-            part = os.pread(self._fd, left, at)
+        position, remaining = offset, size
+        while remaining:
+            part = os.pread(self._fd, remaining, position)
             if not part:
-                raise TruncatedFileError(f"{self.name}: ends at byte {at}, {offset + size} were expected")
+                raise TruncatedFileError(
+                    f"{self.name}: ends at byte {position}, {offset + size} were expected"
+                )
             parts.append(part)
-            at, left = at + len(part), left - len(part)
+            position, remaining = position + len(part), remaining - len(part)
         return memoryview(parts[0] if len(parts) == 1 else b"".join(parts))
 
     def close(self) -> None:
@@ -80,15 +82,15 @@ class FileObject:
         self.size = file.seek(0, io.SEEK_END)
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
-        out = []
+        parts = []
         with self._lock:
             for offset, size in ranges:
                 self._file.seek(offset)
                 data = self._file.read(size)
                 if len(data) != size:
                     raise TruncatedFileError(f"{self.name}: ends before byte {offset + size}")
-                out.append(memoryview(data))
-        return out
+                parts.append(memoryview(data))
+        return parts
 
     def close(self) -> None:
         """Leave the file open: it belongs to its owner."""
@@ -155,12 +157,12 @@ def split(
     ranges: Sequence[tuple[int, int]], merged: Sequence[tuple[int, int]], parts: Sequence[memoryview]
 ) -> list[memoryview]:
     """The bytes of each of `ranges`, cut from the parts of the `merged` ranges that cover them."""
-    out = []
+    pieces = []
     for offset, size in ranges:
         index = next(i for i, (a, n) in enumerate(merged) if a <= offset and offset + size <= a + n)
         start = offset - merged[index][0]
-        out.append(parts[index][start : start + size])
-    return out
+        pieces.append(parts[index][start : start + size])
+    return pieces
 
 
 def open_bytes(path: str | os.PathLike[str] | BinaryIO, options: dict[str, Any] | None = None) -> ByteSource:

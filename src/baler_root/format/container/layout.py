@@ -99,28 +99,30 @@ def block_digest(head: bytes | memoryview, payload: bytes | memoryview) -> int:
     return state.intdigest()
 
 
-def open_block(block: memoryview, where: str) -> tuple[BlockHeader, memoryview, int]:
+def open_block(block: memoryview, location: str) -> tuple[BlockHeader, memoryview, int]:
     """Header, payload and XXH3-64 of one whole block, checked.
 
-    Raises CorruptFileError naming `where` when any byte differs from what was written.
+    Raises CorruptFileError naming `location` when any byte differs from what was written.
     """
     if len(block) < BLOCK.size:
-        raise TruncatedFileError(f"{where}: {len(block)} bytes are too few for a block header ({BLOCK.size})")
+        raise TruncatedFileError(
+            f"{location}: {len(block)} bytes are too few for a block header ({BLOCK.size})"
+        )
     magic, kind, codec, zero, tree, cluster, group, size, digest = BLOCK.unpack_from(block)
     payload = block[BLOCK.size :]
     if magic != BLOCK_MAGIC or zero != 0 or size != len(payload):
-        raise CorruptFileError(f"{where}: no valid block header; the file is damaged there")
-    found = block_digest(block[: BLOCK.size - 8], payload)
-    if found != digest:
+        raise CorruptFileError(f"{location}: no valid block header; the file is damaged there")
+    actual = block_digest(block[: BLOCK.size - 8], payload)
+    if actual != digest:
         raise CorruptFileError(
-            f"{where}: checksum {found:016x} != stored {digest:016x}; the file is damaged there, "
+            f"{location}: checksum {actual:016x} != stored {digest:016x}; the file is damaged there, "
             "other pages remain readable"
         )
     try:
-        known = BlockKind(kind)
+        block_kind = BlockKind(kind)
     except ValueError:
-        raise CorruptFileError(f"{where}: unknown block kind {kind}") from None
-    return BlockHeader(known, tree, cluster, group, codec), payload, digest
+        raise CorruptFileError(f"{location}: unknown block kind {kind}") from None
+    return BlockHeader(block_kind, tree, cluster, group, codec), payload, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,37 +159,39 @@ class Trailer:
         return checked + struct.pack("<Q", xxhash.xxh3_64_intdigest(checked)) + TAIL_MAGIC
 
     @classmethod
-    def unpack(cls, data: bytes | memoryview, file_size: int, where: str) -> Trailer:
+    def unpack(cls, data: bytes | memoryview, file_size: int, location: str) -> Trailer:
         """The trailer of a file of `file_size` bytes; every field is checked against it.
 
         Raises TruncatedFileError, CorruptFileError, or UnsupportedFeatureError (future version or feature).
         """
-        (offset, size, digest, length, previous, critical, ancillary, major, minor, own, magic) = (
+        (offset, size, digest, length, previous, critical, ancillary, major, minor, trailer_digest, magic) = (
             TRAILER.unpack(data)
         )
         if magic != TAIL_MAGIC:
             raise TruncatedFileError(
-                f"{where}: no .baler trailer at the end; the file is truncated, still being written, "
+                f"{location}: no .baler trailer at the end; the file is truncated, still being written, "
                 "or not a .baler file. `baler-root recover` saves the pages that are whole"
             )
-        if xxhash.xxh3_64_intdigest(bytes(data)[:-16]) != own:
-            raise CorruptFileError(f"{where}: the trailer's checksum is wrong; try `baler-root recover`")
+        if xxhash.xxh3_64_intdigest(bytes(data)[:-16]) != trailer_digest:
+            raise CorruptFileError(f"{location}: the trailer's checksum is wrong; try `baler-root recover`")
         if major > VERSION_MAJOR:
             raise UnsupportedFeatureError(
-                f"{where}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
+                f"{location}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
                 "the newest this baler_root reads; upgrade with `pip install -U baler-root`"
             )
         unknown = critical & ~int(sum(Critical))
         if unknown:
             bits = ", ".join(str(i) for i in range(32) if unknown >> i & 1)
             raise UnsupportedFeatureError(
-                f"{where}: needs the critical feature bit(s) {bits}, unknown to this baler_root; "
+                f"{location}: needs the critical feature bit(s) {bits}, unknown to this baler_root; "
                 "upgrade with `pip install -U baler-root`"
             )
         if length != file_size:
-            raise TruncatedFileError(f"{where}: {file_size} bytes, but {length} were written")
+            raise TruncatedFileError(f"{location}: {file_size} bytes, but {length} were written")
         if not HEAD.size <= offset <= offset + size == length - TRAILER.size or previous > offset:
-            raise CorruptFileError(f"{where}: the footer is said to lie at {offset}+{size}, outside the file")
+            raise CorruptFileError(
+                f"{location}: the footer is said to lie at {offset}+{size}, outside the file"
+            )
         return cls(offset, size, digest, length, previous, critical, ancillary, minor)
 
 
@@ -196,20 +200,20 @@ def pack_head() -> bytes:
     return HEAD.pack(HEAD_MAGIC, VERSION_MAJOR, VERSION_MINOR, 0)
 
 
-def check_head(data: bytes, where: str) -> int:
+def check_head(data: bytes, location: str) -> int:
     """The minor version at the start of a .baler file; raises FormatError for a file that cannot be read."""
     if len(data) < HEAD.size or data[:4] != HEAD_MAGIC[:4]:
-        raise CorruptFileError(f"{where}: not a .baler file (it does not start with the .baler magic)")
+        raise CorruptFileError(f"{location}: not a .baler file (it does not start with the .baler magic)")
     magic, major, minor, zero = HEAD.unpack(data[: HEAD.size])
     if magic != HEAD_MAGIC:
         raise CorruptFileError(
-            f"{where}: the .baler magic is mangled; was the file copied in text mode or re-encoded?"
+            f"{location}: the .baler magic is mangled; was the file copied in text mode or re-encoded?"
         )
     if major > VERSION_MAJOR:
         raise UnsupportedFeatureError(
-            f"{where}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
+            f"{location}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
             "the newest this baler_root reads; upgrade with `pip install -U baler-root`"
         )
     if (major, zero) != (VERSION_MAJOR, 0):
-        raise CorruptFileError(f"{where}: the head of the file is damaged")
+        raise CorruptFileError(f"{location}: the head of the file is damaged")
     return int(minor)

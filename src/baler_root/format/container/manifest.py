@@ -159,7 +159,7 @@ def canonical_json(document: Json) -> bytes:
 
 def _tree_to_json(tree: StoredTree) -> Json:
     schema = tree.schema
-    out: Json = {
+    document: Json = {
         "aliases": schema.aliases,
         "bounds": _intern(tree.bounds),
         "clusters": list(tree.clusters),
@@ -182,11 +182,11 @@ def _tree_to_json(tree: StoredTree) -> Json:
         "titles": [branch.title for branch in schema.branches],
     }
     if tree.relations:
-        out["relations"] = [list(relation) for relation in tree.relations]
+        document["relations"] = [list(relation) for relation in tree.relations]
     for name in _BRANCH_TEXTS:
-        out[f"{name}s"] = _intern([getattr(branch, name) for branch in schema.branches])
-    out["forms"]["of"] = [None if text is None else json.loads(text) for text in out["forms"]["of"]]
-    return out
+        document[f"{name}s"] = _intern([getattr(branch, name) for branch in schema.branches])
+    document["forms"]["of"] = [None if text is None else json.loads(text) for text in document["forms"]["of"]]
+    return document
 
 
 def _tree_from_json(document: Json) -> StoredTree:
@@ -198,9 +198,9 @@ def _tree_from_json(document: Json) -> StoredTree:
             parent=_parent(parent, i),
             title=_text(title),
             form=form,
-            **dict(zip(_BRANCH_TEXTS, others, strict=True)),
+            **dict(zip(_BRANCH_TEXTS, values, strict=True)),
         )
-        for i, (name, parent, title, form, *others) in enumerate(
+        for i, (name, parent, title, form, *values) in enumerate(
             zip(
                 names,
                 document["parents"],
@@ -241,26 +241,26 @@ def _tree_from_json(document: Json) -> StoredTree:
 def _check(tree: StoredTree) -> None:
     """Raise CorruptFileError where a tree contradicts itself."""
     columns = tree.columns
-    where = f"tree {tree.schema.path!r}"
+    location = f"tree {tree.schema.path!r}"
     if tree.same_as is None:
         if sum(tree.clusters) != tree.schema.num_entries:
             raise CorruptFileError(
-                f"{where}: clusters of {sum(tree.clusters)} entries, not {tree.schema.num_entries}"
+                f"{location}: clusters of {sum(tree.clusters)} entries, not {tree.schema.num_entries}"
             )
         if any(not 1 <= entries <= MAX_COLUMN_LENGTH for entries in tree.clusters):
-            raise CorruptFileError(f"{where}: a cluster must have 1 to {MAX_COLUMN_LENGTH} entries")
+            raise CorruptFileError(f"{location}: a cluster must have 1 to {MAX_COLUMN_LENGTH} entries")
         if any(sum(layout) != len(columns) or 0 in layout for layout in tree.layouts):
-            raise CorruptFileError(f"{where}: a layout does not have the {len(columns)} columns")
+            raise CorruptFileError(f"{location}: a layout does not have the {len(columns)} columns")
         if len(tree.layout) != len(tree.clusters) or any(i >= len(tree.layouts) for i in tree.layout):
-            raise CorruptFileError(f"{where}: a cluster has no layout")
+            raise CorruptFileError(f"{location}: a cluster has no layout")
         if len(tree.lists) != sum(column.role == "counts" for column in columns):
-            raise CorruptFileError(f"{where}: the number of lists is wrong")
+            raise CorruptFileError(f"{location}: the number of lists is wrong")
         if any(table >= len(tree.tables) for table in tree.lists):
-            raise CorruptFileError(f"{where}: a list of an unknown table")
+            raise CorruptFileError(f"{location}: a list of an unknown table")
     elif tree.clusters or tree.layouts or tree.layout or tree.lists:
-        raise CorruptFileError(f"{where}: repeats another tree, yet has clusters of its own")
+        raise CorruptFileError(f"{location}: repeats another tree, yet has clusters of its own")
     if len(tree.bounds) != sum(column.has_values for column in columns):
-        raise CorruptFileError(f"{where}: the number of bounds is wrong")
+        raise CorruptFileError(f"{location}: the number of bounds is wrong")
 
 
 def _intern(items: Sequence[Item]) -> Json:
@@ -307,10 +307,10 @@ def _parent(value: Any, position: int) -> int | None:
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> Json:
-    out = dict(pairs)
-    if len(out) != len(pairs):
+    document = dict(pairs)
+    if len(document) != len(pairs):
         raise CorruptFileError("a key appears twice")
-    return out
+    return document
 
 
 def _refuse_constant(name: str) -> Any:

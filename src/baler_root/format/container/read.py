@@ -87,7 +87,7 @@ class Container:
             raise CorruptFileError(f"{self.name}: the footer is not the one that the trailer names")
         cursor = Cursor(payload)
         sections: dict[int, memoryview] = {}
-        while cursor.at < len(payload):
+        while cursor.position < len(payload):
             kind, zero, size = SECTION.unpack(cursor.take(SECTION.size))
             if zero or kind in sections:
                 raise CorruptFileError(f"{self.name}: section {kind} of the footer is not valid")
@@ -105,48 +105,48 @@ class Container:
 
     def _number_pages(self) -> list[list[int]]:
         """Row in the page table of each tree's and cluster's first page; every page must have a row."""
-        first: list[list[int]] = []
+        first_rows: list[list[int]] = []
         count = 0
         for tree in self.manifest.trees:
-            first.append([])
+            first_rows.append([])
             for cluster in range(len(tree.clusters)):
-                first[-1].append(count)
+                first_rows[-1].append(count)
                 count += len(tree.groups(cluster))
         if count != len(self.pages):
             raise CorruptFileError(f"{self.name}: a page table of {len(self.pages)} rows, {count} are needed")
         for position, tree in enumerate(self.manifest.trees):
-            same = tree.same_as
-            if same is None:
+            source = tree.same_as
+            if source is None:
                 continue
-            if same >= position or self.manifest.trees[same].same_as is not None:
+            if source >= position or self.manifest.trees[source].same_as is not None:
                 raise CorruptFileError(
-                    f"{self.name}: tree {position} repeats tree {same}, which is not stored before"
+                    f"{self.name}: tree {position} repeats tree {source}, which is not stored before"
                 )
-            other = self.manifest.trees[same]
-            if [b.form for b in tree.schema.branches] != [b.form for b in other.schema.branches] or (
-                tree.schema.num_entries != other.schema.num_entries
+            source_tree = self.manifest.trees[source]
+            if [b.form for b in tree.schema.branches] != [b.form for b in source_tree.schema.branches] or (
+                tree.schema.num_entries != source_tree.schema.num_entries
             ):
                 raise CorruptFileError(
-                    f"{self.name}: tree {position} repeats tree {same}, which is of another kind"
+                    f"{self.name}: tree {position} repeats tree {source}, which is of another kind"
                 )
-        return first
+        return first_rows
 
     def _check_tiling(self) -> None:
         """Raise CorruptFileError unless blocks cover the file without holes or overlaps."""
         footer = (self.trailer.footer_offset, self.trailer.footer_size)
-        others = (
+        blocks = (
             [(block.offset, block.size) for block in self.manifest.blocks]
             + list(self.manifest.superseded)
             + [footer]
         )
-        offsets = np.concatenate([self.pages["offset"], np.array([o for o, _ in others], dtype=np.uint64)])
-        sizes = np.concatenate([self.pages["size"], np.array([s for _, s in others], dtype=np.uint64)])
+        offsets = np.concatenate([self.pages["offset"], np.array([o for o, _ in blocks], dtype=np.uint64)])
+        sizes = np.concatenate([self.pages["size"], np.array([s for _, s in blocks], dtype=np.uint64)])
         order = np.argsort(offsets, kind="stable")
         starts, ends = offsets[order], (offsets + sizes)[order]
         expected = np.concatenate([np.array([HEAD.size], dtype=np.uint64), ends[:-1]])
         if not (starts == expected).all() or (sizes > self.size).any():
-            where = int(starts[np.argmax(starts != expected)])
-            raise CorruptFileError(f"{self.name}: blocks overlap or leave a hole at byte {where}")
+            position = int(starts[np.argmax(starts != expected)])
+            raise CorruptFileError(f"{self.name}: blocks overlap or leave a hole at byte {position}")
 
     def page_row(self, page: PageId) -> int:
         """The page's row in the page table."""
@@ -174,19 +174,19 @@ class Container:
             f"(bytes {row['offset']}-{int(row['offset']) + int(row['size'])})"
         )
 
-    def read_pages(self, wanted: Sequence[PageId]) -> dict[PageId, tuple[memoryview, int]]:
+    def read_pages(self, ids: Sequence[PageId]) -> dict[PageId, tuple[memoryview, int]]:
         """Payload and codec number of each page, checked against header, checksum and page table."""
-        pages = list(dict.fromkeys(wanted))
+        pages = list(dict.fromkeys(ids))
         rows = [self.pages[self.page_row(page)] for page in pages]
         blocks = self._source.read([(int(row["offset"]), int(row["size"])) for row in rows])
-        out = {}
+        result = {}
         for page, row, block in zip(pages, rows, blocks, strict=True):
-            where = self.describe(page)
-            header, payload, digest = open_block(block, where)
+            location = self.describe(page)
+            header, payload, digest = open_block(block, location)
             if header != BlockHeader(BlockKind.PAGE, *page, header.codec) or digest != int(row["xxh3"]):
-                raise CorruptFileError(f"{where}: holds another block than the page table says")
-            out[page] = (payload, header.codec)
-        return out
+                raise CorruptFileError(f"{location}: holds another block than the page table says")
+            result[page] = (payload, header.codec)
+        return result
 
     def read_block(self, kind: BlockKind, tree: int = 0) -> memoryview | None:
         """The payload of the last block of this kind and tree; None when there is none."""
@@ -204,19 +204,19 @@ class Container:
     def check_block(self, block: BlockEntry) -> memoryview:
         """The payload of a block that is not a page; raises CorruptFileError if it is damaged."""
         kind, tree, offset, size = block
-        known = kind in BlockKind.__members__.values()
-        where = f"{self.name}: {BlockKind(kind).name.lower() if known else kind} block (bytes {offset}-{offset + size})"
-        header, payload, _ = open_block(self.read_raw(offset, size), where)
+        is_known = kind in BlockKind.__members__.values()
+        location = f"{self.name}: {BlockKind(kind).name.lower() if is_known else kind} block (bytes {offset}-{offset + size})"
+        header, payload, _ = open_block(self.read_raw(offset, size), location)
         if header != BlockHeader(header.kind, tree) or header.kind != kind:
-            raise CorruptFileError(f"{where}: is a {header.kind.name.lower()} block of tree {header.tree}")
+            raise CorruptFileError(f"{location}: is a {header.kind.name.lower()} block of tree {header.tree}")
         return payload
 
     def check_superseded(self, offset: int, size: int) -> None:
         """Raise FormatError unless a footer and trailer of an earlier generation are whole."""
-        where = f"{self.name}: earlier footer (bytes {offset}-{offset + size})"
+        location = f"{self.name}: earlier footer (bytes {offset}-{offset + size})"
         data = self.read_raw(offset, size)
-        Trailer.unpack(data[-TRAILER.size :], offset + size, where)
-        open_block(data[: -TRAILER.size], where)
+        Trailer.unpack(data[-TRAILER.size :], offset + size, location)
+        open_block(data[: -TRAILER.size], location)
 
     def check_head(self) -> None:
         """Raise FormatError unless the first bytes are as written."""

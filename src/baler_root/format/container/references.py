@@ -48,7 +48,7 @@ class KnownColumn:
     dtype: str
     bound: str
     """Error bound asked for in training."""
-    held: str
+    quantiser_bound: str
     """Bound that its quantiser keeps; tightened if other columns were computed from it."""
 
     @property

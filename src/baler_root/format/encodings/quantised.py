@@ -77,7 +77,7 @@ class QuantisedEncoding:
     @classmethod
     def read(cls, cursor: Cursor, length: int, column: Column, fits: Callable[[np.dtype[Any]], bool]) -> Self:
         """Like `from_bytes`, where `fits` says whether the quantiser may have a type."""
-        quantiser, cursor.at = Quantiser.from_bytes(cursor.data, cursor.at)
+        quantiser, cursor.position = Quantiser.from_bytes(cursor.data, cursor.position)
         if not fits(quantiser.dtype):
             raise CorruptFileError(f"{quantiser.dtype} symbols cannot become a column of {column.dtype}")
         dtype = quantiser.dtype if quantiser.kind == "exact" else read_symbol_dtype(cursor)

@@ -126,7 +126,7 @@ class Quantiser:
             raise CorruptFileError(f"quantiser at byte {offset}: unknown dtype {dtype_code}")
         kind, dtype = KINDS[code], DTYPES[dtype_code]
         if kind == "exact":
-            return cls(kind, dtype), reader.at
+            return cls(kind, dtype), reader.position
         size: int | float
         floor = 0
         if kind == "linear":
@@ -138,7 +138,7 @@ class Quantiser:
         if problem:
             raise CorruptFileError(f"quantiser at byte {offset}: {problem}")
         if count == 0:
-            return cls(kind, dtype, size, floor, base, levels), reader.at
+            return cls(kind, dtype, size, floor, base, levels), reader.position
         reader.need(count * (1 + dtype.itemsize))
         symbols = np.empty(count, np.uint64)
         symbol = -1
@@ -151,7 +151,7 @@ class Quantiser:
             symbols[i] = symbol
         raw = np.frombuffer(reader.take(count * dtype.itemsize), f"<u{dtype.itemsize}")
         values = raw.astype(f"u{dtype.itemsize}").view(dtype)
-        return cls(kind, dtype, size, floor, base, levels, symbols, values), reader.at
+        return cls(kind, dtype, size, floor, base, levels, symbols, values), reader.position
 
 
 def _problem(grid: Grid, floor: int, base: int, levels: int) -> str:
