@@ -15,7 +15,7 @@ import numpy as np
 
 from baler_root._types import Progress
 from baler_root.errors import ConfigError
-from baler_root.format.container.write import AtomicFile
+from baler_root.format.container.atomic_file import AtomicFile
 
 from .composition import Composition, composition_of
 from .events import Events

@@ -95,7 +95,7 @@ def models_always_used() -> Iterator[None]:
     """Context in which `compress --model` uses models even if they make a file larger."""
     with (
         mock.patch.object(reuse, "WORTHWHILE", -math.inf),
-        mock.patch.object(reuse, "_worth", lambda match, gains: match.numbers),  # noqa: ARG005
+        mock.patch.object(reuse, "_paying_columns", lambda match, gains: match.numbers),  # noqa: ARG005
     ):
         yield
 

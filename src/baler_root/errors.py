@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 
 class BalerError(Exception):
@@ -41,6 +42,20 @@ class SourceError(BalerError):
     """The ROOT input cannot be read, or holds something that cannot be carried."""
 
 
+class UnreadableBranchError(SourceError):
+    """A branch whose first entries could be read, but not a later one."""
+
+    def __init__(self, tree: str, branch: str, why: str) -> None:
+        super().__init__(
+            f"tree {tree!r}, branch {branch!r} cannot be read to its end ({why}); "
+            "--skip-unsupported (skip_unsupported=True) leaves such branches out"
+        )
+        self.tree, self.branch, self.why = tree, branch, why
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.tree, self.branch, self.why)
+
+
 class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened
     """A decoded value misses its error bound: a bug in a codec; nothing is written."""
 
@@ -59,6 +74,10 @@ class FitError(BalerError):
 
 class OutputError(BalerError, OSError):
     """The output cannot be written where it was asked for."""
+
+
+class WorkerError(BalerError):
+    """A worker process ended before its work was done."""
 
 
 class KeyInFileError(BalerError, KeyError):

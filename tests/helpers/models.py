@@ -16,7 +16,7 @@ from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.latent.columns import latents_of, split_symbols
-from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, Residual
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.networks.arithmetic import Operation
@@ -123,12 +123,10 @@ def list_model(
         columns.append(ModelColumn(f"column {number}", quantiser, axis, told, kind))
     model = Model(tuple(columns), {"made": "of random numbers"})
     data = model.to_bytes()
-    outside = {number: 2 + at for at, number in enumerate(entries)}
+    context = {number: 2 + at for at, number in enumerate(entries)}
     numbers = {number: 2 + len(entries) + at for at, number in enumerate(items)}
     digest = hashlib.sha256(data).digest()
-    return GroupModel(
-        group, digest, model, numbers, compare=False, context_numbers=outside, lists=lists
-    ), data
+    return GroupModel(group, digest, model, numbers, compare=False, context=context, lists=lists), data
 
 
 def uniform_axis(places: int, low: int = 0) -> QuantileAxis:
@@ -170,7 +168,7 @@ def random_autoencoder(
     decoder = decoder or random_program(rng, latents, 3 * components * values, LATENT_LIMIT)
     about, coded = {"made": "of random numbers"}, (None,) * latents
     return AutoencoderModel(
-        "autoencoder", tuple(columns), encoder, decoder, components, residual, b"", coded, about
+        "autoencoder", tuple(columns), encoder, decoder, components, Residual(residual), b"", coded, about
     )
 
 
@@ -240,7 +238,7 @@ def following(leaders: Sequence[int], residual: str, columns: Sequence[ModelColu
         Program([encoder], values, -CODE_LIMIT, CODE_LIMIT - 1),
         Program([decoder], latents, -LATENT_LIMIT, LATENT_LIMIT - 1),
         1,
-        residual,
+        Residual(residual),
         b"",
         (None,) * latents,
         {"made": "by hand"},
@@ -267,7 +265,7 @@ def coding_of(latents: NDArray[np.int16]) -> Model:
 
 def with_coding(model: AutoencoderModel, latents: NDArray[np.int16]) -> AutoencoderModel:
     """The same with a model of its latents."""
-    return replace(model, coding=coding_of(latents).to_bytes(), coded=tuple(range(model.latents)))
+    return replace(model, coding=coding_of(latents).to_bytes(), latent_numbers=tuple(range(model.latents)))
 
 
 def latents_from(model: AutoencoderModel, columns: Sequence[NDArray[Any]]) -> NDArray[np.int16]:

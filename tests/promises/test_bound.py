@@ -27,9 +27,9 @@ class Liar(Classic):
     """Decodes one value of each float column wrongly."""
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
-        out = super().decode(payload, specs, wanted)
+        out = super().decode(payload, specs, positions)
         for values in out.values():
             if values.dtype.kind == "f" and len(values) > 7:
                 values[7] = np.nextafter(values[7], values.dtype.type(np.inf))

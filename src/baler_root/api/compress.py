@@ -16,6 +16,7 @@ from baler_root.compression.rules.rules import BoundOptions
 from baler_root.compression.summary import Summary
 from baler_root.compression.workers import processes
 from baler_root.errors import ConfigError
+from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import read_model_file
 from baler_root.rootio.source import RootSource
@@ -101,7 +102,9 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
             "latents, their residual and outliers are settled when a model is trained: leave them out"
         )
     models = None if reuse is None else read_model_file(reuse.path)
-    _check_paths(source, target, reuse)
+    check_not_input(target, source)
+    if reuse is not None:
+        check_not_input(target, reuse.path, "model file")
 
     def attempt(unreadable: Unreadable) -> Summary:
         with (
@@ -128,11 +131,3 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
             return run.finish(plan, run.encode(plan, pool, ahead=2 * jobs), started)
 
     return retry_without_unreadable(attempt, allowed=skip_unsupported)
-
-
-def _check_paths(source: str, target: Path, reuse: ModelReuse | None) -> None:
-    """Raise ConfigError if the output would replace an input."""
-    if reuse is not None and Path(reuse.path).exists() and Path(reuse.path).resolve() == target.resolve():
-        raise ConfigError(f"{target}: is the model file; name another file as output")
-    if target.exists() and Path(source).exists() and target.samefile(source):
-        raise ConfigError(f"{target}: is the input; name another file as output")

@@ -13,7 +13,7 @@ from baler_root._types import Progress
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import BalerError, ConfigError, OutputError
-from baler_root.format.container.write import AtomicFile
+from baler_root.format.container.atomic_file import AtomicFile, check_not_input
 from baler_root.format.model_store import Places
 
 if TYPE_CHECKING:
@@ -53,14 +53,15 @@ def decompress(
     `kind="auto"` writes a TTree where the source was one and every branch fits, else an RNTuple.
     `compression` is that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are
     decoded by `jobs` threads. `models` are places of models that the file refers to: files, or folders of
-    them. The file gets its name once it has been read back. Raises FormatError, ConfigError, SourceError (a
-    tree does not fit `kind`) or OutputError.
+    them. The file gets its name once it has been read back. Raises FormatError, ConfigError (also if
+    `target` is `source`), SourceError (a tree does not fit `kind`) or OutputError.
     """
     from baler_root.rootio.write import compression_of, write_root
 
     if kind not in ("auto", "ttree", "rntuple"):
         raise ConfigError(f"kind {kind!r}: choose auto, ttree or rntuple")
     compression_of(compression)
+    check_not_input(target, source)
     with open_file(source, num_workers=jobs, models=models) as file:
         output = AtomicFile(target, overwrite)
         output.file.close()

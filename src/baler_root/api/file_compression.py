@@ -100,20 +100,31 @@ class FileCompression:
         Raises ConfigError for rules that match nothing, SourceError for what cannot be read or carried.
         """
         codec = self.codec or self.effort.codec
-        keys = self.root.tree_keys(self.trees)
-        jobs = []
-        for key in keys:
-            tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
-            job = plan_tree(key, tree, self.rules, codec, self.cluster_size)
-            jobs.append(replace(job, same_as=keys.index(tree.same_as) if tree.same_as else None))
+        jobs: list[TreeJob] = []
+        lost = []
+        for key in self.root.tree_keys(self.trees):
+            try:
+                tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
+                job = plan_tree(key, tree, self.rules, codec, self.cluster_size)
+            except SourceError as error:
+                lost.append((key, str(error)))
+                continue
+            owner = next((number for number, other in enumerate(jobs) if other.key == tree.same_as), None)
+            jobs.append(replace(job, same_as=owner))
+        if not jobs:
+            raise SourceError("; ".join(text for _, text in lost))
         check_used(self.rules, [job.plan.schema for job in jobs])
         packed, objects, left_out = pack_objects(self.root.directory)
-        skipped = [
-            (f"{job.plan.schema.path}: {name}", cause)
-            for job in jobs
-            if job.same_as is None
-            for name, cause in _missing(job)
-        ] + left_out
+        skipped = (
+            lost
+            + [
+                (f"{job.plan.schema.path}: {name}", cause)
+                for job in jobs
+                if job.same_as is None
+                for name, cause in _missing(job)
+            ]
+            + left_out
+        )
         if skipped and not self.skip_unsupported:
             raise SourceError(_unsupported(self.root.path, skipped))
         notes = [note for job in jobs for note in job.notes]
@@ -157,7 +168,7 @@ class FileCompression:
         if self.detach:
             detached = reused.detached(hint_of(models.path, self.target))
         else:
-            for number, stored in enumerate(reused.used.values()):
+            for number, stored in enumerate(reused.models.values()):
                 self.writer.write_block(BlockKind.MODEL, stored.data, number)
         notes = (*plan.notes, *reused.notes)
         return _with_codec(

@@ -20,12 +20,15 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
     """The description of a `.baler` or `.balermodel` file as plain values: format, sizes by part, models,
     trees, branches, provenance.
 
-    Sizes are in bytes. Head, footer, statistics and models are read, and pages only of codecs that store
-    latents, one cluster at a time: their tables have `latents`, with the number of `rows`, of `anomalies`
-    (rows kept exactly as unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`,
-    and the bytes of each of the `parts`: latents, residual, anomalies (their rows and scores; their values
-    count as their branches'), missed rows, low_bits of exact floats, models, and the rest (columns that
-    latents do not predict). `models` are places of models that the file refers to; a missing one is no error
+    Sizes are in bytes. The `parts` of the file add up to its `size`; a merged file has an `unused` part, the
+    footers and statistics of the files that it was made from.
+
+    Head, footer, statistics and models are read, and pages only of codecs that store latents, one cluster at
+    a time: their tables have `latents`, with the number of `rows`, of `anomalies` (rows kept exactly as
+    unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`, and the bytes of each
+    of the `parts`: latents, residual, anomalies (their rows and scores; their values count as their
+    branches'), missed rows, low_bits of exact floats, models, and the rest (columns that latents do not
+    predict). `models` are places of models that the file refers to; a missing one is no error
     here. Raises SourceError or FormatError.
     """
     with open_file(path, models=models) as file:
@@ -36,6 +39,8 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
             parts[name] = parts.get(name, 0) + size
         parts["footer"] = container.trailer.footer_size
         parts["head and trailer"] = HEAD.size + TRAILER.size
+        if unused := container.size - sum(parts.values()):
+            parts["unused"] = unused
         described = describe_models(file.models, container.manifest.trained)
         return {
             "path": file.path,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import ConfigError
-from baler_root.format.container.layout import BlockKind
-from baler_root.format.container.manifest import StoredTree
-from baler_root.format.container.read import PageId
+from baler_root.format.container.layout import NO_CODEC, BlockKind
+from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.read import Container, PageId
+from baler_root.format.container.references import Trained
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import moved
 from baler_root.format.statistics import pack_statistics
@@ -28,16 +29,25 @@ def merge(
     """Write `target` with the clusters of all `sources`, one after another; returns its path.
 
     The first file is copied whole and the pages of the others are added behind it, under a new footer that
-    points to the first file's own. The trees must have the same branches and bounds (ConfigError otherwise).
-    Objects that are not trees are those of the first file. `target` may be one of the sources if `overwrite`
-    is set.
+    points to the first file's own. The trees must have the same branches and bounds. Objects that are not
+    trees are those of the first file. Model files give a model file with the models of all. `target` may be
+    one of the sources if `overwrite` is set.
+
+    Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
+    files with events; FormatError for damaged files; OutputError. Nothing is left then.
     """
     if not sources:
         raise ConfigError("no files to merge")
     with ExitStack() as stack:
         files = [stack.enter_context(open_file(source)) for source in sources]
-        codecs = tuple(dict.fromkeys(codec for file in files for codec in file.container.manifest.codecs))
+        manifests = [file.container.manifest for file in files]
+        _check_kinds(files)
+        codecs = tuple(dict.fromkeys(codec for manifest in manifests for codec in manifest.codecs))
+        if len(codecs) > NO_CODEC:
+            raise ConfigError(f"{len(codecs)} codecs in all files, but a file may name only {NO_CODEC}")
         trees = [_joined(files, number) for number in range(len(files[0].trees))]
+        trained = _all_trained(files)
+        _check_whole(files[0].container)
         writer = stack.enter_context(ContainerWriter(target, overwrite, base=files[0].container))
         known = files[0].container.read_models()
         models = {digest: data for file in files[1:] for digest, data in file.container.read_models().items()}
@@ -50,20 +60,19 @@ def merge(
             for model in file.container.manifest.detached
             if model.digest not in models and model.digest not in known
         }
-        for number, tree in enumerate(files[0].container.manifest.trees):
+        for number, tree in enumerate(manifests[0].trees):
             if tree.same_as is None:
                 _add_pages(writer, files, number, codecs)
                 records = np.concatenate([file.trees[number].statistics for file in files])
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
-        first = files[0].container.manifest
-        provenance = {"merged": [file.metadata for file in files]}
         writer.finish(
             replace(
-                first,
+                manifests[0],
                 trees=tuple(trees),
                 codecs=codecs,
-                provenance=provenance,
+                provenance={"merged": [file.metadata for file in files]},
                 detached=tuple(detached.values()),
+                trained=trained,
             )
         )
     return Path(target)
@@ -86,18 +95,78 @@ def _add_pages(
             cluster += 1
 
 
+def _check_whole(container: Container) -> None:
+    """Raise FormatError if a block of the first file, which is copied as it is, is damaged."""
+    container.check_head()
+    for page in container.page_ids():
+        container.read_pages([page])
+    for block in container.manifest.blocks:
+        container.check_block(block)
+
+
+def _check_kinds(files: Sequence[FileReader]) -> None:
+    """Raise ConfigError unless the files are all model files, or have the same trees."""
+    first = files[0]
+    for file in files[1:]:
+        if _is_model_file(file) != _is_model_file(first):
+            model, events = (file, first) if _is_model_file(file) else (first, file)
+            raise ConfigError(
+                f"{model.path}: is a model file, and {events.path} is none; "
+                "merge model files with each other, or files with events"
+            )
+        trees, others = first.container.manifest.trees, file.container.manifest.trees
+        for number, (tree, other) in enumerate(zip_longest(trees, others)):
+            difference = next(_differences(tree, other), None)
+            if difference is not None:
+                path = (other or tree).schema.path
+                raise ConfigError(
+                    f"{file.path}: tree {number} ({path!r}) has other branches or bounds than in {first.path}: "
+                    f"{difference}; compress both with the same rules, from files of the same kind"
+                )
+
+
+def _is_model_file(file: FileReader) -> bool:
+    manifest: Manifest = file.container.manifest
+    return bool(manifest.trained)
+
+
+def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator[str]:
+    """Reasons why two trees cannot be joined, the first tree's properties last; nothing if they can."""
+    if first is None or other is None:
+        yield "the tree is only in one of them"
+        return
+    one, two = other.schema, first.schema
+    for name, here, there in (("path", one.path, two.path), ("kind", one.kind, two.kind)):
+        if here != there:
+            yield f"its {name} is {here!r}, not {there!r}"
+    for position, (branch, reference) in enumerate(zip_longest(one.branches, two.branches)):
+        if branch is None or reference is None:
+            schema, file = (one, "the first file") if reference is None else (two, "it")
+            yield f"branch {schema.path_of(position)!r}, which {file} lacks"
+            return
+        name = f"branch {one.path_of(position)!r}"
+        if (branch.name, branch.parent) != (reference.name, reference.parent):
+            yield f"{name} in place of {two.path_of(position)!r}"
+        elif branch.missing and not reference.missing:
+            yield f"{name} was left out ({branch.missing})"
+        elif reference.missing and not branch.missing:
+            yield f"{name} was left out of the first file ({reference.missing})"
+        elif branch.typename != reference.typename:
+            yield f"{name} is of type {branch.typename}, not {reference.typename}"
+        elif branch.form != reference.form:
+            yield f"{name} has values of another form"
+    columns = [column for column in first.columns if column.has_values]
+    for column, (here, _), (there, _) in zip(columns, other.bounds, first.bounds, strict=True):
+        if here != there:
+            yield f"branch {two.path_of(column.branch)!r} has the bound {here}, not {there}"
+    if first.same_as != other.same_as:
+        yield "only in one of them, it is an earlier cycle with the entries of another tree"
+
+
 def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
     """One tree's entry in the new manifest."""
-    first = files[0].container.manifest.trees[number]
-    parts = []
-    for file in files:
-        trees = file.container.manifest.trees
-        if len(trees) != len(files[0].trees) or _kind(trees[number]) != _kind(first):
-            raise ConfigError(
-                f"{file.path}: tree {number} has other branches or bounds than in {files[0].path}; "
-                "compress both with the same rules, from files of the same kind"
-            )
-        parts.append(trees[number])
+    parts = [file.container.manifest.trees[number] for file in files]
+    first = parts[0]
     layouts = tuple(dict.fromkeys(layout for part in parts for layout in part.layouts))
     keys = [tuple(part.lists[i] for part in parts) for i in range(len(first.lists))]
     lists, tables = find_tables(first.schema, first.columns, keys)
@@ -112,8 +181,18 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
     )
 
 
-def _kind(tree: StoredTree) -> tuple[Any, ...]:
-    """Properties that two trees must share to be joined."""
-    schema = tree.schema
-    branches = [(b.name, b.parent, b.typename, b.form) for b in schema.branches]
-    return schema.path, schema.kind, branches, [bound for bound, _ in tree.bounds], tree.same_as
+def _all_trained(files: Sequence[FileReader]) -> tuple[Trained, ...]:
+    """Descriptions of the models of all model files; a model in several files is described once.
+
+    Raises ConfigError if two files describe one model in different ways.
+    """
+    trained: dict[bytes, Trained] = {}
+    for file in files:
+        for model in file.container.manifest.trained:
+            known = trained.setdefault(model.digest, model)
+            if (known.tree, known.columns) != (model.tree, model.columns):
+                raise ConfigError(
+                    f"{file.path}: a model of tree {model.tree!r} is in another file, too, for other columns "
+                    f"or for the tree {known.tree!r}"
+                )
+    return tuple(trained.values())

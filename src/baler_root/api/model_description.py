@@ -69,7 +69,7 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
     return {
         "codec": model.codec,
         "latents": model.latents,
-        "residual": model.residual,
+        "residual": model.residual.value,
         "encoder": model.encoder.describe(),
         "decoder": model.decoder.describe(),
         "weights": model.encoder.weights + model.decoder.weights,

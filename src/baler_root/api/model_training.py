@@ -165,7 +165,7 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
     Context columns that stand for the lists (lengths, positions) are described by the column with the
     lengths.
     """
-    numbers = {position: number for number, position in (entry.numbers | entry.context_numbers).items()}
+    numbers = {position: number for number, position in (entry.numbers | entry.context).items()}
     known = []
     for position in range(len(entry.model.columns)):
         number = numbers.get(position, entry.lists)

@@ -15,6 +15,7 @@ from baler_root.errors import CorruptFileError, FormatError, MissingModelError, 
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
 from baler_root.format.codecs.registry import codec_with
+from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.bytesource import LocalFile
 from baler_root.format.container.layout import (
     BLOCK,
@@ -63,6 +64,9 @@ def recover(
     made are unknown afterwards (NaN in the statistics); all bounds still hold. Raises CorruptFileError when
     nothing can be saved, MissingModelError when a model is not found.
     """
+    check_not_input(target, source)
+    if like is not None:
+        check_not_input(target, like, "file of --like")
     file = LocalFile(source)
     try:
         return _recover(file, Path(target), like, models, overwrite)

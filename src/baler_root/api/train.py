@@ -28,8 +28,8 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
+from baler_root.format.container.atomic_file import check_not_input, check_output
 from baler_root.format.container.manifest import Json
-from baler_root.format.container.write import check_output
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.rootio.source import RootSource
 from baler_root.training.effort import TrainingEffort
@@ -116,8 +116,8 @@ def train(
         raise ConfigError("no files to learn from")
     rules = rules_from("train", bounds)
     check_output(Path(target), overwrite)
-    if any(Path(path).exists() and Path(path).resolve() == Path(target).resolve() for path in paths):
-        raise ConfigError(f"{os.fspath(target)}: is an input; name another file as output")
+    for path in paths:
+        check_not_input(target, path)
     latents = latent_options(codec)
     name = codec.codec if isinstance(codec, LatentOptions) else codec
     if not isinstance(get_codec(name), ModelCodec):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from baler_root.rootio.source_tree import UnreadableBranchError
+from baler_root.errors import UnreadableBranchError
 
 Result = TypeVar("Result")
 

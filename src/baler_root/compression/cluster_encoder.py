@@ -138,7 +138,7 @@ def _codec(
     if learned.lists is not None and _is_in_other_page(learned.lists, members, encoded):
         available = {
             n: index
-            for n, index in learned.context_numbers.items()
+            for n, index in learned.context.items()
             if fits(n) and _is_in_other_page(n, members, encoded)
         }
         symbols = {n: array for n in available if (array := encoded[n].symbols) is not None}
@@ -186,7 +186,7 @@ def _with_outlier_rows(
         if len(rows):
             tables = tables_of(columns, originals)
             modelled = {
-                tables[n] for n, number in zip(symbols, codec.known, strict=True) if number is not None
+                tables[n] for n, number in zip(symbols, codec.numbers, strict=True) if number is not None
             }
             numbers = [n for n, table in enumerate(tables) if table in modelled]
             exact = with_exact_rows(exact, originals, numbers, rows, count)

@@ -43,7 +43,7 @@ class GroupModel:
     """Position in the model of each column that it encodes, by number in the tree."""
     compare: bool = True
     """Leave columns to `classic` where that is smaller."""
-    context_numbers: dict[int, int] = field(default_factory=dict)
+    context: dict[int, int] = field(default_factory=dict)
     """Position in the model of each context column (for a page of lists: of the entries), by number in the
     tree."""
     lists: int | None = None
@@ -51,7 +51,7 @@ class GroupModel:
 
     def column(self, number: int) -> ModelColumn | None:
         """The model's column for column `number` of the tree; None if it has none."""
-        position = self.numbers.get(number, self.context_numbers.get(number))
+        position = self.numbers.get(number, self.context.get(number))
         return None if position is None else self.model.columns[position]
 
 

@@ -13,10 +13,12 @@ from baler_root.compression.relations.search import discover
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.rules.unused import bound_target
 from baler_root.compression.tree_job import TreeJob
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, SourceError
 from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.relations import Relation
+from baler_root.format.limits import MAX_COLUMN_LENGTH
+from baler_root.format.schema import Tree
 from baler_root.format.tables import tables_of
 from baler_root.rootio.source_tree import SourceTree, cluster_lengths
 
@@ -24,10 +26,19 @@ MAX_CLUSTER_SIZE = 1 << 28
 """Largest cluster, in bytes in memory; a page may not decode to more."""
 
 
+MAX_CLUSTERS = 1 << 20
+"""Most clusters of one tree: more only come from a number of entries without data behind it."""
+
+
+MAX_EMPTY_CLUSTERS = 1 << 10
+"""Most clusters of a tree without branches, whose number of entries costs nothing to claim."""
+
+
 def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size: int | str) -> TreeJob:
     """All decisions about one tree: the error bounds, pages and relations of its columns, and its clusters.
 
-    Raises ConfigError for rules that the tree makes impossible, or a cluster size that is.
+    Raises ConfigError for rules that the tree makes impossible, or a cluster size that is; SourceError for a
+    tree with too many entries.
     """
     schema = tree.schema
     columns = tree_columns(schema)
@@ -37,7 +48,7 @@ def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size
     planned = plan_columns(schema, bounds)
     sample = flatten(schema, columns, tree.first_entries)
     sampled = min(schema.num_entries, max((len(array) for array in tree.first_entries.values()), default=0))
-    lengths = cluster_lengths(tree, _cluster_entries(cluster_size, tree.entry_size))
+    lengths = cluster_lengths(tree, _target_length(schema, cluster_size, tree.entry_size))
     tables = [
         table if column.role == "data" and not column.shape else -1
         for column, table in zip(columns, tables_of(columns, sample), strict=True)
@@ -89,6 +100,22 @@ def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict
             continue
         relations[number] = text, relation
     return relations
+
+
+def _target_length(schema: Tree, cluster_size: int | str, entry_size: float) -> int:
+    """Entries of a cluster, within the limits of a reader; clusters get up to a quarter more than this.
+
+    A tree without stored branches gets the longest clusters. Raises SourceError for too many clusters.
+    """
+    longest = MAX_COLUMN_LENGTH * 4 // 5
+    target, most = longest, MAX_EMPTY_CLUSTERS
+    if schema.stored():
+        target, most = min(longest, _cluster_entries(cluster_size, entry_size)), MAX_CLUSTERS
+    if schema.num_entries > target * most:
+        raise SourceError(
+            f"tree {schema.path!r}: {schema.num_entries} entries need more than {most} clusters"
+        )
+    return target
 
 
 def _cluster_entries(cluster_size: int | str, entry_size: float) -> int:

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.plan import Plan
+from baler_root.errors import WorkerError
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.source_tree import SourceTree
 
 POOL_SIZE = 1 << 25
 """Bytes of a source from which several processes pay for their start-up of about a second."""
+
+
+PARENT_CHECK = 2.0
+"""Seconds between two looks of a worker at whether its parent still lives."""
 
 
 class Task(NamedTuple):
@@ -35,16 +43,27 @@ class Task(NamedTuple):
 
 @contextmanager
 def processes(source: str, jobs: int, size: int) -> Iterator[Executor | None]:
-    """Worker processes, which start up at once; None if one process is faster."""
+    """Worker processes, which start up at once; None if one process is faster.
+
+    They end when the context ends, at once if it does so with an exception, and when this process is killed.
+    """
     if jobs <= 1 or size < POOL_SIZE:
         yield None
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(source,)) as pool:
-        with _interrupts_here():
-            for _ in range(jobs):
-                pool.submit(_start_up)
-        yield pool
+    ended, alive = context.Pipe(duplex=False)
+    with ended, alive:
+        pool = ProcessPoolExecutor(jobs, context, initializer=_start_worker, initargs=(source, ended))
+        try:
+            with _interrupts_here():
+                for _ in range(jobs):
+                    pool.submit(_start_up)
+            yield pool
+        except BaseException:
+            alive.close()  # the workers end at once, not after their clusters
+            raise
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 @contextmanager
@@ -63,7 +82,10 @@ def _interrupts_here() -> Iterator[None]:
 def in_order(
     pool: Executor, tasks: Sequence[Task], max_waiting: int
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
-    """(tree, cluster, encoded) of all tasks in order; at most `max_waiting` of them wait in memory."""
+    """(tree, cluster, encoded) of all tasks in order; at most `max_waiting` of them wait in memory.
+
+    Raises WorkerError when a worker process is killed.
+    """
     waiting: deque[tuple[Task, Future[EncodedCluster]]] = deque()
     try:
         for task in tasks:
@@ -75,6 +97,11 @@ def in_order(
         while waiting:
             oldest, future = waiting.popleft()
             yield oldest.tree, oldest.cluster, future.result()
+    except BrokenProcessPool:
+        raise WorkerError(
+            "a worker process ended before its work was done: it was killed, or memory ran out; fewer --jobs or a "
+            'smaller --cluster-size need less (a script needs `if __name__ == "__main__":` around its own code)'
+        ) from None
     finally:
         for _, future in waiting:
             future.cancel()
@@ -88,9 +115,22 @@ _trees: dict[str, SourceTree] = {}
 """Trees that a worker process has opened, by key."""
 
 
-def _start_worker(source: str) -> None:
-    """Open the file once in each worker process."""
+def _start_worker(source: str, ended: Connection) -> None:
+    """Open the file once in each worker process, which ends when `ended` closes at the other end."""
+    threading.Thread(target=_end_with_parent, args=(ended,), daemon=True).start()
     _source.append(RootSource(source))
+
+
+def _end_with_parent(ended: Connection) -> None:
+    """End this process when the one that started it closes its end of the pipe, or is gone.
+
+    A copy of that process (a fork) may keep the pipe open, hence the look at the parent's number.
+    """
+    parent = multiprocessing.parent_process()
+    while not ended.poll(PARENT_CHECK):
+        if parent is not None and os.getppid() != parent.pid:
+            break
+    os._exit(1)
 
 
 def _start_up() -> None:

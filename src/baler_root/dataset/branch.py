@@ -30,6 +30,9 @@ class Branch(Readable["Branch"]):
         count = f" ({len(self)} below)" if len(self) else ""
         return f"<Branch {self.name!r}{count} of {self.kind} {self.tree.name!r}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _branch_at, (self._tree, self.position)
+
     @property
     def schema(self) -> BranchSchema:
         """Name, type and form, as stored."""
@@ -184,3 +187,8 @@ class Branch(Readable["Branch"]):
         import numpy as np
 
         return np.array(self.array(library="np"), dtype=dtype, copy=copy)
+
+
+def _branch_at(tree: TreeLike[Branch], position: int) -> Branch:
+    """A pickled branch."""
+    return tree.all_branches[position]

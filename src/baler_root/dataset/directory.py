@@ -51,6 +51,9 @@ class Directory:
     def __repr__(self) -> str:
         return f"<Directory {self.object_path!r} of {self.file_path}>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Directory, (self._file, self._prefix.removesuffix("/"))
+
     @property
     def file(self) -> KeyedFile:
         """The file."""

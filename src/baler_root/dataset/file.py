@@ -10,21 +10,37 @@ from typing import Any, BinaryIO
 from baler_root.dataset.directory import DIRECTORY, Directory, Key
 from baler_root.dataset.source import FileSource
 from baler_root.dataset.tree import Tree
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, SourceError
 
 
 class File(Directory):
-    """An open `.baler` file: its top directory."""
+    """An open `.baler` file: its top directory.
 
-    def __init__(self, source: FileSource) -> None:
+    Files, and the directories, trees and branches in them, can be pickled if they were opened by path or URL:
+    the path, the options and a digest of the file are kept, and the file is opened again.
+    """
+
+    def __init__(
+        self, source: FileSource, path: Any = None, options: Mapping[str, Any] | None = None
+    ) -> None:
+        """`path` and `options` are those of `open`, to open the file again."""
         super().__init__(self, "")
         self.source = source
+        self._opened = (path, dict(options or {}))
         self.all_keys = _all_keys(source)
         self._objects: dict[Key, Any] = {}
         self._closed = False
 
     def __repr__(self) -> str:
         return f"<File {self.file_path!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        path, options = self._opened
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"{self.file_path}: only files opened by path or URL can be pickled")
+        path = os.fspath(path)
+        path = path if "://" in path else os.path.abspath(path)  # noqa: PTH100 - links stay as they are
+        return _open_again, (path, options, self.source.digest, self._closed)
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -46,6 +62,12 @@ class File(Directory):
         if self._closed:
             raise ValueError(f"{self.file_path}: reading from a closed file")
 
+    def tree_at(self, index: int) -> Tree:
+        """The tree at a position among those of the file."""
+        source = self.source.trees[index]
+        tree: Tree = self.object_of(next(key for key in self.all_keys if key.tree is source))
+        return tree
+
     def object_of(self, key: Key) -> Any:
         """The tree, directory or other object behind a key; always the same one."""
         if key not in self._objects:
@@ -57,6 +79,19 @@ class File(Directory):
                 self.check_open()
                 self._objects[key] = self.source.objects_directory()[f"{key.path};{key.cycle}"]
         return self._objects[key]
+
+
+def _open_again(path: str, options: Mapping[str, Any], digest: str, closed: bool) -> File:
+    """A pickled file; raises SourceError if it is another one now."""
+    from baler_root.dataset.reader.file_reader import open_file
+
+    file = File(open_file(path, **options), path, options)
+    if file.source.digest != digest:
+        file.close()
+        raise SourceError(f"{path}: is not the file that was pickled: it has been replaced since")
+    if closed:
+        file.close()
+    return file
 
 
 def _all_keys(source: FileSource) -> list[Key]:
@@ -117,7 +152,7 @@ def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **o
         ((file_path, object_path),) = path.items()
     elif isinstance(path, str):
         file_path, object_path = split_path(path)
-    file = File(open_file(file_path, **options))
+    file = File(open_file(file_path, **options), file_path, options)
     if object_path is None:
         return file
     try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from baler_root.dataset.filters import Filters
-from baler_root.dataset.source import TreeSource
+from baler_root.dataset.source import FileSource, TreeSource
 from baler_root.errors import KeyInFileError
 from baler_root.format.schema import Branch as BranchSchema
 from baler_root.format.schema import Tree as TreeSchema
@@ -32,6 +32,13 @@ class FileLike(Protocol):
     @property
     def file_path(self) -> str:
         """Path or URL that was opened."""
+
+    @property
+    def source(self) -> FileSource:
+        """Its trees and objects, as they are read."""
+
+    def tree_at(self, index: int) -> Any:
+        """The tree at a position among those of the file."""
 
     @property
     def closed(self) -> bool:

@@ -78,6 +78,10 @@ class FileSource(Protocol):
         """Path or URL that was opened."""
 
     @property
+    def digest(self) -> str:
+        """Digest of the contents: another one for every other file."""
+
+    @property
     def trees(self) -> Sequence[TreeSource]:
         """Trees, every cycle."""
 

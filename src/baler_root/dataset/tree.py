@@ -33,6 +33,9 @@ class Tree(Readable[Branch]):
         members = "branches" if self.kind == "TTree" else "fields"
         return f"<{self.kind} {self.name!r} ({len(self)} {members}, {self.num_entries} entries)>"
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _tree_at, (self.file, self.file.source.trees.index(self.source))
+
     @property
     def as_branch(self) -> None:
         """None: a tree is no branch."""
@@ -146,3 +149,8 @@ class Tree(Readable[Branch]):
             raise ConfigError("latents and outliers are arrays of the libraries 'ak' or 'np', not 'pd'")
         array = read(table, *entry_range(self.num_entries, entry_start, entry_stop))
         return array if kind == "ak" else numpy_of(array)
+
+
+def _tree_at(file: FileLike, index: int) -> Any:
+    """A pickled tree."""
+    return file.tree_at(index)

@@ -150,7 +150,7 @@ class Page:
         """The latents in the page and the positions of the columns they model; None if it has none."""
         positions, specs, _ = self._coded(None)
         latents = codec.latent_page(self.coded, specs)
-        return None if latents is None else (latents, [positions[index] for index in latents.known])
+        return None if latents is None else (latents, [positions[index] for index in latents.numbers])
 
     def values(self, symbols: Mapping[int, Values]) -> dict[int, Values]:
         """Values of the columns that need no other column, from their symbols by position in the page."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from baler_root.rootio.object_file import ObjectFile, RootObject
@@ -17,14 +18,17 @@ if TYPE_CHECKING:
     import uproot
 
 
-TTREES = ("TTree", "TNtuple", "TNtupleD", "TChain")
+TTREES = ("TTree", "TNtuple", "TNtupleD")
 
 
 RNTUPLES = ("ROOT::RNTuple", "ROOT::Experimental::RNTuple")
 
 
 TREES = (*TTREES, *RNTUPLES)
-"""Classes that are read as trees and so not carried as objects."""
+"""Classes that are read as trees and so not carried as objects.
+
+A TChain is an object: it has names of files, and no entries of its own.
+"""
 
 
 DIRECTORIES = ("TDirectory", "TDirectoryFile")
@@ -82,7 +86,7 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
     """Writes the packed objects, their directories and streamers into an open file.
 
     Call it before trees are written: the bytes of an object are valid for keys in the first 2 GB of a file.
-    Cycles are numbered from 1 again, in the same order.
+    Cycles are kept.
     """
     import uproot.compression
 
@@ -98,17 +102,38 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
             continue
         folder = dest.mkdir("/".join(item.parents)) if item.parents else dest
         raw = uproot.compression.compress(item.payload, dest.file.compression)
-        key = folder._cascading.add_object(
-            dest.file.sink,
-            item.key.fClassName,
-            item.name,
-            item.title,
-            raw,
-            len(item.payload),
-            big=item.is_big or None,
-        )
+        with numbered(folder, item.key.fCycle):
+            key = folder._cascading.add_object(
+                dest.file.sink,
+                item.key.fClassName,
+                item.name,
+                item.title,
+                raw,
+                len(item.payload),
+                big=item.is_big or None,
+            )
         if key.cycle > 1:
             list_newest_first(folder)
+
+
+@contextmanager
+def numbered(directory: uproot.WritableDirectory, cycle: int) -> Iterator[None]:
+    """While active, a new key of this directory gets this cycle, if its name does not have it already.
+
+    uproot itself gives the next number, so that the order of writing would become the order of cycles.
+    """
+    key_list = directory._cascading.data
+    following = key_list.next_cycle
+
+    def next_cycle(name: str) -> int:
+        used = any(key.name.string == name and key.cycle == cycle for key in key_list._keys)
+        return int(following(name)) if used else cycle
+
+    key_list.next_cycle = next_cycle
+    try:
+        yield
+    finally:
+        del key_list.next_cycle
 
 
 def list_newest_first(directory: uproot.WritableDirectory) -> None:

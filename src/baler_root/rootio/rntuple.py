@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from baler_root.errors import OutputError
 from baler_root.format.schema import Tree
 from baler_root.rootio.anchor import declare_anchor
-from baler_root.rootio.ttree_layout import branch_names
+from baler_root.rootio.ttree_layout import branch_names, distinct_names
 
 _FORBIDDEN = re.compile(r"[./\\\s\x00-\x1f\x7f]")
 """ROOT refuses field names with dots, slashes, spaces and control characters."""
@@ -56,10 +56,11 @@ def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     import awkward as ak
 
     field_layout = RNTupleLayout()
+    stored = tree.stored()
     names = branch_names(tree)
-    for position in tree.stored():
+    fields = field_names([names[position] for position in stored], [tree.branches[p].name for p in stored])
+    for position, name in zip(stored, fields, strict=True):
         branch = tree.branches[position]
-        name = field_name(names[position], field_layout.fields.values())
         field_layout.fields[position] = name
         field_layout.docs[position] = branch.title
         if name != branch.name:
@@ -77,13 +78,12 @@ def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
     return field_layout
 
 
-def field_name(name: str, names: Iterable[str]) -> str:
-    """`name` as an RNTuple field may have it, different from all `names`."""
-    base = _FORBIDDEN.sub("_", name) or "_"
-    used_names, candidate, number = set(names), base, 2
-    while candidate in used_names:
-        candidate, number = f"{base}_{number}", number + 1
-    return candidate
+def field_names(names: Sequence[str], original: Sequence[str]) -> list[str]:
+    """Names that RNTuple fields may have, all different, for those wanted.
+
+    A wanted name that is the `original` one and allowed stays; a changed name never takes it.
+    """
+    return distinct_names([_FORBIDDEN.sub("_", name) or "_" for name in names], original)
 
 
 class RNTupleWriter:
@@ -153,6 +153,9 @@ def holdable(layout: Any, notes: set[str]) -> Any:
         notes.add("values of unknown type written as double")
         return c.NumpyArray(np.zeros(0))
     if isinstance(layout, c.NumpyArray):
+        if layout.dtype == np.float16:  # every half is a float exactly
+            notes.add("half precision written as float")
+            layout = c.NumpyArray(layout.data.astype(np.float32), parameters=layout.parameters)
         if str(layout.dtype) not in _PRIMITIVES:
             raise _NoFieldError(f"{layout.dtype} has no field type")
         numbers = c.NumpyArray(layout.data, parameters={"__array__": "char"} if kind == "char" else None)
@@ -205,11 +208,10 @@ def _record(layout: Any, notes: set[str]) -> Any:
     contents = [holdable(content[: len(layout)], notes) for content in layout.contents]
     if layout.is_tuple and contents:
         return ak.contents.RecordArray(contents, None, len(layout))
-    fields: list[str] = []
-    for name in layout.fields:
-        fields.append(field_name(name, fields))
-        if fields[-1] != name:
-            notes.add(f"member {name!r} named {fields[-1]!r}")
+    fields = field_names(layout.fields, layout.fields)
+    for member, name in zip(layout.fields, fields, strict=True):
+        if name != member:
+            notes.add(f"member {member!r} named {name!r}")
     return ak.contents.RecordArray(contents, fields, len(layout))
 
 

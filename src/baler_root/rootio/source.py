@@ -112,7 +112,8 @@ class RootSource:
 
         Raises SourceError when the tree has other branches or entries than the schema.
         """
-        tree = self.directory[key]
+        path, _, cycle = key.rpartition(";")
+        tree = key_at(self.directory, path, int(cycle)).get()
 
         def visit(owner: Any) -> Iterator[Any]:
             for item in owner.branches if schema.kind == "TTree" else owner.fields:

@@ -18,28 +18,25 @@ FIRST_ENTRIES = 1000
 
 def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
     """A TTree of uproot with its schema; forms of branches are not known yet (`with_first_entries`)."""
-    import uproot
-
     branches: list[Branch] = []
     handles: dict[int, Any] = {}
 
     def visit(owner: Any, parent: int | None) -> None:
         for branch in owner.branches:
             position = len(branches)
-            interpretation = branch.interpretation
+            interpretation, text, why = _interpretation(branch)
             branches.append(
                 Branch(
                     name=branch.name,
                     parent=parent,
                     typename=_text(branch, "typename"),
                     title=branch.title or "",
-                    interpretation=repr(interpretation) if not _is_grouped(interpretation) else "AsGrouped",
+                    interpretation=text,
                     counter=_counter(branch),
+                    missing=why,
                 )
             )
-            if isinstance(interpretation, uproot.interpretation.identify.UnknownInterpretation):
-                branches[position] = replace(branches[position], missing=f"uproot: {interpretation.reason}")
-            elif not _is_grouped(interpretation):
+            if not why and not _is_grouped(interpretation):
                 handles[position] = branch
             visit(branch, position)
 
@@ -58,15 +55,40 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
     return SourceTree(schema, handles, entry_size=stored)
 
 
+def _interpretation(branch: Any) -> tuple[Any, str, str]:
+    """uproot's interpretation of a branch, its text, and why the branch cannot be carried (empty if it can)."""
+    import uproot
+
+    try:
+        interpretation = branch.interpretation
+        if _is_grouped(interpretation):
+            return interpretation, "AsGrouped", ""
+        text = repr(interpretation)
+        entries, expected = int(branch.num_entries), int(branch.tree.num_entries)
+    except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
+        return None, "", f"uproot: no interpretation ({cause(error)})"
+    if isinstance(interpretation, uproot.interpretation.identify.UnknownInterpretation):
+        return interpretation, text, f"uproot: {interpretation.reason}"
+    if entries != expected:
+        return interpretation, text, f"the branch has {entries} entries, its tree {expected}"
+    return interpretation, text, ""
+
+
 def baskets_of(tree: SourceTree) -> tuple[Tree, list[tuple[int, list[int]]]] | None:
-    """Schema and basket positions; two cycles with equal ones are the same entries. None without baskets."""
+    """Schema and basket positions; two cycles with equal ones are the same entries.
+
+    None without baskets, or where uproot cannot say where they are.
+    """
     handles = tree.handles
-    if not handles or any(handle.embedded_baskets for handle in handles.values()):
+    try:
+        if not handles or any(handle.embedded_baskets for handle in handles.values()):
+            return None
+        seeks = [
+            (position, list(handle.member("fBasketSeek")[: handle.num_baskets]))
+            for position, handle in handles.items()
+        ]
+    except Exception:  # noqa: BLE001 - the branch that fails is named when it is read
         return None
-    seeks = [
-        (position, list(handle.member("fBasketSeek")[: handle.num_baskets]))
-        for position, handle in handles.items()
-    ]
     return replace(tree.schema, cycle=0), seeks
 
 
@@ -84,12 +106,18 @@ def with_first_entries(tree: SourceTree, skip: Mapping[str, str]) -> SourceTree:
 
 
 def _counter(branch: Any) -> str:
-    """Name of the branch that counts a variable-length array, or of its leaf if no branch has that name."""
-    if branch.count_leaf is None:
+    """Name of the branch that counts a variable-length array, or of its leaf if no branch has that name.
+
+    Empty where uproot cannot find it.
+    """
+    try:
+        if branch.count_leaf is None:
+            return ""
+        leaf = branch.count_leaf.member("fName")
+        is_branch = any(other.name == leaf for other in branch.tree.branches)
+        return str(leaf if is_branch or branch.count_branch is None else branch.count_branch.name)
+    except Exception:  # noqa: BLE001 - the name is only wanted for writing a TTree again
         return ""
-    leaf = branch.count_leaf.member("fName")
-    is_branch = any(other.name == leaf for other in branch.tree.branches)
-    return str(leaf if is_branch or branch.count_branch is None else branch.count_branch.name)
 
 
 def _is_grouped(interpretation: Any) -> bool:

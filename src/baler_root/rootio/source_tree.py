@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from baler_root.errors import SourceError
+from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
-from baler_root.rootio.guard import earned_lengths
+from baler_root.rootio.array_check import find_fault
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -46,31 +46,33 @@ class SourceTree:
             ) from error
 
 
-class UnreadableBranchError(SourceError):
-    """A branch whose first entries could be read, but not a later one."""
-
-    def __init__(self, tree: str, branch: str, why: str) -> None:
-        super().__init__(
-            f"tree {tree!r}, branch {branch!r} cannot be read to its end ({why}); "
-            "--skip-unsupported (skip_unsupported=True) leaves such branches out"
-        )
-        self.tree, self.branch, self.why = tree, branch, why
-
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
-        return type(self), (self.tree, self.branch, self.why)
-
-
 def read_array(handle: Any, start: int, stop: int) -> ak.Array:
-    """Entries of an uproot branch or field as an awkward array; nothing is cached.
+    """Entries of an uproot branch or field as a valid awkward array; nothing is cached.
 
-    Raises whatever uproot raises, and SourceError when another number of entries comes back.
+    Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
+    that contradicts itself.
     """
-    with warnings.catch_warnings(), earned_lengths():
+    from baler_root.rootio.guard import check_lengths
+
+    check_lengths(handle)
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        array = handle.array(entry_start=start, entry_stop=stop, library="ak", array_cache=None)
+        array = _uproot_array(handle, start, stop)
     if len(array) != stop - start:
         raise SourceError(f"{len(array)} entries come back where {stop - start} were asked for")
+    if fault := find_fault(array):
+        raise SourceError(f"entry {start + fault.position}: {fault.text}")
     return array
+
+
+def _uproot_array(handle: Any, start: int, stop: int) -> Any:
+    """Entries as uproot reads them, except where it is known to read wrong values (docs/upstream.md)."""
+    from baler_root.rootio.c_strings import interpretation_for
+
+    options: dict[str, Any] = {"library": "ak", "array_cache": None}
+    if hasattr(handle, "interpretation"):
+        options["interpretation"] = interpretation_for(handle)
+    return handle.array(entry_start=start, entry_stop=stop, **options)
 
 
 def cause(error: BaseException) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -93,9 +93,36 @@ def branch_names(tree: Tree) -> dict[int, str]:
         branch = tree.branches[position]
         parents.setdefault(branch.name, set()).add(branch.parent)
     names = {}
+    changed = []
     for position in tree.stored():
         name = tree.branches[position].name
-        names[position] = name if len(parents[name]) == 1 else tree.path_of(position).replace("/", ".")
+        names[position] = name
+        if len(parents[name]) > 1:
+            names[position] = tree.path_of(position).replace("/", ".")
+            changed += [position] if names[position] != name else []
+    kept = [name for position, name in names.items() if position not in changed]
+    wanted = [*kept, *(names[position] for position in changed)]
+    distinct = distinct_names(wanted, [*kept, *[""] * len(changed)], repeat=True)
+    return names | dict(zip(changed, distinct[len(kept) :], strict=True))
+
+
+def distinct_names(wanted: Sequence[str], original: Sequence[str], *, repeat: bool = False) -> list[str]:
+    """The names wanted, all different: a name that is the original one stays, others get a number if taken.
+
+    With `repeat`, original names may occur more than once.
+    """
+    taken: set[str] = set()
+    kept = []
+    for name, unchanged in zip(wanted, original, strict=True):
+        kept.append(name == unchanged and (repeat or name not in taken))
+        taken |= {name} if kept[-1] else set()
+    names = []
+    for name, stays in zip(wanted, kept, strict=True):
+        result, number = name, 2
+        while not stays and result in taken:
+            result, number = f"{name}_{number}", number + 1
+        taken.add(result)
+        names.append(result)
     return names
 
 

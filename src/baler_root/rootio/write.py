@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
-from baler_root.rootio.objects import copy_objects, key_at, list_newest_first
+from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
 from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
@@ -70,7 +70,8 @@ def write_root(
         checks = []
         for tree, clusters in trees:
             directory = file.mkdir(tree.path.rpartition("/")[0]) if "/" in tree.path else file
-            checks.append(_write_tree(directory, tree, clusters, kind, report))
+            with numbered(directory, tree.cycle):
+                checks.append(_write_tree(directory, tree, clusters, kind, report))
             if checks[-1].cycle > 1:
                 list_newest_first(directory)
     finally:
@@ -177,6 +178,11 @@ def _fill_rntuple(
 ) -> _Check:
     writer = RNTupleWriter(directory, name, tree, layout)
     first = _fill(writer, tree, clusters, progress)
+    if not layout.fields and tree.num_entries:
+        reasons = [
+            *reasons,
+            f"its {tree.num_entries} entries are not kept: an RNTuple needs a field for them",
+        ]
     notes = (*reasons, *layout.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
     written = TreeWritten(tree.path, "RNTuple", notes)
     expected = [first.get(position) for position in layout.fields]

@@ -60,8 +60,8 @@ def _best_cut(below: NDArray[np.float64], start: int, stop: int) -> tuple[float,
     bits = (
         _saved(left, length) + _saved(right, stop - start - length) - _saved(np.array([total]), stop - start)
     )
-    place = int(np.argmax(bits))
-    return float(bits[place]), start + 1 + place
+    index = int(np.argmax(bits))
+    return float(bits[index]), start + 1 + index
 
 
 def _saved(count: NDArray[np.float64], length: NDArray[np.int64] | int) -> NDArray[np.float64]:

@@ -56,7 +56,7 @@ class Candidate:
     """Bytes of its part of the model."""
 
     @property
-    def worth(self) -> float:
+    def net_saving(self) -> float:
         """Bytes saved, the model counted."""
         return self.saved - self.size
 
@@ -86,7 +86,7 @@ class FoundModel:
     """The model of a table; None if it would save nothing."""
 
     model: AnyModel | None
-    used: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
     """Number in the sample of each column of the model."""
     data: bytes = b""
     """The model as bytes."""
@@ -103,48 +103,50 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     num_context = len(sample.context_kinds)
     previous = {} if sample.is_first is None else _previous(columns, num_context, sample.is_first)
     classic = [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[num_context:]]
-    plain = [0.0] * num_context + classic
+    classic_bits = [0.0] * num_context + classic
     ranked = rank([column.bins for column in columns], num_context)
     about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
-    histograms = _histograms(sample, columns, plain, ranked, effort.seed)
+    histograms = _histograms(sample, columns, classic_bits, ranked, effort.seed)
     networks: list[Candidate | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
     levels = [effort.level, *([get_level(effort.level.below)] if effort.level.below else [])]
-    table = _Table(sample, columns, plain, ranked, previous, histograms)
+    table = _Table(sample, columns, classic_bits, ranked, previous, histograms)
     for level in levels if effort.level.training is not None else ():
-        part = replace(effort, level=level, seconds=effort.seconds and effort.seconds / len(levels))
-        candidates, trained = _networks(table, part, progress)
-        networks = [max(pair, key=_worth) for pair in zip(networks, candidates, strict=True)]
+        level_effort = replace(effort, level=level, seconds=effort.seconds and effort.seconds / len(levels))
+        candidates, trained = _networks(table, level_effort, progress)
+        networks = [max(pair, key=_net_saving) for pair in zip(networks, candidates, strict=True)]
         if level == effort.level:
             about |= {
                 "steps": trained.steps,
                 "history": trained.history[:: max(1, len(trained.history) // 5)],
             }
-        notes += _notes(trained, plain)
-    chosen = _choose(histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in plain])
-    needed = sorted({n for number, choice in chosen.items() for n in (number, *choice.conditional.parents)})
+        notes += _notes(trained, classic_bits)
+    selected = _choose(
+        histograms, networks, [bits * sample.rows * sample.weight / 8 for bits in classic_bits]
+    )
+    needed = sorted({n for number, choice in selected.items() for n in (number, *choice.conditional.parents)})
     if not needed:
         return FoundModel(None, notes=notes)
-    number_of = {old: new for new, old in enumerate(needed)}
-    parts = []
+    new_numbers = {old: new for new, old in enumerate(needed)}
+    model_columns = []
     for number in needed:
-        conditional = chosen[number].conditional if number in chosen else None
+        conditional = selected[number].conditional if number in selected else None
         if conditional is not None:
             conditional = replace(
-                conditional, parents=tuple(number_of[parent] for parent in conditional.parents)
+                conditional, parents=tuple(new_numbers[parent] for parent in conditional.parents)
             )
         kind = sample.context_kinds[number] if number < num_context else "value"
         axis, quantiser = columns[number].axis, sample.quantisers[number]
-        parts.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
-    data = Model(tuple(parts), about).to_bytes()
-    if sum(choice.saved for choice in chosen.values()) < MARGIN * len(data):
+        model_columns.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
+    data = Model(tuple(model_columns), about).to_bytes()
+    if sum(choice.saved for choice in selected.values()) < MARGIN * len(data):
         return FoundModel(None, notes=notes)
     # The model as a reader gets it, so that pages are checked against that one.
     return FoundModel(Model.from_bytes(data), tuple(needed), data, notes)
 
 
-def _worth(choice: Candidate | None) -> float:
-    return 0.0 if choice is None else choice.worth
+def _net_saving(choice: Candidate | None) -> float:
+    return 0.0 if choice is None else choice.net_saving
 
 
 def _previous(
@@ -166,11 +168,11 @@ def _previous(
 def _histograms(
     sample: TableSample,
     columns: Sequence[BinnedColumn],
-    plain: Sequence[float],
+    classic_bits: Sequence[float],
     ranked: Sequence[Sequence[int]],
     seed: int,
 ) -> list[Candidate | None]:
-    """Histograms of each column; None where they do not pay."""
+    """Histograms of each column; None for a column for which they do not pay."""
     validation = np.random.default_rng(seed).permutation(sample.rows) < int(sample.rows * VALIDATION_SHARE)
     ancestors = Ancestors()
     candidates: list[Candidate | None] = []
@@ -179,9 +181,14 @@ def _histograms(
         if number >= len(sample.context_kinds):
             fitted = fit_histograms(columns, number, ranked[number], ancestors, validation, sample.weight)
             if fitted is not None:
-                saved = (plain[number] - _axis_bits(column) + fitted.saved) * sample.rows * sample.weight / 8
+                saved = (
+                    (classic_bits[number] - _axis_bits(column) + fitted.saved)
+                    * sample.rows
+                    * sample.weight
+                    / 8
+                )
                 candidate = Candidate(fitted.histograms, saved, fitted.size)
-        if candidate is None or candidate.worth <= 0:
+        if candidate is None or candidate.net_saving <= 0:
             candidates.append(None)
         else:
             ancestors.set(number, candidate.conditional.parents)
@@ -195,7 +202,7 @@ class _Table:
 
     sample: TableSample
     columns: Sequence[BinnedColumn]
-    plain: Sequence[float]
+    classic_bits: Sequence[float]
     """Bits per value of each column in `classic`."""
     ranked: Sequence[Sequence[int]]
     """Possible parents of each column, the best first."""
@@ -207,9 +214,9 @@ class _Table:
 def _networks(
     table: _Table, effort: TrainingEffort, progress: Progress | None
 ) -> tuple[list[Candidate | None], TrainedNetworks]:
-    """A network of each column, None where it does not pay, and the result of the training."""
+    """A network for each column, or None if it does not pay, and the result of the training."""
     level = effort.level
-    sample, columns, plain, previous = table.sample, table.columns, table.plain, table.previous
+    sample, columns, classic_bits, previous = table.sample, table.columns, table.classic_bits, table.previous
     if level.training is None:
         raise ValueError(f"level {level.name} trains no networks")
     rows, values = sample.rows, sample.rows * sample.weight
@@ -228,11 +235,11 @@ def _networks(
     for number, ranking in enumerate(table.ranked):
         chosen = ancestors.choose(number, ranking, level.candidates)
         # A network without inputs adds nothing to the axis; one larger than all that is left saves nothing.
-        light = table.histograms[number]
-        left = plain[number] * values / 8 - (light.saved if light else 0.0)
+        histogram = table.histograms[number]
+        remaining_bytes = classic_bits[number] * values / 8 - (histogram.saved if histogram else 0.0)
         if number in previous:
             chosen = [*chosen, len(columns) + list(previous).index(number)]
-        if chosen and left > WEIGHT_COST * training.weights(min(len(chosen), level.parents)):
+        if chosen and remaining_bytes > WEIGHT_COST * training.weights(min(len(chosen), level.parents)):
             parents[number] = chosen
     if not parents:
         return [None] * len(columns), TrainedNetworks({}, {}, 0)
@@ -244,7 +251,7 @@ def _networks(
     trained = fit_networks(axes, places, parents, training, progress)
     candidates: list[Candidate | None] = [None] * len(columns)
     for number, net in trained.nets.items():
-        saved = (plain[number] - trained.bits[number]) * values / 8
+        saved = (classic_bits[number] - trained.bits[number]) * values / 8
         size = WEIGHT_COST * sum(layer.weight.size for layer in net.layers)
         if saved > size:
             # Columns of the previous item come after all others; in a model they are the column itself.
@@ -253,31 +260,33 @@ def _networks(
     return candidates, trained
 
 
-def _notes(trained: TrainedNetworks, plain: Sequence[float]) -> tuple[str, ...]:
+def _notes(trained: TrainedNetworks, classic_bits: Sequence[float]) -> tuple[str, ...]:
     """Notes on columns whose training diverged."""
-    before = sum(plain[number] for number in trained.bits)
-    after = sum(trained.bits.values())
-    if trained.diverged or after > DIVERGED * before:
+    expected = sum(classic_bits[number] for number in trained.bits)
+    actual = sum(trained.bits.values())
+    if trained.diverged or actual > DIVERGED * expected:
         count = len(trained.diverged) or len(trained.bits)
         return (f"the training of {count} columns diverged; they are coded without networks",)
     return ()
 
 
 def _choose(
-    histograms: Sequence[Candidate | None], networks: Sequence[Candidate | None], plain: Sequence[float]
+    histograms: Sequence[Candidate | None],
+    networks: Sequence[Candidate | None],
+    classic_bytes: Sequence[float],
 ) -> dict[int, Candidate]:
-    """The better candidate of each column that has one, by its number; `plain` are the bytes of the columns
+    """The better candidate of each column that has one, by its number; `classic_bytes` are the bytes of the columns
     in `classic`.
     """
     ancestors = Ancestors()
     chosen = {}
-    for number, (light, heavy) in enumerate(zip(histograms, networks, strict=True)):
-        options = [option for option in (light, heavy) if option is not None]
-        options.sort(key=lambda option: -option.worth)
-        if light is not None and heavy is not None:
-            left = PREFER_HISTOGRAMS * (plain[number] - heavy.worth)
-            if light.worth >= heavy.worth - left:
-                options = [light, heavy]
+    for number, (histogram, network) in enumerate(zip(histograms, networks, strict=True)):
+        options = [option for option in (histogram, network) if option is not None]
+        options.sort(key=lambda option: -option.net_saving)
+        if histogram is not None and network is not None:
+            tolerance = PREFER_HISTOGRAMS * (classic_bytes[number] - network.net_saving)
+            if histogram.net_saving >= network.net_saving - tolerance:
+                options = [histogram, network]
         for option in options:
             if ancestors.allow(option.conditional.parents):
                 ancestors.set(number, option.conditional.parents)

@@ -116,7 +116,7 @@ class TrainingEffort:
                 f"training needs torch, which is not installed: {INSTALL}; {otherwise} does without"
             )
 
-    def of_one(self, pieces: int) -> TrainingEffort:
+    def for_piece(self, pieces: int) -> TrainingEffort:
         """The effort for one of the `pieces` of a table that have a model each: all share the table's outlier
         rows."""
         if self.latents is None or pieces == 1:

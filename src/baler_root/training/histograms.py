@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
-from baler_root.format.entropy.histogram_table import OWN_BITS
+from baler_root.format.entropy.histogram_table import AXIS_WEIGHT_BITS
 from baler_root.training.mutual_information import Ancestors
 from baler_root.training.quantile_bins import quantile_cuts
 
@@ -97,14 +97,20 @@ def fit_histograms(
     `validation` marks the rows that are not counted. Each row stands for `weight` rows of the whole file.
     """
     search = _Search(columns, number, validation, weight)
-    first = search.best([(other,) for other in candidates[:CANDIDATES] if ancestors.allow([other])])
+    first = search.find_best(
+        [(candidate,) for candidate in candidates[:CANDIDATES] if ancestors.allow([candidate])]
+    )
     if first is None:
         return None
     (parent,) = first.histograms.parents
-    others = [other for other in candidates[: CANDIDATES + 1] if other != parent]
-    pairs = [tuple(sorted((parent, other))) for other in others if ancestors.allow([parent, other])]
-    second = search.best(pairs)
-    if second is None or search.worth(second) <= search.worth(first):
+    candidates_of_pair = [candidate for candidate in candidates[: CANDIDATES + 1] if candidate != parent]
+    pairs = [
+        tuple(sorted((parent, candidate)))
+        for candidate in candidates_of_pair
+        if ancestors.allow([parent, candidate])
+    ]
+    second = search.find_best(pairs)
+    if second is None or search.net_saving(second) <= search.net_saving(first):
         return first
     return second
 
@@ -124,21 +130,21 @@ class _Search:
         self.cell = np.searchsorted(inner, np.arange(axis.length), side="right")[places]
         self.row = np.where(validation, 0, 1)
 
-    def worth(self, fitted: FittedHistograms) -> float:
+    def net_saving(self, fitted: FittedHistograms) -> float:
         """Bytes saved in the whole file."""
         return fitted.saved * self.rows * self.weight / 8 - fitted.size
 
-    def best(self, choices: Sequence[tuple[int, ...]]) -> FittedHistograms | None:
+    def find_best(self, choices: Sequence[tuple[int, ...]]) -> FittedHistograms | None:
         """The best histograms with one of these choices of parents; None if all cost more than they save."""
-        counted = [(self._coarse(parents), index) for index, parents in enumerate(choices)]
-        if not counted:
+        savings = [(self._coarse(parents), index) for index, parents in enumerate(choices)]
+        if not savings:
             return None
-        parents = choices[max(counted, key=lambda entry: (entry[0], -entry[1]))[1]]
+        parents = choices[max(savings, key=lambda entry: (entry[0], -entry[1]))[1]]
         counts = self._count(parents)
         merges = [[m for m in (1, 2, 4, 8) if m == 1 or m < 2 * n] for n in counts.shape[1:-1]]
         fitted = [self._evaluate(parents, counts, merged) for merged in product(*merges, (1, 2, 4))]
-        best = max(fitted, key=self.worth)
-        if self.worth(best) <= 0:
+        best = max(fitted, key=self.net_saving)
+        if self.net_saving(best) <= 0:
             return None
         return best
 
@@ -156,7 +162,7 @@ class _Search:
         """Estimate of the bytes that these parents save."""
         counts = self._count(parents)
         merges = [(1, 2), (4, 4)] if len(parents) == 1 else [(2, 2, 2), (4, 4, 2), (8, 8, 4)]
-        return max(self.worth(self._evaluate(parents, counts, merged)) for merged in merges)
+        return max(self.net_saving(self._evaluate(parents, counts, merged)) for merged in merges)
 
     def _evaluate(self, parents: Sequence[int], counts: Counts, merged: Sequence[int]) -> FittedHistograms:
         """Histograms after each `merged` neighbouring bins of a parent, or cells, are merged."""
@@ -206,8 +212,8 @@ def _probabilities(roots: NDArray[np.uint8], base: Counts) -> Counts:
     """Probabilities that the coder derives from roots."""
     weights = roots.astype(np.float64) ** 2
     total = weights.sum(axis=1, keepdims=True)
-    own = np.where(total > 0, 2.0**-OWN_BITS, 1.0)
-    return np.asarray(own * base + (1 - own) * weights / np.maximum(total, 1.0))
+    axis_share = np.where(total > 0, 2.0**-AXIS_WEIGHT_BITS, 1.0)
+    return np.asarray(axis_share * base + (1 - axis_share) * weights / np.maximum(total, 1.0))
 
 
 def _entropy(roots: NDArray[np.uint8]) -> float:

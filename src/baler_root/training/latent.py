@@ -17,7 +17,7 @@ from baler_root.format.binary.bit_patterns import MANTISSA_BITS
 from baler_root.format.codecs.axis import EXACT_PLACES, QuantileAxis
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.columns import LATENT, latents_of, pack_latents
-from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.codecs.registry import latent_codec
@@ -122,7 +122,7 @@ class LatentColumn:
 
 def find_autoencoder(
     columns: Sequence[LatentColumn],
-    plain: float,
+    classic_bytes: float,
     weight: float,
     effort: TrainingEffort,
     progress: Progress | None = None,
@@ -130,32 +130,32 @@ def find_autoencoder(
 ) -> FoundModel:
     """The autoencoder of these columns of one table, if they are smaller with it.
 
-    `plain` are the bytes of the sample in `classic`; each row of the sample stands for `weight` rows of the
-    file. There are never more latents than values in a row. Without a residual, or for firmware, the
+    `classic_bytes` is the size of the sample in `classic`; each row of the sample stands for `weight` rows of
+    the file. There are never more latents than values in a row. Without a residual, or for firmware, the
     autoencoder is used whatever it saves, since the user wants its latents. `pairs` are masses that count in
     the loss as columns do.
     """
-    asked = effort.latents
-    if asked is None or effort.level.training is None:
+    options = effort.latents
+    if options is None or effort.level.training is None:
         raise ValueError("no autoencoder was asked for")
     rows = len(columns[0].symbols) // columns[0].values_per_row
-    label = f"the {asked.codec} of {columns[0].name!r}" + (
+    label = f"the {options.codec} of {columns[0].name!r}" + (
         f" and {len(columns) - 1} more columns" if len(columns) > 1 else ""
     )
     axes = [fit_axis(column.symbols, weight) for column in columns]
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
-    no_residual = asked.residual == "none"
+    residual = Residual(options.residual).in_model
     try:
-        trained, hardware = _train(columns, axes, places, plain * weight, effort, progress, pairs)
+        trained, hardware = _train(columns, axes, places, classic_bytes * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
         return FoundModel(None, notes=(f"{label} is not used, but classic: {error}",))
     masses = [
-        {"branches": list(pair.asked.branches), "bits": round(bits, 3)}
+        {"branches": list(pair.mass.branches), "bits": round(bits, 3)}
         for pair, bits in zip(pairs, trained.masses, strict=True)
     ]
     model = AutoencoderModel(
-        asked.codec,
+        options.codec,
         tuple(
             ModelColumn(
                 column.name,
@@ -170,7 +170,7 @@ def find_autoencoder(
         encoder,
         decoder,
         COMPONENTS,
-        "none" if no_residual else "bounded",
+        residual,
         b"",
         (None,) * encoder.outputs,
         {
@@ -185,21 +185,22 @@ def find_autoencoder(
     )
     latents = latents_of(model, dict(enumerate(places)))
     model = _with_latent_model(model, latents, weight, effort)
-    if asked.outliers:
+    if options.outliers:
         model = replace(
-            model, outlier_detector=OutlierDetector.fit(latents, asked.outliers, asked.clusters, effort.seed)
+            model,
+            outlier_detector=OutlierDetector.fit(latents, options.outliers, options.clusters, effort.seed),
         )
     data = model.to_bytes()
     size = len(pack_latents(model, latents)) + float(trained.residual.sum()) * rows / 8
     size += sum(column.low for column in columns)
-    saved = (plain - size) * weight
+    saved = (classic_bytes - size) * weight
     notes = list(trained.notes)
     if hardware is not None:
         notes.append(_firmware_note(hardware, encoder))
-    elif not no_residual and saved < MARGIN * len(data):
+    elif residual is not Residual.NONE and saved < MARGIN * len(data):
         note = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
-            f"classic takes {plain * weight / 1000:.3g}"
+            f"classic takes {classic_bytes * weight / 1000:.3g}"
         )
         return FoundModel(None, notes=(*trained.notes, note))
     # The model as a reader gets it, so that pages are checked against that one.
@@ -210,12 +211,12 @@ def _train(
     columns: Sequence[LatentColumn],
     axes: Sequence[QuantileAxis],
     places: Sequence[NDArray[np.int64]],
-    plain: float,
+    classic_bytes: float,
     effort: TrainingEffort,
     progress: Progress | None,
     pairs: Sequence[Pair],
 ) -> tuple[TrainedAutoencoder, Hardware | None]:
-    """The trained networks of a table that takes `plain` bytes of the file in `classic`, and the hardware of
+    """The trained networks of a table that takes `classic_bytes` of the file in `classic`, and the hardware of
     firmware.
 
     Raises FloatingPointError if training gives no numbers, CorruptFileError for a table that is too wide for
@@ -226,16 +227,16 @@ def _train(
     from baler_root.training.torch.loop import EVALUATE_EVERY
     from baler_root.training.torch.mass_loss import MassTargets
 
-    asked, level = effort.latents, effort.level.name
-    if asked is None:
+    options, level = effort.latents, effort.level.name
+    if options is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.values_per_row for column in columns)
     most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
-    latents = min(values, asked.latents or max(1, min(most, values // 2)))
-    width = next(width for limit, width in WIDTHS[level] if plain <= limit)
+    latents = min(values, options.latents or max(1, min(most, values // 2)))
+    width = next(width for limit, width in WIDTHS[level] if classic_bytes <= limit)
     shape = AutoencoderShape(values, latents, COMPONENTS, width, columns[0].shape)
-    make = _maker(asked.codec)
-    factor = 1 if asked.hardware is None else FIRMWARE_STEPS
+    make = _maker(options.codec)
+    factor = 1 if options.hardware is None else FIRMWARE_STEPS
     settings = AutoencoderSettings(
         steps=STEPS[level] * factor,
         batch=BATCH // factor,
@@ -244,13 +245,14 @@ def _train(
         seed=effort.seed,
         seconds=effort.seconds,
         latent_weight=LATENT_WEIGHT_NO_RESIDUAL
-        if asked.residual == "none" or asked.hardware
+        if options.residual == Residual.NONE or options.hardware
         else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].values_per_row
     order = np.random.default_rng(effort.seed).permutation(rows)
     shuffled = [
-        at.reshape(rows, column.values_per_row)[order] for at, column in zip(places, columns, strict=True)
+        column_places.reshape(rows, column.values_per_row)[order]
+        for column_places, column in zip(places, columns, strict=True)
     ]
     place_values = {n: _values(columns[n], axes[n]) for pair in pairs for n in pair.columns}
     masses = MassTargets(pairs, place_values)
@@ -262,9 +264,9 @@ def _train(
             raise FloatingPointError("no step of its training gave a number")
         return trained
 
-    if asked.hardware is None:
+    if options.hardware is None:
         return fit(None, settings), None
-    candidates = asked.hardware.candidates()
+    candidates = options.hardware.candidates()
     settings = replace(settings, luts=candidates[0].budget.luts)
     hardware = candidates[0]
     if len(candidates) > 1:
@@ -323,10 +325,10 @@ def _with_latent_model(
         [np.ascontiguousarray(latents[:, n], LATENT) for n in changing],
         weight,
     )
-    found = find_model(sample, replace(effort, level=get_level("fast"), latents=None))
-    if found.model is None:
+    latent_model = find_model(sample, replace(effort, level=get_level("fast"), latents=None))
+    if latent_model.model is None:
         return model
-    coded: list[int | None] = [None] * model.latents
-    for number, index in enumerate(found.used):
-        coded[changing[index]] = number
-    return replace(model, coding=found.data, coded=tuple(coded))
+    latent_numbers: list[int | None] = [None] * model.latents
+    for number, index in enumerate(latent_model.numbers):
+        latent_numbers[changing[index]] = number
+    return replace(model, coding=latent_model.data, latent_numbers=tuple(latent_numbers))

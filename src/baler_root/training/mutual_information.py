@@ -45,9 +45,11 @@ def rank(bins: Sequence[NDArray[np.integer]], num_context: int = 0) -> list[list
     thinned = [np.ascontiguousarray(column[::step]).astype(np.int64) >> merged for column in bins]
     ranked: list[list[int]] = [[] for _ in range(num_context)]
     for number in range(num_context, len(thinned)):
-        near = (*range(num_context), *range(max(num_context, number - NEAR_COLUMNS), number))
-        information = [(mutual_information(thinned[number], thinned[other]), other) for other in near]
-        ranked.append([other for bits, other in sorted(information, reverse=True) if bits > 0])
+        candidates = (*range(num_context), *range(max(num_context, number - NEAR_COLUMNS), number))
+        information = [
+            (mutual_information(thinned[number], thinned[candidate]), candidate) for candidate in candidates
+        ]
+        ranked.append([candidate for bits, candidate in sorted(information, reverse=True) if bits > 0])
     return ranked
 
 
@@ -67,8 +69,8 @@ def information_estimate(first: NDArray[np.int64], second: NDArray[np.int64]) ->
     joint = np.bincount(first * shape[1] + second, minlength=shape[0] * shape[1]).reshape(shape)
     share = joint / len(first)
     independent = share.sum(1, keepdims=True) * share.sum(0, keepdims=True)
-    seen = share > 0
-    bits = float((share[seen] * np.log2(share[seen] / independent[seen])).sum())
+    occurring = share > 0
+    bits = float((share[occurring] * np.log2(share[occurring] / independent[occurring])).sum())
     # For independent columns it is chi-squared distributed (Wilks).
     freedom = (np.count_nonzero(joint.any(axis=1)) - 1) * (np.count_nonzero(joint.any(axis=0)) - 1)
     unit = 1 / (2 * len(first) * math.log(2))

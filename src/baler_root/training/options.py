@@ -1,4 +1,4 @@
-"""Options of `compress` and `train`: how much to learn, and what codecs with latents store."""
+"""Options of `compress` and `train`: how much is learned, and what codecs with latents store."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from baler_root.errors import ConfigError
-from baler_root.format.codecs.latent.model import MAX_LATENTS
+from baler_root.format.codecs.latent.model import MAX_LATENTS, Residual
 from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.training.hardware.limits import HardwareLimits
@@ -18,14 +18,9 @@ LEVEL_NAMES = ("fast", "default", "max")
 """Training levels: `fast` counts, `default` and `max` train networks."""
 
 
-RESIDUALS = ("bounded", "lossless", "none")
-"""Data stored besides latents: what they miss within the bounds, or to the last bit, or only the rows they
-miss."""
-
-
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """How much is learned from the data before they are compressed."""
+    """Level, time limit and seed of the training before compression."""
 
     level: str = "default"
     """`"fast"` counts in about a second; `"default"` also trains small networks, `"max"` larger ones (with
@@ -58,8 +53,8 @@ class LatentOptions:
     latents: int | None = None
     """Latents per row; None for half the columns, 8 at most."""
     residual: str = "bounded"
-    """`"bounded"` stores what latents miss within the error bounds, `"lossless"` to the last bit (of branches
-    that no rule names), `"none"` only the rows that latents miss."""
+    """`"bounded"` stores columns given the latents, within the error bounds; `"lossless"` keeps every bit of
+    branches that no rule names; `"none"` stores only the rows that latents do not reproduce."""
     outliers: float = 0.0
     """Share of rows, from 0 to 1, that is stored exactly because their latents are far from all clusters."""
     clusters: int = 1
@@ -72,8 +67,8 @@ class LatentOptions:
         codec = latent_codec(self.codec)
         if self.latents is not None and not 1 <= self.latents <= MAX_LATENTS:
             raise ConfigError(f"{self.latents} latents; from 1 to {MAX_LATENTS} are possible")
-        if self.residual not in RESIDUALS:
-            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(RESIDUALS)}")
+        if self.residual not in list(Residual):
+            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(Residual)}")
         if not _is_share(self.outliers):
             raise ConfigError(f"outliers {self.outliers!r}: a share from 0 to 1 (100%) is needed")
         if not 1 <= self.clusters <= MAX_CENTRES:

@@ -47,7 +47,7 @@ class Leg:
 class Pair:
     """Invariant mass of two objects of one table."""
 
-    asked: PairMass
+    mass: PairMass
     """The mass as the rules file names it."""
     first: Leg
     second: Leg

@@ -14,8 +14,8 @@ def quantile_cuts(counts: NDArray[np.generic], most: int) -> Ints:
     total = below[-1]
     cuts: list[int] = []
     start = int(np.searchsorted(below, 0.0, side="right")) - 1
-    for left in range(most, 1, -1):
-        target = (total - below[start]) / left
+    for remaining in range(most, 1, -1):
+        target = (total - below[start]) / remaining
         # The first value with which the bin is full; it is left out if the content is nearer to the target
         # without it, or if it fills a bin by itself.
         last = int(np.searchsorted(below, below[start] + target)) - 1

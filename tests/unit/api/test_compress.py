@@ -135,16 +135,6 @@ def test_another_bound_gives_another_file(rich_root: Path, tmp_path: Path) -> No
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_summary_counts_every_byte(rich_root: Path, tmp_path: Path) -> None:
-    summary = baler_root.compress(rich_root, tmp_path / "a.baler", cluster_size=200)
-    assert sum(summary.parts.values()) == summary.size == (tmp_path / "a.baler").stat().st_size
-    assert summary.source_size == rich_root.stat().st_size
-    branches = [branch for tree in summary.trees for branch in tree.branches]
-    assert sum(branch.size for branch in branches) == pytest.approx(summary.parts["pages"], rel=0.05)
-    arrays = read_root(rich_root)
-    assert sum(b.raw_size for b in branches if b.path == "special") == arrays["special"].nbytes
-
-
 def test_provenance_says_where_it_came_from(flat_root: Path, tmp_path: Path) -> None:
     baler_root.compress(flat_root, tmp_path / "a.baler", bound="rel=1e-2", cluster_size=300)
     made = baler_root.inspect(tmp_path / "a.baler")["provenance"]

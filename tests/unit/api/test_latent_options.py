@@ -1,4 +1,4 @@
-"""Options of latents that make no sense are refused; `inspect` says where the bytes of latents are."""
+"""Options of latents that make no sense are refused."""
 
 from __future__ import annotations
 
@@ -11,39 +11,12 @@ import baler_root
 from baler_root import LatentOptions
 from baler_root.errors import ConfigError
 from tests.helpers.cli import Cli
-from tests.helpers.latent_files import EVENTS, Maker
+from tests.helpers.latent_files import Maker
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch"),
     pytest.mark.usefixtures("latents_train_shortly"),
 ]
-
-# ---- what is said
-
-
-def test_inspect_says_where_the_bytes_are(cli: Cli, latent_files: dict[str, Path]) -> None:
-    for residual, path in latent_files.items():
-        found = baler_root.inspect(path)
-        models = {model["sha256"]: model["size"] for model in found["models"]}
-        tables = {table["name"]: table for table in found["trees"][0]["tables"]}
-        assert list(tables) == ["entries", "jet"]
-        for table in tables.values():
-            latents = table["latents"]
-            parts = latents["parts"]
-            assert sum(models[name] for name in latents["models"]) == parts["models"] > 0
-            assert parts["latents"] > 0
-            assert (parts["residual"] > 0) == (residual != "none")
-            assert (parts["missed"] > 0) == (latents["missed"] > 0) == (residual == "none")
-            assert latents["anomalies"] > 0 < parts["anomalies"]
-            assert sum(parts.values()) < found["size"]
-        assert tables["entries"]["latents"]["rows"] == EVENTS
-        with baler_root.open(path) as file:
-            assert len(file["Events"].outliers("jet")) == tables["jet"]["latents"]["anomalies"]
-    shown = cli("inspect", latent_files["none"]).out
-    assert f"latents of entries: {EVENTS // 1000} {EVENTS % 1000} rows: latents " in shown
-    assert "rows that they miss" in shown
-    assert "outlier rows with scores" in shown
-    assert cli("inspect", latent_files["none"], "--json").json["trees"][0]["tables"][1]["latents"]["rows"] > 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Models that many files share: used without torch, embedded, and only where they fit and pay."""
+"""Models that many files share: used without torch, embedded, and only where they fit."""
 
 from __future__ import annotations
 
@@ -159,33 +159,6 @@ def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, mak
     source = make_root("odd.root", Events=shuffled)
     summary = baler_root.compress(source, tmp_path / "a.baler", model=ModelReuse(jets_model, detach=True))
     assert baler_root.verify(summary.target, source, models=jets_model).problems == []
-
-
-def test_drift_is_measured_and_said(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    counts = ak.num(correlated_jets(6000, 4)["jet_pt"])
-    arrays = {
-        name: ak.unflatten(np.sort(ak.to_numpy(ak.flatten(array))), counts)
-        if array.ndim > 1
-        else np.sort(array)
-        for name, array in correlated_jets(6000, 4).items()
-    }
-    source = make_root("drift.root", Events=arrays)
-    classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "m.baler", model=ModelReuse(jets_model, detach=True))
-    assert summary.size < classic.size + 200
-    assert "it saves too little" in summary.notes[0], summary.notes
-    assert baler_root.verify(summary.target, source, models=jets_model).problems == []
-
-
-def test_a_model_must_pay_for_its_own_bytes(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    source = make_root("small.root", Events=correlated_jets(150, 9))
-    classic = baler_root.compress(source, tmp_path / "c.baler", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "m.baler", model=jets_model)
-    assert summary.size <= classic.size + 200
-    assert "(--detach-model) it would pay" in summary.notes[0]
-    assert baler_root.inspect(summary.target)["codecs"] == ["classic"]
-    empty = make_root("empty.root", Events={name: array[:0] for name, array in correlated_jets(10).items()})
-    assert baler_root.compress(empty, tmp_path / "e.baler", model=jets_model).size > 0
 
 
 def test_options_without_sense(jets_model: Path, unseen_jets: Path, tmp_path: Path, cli: Cli) -> None:

@@ -15,7 +15,7 @@ from baler_root.errors import (
     OutputError,
     SourceError,
 )
-from baler_root.format.container import write
+from baler_root.format.container.atomic_file import AtomicFile
 from tests.helpers.trees import digest
 
 # Nothing is left behind
@@ -37,13 +37,13 @@ def test_disk_full(untouched: Callable[..., None], monkeypatch: pytest.MonkeyPat
         def __getattr__(self, name: str) -> Any:
             return getattr(self._file, name)
 
-    start = write.AtomicFile.__init__
+    start = AtomicFile.__init__
 
-    def full(self: write.AtomicFile, *args: Any, **kwargs: Any) -> None:
+    def full(self: AtomicFile, *args: Any, **kwargs: Any) -> None:
         start(self, *args, **kwargs)
         vars(self)["file"] = Full(self.file)
 
-    monkeypatch.setattr(write.AtomicFile, "__init__", full)
+    monkeypatch.setattr(AtomicFile, "__init__", full)
     untouched(OutputError, "No space left on device")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import awkward as ak
 import numpy as np
 import pytest
 
@@ -12,7 +11,6 @@ import baler_root
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
 from baler_root.errors import ConfigError
-from baler_root.format.binary import portable_math
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.sum import Sum
@@ -138,53 +136,3 @@ def test_none_where_there_is_none() -> None:
     assert discover([c[:60] for c in columns.values()], [REL] * 3, [0] * 3).derived == {}, (
         "too few rows to tell"
     )
-
-
-@pytest.mark.parametrize("bound", ["rel=1e-3", "rel=1e-2", "abs=0.01", "bits=10", "lossless"])
-@pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_a_file_keeps_every_bound_and_its_relations(
-    bound: str, dtype: str, make_root: Make, tmp_path: Path
-) -> None:
-    columns = {name: values.astype(dtype) for name, values in momenta(5000).items()}
-    columns["p"][[3, 70]] = 1e6, np.nan  # no energy there
-    columns["pt"][9], columns["eta"][11], columns["pz"][13] = 0.0, np.inf, -999.0
-    counts = np.random.default_rng(2).integers(0, 5, 4000)
-    counts = counts[: np.searchsorted(np.cumsum(counts), 5000, side="right")]
-    kept = {name: values[: counts.sum()] for name, values in columns.items()}
-    source = make_root("p4.root", Events={"Jet": ak.unflatten(ak.zip(kept), counts)})
-    target = tmp_path / "p4.baler"
-    baler_root.compress(source, target, bound=bound, codec="classic")
-    assert baler_root.verify(target, against=source).ok
-    with baler_root.open(target) as file:
-        jets = file["Events"].arrays()
-        alone = file["Events"]["Jet_pz"].array()
-    assert ak.array_equal(alone, jets.Jet_pz, equal_nan=True)
-    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
-    if bound.startswith("rel"):
-        assert any(r.startswith("Jet_p = Jet_pt * cosh(Jet_eta)") for r in relations)
-        flat = {
-            name: ak.to_numpy(ak.flatten(jets[f"Jet_{name}"])).astype("f8") for name in ("pt", "eta", "p")
-        }
-        p = flat["pt"] * portable_math.cosh(flat["eta"])
-        with np.errstate(all="ignore"):
-            assert np.sum(~(np.abs(p - flat["p"]) <= 1e-6 * p)) <= 4, "energy and momentum belong together"
-
-
-@pytest.mark.parametrize("bound", ["rel=1e-3", "abs=0.01", "bits=10", "lossless"])
-def test_directions_in_a_file(bound: str, make_root: Make, tmp_path: Path) -> None:
-    columns = momenta(4000)
-    columns = {name: columns[name] for name in ("px", "py", "pz", "pt", "eta", "phi")}
-    columns["phi"][[3, 3000]] = 6.0, np.nan  # no direction there
-    columns["px"][9], columns["py"][11], columns["pz"][13] = 0.0, np.inf, -999.0
-    source = make_root("directions.root", Events=columns)
-    target = tmp_path / "directions.baler"
-    baler_root.compress(source, target, bound=bound, codec="classic", cluster_size=1500)
-    assert baler_root.verify(target, against=source).ok
-    relations = [r["text"] for r in baler_root.inspect(target)["trees"][0]["relations"]]
-    if bound.startswith("rel"):
-        assert "phi = arctan2(py, px)" in relations
-        with baler_root.open(target) as file:
-            events = file["Events"].arrays(library="np")
-        with np.errstate(all="ignore"):
-            phi = np.arctan2(events["py"].astype("f8"), events["px"])
-            assert np.sum(~(np.abs(phi - events["phi"]) <= 1e-6)) <= 4, "directions are those of the momenta"

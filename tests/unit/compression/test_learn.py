@@ -58,8 +58,8 @@ def test_no_model_has_longer_axes_than_readers_allow(
 ) -> None:
     source = make_root("jets.root", Events=correlated_jets(8000))
     longest = []
-    for name, most in (("all.baler", learn.MAX_OWN_PLACES), ("few.baler", 12_000)):
-        monkeypatch.setattr(learn, "MAX_OWN_PLACES", most)
+    for name, most in (("all.baler", learn.MAX_TABLE_PLACES), ("few.baler", 12_000)):
+        monkeypatch.setattr(learn, "MAX_TABLE_PLACES", most)
         baler_root.compress(source, tmp_path / name, training="fast")
         assert baler_root.verify(tmp_path / name, source).ok
         models = baler_root.inspect(tmp_path / name)["models"]

@@ -1,4 +1,4 @@
-"""Levels: `fast` needs no torch and makes files smaller within a second; nothing learned is plain `classic`."""
+"""Training levels: `fast` needs no torch and makes files smaller; without torch the default is `classic`."""
 
 from __future__ import annotations
 
@@ -13,11 +13,7 @@ import baler_root
 from baler_root import TrainingOptions
 from baler_root.compression.summary import Summary
 from baler_root.errors import ConfigError
-from baler_root.format.codecs.base import SymbolSpec
-from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.training import effort
-from tests.helpers.models import random_model
 from tests.helpers.processes import run_python
 
 Maker = Callable[..., Path]
@@ -89,20 +85,6 @@ def test_without_torch_the_default_is_classic_and_says_so(
     assert baler_root.compress(small, tmp_path / "small.baler").notes == ()
 
 
-def test_where_nothing_is_learned_the_file_is_classic(make_root: Maker, tmp_path: Path) -> None:
-    rng = np.random.default_rng(1)
-    source = make_root("noise.root", Events={f"x{i}": rng.normal(size=5000) for i in range(12)})
-    made = []
-    for name, options in {
-        "classic": {"codec": "classic"},
-        "fast": {"training": "fast"},
-        "default": {},
-    }.items():
-        baler_root.compress(source, tmp_path / f"{name}.baler", **options)  # type: ignore[arg-type]
-        made.append((tmp_path / f"{name}.baler").read_bytes())
-    assert made[0] == made[1] == made[2]
-
-
 def test_training_time_must_be_some(make_root: Maker, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="training for 0 seconds: more than 0 are needed"):
         baler_root.compress(
@@ -110,18 +92,3 @@ def test_training_time_must_be_some(make_root: Maker, tmp_path: Path) -> None:
             tmp_path / "out.baler",
             training=TrainingOptions(seconds=0),
         )
-
-
-def test_no_worse_than_classic_on_pages_that_differ_from_the_sample() -> None:
-    """A column that the model codes badly is left to `classic`."""
-    rng = np.random.default_rng(0)
-    columns = [rng.integers(0, 9, 3000).astype("u1"), np.repeat(np.arange(30), 100).astype("u1")]
-    specs = [SymbolSpec(column.dtype, len(column)) for column in columns]
-    model = random_model([("a", b"", columns[0]), ("b", b"", columns[1])], [(), (0,)], histograms=(0, 1))
-    plain, _ = Classic().encode(columns, specs)
-    codec = ConditionalCodec({b"m" * 32: model}, b"m" * 32, (0, 1), compare=True)
-    payload, shares = codec.encode(columns, specs)
-    assert len(payload) <= len(plain) + 1
-    assert sum(shares) == pytest.approx(len(payload))
-    found = codec.decode(memoryview(payload), specs)
-    assert all(np.array_equal(found[at], column) for at, column in enumerate(columns))

@@ -175,7 +175,7 @@ def test_what_does_not_pay_is_said(
 @pytest.mark.parametrize(
     ("codec", "arrays", "why"),
     [
-        ("convolutional", {"x": np.arange(3000.0)}, "no table has columns"),
+        ("convolutional", {"x": np.arange(3000.0)}, "no table has enough columns"),
         ("convolutional", {"field": frames(10)}, "10 entries are too few to train latents; 16 are needed"),
         ("transformer", table(100), "100 entries are too few to train latents; 2000 are needed"),
     ],

@@ -80,7 +80,10 @@ def _with_latents(alone: bool = False) -> Forger:
         latents = latents_from(model, symbols)
         outlier_detector = OutlierDetector.fit(latents, 0.1, 1, seed=0)
         return replace(
-            model, outlier_detector=outlier_detector, coding=coding_of(latents).to_bytes(), coded=(0, 1)
+            model,
+            outlier_detector=outlier_detector,
+            coding=coding_of(latents).to_bytes(),
+            latent_numbers=(0, 1),
         )
 
     with tempfile.TemporaryDirectory() as folder:

@@ -33,7 +33,7 @@ NAMES = 6
 """Most columns a note lists by name."""
 
 
-MAX_OWN_PLACES = MAX_PLACES // 2
+MAX_TABLE_PLACES = MAX_PLACES // 2
 """Most places on the axes of the columns of the table itself in one model; the rest is left for context
 columns.
 """
@@ -72,8 +72,8 @@ def learn(
 
 def least_rows(effort: TrainingEffort) -> int:
     """Fewest rows from which a model is learned."""
-    asked = effort.latents
-    return MIN_GRIDS if asked is not None and latent_codec(asked.codec).grids else MIN_ROWS
+    options = effort.latents
+    return MIN_GRIDS if options is not None and latent_codec(options.codec).grids else MIN_ROWS
 
 
 def learn_from(
@@ -89,63 +89,78 @@ def learn_from(
     names = [plan.schema.path_of(column.branch) for column in sample.columns]
     groups: list[int] = []
     models: list[GroupModel] = []
-    out = Learned(plan)
+    learned = Learned(plan)
     if effort.latents is not None and not runs:
-        out.notes.append(
+        learned.notes.append(
             f"{plan.schema.path}: no latents, since no table has enough columns that can be learned"
         )
     tables = [members for _, _, members in runs]
     pairs: dict[int, list[Pair]] = {}
     if effort.latents is not None and runs:
-        placed, notes = locate_masses(effort.masses, sample, names, tables)
-        pairs = {members[0]: some for members, some in zip(tables, placed, strict=True)}
+        mass_pairs, notes = locate_masses(effort.masses, sample, tables)
+        pairs = {members[0]: table_pairs for members, table_pairs in zip(tables, mass_pairs, strict=True)}
         notes += _constants(sample, names)
-        out.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
+        learned.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
     time_shares = _TimeShares(effort.seconds, list(map(len, tables)))
-    first = 0
+    next_column = 0
     for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
-        if first < start:
-            groups += plan_groups(sample.values[first:start], sample.entries, cluster)
+        if next_column < start:
+            groups += plan_groups(sample.values[next_column:start], sample.entries, cluster)
         if members:
-            part = replace(effort, seconds=time_shares.share())
+            table_effort = replace(effort, seconds=time_shares.share())
             if effort.latents is None:
                 context = find_context(sample, members, names)
-                found = find_model(_table(sample, members, names, entries, context), part, progress)
+                trained = find_model(_table(sample, members, names, entries, context), table_effort, progress)
             else:
                 context = ContextColumns()
-                pieces = sum(sample.tables[other[0]] == sample.tables[members[0]] for _, _, other in runs)
-                found = _find_autoencoder(
-                    sample, members, names, entries, pairs[members[0]], part.of_one(pieces), progress
+                pieces = sum(sample.tables[columns[0]] == sample.tables[members[0]] for _, _, columns in runs)
+                trained = _find_autoencoder(
+                    sample,
+                    members,
+                    names,
+                    entries,
+                    pairs[members[0]],
+                    table_effort.for_piece(pieces),
+                    progress,
                 )
-            out.notes.extend(f"{plan.schema.path}: {note}" for note in found.notes)
-            if found.model is not None:
-                given = len(context.names)
-                numbers = {members[at - given]: n for n, at in enumerate(found.used) if at >= given}
-                outside = {
-                    context.columns[at]: n
-                    for n, at in enumerate(found.used)
-                    if at < given and context.kinds[at] == "entry"
+            learned.notes.extend(f"{plan.schema.path}: {note}" for note in trained.notes)
+            if trained.model is not None:
+                num_context = len(context.names)
+                numbers = {
+                    members[index - num_context]: n
+                    for n, index in enumerate(trained.numbers)
+                    if index >= num_context
                 }
-                name = hashlib.sha256(found.data).digest()
+                context_numbers = {
+                    context.columns[index]: n
+                    for n, index in enumerate(trained.numbers)
+                    if index < num_context and context.kinds[index] == "entry"
+                }
+                name = hashlib.sha256(trained.data).digest()
                 models.append(
                     GroupModel(
-                        len(groups), name, found.model, numbers, context_numbers=outside, lists=context.lists
+                        len(groups),
+                        name,
+                        trained.model,
+                        numbers,
+                        context=context_numbers,
+                        lists=context.lists,
                     )
                 )
-                out.models.append(found.data)
+                learned.models.append(trained.data)
                 groups.append(stop - start)
             else:
                 groups += plan_groups(sample.values[start:stop], sample.entries, cluster)
-        first = stop
+        next_column = stop
     if not models:
-        return out
-    return replace(out, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
+        return learned
+    return replace(learned, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
 
 
 def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffort) -> None:
     """Raise ConfigError if more latents are requested than any table of these trees has values in a row."""
-    asked = effort.latents
-    if asked is None or asked.latents is None:
+    options = effort.latents
+    if options is None or options.latents is None:
         return
     widths: dict[str, int] = {}
     for plan, sample in trees:
@@ -154,10 +169,10 @@ def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffo
             table = common_name(names) if sample.tables[members[0]] else ENTRIES
             width = sum(sample.columns[number].values_per_row for number in members)
             widths[table] = max(width, widths.get(table, 0))
-    if widths and asked.latents > max(widths.values()):
-        found = ", ".join(f"{table} ({width})" for table, width in widths.items())
+    if widths and options.latents > max(widths.values()):
+        listing = ", ".join(f"{table} ({width})" for table, width in widths.items())
         raise ConfigError(
-            f"{asked.latents} latents are more than any table has columns to make them of: {found}; ask for fewer"
+            f"{options.latents} latents are more than any table has columns to make them of: {listing}; ask for fewer"
         )
 
 
@@ -174,8 +189,8 @@ class _TimeShares:
         """Seconds for the next table; None without a limit."""
         if self.stop is None:
             return None
-        columns, left = self.columns.pop(0), sum(self.columns)
-        return max(0.01, self.stop - time.monotonic()) * columns / (columns + left)
+        columns, remaining = self.columns.pop(0), sum(self.columns)
+        return max(0.01, self.stop - time.monotonic()) * columns / (columns + remaining)
 
 
 def _table(
@@ -215,31 +230,31 @@ def _find_autoencoder(
     from baler_root.training.latent import LatentColumn, find_autoencoder
 
     columns = [LatentColumn.of(names[n], sample.quantised(n), sample.columns[n].shape) for n in members]
-    plain = sum(classic_size(sample.quantised(n).symbols, sample.columns[n].shape) for n in members)
-    return find_autoencoder(columns, plain, entries / sample.entries, effort, progress, pairs)
+    classic_bytes = sum(classic_size(sample.quantised(n).symbols, sample.columns[n].shape) for n in members)
+    return find_autoencoder(columns, classic_bytes, entries / sample.entries, effort, progress, pairs)
 
 
 def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     """Note on columns that are no input because all their values are the same."""
-    found = [
+    constant_names = [
         repr(names[number])
         for number, (column, values) in enumerate(zip(sample.columns, sample.values, strict=True))
         if column.has_values and column.role == "data" and len(values) and is_constant(values)
     ]
-    if not found:
+    if not constant_names:
         return []
-    return [f"no input of latents, since their values never change: {listed(found, NAMES)}"]
+    return [f"no input of latents, since their values never change: {listed(constant_names, NAMES)}"]
 
 
 def _runs(
-    sample: TreeSample, is_wanted: Callable[[int], bool], least: int
+    sample: TreeSample, is_modelled: Callable[[int], bool], least: int
 ) -> list[tuple[int, int, list[int]]]:
     """(first column, end, columns to model) of each run of columns of one table with `least` of them or
     more.
     """
     runs: list[tuple[int, int, list[int]]] = []
     current: list[int] = []
-    places = 0
+    total_length = 0
 
     def close() -> None:
         if len(current) >= least:
@@ -247,13 +262,13 @@ def _runs(
         current.clear()
 
     for number in range(len(sample.columns)):
-        if not is_wanted(number):
+        if not is_modelled(number):
             continue
-        length = sample.places(number)
-        full = places + length > MAX_OWN_PLACES
+        length = sample.axis_length(number)
+        full = total_length + length > MAX_TABLE_PLACES
         if current and (least == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
             close()
-        places = places + length if current else length
+        total_length = total_length + length if current else length
         current.append(number)
     close()
     return runs

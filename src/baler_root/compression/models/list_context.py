@@ -24,7 +24,7 @@ MAX_CONTEXT = 16
 """Most columns of the entries that the models of a list may use."""
 
 
-MAX_TRIED = 128
+MAX_CANDIDATES = 128
 """Most columns of the entries that are tried: the last before the list and the first behind it."""
 
 
@@ -56,37 +56,39 @@ def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str
     thinned = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
     bins = [_bins(sample.quantised(n).symbols[thinned]) for n in members]
     exact = Quantiser("exact", np.dtype(np.int64)).to_bytes()
-    out = ContextColumns(lists, is_first=structure.steps == 0)
+    context = ContextColumns(lists, is_first=structure.steps == 0)
     for kind, name, symbols in (
         ("length", "length of the list", lengths[item]),
         ("position", "place in the list", structure.positions),
     ):
         if np.ptp(symbols) and _largest_information(_bins(symbols[thinned]), bins) > 0:
-            _add(out, lists, kind, name, exact, symbols)
-    tried = [
+            _add(context, lists, kind, name, exact, symbols)
+    candidates = [
         n
         for n in range(len(sample.columns))
         if sample.tables[n] == 0 and sample.is_candidate(n) and not np.array_equal(sample.values[n], lengths)
     ]
-    tried = sorted(tried, key=lambda n: abs(n - members[0]))[:MAX_TRIED]
+    candidates = sorted(candidates, key=lambda n: abs(n - members[0]))[:MAX_CANDIDATES]
     information = {
-        n: _largest_information(_bins(sample.quantised(n).symbols)[item[thinned]], bins) for n in tried
+        n: _largest_information(_bins(sample.quantised(n).symbols)[item[thinned]], bins) for n in candidates
     }
-    best = sorted((n for n in tried if information[n] > 0), key=lambda n: -information[n])[:MAX_CONTEXT]
-    for number in sorted(best):
+    selected = sorted((n for n in candidates if information[n] > 0), key=lambda n: -information[n])[
+        :MAX_CONTEXT
+    ]
+    for number in sorted(selected):
         quantised = sample.quantised(number)
-        _add(out, number, "entry", names[number], quantised.quantiser.to_bytes(), quantised.symbols[item])
-    return out
+        _add(context, number, "entry", names[number], quantised.quantiser.to_bytes(), quantised.symbols[item])
+    return context
 
 
 def _add(
-    out: ContextColumns, column: int, kind: str, name: str, quantiser: bytes, symbols: NDArray[Any]
+    context: ContextColumns, column: int, kind: str, name: str, quantiser: bytes, symbols: NDArray[Any]
 ) -> None:
-    out.columns.append(column)
-    out.kinds.append(kind)
-    out.names.append(name)
-    out.quantisers.append(quantiser)
-    out.symbols.append(symbols)
+    context.columns.append(column)
+    context.kinds.append(kind)
+    context.names.append(name)
+    context.quantisers.append(quantiser)
+    context.symbols.append(symbols)
 
 
 def _bins(symbols: NDArray[Any]) -> NDArray[np.int64]:
@@ -95,6 +97,6 @@ def _bins(symbols: NDArray[Any]) -> NDArray[np.int64]:
     return BinnedColumn.of(axis, axis.places(symbols)).bins.astype(np.int64) >> 1
 
 
-def _largest_information(column: NDArray[np.int64], others: Sequence[NDArray[np.int64]]) -> float:
+def _largest_information(column: NDArray[np.int64], targets: Sequence[NDArray[np.int64]]) -> float:
     """Largest mutual information [bits] of a column and one of the others."""
-    return max(mutual_information(other, column) for other in others)
+    return max(mutual_information(target, column) for target in targets)

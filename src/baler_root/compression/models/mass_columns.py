@@ -13,17 +13,16 @@ from baler_root.training.pair_masses import Leg, Pair, PairMass
 
 
 def locate_masses(
-    masses: Sequence[PairMass], sample: TreeSample, names: Sequence[str], tables: Sequence[Sequence[int]]
+    masses: Sequence[PairMass], sample: TreeSample, tables: Sequence[Sequence[int]]
 ) -> tuple[list[list[Pair]], list[str]]:
     """The masses of each of the `tables`, and notes on masses that no table has.
 
-    `names` has the name of each column of the sample; a table lists the numbers of columns that are modelled
-    together.
+    A table lists the numbers of columns that are modelled together.
     """
     pairs: list[list[Pair]] = [[] for _ in tables]
     notes = []
     for mass in masses:
-        numbers = [number for name in mass.branches if (number := _number(name, sample, names)) is not None]
+        numbers = [number for name in mass.branches if (number := _number(name, sample)) is not None]
         if len(numbers) < len(mass.branches):
             continue  # the mass is of another tree
         if obstacle := _obstacle(mass, numbers, sample, tables):
@@ -36,30 +35,29 @@ def locate_masses(
     return pairs, notes
 
 
-def _number(name: str, sample: TreeSample, names: Sequence[str]) -> int | None:
+def _number(name: str, sample: TreeSample) -> int | None:
     """Number of the sample's first column that holds the values of a branch or field."""
     for number, column in enumerate(sample.columns):
-        own = f"{names[number]}.{column.field}" if column.field else names[number]
-        if column.role == "data" and own == name:
+        if column.role == "data" and column.name == name:
             encoding = sample.encoded[number].encoding
             return encoding.source if isinstance(encoding, CopyEncoding) else number
     return None
 
 
-def _leg(numbers: Sequence[int], sample: TreeSample, place: Callable[[int], int]) -> Leg:
-    """One object, from the numbers of its columns in the sample; `place` gives their numbers in the table."""
-    pt, eta, phi = map(place, numbers[:3])
+def _leg(numbers: Sequence[int], sample: TreeSample, index_of: Callable[[int], int]) -> Leg:
+    """One object, from the numbers of its columns in the sample; `index_of` gives their numbers in the table."""
+    pt, eta, phi = map(index_of, numbers[:3])
     if len(numbers) == 3:
         return Leg(pt, eta, phi)
     values = sample.values[numbers[3]]
-    return Leg(pt, eta, phi, float(values[0]) if is_constant(values) else place(numbers[3]))
+    return Leg(pt, eta, phi, float(values[0]) if is_constant(values) else index_of(numbers[3]))
 
 
 def _obstacle(
     mass: PairMass, numbers: Sequence[int], sample: TreeSample, tables: Sequence[Sequence[int]]
 ) -> str:
     """Reason why a mass cannot count in the training; empty if it can."""
-    found = set()
+    used_tables = set()
     half = len(numbers) // 2
     for index, (name, number) in enumerate(zip(mass.branches, numbers, strict=True)):
         if index % half == 3 and _is_constant(sample, number):
@@ -69,8 +67,8 @@ def _obstacle(
         table = next((index for index, members in enumerate(tables) if number in members), None)
         if table is None:
             return f"{name!r} is in no table that is learned"
-        found.add(table)
-    return "" if len(found) == 1 else "its columns are not in one table"
+        used_tables.add(table)
+    return "" if len(used_tables) == 1 else "its columns are not in one table"
 
 
 def input_obstacle(sample: TreeSample, number: int) -> str:

@@ -16,7 +16,7 @@ from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError, listed
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS
-from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.references import Detached, KnownColumn
@@ -46,7 +46,7 @@ class Reuse:
 
     jobs: list[TreeJob]
     """The trees, with plans that use the models."""
-    used: dict[bytes, StoredModel] = field(default_factory=dict)
+    models: dict[bytes, StoredModel] = field(default_factory=dict)
     codec: str = "classic"
     """Codec of the compressed file."""
     notes: list[str] = field(default_factory=list)
@@ -54,7 +54,7 @@ class Reuse:
 
     def detached(self, hint: str) -> tuple[Detached, ...]:
         """References to the models for a compressed file that does not contain them; `hint` is their path."""
-        return tuple(Detached(digest, len(stored.data), hint) for digest, stored in self.used.items())
+        return tuple(Detached(digest, len(stored.data), hint) for digest, stored in self.models.items())
 
 
 @dataclass(slots=True)
@@ -66,11 +66,11 @@ class Match:
     """Number in the model of each column of the tree."""
     problems: list[str]
     """Messages on columns that do not fit."""
-    outside: dict[int, int] = field(default_factory=dict)
+    context: dict[int, int] = field(default_factory=dict)
     """Number in the model of each column of the entries that a list uses as context."""
     lists: int | None = None
     """Number of the column with the lengths of the list."""
-    other_bound: int = 0
+    num_other_bound: int = 0
     """Number of columns whose bound here differs from that of the training."""
 
     @property
@@ -86,10 +86,10 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
 
     Raises ConfigError where no column of any tree fits any model, or most have another bound.
     """
-    out = Reuse(list(jobs))
+    result = Reuse(list(jobs))
     unknown_trees: list[str] = []
     problems: list[str] = []
-    num_columns = other_bound = 0
+    num_columns = num_other_bound = 0
     codecs = sorted({codec_of(stored.model) for stored in file.models})
     if len(codecs) > 1:
         raise ConfigError(f"{file.path}: models of several codecs ({', '.join(codecs)})")
@@ -97,92 +97,94 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
         path = job.plan.schema.path
         if job.same_as is not None:
             continue
-        known = [stored for stored in file.models if stored.trained.tree == path]
-        if not known:
+        models = [stored for stored in file.models if stored.trained.tree == path]
+        if not models:
             trees = ", ".join(dict.fromkeys(repr(stored.trained.tree) for stored in file.models))
             unknown_trees.append(f"tree {path!r} is not among the trees of its training ({trees})")
             continue
-        matches = [_match(job, stored) for stored in known]
+        matches = [_match(job, stored) for stored in models]
         problems += [f"{path}: {problem}" for match in matches for problem in match.problems]
         fitting = [match for match in matches if _streams(match)]
         num_columns += sum(len(match.numbers) for match in fitting)
-        other_bound += sum(match.other_bound for match in matches)
+        num_other_bound += sum(match.num_other_bound for match in matches)
         if fitting and job.lengths:
-            plan, kept, notes = _try_out(job, _without_overlaps(fitting, problems), detach)
-            out.jobs[number] = replace(job, plan=plan)
-            out.used.update({stored.trained.digest: stored for stored in kept})
-            out.notes += notes
-    if not num_columns or other_bound > num_columns:
-        raise ConfigError(f"{file.path}: no model fits: {'; '.join([*unknown_trees, *problems, *out.notes])}")
-    if out.used:
-        (out.codec,) = codecs
-    out.notes = [f"{file.name}: {note}" for note in [*problems, *out.notes]]
-    if out.used and detach:
-        names = ", ".join(f"{digest.hex()[:12]}…" for digest in out.used)
-        out.notes.append(f"{file.name} is needed to read the file: keep it (model {names})")
-    return out
+            plan, used, notes = _try_out(job, _without_overlaps(fitting, problems), detach)
+            result.jobs[number] = replace(job, plan=plan)
+            result.models.update({stored.trained.digest: stored for stored in used})
+            result.notes += notes
+    if not num_columns or num_other_bound > num_columns:
+        raise ConfigError(
+            f"{file.path}: no model fits: {'; '.join([*unknown_trees, *problems, *result.notes])}"
+        )
+    if result.models:
+        (result.codec,) = codecs
+    result.notes = [f"{file.name}: {note}" for note in [*problems, *result.notes]]
+    if result.models and detach:
+        names = ", ".join(f"{digest.hex()[:12]}…" for digest in result.models)
+        result.notes.append(f"{file.name} is needed to read the file: keep it (model {names})")
+    return result
 
 
 def _match(job: TreeJob, stored: StoredModel) -> Match:
     """The columns of the tree that a model knows, and the reasons why others are left out."""
     plan = job.plan
     columns = plan.columns
-    places: dict[tuple[str, str, str], int] = {
+    numbers: dict[tuple[str, str, str], int] = {
         (plan.schema.path_of(c.branch), c.field, c.role): number
         for number, c in reversed([*enumerate(columns)])
     }
     tables = tables_of(columns, flatten(plan.schema, columns, job.source.first_entries))
-    found: dict[int, int] = {}
+    matched: dict[int, int] = {}
     missing: list[KnownColumn] = []
-    other_type: list[KnownColumn] = []
+    other_types: list[KnownColumn] = []
     too_loose: list[KnownColumn] = []
     other_bound: dict[tuple[str, str], list[KnownColumn]] = {}
-    for at, known in enumerate(stored.trained.columns):
-        number = places.get((known.branch, known.field, known.role))
+    for index, column in enumerate(stored.trained.columns):
+        number = numbers.get((column.branch, column.field, column.role))
         if number is None:
-            missing.append(known)
-        elif str(columns[number].dtype) != known.dtype or columns[number].shape:
-            other_type.append(known)
-        elif str(columns[number].bound) != known.bound:
-            other_bound.setdefault((known.bound, str(columns[number].bound)), []).append(known)
-        elif not ErrorBound.parse(known.quantiser_bound).implies(columns[number].tightened):
-            too_loose.append(known)
+            missing.append(column)
+        elif str(columns[number].dtype) != column.dtype or columns[number].shape:
+            other_types.append(column)
+        elif str(columns[number].bound) != column.bound:
+            other_bound.setdefault((column.bound, str(columns[number].bound)), []).append(column)
+        elif not ErrorBound.parse(column.quantiser_bound).implies(columns[number].tightened):
+            too_loose.append(column)
         else:
-            found[number] = at
+            matched[number] = index
     kinds = [column.kind for column in stored.model.columns]
-    outside = {number: at for number, at in found.items() if kinds[at] == "entry"}
-    members = {number: at for number, at in found.items() if kinds[at] == "value"}
+    context = {number: index for number, index in matched.items() if kinds[index] == "entry"}
+    members = {number: index for number, index in matched.items() if kinds[index] == "value"}
     rows = [tables[number] for number in members]
     table = max(dict.fromkeys(rows), key=rows.count, default=-1)
     misplaced = [number for number in members if tables[number] != table or table < 0]
-    misplaced += [number for number in outside if tables[number] != 0]
-    stray = [stored.trained.columns[found[number]] for number in misplaced]
+    misplaced += [number for number in context if tables[number] != 0]
+    stray = [stored.trained.columns[matched[number]] for number in misplaced]
     for number in misplaced:
         members.pop(number, None)
-        outside.pop(number, None)
+        context.pop(number, None)
     lists = lengths_of(columns, tables, table)
     problems = [
-        f"{what}: {_named(names)}"
-        for names, what in (
+        f"{problem}: {_named(names)}"
+        for names, problem in (
             (missing, "not in this file"),
-            (other_type, "of another type here"),
+            (other_types, "of another type here"),
             (stray, "in another list than the rest here"),
             (too_loose, "kept tighter here than in training, since others are computed from it"),
         )
         if names
     ]
-    for (trained, asked), names in other_bound.items():
+    for (trained, requested), names in other_bound.items():
         problems.append(
-            f"trained at {trained}, but {asked} is requested: {_named(names)}; "
-            f"ask for {trained} here, or train again at {asked}"
+            f"trained at {trained}, but {requested} is requested: {_named(names)}; "
+            f"ask for {trained} here, or train again at {requested}"
         )
-    match = Match(stored, members, problems, outside, lists, sum(map(len, other_bound.values())))
-    coded = _streams(match)
-    known_columns = stored.model.columns
+    match = Match(stored, members, problems, context, lists, sum(map(len, other_bound.values())))
+    streams = _streams(match)
+    model_columns = stored.model.columns
     lost = [
-        stored.trained.columns[at]
-        for _, at in sorted(members.items())
-        if known_columns[at].conditional is not None and at not in coded
+        stored.trained.columns[index]
+        for _, index in sorted(members.items())
+        if model_columns[index].conditional is not None and index not in streams
     ]
     if lost and problems:
         problems[-1] += f"; without these the model cannot predict {_named(lost)}"
@@ -200,15 +202,15 @@ def _streams(match: Match) -> list[int]:
     if isinstance(match.stored.model, AutoencoderModel):
         # Its latents need all columns.
         return sorted(match.numbers.values()) if len(match.numbers) == len(columns) else []
-    present = {*match.numbers.values(), *match.outside.values()}
+    present = {*match.numbers.values(), *match.context.values()}
     if match.lists is not None:
-        present.update(at for at, column in enumerate(columns) if column.kind in LENGTH_KINDS)
+        present.update(index for index, column in enumerate(columns) if column.kind in LENGTH_KINDS)
     return sorted(
-        at
-        for at in match.numbers.values()
-        if (conditional := columns[at].conditional) is not None
+        index
+        for index in match.numbers.values()
+        if (conditional := columns[index].conditional) is not None
         and present.issuperset(conditional.parents)
-        and (at not in conditional.parents or match.lists is not None)
+        and (index not in conditional.parents or match.lists is not None)
     )
 
 
@@ -216,13 +218,13 @@ def _without_overlaps(matches: Sequence[Match], problems: list[str]) -> list[Mat
     """The matches in their order in the tree, without those that overlap an earlier one: each must be one
     page.
     """
-    kept: list[Match] = []
+    disjoint: list[Match] = []
     for match in sorted(matches, key=lambda match: min(match.numbers)):
-        if kept and min(match.numbers) <= max(kept[-1].numbers):
+        if disjoint and min(match.numbers) <= max(disjoint[-1].numbers):
             problems.append(f"the {match.label} is not used: its columns lie among those of another here")
         else:
-            kept.append(match)
-    return kept
+            disjoint.append(match)
+    return disjoint
 
 
 def _try_out(
@@ -235,37 +237,37 @@ def _try_out(
     arrays = job.source.read(job.plan.schema.stored(), start, start + sampled)
     values = flatten(job.plan.schema, job.plan.columns, arrays)
     drafted = _planned(job, matches, values, sampled)
-    plain = encode_cluster(job.plan, arrays, sampled).records["size"].astype(np.int64)
-    tried = encode_cluster(drafted, arrays, sampled).records["size"].astype(np.int64)
-    kept: list[Match] = []
+    baseline = encode_cluster(job.plan, arrays, sampled).records["size"].astype(np.int64)
+    modelled = encode_cluster(drafted, arrays, sampled).records["size"].astype(np.int64)
+    used: list[Match] = []
     notes: list[str] = []
     for match in matches:
-        numbers = _worth(match, plain - tried)
+        numbers = _paying_columns(match, baseline - modelled)
         page = slice(min(match.numbers), max(match.numbers) + 1)
         scale = entries / sampled
-        saved = int((plain - tried)[sorted(numbers)].sum() * scale) if numbers else 0
-        least = WORTHWHILE * float(plain[page].sum()) * scale
+        saved = int((baseline - modelled)[sorted(numbers)].sum() * scale) if numbers else 0
+        least = WORTHWHILE * float(baseline[page].sum()) * scale
         cost = least if detach else len(match.stored.data)
         if numbers and (saved > cost or _has_no_residual(match)):
-            kept.append(replace(match, numbers=numbers))
+            used.append(replace(match, numbers=numbers))
         elif numbers and not detach and saved > least:
             notes.append(
                 f"the {match.label} is not used: it would save about {saved / 1000:.3g} kB of "
-                f"{plain[page].sum() * scale / 1000:.3g}, and take {cost / 1000:.3g} kB itself; kept outside "
+                f"{baseline[page].sum() * scale / 1000:.3g}, and take {cost / 1000:.3g} kB itself; kept outside "
                 "(--detach-model) it would pay"
             )
         else:
             notes.append(
                 f"the {match.label} is not used: on a sample of this file it saves too little "
-                f"({tried[page].sum()} bytes with it, {plain[page].sum()} without); the data differ from those it was "
+                f"({modelled[page].sum()} bytes with it, {baseline[page].sum()} without); the data differ from those it was "
                 "trained on"
             )
-    if not kept:
+    if not used:
         return job.plan, [], notes
-    return _planned(job, kept, values, sampled), [match.stored for match in kept], notes
+    return _planned(job, used, values, sampled), [match.stored for match in used], notes
 
 
-def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
+def _paying_columns(match: Match, gains: NDArray[Any]) -> dict[int, int]:
     """Columns that save bytes, and the parents of their networks; empty if no network pays."""
     columns, streams = match.stored.model.columns, set(_streams(match))
     if isinstance(match.stored.model, AutoencoderModel):
@@ -273,19 +275,19 @@ def _worth(match: Match, gains: NDArray[Any]) -> dict[int, int]:
         return match.numbers if streams and pays else {}
     needed: set[int] = set()
     paying = False
-    for number, at in sorted(match.numbers.items(), key=lambda item: -item[1]):
-        pays = at in streams and gains[number] > 0
+    for number, index in sorted(match.numbers.items(), key=lambda item: -item[1]):
+        pays = index in streams and gains[number] > 0
         paying = paying or pays
-        if pays or (at in needed and at in streams):
-            net = columns[at].conditional
-            needed.update([at, *(net.parents if net is not None else ())])
-    return {number: at for number, at in match.numbers.items() if at in needed} if paying else {}
+        if pays or (index in needed and index in streams):
+            net = columns[index].conditional
+            needed.update([index, *(net.parents if net is not None else ())])
+    return {number: index for number, index in match.numbers.items() if index in needed} if paying else {}
 
 
 def _has_no_residual(match: Match) -> bool:
     """Whether a model stores latents without a residual: its user wants the latents, whatever they save."""
     model = match.stored.model
-    return isinstance(model, AutoencoderModel) and model.residual == "none"
+    return isinstance(model, AutoencoderModel) and model.residual is Residual.NONE
 
 
 def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[Any]], entries: int) -> Plan:
@@ -293,23 +295,23 @@ def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[An
     cluster = max(job.lengths)
     groups: list[int] = []
     models: list[GroupModel] = []
-    first = 0
+    next_column = 0
     for match in matches:
         start, stop = min(match.numbers), max(match.numbers) + 1
-        if first < start:
-            groups += plan_groups(values[first:start], entries, cluster)
+        if next_column < start:
+            groups += plan_groups(values[next_column:start], entries, cluster)
         models.append(
             GroupModel(
                 len(groups),
                 match.stored.trained.digest,
                 match.stored.model,
                 dict(match.numbers),
-                context_numbers=match.outside,
+                context=match.context,
                 lists=match.lists,
             )
         )
         groups.append(stop - start)
-        first = stop
-    if first < len(values):
-        groups += plan_groups(values[first:], entries, cluster)
+        next_column = stop
+    if next_column < len(values):
+        groups += plan_groups(values[next_column:], entries, cluster)
     return replace(job.plan, groups=tuple(groups), codec=codec_of(models[0].model), models=tuple(models))

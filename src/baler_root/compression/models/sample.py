@@ -60,7 +60,7 @@ class TreeSample:
         low, high = int(symbols.min()), int(symbols.max())
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
 
-    def places(self, number: int) -> int:
+    def axis_length(self, number: int) -> int:
         """Upper limit of the length of the axis of a column."""
         symbols = self.quantised(number).symbols
         return EXACT_PLACES if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
@@ -100,17 +100,21 @@ def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> TreeSample:
     total = sum(source.schema.num_entries for source, _ in sources)
     size = max(source.entry_size for source, _ in sources)
     share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
-    parts, sampled = [], 0
-    for source, own in sources:
+    pieces, sampled = [], 0
+    for source, tree_plan in sources:
         entries = source.schema.num_entries
-        wanted = min(entries, max(1, int(share * entries))) if entries else 0
-        count = 1 if wanted == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
-        starts = [round(i * (entries - wanted // count) / max(1, count - 1)) for i in range(count)]
-        for start in starts if wanted else ():
-            stop = min(entries, start + max(1, wanted // count))
-            parts.append(flatten(own.schema, own.columns, source.read(own.schema.stored(), start, stop)))
-        sampled += wanted
-    originals = [np.concatenate(pieces) for pieces in zip(*parts, strict=True)]
+        num_entries = min(entries, max(1, int(share * entries))) if entries else 0
+        count = 1 if num_entries == entries or len(sources) > SAMPLE_RANGES else SAMPLE_RANGES
+        starts = [round(i * (entries - num_entries // count) / max(1, count - 1)) for i in range(count)]
+        for start in starts if num_entries else ():
+            stop = min(entries, start + max(1, num_entries // count))
+            pieces.append(
+                flatten(
+                    tree_plan.schema, tree_plan.columns, source.read(tree_plan.schema.stored(), start, stop)
+                )
+            )
+        sampled += num_entries
+    originals = [np.concatenate(column_pieces) for column_pieces in zip(*pieces, strict=True)]
     columns = plan.columns
     encoded, _ = encode_columns(plan, originals)
     return TreeSample(columns, originals, encoded, sampled, tables_of(columns, originals))

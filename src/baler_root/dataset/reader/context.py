@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from numpy.typing import NDArray
 
@@ -23,6 +25,10 @@ PAGE_CACHE_SIZE = 1 << 24
 
 COLUMN_CACHE_SIZE = 256 << 20
 """Most bytes of decoded columns that are remembered by default."""
+
+
+_contexts: WeakSet[ReadContext] = WeakSet()
+"""All contexts of this process."""
 
 
 Argument = TypeVar("Argument")
@@ -56,10 +62,18 @@ class ReadContext:
         cache_size: int = COLUMN_CACHE_SIZE,
     ) -> None:
         self.container = container
-        self.pages: ByteCache[PageId, OpenedPage] = ByteCache(PAGE_CACHE_SIZE)
-        self.columns: ByteCache[tuple[PageId, int], NDArray[Any]] = ByteCache(cache_size)
         self._places = models
-        self._executor = ThreadPoolExecutor(num_workers) if num_workers > 1 else None
+        self._num_workers = num_workers
+        self._cache_size = cache_size
+        self.start()
+        _contexts.add(self)
+
+    def start(self) -> None:
+        """Start with empty caches and new threads."""
+        self.pages: ByteCache[PageId, OpenedPage] = ByteCache(PAGE_CACHE_SIZE)
+        self.columns: ByteCache[tuple[PageId, int], NDArray[Any]] = ByteCache(self._cache_size)
+        self._executor = ThreadPoolExecutor(self._num_workers) if self._num_workers > 1 else None
+        vars(self).pop("models", None)
 
     @cached_property
     def models(self) -> ModelStore:
@@ -79,3 +93,13 @@ class ReadContext:
         if self._executor is not None:
             self._executor.shutdown(cancel_futures=True)
         self.container.close()
+
+
+def _start_again() -> None:
+    """In a forked process: its copies of threads do not run, and its copies of locks may be held for ever."""
+    for context in list(_contexts):
+        context.start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_again)

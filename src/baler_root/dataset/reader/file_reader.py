@@ -54,6 +54,11 @@ class FileReader:
         self.context.close()
 
     @property
+    def digest(self) -> str:
+        """Digest of the file: that of its footer, which has those of all pages, and its size."""
+        return f"{self.container.trailer.footer_digest:016x}-{self.container.size}"
+
+    @property
     def models(self) -> ModelStore:
         """Models that pages name; a model in another file is looked for when it is first used."""
         return self.context.models

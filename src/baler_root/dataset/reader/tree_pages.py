@@ -98,8 +98,6 @@ class TreePages:
         codecs = self.container.manifest.codecs
         for page, (payload, codec) in self.container.read_pages(missing).items():
             first, last = self._first_columns[self.stored.layout[page.cluster]][page.group : page.group + 2]
-            if codec >= len(codecs):
-                raise CorruptFileError(f"{self.container.describe(page)}: unknown codec number {codec}")
             with errors_of_page(self.container, page):
                 content = Page(payload, self.columns[first:last])
                 self._check_lengths(page, content, self.columns[first:last])

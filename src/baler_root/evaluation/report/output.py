@@ -13,7 +13,7 @@ from baler_root.errors import OutputError
 from baler_root.evaluation.report.page import page
 from baler_root.evaluation.report.plots import plots
 from baler_root.evaluation.report.results import Report
-from baler_root.format.container.write import check_output
+from baler_root.format.container.atomic_file import check_output
 
 
 def outputs(path: Path) -> dict[str, Path]:

@@ -61,12 +61,12 @@ class QuantileAxis:
         knot = np.minimum(np.searchsorted(self.positions, symbols, side="right"), len(self.positions) - 1) - 1
         rise, run = np.diff(self.shares)[knot], np.diff(self.positions)[knot]
         extra = tables.SIGMA_BITS - SHARE_BITS
-        inside = ((symbols - self.positions[knot]) * rise << extra) // run
-        return np.asarray((self.shares[knot] << extra) + inside)
+        interpolated = ((symbols - self.positions[knot]) * rise << extra) // run
+        return np.asarray((self.shares[knot] << extra) + interpolated)
 
     @cached_property
     def edges(self) -> Ints:
-        """Where each symbol begins on the axis, and where the last ends, in units of 2**-20."""
+        """Positions on the axis at which each symbol begins, and the end of the last one, in units of 2**-20."""
         return quantile(self.cumulative)
 
     @cached_property
@@ -100,8 +100,8 @@ def quantile(shares: Ints) -> Ints:
     sigma = tables.sigma()
     entry = np.clip(np.searchsorted(sigma, shares, side="right") - 1, 0, len(sigma) - 2)
     low, step = sigma[entry], np.maximum(1, sigma[entry + 1] - sigma[entry])
-    inside = np.clip((shares - low << tables.SIGMA_STEP_BITS) // step, 0, 1 << tables.SIGMA_STEP_BITS)
-    return np.asarray((entry << tables.SIGMA_STEP_BITS) + inside - tables.AXIS_LIMIT)
+    interpolated = np.clip((shares - low << tables.SIGMA_STEP_BITS) // step, 0, 1 << tables.SIGMA_STEP_BITS)
+    return np.asarray((entry << tables.SIGMA_STEP_BITS) + interpolated - tables.AXIS_LIMIT)
 
 
 EXACT_PLACES = MAX_SYMBOLS >> 2

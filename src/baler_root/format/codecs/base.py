@@ -1,8 +1,8 @@
 """Interface of codecs, which turn the symbols of some columns of one cluster into bytes, and back.
 
-A codec knows nothing of bounds, files or forms. Its input are symbols (integers after quantising, or the
+A codec knows nothing of bounds, files or forms. Its input is symbols (integers after quantising, or the
 values themselves if a column is exact), and it must return each of them bit for bit. The id is a promise
-about bytes: two classes may share one only if each reads the payloads of the other.
+about bytes: two classes may share an id only if each reads the payloads of the other.
 """
 
 from __future__ import annotations
@@ -66,9 +66,9 @@ class Codec(Protocol):
         """
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
-        """The columns at the positions `wanted` (default all), each of its spec's dtype and length.
+        """The columns at these positions (default: all), each of its spec's dtype and length.
 
         Raises FormatError for a payload that does not fit the specs; allocates only what the specs say.
         """
@@ -90,10 +90,10 @@ class ContextCodec(ModelCodec, Protocol):
     """Codec whose pages may need columns of other pages of their cluster."""
 
     def context_columns(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> tuple[int, ...]:
-        """Numbers in the tree of the columns outside the page whose symbols `decode` needs for the `wanted`
-        columns.
+        """Numbers in the tree of the columns outside the page whose symbols `decode` needs for the columns at
+        these positions.
 
         Raises FormatError as `decode` does.
         """
@@ -115,10 +115,10 @@ class IncrementalCodec(Codec, Protocol):
         self,
         payload: memoryview,
         specs: Sequence[SymbolSpec],
-        wanted: Sequence[int],
+        positions: Sequence[int],
         decoded: Mapping[int, NDArray[Any]],
     ) -> dict[int, NDArray[Any]]:
-        """The columns at the positions `wanted`, and all that were decoded or reused for them.
+        """The columns at these positions, and all that were decoded or reused for them.
 
         `decoded` holds symbols of columns of this page by position, as `decode` gave them; they are only
         read. Raises FormatError as `decode` does.

@@ -14,9 +14,9 @@ T = TypeVar("T")
 class LazyModels(Mapping[bytes, T]):
     """Mapping of models by their SHA-256, parsed from their bytes on first access."""
 
-    def __init__(self, models: Mapping[bytes, bytes], read: Callable[[bytes], T]) -> None:
-        """`read` parses the bytes of a model; its errors are raised on access."""
-        self._models, self._read = models, read
+    def __init__(self, models: Mapping[bytes, bytes], parse: Callable[[bytes], T]) -> None:
+        """`parse` parses the bytes of a model; its errors are raised on access."""
+        self._models, self._read = models, parse
 
     def __getitem__(self, digest: bytes) -> T:
         model: T = _parsed(self._read, self._models[digest])
@@ -30,9 +30,9 @@ class LazyModels(Mapping[bytes, T]):
 
 
 @lru_cache(maxsize=32)
-def _parsed(read: Callable[[bytes], Any], data: bytes) -> Any:
+def _parsed(parse: Callable[[bytes], Any], data: bytes) -> Any:
     """The model in these bytes; cached, since models compute tables on first use."""
-    return read(data)
+    return parse(data)
 
 
 def model_by_digest_prefix(models: Mapping[bytes, T], prefix: bytes) -> T:

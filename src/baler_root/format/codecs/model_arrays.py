@@ -59,8 +59,8 @@ def axis_from_arrays(low: Any, positions: NDArray[Any], shares: NDArray[Any]) ->
 
 def check_places(axes: Iterable[QuantileAxis]) -> None:
     """Raise CorruptFileError if the axes have more than MAX_PLACES places in total."""
-    if (places := sum(axis.length for axis in axes)) > MAX_PLACES:
-        raise CorruptFileError(f"axes of {places} places together")
+    if (num_places := sum(axis.length for axis in axes)) > MAX_PLACES:
+        raise CorruptFileError(f"axes of {num_places} places together")
 
 
 def _summed(steps: NDArray[Any]) -> NDArray[np.int64]:

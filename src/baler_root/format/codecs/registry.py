@@ -17,10 +17,10 @@ def _entry_points() -> dict[str, EntryPoint]:
     """Entry points by codec id; raises ConfigError if two packages claim the same id."""
     points: dict[str, EntryPoint] = {}
     for point in entry_points(group=GROUP):
-        other = points.setdefault(point.name, point)
-        if other.value != point.value:
+        existing = points.setdefault(point.name, point)
+        if existing.value != point.value:
             raise ConfigError(
-                f"codec id {point.name!r} is claimed by {other.value} and by {point.value}; uninstall one of them"
+                f"codec id {point.name!r} is claimed by {existing.value} and by {point.value}; uninstall one of them"
             )
     return points
 

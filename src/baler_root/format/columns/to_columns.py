@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.errors import SourceError
+from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.columns.form_columns import Column, Form
 from baler_root.format.limits import MAX_PAGE_LENGTH
 from baler_root.format.schema import Tree
@@ -93,7 +93,8 @@ def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
 def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]) -> list[NDArray[Any]]:
     """The buffers of all columns of a tree, from the array of each branch by its position.
 
-    Raises SourceError if an array does not have the form in the schema, or the cluster is too large.
+    Raises UnreadableBranchError if an array does not have the form in the schema, SourceError if the cluster
+    is too large.
     """
     by_branch: dict[int, list[Column]] = {}
     for column in columns:
@@ -108,7 +109,7 @@ def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]
         try:
             buffers = to_columns(arrays[branch], form, by_branch.get(branch, []))
         except SourceError as error:
-            raise SourceError(f"{location}: {error}") from None
+            raise UnreadableBranchError(schema.path, schema.path_of(branch), str(error)) from None
         size += sum(values.nbytes for values in buffers)
         if size > MAX_PAGE_LENGTH:
             raise SourceError(

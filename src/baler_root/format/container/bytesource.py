@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import gc
 import io
 import os
 import threading
@@ -31,21 +33,25 @@ class ByteSource(Protocol):
 
 
 class LocalFile:
-    """A path on this machine, read with `pread` (safe from several threads)."""
+    """A path on this machine, read with `pread` (safe from several threads, and from forked processes).
+
+    It is closed when nothing refers to it any more, too.
+    """
 
     local = True
+    _fd = -1
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
         try:
-            self._fd = os.open(self.name, os.O_RDONLY)
+            self._fd = _open(self.name)
             self.size = os.fstat(self._fd).st_size
         except FileNotFoundError:
             raise SourceError(f"{self.name}: no such file") from None
         except OSError as error:
             raise SourceError(f"{self.name}: cannot be opened ({error.strerror})") from None
         if Path(self.name).is_dir():
-            os.close(self._fd)
+            self.close()
             raise SourceError(f"{self.name}: is a folder, not a file")
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
@@ -69,19 +75,36 @@ class LocalFile:
             os.close(self._fd)
             self._fd = -1
 
+    def __del__(self) -> None:
+        self.close()
+
+
+def _open(path: str) -> int:
+    """A descriptor to read from; files that nothing refers to any more are closed first if there are too many."""
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+    gc.collect()
+    return os.open(path, os.O_RDONLY)
+
 
 class FileObject:
-    """An open binary file; one lock, since it has one position."""
+    """An open binary file; one lock, since it has one position (which forked processes share)."""
 
     local = True
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._lock = threading.Lock()
+        self._process = os.getpid()
         self.name = str(getattr(file, "name", "<file object>"))
         self.size = file.seek(0, io.SEEK_END)
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        if self._process != os.getpid():  # a thread of the other process may have held the lock
+            self._lock, self._process = threading.Lock(), os.getpid()
         parts = []
         with self._lock:
             for offset, size in ranges:
@@ -105,6 +128,8 @@ class RemoteFile:
         import fsspec
 
         self.name = url
+        self._options = options
+        self._process = os.getpid()
         try:
             self._fs, self._path = fsspec.core.url_to_fs(url, **options)
             size = self._fs.size(self._path)
@@ -117,9 +142,14 @@ class RemoteFile:
         self.size = int(size)
 
     def read(self, ranges: Sequence[tuple[int, int]]) -> list[memoryview]:
+        import fsspec
+
         merged = coalesce(ranges)
         starts, stops = [a for a, _ in merged], [a + n for a, n in merged]
         try:
+            if self._process != os.getpid():  # the threads of the other process do not exist here
+                self._fs, self._path = fsspec.core.url_to_fs(self.name, **self._options)
+                self._process = os.getpid()
             parts = self._fs.cat_ranges([self._path] * len(merged), starts, stops, on_error="raise")
         except Exception as error:
             raise SourceError(f"{self.name}: cannot be read ({_cause(error)})") from error

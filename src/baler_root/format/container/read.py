@@ -185,6 +185,8 @@ class Container:
             header, payload, digest = open_block(block, location)
             if header != BlockHeader(BlockKind.PAGE, *page, header.codec) or digest != int(row["xxh3"]):
                 raise CorruptFileError(f"{location}: holds another block than the page table says")
+            if header.codec >= len(self.manifest.codecs):
+                raise CorruptFileError(f"{location}: unknown codec number {header.codec}")
             result[page] = (payload, header.codec)
         return result
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import Self
 
 from baler_root.errors import OutputError
+from baler_root.format.container.atomic_file import AtomicFile
 from baler_root.format.container.layout import (
     PAGE_ENTRY,
     SECTION,
@@ -26,65 +24,6 @@ from baler_root.format.container.read import Container, PageId
 
 COPY_SIZE = 1 << 22
 """Bytes copied at a time."""
-
-
-class AtomicFile:
-    """A file that gets its name only when it is whole: temporary sibling, fsync, rename."""
-
-    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-        self.path = Path(path)
-        self._overwrite = overwrite
-        check_output(self.path, overwrite)
-        self._temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.part")
-        try:
-            self.file: BinaryIO = self._temporary.open("xb")
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error.strerror})") from None
-
-    @property
-    def temporary(self) -> Path:
-        """Path of the bytes until the file is whole."""
-        return self._temporary
-
-    def commit(self) -> None:
-        """Make everything durable, then give the file its name."""
-        try:
-            if not self.file.closed:
-                self.file.flush()
-                self.file.close()
-            with self._temporary.open("rb") as written:
-                os.fsync(written.fileno())
-            check_output(self.path, self._overwrite)
-            self._temporary.replace(self.path)
-            _sync_folder(self.path.parent)
-        except OSError as error:
-            raise OutputError(f"{self.path}: cannot be written ({error})") from None
-
-    def discard(self) -> None:
-        """Leave nothing behind."""
-        with contextlib.suppress(OSError):
-            self.file.close()
-        self._temporary.unlink(missing_ok=True)
-
-
-def check_output(path: Path, overwrite: bool) -> None:
-    """Raise OutputError when `path` cannot become a new file."""
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable, where the system allows a folder to be synced."""
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +51,14 @@ class ContainerWriter:
         self._superseded: list[tuple[int, int]] = []
         self._previous = 0
         self.page_size = 0
-        if base is None:
-            self._write(pack_head())
-        else:
-            self._continue(base)
+        try:
+            if base is None:
+                self._write(pack_head())
+            else:
+                self._continue(base)
+        except BaseException:
+            self._output.discard()
+            raise
 
     def _continue(self, base: Container) -> None:
         """Copy `base` whole, and take over what its footer says."""

@@ -18,7 +18,7 @@ from baler_root.format.entropy.tables import SIGMA_BITS, TOTAL_BITS
 Ints = NDArray[np.int64]
 
 
-OWN_BITS = 8
+AXIS_WEIGHT_BITS = 8
 """The axis has one part in 2**8 of the weight of every histogram: no symbol costs more than 8 bits beyond it.
 """
 
@@ -27,7 +27,7 @@ LOOKUP_BITS = 8
 """Leading bits from which a decoder looks up the first cell that is possible."""
 
 
-NEAR_BITS = 12
+PLACE_LOOKUP_BITS = 12
 """Leading bits from which a decoder looks up the first place that is possible."""
 
 
@@ -40,7 +40,7 @@ class HistogramArrays(NamedTuple):
     slopes: Ints
     edges: Ints
     lookup: NDArray[np.uint8]
-    near: Ints
+    place_lookup: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +59,7 @@ class HistogramTable:
     def arrays(self) -> HistogramArrays:
         """All arrays, computed once."""
         return HistogramArrays(
-            self.below, self.cells, self.starts, self.slopes, self.edges, self.lookup, self.near
+            self.below, self.cells, self.starts, self.slopes, self.edges, self.lookup, self.place_lookup
         )
 
     @cached_property
@@ -69,7 +69,10 @@ class HistogramTable:
         weights = np.zeros((len(self.roots), len(self.cells)), dtype=np.int64)
         np.cumsum(self.roots.astype(np.int64) ** 2, axis=1, out=weights[:, 1:])
         total = weights[:, -1:]
-        mixed = axis + ((1 << OWN_BITS) - 1) * ((weights << SIGMA_BITS) // np.maximum(1, total)) >> OWN_BITS
+        mixed = (
+            axis + ((1 << AXIS_WEIGHT_BITS) - 1) * ((weights << SIGMA_BITS) // np.maximum(1, total))
+            >> AXIS_WEIGHT_BITS
+        )
         return np.where(total > 0, mixed, axis)
 
     @cached_property
@@ -90,7 +93,7 @@ class HistogramTable:
         return np.array(cells, dtype=np.uint8)
 
     @cached_property
-    def near(self) -> Ints:
+    def place_lookup(self) -> Ints:
         """The place in which each 4096th of the axis begins."""
-        shares = np.arange((1 << NEAR_BITS) + 1) << (SIGMA_BITS - NEAR_BITS)
+        shares = np.arange((1 << PLACE_LOOKUP_BITS) + 1) << (SIGMA_BITS - PLACE_LOOKUP_BITS)
         return np.searchsorted(self.below[1:-1], shares, side="right").astype(np.int64)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.entropy._numba import compiled
-from baler_root.format.entropy.histogram_table import LOOKUP_BITS, NEAR_BITS, HistogramTable
+from baler_root.format.entropy.histogram_table import LOOKUP_BITS, PLACE_LOOKUP_BITS, HistogramTable
 from baler_root.format.entropy.tables import SIGMA_BITS, TOTAL_BITS
 
 Ints = NDArray[np.int64]
@@ -48,28 +48,28 @@ def decode(data: bytes | memoryview, contexts: NDArray[np.int32], table: Histogr
 
 
 @compiled(inline="always")
-def _share(place: Any, inside: Any, start: Any, slope: Any, scale: Any) -> Any:
-    """Parts of 2**30 below a place; `inside` are the parts of the axis between it and the start of its
+def _share(place: Any, axis_share: Any, start: Any, slope: Any, scale: Any) -> Any:
+    """Parts of 2**30 below a place; `axis_share` are the parts of the axis between it and the start of its
     cell.
     """
-    return place + ((start + (inside * slope >> SIGMA_BITS)) * scale >> SIGMA_BITS)
+    return place + ((start + (axis_share * slope >> SIGMA_BITS)) * scale >> SIGMA_BITS)
 
 
 @compiled()
-def _encode(places: Any, cell_of: Any, contexts: Any, table: Any) -> Any:
+def _encode(places: Any, cell_numbers: Any, contexts: Any, table: Any) -> Any:
     below, cells, starts, slopes, edges, _, _ = table
     words = np.empty(len(places) + 2 * LANES, dtype=np.uint32)
     position = len(words)
     states = np.full(LANES, _STATE, dtype=np.uint64)
     scale = _TOTAL - len(below) + 1
     for row in range(len(places) - 1, -1, -1):
-        place, cell, context = places[row], cell_of[row], contexts[row]
-        low, high, first = edges[context, cell], edges[context, cell + 1], below[cells[cell]]
+        place, cell, context = places[row], cell_numbers[row], contexts[row]
+        low, high, axis_start = edges[context, cell], edges[context, cell + 1], below[cells[cell]]
         start, slope = starts[context, cell], slopes[context, cell]
         if place > cells[cell]:
-            low = _share(place, below[place] - first, start, slope, scale)
+            low = _share(place, below[place] - axis_start, start, slope, scale)
         if place + 1 < cells[cell + 1]:
-            high = _share(place + 1, below[place + 1] - first, start, slope, scale)
+            high = _share(place + 1, below[place + 1] - axis_start, start, slope, scale)
         share = np.uint64(high - low)
         state = states[row % LANES]
         if state >= share << np.uint64(33):
@@ -90,7 +90,7 @@ def _encode(places: Any, cell_of: Any, contexts: Any, table: Any) -> Any:
 @compiled()
 def _decode(words: Any, places: Any, contexts: Any, table: Any) -> Any:
     """Decode into `places`; returns the number of words used, -1 for a damaged stream."""
-    below, cells, starts, slopes, edges, lookup, near = table
+    below, cells, starts, slopes, edges, lookup, place_lookup = table
     states = np.empty(LANES, dtype=np.uint64)
     for lane in range(LANES):
         states[lane] = np.uint64(words[2 * lane]) | np.uint64(words[2 * lane + 1]) << np.uint64(32)
@@ -104,18 +104,20 @@ def _decode(words: Any, places: Any, contexts: Any, table: Any) -> Any:
         low, high = cells[cell], cells[cell + 1]
         under, above = edges[context, cell], edges[context, cell + 1]
         if high - low > 1:
-            first, last = below[low], below[high]
+            axis_start, axis_stop = below[low], below[high]
             start, slope = starts[context, cell], slopes[context, cell]
-            share = first + np.int64((slot - under) * ((last - first) / (above - under)))
-            step = share >> (SIGMA_BITS - NEAR_BITS)
-            inside = share & ((1 << (SIGMA_BITS - NEAR_BITS)) - 1)
-            guess = near[step]
-            if step < 1 << NEAR_BITS:
-                guess += (near[step + 1] - near[step]) * inside >> (SIGMA_BITS - NEAR_BITS)
+            share = axis_start + np.int64((slot - under) * ((axis_stop - axis_start) / (above - under)))
+            step = share >> (SIGMA_BITS - PLACE_LOOKUP_BITS)
+            fraction = share & ((1 << (SIGMA_BITS - PLACE_LOOKUP_BITS)) - 1)
+            guess = place_lookup[step]
+            if step < 1 << PLACE_LOOKUP_BITS:
+                guess += (place_lookup[step + 1] - place_lookup[step]) * fraction >> (
+                    SIGMA_BITS - PLACE_LOOKUP_BITS
+                )
             tries = 0
             while high - low > 1:
                 guess = max(low + 1, min(high - 1, guess))
-                value = _share(guess, below[guess] - first, start, slope, scale)
+                value = _share(guess, below[guess] - axis_start, start, slope, scale)
                 tries += 1
                 if value <= slot:
                     low, under = guess, value

@@ -59,7 +59,7 @@ class Axis(NamedTuple):
     """Symbols of a column on its axis, as one argument of compiled functions."""
 
     edges: Ints
-    """Where each symbol begins, and where the last one ends."""
+    """Positions at which each symbol begins, and the end of the last one."""
     lookup: Ints
     """The symbol at each 2**13th unit of the axis."""
 
@@ -75,20 +75,20 @@ def set_mixture(outputs: Any, mixture: Any, constants: Any) -> Any:
     for k in range(1, count):
         if outputs[k] > outputs[heaviest]:
             heaviest = k
-    best = outputs[heaviest] if count else 0
+    largest = outputs[heaviest] if count else 0
     total = 0
     for k in range(count):
-        weight = constants.powers[min(255, (best - outputs[k]) >> _LOG_SHIFT)]
+        weight = constants.powers[min(255, (largest - outputs[k]) >> _LOG_SHIFT)]
         mixture[0, k] = weight
         total += weight
         mixture[1, k] = np.int64(outputs[count + k]) << _MEAN_SHIFT
         step = (outputs[2 * count + k] >> _LOG_SHIFT) - _FIRST_SCALE
         mixture[2, k] = constants.inverses[max(0, min(len(constants.inverses) - 1, step))]
-    left = _ALL_WEIGHT
+    remaining = _ALL_WEIGHT
     for k in range(count):
         mixture[0, k] = mixture[0, k] * (_ALL_WEIGHT - _FLOOR) // total
-        left -= mixture[0, k]
-    mixture[0, count] = left
+        remaining -= mixture[0, k]
+    mixture[0, count] = remaining
     mixture[1, count] = 0
     mixture[2, count] = 1 << tables.INVERSE_BITS
     return heaviest
@@ -97,10 +97,10 @@ def set_mixture(outputs: Any, mixture: Any, constants: Any) -> Any:
 @compiled(inline="always")
 def cumulative(symbol: Any, edges: Any, mixture: Any, sigma: Any) -> Any:
     """Parts of 2**30 below a symbol."""
-    last = len(edges) - 1
+    num_symbols = len(edges) - 1
     if symbol <= 0:
         return 0
-    if symbol >= last:
+    if symbol >= num_symbols:
         return _TOTAL
     total = 0
     edge = edges[symbol]
@@ -112,7 +112,7 @@ def cumulative(symbol: Any, edges: Any, mixture: Any, sigma: Any) -> Any:
         low += (sigma[i + 1] - low) * (position & ((1 << _STEP_BITS) - 1)) >> _STEP_BITS
         total += mixture[0, k] * low
     share = total >> tables.WEIGHT_BITS
-    return symbol + (share * (_TOTAL - last) >> tables.SIGMA_BITS)
+    return symbol + (share * (_TOTAL - num_symbols) >> tables.SIGMA_BITS)
 
 
 @compiled()
@@ -139,12 +139,12 @@ def _encode(symbols: Any, edges: Any, outputs: Any, constants: Any) -> Any:
 
 
 @compiled(inline="always")
-def near(value: Any, lookup: Any) -> Any:
+def nearest_symbol(value: Any, lookup: Any) -> Any:
     """The symbol whose edge is about at a value of the axis."""
     value = max(0, min(2 * _LIMIT - 1, value + _LIMIT))
     entry = value >> _LOOKUP_BITS
-    inside = value & ((1 << _LOOKUP_BITS) - 1)
-    return lookup[entry] + ((lookup[entry + 1] - lookup[entry]) * inside >> _LOOKUP_BITS)
+    fraction = value & ((1 << _LOOKUP_BITS) - 1)
+    return lookup[entry] + ((lookup[entry + 1] - lookup[entry]) * fraction >> _LOOKUP_BITS)
 
 
 @compiled()
@@ -164,7 +164,7 @@ def _decode(
         below, above = 0, _TOTAL
         # Most symbols lie where the heaviest component does: first the ends of that, then halves and secants.
         mean, width = mixture[1, heaviest], (_REACH << tables.INVERSE_BITS) // mixture[2, heaviest]
-        guess = near(mean - width, lookup)
+        guess = nearest_symbol(mean - width, lookup)
         tries = 0
         while high - low > 1:
             guess = max(low + 1, min(high - 1, guess))
@@ -175,7 +175,7 @@ def _decode(
                 high, above = guess, value
             tries += 1
             if tries == 1:
-                guess = near(mean + width, lookup)
+                guess = nearest_symbol(mean + width, lookup)
             elif tries & 1:
                 guess = low + (slot - below) * (high - low) // (above - below)
             else:

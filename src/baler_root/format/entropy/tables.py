@@ -74,10 +74,10 @@ def _rounded(value: Decimal) -> int:
 def sigma() -> NDArray[np.int64]:
     """round(2**28 / (1 + exp(-x))) for x from -20 to 20 in steps of 2**-7."""
     count = AXIS_LIMIT >> SIGMA_STEP_BITS
-    one = Decimal(1 << SIGMA_BITS)
+    scale = Decimal(1 << SIGMA_BITS)
     step = Decimal(2) ** (SIGMA_STEP_BITS - AXIS_BITS)
     upper = [
-        _rounded(_EXACT.divide(one, 1 + _EXACT.exp(_EXACT.multiply(-step, Decimal(i)))))
+        _rounded(_EXACT.divide(scale, 1 + _EXACT.exp(_EXACT.multiply(-step, Decimal(i)))))
         for i in range(count + 1)
     ]
     lower = [(1 << SIGMA_BITS) - value for value in upper[:0:-1]]

@@ -89,7 +89,7 @@ class Step:
     """Function from the last value, (rows, *shape), and earlier ones by number, to the next one; changes
     neither.
     """
-    after: Value
+    result: Value
     """Shape and limits of the next value."""
     products: int = 0
     """Multiplications for each row."""
@@ -117,10 +117,10 @@ class Operation:
         return np.zeros(0, np.int8), np.zeros(0, np.int32)
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
-        """The operation of this JSON, on a value like `before`, with the next weights and biases."""
+    def from_json(cls, entry: Mapping[str, Any], operand: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
+        """The operation of this JSON, on a value like `operand`, with the next weights and biases."""
         return cls(**{field.name: entry[field.name] for field in fields(cls)})  # type: ignore[arg-type]
 
-    def word(self, after: Value) -> str:  # noqa: ARG002
+    def summary(self, result: Value) -> str:  # noqa: ARG002
         """Short description for users, given the next value; may be empty."""
         return ""

@@ -41,15 +41,15 @@ class Attention(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
+        operand = values[-1]
         heads, bits = integer(self.heads, 1, MAX_HEADS), integer(self.bits, 0, MAX_SCORE_BITS)
-        if len(before.shape) != 2 or before.shape[1] % (3 * heads):
-            raise CorruptFileError(f"needs tokens of 3 × {heads} × any width, not {before} numbers")
-        tokens, width = before.shape[0], before.shape[1] // 3
+        if len(operand.shape) != 2 or operand.shape[1] % (3 * heads):
+            raise CorruptFileError(f"needs tokens of 3 × {heads} × any width, not {operand} numbers")
+        tokens, width = operand.shape[0], operand.shape[1] // 3
         head = width // heads
-        single = floats_for(2 * head * before.largest**2)
+        single = floats_for(2 * head * operand.largest**2)
         most = tokens << SHARE_BITS
-        dtype = floats_for(2 * most * before.largest + 3 * most)
+        dtype = floats_for(2 * most * operand.largest + 3 * most)
         # Differences of scores are placed in the exponent of a float32, which makes them powers of two.
         scale, worst = single(2.0 ** (FRACTION - bits)), single(-(SHARE_BITS + 1) << FRACTION)
         best = np.int32((BIAS + SHARE_BITS) << FRACTION)
@@ -71,8 +71,8 @@ class Attention(Operation):
             return np.reshape(means.transpose(0, 2, 1, 3), (-1, tokens, width))
 
         products, scratch = 2 * tokens * tokens * width, heads * tokens * tokens
-        return Step(run, Value((tokens, width), before.low, before.high), products, scratch)
+        return Step(run, Value((tokens, width), operand.low, operand.high), products, scratch)
 
-    def word(self, after: Value) -> str:  # noqa: ARG002
+    def summary(self, result: Value) -> str:  # noqa: ARG002
         """See `Operation`."""
         return "attention"

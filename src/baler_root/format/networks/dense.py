@@ -54,14 +54,14 @@ class Dense(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
+        operand = values[-1]
         outputs, inputs = self.weight.shape
-        if inputs != before.shape[-1] or self.bias.shape != (outputs,) or not 1 <= outputs <= MAX_WIDTH:
+        if inputs != operand.shape[-1] or self.bias.shape != (outputs,) or not 1 <= outputs <= MAX_WIDTH:
             raise CorruptFileError("does not fit the one before it")
         limits = -INT_LIMIT <= self.low < self.high < INT_LIMIT
         if not 1 <= self.shift <= MAX_SHIFT or not limits:
             raise CorruptFileError(f"shifts by {self.shift}, {self.low} to {self.high}")
-        largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * before.largest
+        largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * operand.largest
         largest += int(np.abs(self.bias.astype(np.int64)).max(initial=0)) + (1 << self.shift)
         dtype = floats_for(largest)
         # Scaling by powers of two is exact: shift before the sums, with the rounding in the bias.
@@ -79,8 +79,8 @@ class Dense(Operation):
             np.clip(sums, low, high, out=sums)
             return np.reshape(sums, (*values.shape[:-1], outputs))
 
-        after = Value((*before.shape[:-1], outputs), self.low, self.high)
-        return Step(run, after, products=after.size * inputs)
+        result = Value((*operand.shape[:-1], outputs), self.low, self.high)
+        return Step(run, result, products=result.size * inputs)
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -92,9 +92,9 @@ class Dense(Operation):
         return self.weight.reshape(-1), self.bias
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:
+    def from_json(cls, entry: Mapping[str, Any], operand: Value, weights: Take, biases: Take) -> Self:
         """See `Operation`."""
-        return cls.read(entry, before.shape[-1], weights, biases)
+        return cls.read(entry, operand.shape[-1], weights, biases)
 
     @classmethod
     def read(cls, entry: Mapping[str, Any], inputs: int, weights: Take, biases: Take) -> Self:
@@ -105,9 +105,9 @@ class Dense(Operation):
         weight = weights(outputs * inputs).reshape(outputs, inputs)
         return cls(weight, biases(outputs), shift, low, high)
 
-    def word(self, after: Value) -> str:
+    def summary(self, result: Value) -> str:
         """See `Operation`."""
-        return str(after)
+        return str(result)
 
 
 class FixedPointNet:
@@ -125,7 +125,7 @@ class FixedPointNet:
                 self._steps.append(layer.step([value]))
             except CorruptFileError as error:
                 raise CorruptFileError(f"layer {number} {error}") from None
-            value = self._steps[-1].after
+            value = self._steps[-1].result
 
     def __reduce__(self) -> tuple[type[FixedPointNet], tuple[Sequence[Dense], int, int]]:
         """Pickle the layers only, for other processes."""

@@ -34,27 +34,27 @@ class Reshape(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
-        if not 1 <= len(self.shape) <= MAX_AXES or math.prod(self.shape) != before.size:
-            raise CorruptFileError(f"makes {before} numbers to {list(self.shape)}")
+        operand = values[-1]
+        if not 1 <= len(self.shape) <= MAX_AXES or math.prod(self.shape) != operand.size:
+            raise CorruptFileError(f"makes {operand} numbers to {list(self.shape)}")
 
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
             return values.reshape(-1, *self.shape)
 
-        return Step(run, Value(self.shape, before.low, before.high))
+        return Step(run, Value(self.shape, operand.low, operand.high))
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
         return {"op": self.kind, "shape": list(self.shape)}
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
+    def from_json(cls, entry: Mapping[str, Any], operand: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
         """See `Operation`."""
         return cls(tuple(integer(length, 1, MAX_SIZE) for length in entry["shape"]))
 
-    def word(self, after: Value) -> str:
+    def summary(self, result: Value) -> str:
         """See `Operation`."""
-        return str(after)
+        return str(result)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,18 +67,18 @@ class Offset(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
-        if self.table.shape != before.shape:
-            raise CorruptFileError(f"adds a table of {list(self.table.shape)} to {before} numbers")
+        operand = values[-1]
+        if self.table.shape != operand.shape:
+            raise CorruptFileError(f"adds a table of {list(self.table.shape)} to {operand} numbers")
         least, most = int(self.table.min()), int(self.table.max())
-        after = Value(before.shape, before.low + least, before.high + most)
-        dtype = floats_for(max(before.largest, after.largest, -least, most))
+        result = Value(operand.shape, operand.low + least, operand.high + most)
+        dtype = floats_for(max(operand.largest, result.largest, -least, most))
         table = self.table.astype(dtype)
 
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
             return np.asarray(np.add(values, table, dtype=dtype))
 
-        return Step(run, after)
+        return Step(run, result)
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -89,9 +89,9 @@ class Offset(Operation):
         return np.zeros(0, np.int8), self.table.reshape(-1)
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
+    def from_json(cls, entry: Mapping[str, Any], operand: Value, weights: Take, biases: Take) -> Self:  # noqa: ARG003
         """See `Operation`."""
-        return cls(biases(before.size).reshape(before.shape))
+        return cls(biases(operand.size).reshape(operand.shape))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +105,16 @@ class Add(Operation):
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
         source = integer(self.source, 0, len(values) - 2)
-        before, other = values[-1], values[source]
-        if before.shape != other.shape:
-            raise CorruptFileError(f"adds {other} numbers to {before}")
-        after = Value(before.shape, before.low + other.low, before.high + other.high)
-        dtype = floats_for(max(before.largest, other.largest, after.largest))
+        operand, addend = values[-1], values[source]
+        if operand.shape != addend.shape:
+            raise CorruptFileError(f"adds {addend} numbers to {operand}")
+        result = Value(operand.shape, operand.low + addend.low, operand.high + addend.high)
+        dtype = floats_for(max(operand.largest, addend.largest, result.largest))
 
-        def run(values: Floats, kept: Mapping[int, Floats]) -> Floats:
-            return np.asarray(np.add(values, kept[source], dtype=dtype))
+        def run(values: Floats, earlier: Mapping[int, Floats]) -> Floats:
+            return np.asarray(np.add(values, earlier[source], dtype=dtype))
 
-        return Step(run, after)
+        return Step(run, result)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +132,11 @@ class Norm(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
-        n, scale = before.shape[-1], 1 << (integer(self.bits, 0, 15) + 1)
-        far = before.high - before.low
+        operand = values[-1]
+        n, scale = operand.shape[-1], 1 << (integer(self.bits, 0, 15) + 1)
+        spread = operand.high - operand.low
         # The second limit: a root is exact if its square is below half of the exact range of the floats.
-        limits = (2 * n * before.largest + 3 * n, 2 * (n * far) ** 2, scale * n * far + 3 * n * far)
+        limits = (2 * n * operand.largest + 3 * n, 2 * (n * spread) ** 2, scale * n * spread + 3 * n * spread)
         dtype = floats_for(max(limits))
         ones, factor = np.ones((n, 1), dtype), dtype(scale * n)
         # isqrt(n * d * d) is at least isqrt(n) * |d|.
@@ -153,7 +153,7 @@ class Norm(Operation):
             np.floor(flat, out=flat)
             return flat.reshape(values.shape)
 
-        return Step(run, Value(before.shape, -bound, bound))
+        return Step(run, Value(operand.shape, -bound, bound))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,23 +172,23 @@ class Conv(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
-        if len(before.shape) != MAX_AXES:
-            raise CorruptFileError(f"needs a grid, not {before} numbers")
-        height, width, channels = before.shape
-        kernel, stride = _odd(self.kernel), integer(self.stride, 1, MAX_STRIDE)
+        operand = values[-1]
+        if len(operand.shape) != MAX_AXES:
+            raise CorruptFileError(f"needs a grid, not {operand} numbers")
+        height, width, channels = operand.shape
+        kernel, stride = _odd_kernel(self.kernel), integer(self.stride, 1, MAX_STRIDE)
         edge = kernel // 2
         inputs = kernel * kernel * channels
-        places = (-(-height // stride), -(-width // stride))
-        dense = self.layer.step([Value((*places, inputs), min(before.low, 0), max(before.high, 0))])
+        grid = (-(-height // stride), -(-width // stride))
+        dense = self.layer.step([Value((*grid, inputs), min(operand.low, 0), max(operand.high, 0))])
 
-        def run(values: Floats, kept: Mapping[int, Floats]) -> Floats:
+        def run(values: Floats, earlier: Mapping[int, Floats]) -> Floats:
             padded = np.pad(values, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
             squares = np.lib.stride_tricks.sliding_window_view(padded, (kernel, kernel), axis=(1, 2))
             squares = squares[:, ::stride, ::stride].transpose(0, 1, 2, 4, 5, 3)
-            return dense.run(squares.reshape(-1, *places, inputs), kept)
+            return dense.run(squares.reshape(-1, *grid, inputs), earlier)
 
-        return Step(run, dense.after, dense.products, scratch=math.prod(places) * inputs)
+        return Step(run, dense.result, dense.products, scratch=math.prod(grid) * inputs)
 
     def to_json(self) -> dict[str, Any]:
         """See `Operation`."""
@@ -199,18 +199,18 @@ class Conv(Operation):
         return self.layer.arrays()
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any], before: Value, weights: Take, biases: Take) -> Self:
+    def from_json(cls, entry: Mapping[str, Any], operand: Value, weights: Take, biases: Take) -> Self:
         """See `Operation`."""
-        kernel = _odd(entry["kernel"])
-        layer = Dense.read(entry, kernel * kernel * before.shape[-1], weights, biases)
+        kernel = _odd_kernel(entry["kernel"])
+        layer = Dense.read(entry, kernel * kernel * operand.shape[-1], weights, biases)
         return cls(layer, kernel, entry["stride"])
 
-    def word(self, after: Value) -> str:
+    def summary(self, result: Value) -> str:
         """See `Operation`."""
-        return str(after)
+        return str(result)
 
 
-def _odd(kernel: Any) -> int:
+def _odd_kernel(kernel: Any) -> int:
     if integer(kernel, 1, MAX_KERNEL) % 2 == 0:
         raise CorruptFileError(f"an odd kernel expected, not {kernel}")
     return int(kernel)
@@ -227,10 +227,10 @@ class Upsample(Operation):
 
     def step(self, values: Sequence[Value]) -> Step:
         """See `Operation`."""
-        before = values[-1]
-        if len(before.shape) != MAX_AXES:
-            raise CorruptFileError(f"needs a grid, not {before} numbers")
-        height, width, channels = before.shape
+        operand = values[-1]
+        if len(operand.shape) != MAX_AXES:
+            raise CorruptFileError(f"needs a grid, not {operand} numbers")
+        height, width, channels = operand.shape
         for old, new in ((height, self.height), (width, self.width)):
             integer(new, old, MAX_UPSAMPLING * old)
         rows = np.arange(self.height) * height // self.height
@@ -239,9 +239,9 @@ class Upsample(Operation):
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:
             return np.asarray(values[:, rows][:, :, columns])
 
-        after = Value((self.height, self.width, channels), before.low, before.high)
-        return Step(run, after)
+        result = Value((self.height, self.width, channels), operand.low, operand.high)
+        return Step(run, result)
 
-    def word(self, after: Value) -> str:
+    def summary(self, result: Value) -> str:
         """See `Operation`."""
-        return str(after)
+        return str(result)

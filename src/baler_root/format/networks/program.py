@@ -66,11 +66,11 @@ class Program:
         self._steps: list[Step] = []
         for operation in self.operations:
             self._steps.append(_step(operation, values))
-            values.append(self._steps[-1].after)
+            values.append(self._steps[-1].result)
         self._last = {op.source: number for number, op in enumerate(self.operations) if isinstance(op, Add)}
         """For each value used by an Add: the last operation that adds it."""
         self.products = sum(step.products for step in self._steps)
-        self.numbers = inputs + sum(step.after.size + step.scratch for step in self._steps)
+        self.numbers = inputs + sum(step.result.size + step.scratch for step in self._steps)
         if self.products > MAX_PRODUCTS or self.numbers > MAX_NUMBERS:
             raise CorruptFileError(
                 f"a program of {self.products} products and {self.numbers} numbers for each row"
@@ -78,9 +78,9 @@ class Program:
         if not -INT_LIMIT <= values[-1].low <= values[-1].high < INT_LIMIT:
             raise CorruptFileError("the outputs of a program do not fit 32 bits")
         self.outputs = values[-1].size
-        kept = sum(values[source].size for source in self._last)
-        most = max((step.after.size + step.scratch for step in self._steps), default=inputs)
-        self._rows, self._dtype = max(1, BLOCK // (kept + most)), floats_for(values[0].largest)
+        num_earlier = sum(values[source].size for source in self._last)
+        most = max((step.result.size + step.scratch for step in self._steps), default=inputs)
+        self._rows, self._dtype = max(1, BLOCK // (num_earlier + most)), floats_for(values[0].largest)
 
     def __reduce__(self) -> tuple[type[Program], tuple[Sequence[Operation], int, int, int]]:
         """Pickle the operations only, for other processes."""
@@ -104,17 +104,17 @@ class Program:
         """
         if not isinstance(operations, list):
             raise CorruptFileError("the operations of a program are no list")
-        values, made = [_input(inputs, low, high)], list[Operation]()
+        values, parsed = [_input(inputs, low, high)], list[Operation]()
         for entry in operations:
             try:
                 operation = KINDS[entry["op"]].from_json(entry, values[-1], take_weights, take_biases)
             except (KeyError, TypeError) as error:
                 raise CorruptFileError(f"no operation: {entry!r:.200} ({error})") from None
-            values.append(_step(operation, values).after)
+            values.append(_step(operation, values).result)
             if operation.to_json() != entry:
-                raise CorruptFileError(f"operation {len(made)} says more than is known: {entry!r:.200}")
-            made.append(operation)
-        return cls(made, inputs, low, high)
+                raise CorruptFileError(f"operation {len(parsed)} says more than is known: {entry!r:.200}")
+            parsed.append(operation)
+        return cls(parsed, inputs, low, high)
 
     @property
     def weights(self) -> int:
@@ -132,18 +132,18 @@ class Program:
     def _run_block(self, codes: Ints) -> Floats:
         """Last value of a block of rows, as floats of its shape."""
         values: Floats = np.clip(codes.astype(self._dtype), self.low, self.high)
-        kept: dict[int, Floats] = {}
+        earlier: dict[int, Floats] = {}
         for number, step in enumerate(self._steps):
             if number in self._last:
-                kept[number] = values
-            values = step.run(values, kept)
-            kept = {source: value for source, value in kept.items() if self._last[source] > number}
+                earlier[number] = values
+            values = step.run(values, earlier)
+            earlier = {source: value for source, value in earlier.items() if self._last[source] > number}
         return values
 
     def describe(self) -> str:
         """Short description of the architecture, such as `24→64→64→8`."""
-        words = (op.word(step.after) for op, step in zip(self.operations, self._steps, strict=True))
-        return "→".join((str(self.inputs), *filter(None, words)))
+        summaries = (op.summary(step.result) for op, step in zip(self.operations, self._steps, strict=True))
+        return "→".join((str(self.inputs), *filter(None, summaries)))
 
     def to_json(self) -> list[dict[str, Any]]:
         """JSON of the operations without their arrays."""
@@ -168,7 +168,7 @@ def _step(operation: Operation, values: Sequence[Value]) -> Step:
     try:
         integer(number, 0, MAX_OPERATIONS - 1)
         step = operation.step(values)
-        integer(step.after.size, 1, MAX_SIZE)
+        integer(step.result.size, 1, MAX_SIZE)
     except CorruptFileError as error:
         raise CorruptFileError(f"operation {number} ({operation.kind}): {error}") from None
     return step

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError, OutputError, SourceError
-from baler_root.format.container.write import AtomicFile
+from baler_root.format.container.atomic_file import AtomicFile
 from baler_root.fpga.front_end import InputRows, read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire.address import Address

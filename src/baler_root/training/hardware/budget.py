@@ -42,7 +42,9 @@ class HardwareBudget:
             name = match[1].lower() if match else ""
             if not match or name in values or _SYNTAX.get(name) != (match[2][0], (match[4] or "").lower()):
                 hint = "".join(
-                    f" (did you mean {near!r}?)" for near in nearest(name, _SYNTAX, 1) if near != name
+                    f" (did you mean {suggestion!r}?)"
+                    for suggestion in nearest(name, _SYNTAX, 1)
+                    if suggestion != name
                 )
                 raise ConfigError(f"budget {part.strip()!r}{hint}: {_USAGE}")
             values[name] = float(match[3])

@@ -75,7 +75,7 @@ class AutoencoderSettings:
     evaluate_every: int = EVALUATE_EVERY
     """Steps from one evaluation to the next."""
     epochs: int = 200
-    """How often each row is seen at most."""
+    """Most times that a row is trained on."""
     products: float = math.inf
     """Most multiplications of the whole training."""
     rate: float = 3e-3
@@ -92,8 +92,8 @@ class AutoencoderSettings:
         """Steps and batch for this network and this many training rows."""
         most = max(1, min(self.batch, rows, max(MIN_BATCH, MAX_NUMBERS // network.numbers)))
         batch = 1 << (most.bit_length() - 1)
-        seen = max(MIN_STEPS, self.epochs * rows // batch)
-        steps = min(self.steps, seen, max(1.0, self.products / (batch * network.products)))
+        epoch_steps = max(MIN_STEPS, self.epochs * rows // batch)
+        steps = min(self.steps, epoch_steps, max(1.0, self.products / (batch * network.products)))
         return TrainingSchedule(
             int(steps),
             batch,
@@ -164,12 +164,12 @@ def one_thread() -> Iterator[None]:
     """Limit torch to one thread: layers are too small for several, which slow each other down on a busy
     machine.
     """
-    before = torch.get_num_threads()
+    num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        torch.set_num_threads(num_threads)
 
 
 class RowBits(NamedTuple):
@@ -210,19 +210,25 @@ class AutoencoderData:
         self.count = len(places[0])
         self.validation = max(1, int(self.count * VALIDATION_SHARE))
         """The first rows, as many as this, are not trained on."""
-        self.values = sum(place.shape[1] for place in places)
-        self._places = [torch.from_numpy(place).to(device) for place in places]
+        self.values = sum(column_places.shape[1] for column_places in places)
+        self._places = [torch.from_numpy(column_places).to(device) for column_places in places]
         self._codes = [torch.from_numpy(axis.codes.astype(np.float32)).to(device) for axis in axes]
         unit = 1 << tables.AXIS_BITS
         self._edges = [torch.from_numpy((axis.edges / unit).astype(np.float32)).to(device) for axis in axes]
-        self.masses = masses.on(self._edges, self._places)
+        self.masses = masses.loss(self._edges, self._places)
 
     def take(self, rows: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs of the encoder and both edges of each symbol, all (rows, values)."""
-        places = [place[rows] for place in self._places]
-        codes = torch.cat([codes[place] for codes, place in zip(self._codes, places, strict=True)], 1)
-        low = torch.cat([edges[place] for edges, place in zip(self._edges, places, strict=True)], 1)
-        high = torch.cat([edges[place + 1] for edges, place in zip(self._edges, places, strict=True)], 1)
+        places = [column_places[rows] for column_places in self._places]
+        codes = torch.cat(
+            [codes[column_places] for codes, column_places in zip(self._codes, places, strict=True)], 1
+        )
+        low = torch.cat(
+            [edges[column_places] for edges, column_places in zip(self._edges, places, strict=True)], 1
+        )
+        high = torch.cat(
+            [edges[column_places + 1] for edges, column_places in zip(self._edges, places, strict=True)], 1
+        )
         return codes * 2.0**-CODE_BITS, low, high
 
 
@@ -269,10 +275,10 @@ class AutoencoderTask:
         loss = loss + bits.masses.mean(0).sum() + bits.raw.mean()
         return loss if self.pruning is None else self.pruning.loss(loss)
 
-    def after_step(self, step: int, done: float) -> bool:
+    def after_step(self, step: int, share_done: float) -> bool:
         """See `Task`; pruned weights stay parameters."""
         if self.pruning is not None:
-            self.pruning.prune(step, done)
+            self.pruning.prune(step, share_done)
         return False
 
     def evaluate(self) -> Evaluation:
@@ -284,9 +290,9 @@ class AutoencoderTask:
             loss = math.inf
         return Evaluation(np.array([loss]), residual + quality.latents)
 
-    def may_stop(self, done: float) -> bool:
+    def may_stop(self, share_done: float) -> bool:
         """See `Task`; pruning must have ended."""
-        return self.pruning is None or done > PRUNE_END
+        return self.pruning is None or share_done > PRUNE_END
 
     def bits(self, rows: Tensor, noisy: bool) -> RowBits:
         """Terms of the loss for these rows; `noisy` replaces the rounding of latents, which has no gradient.

@@ -102,9 +102,9 @@ class ConditionalTask:
         inputs, low, high = self.rows.take(torch.randint(self.rows.validation, self.rows.count, (batch,)))
         return mixture_bits(self.stack(inputs), low, high).mean(1).sum()
 
-    def after_step(self, step: int, done: float) -> bool:  # noqa: ARG002 - as `Task` has it
+    def after_step(self, step: int, share_done: float) -> bool:  # noqa: ARG002 - as `Task` has it
         """See `Task`."""
-        if not self._prunings or not self._prunings[0] <= done < 1:
+        if not self._prunings or not self._prunings[0] <= share_done < 1:
             return False
         self._prunings.pop(0)
         most = (self.rows.width + self.max_parents) // 2 if self._prunings else self.max_parents
@@ -116,7 +116,7 @@ class ConditionalTask:
         losses = self.validation_bits(min(self.rows.validation, EVALUATION_ROWS))
         return Evaluation(losses, float(losses.sum()))
 
-    def may_stop(self, done: float) -> bool:  # noqa: ARG002 - as `Task` has it
+    def may_stop(self, share_done: float) -> bool:  # noqa: ARG002 - as `Task` has it
         """See `Task`."""
         return True
 
@@ -165,7 +165,7 @@ class Rows:
         """The first rows, as many as this, are not trained on."""
         self.parents = [tuple(inputs) for inputs in parents.values()]
         self._codes = torch.from_numpy(
-            np.stack([axis.codes[place] for axis, place in zip(axes, places, strict=True)])
+            np.stack([axis.codes[column_places] for axis, column_places in zip(axes, places, strict=True)])
         )
         self._edges = [
             torch.from_numpy(axes[column].edges / (1 << tables.AXIS_BITS)).float() for column in parents
@@ -193,7 +193,8 @@ class Rows:
     def keep_parents(self, indices: Sequence[Sequence[int]]) -> Tensor:
         """Drop all parents but those at these indices; returns the indices as (columns, parents)."""
         self.parents = [
-            tuple(inputs[index] for index in kept) for inputs, kept in zip(self.parents, indices, strict=True)
+            tuple(inputs[index] for index in indices_kept)
+            for inputs, indices_kept in zip(self.parents, indices, strict=True)
         ]
         self._arrange()
         return self._padded(indices)
@@ -202,6 +203,10 @@ class Rows:
         """Inputs (columns, rows, parents), and both edges of each symbol (columns, rows)."""
         inputs = self._codes[:, rows].float()[self._inputs] * self.present[..., None] * 2.0**-CODE_BITS
         places = self._places[:, rows]
-        low = torch.stack([edges[place] for edges, place in zip(self._edges, places, strict=True)])
-        high = torch.stack([edges[place + 1] for edges, place in zip(self._edges, places, strict=True)])
+        low = torch.stack(
+            [edges[column_places] for edges, column_places in zip(self._edges, places, strict=True)]
+        )
+        high = torch.stack(
+            [edges[column_places + 1] for edges, column_places in zip(self._edges, places, strict=True)]
+        )
         return inputs.transpose(1, 2), low, high

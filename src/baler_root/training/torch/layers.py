@@ -53,8 +53,8 @@ class _Quantise(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None]:
         """Gradient of the values that are within the limits, 0 for others."""
-        (outside,) = ctx.saved_tensors
-        return grads[0].masked_fill(outside, 0.0), None, None, None
+        (saturated,) = ctx.saved_tensors
+        return grads[0].masked_fill(saturated, 0.0), None, None, None
 
 
 def quantise(values: Tensor, bits: int, low: int, high: int) -> Tensor:

@@ -60,10 +60,10 @@ class TrainingSchedule:
     max_gradient: float = math.inf
     """Norm to which larger gradients are scaled down."""
 
-    def rate_at(self, step: int, done: float) -> float:
-        """Learning rate of a step (from 0), at the share `done` of the training."""
+    def rate_at(self, step: int, share_done: float) -> float:
+        """Learning rate of a step (from 0), after a share `share_done` of the training."""
         warm_up = min(1.0, (step + 1) / self.warm_up)
-        return self.rate * warm_up * (0.5 * (1 + math.cos(math.pi * done)) + LEAST_RATE)
+        return self.rate * warm_up * (0.5 * (1 + math.cos(math.pi * share_done)) + LEAST_RATE)
 
     def share_done(self, step: int, elapsed: float) -> float:
         """Share of the training that is done after `step` steps and `elapsed` seconds; 1 or more at the
@@ -97,7 +97,7 @@ class Task(Protocol):
         """Loss of a random batch of `batch` training rows."""
         ...
 
-    def after_step(self, step: int, done: float) -> bool:
+    def after_step(self, step: int, share_done: float) -> bool:
         """Prune, if that is due; returns whether the parameters were replaced, so that training starts
         afresh.
         """
@@ -107,8 +107,8 @@ class Task(Protocol):
         """Quality on at most `EVALUATION_ROWS` validation rows."""
         ...
 
-    def may_stop(self, done: float) -> bool:
-        """Whether early stopping is allowed at the share `done` of the training."""
+    def may_stop(self, share_done: float) -> bool:
+        """Whether early stopping is allowed after a share `share_done` of the training."""
         ...
 
 
@@ -133,13 +133,13 @@ class BestState:
 
     def update(self, losses: NDArray[np.float64]) -> None:
         """Keep the state of each network whose loss is lower than before; NaN never is."""
-        better = losses < self.losses
-        self.losses[better] = losses[better]
-        if len(better) == 1:
-            if better[0]:
+        improved = losses < self.losses
+        self.losses[improved] = losses[improved]
+        if len(improved) == 1:
+            if improved[0]:
                 self._best = [tensor.clone() for tensor in self._tensors]
             return
-        rows = torch.from_numpy(np.flatnonzero(better))
+        rows = torch.from_numpy(np.flatnonzero(improved))
         for best, tensor in zip(self._best, self._tensors, strict=True):
             best[rows] = tensor[rows]
 
@@ -155,30 +155,32 @@ def train(
     """Train the `networks` of a task, and leave them in their best state."""
     optimiser, best, stopping = _start(task, networks, schedule)
     history: list[tuple[int, float]] = []
-    started, step, done = time.monotonic(), 0, 0.0
-    while done < 1:
+    started, step, share_done = time.monotonic(), 0, 0.0
+    while share_done < 1:
         for group in optimiser.param_groups:
-            group["lr"] = schedule.rate_at(step, done)
+            group["lr"] = schedule.rate_at(step, share_done)
         optimiser.zero_grad()
         task.loss(schedule.batch).backward()  # type: ignore[no-untyped-call]
         if math.isfinite(schedule.max_gradient):
             torch.nn.utils.clip_grad_norm_(task.parameters(), schedule.max_gradient)
         optimiser.step()
         step += 1
-        done = schedule.share_done(step, time.monotonic() - started)
-        if task.after_step(step, done):
+        share_done = schedule.share_done(step, time.monotonic() - started)
+        if task.after_step(step, share_done):
             optimiser, best, stopping = _start(task, networks, schedule)
-        if step % schedule.evaluate_every == 0 or done >= 1:
+        if step % schedule.evaluate_every == 0 or share_done >= 1:
             losses, bits = task.evaluate()
             best.update(losses)
             if math.isfinite(bits):
                 history.append((step, round(bits, 3)))
             finite = best.losses[np.isfinite(best.losses)]
-            if task.may_stop(done) and stopping.should_stop(float(finite.sum())):
-                done = 1.0
+            if task.may_stop(share_done) and stopping.should_stop(float(finite.sum())):
+                share_done = 1.0
         if progress is not None:
             progress(
-                schedule.steps if done >= 1 else min(int(done * schedule.steps), schedule.steps - 1),
+                schedule.steps
+                if share_done >= 1
+                else min(int(share_done * schedule.steps), schedule.steps - 1),
                 schedule.steps,
             )
     best.restore()

@@ -45,7 +45,7 @@ class MassTargets:
         """
         self.pairs, self.values = list(pairs), dict(values or {})
 
-    def on(self, edges: Sequence[Tensor], places: Sequence[Tensor]) -> MassLoss:
+    def loss(self, edges: Sequence[Tensor], places: Sequence[Tensor]) -> MassLoss:
         """Loss for the rows of a training: edges of the axis of each column, and places of its values, (rows,
         1).
         """
@@ -164,13 +164,15 @@ def _filled(values: NDArray[np.float64], plausible: NDArray[np.bool_]) -> NDArra
     """Values with implausible ones replaced by the nearest plausible one on the axis; ones if none is
     plausible.
     """
-    (known,) = np.nonzero(plausible)
-    if not len(known):
+    (usable,) = np.nonzero(plausible)
+    if not len(usable):
         return np.ones_like(values)
-    every = np.arange(len(values))
+    places = np.arange(len(values))
     above = (
-        np.clip(np.searchsorted(known, every), 1, len(known) - 1) if len(known) > 1 else np.zeros_like(every)
+        np.clip(np.searchsorted(usable, places), 1, len(usable) - 1)
+        if len(usable) > 1
+        else np.zeros_like(places)
     )
     below = np.maximum(above - 1, 0)
-    nearer = np.where(np.abs(known[above] - every) < np.abs(known[below] - every), above, below)
-    return values[known[nearer]]
+    nearer = np.where(np.abs(usable[above] - places) < np.abs(usable[below] - places), above, below)
+    return values[usable[nearer]]

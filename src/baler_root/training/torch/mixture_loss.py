@@ -22,19 +22,21 @@ def mixture_bits(outputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
     weights, means, scales = torch.split(outputs, components, dim=-1)
     weights = torch.softmax(weights * math.log(2), -1)
     inverse = torch.exp2(-scales.clamp(tables.MIN_LOG_SCALE, tables.MAX_LOG_SCALE))
-    inside = interval_probability((low[..., None] - means) * inverse, (high[..., None] - means) * inverse)
+    probability = interval_probability(
+        (low[..., None] - means) * inverse, (high[..., None] - means) * inverse
+    )
     column = torch.sigmoid(high) - torch.sigmoid(low)
     floor = tables.FLOOR_WEIGHT / (1 << tables.WEIGHT_BITS)
-    return negative_log2((weights * inside).sum(-1) * (1 - floor) + column * floor)
+    return negative_log2((weights * probability).sum(-1) * (1 - floor) + column * floor)
 
 
 def interval_probability(low: Tensor, high: Tensor) -> Tensor:
     """Probability of a standard logistic distribution between two edges."""
     # Far above the mean both terms are near 1: mirrored, their difference keeps its digits.
     mirrored = low + high > 0
-    first = torch.sigmoid(torch.where(mirrored, -high, low))
-    second = torch.sigmoid(torch.where(mirrored, -low, high))
-    return second - first
+    lower = torch.sigmoid(torch.where(mirrored, -high, low))
+    upper = torch.sigmoid(torch.where(mirrored, -low, high))
+    return upper - lower
 
 
 def negative_log2(probability: Tensor) -> Tensor:

@@ -79,21 +79,21 @@ def _connect(module: nn.Module, bits: int) -> int:
         raise TypeError(
             f"{type(module).__name__} cannot be computed in integers; the layers of baler_root.training.torch.layers can"
         )
-    after = bits
+    result_bits = bits
     for part in module:
-        after = _connect(part, after)
-    if isinstance(module, Residual) and after != bits:
-        raise ValueError(f"a residual of {after} fraction bits cannot be added to an input of {bits}")
-    return after
+        result_bits = _connect(part, result_bits)
+    if isinstance(module, Residual) and result_bits != bits:
+        raise ValueError(f"a residual of {result_bits} fraction bits cannot be added to an input of {bits}")
+    return result_bits
 
 
-def _operations(module: nn.Module, before: int) -> list[Operation]:
-    """The module in integers, after `before` other operations."""
+def _operations(module: nn.Module, start: int) -> list[Operation]:
+    """The module in integers, after `start` other operations."""
     if isinstance(module, Layer):
         return module.operations()
     operations: list[Operation] = []
     for part in module.children():
-        operations += _operations(part, before + len(operations))
+        operations += _operations(part, start + len(operations))
     if isinstance(module, Residual):
-        operations.append(Add(before))
+        operations.append(Add(start))
     return operations

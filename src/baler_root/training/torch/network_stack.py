@@ -37,11 +37,11 @@ class NetworkStack(torch.nn.Module):
         super().__init__()
         sizes = (inputs, settings.width, settings.width, 3 * settings.components)
         self.weights, self.biases = torch.nn.ParameterList(), torch.nn.ParameterList()
-        for number, (before, after) in enumerate(pairwise(sizes)):
+        for number, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             last = number == len(sizes) - 2
-            spread = (0.3 if last else 1.0) / math.sqrt(before) / (1.0 if number else 3.0)
-            self.weights.append(torch.nn.Parameter(torch.randn(columns, after, before) * spread))
-            self.biases.append(torch.nn.Parameter(torch.zeros(columns, after)))
+            spread = (0.3 if last else 1.0) / math.sqrt(fan_in) / (1.0 if number else 3.0)
+            self.weights.append(torch.nn.Parameter(torch.randn(columns, fan_out, fan_in) * spread))
+            self.biases.append(torch.nn.Parameter(torch.zeros(columns, fan_out)))
         with torch.no_grad():
             k = settings.components
             self.biases[-1][:, k : 2 * k] = torch.linspace(-2.0, 2.0, k)
@@ -70,20 +70,20 @@ class NetworkStack(torch.nn.Module):
         """Network of one column in integers, of its first `inputs` inputs; None if a bias does not fit 32
         bits.
         """
-        layers, before, last = [], CODE_BITS, len(self.weights) - 1
+        layers, input_bits, last = [], CODE_BITS, len(self.weights) - 1
         for number, (weights, biases) in enumerate(zip(self.weights, self.biases, strict=True)):
             weight = weights[column : column + 1]
             scale = _scale(weight)
             codes = _codes(weight[0, :, : inputs if number == 0 else None], scale)
-            after, low, high = _output_format(number == last)
-            sum_bits = before + round(math.log2(float(scale)))
+            output_bits, low, high = _output_format(number == last)
+            sum_bits = input_bits + round(math.log2(float(scale)))
             bias = np.round(biases[column].double().numpy() * 2.0**sum_bits)
             if not np.all(np.abs(bias) < INT_LIMIT):
                 return None
             layers.append(
-                Dense(codes.numpy().astype(np.int8), bias.astype(np.int32), sum_bits - after, low, high)
+                Dense(codes.numpy().astype(np.int8), bias.astype(np.int32), sum_bits - output_bits, low, high)
             )
-            before = after
+            input_bits = output_bits
         return FixedPointNet(layers, -CODE_LIMIT, CODE_LIMIT - 1)
 
 

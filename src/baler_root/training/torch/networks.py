@@ -120,17 +120,17 @@ class ConvolutionalAutoencoder(Autoencoder):
             sides.append((-(-sides[-1][0] // 2), -(-sides[-1][1] // 2)))
         depths = [channels, channels, *[2 * channels] * len(sides)][: len(sides)]
         down, up = [1, *depths[1:]], depths[::-1]
-        places = math.prod(sides[-1])
+        num_positions = math.prod(sides[-1])
         super().__init__(
             shape,
             nn.Sequential(
                 layers.Reshape(*sides[0], 1),
                 *(Conv(fine, coarse, stride=2, relu=True) for fine, coarse in pairwise(down)),
-                layers.Reshape(places * down[-1]),
-                latents_from(places * down[-1], shape),
+                layers.Reshape(num_positions * down[-1]),
+                latents_from(num_positions * down[-1], shape),
             ),
             nn.Sequential(
-                Dense(shape.latents, places * up[0], relu=True),
+                Dense(shape.latents, num_positions * up[0], relu=True),
                 layers.Reshape(*sides[-1], up[0]),
                 *(
                     nn.Sequential(Upsample(*side), Conv(coarse, fine, relu=True))

@@ -75,18 +75,18 @@ class BitPruning:
             self._penalty = PENALTY_SHARE * abs(float(data_loss.detach())) / max(1.0, float(total.detach()))
         return data_loss + self._penalty * total
 
-    def prune(self, step: int, done: float) -> None:
-        """Set weights to 0, if that is due after `step` steps and at the share `done` of the training."""
-        if step % PRUNE_EVERY or done < PRUNE_START:
+    def prune(self, step: int, share_done: float) -> None:
+        """Set weights to 0, if that is due after `step` steps and after a share `share_done` of the training."""
+        if step % PRUNE_EVERY or share_done < PRUNE_START:
             return
         self._penalised = not self.within_budget
-        part = min(1.0, (done - PRUNE_START) / (PRUNE_END - PRUNE_START))
-        allowed = self.luts + max(0.0, self._first_luts - self.luts) * (1 - part) ** 3
-        if self.resources().luts <= allowed:
+        part = min(1.0, (share_done - PRUNE_START) / (PRUNE_END - PRUNE_START))
+        limit = self.luts + max(0.0, self._first_luts - self.luts) * (1 - part) ** 3
+        if self.resources().luts <= limit:
             return
         low, high = 0.0, float(max(layer.limit for layer in self.layers) + 1)
         for _ in range(BISECTIONS):
             middle = (low + high) / 2
-            low, high = (low, middle) if self.resources(middle).luts <= allowed else (middle, high)
+            low, high = (low, middle) if self.resources(middle).luts <= limit else (middle, high)
         for layer in self.layers:
             layer.prune(high)

@@ -38,7 +38,7 @@ class Zlib:
         return payload, [len(payload) / max(1, len(specs))] * len(specs)
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
         sizes = [spec.length * spec.dtype.itemsize for spec in specs]
         inflater = zlib.decompressobj()
@@ -48,7 +48,7 @@ class Zlib:
             raise CorruptFileError(f"not a zlib stream ({error})") from None
         if len(data) != sum(sizes) or not inflater.eof or inflater.unused_data:
             raise CorruptFileError(f"{len(data)} bytes, {sum(sizes)} were expected")
-        chosen = range(len(specs)) if wanted is None else wanted
+        chosen = range(len(specs)) if positions is None else positions
         starts = np.cumsum([0, *sizes])
         return {
             i: np.frombuffer(data, specs[i].dtype, specs[i].length, int(starts[i])).copy() for i in chosen
@@ -86,9 +86,9 @@ class Modelled(AutoencoderCodec):
         return known_column("", b"", few, dropped_bits, int(np.prod(spec.shape)))
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
-        return AutoencoderCodec().with_models(self.bytes).decode(payload, specs, wanted)
+        return AutoencoderCodec().with_models(self.bytes).decode(payload, specs, positions)
 
 
 class NoCodec:

@@ -84,7 +84,7 @@ def test_columns_off_their_axes_go_another_way() -> None:
     columns[0] = np.where(np.arange(60) == 7, 250, columns[0]).astype("u1")
     payload, _ = writer_of(model, known).encode(columns, specs)
     check(reader_of(model), payload, columns, specs)
-    assert set(LatentPage(memoryview(payload), specs).known) == {2, 3, 4}
+    assert set(LatentPage(memoryview(payload), specs).numbers) == {2, 3, 4}
     columns = [columns[0], columns[1]]
     payload, _ = writer_of(model, known[:2]).encode(columns, specs[:2])
     assert payload[0] == 0
@@ -111,7 +111,7 @@ def test_columns_of_which_the_latents_tell_too_little_are_left_to_classic() -> N
     specs = [SymbolSpec(c.dtype, len(c)) for c in columns]
     payload, _ = writer_of(model, [0, 1, 2], compare=True).encode(columns, specs)
     check(reader_of(model), payload, columns, specs)
-    assert set(LatentPage(memoryview(payload), specs).known) == {0, 1}
+    assert set(LatentPage(memoryview(payload), specs).numbers) == {0, 1}
 
 
 def test_no_rows() -> None:

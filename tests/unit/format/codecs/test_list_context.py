@@ -100,7 +100,7 @@ def test_only_what_is_needed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_what_networks_see_of_lists() -> None:
     lists = ListStructure(np.array([2, 0, 3, PIECE + 2], np.uint32), 7 + PIECE)
     codes = np.arange(100, 107 + PIECE, dtype=np.int16)
-    before = lists.before(codes)
+    before = lists.previous_codes(codes)
     assert before[:6].tolist() == [-2048, 100, -2048, 102, 103, -2048]
     assert before[5 + PIECE] == -2048, "pieces of long lists stand for themselves"
     assert before[6 + PIECE] == codes[5 + PIECE]

@@ -99,7 +99,7 @@ def programs(draw: st.DrawFn) -> Program:
             second = draw(st.sampled_from([n for n in range(1, first + 1) if first % n == 0]))
             forms = [(size,), (first, size // first), (second, first // second, size // first)]
             operations.append(Reshape(draw(st.sampled_from(forms))))
-        value = operations[-1].step(_values(operations[:-1], inputs)).after
+        value = operations[-1].step(_values(operations[:-1], inputs)).result
         shape = value.shape
         shapes.append(shape)
     return Program(operations, inputs, -2048, 2047)
@@ -108,7 +108,7 @@ def programs(draw: st.DrawFn) -> Program:
 def _values(operations: list[Operation], inputs: int) -> list[Any]:
     values = [program.Value((inputs,), -2048, 2047)]
     for operation in operations:
-        values.append(operation.step(values).after)
+        values.append(operation.step(values).result)
     return values
 
 

@@ -78,24 +78,24 @@ class Classic:
         self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
     ) -> tuple[bytes, list[float]]:
         """Directory and pool packed together, then the pco streams in column order; see `Codec.encode`."""
-        coded = [encode_column(column, spec) for column, spec in zip(columns, specs, strict=True)]
-        directory = b"".join(stream.entry for stream in coded)
-        pool = b"".join(stream.pooled for stream in coded)
+        encoded = [encode_column(column, spec) for column, spec in zip(columns, specs, strict=True)]
+        directory = b"".join(stream.entry for stream in encoded)
+        pool = b"".join(stream.pooled for stream in encoded)
         packed = pack_bytes(pack_varint(len(directory)) + directory + pool)
-        weights = [len(stream.entry) + (stream.cost if stream.pooled else 0) for stream in coded]
+        weights = [len(stream.entry) + (stream.cost if stream.pooled else 0) for stream in encoded]
         per_weight = len(packed) / max(1, sum(weights))
-        shares = [len(s.separate) + weight * per_weight for s, weight in zip(coded, weights, strict=True)]
-        return packed + b"".join(stream.separate for stream in coded), shares
+        shares = [len(s.separate) + weight * per_weight for s, weight in zip(encoded, weights, strict=True)]
+        return packed + b"".join(stream.separate for stream in encoded), shares
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
-        """The wanted columns; see `Codec.decode`."""
-        chosen = range(len(specs)) if wanted is None else set(wanted)
+        """See `Codec.decode`."""
+        selected = range(len(specs)) if positions is None else set(positions)
         return {
             position: decode_column(*source, specs[position])
             for position, source in enumerate(_read_entries(payload, specs))
-            if position in chosen
+            if position in selected
         }
 
 
@@ -195,10 +195,10 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
     sample = SAMPLE_ARRAYS if spec.shape else SAMPLE
     if len(candidates) > 1 and len(values) > 4 * sample:
         candidates = _best_on_sample(candidates, spec, sample)
-    tried = [
+    encoded = [
         stream for transform, symbols, extra in candidates for stream in _codings(transform, symbols, extra)
     ]
-    return min(tried, key=lambda stream: stream.cost)
+    return min(encoded, key=lambda stream: stream.cost)
 
 
 def _integer_transforms(
@@ -207,17 +207,17 @@ def _integer_transforms(
     """Differences along entries (only for the pool, since pco finds them itself), along the axes of arrays,
     and both.
     """
-    out = []
+    transforms = []
     row = math.prod(spec.shape)
     if row > 1:
         axes = streams.lorenzo_encode(values, spec.shape)
-        out.append((Transform.LORENZO, axes, b""))
+        transforms.append((Transform.LORENZO, axes, b""))
         if len(values) > row:
-            out.append((Transform.ROWS, streams.rows_encode(values, spec.shape), b""))
-            out.append((Transform.GRID, streams.rows_encode(axes, spec.shape), b""))
+            transforms.append((Transform.ROWS, streams.rows_encode(values, spec.shape), b""))
+            transforms.append((Transform.GRID, streams.rows_encode(axes, spec.shape), b""))
     if len(values) <= 4 * SAMPLE:
-        out.append((Transform.DELTA, streams.delta_encode(values), b""))
-    return out
+        transforms.append((Transform.DELTA, streams.delta_encode(values), b""))
+    return transforms
 
 
 def _dictionary(bits: NDArray[Any], values: NDArray[Any]) -> list[tuple[Transform, NDArray[Any], bytes]]:

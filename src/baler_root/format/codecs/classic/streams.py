@@ -24,7 +24,7 @@ PCO_RUN = 1 << 22
 
 
 PCO_PAGE = 1 << 18
-"""Values per pco page; the last of a run holds what is left."""
+"""Values per pco page; the last page of a run may have fewer."""
 
 
 _PCO_HEADER = b"\x04\x01"
@@ -64,17 +64,17 @@ class Transform(IntEnum):
 def pco_encode(values: NDArray[Any]) -> bytes:
     """Chunk metadata and page of each run of `PCO_RUN` values, one after another."""
     compressor = wrapped.FileCompressor()
-    out = []
+    pieces = []
     for start in range(0, len(values), PCO_RUN):
         run = np.ascontiguousarray(values[start : start + PCO_RUN])
-        pages = [min(PCO_PAGE, len(run) - at) for at in range(0, len(run), PCO_PAGE)]
+        pages = [min(PCO_PAGE, len(run) - offset) for offset in range(0, len(run), PCO_PAGE)]
         config = ChunkConfig(
             compression_level=PCO_LEVEL, enable_8_bit=True, paging_spec=PagingSpec.exact_page_sizes(pages)
         )
         chunk = compressor.chunk_compressor(run, config)
-        out.append(chunk.write_meta())
-        out.extend(chunk.write_page(i) for i in range(len(pages)))
-    return b"".join(out)
+        pieces.append(chunk.write_meta())
+        pieces.extend(chunk.write_page(i) for i in range(len(pages)))
+    return b"".join(pieces)
 
 
 def pco_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArray[Any]:
@@ -90,16 +90,16 @@ def pco_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArra
         decompressor, _ = wrapped.FileDecompressor.new(_PCO_HEADER)
         for start in range(0, length, PCO_RUN):
             run = min(PCO_RUN, length - start)
-            chunk, used = decompressor.chunk_decompressor(ahead(run), pco_name(dtype))
-            position += used
-            done = 0
-            while done < run:
-                page = min(PCO_PAGE, run - done)
-                progress, used = chunk.read_page_into(
-                    ahead(page), page, values[start + done : start + done + page]
+            chunk, size = decompressor.chunk_decompressor(ahead(run), pco_name(dtype))
+            position += size
+            offset = 0
+            while offset < run:
+                page = min(PCO_PAGE, run - offset)
+                progress, size = chunk.read_page_into(
+                    ahead(page), page, values[start + offset : start + offset + page]
                 )
-                position += used
-                done += page
+                position += size
+                offset += page
                 if not progress.finished or progress.n_processed != page:
                     raise CorruptFileError("a pco page ends before its values do")
     except (RuntimeError, ValueError, TypeError) as error:
@@ -146,9 +146,9 @@ def bits_decode(payload: memoryview, dtype: np.dtype[Any], length: int) -> NDArr
 
 def delta_encode(values: NDArray[Any]) -> NDArray[Any]:
     """First value, then differences, modulo 2**bits."""
-    out = values.copy()
-    out[1:] -= values[:-1]
-    return out
+    differences = values.copy()
+    differences[1:] -= values[:-1]
+    return differences
 
 
 def delta_decode(values: NDArray[Any]) -> NDArray[Any]:
@@ -178,9 +178,9 @@ def lorenzo_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]
 def rows_encode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """First row, then differences of each row and the one before, modulo 2**bits."""
     rows = values.reshape(-1, math.prod(shape))
-    out = rows.copy()
-    out[1:] -= rows[:-1]
-    return out.reshape(-1)
+    differences = rows.copy()
+    differences[1:] -= rows[:-1]
+    return differences.reshape(-1)
 
 
 def rows_decode(values: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:

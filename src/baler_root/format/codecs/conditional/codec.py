@@ -48,16 +48,16 @@ class ConditionalCodec:
         self,
         models: Mapping[bytes, Model] | None = None,
         model: bytes = b"",
-        known: Sequence[int | None] = (),
+        numbers: Sequence[int | None] = (),
         compare: bool = False,
         context: ListContext | None = None,
     ) -> None:
-        """`models` by SHA-256. To encode: the digest of the `model` to use, and in `known` the number in the
-        model of each column of the page. With `compare`, columns that are smaller in `classic` are coded by
-        it.
+        """`models` by SHA-256. To encode: the digest of the `model` to use, and in `numbers` the number in
+        the model of each column of the page. With `compare`, columns that are smaller in `classic` are coded
+        by it.
         """
         self.models = {} if models is None else models
-        self.model, self.known = model, tuple(known)
+        self.model, self.numbers = model, tuple(numbers)
         self.compare, self.context = compare, context or ListContext({})
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
@@ -70,29 +70,40 @@ class ConditionalCodec:
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
-        known = self.known or (None,) * len(columns)
-        position = {number: at for at, number in enumerate(known) if number is not None}
-        table = self.models[self.model].columns if position else ()
+        numbers = self.numbers or (None,) * len(columns)
+        positions = {number: position for position, number in enumerate(numbers) if number is not None}
+        table = self.models[self.model].columns if positions else ()
         context = self.context
-        given: Codes = {}
+        context_codes: Codes = {}
         lists = None
         if context.lists is not None:
             lengths = context.symbols[context.lists]
             lists = ListStructure(lengths, int(lengths.sum(dtype=np.int64)))
-            given = {
+            context_codes = {
                 n: lists.codes(column, context.symbols.get(context.columns.get(n, -1)))
                 for n, column in enumerate(table)
                 if column.kind in LENGTH_KINDS or n in context.columns
             }
-        streams = _streams(table, {n: columns[at] for n, at in position.items()}, given, lists)
-        streams = {position[number]: stream for number, stream in streams.items()}
+        streams = _streams(
+            table, {n: columns[position] for n, position in positions.items()}, context_codes, lists
+        )
+        streams = {positions[number]: stream for number, stream in streams.items()}
         if self.compare and streams:
-            whole, plain = Classic().encode(columns, specs)
-            streams = {at: stream for at, stream in streams.items() if len(stream) + STREAM_HEAD < plain[at]}
-            if sum(plain[at] - len(streams[at]) for at in streams) < NAME_SIZE + 2 * len(columns):
-                return PayloadKind.PLAIN.prefix + whole, scale_shares(plain, 1 + len(whole))
-        others = [at for at in range(len(columns)) if at not in streams]
-        rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
+            classic_payload, classic_shares = Classic().encode(columns, specs)
+            streams = {
+                position: stream
+                for position, stream in streams.items()
+                if len(stream) + STREAM_HEAD < classic_shares[position]
+            }
+            saved = sum(classic_shares[position] - len(stream) for position, stream in streams.items())
+            if saved < NAME_SIZE + 2 * len(columns):
+                payload = PayloadKind.PLAIN.prefix + classic_payload
+                return payload, scale_shares(classic_shares, len(payload))
+        rest_positions = [position for position in range(len(columns)) if position not in streams]
+        rest, shares = Classic().encode(
+            [columns[position] for position in rest_positions],
+            [specs[position] for position in rest_positions],
+        )
         if not streams:
             return PayloadKind.PLAIN.prefix + rest, scale_shares(shares, 1 + len(rest))
         kind = PayloadKind.MODEL if context.lists is None else PayloadKind.CONTEXT
@@ -101,68 +112,77 @@ class ConditionalCodec:
             head += pack_varint(context.lists) + pack_varint(len(context.columns))
             for n in sorted(context.columns):
                 head += pack_varint(n) + pack_varint(context.columns[n])
-        for at, number in enumerate(known):
-            head += pack_varint(0 if number is None else 2 * number + 1 + (at in streams))
-            if at in streams:
-                head += pack_varint(len(streams[at]))
+        for position, number in enumerate(numbers):
+            head += pack_varint(0 if number is None else 2 * number + 1 + (position in streams))
+            if position in streams:
+                head += pack_varint(len(streams[position]))
         head += pack_varint(len(rest))
-        sizes = {at: float(len(stream)) for at, stream in streams.items()}
-        sizes.update(zip(others, shares, strict=True))
-        payload = bytes(head) + rest + b"".join(streams[at] for at in sorted(streams))
-        return payload, scale_shares([sizes[at] for at in range(len(columns))], len(payload))
+        sizes = {position: float(len(stream)) for position, stream in streams.items()}
+        sizes.update(zip(rest_positions, shares, strict=True))
+        payload = bytes(head) + rest + b"".join(streams[position] for position in sorted(streams))
+        return payload, scale_shares([sizes[position] for position in range(len(columns))], len(payload))
 
     def context_columns(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> tuple[int, ...]:
         """See `ContextCodec.context_columns`."""
         if not PayloadKind.CONTEXT.is_kind_of(payload):
             return ()
         page = ConditionalPage(payload, specs, self._table)
-        return page.dependencies(range(len(specs)) if wanted is None else wanted).context_columns(page)
+        return page.dependencies(range(len(specs)) if positions is None else positions).context_columns(page)
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
-        """See `Codec.decode`; besides the wanted columns only those are decoded that they depend on."""
-        positions = range(len(specs)) if wanted is None else wanted
-        found = self.decode_more(payload, specs, positions, {})
-        return {at: found[at] for at in positions}
+        """See `Codec.decode`; of the other columns only those are decoded on which these depend."""
+        selected = range(len(specs)) if positions is None else positions
+        columns = self.decode_more(payload, specs, selected, {})
+        return {position: columns[position] for position in selected}
 
     def decode_more(
         self,
         payload: memoryview,
         specs: Sequence[SymbolSpec],
-        wanted: Sequence[int],
+        positions: Sequence[int],
         decoded: Mapping[int, Symbols],
     ) -> dict[int, Symbols]:
         """See `IncrementalCodec.decode_more`."""
         if PayloadKind.PLAIN.is_kind_of(payload):
-            missing = [at for at in wanted if at not in decoded]
-            plain = Classic().decode(payload[1:], specs, missing)
-            return plain | {at: decoded[at] for at in wanted if at in decoded}
+            missing = [position for position in positions if position not in decoded]
+            classic_columns = Classic().decode(payload[1:], specs, missing)
+            return classic_columns | {
+                position: decoded[position] for position in positions if position in decoded
+            }
         page = ConditionalPage(payload, specs, self._table)
-        needed = page.dependencies(wanted, decoded)
-        out = {at: decoded[at] for at in needed.columns if at in decoded}
-        others = [at for at in range(len(specs)) if at not in page.streams]
-        chosen = [place for place, at in enumerate(others) if at in needed.columns and at not in out]
-        if chosen or not decoded:  # without a column to decode, the rest was checked with the first ones
-            plain = Classic().decode(page.rest, [specs[at] for at in others], chosen)
-            out |= {others[place]: symbols for place, symbols in plain.items()}
-        if needed.columns <= out.keys():
-            return out
-        lists = self._lists(page, needed, specs)
+        dependencies = page.dependencies(positions, decoded)
+        columns = {position: decoded[position] for position in dependencies.columns if position in decoded}
+        rest_positions = [position for position in range(len(specs)) if position not in page.streams]
+        rest_indices = [
+            index
+            for index, position in enumerate(rest_positions)
+            if position in dependencies.columns and position not in columns
+        ]
+        # Without a column to decode, the rest was checked when the first columns were decoded.
+        if rest_indices or not decoded:
+            classic_columns = Classic().decode(
+                page.rest, [specs[position] for position in rest_positions], rest_indices
+            )
+            columns |= {rest_positions[index]: symbols for index, symbols in classic_columns.items()}
+        if dependencies.columns <= columns.keys():
+            return columns
+        lists = self._lists(page, dependencies, specs)
         symbols = self.context.symbols
         codes = {
             n: lists.codes(page.table[n], symbols.get(page.context.get(n, -1)))
-            for n in needed.context
+            for n in dependencies.context
             if lists is not None
         }
-        for column in sorted(page.known):
-            at = page.known[column]
-            if at not in needed.columns:
+        for column in sorted(page.positions):
+            position = page.positions[column]
+            if position not in dependencies.columns:
                 continue
-            entry, spec = page.table[column], specs[at]
-            if at not in out:
+            entry, spec = page.table[column], specs[position]
+            if position not in columns:
                 parents = () if entry.conditional is None else entry.conditional.parents
                 lengths = {len(codes[p]) for p in parents if p != column} | {spec.length}
                 if column in parents and lists is not None:
@@ -170,26 +190,26 @@ class ConditionalCodec:
                 if entry.conditional is None or len(lengths) > 1:
                     raise CorruptFileError(f"column {column} of the model cannot be decoded here")
                 if column in parents and lists is not None:
-                    places = _decode_chained(entry, column, codes, lists, page.streams[at])
+                    places = _decode_chained(entry, column, codes, lists, page.streams[position])
                 else:
-                    places = _decode(entry, codes, spec.length, page.streams[at])
-                out[at] = symbols_at(places, entry.axis.low, spec.dtype)
+                    places = _decode(entry, codes, spec.length, page.streams[position])
+                columns[position] = symbols_at(places, entry.axis.low, spec.dtype)
                 codes[column] = entry.axis.codes[places]
             else:
-                codes[column] = entry.axis.codes_of(out[at])
-        return out
+                codes[column] = entry.axis.codes_of(columns[position])
+        return columns
 
     def _lists(
-        self, page: ConditionalPage, needed: Dependencies, specs: Sequence[SymbolSpec]
+        self, page: ConditionalPage, dependencies: Dependencies, specs: Sequence[SymbolSpec]
     ) -> ListStructure | None:
         """The lists whose items are the rows of the page; None if no column depends on them."""
-        columns = needed.context_columns(page)
+        columns = dependencies.context_columns(page)
         if not columns:
             return None
         missing = [column for column in columns if column not in self.context.symbols]
         if missing:
             raise CorruptFileError(f"column {missing[0]} of the tree is needed, and was not decoded")
-        rows = {specs[at].length for at in needed.list_items}
+        rows = {specs[position].length for position in dependencies.list_items}
         if len(rows) != 1:
             raise CorruptFileError("columns of different lengths in lists of one structure")
         return ListStructure(self.context.symbols[page.lists], rows.pop())
@@ -206,14 +226,19 @@ def scale_shares(shares: Sequence[float], size: int) -> list[float]:
 
 
 def _streams(
-    table: Sequence[ModelColumn], columns: dict[int, Symbols], given: Codes, lists: ListStructure | None
+    table: Sequence[ModelColumn],
+    columns: dict[int, Symbols],
+    context_codes: Codes,
+    lists: ListStructure | None,
 ) -> dict[int, bytes]:
     """Streams of the columns that have a network or histograms, and whose symbols and parents are on their
     axes.
     """
     places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
-    codes = given | {number: table[number].axis.codes[at] for number, at in places.items()}
-    out = {}
+    codes = context_codes | {
+        number: table[number].axis.codes[column_places] for number, column_places in places.items()
+    }
+    streams = {}
     for number, symbols in columns.items():
         column = table[number]
         parents = () if column.conditional is None else column.conditional.parents
@@ -224,13 +249,13 @@ def _streams(
         if not np.array_equal(places[number] + column.axis.low, symbols):
             continue
         if number not in parents:
-            out[number] = _encode(column, codes, places[number])
+            streams[number] = _encode(column, codes, places[number])
         elif lists is not None and lists.rows == len(symbols):
             # Each item needs the previous one: first items of all lists are coded first, then second ones.
             ordered = {p: codes[p][lists.order] for p in parents if p != number}
-            ordered[number] = lists.before(codes[number])[lists.order]
-            out[number] = _encode(column, ordered, places[number][lists.order])
-    return out
+            ordered[number] = lists.previous_codes(codes[number])[lists.order]
+            streams[number] = _encode(column, ordered, places[number][lists.order])
+    return streams
 
 
 def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> bytes:
@@ -238,7 +263,7 @@ def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> byt
     from baler_root.format.entropy import rans_histogram as histograms
     from baler_root.format.entropy import rans_mixture as coder
 
-    out = bytearray()
+    stream = bytearray()
     for start in range(0, len(places), ROWS):
         block = slice(start, min(len(places), start + ROWS))
         if isinstance(column.conditional, Histograms):
@@ -246,8 +271,8 @@ def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> byt
             words = histograms.encode(places[block], contexts, column.table)
         else:
             words = coder.encode(places[block], column.axis.edges, _outputs(column.conditional, codes, block))
-        out += pack_varint(len(words)) + words
-    return bytes(out)
+        stream += pack_varint(len(words)) + words
+    return bytes(stream)
 
 
 def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) -> NDArray[np.int64]:
@@ -256,17 +281,17 @@ def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) 
     from baler_root.format.entropy import rans_mixture as coder
 
     cursor = Cursor(stream)
-    out = np.empty(length, dtype=np.int64)
+    places = np.empty(length, dtype=np.int64)
     for start in range(0, length, ROWS):
         block = slice(start, min(length, start + ROWS))
         words = cursor.take(cursor.varint())
         if isinstance(column.conditional, Histograms):
-            out[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.table)
+            places[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.table)
         else:
             outputs = _outputs(column.conditional, codes, block)
-            out[block] = coder.decode(words, column.axis.edges, outputs)
+            places[block] = coder.decode(words, column.axis.edges, outputs)
     cursor.finish("the last block")
-    return out
+    return places
 
 
 def _decode_chained(
@@ -276,8 +301,8 @@ def _decode_chained(
     from baler_root.format.entropy import rans_mixture as coder
 
     cursor = Cursor(stream)
-    out = np.empty(lists.rows, dtype=np.int64)
-    own = np.full(lists.rows + 1, -CODE_LIMIT, np.int16)
+    places = np.empty(lists.rows, dtype=np.int64)
+    item_codes = np.full(lists.rows + 1, -CODE_LIMIT, np.int16)
     bounds = np.union1d(lists.bounds, np.arange(0, lists.rows, ROWS))
     decoder = None
     for start, stop in pairwise(bounds.tolist()):
@@ -286,20 +311,20 @@ def _decode_chained(
                 decoder.finish()
             decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
         items = lists.order[start:stop]
-        few = (
+        step_codes = (
             {p: codes[p][items] for p in column.conditional.parents if p != number}
             if column.conditional
             else {}
         )
-        # The last element of `own` is never written: it is the code before first items.
-        few[number] = own[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
+        # The last element of `item_codes` is never written: it stands for the item before a first item.
+        step_codes[number] = item_codes[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
         if decoder is not None:
-            out[items] = decoder.take(_outputs(column.conditional, few, slice(0, stop - start)))
-            own[items] = column.axis.codes[out[items]]
+            places[items] = decoder.take(_outputs(column.conditional, step_codes, slice(0, stop - start)))
+            item_codes[items] = column.axis.codes[places[items]]
     if decoder is not None:
         decoder.finish()
     cursor.finish("the last block")
-    return out
+    return places
 
 
 def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: slice) -> NDArray[np.int32]:
@@ -307,8 +332,8 @@ def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: 
     if not isinstance(conditional, Conditional):
         raise TypeError("a column without a network")
     inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
-    for place, parent in enumerate(conditional.parents):
-        inputs[:, place] = codes[parent][block]
+    for index, parent in enumerate(conditional.parents):
+        inputs[:, index] = codes[parent][block]
     return conditional.net(inputs)
 
 
@@ -319,7 +344,7 @@ def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Sym
     if dtype.kind not in "uib":
         raise CorruptFileError(f"an axis of {dtype} symbols")
     limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    first, last = low + int(places.min(initial=0)), low + int(places.max(initial=0))
-    if first < limits[0] or last > limits[1]:
-        raise CorruptFileError(f"symbols from {first} to {last} in a column of {dtype}")
+    lowest, highest = low + int(places.min(initial=0)), low + int(places.max(initial=0))
+    if lowest < limits[0] or highest > limits[1]:
+        raise CorruptFileError(f"symbols from {lowest} to {highest} in a column of {dtype}")
     return (places + low).astype(dtype)

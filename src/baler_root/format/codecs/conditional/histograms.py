@@ -47,7 +47,7 @@ class Histograms:
             raise CorruptFileError("the parents of a histogram are not those that are cut into buckets")
         for cuts in self.cuts:
             limits = (-CODE_LIMIT, *cuts, CODE_LIMIT)
-            if any(one >= other for one, other in pairwise(limits)):
+            if any(start >= stop for start, stop in pairwise(limits)):
                 raise CorruptFileError(
                     f"the cuts between buckets do not increase from {-CODE_LIMIT} to below {CODE_LIMIT}"
                 )

@@ -65,7 +65,7 @@ class ListStructure:
         """Positions in `order` at which each step begins, and the end."""
         return np.concatenate([[0], np.cumsum(np.bincount(self.steps, minlength=1))])
 
-    def before(self, codes: NDArray[np.int16]) -> NDArray[np.int16]:
+    def previous_codes(self, codes: NDArray[np.int16]) -> NDArray[np.int16]:
         """Code of the previous item of each item; the smallest code if there is none."""
         previous = np.full(len(codes), -CODE_LIMIT, np.int16)
         previous[1:] = codes[:-1]

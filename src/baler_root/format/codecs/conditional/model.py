@@ -162,7 +162,7 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
         raise CorruptFileError("its arrays are too many, too few or too long")
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
-    weights, biases, *more = (
+    weights, biases, *histogram_readers = (
         ArrayReader(arrays[number]) for number in range(2 * len(described), len(lengths))
     )
     columns = []
@@ -171,7 +171,7 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
         conditional: Conditional | Histograms | None = None
         parents = tuple(count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
         if "cuts" in entry:
-            conditional = _histograms(entry, parents, axis.length, *more)
+            conditional = _histograms(entry, parents, axis.length, *histogram_readers)
         elif "parents" in entry:
             conditional = Conditional(parents, _net(entry["layers"], len(parents), weights, biases))
         quantiser = bytes(quantisers.take(count(entry["recipe"], 1 << 24)))
@@ -179,31 +179,33 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
         if kind not in KINDS or (kind != "value" and conditional is not None):
             raise CorruptFileError(f"column {number} is of the kind {kind!r}")
         columns.append(ModelColumn(str(entry["name"]), quantiser, axis, conditional, kind))
-    for taker in (weights, biases, *more):
-        taker.finish()
+    for reader in (weights, biases, *histogram_readers):
+        reader.finish()
     check_places(column.axis for column in columns)
     quantisers.finish("the recipes")
     return Model(tuple(columns), dict(document["about"]))
 
 
 def _net(layers: Sequence[Any], inputs: int, weights: ArrayReader, biases: ArrayReader) -> FixedPointNet:
-    out = []
+    dense_layers = []
     for outputs, shift, low, high in layers:
         shape = (count(outputs, 1 << 12), inputs)
         weight = weights.take(shape[0] * inputs).reshape(shape)
-        out.append(Dense(weight, biases.take(outputs), count(shift, 64), integer(low), integer(high)))
+        dense_layers.append(
+            Dense(weight, biases.take(outputs), count(shift, 64), integer(low), integer(high))
+        )
         inputs = outputs
-    if inputs % 3 or not out:
+    if inputs % 3 or not dense_layers:
         raise CorruptFileError(f"a network with {inputs} outputs, which is no mixture")
-    return FixedPointNet(out, -CODE_LIMIT, CODE_LIMIT - 1)
+    return FixedPointNet(dense_layers, -CODE_LIMIT, CODE_LIMIT - 1)
 
 
 def _histograms(
-    entry: dict[str, Any], parents: tuple[int, ...], places: int, cells: ArrayReader, roots: ArrayReader
+    entry: dict[str, Any], parents: tuple[int, ...], num_places: int, cells: ArrayReader, roots: ArrayReader
 ) -> Histograms:
     cuts = tuple(tuple(integer(cut) for cut in values) for values in entry["cuts"])
     num_cells = count(entry["cells"], MAX_CELLS)
     inner = np.cumsum(cells.take(max(0, num_cells - 1)), dtype=np.int64)
     size = count(contexts_of(cuts) * num_cells, MAX_SIZE)
-    bounds = np.concatenate([[0], inner, [places]])
+    bounds = np.concatenate([[0], inner, [num_places]])
     return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, num_cells)))

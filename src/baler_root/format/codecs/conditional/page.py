@@ -65,30 +65,30 @@ class ConditionalPage:
                 if number in self.context:
                     raise CorruptFileError(f"two columns are column {number} of the model")
                 self.context[number] = cursor.varint()
-        self.known: dict[int, int] = {}
+        self.positions: dict[int, int] = {}
         """Position in the page of each column of the model that the page has."""
         sizes: dict[int, int] = {}
-        for at in range(len(specs)):
+        for position in range(len(specs)):
             code = cursor.varint()
             if code:
                 column_number = (code - 1) // 2
-                if column_number in self.known:
+                if column_number in self.positions:
                     raise CorruptFileError(f"two columns are column {column_number} of the model")
-                self.known[column_number] = at
+                self.positions[column_number] = position
                 if not code & 1:
-                    sizes[at] = cursor.varint()
+                    sizes[position] = cursor.varint()
         self.rest = cursor.take(cursor.varint())
-        self.streams = {at: cursor.take(sizes[at]) for at in sorted(sizes)}
+        self.streams = {position: cursor.take(sizes[position]) for position in sorted(sizes)}
         cursor.finish("the last stream")
 
     @cached_property
     def table(self) -> Sequence[ModelColumn]:
         """Columns of the model; it is loaded only now, since it may be in a file that is missing."""
         table = self._table(self._model)
-        last = max([*self.known, *self.context])
-        if last >= len(table):
-            raise CorruptFileError(f"column {last} of a model of {len(table)}")
-        if any(table[n].kind != "value" for n in self.known) or any(
+        highest = max([*self.positions, *self.context])
+        if highest >= len(table):
+            raise CorruptFileError(f"column {highest} of a model of {len(table)}")
+        if any(table[n].kind != "value" for n in self.positions) or any(
             table[n].kind != "entry" for n in self.context
         ):
             raise CorruptFileError(
@@ -96,33 +96,33 @@ class ConditionalPage:
             )
         return table
 
-    def dependencies(self, wanted: Iterable[int], decoded: Container[int] = ()) -> Dependencies:
+    def dependencies(self, positions: Iterable[int], decoded: Container[int] = ()) -> Dependencies:
         """Everything that the columns at these positions are decoded from; raises CorruptFileError.
 
         The positions in `decoded` are already known, so their own dependencies are not followed.
         """
-        numbers = {at: number for number, at in self.known.items()}
+        numbers = {position: number for number, position in self.positions.items()}
         result = Dependencies(set(), set(), set())
-        todo = list(wanted)
+        todo = list(positions)
         while todo:
-            at = todo.pop()
-            if at in result.columns:
+            position = todo.pop()
+            if position in result.columns:
                 continue
-            result.columns.add(at)
-            if at not in self.streams or at in decoded:
+            result.columns.add(position)
+            if position not in self.streams or position in decoded:
                 continue
-            number = numbers[at]
+            number = numbers[position]
             conditional = self.table[number].conditional
             if conditional is None:
                 raise CorruptFileError(f"column {number} of the model has neither network nor histograms")
             for parent in conditional.parents:
                 if parent == number and self.lists >= 0:
-                    result.list_items.add(at)
-                elif parent in self.known and parent != number:
-                    todo.append(self.known[parent])
+                    result.list_items.add(position)
+                elif parent in self.positions and parent != number:
+                    todo.append(self.positions[parent])
                 elif parent in self.context or (self.lists >= 0 and self.table[parent].kind in LENGTH_KINDS):
                     result.context.add(parent)
-                    result.list_items.add(at)
+                    result.list_items.add(position)
                 else:
                     raise CorruptFileError(
                         f"column {parent} of the model, on which another depends, is not in the page"

@@ -30,7 +30,7 @@ from baler_root.format.codecs.latent.columns import (
     split_symbols,
     unpack_latents,
 )
-from baler_root.format.codecs.latent.model import AutoencoderModel
+from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
 from baler_root.format.codecs.latent.page import LatentPage, pack_latent_page, pack_rows
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
 
@@ -67,18 +67,18 @@ class LatentCodec:
         self,
         models: Mapping[bytes, AutoencoderModel] | None = None,
         model: bytes = b"",
-        known: Sequence[int | None] = (),
+        numbers: Sequence[int | None] = (),
         outlier_rows: tuple[Rows, Symbols] | None = None,
         compare: bool = False,
     ) -> None:
-        """`models` by SHA-256. To encode: the digest of the `model` to use, in `known` the number in the
+        """`models` by SHA-256. To encode: the digest of the `model` to use, in `numbers` the number in the
         model of each column of the page, and the outlier rows with their scores.
 
         With `compare`, columns whose streams are larger than in `classic` are coded by it, and so is a whole
         page.
         """
         self.models = {} if models is None else models
-        self.model, self.known, self.outlier_rows = model, tuple(known), outlier_rows
+        self.model, self.numbers, self.outlier_rows = model, tuple(numbers), outlier_rows
         self.compare = compare
 
     def with_models(self, models: Mapping[bytes, bytes]) -> Self:
@@ -93,53 +93,58 @@ class LatentCodec:
 
         None if the model has no outlier detector.
         """
-        position = self._position()
-        outlier_detector = self.models[self.model].outlier_detector if position else None
+        positions = self._positions()
+        outlier_detector = self.models[self.model].outlier_detector if positions else None
         if outlier_detector is None:
             return None
         model = self.models[self.model]
-        places = {n: split_symbols(model.columns[n], columns[at])[0] for n, at in position.items()}
+        places = {
+            n: split_symbols(model.columns[n], columns[position])[0] for n, position in positions.items()
+        }
         scores = outlier_detector.scores(latents_of(model, places))
         rows = np.flatnonzero(scores > outlier_detector.threshold)
         return rows, scores[rows], len(scores)
 
     def with_outlier_rows(self, rows: Rows, scores: Symbols) -> Self:
         """A codec for a page with these outlier rows."""
-        return type(self)(self.models, self.model, self.known, (rows, scores), self.compare)
+        return type(self)(self.models, self.model, self.numbers, (rows, scores), self.compare)
 
-    def _position(self) -> dict[int, int]:
+    def _positions(self) -> dict[int, int]:
         """Position in the page of each column of the model, when encoding."""
-        return {number: at for at, number in enumerate(self.known) if number is not None}
+        return {number: position for position, number in enumerate(self.numbers) if number is not None}
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
-        position = self._position()
-        if not position or not specs[min(position.values())].length:
-            return _plain(columns, specs)
+        positions = self._positions()
+        if not positions or not specs[min(positions.values())].length:
+            return _without_latents(columns, specs)
         model = self.models[self.model]
-        parts = {n: split_symbols(model.columns[n], columns[at]) for n, at in position.items()}
+        parts = {n: split_symbols(model.columns[n], columns[position]) for n, position in positions.items()}
         places = {n: part[0] for n, part in parts.items()}
         # Columns with symbols outside their axis are not modelled, but remain inputs of the encoder.
-        modelled = {at: n for n, at in position.items() if parts[n][1]}
+        modelled = {position: n for n, position in positions.items() if parts[n][1]}
         rows = rows_of(model, places)
         if not modelled or rows * model.latents > MAX_LATENT_VALUES:
-            return _plain(columns, specs)
+            return _without_latents(columns, specs)
         latents = latents_of(model, places)
         streams: dict[int, bytes] = {}
         missed = b""
-        compare = self.compare and model.residual == "bounded"
-        whole, plain = _plain(columns, specs) if compare else (b"", [])
-        low, low_shares = pack_low_bits({at: parts[n][2] for at, n in modelled.items()})
-        if model.residual == "bounded":
+        compare = self.compare and model.residual is Residual.BOUNDED
+        classic_payload, classic_shares = _without_latents(columns, specs) if compare else (b"", [])
+        low, low_shares = pack_low_bits({position: parts[n][2] for position, n in modelled.items()})
+        if model.residual is Residual.BOUNDED:
             streams = encode_streams(model, latents, modelled, places)
         else:
             missed = pack_missed(model, latents, modelled, places)
-        if compare and 0 < len(worth := _worth(streams, low_shares, plain)) < len(modelled):
-            modelled = {at: n for at, n in modelled.items() if at in worth}
-            streams = {at: streams[at] for at in modelled}
-            low, low_shares = pack_low_bits({at: parts[n][2] for at, n in modelled.items()})
-        others = [at for at in range(len(columns)) if at not in modelled]
-        rest, shares = Classic().encode([columns[at] for at in others], [specs[at] for at in others])
+        if compare and 0 < len(paying := _paying(streams, low_shares, classic_shares)) < len(modelled):
+            modelled = {position: n for position, n in modelled.items() if position in paying}
+            streams = {position: streams[position] for position in modelled}
+            low, low_shares = pack_low_bits({position: parts[n][2] for position, n in modelled.items()})
+        rest_positions = [position for position in range(len(columns)) if position not in modelled]
+        rest, shares = Classic().encode(
+            [columns[position] for position in rest_positions],
+            [specs[position] for position in rest_positions],
+        )
         packed = pack_latents(model, latents)
         outlier_rows = (
             b"" if self.outlier_rows is None else pack_rows(self.outlier_rows[0], [self.outlier_rows[1]])
@@ -147,31 +152,36 @@ class LatentCodec:
         payload = pack_latent_page(
             self.model,
             rows,
-            [(modelled[at], streams.get(at, b"")) if at in modelled else None for at in range(len(columns))],
+            [
+                (modelled[position], streams.get(position, b"")) if position in modelled else None
+                for position in range(len(columns))
+            ],
             (packed, outlier_rows, missed, low, rest),
         )
-        if compare and not outlier_rows and len(payload) > len(whole):
-            return whole, plain
-        sizes = dict(zip(others, shares, strict=True))
+        if compare and not outlier_rows and len(payload) > len(classic_payload):
+            return classic_payload, classic_shares
+        sizes = dict(zip(rest_positions, shares, strict=True))
         shared = (len(packed) + len(missed)) / len(modelled)
-        for at in modelled:
-            sizes[at] = len(streams.get(at, b"")) + low_shares.get(at, 0.0) + shared
-        return payload, scale_shares([sizes[at] for at in range(len(columns))], len(payload))
+        for position in modelled:
+            sizes[position] = len(streams.get(position, b"")) + low_shares.get(position, 0.0) + shared
+        return payload, scale_shares([sizes[position] for position in range(len(columns))], len(payload))
 
     def decode(
-        self, payload: memoryview, specs: Sequence[SymbolSpec], wanted: Sequence[int] | None = None
+        self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, Symbols]:
         """See `Codec.decode`; latents are decoded if any wanted column is modelled."""
         if PayloadKind.PLAIN.is_kind_of(payload):
-            return Classic().decode(payload[1:], specs, wanted)
+            return Classic().decode(payload[1:], specs, positions)
         page = LatentPage(payload, specs)
-        chosen = set(range(len(specs)) if wanted is None else wanted)
-        modelled = {at: n for at, n in page.known.items() if at in chosen}
-        out = decode_columns(self._model(page), page, modelled) if modelled else {}
-        others = [at for at in range(len(specs)) if at not in page.known]
-        asked = [place for place, at in enumerate(others) if at in chosen]
-        found = Classic().decode(page.rest, [specs[at] for at in others], asked)
-        return out | {others[place]: symbols for place, symbols in found.items()}
+        selected = set(range(len(specs)) if positions is None else positions)
+        modelled = {position: n for position, n in page.numbers.items() if position in selected}
+        columns = decode_columns(self._model(page), page, modelled) if modelled else {}
+        rest_positions = [position for position in range(len(specs)) if position not in page.numbers]
+        rest_indices = [index for index, position in enumerate(rest_positions) if position in selected]
+        rest_columns = Classic().decode(
+            page.rest, [specs[position] for position in rest_positions], rest_indices
+        )
+        return columns | {rest_positions[index]: symbols for index, symbols in rest_columns.items()}
 
     def latent_page(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> LatentPage | None:
         """The parts of a payload with latents; None if it has none. Raises FormatError."""
@@ -188,17 +198,23 @@ class LatentCodec:
         return model
 
 
-def _worth(streams: Mapping[int, bytes], low: Mapping[int, float], plain: Sequence[float]) -> set[int]:
+def _paying(
+    streams: Mapping[int, bytes], low: Mapping[int, float], classic_shares: Sequence[float]
+) -> set[int]:
     """Columns whose streams and low bits are smaller than in `classic`."""
-    return {at for at, stream in streams.items() if len(stream) + low.get(at, 0.0) < plain[at]}
+    return {
+        position
+        for position, stream in streams.items()
+        if len(stream) + low.get(position, 0.0) < classic_shares[position]
+    }
 
 
 def _check(model: AutoencoderModel, page: LatentPage) -> None:
     """Raise CorruptFileError if a page does not fit its model."""
-    for at, n in page.known.items():
+    for position, n in page.numbers.items():
         if n >= len(model.columns):
             raise CorruptFileError(f"column {n} of a model of {len(model.columns)}")
-        column, spec = model.columns[n], page.specs[at]
+        column, spec = model.columns[n], page.specs[position]
         if column.values_per_row * page.rows != spec.length:
             raise CorruptFileError(
                 f"{spec.length} values where the model has {column.values_per_row} in a row"
@@ -211,15 +227,15 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
         if not exact and (column.dropped_bits is not None or spec.dtype.kind not in "uib"):
             dropped = "" if column.dropped_bits is None else f" without {column.dropped_bits} bits"
             raise CorruptFileError(f"an axis of {spec.dtype} symbols{dropped}")
-        if page.streams[at] and model.residual != "bounded":
+        if page.streams[position] and model.residual is not Residual.BOUNDED:
             raise CorruptFileError("streams of a model whose latents stand alone")
-    if page.missed_rows and model.residual == "bounded":
+    if page.missed_rows and model.residual is Residual.BOUNDED:
         raise CorruptFileError("rows stored by themselves beside streams")
     if page.rows * model.latents > MAX_LATENT_VALUES:
         raise CorruptFileError(f"{page.rows} rows of {model.latents} latents")
 
 
-def _plain(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
+def _without_latents(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
     """Payload without latents, coded by `classic`."""
     payload, shares = Classic().encode(columns, specs)
     return PayloadKind.PLAIN.prefix + payload, scale_shares(shares, 1 + len(payload))

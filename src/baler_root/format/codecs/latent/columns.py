@@ -19,7 +19,7 @@ from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec, symbols_at
 from baler_root.format.codecs.conditional.model import ModelColumn
-from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, Residual
 from baler_root.format.codecs.latent.page import LatentPage, pack_rows
 from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
 from baler_root.format.entropy.tables import AXIS_BITS, OUTPUT_BITS
@@ -58,21 +58,21 @@ def latents_of(model: AutoencoderModel, places: Mapping[int, Places]) -> Latents
     are 0.
     """
     rows = rows_of(model, places)
-    out = np.empty((rows, model.latents), LATENT)
+    latents = np.empty((rows, model.latents), LATENT)
     for block in _blocks(model, rows):
         codes = np.zeros((block.stop - block.start, model.bounds[-1]), np.float32)
-        for n, at in places.items():
+        for n, column_places in places.items():
             start, stop = model.bounds[n : n + 2]
-            codes[:, start:stop] = model.columns[n].axis.codes[by_rows(at, rows)[block]]
-        out[block] = np.clip(model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
-    return out
+            codes[:, start:stop] = model.columns[n].axis.codes[by_rows(column_places, rows)[block]]
+        latents[block] = np.clip(model.encoder(codes), -LATENT_LIMIT, LATENT_LIMIT - 1)
+    return latents
 
 
 def pack_latents(model: AutoencoderModel, latents: Latents) -> bytes:
     """Latents as columns of a page, coded with their own model."""
-    known = model.coded if model.latent_model else ()
+    numbers = model.latent_numbers if model.latent_model else ()
     models = {model.latent_digest: model.latent_model} if model.latent_model else {}
-    codec = ConditionalCodec(models, model.latent_digest, known, compare=True)
+    codec = ConditionalCodec(models, model.latent_digest, numbers, compare=True)
     specs = [SymbolSpec(LATENT, len(latents))] * model.latents
     payload, _ = codec.encode([np.ascontiguousarray(column) for column in latents.T], specs)
     return payload
@@ -84,11 +84,11 @@ def unpack_latents(model: AutoencoderModel, page: LatentPage) -> Latents:
         raise CorruptFileError("latents that depend on other pages")
     models = {model.latent_digest: model.latent_model} if model.latent_model else {}
     specs = [SymbolSpec(LATENT, page.rows)] * model.latents
-    found = ConditionalCodec(models).decode(page.latents, specs)
-    out = np.stack([found[number] for number in range(model.latents)], axis=1)
-    if not -LATENT_LIMIT <= out.min() <= out.max() < LATENT_LIMIT:
-        raise CorruptFileError(f"latents from {out.min()} to {out.max()}")
-    return out
+    columns = ConditionalCodec(models).decode(page.latents, specs)
+    latents = np.stack([columns[number] for number in range(model.latents)], axis=1)
+    if not -LATENT_LIMIT <= latents.min() <= latents.max() < LATENT_LIMIT:
+        raise CorruptFileError(f"latents from {latents.min()} to {latents.max()}")
+    return latents
 
 
 def _blocks(model: AutoencoderModel, rows: int) -> Iterator[slice]:
@@ -107,12 +107,12 @@ def _outputs(
     for block in _blocks(model, len(latents)):
         outputs = model.decoder(latents[block])
         outputs = outputs.reshape(len(outputs), model.bounds[-1], -1)
-        for at, n in modelled.items():
+        for position, n in modelled.items():
             start, stop = model.bounds[n : n + 2]
             part = np.ascontiguousarray(outputs[:, start:stop])
             values_per_row = stop - start
             yield (
-                at,
+                position,
                 slice(block.start * values_per_row, block.stop * values_per_row),
                 part.reshape(-1, part.shape[2]),
             )
@@ -127,12 +127,12 @@ def encode_streams(
     """Stream of each column: blocks, each after its size."""
     from baler_root.format.entropy import rans_mixture as coder
 
-    out = {at: bytearray() for at in modelled}
-    for at, values, outputs in _outputs(model, latents, modelled):
-        n = modelled[at]
+    streams = {position: bytearray() for position in modelled}
+    for position, values, outputs in _outputs(model, latents, modelled):
+        n = modelled[position]
         words = coder.encode(places[n][values], model.columns[n].axis.edges, outputs)
-        out[at] += pack_varint(len(words)) + words
-    return {at: bytes(stream) for at, stream in out.items()}
+        streams[position] += pack_varint(len(words)) + words
+    return {position: bytes(stream) for position, stream in streams.items()}
 
 
 def pack_missed(
@@ -140,9 +140,9 @@ def pack_missed(
 ) -> bytes:
     """Rows that the latents do not reproduce, with the places of all their values."""
     wrong = np.zeros(len(latents), np.bool_)
-    for at, values, found in point_predictions(model, latents, modelled):
-        column = model.columns[modelled[at]]
-        missed = found != places[modelled[at]][values]
+    for position, values, predicted in point_predictions(model, latents, modelled):
+        column = model.columns[modelled[position]]
+        missed = predicted != places[modelled[position]][values]
         rows = slice(values.start // column.values_per_row, values.stop // column.values_per_row)
         wrong[rows] |= missed.reshape(-1, column.values_per_row).any(axis=1)
     (rows_missed,) = np.nonzero(wrong)
@@ -159,27 +159,29 @@ def decode_columns(
     low = _unpack_low_bits(model, page, modelled)
     latents = unpack_latents(model, page)
     missed, exact = page.missed(modelled)
-    streams = {at: Cursor(page.streams[at]) for at in modelled}
-    out = {at: np.empty(page.specs[at].length, page.specs[at].dtype) for at in modelled}
-    for at, values, outputs in _outputs(model, latents, modelled):
-        column = model.columns[modelled[at]]
-        if model.residual == "bounded":
-            words = streams[at].take(streams[at].varint())
+    streams = {position: Cursor(page.streams[position]) for position in modelled}
+    columns = {
+        position: np.empty(page.specs[position].length, page.specs[position].dtype) for position in modelled
+    }
+    for position, values, outputs in _outputs(model, latents, modelled):
+        column = model.columns[modelled[position]]
+        if model.residual is Residual.BOUNDED:
+            words = streams[position].take(streams[position].varint())
             places = coder.decode(words, column.axis.edges, outputs)
         else:
             places = point_prediction(column.axis, outputs)
-            first, stop = values.start // column.values_per_row, values.stop // column.values_per_row
-            here = slice(*np.searchsorted(missed, (first, stop)))
-            by_rows(places, stop - first)[missed[here] - first] = exact[at].reshape(
+            start, stop = values.start // column.values_per_row, values.stop // column.values_per_row
+            missed_rows = slice(*np.searchsorted(missed, (start, stop)))
+            by_rows(places, stop - start)[missed[missed_rows] - start] = exact[position].reshape(
                 -1, column.values_per_row
-            )[here]
+            )[missed_rows]
             if int(places.max()) >= column.axis.length:
                 raise CorruptFileError(f"place {places.max()} of an axis of {column.axis.length}")
-        bits = low[at][values] if at in low else None
-        out[at][values] = _symbols(column, places, bits, out[at].dtype)
+        bits = low[position][values] if position in low else None
+        columns[position][values] = _symbols(column, places, bits, columns[position].dtype)
     for stream in streams.values():
         stream.finish("the last block")
-    return out
+    return columns
 
 
 def point_predictions(
@@ -188,8 +190,8 @@ def point_predictions(
     """For each block and position: the slice of values, and their places as predicted by the latents
     alone.
     """
-    for at, values, outputs in _outputs(model, latents, modelled):
-        yield at, values, point_prediction(model.columns[modelled[at]].axis, outputs)
+    for position, values, outputs in _outputs(model, latents, modelled):
+        yield position, values, point_prediction(model.columns[modelled[position]].axis, outputs)
 
 
 def point_prediction(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
@@ -197,8 +199,8 @@ def point_prediction(axis: QuantileAxis, outputs: NDArray[np.int32]) -> Places:
     components = outputs.shape[1] // 3
     heaviest = outputs[:, :components].argmax(axis=1)
     means = np.take_along_axis(outputs[:, components : 2 * components], heaviest[:, None], axis=1)[:, 0]
-    at = np.searchsorted(axis.edges, means.astype(np.int64) << AXIS_BITS - OUTPUT_BITS, side="right") - 1
-    return np.asarray(np.clip(at, 0, axis.length - 1))
+    places = np.searchsorted(axis.edges, means.astype(np.int64) << AXIS_BITS - OUTPUT_BITS, side="right") - 1
+    return np.asarray(np.clip(places, 0, axis.length - 1))
 
 
 def split_symbols(column: ModelColumn, symbols: Symbols) -> tuple[Places, bool, Symbols | None]:
@@ -221,7 +223,7 @@ def _symbols(column: ModelColumn, places: Places, low: Symbols | None, dtype: np
 
 def pack_low_bits(low: Mapping[int, Symbols | None]) -> tuple[bytes, dict[int, float]]:
     """Low bits of exact floats, and the share of each column in the bytes; empty without exact floats."""
-    present = {at: bits for at, bits in low.items() if bits is not None}
+    present = {position: bits for position, bits in low.items() if bits is not None}
     if not present:
         return b"", {}
     specs = [SymbolSpec(bits.dtype, len(bits)) for bits in present.values()]
@@ -229,16 +231,20 @@ def pack_low_bits(low: Mapping[int, Symbols | None]) -> tuple[bytes, dict[int, f
     return payload, dict(zip(present, shares, strict=True))
 
 
-def _unpack_low_bits(model: AutoencoderModel, page: LatentPage, wanted: Container[int]) -> dict[int, Symbols]:
-    """Low bits of the wanted columns with exact floats, by position."""
-    drops = [
-        (at, dropped_bits)
-        for at, n in page.known.items()
+def _unpack_low_bits(
+    model: AutoencoderModel, page: LatentPage, positions: Container[int]
+) -> dict[int, Symbols]:
+    """Low bits of the columns with exact floats among those at `positions`, by position."""
+    dropped = [
+        (position, dropped_bits)
+        for position, n in page.numbers.items()
         if (dropped_bits := model.columns[n].dropped_bits) is not None
     ]
-    if not drops and not page.low_bits:
+    if not dropped and not page.low_bits:
         return {}
-    specs = [SymbolSpec(low_dtype(dropped_bits), page.specs[at].length) for at, dropped_bits in drops]
-    asked = [place for place, (at, _) in enumerate(drops) if at in wanted]
-    found = Classic().decode(page.low_bits, specs, asked)
-    return {drops[place][0]: bits for place, bits in found.items()}
+    specs = [
+        SymbolSpec(low_dtype(dropped_bits), page.specs[position].length) for position, dropped_bits in dropped
+    ]
+    indices = [index for index, (position, _) in enumerate(dropped) if position in positions]
+    columns = Classic().decode(page.low_bits, specs, indices)
+    return {dropped[index][0]: bits for index, bits in columns.items()}

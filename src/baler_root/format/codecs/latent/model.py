@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
@@ -54,10 +55,20 @@ MAX_COMPONENTS = 1 << 4
 """Most components of a mixture."""
 
 
-RESIDUALS = ("none", "bounded")
-"""Residuals of a page: the rows that latents do not reproduce (`none`), or a stream for each column
-(`bounded`).
-"""
+class Residual(StrEnum):
+    """Data that are stored besides latents, so that every value comes back within its bound."""
+
+    BOUNDED = "bounded"
+    """A stream for each column: its values within the error bounds, given the latents."""
+    LOSSLESS = "lossless"
+    """The streams of `bounded`; branches that no rule names keep every bit."""
+    NONE = "none"
+    """No streams; rows that the latents do not reproduce within the error bounds are stored whole."""
+
+    @property
+    def in_model(self) -> Residual:
+        """The residual as a model stores it: lossless columns are a matter of bounds, not of the model."""
+        return Residual.NONE if self is Residual.NONE else Residual.BOUNDED
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,11 +85,11 @@ class AutoencoderModel:
     """Network from latents to the mixture of each value of a row, (values, 3 × components)."""
     components: int
     """Components of each mixture."""
-    residual: str
-    """One of `RESIDUALS`."""
+    residual: Residual
+    """`BOUNDED` or `NONE`."""
     coding: bytes
     """Model whose columns are latents, as bytes; empty if it would not pay."""
-    coded: tuple[int | None, ...]
+    latent_numbers: tuple[int | None, ...]
     """Number of each latent in that model; None for latents that `classic` codes."""
     about: dict[str, Any]
     """Notes on the training, for users."""
@@ -86,18 +97,16 @@ class AutoencoderModel:
     """Detector of the rows that are stored exactly because their latents are far from all others."""
 
     def __post_init__(self) -> None:
-        if self.residual not in RESIDUALS:
-            raise CorruptFileError(f"a residual of the kind {self.residual!r}")
         if not 1 <= self.latents <= MAX_LATENTS or not 1 <= self.components <= MAX_COMPONENTS:
             raise CorruptFileError(f"{self.latents} latents, {self.components} components")
-        if self.decoder.inputs != self.latents or len(self.coded) != self.latents:
+        if self.decoder.inputs != self.latents or len(self.latent_numbers) != self.latents:
             raise CorruptFileError("an encoder and a decoder of different latents")
         width = self.bounds[-1]
         if self.encoder.inputs != width or self.decoder.outputs != 3 * self.components * width:
             raise CorruptFileError("networks that do not fit the columns")
-        known = [number for number in self.coded if number is not None]
+        numbers = [number for number in self.latent_numbers if number is not None]
         columns = len(self.latent_model.columns) if self.latent_model else 0
-        if len(set(known)) < len(known) or max(known, default=-1) >= columns:
+        if len(set(numbers)) < len(numbers) or max(numbers, default=-1) >= columns:
             raise CorruptFileError(f"latents that are not each one of the {columns} columns of their model")
 
     @cached_property
@@ -131,7 +140,7 @@ class AutoencoderModel:
             "about": self.about,
             "codec": self.codec,
             "columns": [_column_to_json(column) for column in self.columns],
-            "latents": list(self.coded),
+            "latents": list(self.latent_numbers),
             "encoder": self.encoder.to_json(),
             "decoder": self.decoder.to_json(),
             "components": self.components,
@@ -164,12 +173,12 @@ class AutoencoderModel:
 
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
+    entry: dict[str, Any] = {"name": column.name, "low": column.axis.low, "recipe": len(column.quantiser)}
     if column.dropped_bits is not None:
-        out["drop"] = column.dropped_bits
+        entry["drop"] = column.dropped_bits
     if column.values_per_row != 1:
-        out["each"] = column.values_per_row
-    return out
+        entry["each"] = column.values_per_row
+    return entry
 
 
 def _model(
@@ -204,15 +213,17 @@ def _model(
         )
     check_places(column.axis for column in columns)
     quantisers.finish("the recipes")
-    coded = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
-    first = 2 * len(described)
+    latent_numbers = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
+    start = 2 * len(described)
     values = sum(column.values_per_row for column in columns)
-    encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[first], arrays[first + 1])
-    decoder = _program(document["decoder"], len(coded), LATENT_LIMIT, arrays[first + 2], arrays[first + 3])
+    encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[start], arrays[start + 1])
+    decoder = _program(
+        document["decoder"], len(latent_numbers), LATENT_LIMIT, arrays[start + 2], arrays[start + 3]
+    )
     outlier_detector = None
     if "clusters" in document:
         outlier_detector = OutlierDetector.from_array(
-            arrays[first + 4], count(document["clusters"], MAX_CENTRES), len(coded)
+            arrays[start + 4], count(document["clusters"], MAX_CENTRES), len(latent_numbers)
         )
     return AutoencoderModel(
         str(document["codec"]),
@@ -220,12 +231,19 @@ def _model(
         encoder,
         decoder,
         integer(document["components"]),
-        document["residual"],
+        _residual(document["residual"]),
         coding,
-        coded,
+        latent_numbers,
         dict(document["about"]),
         outlier_detector,
     )
+
+
+def _residual(name: Any) -> Residual:
+    """The residual of this name; raises CorruptFileError if no model has it."""
+    if name not in (Residual.NONE, Residual.BOUNDED):
+        raise CorruptFileError(f"a residual of the kind {name!r}")
+    return Residual(name)
 
 
 def _program(
@@ -234,8 +252,8 @@ def _program(
     """Network whose input codes are from `-limit` to below `limit`; raises CorruptFileError if it is not
     valid.
     """
-    takers = ArrayReader(weights), ArrayReader(biases)
-    out = Program.from_json(operations, inputs, -limit, limit - 1, *(taker.take for taker in takers))
-    for taker in takers:
-        taker.finish()
-    return out
+    readers = ArrayReader(weights), ArrayReader(biases)
+    program = Program.from_json(operations, inputs, -limit, limit - 1, *(reader.take for reader in readers))
+    for reader in readers:
+        reader.finish()
+    return program

@@ -55,11 +55,11 @@ class OutlierDetector:
 
     def scores(self, latents: NDArray[np.integer]) -> NDArray[np.float32]:
         """Mahalanobis distance of each row from the nearest centre, in standard deviations."""
-        best = np.full(len(latents), np.inf)
+        nearest = np.full(len(latents), np.inf)
         for centre, whitening in zip(self.centres, self.whitening.astype(np.float64), strict=True):
             distance = (latents - centre.astype(np.float64)) @ whitening.T
-            np.minimum(best, np.sqrt(np.einsum("ij,ij->i", distance, distance)), out=best)
-        return best.astype(np.float32)
+            np.minimum(nearest, np.sqrt(np.einsum("ij,ij->i", distance, distance)), out=nearest)
+        return nearest.astype(np.float32)
 
     def to_array(self) -> NDArray[np.float32]:
         """Flat array for a model: the threshold, then centre and matrix of each cluster."""

@@ -36,11 +36,11 @@ class LatentPage:
         self.specs = specs
         self.model = bytes(cursor.take(NAME_SIZE))
         self.rows = cursor.varint()
-        self.known: dict[int, int] = {}
+        self.numbers: dict[int, int] = {}
         """Number in the model of each modelled column, by its position in the page."""
         sizes: dict[int, int] = {}
         codes: set[int] = set()
-        for at, spec in enumerate(specs):
+        for position, spec in enumerate(specs):
             code = cursor.varint()
             if not code:
                 continue
@@ -49,16 +49,16 @@ class LatentPage:
             if not spec.length or spec.length != self.rows * math.prod(spec.shape):
                 raise CorruptFileError(f"a column of {spec.length} values in {self.rows} rows")
             codes.add(code)
-            self.known[at] = code - 1
-            sizes[at] = cursor.varint()
-        if not self.known:
+            self.numbers[position] = code - 1
+            sizes[position] = cursor.varint()
+        if not self.numbers:
             raise CorruptFileError("latents of no column")
         self.latents = cursor.take(cursor.varint())
         self._anomalies = cursor.take(cursor.varint())
         self._missed = cursor.take(cursor.varint())
         self.low_bits = cursor.take(cursor.varint())
         self.rest = cursor.take(cursor.varint())
-        self.streams = {at: cursor.take(size) for at, size in sizes.items()}
+        self.streams = {position: cursor.take(size) for position, size in sizes.items()}
         cursor.finish("the last stream")
 
     @property
@@ -92,31 +92,35 @@ class LatentPage:
         rows, columns = self._rows(self._anomalies, FLOAT32, {0: 1}, [0])
         return rows, columns[0]
 
-    def missed(self, wanted: Iterable[int]) -> tuple[Rows, dict[int, Places]]:
-        """Rows that the latents do not reproduce, increasing, and the places of the values of the wanted
-        columns.
+    def missed(self, positions: Iterable[int]) -> tuple[Rows, dict[int, Places]]:
+        """Rows that the latents do not reproduce, increasing, and the places of the values of the columns at
+        these positions.
         """
-        values_per_row = {at: self.specs[at].length // self.rows for at in self.known}
-        return self._rows(self._missed, UINT32, values_per_row, wanted)
+        values_per_row = {position: self.specs[position].length // self.rows for position in self.numbers}
+        return self._rows(self._missed, UINT32, values_per_row, positions)
 
     def _rows(
-        self, data: memoryview, dtype: np.dtype[Any], values_per_row: Mapping[int, int], wanted: Iterable[int]
+        self,
+        data: memoryview,
+        dtype: np.dtype[Any],
+        values_per_row: Mapping[int, int],
+        positions: Iterable[int],
     ) -> tuple[Rows, dict[int, NDArray[Any]]]:
-        """Rows and wanted columns that `pack_rows` packed."""
+        """Rows, and the columns at these positions, that `pack_rows` packed."""
         if not len(data):
-            return np.zeros(0, UINT32), {at: np.zeros(0, dtype) for at in wanted}
+            return np.zeros(0, UINT32), {position: np.zeros(0, dtype) for position in positions}
         cursor = Cursor(data)
         count = self._count(cursor)
-        place = {at: 1 + number for number, at in enumerate(values_per_row)}
+        indices = {position: 1 + number for number, position in enumerate(values_per_row)}
         specs = [
             SymbolSpec(UINT32, count),
             *(SymbolSpec(dtype, count * values) for values in values_per_row.values()),
         ]
-        found = Classic().decode(cursor.rest(), specs, [0, *(place[at] for at in wanted)])
-        rows = np.cumsum(found[0], dtype=np.int64)
-        if np.any(found[0][1:] == 0) or rows[-1] >= self.rows:
+        arrays = Classic().decode(cursor.rest(), specs, [0, *(indices[position] for position in positions)])
+        rows = np.cumsum(arrays[0], dtype=np.int64)
+        if np.any(arrays[0][1:] == 0) or rows[-1] >= self.rows:
             raise CorruptFileError(f"rows stored by themselves do not increase from 0 to below {self.rows}")
-        return rows.astype(UINT32), {at: found[place[at]] for at in wanted}
+        return rows.astype(UINT32), {position: arrays[indices[position]] for position in positions}
 
     def _count(self, cursor: Cursor) -> int:
         """Number of rows that are stored by themselves."""

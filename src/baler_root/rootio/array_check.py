@@ -1,0 +1,109 @@
+"""Checks that an array from uproot is a valid awkward array: nobody else does before it is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import awkward as ak
+
+
+class Fault(NamedTuple):
+    """A place where an array contradicts itself."""
+
+    position: int
+    """Entry, counted from the start of the array."""
+    text: str
+
+
+def find_fault(array: ak.Array) -> Fault | None:
+    """The first fault in the structure of an array; None for a valid array.
+
+    Offsets must not go backwards, and no list, index or tag may point outside its content.
+    """
+    return _fault(array.layout)
+
+
+def _fault(layout: Any) -> Fault | None:
+    import awkward as ak
+
+    c = ak.contents
+    if isinstance(layout, c.ListOffsetArray):
+        offsets = np.asarray(layout.offsets.data)
+        return _list_fault(layout.content, offsets[:-1], offsets[1:])
+    if isinstance(layout, c.ListArray):
+        starts = np.asarray(layout.starts.data)
+        return _list_fault(layout.content, starts, np.asarray(layout.stops.data)[: len(starts)])
+    if isinstance(layout, c.RegularArray):
+        fault = _fault(layout.content[: len(layout) * layout.size])
+        return fault and Fault(fault.position // layout.size, fault.text)
+    if isinstance(layout, c.RecordArray):
+        short = [
+            name
+            for name, content in zip(layout.fields, layout.contents, strict=True)
+            if len(content) < len(layout)
+        ]
+        if short:
+            return Fault(0, f"member {short[0]!r} has too few values")
+        found = [fault for content in layout.contents if (fault := _fault(content[: len(layout)]))]
+        return min(found, default=None)
+    if isinstance(layout, c.UnionArray):
+        return _union_fault(layout)
+    if isinstance(layout, c.IndexedArray | c.IndexedOptionArray):
+        return _index_fault(layout)
+    if layout.is_option:
+        return _fault(layout.content)
+    return None
+
+
+def _list_fault(content: Any, starts: NDArray[Any], stops: NDArray[Any]) -> Fault | None:
+    wrong = (stops < starts) | (starts < 0) | ((stops > len(content)) & (stops > starts))
+    if np.any(wrong):
+        entry = int(np.argmax(wrong))
+        return Fault(
+            entry, f"a list from {starts[entry]} to {stops[entry]} in a content of {len(content)} values"
+        )
+    if not (fault := _fault(content)):
+        return None
+    return _owner(fault, (starts <= fault.position) & (fault.position < stops))
+
+
+def _index_fault(layout: Any) -> Fault | None:
+    index = np.asarray(layout.index.data)
+    lowest = None if layout.is_option else 0
+    wrong = index >= len(layout.content)
+    if lowest is not None:
+        wrong |= index < lowest
+    if np.any(wrong):
+        entry = int(np.argmax(wrong))
+        return Fault(entry, f"position {index[entry]} in a content of {len(layout.content)} values")
+    fault = _fault(layout.content)
+    return fault and _owner(fault, index == fault.position)
+
+
+def _union_fault(layout: Any) -> Fault | None:
+    tags = np.asarray(layout.tags.data)
+    index = np.asarray(layout.index.data)
+    if len(index) < len(tags):
+        return Fault(len(index), "a union has fewer positions than tags")
+    index = index[: len(tags)]
+    lengths = np.asarray([len(content) for content in layout.contents])
+    wrong = (tags < 0) | (tags >= len(lengths))
+    wrong |= (index < 0) | (index >= lengths[np.where(wrong, 0, tags)])
+    if np.any(wrong):
+        entry = int(np.argmax(wrong))
+        return Fault(entry, f"alternative {tags[entry]}, position {index[entry]} of a union does not exist")
+    found = [
+        _owner(fault, (tags == tag) & (index == fault.position))
+        for tag, content in enumerate(layout.contents)
+        if (fault := _fault(content))
+    ]
+    return min(found, default=None)
+
+
+def _owner(fault: Fault, points_to_it: NDArray[np.bool_]) -> Fault:
+    """A fault of a content, at the first entry that points to it (0 where none does)."""
+    return Fault(int(np.argmax(points_to_it)) if len(points_to_it) else 0, fault.text)
