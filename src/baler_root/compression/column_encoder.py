@@ -66,14 +66,14 @@ def _compare_columns(
     bounds: list[ErrorBound] = []
     copies: dict[int, int] = {}
     constants: set[int] = set()
-    seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
+    number_of: dict[tuple[tuple[int, int], ErrorBound], int] = {}
     for number, (column, values) in enumerate(zip(plan.columns, originals, strict=True)):
         if len(values) == 0 or is_constant(values):
             constants.add(number)
             bounds.append(LOSSLESS)  # a constant costs nothing
             continue
         bounds.append(column.bound)
-        if (source := seen.setdefault((equality_key(values), column.bound), number)) != number:
+        if (source := number_of.setdefault((equality_key(values), column.bound), number)) != number:
             copies[number] = source
     return bounds, copies, constants
 
@@ -110,7 +110,7 @@ class _ColumnEncoder:
         )
 
     def encode_values(self, number: int) -> None:
-        """Encode a column with symbols of its own, unless it is encoded already."""
+        """Encode a column with its own symbols, unless it is encoded already."""
         if number not in self.encoded:
             values = self._balanced.get(number, self.originals[number])
             self.encoded[number] = _encode_values(
@@ -147,7 +147,7 @@ class _ColumnEncoder:
                 self._decoded.pop(source)
 
     def encode_relation(self, number: int) -> None:
-        """Encode a column by its planned relation, or with symbols of its own if that does not hold in this
+        """Encode a column by its planned relation, or with its own symbols if that does not hold in this
         cluster."""
         planned, values, bound = self.plan.relations[number], self.originals[number], self.bounds[number]
         sources = self._sources(planned.relation, len(values))
@@ -170,7 +170,7 @@ class _ColumnEncoder:
             self.encode_values(number)
 
     def _sources(self, relation: Relation, length: int) -> list[Values] | None:
-        """Decoded sources of a relation; None unless all have symbols of their own and this length."""
+        """Decoded sources of a relation; None unless all have their own symbols and this length."""
         values = []
         for source in relation.sources:
             column = self.encoded.get(source)
@@ -180,7 +180,7 @@ class _ColumnEncoder:
         return values
 
     def _decode(self, number: int) -> Values:
-        """Decoded values of an encoded column with symbols of its own."""
+        """Decoded values of an encoded column with its own symbols."""
         if number not in self._decoded:
             column = self.encoded[number]
             dtype = self.plan.columns[number].dtype
@@ -191,7 +191,7 @@ class _ColumnEncoder:
 def _encode_values(
     plan: Plan, number: int, values: Values, bound: ErrorBound, compare: bool
 ) -> EncodedColumn:
-    """A column with symbols of its own; with `compare`, in the smallest of several ways."""
+    """A column with its own symbols; with `compare`, in the smallest of several ways."""
     column = plan.columns[number]
     if bound != LOSSLESS:
         bound = column.tightened
@@ -212,7 +212,7 @@ def _encode_values(
 
 def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
     """A column with the symbols that its model knows; None if it has no model or its values do not fit it."""
-    column = next((known for model in plan.models if (known := model.column(number)) is not None), None)
+    column = next((learned for model in plan.models if (learned := model.column(number)) is not None), None)
     if column is None:
         return None
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
@@ -222,12 +222,12 @@ def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBo
     if quantised is None or quantiser.kind != "exact" or column.dropped_bits is not None:
         return quantised
     low, high = column.axis.low, column.axis.low + column.axis.length - 1
-    outside = np.flatnonzero((values < low) | (values > high))
-    if outside.size > MAX_OUTLIERS * values.size:
+    out_of_range = np.flatnonzero((values < low) | (values > high))
+    if out_of_range.size > MAX_OUTLIERS * values.size:
         return None
     symbols = values.copy()
-    symbols[outside] = low
-    return Quantised(symbols, quantiser, outside, values[outside])
+    symbols[out_of_range] = low
+    return Quantised(symbols, quantiser, out_of_range, values[out_of_range])
 
 
 def _encode_relation(

@@ -34,11 +34,11 @@ MIN_ROW = 4
 """Fewest values in an array; smaller arrays are not interpolated."""
 
 
-FINE = 256
-"""Grid points in the widest unit."""
+STEPS_PER_UNIT = 256
+"""Steps of the grid in the largest unit of a symbol."""
 
 
-UNITS = ((FINE,), (FINE, 171, 114, 76, 64))
+UNITS = ((STEPS_PER_UNIT,), (STEPS_PER_UNIT, 171, 114, 76, 64))
 """Ways to divide the bound among the levels of the interpolation. Errors of coarse points spread to all
 points that they predict: with a wide bound it pays to keep coarse points nearer (5 to 10 % at 1 % of the
 range of a fluid), with a tight one it does not."""
@@ -69,8 +69,8 @@ def with_interpolation(
     if quantised is None or bound.kind != "abs" or not floats or row < MIN_ROW:
         return column
     # The quantiser has found how wide a step may be, and whether one pays at all.
-    step = quantised.quantiser.size / FINE if quantised.quantiser.kind == "linear" else 0.0
-    if not 0 < step * FINE <= 2 * bound.value:
+    step = quantised.quantiser.size / STEPS_PER_UNIT if quantised.quantiser.kind == "linear" else 0.0
+    if not 0 < step * STEPS_PER_UNIT <= 2 * bound.value:
         return column
     candidates = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
     part = _middle(len(values), row)
@@ -81,8 +81,10 @@ def with_interpolation(
             best, size = candidate, smaller
     if best is None:
         return column
-    whole = _interpolate(best, values, shape, bound, sentinels)
-    return whole if whole is not None and page_size(whole) < page_size(column) else column
+    interpolated = _interpolate(best, values, shape, bound, sentinels)
+    return (
+        interpolated if interpolated is not None and page_size(interpolated) < page_size(column) else column
+    )
 
 
 def _interpolate(
@@ -93,14 +95,14 @@ def _interpolate(
     sentinels: Sequence[float],
 ) -> EncodedColumn | None:
     """The values interpolated, with those that miss the bound as outliers; None if these are too many."""
-    kept, _ = locate(values, find_candidates(values, values[:0], sentinels))
+    special, _ = locate(values, find_candidates(values, values[:0], sentinels))
     ordinary = values.copy()
-    ordinary[kept] = np.nan
+    ordinary[special] = np.nan
     symbols = interpolation.symbols(ordinary, shape)
     if symbols is None:
         return None
     decoded = interpolation.values(symbols, shape, values.dtype)
-    moved = kept[patterns(decoded)[kept] != patterns(values)[kept]]
+    moved = special[patterns(decoded)[special] != patterns(values)[special]]
     missed = np.union1d(violations(values, decoded, bound), moved)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
@@ -112,9 +114,9 @@ def _interpolate(
 def _middle(length: int, row: int) -> slice:
     """Positions of some rows in the middle of a column."""
     rows = length // row
-    wanted = min(rows, max(SAMPLE_ROWS, SAMPLE // row))
-    start = (rows - wanted) // 2
-    return slice(start * row, (start + wanted) * row)
+    count = min(rows, max(SAMPLE_ROWS, SAMPLE // row))
+    start = (rows - count) // 2
+    return slice(start * row, (start + count) * row)
 
 
 def _cut(quantised: Quantised, part: slice) -> Quantised:

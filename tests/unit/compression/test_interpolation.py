@@ -156,7 +156,7 @@ def test_passes_predict_every_point_once_from_earlier_points(shape: list[int], f
     told = np.zeros(shape, int)
     told[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(len(shape)))] = 1
     for each in passes(shape, axes):
-        assert each.known(told).min(initial=1) == 1
+        assert each.known_points(told).min(initial=1) == 1
         wanted = each.targets(told)
         assert wanted.size
         wanted += 1
@@ -190,7 +190,7 @@ def test_smooth_grids_are_interpolated(dtype: str, bound: str) -> None:
     cell = chosen(values, bound)
     interpolation = interpolation_of(cell)
     assert interpolation is not None
-    assert interpolation.rows is not Rows.ALONE
+    assert interpolation.rows is not Rows.INDEPENDENT
     plain = EncodedColumn.of(quantise(values.reshape(-1), ErrorBound.parse(bound)), values.shape[1:])
     assert size(cell) < 0.9 * size(plain)
 
@@ -201,7 +201,7 @@ def test_independent_rows_are_interpolated_separately() -> None:
     cell = chosen(waves, "abs=1e-3")
     interpolation = interpolation_of(cell)
     assert interpolation is not None
-    assert interpolation.rows is Rows.ALONE
+    assert interpolation.rows is Rows.INDEPENDENT
 
 
 def test_residuals_are_interpolated_where_neighbours_have_similar_ones() -> None:
@@ -214,7 +214,7 @@ def test_residuals_are_interpolated_where_neighbours_have_similar_ones() -> None
     )
     assert alike is not None
     assert noise is not None
-    assert (alike.rows, noise.rows) == (Rows.MISS_ALIKE, Rows.PREDICT)
+    assert (alike.rows, noise.rows) == (Rows.ERRORS_INTERPOLATED, Rows.PREDICTED)
 
 
 def test_coarse_points_are_nearer_where_the_bound_is_wide() -> None:
@@ -268,7 +268,7 @@ def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
 
 
 def test_arrays_that_are_not_whole_are_refused() -> None:
-    way = Interpolation(1.0, Rows.PREDICT, (1,))
+    way = Interpolation(1.0, Rows.PREDICTED, (1,))
     for length, shape in ((5, (2, 3)), (4, (0,)), (1, (2,))):
         with pytest.raises(CorruptFileError, match="no whole number of arrays"):
             way.values(np.zeros(length, np.uint8), shape, np.dtype("f8"))
@@ -277,7 +277,7 @@ def test_arrays_that_are_not_whole_are_refused() -> None:
 
 def test_more_axes_than_numpy_has() -> None:
     """Axes of length 1 change nothing; a column can have at most 28 others."""
-    way = Interpolation(1.0, Rows.PREDICT, (2, 1))
+    way = Interpolation(1.0, Rows.PREDICTED, (2, 1))
     symbols = np.arange(24, dtype=np.uint8)
     many = way.values(symbols, (1,) * 70 + (2,) + (1,) * 9 + (3,), np.dtype("f8"))
     assert np.array_equal(many, way.values(symbols, (2, 3), np.dtype("f8")))
@@ -301,12 +301,15 @@ def test_points_at_the_limits_need_no_more_than_64_bits() -> None:
 
 def test_values_beyond_their_type_become_infinite() -> None:
     """A writer finds such values and keeps them exactly."""
-    way = Interpolation(1e300, Rows.PREDICT, (1,))
+    way = Interpolation(1e300, Rows.PREDICTED, (1,))
     assert way.values(np.array([0, 1 << 40], np.uint64), (2,), np.dtype("f4")).tolist() == [0.0, np.inf]
 
 
 def test_a_description_comes_back() -> None:
-    for way in (Interpolation(0.1, Rows.MISS_ALIKE, UNITS[1]), Interpolation(5e-324, Rows.ALONE, (1,) * 32)):
+    for way in (
+        Interpolation(0.1, Rows.ERRORS_INTERPOLATED, UNITS[1]),
+        Interpolation(5e-324, Rows.INDEPENDENT, (1,) * 32),
+    ):
         cursor = Cursor(way.to_bytes())
         assert Interpolation.from_bytes(cursor) == way
         cursor.finish("it")
