@@ -41,6 +41,10 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 """Signals that end a process without running its `finally` clauses."""
 
 
+MAX_ATTEMPTS = 10
+"""Temporary files made in a row while other processes remove them; then writing fails at the end."""
+
+
 _unfinished: dict[Path, int] = {}
 """Temporary files that this process writes, and the process that made each (not a forked copy of it)."""
 
@@ -145,7 +149,9 @@ def remove_stale(path: Path) -> None:
 def _create(path: Path) -> tuple[Path, BinaryIO, int]:
     """A new temporary file, open for writing, and a descriptor that holds its lock until it is closed."""
     stem = os.fsencode(path.name)[:STEM_LENGTH].decode("utf-8", "ignore")
+    attempts = 0
     while True:
+        attempts += 1
         temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}-{_HOST}.part")
         file = temporary.open("xb")
         _unfinished[temporary] = os.getpid()
@@ -156,7 +162,7 @@ def _create(path: Path) -> tuple[Path, BinaryIO, int]:
             temporary.unlink()
             raise
         _try_lock(lock)
-        if temporary.exists():
+        if temporary.exists() or attempts == MAX_ATTEMPTS:
             return temporary, file, lock
         # another process saw the file before it was locked, and removed it
         file.close()
