@@ -18,6 +18,7 @@ from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.formula import FormulaEncoding
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
+from baler_root.format.encodings.interpolation import Rows
 from baler_root.format.encodings.lookup import LookupEncoding
 from baler_root.format.encodings.packed_float import PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
@@ -25,6 +26,10 @@ from baler_root.format.page import Page
 from tests.vectors.source import LONG, Made
 
 # ---- what goes beside them
+
+
+ROWS = {Rows.INDEPENDENT: "alone", Rows.PREDICTED: "predict", Rows.ERRORS_INTERPOLATED: "miss alike"}
+"""Words of the sidecar files, which are never rewritten."""
 
 
 def plain(value: Any) -> Any:
@@ -104,7 +109,7 @@ def _features_of(encoding: ColumnEncoding) -> set[str]:
         return {"copy" if isinstance(encoding, CopyEncoding) else "sum"}
     found = {"outliers"} if encoding.outlier_count else set()
     if isinstance(encoding, InterpolatedEncoding):
-        found.add(f"interpolated, rows {encoding.interpolation.rows.name.lower().replace('_', ' ')}")
+        found.add(f"interpolated, rows {ROWS[encoding.interpolation.rows]}")
         return found | {f"{len(encoding.interpolation.units)} units"}
     if isinstance(encoding, PackedFloatEncoding):
         found.add("lattice")
