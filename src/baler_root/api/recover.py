@@ -66,7 +66,7 @@ def recover(
     """
     check_not_input(target, source)
     if like is not None:
-        check_not_input(target, like, "file of --like")
+        check_not_input(target, like, "the file of --like")
     file = LocalFile(source)
     try:
         return _recover(file, Path(target), like, models, overwrite)

@@ -111,12 +111,12 @@ def check_output(path: Path, overwrite: bool) -> None:
 
 
 def check_not_input(
-    target: str | os.PathLike[str], source: str | os.PathLike[str], noun: str = "input"
+    target: str | os.PathLike[str], source: str | os.PathLike[str], role: str = "the input"
 ) -> None:
     """Raise ConfigError if `target` is the file `source`, by any of its paths, links or its `file:` URL."""
     name = os.fspath(source)
     if any(_is_same(Path(target), path) for path in (name, re.sub(r"^(file|local):(//)?", "", name))):
-        raise ConfigError(f"{target}: is the {noun}; name another file as output")
+        raise ConfigError(f"{target}: is {role}; name another file as output")
 
 
 def _is_same(target: Path, path: str) -> bool:
