@@ -12,7 +12,18 @@ from benchmarks.record import results
 from benchmarks.record.latent_files import PARTS
 from benchmarks.run import latents
 
-RESIDUALS = {None: "", "bounded": ", residual", "none": ", rows missed", "lossless": ", residual"}
+RESIDUALS = {None: "", "bounded": ", residual", "none": ", missed rows", "lossless": ", residual"}
+MODELS = {
+    "nothing learned": "none",
+    "learned from itself": "trained on this file",
+    "model inside": "of other files, inside",
+    "model beside": "of other files, in another file",
+    "model beside, 1% flagged": "in another file, 1 % outlier rows",
+}
+"""Words for the ways of the benchmark `transfer`."""
+
+ROWS = {"learned from": "of the training", "unseen": "unseen", "flagged": "outlier rows", "others": "others"}
+"""Words for files and rows of the benchmark `outlier_rows`."""
 
 
 def sizes() -> list[str]:
@@ -47,7 +58,7 @@ def sizes() -> list[str]:
         )  # fmt: skip
         lines_out += ["", f"**{file}**", "", *table(head, lines)]
     if any(row["residual"] and row["latents"] is None for row in rows):
-        lines_out += ["", "\\* latents would have made the file larger, so `classic` was used."]
+        lines_out += ["", "\\* with latents the file would have been larger, so `classic` was used."]
     return lines_out
 
 
@@ -70,7 +81,7 @@ def sweep() -> list[str]:
         ]
         for row in rows
     ]  # fmt: skip
-    head = ("latents", "their bits", "residual", "both", "model, kB", "file, kB", "of `conditional`")
+    head = ("latents", "bits of latents", "residual", "sum", "model, kB", "file, kB", "of `conditional`")
     return [f"`{codec}` of {file} at `{bound}`, bits per row.", "", *table(head, lines)]
 
 
@@ -81,14 +92,14 @@ def transfers() -> list[str]:
         return NOT_YET
     lines = [
         [
-            str(row["file"] or row["group"]), row["bound"], f"`{row['codec']}`", row["way"], kb(row["size"]),
+            str(row["file"] or row["group"]), row["bound"], f"`{row['codec']}`", MODELS[row["way"]], kb(row["size"]),
             number(row["/ classic"], 2), kb(row["model bytes"]), number(row["largest error / bound"], 4),
             number(row["rms error / bound"], 2), number(row["flagged %"], 2),
         ]
         for row in rows
     ]  # fmt: skip
     head = (
-        "file", "bound", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "flagged %",
+        "file", "bound", "codec", "model", "file, kB", "of `classic`", "model, kB", "largest error", "RMS error", "outlier rows, %",
     )  # fmt: skip
     return ["Errors are in units of the bound.", "", *table(head, lines)]
 
@@ -100,12 +111,12 @@ def outlier_rows() -> list[str]:
         return NOT_YET
     lines = [
         [
-            str(row["clusters"]), row["files"], row["rows"], f"{row['number']:,}",
+            str(row["clusters"]), ROWS[row["files"]], ROWS[row["rows"]], f"{row['number']:,}",
             number(row["bits/row with the model"]), number(row["bits/row classic"]),
         ]
         for row in rows
     ]  # fmt: skip
-    head = ("clusters", "files", "rows", "number", "bits a row with the model", "`classic`")
+    head = ("clusters", "files", "rows", "number", "bits per row with the model", "`classic`")
     return table(head, lines)
 
 
@@ -123,7 +134,7 @@ def retrieval() -> list[str]:
         ]  # fmt: skip
 
     head = (
-        "background", "clusters", "top %", "rows", "signal among them %", "in all %", "times as much", "AUC",
+        "background", "clusters", "highest scores, %", "rows", "signal in them, %", "in all rows, %", "ratio", "AUC",
     )  # fmt: skip
     return table(head, map(cells, rows))
 
@@ -151,8 +162,8 @@ def mass_loss() -> list[str]:
         ]  # fmt: skip
 
     head = (
-        "bound", "`--residual`", "the mass", "file, kB", "latents, bits", "the rest, bits", "mass in the file, RMS %",
-        "of latents alone, RMS %", "68 % are within, %",
+        "bound", "`--residual`", "mass in training", "file, kB", "latents, bits", "rest, bits", "mass in the file, RMS %",
+        "from latents alone, RMS %", "68 % are within, %",
     )  # fmt: skip
     return table(head, [cells(key, group_rows) for key, group_rows in groups.items()])
 
@@ -169,7 +180,7 @@ def normalisations() -> list[str]:
         ]
         for row in rows
     ]  # fmt: skip
-    return table(("file", "bound", "inputs", "latents, bits", "residual, bits", "both", "file, kB"), lines)
+    return table(("file", "bound", "inputs", "latents, bits", "residual, bits", "sum", "file, kB"), lines)
 
 
 BLOCKS: dict[str, Callable[[], list[str]]] = {

@@ -51,7 +51,16 @@ WORDS = {
     "symbols+pcodec12": "our quantiser + pcodec-12",
     "sz3": "SZ3, best of three algorithms",
     "zfp": "zfp, fixed accuracy",
+    "default, model at hand": "**`default`, with a trained model**",
 }
+STEPS = {
+    "no loss": "lossless",
+    "+ histograms in context (`fast`), own table": "+ histograms (`fast`), same table",
+    "+ networks, own table": "+ networks, same table",
+    "+ entry and item before (`default`)": "+ entry and previous item (`default`)",
+}
+"""Words for steps of the benchmark `ablation`."""
+
 FIRST, LAST = variants.NAMES[0], variants.USUAL
 PARTS = ("columns", "models", "other objects", "metadata")
 
@@ -135,8 +144,8 @@ def rivals() -> list[str]:
             ]
         )
     return [
-        "Sizes of whole files in kB at `rel=1e-3`; the best rival in italics, a dash if it was not measured or cannot store",
-        "the file.",
+        "Sizes of whole files in kB at `rel=1e-3`; the best rival is in italics; a dash means not measured, or that it",
+        "cannot store the file.",
         "",
         *table(("", *(SHORT[file] for file in files)), lines),
     ]
@@ -153,9 +162,9 @@ def steps() -> list[str]:
     lines = [["arrays in memory", *(kb(by_key[file, labels[0]]["in memory"]) for file in files)]]
     for label in labels:
         columns = [by_key.get((file, label)) for file in files]
-        lines.append([label, *(step(row) for row in columns)])
+        lines.append([STEPS.get(label, label), *(step(row) for row in columns)])
     return [
-        "Sizes of whole files in kB, and in brackets the ratio to the line above.",
+        "Sizes of whole files in kB, and in brackets the ratio to the previous line.",
         "",
         *table(("", *(SHORT[f] for f in files)), lines),
     ]
@@ -177,7 +186,7 @@ def parts() -> list[str]:
     rows.sort(key=lambda row: list(SHORT).index(row["file"]))
     lines = [[SHORT[row["file"]], *(kb(row[part]) for part in PARTS), kb(row["file size"])] for row in rows]
     return [
-        f"Sizes in kB with `{LAST}` at `rel=1e-3`; other objects are histograms and the like.",
+        f"Sizes in kB with `{LAST}` at `rel=1e-3`; other objects are mostly histograms.",
         "",
         *table(("", *PARTS, "file"), lines),
     ]
@@ -190,11 +199,16 @@ def precision() -> list[str]:
         return NOT_YET
     summary = results.about("precision")["summary"]
     lines = [
-        [row["networks"], f"{row['bits per row']:.2f}", f"{row['more than as it is']:+.2f}"] for row in rows
+        [
+            "integers of the format" if row["networks"] == "as it is" else row["networks"],
+            f"{row['bits per row']:.2f}",
+            f"{row['more than as it is']:+.2f}",
+        ]
+        for row in rows
     ]
     return [
-        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on held-out rows, after",
-        f"{summary['steps']} steps of training; without the bytes of models. As it is: 10-bit activations, 8-bit weights.",
+        f"Bits per row of {summary['columns']} columns of `{summary['file']}` at `{summary['bound']}`, on validation rows, after",
+        f"{summary['steps']} steps of training, without models. The format has 10-bit activations and 8-bit weights.",
         "",
         *table(("networks", "bits per row", "difference"), lines),
     ]

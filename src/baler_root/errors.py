@@ -130,3 +130,27 @@ def listed(items: Iterable[str], most: int = 5, separator: str = ", ") -> str:
     if len(items) <= most:
         return text
     return f"{text}{' ' if separator == ', ' else separator}and {len(items) - most} more"
+
+
+def printable(text: str) -> str:
+    r"""The text with characters that a terminal may obey, or not show, as escapes; line breaks stay.
+
+    These are control characters, invisible ones, those that change the direction of writing, and halves of
+    surrogate pairs. Names and titles come from files, which anybody may have written.
+
+    >>> printable("\x1b[2Jpt\u202e")
+    '\\x1b[2Jpt\\u202e'
+    """
+    if text.isprintable():
+        return text
+    return "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    if character.isprintable() or character in "\n\xa0\u2009\u202f":
+        return character
+    return (
+        character.encode("ascii", "backslashreplace").decode()
+        if character > "\x7f"
+        else f"\\x{ord(character):02x}"
+    )

@@ -1,4 +1,4 @@
-"""The texts in `formats/` and the code say the same: structs, kinds, limits, versions, known answers, anchors."""
+"""Texts in `formats/` and the code agree: structs, kinds, limits, versions, known answers, anchors."""
 
 from __future__ import annotations
 
@@ -147,6 +147,16 @@ def test_limits() -> None:
     stated = {row["limit"]: int(row["value"]) for row in tables(TEXTS["container.md"], "limits")[0]}
     assert stated == {
         "manifest": limits.MAX_MANIFEST_LENGTH,
+        "items": limits.MAX_JSON_ITEMS,
+        "depth": limits.MAX_JSON_DEPTH,
+        "trees": limits.MAX_TREES,
+        "repeated trees": limits.MAX_REPEATED_TREES,
+        "branches": limits.MAX_BRANCHES,
+        "branch depth": limits.MAX_BRANCH_DEPTH,
+        "paths": limits.MAX_PATHS_LENGTH,
+        "form nodes": limits.MAX_FORM_NODES,
+        "form depth": limits.MAX_FORM_DEPTH,
+        "axes": limits.MAX_AXES,
         "page": limits.MAX_PAGE_LENGTH,
         "column": limits.MAX_COLUMN_LENGTH,
         "row": MAX_ROW,
@@ -229,7 +239,7 @@ def test_autoencoder_models() -> None:
         (latent_model.MAX_LATENTS, "1 to {} latents"),
         (latent_model.MAX_COMPONENTS, "`K`, 1 to {} "),
         (latent_model.LATENT_LIMIT, "Latents are from -{} to"),
-        (MAX_CENTRES, "tell anomalies, 1 to {};"),
+        (MAX_CENTRES, "detect outlier rows, 1 to {};"),
         (ROWS, "min({}, 2^23 // N)"),
     ):
         assert words.format(limit) in text

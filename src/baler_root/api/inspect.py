@@ -12,7 +12,7 @@ from baler_root.compression.summary import summarise_branches
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.dataset.reader.latent_pages import LatentTable
 from baler_root.dataset.reader.tree_reader import TreeReader
-from baler_root.format.container.layout import HEAD, TRAILER, VERSION_MAJOR, BlockKind
+from baler_root.format.container.layout import HEAD, TRAILER, VERSION_MAJOR, block_name
 from baler_root.format.model_store import Places
 
 
@@ -35,7 +35,7 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
         container = file.container
         parts = {"pages": int(container.pages["size"].sum())}
         for kind, _, _, size in container.manifest.blocks:
-            name = BlockKind(kind).name.lower()
+            name = block_name(kind)
             parts[name] = parts.get(name, 0) + size
         parts["footer"] = container.trailer.footer_size
         parts["head and trailer"] = HEAD.size + TRAILER.size
@@ -112,8 +112,10 @@ def _tables(tree: TreeReader, models: Sequence[dict[str, Any]]) -> list[dict[str
 
 def _latents(tree: TreeReader, table: LatentTable, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Sizes and counts of the latents of a table."""
-    found = tree.latents.pages.sizes(table)
-    used = [model for model in models if bytes.fromhex(model["sha256"]).startswith(tuple(found["models"]))]
-    found["models"] = [model["sha256"] for model in used]
-    found["parts"]["models"] = sum(model["size"] for model in used)
-    return found
+    sizes = tree.latents.pages.sizes(table)
+    described = [
+        model for model in models if bytes.fromhex(model["sha256"]).startswith(tuple(sizes["models"]))
+    ]
+    sizes["models"] = [model["sha256"] for model in described]
+    sizes["parts"]["models"] = sum(model["size"] for model in described)
+    return sizes

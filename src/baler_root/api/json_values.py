@@ -37,7 +37,13 @@ def to_json(value: Any, *, properties: bool = False) -> Any:
 
 
 def json_text(value: Any, *, properties: bool = False, indent: int | None = None) -> str:
-    """JSON text of `to_json(value)`, without a newline at the end; `indent` as in `json.dumps`."""
-    return json.dumps(
+    """JSON text of `to_json(value)`, without a newline at the end; `indent` as in `json.dumps`.
+
+    Characters that cannot be printed are written as escapes.
+    """
+    text = json.dumps(
         to_json(value, properties=properties), allow_nan=False, ensure_ascii=False, indent=indent
     )
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -66,7 +66,7 @@ def recover(
     """
     check_not_input(target, source)
     if like is not None:
-        check_not_input(target, like, "file of --like")
+        check_not_input(target, like, "the file of --like")
     file = LocalFile(source)
     try:
         return _recover(file, Path(target), like, models, overwrite)
@@ -79,17 +79,19 @@ def _recover(
 ) -> Recovery:
     blocks = _scan(file)
     schema = _schema(blocks, like, file.name)
-    found = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
+    pages = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
-    own = {sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL}
-    models = ModelStore(own, schema.detached, file.name, places)
+    included = {
+        sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL
+    }
+    models = ModelStore(included, schema.detached, file.name, places)
     with ContainerWriter(target, overwrite) as writer:
-        for number, model in enumerate(own.values()):
+        for number, model in enumerate(included.values()):
             writer.write_block(BlockKind.MODEL, model, number)
         trees: list[StoredTree] = []
         for number, tree in enumerate(schema.trees):
-            saved = _save_tree(writer, number, tree, found, schema.codecs, models)
+            saved = _save_tree(writer, number, tree, pages, schema.codecs, models)
             if saved.same_as is not None:
                 entry_count = trees[saved.same_as].schema.num_entries
                 saved = replace(saved, schema=replace(saved.schema, num_entries=entry_count))
@@ -138,16 +140,16 @@ class _Block:
 
 def _scan(file: LocalFile) -> list[_Block]:
     """All blocks whose checksum is right, in the order of the file."""
-    out = []
-    at = 0
-    while at + BLOCK.size <= file.size:
-        window = bytes(file.read([(at, min(SCAN_SIZE, file.size - at))])[0])
-        hit = window.find(BLOCK_MAGIC)
-        if hit < 0:
-            at += len(window) - len(BLOCK_MAGIC) + 1
+    blocks = []
+    position = 0
+    while position + BLOCK.size <= file.size:
+        window = bytes(file.read([(position, min(SCAN_SIZE, file.size - position))])[0])
+        index = window.find(BLOCK_MAGIC)
+        if index < 0:
+            position += len(window) - len(BLOCK_MAGIC) + 1
             continue
-        start = at + hit
-        at = start + 1
+        start = position + index
+        position = start + 1
         if start + BLOCK.size > file.size:
             break
         size = BLOCK.size + int(BLOCK.unpack(file.read([(start, BLOCK.size)])[0])[7])
@@ -157,12 +159,12 @@ def _scan(file: LocalFile) -> list[_Block]:
             header, _, _ = open_block(file.read([(start, size)])[0], file.name)
         except FormatError:
             continue
-        out.append(_Block(file, header, start, size))
-        at = start + size
-    return out
+        blocks.append(_Block(file, header, start, size))
+        position = start + size
+    return blocks
 
 
-def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: str) -> Manifest:
+def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, name: str) -> Manifest:
     """The newest manifest found, else the schema copy, else that of the file `like`."""
     for kind in (BlockKind.FOOTER, BlockKind.SCHEMA):
         for block in reversed(blocks):
@@ -174,7 +176,7 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: st
                     continue
     if like is None:
         raise CorruptFileError(
-            f"{where}: neither footer nor schema is left; name a whole file of the same trees with --like"
+            f"{name}: neither footer nor schema is left; name a whole file of the same trees with --like"
         )
     with open_container(like) as container:
         return replace(container.manifest, objects=())
@@ -194,7 +196,7 @@ def _save_tree(
     writer: ContainerWriter,
     number: int,
     tree: StoredTree,
-    found: dict[PageId, _Block],
+    blocks: dict[PageId, _Block],
     codecs: tuple[str, ...],
     models: Mapping[bytes, bytes],
 ) -> StoredTree:
@@ -205,21 +207,21 @@ def _save_tree(
     records: list[NDArray[np.void]] = []
     layouts: list[int] = []
     columns = tree.columns
-    for cluster in sorted({page.cluster for page in found if page.tree == number}):
+    for cluster in sorted({page.cluster for page in blocks if page.tree == number}):
         for position, layout in enumerate(tree.layouts):
             pages = [PageId(number, cluster, group) for group in range(len(layout))]
             extra = PageId(number, cluster, len(layout))
-            if extra in found or not all(page in found for page in pages):
+            if extra in blocks or not all(page in blocks for page in pages):
                 continue
             try:
-                values = _decode(tree, layout, [found[page] for page in pages], codecs, models)
+                values = _decode(tree, layout, [blocks[page] for page in pages], codecs, models)
             except MissingModelError:
                 raise
             except (FormatError, UnknownCodecError, IndexError):
                 continue
             first = 0
             for page, count in zip(pages, layout, strict=True):
-                block = found[page]
+                block = blocks[page]
                 part = [values[i] for i in range(first, first + count)]
                 length = sum(array.nbytes for array in part)
                 encoded = EncodedPage(bytes(block.payload), length, digest_of(part))

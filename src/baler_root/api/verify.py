@@ -83,7 +83,7 @@ def _check_blocks(file: FileReader) -> list[str]:
     checks += [partial(container.check_block, block) for block in container.manifest.blocks]
     checks += [partial(container.check_superseded, *part) for part in container.manifest.superseded]
     checks += [partial(getattr, tree, "statistics") for tree in _owners(file)]
-    checks.append(partial(getattr, file, "objects_blob"))
+    checks.append(file.check_objects)
     checks += [partial(tree.read, [branch], 0, 0) for tree in file.trees for branch in tree.schema.stored()]
     problems = []
     for check in checks:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.errors import BalerError, ConfigError
+from baler_root.errors import BalerError, ConfigError, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -70,14 +70,19 @@ def complain(error: BaseException) -> None:
     elif isinstance(error, MemoryError):
         text = "not enough memory; a smaller --cluster-size needs less"
     typer.secho("error: ", err=True, nl=False, fg="red", bold=True)
-    typer.echo(text, err=True)
+    echo(text, err=True)
+
+
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print a line in which nothing that comes from a file can control the terminal."""
+    typer.echo(printable(text), err=err)
 
 
 def console() -> Console:
     """The console for reports: stdout, 160 characters wide if it is not a terminal."""
-    from rich.console import Console
+    from baler_root.cli.terminal import EscapingConsole
 
-    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+    return EscapingConsole(soft_wrap=False, width=None if sys.stdout.isatty() else 160)
 
 
 def print_json(value: object) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Models, Overwrite, Quiet, print_json, size_text, user_errors
+from baler_root.cli.common import Json, Models, Overwrite, Quiet, echo, print_json, size_text, user_errors
 from baler_root.cli.progress import progress_bar
 from baler_root.errors import listed
 
@@ -74,9 +74,9 @@ def decompress(
 
 
 def _report(report: Decompression) -> None:
-    typer.echo(f"{report.source} → {report.target}: {size_text(report.size)}")
+    echo(f"{report.source} → {report.target}: {size_text(report.size)}")
     for tree in report.trees:
-        typer.echo(f"  {tree.path}: {tree.kind}" + ("; differs from the source:" if tree.notes else ""))
+        echo(f"  {tree.path}: {tree.kind}" + ("; differs from the source:" if tree.notes else ""))
         if tree.notes:
             more = "; --json lists them all" if len(tree.notes) > NOTES else ""
-            typer.echo(f"    {listed(tree.notes, NOTES, separator=NEW_LINE)}{more}")
+            echo(f"    {listed(tree.notes, NOTES, separator=NEW_LINE)}{more}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, console, print_json, size_text, user_errors
+from baler_root.cli.common import Json, console, echo, print_json, size_text, user_errors
 from baler_root.errors import OutputError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def demo(
         if output is not None and not output.is_dir():
             raise OutputError(f"{output}: no such folder; create it first")
         folder = Path(tempfile.mkdtemp(prefix="baler-root-demo-")) if output is None else output
-        rows = list(run_demo(folder, entries, seed, lambda text: typer.echo(f"{text} ...", err=True)))
+        rows = list(run_demo(folder, entries, seed, lambda text: echo(f"{text} ...", err=True)))
         missed = sum(row.violations for row in rows)
         if as_json:
             print_json({"folder": str(folder), "entries": entries, "seed": seed, "rows": rows})

@@ -30,7 +30,7 @@ def inspect(
     model: Models = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is in a file without decoding it: schema, bounds, errors made, where the bytes are, and models.
+    """Show what is in a file without decoding it: schema, bounds, errors made, sizes of all parts, models.
 
     baler-root inspect events.baler
     baler-root inspect events.baler --by-size | head -40
@@ -40,67 +40,79 @@ def inspect(
     from baler_root.api.inspect import inspect as run
 
     with user_errors():
-        found = run(file, models=model)
+        document = run(file, models=model)
         if as_json:
-            print_json(found)
+            print_json(document)
             return
-        out = console()
-        for part in _report(found, by_size):
-            out.print(part)
+        output = console()
+        for part in _report(document, by_size):
+            output.print(part)
 
 
-def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
+def _report(document: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from baler_root.cli.models import model_report
 
-    yield Text(found["path"], style="bold")
-    parts = sorted(found["parts"].items(), key=lambda part: -part[1])
+    yield Text(document["path"], style="bold")
+    parts = sorted(document["parts"].items(), key=lambda part: -part[1])
     yield Text(
-        f"  {size_text(found['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
+        f"  {size_text(document['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
     )
-    yield Text(f"  format {found['format']}, codecs: {', '.join(found['codecs'])}")
-    for line in _origin(found["provenance"]):
+    yield Text(f"  format {document['format']}, codecs: {', '.join(document['codecs'])}")
+    for line in _origin(document["provenance"]):
         yield Text(f"  {line}")
-    for entry in found["objects"]:
+    for entry in document["objects"]:
         title = f"  {entry['title']!r}" if entry["title"] else ""
         yield Text(f"  object {entry['path']};{entry['cycle']}: {entry['classname']}{title}")
-    for model in found["models"]:
+    for model in document["models"]:
         yield Text("")
         yield from model_report(model)
-    for tree in found["trees"]:
+    for tree in document["trees"]:
         yield Text("")
-        yield from _tree(tree, found["size"], by_size)
+        yield from _tree(tree, document["size"], by_size)
 
 
 def _origin(provenance: dict[str, Any]) -> Iterator[str]:
-    """Lines on the source of the data, and on how the file was made."""
-    source = provenance.get("source", {})
+    """Lines on the source of the data, and on how the file was made.
+
+    Provenance is written for people; readers must take any value in it.
+    """
+    source = _dict(provenance.get("source"))
     if source:
-        size = source.get("size")
-        yield (
-            f"from {source.get('name')}"
-            + (f" ({size_text(size)})" if isinstance(size, int) else "")
-            + (f", {source['digest'][:23]}…" if source.get("digest") else "")
-        )
-    for source in provenance.get("sources", []):
-        yield f"learned from {source.get('name')} ({size_text(source.get('size', 0))})"
+        digest = source.get("digest")
+        yield f"from {_named_size(source)}" + (f", {str(digest)[:23]}…" if digest else "")
+    for learned in _list(provenance.get("sources")):
+        yield f"learned from {_named_size(_dict(learned))}"
     if provenance.get("model"):
         yield f"models of {provenance['model']}"
-    if wire := provenance.get("wire"):
-        yield f"{wire['note']}; stream {wire['stream']} of the encoder {wire['model'][:12]}…"
+    if wire := _dict(provenance.get("wire")):
+        yield f"{wire.get('note')}; stream {wire.get('stream')} of the encoder {str(wire.get('model'))[:12]}…"
+        run = wire.get("run")
         yield (
-            f"events of the run: {wire['run'] if wire['run'] is not None else 'unknown'}, here {wire['events']}, "
-            + (", ".join(f"{wire[name]} {name}" for name in WIRE) + "; see the tree wire_incidents")
+            f"events of the run: {'unknown' if run is None else run}, here {wire.get('events')}, "
+            + (", ".join(f"{wire.get(name)} {name}" for name in WIRE) + "; see the tree wire_incidents")
         )
     if "rules" in provenance:
         yield f"rules {json.dumps(provenance['rules'], ensure_ascii=False)}"
-    if provenance.get("versions"):
-        yield "made with " + ", ".join(
-            f"{name} {version}" for name, version in provenance["versions"].items()
-        )
-    for name, cause in provenance.get("skipped", []):
-        yield f"left out: {name}: {cause}"
+    if versions := _dict(provenance.get("versions")):
+        yield "made with " + ", ".join(f"{name} {version}" for name, version in versions.items())
+    for skipped in _list(provenance.get("skipped")):
+        yield f"left out: {': '.join(map(str, _list(skipped))) or skipped}"
+
+
+def _named_size(source: dict[str, Any]) -> str:
+    """Name of a source, with its size if that is known."""
+    size = source.get("size")
+    return f"{source.get('name')}" + (f" ({size_text(size)})" if type(size) is int else "")
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[RenderableType]:
@@ -127,21 +139,21 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
     yield _branches(tree["branches"], total, by_size)
 
 
-def _latents(found: dict[str, Any]) -> str:
+def _latents(table: dict[str, Any]) -> str:
     """Number of rows with latents in a table, and the bytes of each part."""
     names = {
         "latents": "latents",
         "residual": "residual",
-        "missed": f"{count_text(found['missed'], 'row')} that they miss",
-        "anomalies": f"{count_text(found['anomalies'], 'outlier row')} with scores",
+        "missed": f"{count_text(table['missed'], 'row')} that they miss",
+        "anomalies": f"{count_text(table['anomalies'], 'outlier row')} with scores",
         "low_bits": "low bits of exact floats",
         "rest": "other columns",
-        "models": count_text(len(found["models"]), "model"),
+        "models": count_text(len(table["models"]), "model"),
     }
     sizes = [
-        f"{name} {size_text(found['parts'][part])}" for part, name in names.items() if found["parts"][part]
+        f"{name} {size_text(table['parts'][part])}" for part, name in names.items() if table["parts"][part]
     ]
-    return f"{count_text(found['rows'], 'row')}: " + " · ".join(sizes)
+    return f"{count_text(table['rows'], 'row')}: " + " · ".join(sizes)
 
 
 def _error(largest: float) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, echo, print_json, size_text, user_errors
 
 
 def merge(
@@ -40,4 +40,4 @@ def merge(
         if as_json:
             print_json({"sources": sources, "target": target, "size": size})
         elif not quiet:
-            typer.echo(f"{count_text(len(sources), 'file')} → {target}: {size_text(size)}")
+            echo(f"{count_text(len(sources), 'file')} → {target}: {size_text(size)}")

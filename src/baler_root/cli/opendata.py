@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from baler_root.cli.common import Json, print_json, user_errors
+from baler_root.cli.common import Json, echo, print_json, user_errors
 
 
 def opendata(
@@ -47,5 +47,5 @@ def opendata(
         if as_json:
             print_json({"files": urls, "note": USAGE_NOTE})
         else:
-            typer.echo("\n".join(urls))
+            echo("\n".join(urls))
             typer.secho(USAGE_NOTE, err=True, dim=True)

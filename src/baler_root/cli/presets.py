@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from baler_root.cli.common import Json, print_json, user_errors
+from baler_root.cli.common import Json, echo, print_json, user_errors
 from baler_root.compression.rules.presets import PRESETS, Preset
 from baler_root.errors import ConfigError, nearest
 
@@ -30,7 +30,7 @@ def presets(
         if as_json:
             print_json(chosen)
             return
-        typer.echo("\n\n".join(_page(*item) for item in chosen.items()))
+        echo("\n\n".join(_page(*item) for item in chosen.items()))
 
 
 def _page(name: str, preset: Preset) -> str:

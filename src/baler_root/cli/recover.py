@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Models, Overwrite, Quiet, count_text, print_json, user_errors
+from baler_root.cli.common import Json, Models, Overwrite, Quiet, count_text, echo, print_json, user_errors
 
 
 def recover(
@@ -38,5 +38,5 @@ def recover(
             print_json({"target": str(saved.target), "clusters": saved.clusters, "entries": saved.entries})
         elif not quiet:
             for tree, entries in saved.entries.items():
-                found = count_text(saved.clusters[tree], "cluster")
-                typer.echo(f"{tree}: {count_text(entries, 'entry', 'entries')} in {found} saved to {target}")
+                clusters = count_text(saved.clusters[tree], "cluster")
+                echo(f"{tree}: {count_text(entries, 'entry', 'entries')} in {clusters} saved to {target}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, print_json, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, echo, print_json, user_errors
 from baler_root.cli.progress import staged_progress
 from baler_root.errors import ConfigError
 
@@ -109,8 +109,8 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
         if as_json:
             print_json({"verdict": result.verdict, **{key: str(path) for key, path in written.items()}})
         elif not quiet:
-            typer.echo(result.verdict)
-            typer.echo(f"→ {', '.join(str(path) for path in written.values())}")
+            echo(result.verdict)
+            echo(f"→ {', '.join(str(path) for path in written.values())}")
 
 
 def _pair(text: str) -> Paths:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, echo, print_json, size_text, user_errors
 from baler_root.cli.files import expand
 from baler_root.cli.fpga.hardware_options import (
     ActivationBits,
@@ -86,7 +86,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     baler-root train dy.root ttbar.root -o higgs.balermodel
     baler-root train 'data/*_1.root' -o jets.balermodel --codec autoencoder --latents 6
-    baler-root train jets.root -o trigger.balermodel --codec autoencoder --latents 14 --fpga-budget 'luts<10000,edges<12'
+    baler-root train jets.root -o trigger.balermodel --codec autoencoder --latents 14 \\
+        --fpga-budget 'luts<10000,edges<12'
     baler-root inspect higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
@@ -127,7 +128,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
 def _report(summary: TrainingSummary) -> None:
     files = count_text(len(summary.sources), "file")
     entries = count_text(summary.entries, "entry", "entries")
-    typer.echo(f"{files}, {entries} → {summary.target}: {size_text(summary.size)} in {summary.seconds:.3g} s")
+    echo(f"{files}, {entries} → {summary.target}: {size_text(summary.size)} in {summary.seconds:.3g} s")
     for model in summary.models:
         learned = []
         if model.latents:
@@ -140,9 +141,9 @@ def _report(summary: TrainingSummary) -> None:
             )
         if model.histograms:
             learned.append(f"histograms of {count_text(model.histograms, 'column')}")
-        typer.echo(
+        echo(
             f"  {model.tree}: {' and '.join(learned)} for {count_text(len(model.columns), 'column')}, "
             f"{size_text(model.size)}; model {model.sha256[:12]}…"
         )
     for note in summary.notes:
-        typer.echo(f"  note: {note}")
+        echo(f"  note: {note}")

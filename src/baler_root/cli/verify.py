@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Models, Quiet, count_text, print_json, user_errors
+from baler_root.cli.common import Json, Models, Quiet, count_text, echo, print_json, user_errors
 from baler_root.cli.progress import progress_bar
 from baler_root.errors import ConfigError, FormatError, listed
 
@@ -69,7 +69,7 @@ def verify(
             elif not result.ok:
                 _print_problems(path, result)
             elif not quiet:
-                typer.echo(_sound(path, result))
+                echo(_sound(path, result))
         if not sound:
             raise typer.Exit(1)
 
@@ -87,9 +87,9 @@ def _as_json(result: Verification) -> dict[str, object]:
 
 
 def _print_problems(path: str, result: Verification) -> None:
-    typer.echo(f"{path}: {count_text(len(result.problems), 'problem')}", err=True)
+    echo(f"{path}: {count_text(len(result.problems), 'problem')}", err=True)
     more = "; --json lists them all" if len(result.problems) > SHOWN else ""
-    typer.echo(f"  {listed(result.problems, SHOWN, separator=NEW_LINE)}{more}", err=True)
+    echo(f"  {listed(result.problems, SHOWN, separator=NEW_LINE)}{more}", err=True)
 
 
 def _sound(path: str, result: Verification) -> str:
@@ -107,4 +107,6 @@ def _sound(path: str, result: Verification) -> str:
             name = max(bounded, key=lambda key: bounded[key][1] / limit(bounded[key][0]))
             bound, error = bounded[name]
             text += f"; largest error {error:.3g} where {limit(bound):.3g} is allowed ({name}, {bound})"
+            if bound.startswith("bits"):
+                text += "; it is relative to the value, or to the smallest normal number if that is larger"
     return text

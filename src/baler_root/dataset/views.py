@@ -8,7 +8,7 @@ from typing import TextIO
 
 from baler_root.dataset.filters import Filters
 from baler_root.dataset.interfaces import BranchLike, NodeLike
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, printable
 
 HTML_ROWS = 200
 """Most rows of an HTML table; a notebook that shows 2 000 branches is slow, and nobody reads it."""
@@ -29,7 +29,7 @@ def show_table(
             cell if len(cell) <= width else cell[: width - 3] + "..."
             for cell, width in zip(cells, widths, strict=True)
         ]
-        return " | ".join(cell.ljust(width) for cell, width in zip(shortened, widths, strict=True))
+        return printable(" | ".join(cell.ljust(width) for cell, width in zip(shortened, widths, strict=True)))
 
     stream.write(line(("name", "typename", "interpretation")) + "\n")
     stream.write("-+-".join("-" * width for width in widths) + "\n")
@@ -59,7 +59,7 @@ def show_fields(node: NodeLike, filters: Filters, recursive: bool, max_width: in
                 is_top=False,
             )
 
-    stream.writelines(text[:max_width] + "\n" for text in lines(node, "", "", is_top=True))
+    stream.writelines(printable(text)[:max_width] + "\n" for text in lines(node, "", "", is_top=True))
 
 
 def html_table(caption: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

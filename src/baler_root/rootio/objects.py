@@ -82,6 +82,11 @@ def unpack_objects(blob: bytes) -> uproot.ReadOnlyDirectory:
     return uproot.open(io.BytesIO(blob), array_cache=None, object_cache=None)
 
 
+def list_objects(blob: bytes) -> list[CarriedObject]:
+    """The objects and empty directories in packed objects; raises what uproot raises if they are damaged."""
+    return [_carried(item) for item in _objects_in(unpack_objects(blob), (), [])]
+
+
 def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
     """Writes the packed objects, their directories and streamers into an open file.
 

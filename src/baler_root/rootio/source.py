@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from baler_root.errors import KeyInFileError, SourceError
+from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
 from baler_root.rootio.source_schema import baskets_of, open_rntuple, open_ttree, with_first_entries
@@ -25,6 +26,7 @@ class RootSource:
 
         self.path = os.fspath(path)
         self._opened: list[tuple[str, Any, SourceTree]] = []
+        self._repeated = 0
         if "://" not in self.path:
             if not Path(self.path).exists():
                 raise SourceError(f"{self.path}: no such file")
@@ -84,7 +86,8 @@ class RootSource:
         """The tree of a key, with its schema and the first entries of every branch.
 
         The branches in `skip` (path: cause) are left out. A cycle with the baskets of one opened before is
-        not read again: its `same_as` names that one. Raises SourceError.
+        not read again, unless a file could not repeat so many trees: its `same_as` names that one. Raises
+        SourceError.
         """
         path, _, cycle = key.rpartition(";")
         try:
@@ -96,7 +99,12 @@ class RootSource:
                 source = open_ttree(handle, path, int(cycle))
                 baskets = baskets_of(source)
                 for earlier_key, earlier_baskets, earlier in self._opened:
-                    if baskets is not None and earlier_baskets == baskets:
+                    if (
+                        baskets is not None
+                        and earlier_baskets == baskets
+                        and self._repeated < MAX_REPEATED_TREES
+                    ):
+                        self._repeated += 1
                         schema = replace(earlier.schema, cycle=int(cycle))
                         return replace(earlier, schema=schema, same_as=earlier_key)
                 source = with_first_entries(source, skip or {})

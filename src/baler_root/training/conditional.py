@@ -275,8 +275,8 @@ def _choose(
     networks: Sequence[Candidate | None],
     classic_bytes: Sequence[float],
 ) -> dict[int, Candidate]:
-    """The better candidate of each column that has one, by its number; `classic_bytes` are the bytes of the columns
-    in `classic`.
+    """The better candidate of each column that has one, by number; `classic_bytes` has the columns' sizes in
+    `classic`.
     """
     ancestors = Ancestors()
     chosen = {}

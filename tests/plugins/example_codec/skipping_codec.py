@@ -1,7 +1,7 @@
-"""A codec that is not part of baler-root: an autoencoder whose layers add to what they get (He et al., arXiv:1512.03385).
+"""A codec that is not part of baler-root: an autoencoder with residual layers (He et al., arXiv:1512.03385).
 
-Files need this module to be read, but no torch: that is imported where the networks are made, and what is stored of
-them are integers.
+Reading files needs this module, but no torch: torch is imported only to make the networks, which are stored
+as integers.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, console, count_text, print_json, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, console, count_text, echo, print_json, user_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -129,13 +129,16 @@ def _status(quiet: bool) -> Iterator[Callable[[str], None]]:
     """A callback that prints each step to stderr, with the seconds since the start."""
     import time
 
-    from rich.console import Console
+    from rich.text import Text
+
+    from baler_root.cli.terminal import EscapingConsole
 
     started = time.monotonic()
-    stderr = Console(stderr=True, highlight=False, quiet=quiet)
+    stderr = EscapingConsole(stderr=True, quiet=quiet)
 
     def log(text: str) -> None:
-        stderr.print(f"[dim]{time.monotonic() - started:6.1f} s[/dim]  {text}", soft_wrap=True)
+        seconds = (f"{time.monotonic() - started:6.1f} s", "dim")
+        stderr.print(Text.assemble(seconds, f"  {text}"), soft_wrap=True)
 
     yield log
 
@@ -158,8 +161,8 @@ def _print_report(report: Report, output: Path) -> None:
     for figure in report.figures():
         table.add_row(figure.name, figure.text, figure.origin)
     console().print(table)
-    typer.echo()
+    echo()
     _print_agreement(report.agreement)
     for gap in report.gaps:
-        typer.echo(f"  not done here: {gap}")
-    typer.echo(f"{output}: firmware in {report.seconds['all']:.3g} s; {count_text(len(report.gaps), 'gap')}")
+        echo(f"  not done here: {gap}")
+    echo(f"{output}: firmware in {report.seconds['all']:.3g} s; {count_text(len(report.gaps), 'gap')}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, console, print_json, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, console, echo, print_json, user_errors
 from baler_root.cli.options import Bound, Branches, Seed, rules_of
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def explore(  # noqa: PLR0913, PLR0917 - one parameter for each option
         )
         rules = rules_of(bound, branch)
         options = ExploreOptions(rules, tree, seconds, seed, response, test)
-        log = (lambda _: None) if quiet or as_json else (lambda text: typer.echo(text, err=True))
+        log = (lambda _: None) if quiet or as_json else (lambda text: echo(text, err=True))
         points = run(source, output, grid, options, overwrite=overwrite, log=log)
     if as_json:
         print_json([point.to_json() for point in points])
@@ -129,4 +129,4 @@ def _print_points(points: Sequence[ScanPoint], output: str) -> None:
             "yes" if point.on_front else "",
         )
     console().print(table)
-    typer.echo(f"LUTs and edges estimated by {points[0].estimated_by}; written: {output}")
+    echo(f"LUTs and edges estimated by {points[0].estimated_by}; written: {output}")

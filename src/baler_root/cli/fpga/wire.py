@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from baler_root.cli.common import Json, Overwrite, Quiet, count_text, print_json, size_text, user_errors
+from baler_root.cli.common import Json, Overwrite, Quiet, count_text, echo, print_json, size_text, user_errors
 from baler_root.cli.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def receive(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     def listening(local: str) -> None:
         if not quiet:
-            typer.echo(f"listening at {local}", err=True)
+            echo(f"listening at {local}", err=True)
 
     with user_errors():
         report = run(
@@ -168,30 +168,28 @@ def _print_decoded(report: DecodeReport, as_json: bool, quiet: bool) -> None:
         print_json(report)
     elif not quiet:
         events = count_text(statistics.events, "event")
-        typer.echo(
+        echo(
             f"{report.stream} → {report.target}: {events}, {size_text(report.size)} "
             f"({size_text(statistics.size)} of packets), {report.rate:,.0f} events/s"
         )
-        typer.echo(f"  sent raw: {statistics.raw}, saturated: {statistics.saturated}")
-        typer.echo(f"  on the wire: {statistics.problems or 'nothing lost, nothing damaged'}")
-        typer.echo(
-            "  values are decoded from latents alone: no bound holds against the events before the encoder"
-        )
+        echo(f"  sent raw: {statistics.raw}, saturated: {statistics.saturated}")
+        echo(f"  on the wire: {statistics.problems or 'nothing lost, nothing damaged'}")
+        echo("  values are decoded from latents alone: no bound holds against the events before the encoder")
 
 
 def _print_sent(report: SendReport) -> None:
     events = count_text(report.events, "event")
-    typer.echo(
+    echo(
         f"{report.source} → {report.target}: {events}, {size_text(report.size)} of packets, "
         f"{report.rate:,.0f} events/s"
     )
-    typer.echo(
+    echo(
         f"  {report.bits_in} bits of codes in, {report.bits_out:.1f} out: "
         f"{report.bits_in / max(report.bits_out, 1e-9):.2f} times fewer"
     )
-    typer.echo(
+    echo(
         f"  sent raw: {report.raw} ({report.raw / max(1, report.events):.3%}), saturated: {report.saturated}"
     )
     faults = ", ".join(f"{count} {fault}" for fault, count in report.faults.items() if count)
     if faults:
-        typer.echo(f"  packets with faults: {faults}")
+        echo(f"  packets with faults: {faults}")

@@ -9,14 +9,14 @@ from typing import Any, BinaryIO, Self
 
 from baler_root.dataset.reader.context import COLUMN_CACHE_SIZE, ReadContext
 from baler_root.dataset.reader.tree_reader import TreeReader
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, CorruptFileError, FormatError
 from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.read import Container, open_container
 from baler_root.format.limits import MAX_PAGE_LENGTH
 from baler_root.format.model_store import ModelStore, Places
-from baler_root.rootio.objects import CarriedObject, unpack_objects
+from baler_root.rootio.objects import CarriedObject, list_objects, unpack_objects
 
 _BAD_SIZE = "cache_size is a number of bytes, or a text such as '256 MB'; not {!r}"
 
@@ -70,8 +70,26 @@ class FileReader:
         return b"" if payload is None else unpack_objects_block(payload)
 
     def objects_directory(self) -> Any:
-        """The carried objects as an uproot directory."""
+        """The carried objects as an uproot directory; raises FormatError if they are not what the file
+        says."""
+        self.check_objects()
         return unpack_objects(self.objects_blob)
+
+    def check_objects(self) -> None:
+        """Raise FormatError unless every object that the file lists is in its block of objects."""
+        try:
+            actual = {(entry.path, entry.cycle) for entry in list_objects(self.objects_blob)}
+        except FormatError:
+            raise
+        except Exception as error:
+            raise CorruptFileError(
+                f"{self.path}: the carried objects are no ROOT file ({type(error).__name__}: {error})"
+            ) from error
+        for entry in self.objects:
+            if (entry.path, entry.cycle) not in actual:
+                raise CorruptFileError(
+                    f"{self.path}: the object {entry.path!r} of cycle {entry.cycle} is listed, but not in the file"
+                )
 
 
 def unpack_objects_block(payload: memoryview) -> bytes:

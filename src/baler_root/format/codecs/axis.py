@@ -66,7 +66,7 @@ class QuantileAxis:
 
     @cached_property
     def edges(self) -> Ints:
-        """Positions on the axis at which each symbol begins, and the end of the last one, in units of 2**-20."""
+        """Positions on the axis at which each symbol begins, and the end, in units of 2**-20."""
         return quantile(self.cumulative)
 
     @cached_property

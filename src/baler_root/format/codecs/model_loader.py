@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import TypeAlias
 
 from baler_root.errors import CorruptFileError
+from baler_root.format.binary.bounded_json import load_json
 from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.conditional import model
 from baler_root.format.codecs.conditional.model import Model
 from baler_root.format.codecs.latent import model as autoencoder_model
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.codecs.model_arrays import MAX_MODEL_LENGTH
+from baler_root.format.limits import MAX_MANIFEST_LENGTH
 
 AnyModel: TypeAlias = "Model | AutoencoderModel"
 
@@ -27,7 +27,7 @@ _OPEN: dict[str, Callable[[bytes | memoryview], AnyModel]] = {
 def open_model(data: bytes | memoryview) -> AnyModel:
     """The model in these bytes; raises CorruptFileError if they are not a model."""
     try:
-        name = json.loads(bytes(unpack_bytes(Cursor(memoryview(data)), MAX_MODEL_LENGTH)))["format"]
+        name = load_json(unpack_bytes(Cursor(memoryview(data)), MAX_MANIFEST_LENGTH))["format"]
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
     if not isinstance(name, str) or name not in _OPEN:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 
 from baler_root.errors import SourceError
+from baler_root.format.limits import MAX_AXES, MAX_FORM_DEPTH
 from baler_root.format.schema import Tree
 
 Role = Literal["data", "text", "counts", "index", "tags", "mask"]
@@ -93,6 +94,7 @@ def columns_of(forms: Sequence[tuple[int, Form]]) -> list[Column]:
 
 def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
     """A column for every buffer, depth first; new tables count up from `last_table`."""
+    form_size(form)
     nodes = 0
     tables = last_table
 
@@ -116,7 +118,7 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
 
         if name == "NumpyArray":
             dtype, extra = storage_dtype(node["primitive"])
-            inner = (*shape, *_sizes(node.get("inner_shape", ())), *extra)
+            inner = _sizes([*shape, *node.get("inner_shape", ()), *extra])
             yield Column(branch, f"{number}-data", "text" if text else "data", dtype, table, inner, field)
         elif name in LISTS:
             opened = new_table()
@@ -126,7 +128,7 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
             text = node.get("parameters", {}).get("__array__") in ("string", "bytestring")
             yield from visit(node["content"], opened, (), field, text)
         elif name == "RegularArray":
-            yield from visit(node["content"], table, (*shape, *_sizes([node["size"]])), field)
+            yield from visit(node["content"], table, _sizes([*shape, node["size"]]), field)
         elif name == "RecordArray":
             fields = node.get("fields") or list(map(str, range(len(node["contents"]))))
             if not all(isinstance(inner_name, str) for inner_name in fields):
@@ -140,10 +142,10 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
             yield column("mask", "mask", node["mask"])
             yield from visit(node["content"], table, shape, field)
         elif name == "BitMaskedArray":
-            inside = table
-            table, shape_of_content, shape = new_table(), shape, ()
+            content_table = table
+            table, content_shape, shape = new_table(), shape, ()
             yield column("mask", "mask", node["mask"])
-            yield from visit(node["content"], inside, shape_of_content, field)
+            yield from visit(node["content"], content_table, content_shape, field)
         elif name == "UnmaskedArray":
             yield from visit(node["content"], table, shape, field)
         elif name == "UnionArray":
@@ -157,8 +159,27 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
     yield from visit(form, 0, (), "")
 
 
+def form_size(form: Form) -> int:
+    """Number of nodes of a form; raises SourceError if they are nested too deeply."""
+    level, size = [form], 0
+    for _ in range(MAX_FORM_DEPTH):
+        size += len(level)
+        level = [inner for node in level for inner in _contents(node)]
+        if not level:
+            return size
+    raise SourceError(f"arrays nested more than {MAX_FORM_DEPTH} levels deep cannot be stored")
+
+
+def _contents(node: Form) -> list[Form]:
+    return [node["content"]] if "content" in node else list(node.get("contents", ()))
+
+
 def _sizes(sizes: Sequence[Any]) -> tuple[int, ...]:
     """The lengths of fixed-size axes; raises SourceError if they are not valid."""
+    if len(sizes) > MAX_AXES:
+        raise SourceError(
+            f"fixed-size arrays with {len(sizes)} axes cannot be stored; at most {MAX_AXES} are allowed"
+        )
     if not all(type(size) is int and 0 <= size <= MAX_ROW for size in sizes) or math.prod(sizes) > MAX_ROW:
         raise SourceError(f"fixed-size arrays of shape {sizes!r:.40} cannot be stored")
     return tuple(sizes)
@@ -179,5 +200,4 @@ def is_plain(form: Form) -> bool:
     """Whether columns of several clusters can be concatenated (the form has no index, mask or tags)."""
     if form["class"] not in ("NumpyArray", "EmptyArray", "RegularArray", "RecordArray", *LISTS):
         return False
-    inner = [form["content"]] if "content" in form else form.get("contents", [])
-    return all(is_plain(content) for content in inner)
+    return all(is_plain(content) for content in _contents(form))

@@ -60,6 +60,11 @@ class BlockKind(IntEnum):
     SCHEMA = 6
 
 
+def block_name(kind: int) -> str:
+    """Name of a kind of block; also for a kind that only newer versions know."""
+    return BlockKind(kind).name.lower() if kind in BlockKind.__members__.values() else f"unknown ({kind})"
+
+
 class SectionKind(IntEnum):
     """Kinds of sections of the footer (formats/container.md#footer)."""
 

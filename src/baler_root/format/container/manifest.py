@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any, NamedTuple, TypeVar
 
-from baler_root.errors import BalerError, CorruptFileError
+from baler_root.errors import BalerError, CorruptFileError, SourceError
+from baler_root.format.binary.bounded_json import load_json
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.columns.form_columns import Column, tree_columns
+from baler_root.format.container.manifest_limits import check_limits, check_text
 from baler_root.format.container.references import Detached, Trained
 from baler_root.format.limits import MAX_COLUMN_LENGTH, MAX_MANIFEST_LENGTH
 from baler_root.format.schema import Branch, Tree
@@ -100,8 +102,18 @@ class Manifest:
     """Descriptions of the models in the file, if they are for other files."""
 
     def pack(self) -> bytes:
-        """The manifest as stored: canonical JSON (sorted keys, no spaces, UTF-8), packed."""
-        return pack_bytes(canonical_json(self.to_json()))
+        """The manifest as stored: canonical JSON (sorted keys, no spaces, UTF-8), packed.
+
+        Raises SourceError for more trees, branches or text than a reader must accept.
+        """
+        document = self.to_json()
+        text = canonical_json(document)
+        try:
+            check_text(text)
+            check_limits(document)
+        except CorruptFileError as error:
+            raise SourceError(f"too much for one file: {error}") from None
+        return pack_bytes(text)
 
     def to_json(self) -> Json:
         """The manifest as the JSON document that `formats/manifest.schema.json` describes."""
@@ -125,10 +137,11 @@ class Manifest:
     def unpack(cls, data: bytes | memoryview) -> Manifest:
         """The manifest in these bytes; raises FormatError for anything the format does not allow."""
         cursor = Cursor(data)
-        text = bytes(unpack_bytes(cursor, MAX_MANIFEST_LENGTH))
+        text = unpack_bytes(cursor, MAX_MANIFEST_LENGTH)
         cursor.finish("the manifest")
         try:
-            document = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+            document = load_json(text)
+            check_limits(document)
             return cls(
                 trees=tuple(_tree_from_json(tree) for tree in document["trees"]),
                 codecs=tuple(map(_text, document["codecs"])),
@@ -261,6 +274,8 @@ def _check(tree: StoredTree) -> None:
         raise CorruptFileError(f"{location}: repeats another tree, yet has clusters of its own")
     if len(tree.bounds) != sum(column.has_values for column in columns):
         raise CorruptFileError(f"{location}: the number of bounds is wrong")
+    for bound in {bound for bound, _ in tree.bounds} - {"none"}:
+        ErrorBound.parse(bound)
 
 
 def _intern(items: Sequence[Item]) -> Json:
@@ -289,6 +304,11 @@ def _from_run_lengths(runs: Sequence[Sequence[Any]], length: int) -> tuple[int, 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise CorruptFileError(f"text expected, found {value!r:.40}")
+    if not value.isascii():
+        try:
+            value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise CorruptFileError(f"text with half a surrogate pair: {value!r:.80}") from None
     return value
 
 
@@ -304,14 +324,3 @@ def _parent(value: Any, position: int) -> int | None:
     if _count(value) >= position:
         raise CorruptFileError(f"branch {position} stands before its parent {value}")
     return int(value)
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> Json:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        raise CorruptFileError("a key appears twice")
-    return document
-
-
-def _refuse_constant(name: str) -> Any:
-    raise CorruptFileError(f"{name} is not allowed")

@@ -23,6 +23,7 @@ from baler_root.format.container.layout import (
     BlockKind,
     SectionKind,
     Trailer,
+    block_name,
     check_head,
     open_block,
 )
@@ -206,8 +207,7 @@ class Container:
     def check_block(self, block: BlockEntry) -> memoryview:
         """The payload of a block that is not a page; raises CorruptFileError if it is damaged."""
         kind, tree, offset, size = block
-        is_known = kind in BlockKind.__members__.values()
-        location = f"{self.name}: {BlockKind(kind).name.lower() if is_known else kind} block (bytes {offset}-{offset + size})"
+        location = f"{self.name}: {block_name(kind)} block (bytes {offset}-{offset + size})"
         header, payload, _ = open_block(self.read_raw(offset, size), location)
         if header != BlockHeader(header.kind, tree) or header.kind != kind:
             raise CorruptFileError(f"{location}: is a {header.kind.name.lower()} block of tree {header.tree}")

@@ -19,6 +19,7 @@ from baler_root.format.container.layout import (
     BlockKind,
     SectionKind,
     Trailer,
+    block_name,
     pack_head,
 )
 from baler_root.format.container.manifest import BlockEntry, Manifest
@@ -120,7 +121,7 @@ class ContainerWriter:
         self._output.commit()
         parts = {"pages": self.page_size}
         for entry in self._blocks:
-            name = BlockKind(entry.kind).name.lower()
+            name = block_name(entry.kind)
             parts[name] = parts.get(name, 0) + entry.size
         parts.update({"manifest": len(packed), "page table": len(table)})
         return {**parts, "frame": self._offset - sum(parts.values())}

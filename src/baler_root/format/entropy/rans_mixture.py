@@ -59,7 +59,7 @@ class Axis(NamedTuple):
     """Symbols of a column on its axis, as one argument of compiled functions."""
 
     edges: Ints
-    """Positions at which each symbol begins, and the end of the last one."""
+    """Positions at which each symbol begins, and the end."""
     lookup: Ints
     """The symbol at each 2**13th unit of the axis."""
 

@@ -59,7 +59,7 @@ class Reshape(Operation):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Offset(Operation):
-    """Adds a table of the shape of the value, which distinguishes tokens or places."""
+    """Adds a table of the shape of the value, which distinguishes tokens or positions."""
 
     kind: ClassVar[str] = "offset"
 
@@ -158,7 +158,7 @@ class Norm(Operation):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Conv(Operation):
-    """A dense layer on the square around every `stride`th place of a grid, with zeros beyond its edges.
+    """A dense layer on the square around every `stride`th position of a grid, with zeros beyond its edges.
 
     The layer's inputs are (kernel, kernel, channels), `kernel` odd; the result has ceil(height / stride)
     rows.
@@ -218,7 +218,7 @@ def _odd_kernel(kernel: Any) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Upsample(Operation):
-    """Enlarges a grid by its nearest places: `y[i, j] = x[i * h // height, j * w // width]`."""
+    """Enlarges a grid by repeating positions: `y[i, j] = x[i * h // height, j * w // width]`."""
 
     kind: ClassVar[str] = "upsample"
 

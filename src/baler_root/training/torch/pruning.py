@@ -76,7 +76,7 @@ class BitPruning:
         return data_loss + self._penalty * total
 
     def prune(self, step: int, share_done: float) -> None:
-        """Set weights to 0, if that is due after `step` steps and after a share `share_done` of the training."""
+        """Set weights to 0, if that is due after `step` steps, when `share_done` of the training is done."""
         if step % PRUNE_EVERY or share_done < PRUNE_START:
             return
         self._penalised = not self.within_budget

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import BalerError, CorruptFileError
+from baler_root.format.binary.bounded_json import load_json
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
@@ -35,6 +36,7 @@ from baler_root.format.codecs.model_arrays import (
     joined,
 )
 from baler_root.format.entropy.histogram_table import HistogramTable
+from baler_root.format.limits import MAX_MANIFEST_LENGTH
 from baler_root.format.networks.dense import Dense, FixedPointNet
 
 FORMAT = "baler-root conditional model 1"
@@ -121,7 +123,7 @@ class Model:
         """The model in these bytes; raises CorruptFileError if they are not a model."""
         cursor = Cursor(memoryview(data))
         try:
-            document = json.loads(bytes(unpack_bytes(cursor, MAX_MODEL_LENGTH)))
+            document = load_json(unpack_bytes(cursor, MAX_MANIFEST_LENGTH))
             quantisers = Cursor(unpack_bytes(cursor, MAX_MODEL_LENGTH))
             if document["format"] != FORMAT:
                 raise CorruptFileError(f"a model of the format {document['format']!r}, not {FORMAT!r}")
