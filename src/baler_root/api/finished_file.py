@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from baler_root.dataset.file import File
@@ -27,18 +28,19 @@ def check_finished(path: Path, schemas: Sequence[Tree], models: Places) -> None:
                 raise OutputError(f"{path}: reads back with other trees than were written")
             for schema in stored:
                 tree = file[f"{schema.path};{schema.cycle}"]
-                offsets = tree.source.cluster_offsets
-                start, stop = min(zip(offsets, offsets[1:], strict=False), key=_length, default=(0, 0))
-                stop = min(stop, start + _CHECKED_ENTRIES)
-                for position in schema.stored():
-                    array = tree.all_branches[position].array(start, stop)
+                start, stop = _first_entries(tree.source.cluster_offsets)
+                for position, array in tree.read(schema.stored(), start, stop).items():
                     if len(array) != stop - start:
+                        name = f"tree {schema.path!r}, branch {schema.path_of(position)!r}"
                         raise OutputError(
-                            f"{tree.all_branches[position]}: reads back with {len(array)} entries"
+                            f"{name}: {stop - start} entries read back as {len(array)}; nothing is left"
                         )
     except FormatError as error:
         raise OutputError(f"the finished file cannot be read, nothing is left: {error}") from error
 
 
-def _length(cluster: tuple[int, int]) -> int:
-    return cluster[1] - cluster[0]
+def _first_entries(offsets: Sequence[int]) -> tuple[int, int]:
+    """Range of the first entries of the shortest cluster, which is the quickest to decode."""
+    clusters = pairwise(offsets)
+    start, stop = min(clusters, key=lambda cluster: cluster[1] - cluster[0], default=(0, 0))
+    return start, min(stop, start + _CHECKED_ENTRIES)
