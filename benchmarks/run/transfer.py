@@ -137,12 +137,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--bound", default=BOUND, help="error bound")
     parser.add_argument("--codec", action="append", help="codec; may be repeated")
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     return parser.parse_args()
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from baler_root._types import Progress
 from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
+from baler_root.api.provenance import provenance_of
 from baler_root.api.unreadable import Unreadable
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.planner import plan_tree, skipped_in
-from baler_root.compression.provenance import provenance_of
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.rules.unused import check_used
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches

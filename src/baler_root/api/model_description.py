@@ -75,7 +75,7 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
         "encoder": model.encoder.describe(),
         "decoder": model.decoder.describe(),
         "weights": model.encoder.weights + model.decoder.weights,
-        "anomalies": None
+        "outlier_rows": None
         if model.outlier_detector is None
         else {"threshold": model.outlier_detector.threshold, "clusters": len(model.outlier_detector.centres)},
     }

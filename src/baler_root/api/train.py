@@ -19,8 +19,8 @@ from baler_root.api.options import (
     training_options,
     with_residual,
 )
+from baler_root.api.provenance import provenance_of_models
 from baler_root.api.unreadable import Unreadable, retry_without_unreadable
-from baler_root.compression.provenance import provenance_of_models
 from baler_root.compression.rules.rules import BoundOptions
 from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.base import ModelCodec

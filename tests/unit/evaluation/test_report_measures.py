@@ -6,21 +6,26 @@ import json
 import math
 from pathlib import Path
 
+import awkward as ak
 import numpy as np
 import pytest
+import uproot
 
+import baler_root
 from baler_root.api.json_values import json_text
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Selection
-from baler_root.evaluation.report.bootstrap import replicas, shifts
 from baler_root.evaluation.report.consistency import Consistency
 from baler_root.evaluation.report.correlations import Correlations
-from baler_root.evaluation.report.cost import rounded_to
 from baler_root.evaluation.report.energy_meter import Meter, counters
-from baler_root.evaluation.report.event_shifts import median, movement, peak, shortest_interval, signal_of
+from baler_root.evaluation.report.event_movements import movement, peak, signal_of
 from baler_root.evaluation.report.fidelity import Fidelity, Thinned, distances
 from baler_root.evaluation.report.migrations import by_process, migrations, selected
-from baler_root.evaluation.report.pairs import PairedColumn
+from baler_root.evaluation.report.pairs import FilePair, PairedColumn
+from baler_root.evaluation.report.result_shifts import replicas, shifts
+from baler_root.evaluation.report.rounded_floats import rounded_array, rounded_values
+from baler_root.evaluation.report.rounding_offsets import scaled_rules
+from baler_root.evaluation.statistics.intervals import median, shortest_interval
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 
 BOUND = ErrorBound("abs", 0.5)
@@ -200,7 +205,7 @@ def test_migrations_in_and_out() -> None:
     before, after = selection(x, weights=2.0, process=7), selection(y, weights=2.0, process=7)
     (cut,) = migrations(before, after)
     assert cut.individual == cut.cumulative == selected(before, after) == by_process(before, after)[7]
-    assert (cut.individual.before, cut.individual.after, cut.individual.came, cut.individual.went) == (
+    assert (cut.individual.before, cut.individual.after, cut.individual.gained, cut.individual.lost) == (
         3,
         3,
         1,
@@ -218,8 +223,8 @@ def test_a_smear_moves_as_many_across_a_cut_as_it_must() -> None:
     crossing = selected(selection(x), selection(y))
     # density 1/2 per unit, times ∫₀^w (w − x)/2w dx = w/4 on each side of the cut
     expected = x.size * 0.5 * 0.1 / 4
-    assert crossing.came == pytest.approx(expected, rel=0.05)
-    assert crossing.went == pytest.approx(expected, rel=0.05)
+    assert crossing.gained == pytest.approx(expected, rel=0.05)
+    assert crossing.lost == pytest.approx(expected, rel=0.05)
 
 
 def test_movement_of_an_observable() -> None:
@@ -314,11 +319,48 @@ def test_failed_fits_are_never_numbers() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_rounded_rivals_hold_the_bounds(text: str, dtype: type) -> None:
     x = np.random.default_rng(11).normal(0.0, 100.0, 5000).astype(dtype)
-    x[:3] = [np.nan, np.inf, 0.0]
+    x[:6] = [np.nan, np.inf, 0.0, -0.0, np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max]
     bound = ErrorBound.parse(text)
-    rounded = rounded_to(x, bound)
+    rounded = rounded_values(x, bound)
     assert not len(violations(x, rounded, bound))
     assert len(np.unique(rounded)) < len(np.unique(x))
+
+
+@pytest.fixture
+def record_pair(tmp_path: Path) -> tuple[Path, Path]:
+    """A ROOT file with a list of records, and the `.baler` file with a bound for each field."""
+    random = np.random.default_rng(12)
+    fields = {"x": random.exponential(size=600), "y": random.exponential(size=600), "n": np.arange(600)}
+    particles = ak.unflatten(ak.zip(fields), np.full(200, 3))
+    with uproot.recreate(tmp_path / "in.root") as file:
+        file.mkrntuple("Events", {"p": particles}).extend({"p": particles})
+    bounds = {"p.x": "rel=1e-2", "p.y": "abs=1e-4"}
+    baler_root.compress(tmp_path / "in.root", tmp_path / "in.baler", bounds=bounds, codec="classic")
+    return tmp_path / "in.root", tmp_path / "in.baler"
+
+
+def test_fields_of_a_record_are_rounded_within_their_bounds(record_pair: tuple[Path, Path]) -> None:
+    with FilePair(*record_pair) as pair:
+        bounds = pair.bounds()["Events"]
+    assert bounds == {"p.x": "rel=0.01", "p.y": "abs=0.0001", "p.n": "lossless"}
+    with uproot.open(record_pair[0]) as file:
+        particles = file["Events"]["p"].array()
+    rounded = rounded_array(particles, lambda field: ErrorBound.parse(bounds[f"p.{field}"]))
+    assert rounded.type == particles.type
+    for name in ("x", "y", "n"):
+        before, after = (ak.to_numpy(ak.flatten(array[name])) for array in (particles, rounded))
+        assert not len(violations(before, after, ErrorBound.parse(bounds[f"p.{name}"])))
+        assert (len(np.unique(after)) < len(np.unique(before))) == (name != "n")
+
+
+def test_rounding_offsets_scale_the_bound_of_each_field(
+    record_pair: tuple[Path, Path], tmp_path: Path
+) -> None:
+    with FilePair(*record_pair) as pair:
+        rules = scaled_rules(pair.bounds()["Events"], 0.98)
+    baler_root.compress(record_pair[0], tmp_path / "scaled.baler", rules=rules, codec="classic")
+    with FilePair(record_pair[0], tmp_path / "scaled.baler") as pair:
+        assert pair.bounds()["Events"] == {"p.x": "rel=0.0098", "p.y": "abs=9.8e-05", "p.n": "lossless"}
 
 
 def test_energy_is_read_from_the_machine(tmp_path: Path) -> None:

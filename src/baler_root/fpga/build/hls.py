@@ -22,10 +22,10 @@ import numpy as np
 from baler_root.errors import ConfigError, ToolFailedError
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import COMPILER, package, run
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import COMPILER, package, run
 
 PROJECT = "encoder"
 

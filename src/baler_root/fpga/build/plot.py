@@ -7,7 +7,7 @@ from typing import Any
 
 from baler_root.fpga.build.published import PUBLISHED_RESULTS
 from baler_root.fpga.build.report import Report
-from baler_root.fpga.build.tools import package
+from baler_root.fpga.tools import package
 
 ACCENT, NEUTRAL = "#1f5fa8", "#b8c4d0"
 """Colours of this network's own results, and of all others."""

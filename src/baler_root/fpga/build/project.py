@@ -21,17 +21,17 @@ from baler_root.errors import (
 )
 from baler_root.fpga.build import hls, rtl, rtl_simulation
 from baler_root.fpga.build.agreement import Agreement, agree
-from baler_root.fpga.build.folder import new_folder
 from baler_root.fpga.build.plot import draw
 from baler_root.fpga.build.report import Report
 from baler_root.fpga.build.synthesis import Synthesis, synthesise
 from baler_root.fpga.build.target import DEFAULT, Target, parse_clock
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import package_version
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.encoder import EncoderDefinition
 from baler_root.fpga.front_end import InputRows, read_rows
 from baler_root.fpga.link import Link
+from baler_root.fpga.output_folder import new_folder
+from baler_root.fpga.tools import package_version
 from baler_root.fpga.wire.traffic import Traffic
 
 SPEC, MODEL = "spec.json", "model.balermodel"

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_root.fpga.build.tools import package
 from baler_root.fpga.explore.point import ScanPoint
+from baler_root.fpga.tools import package
 
 COLUMNS = ("luts", "latency")
 """Attribute of a point on the horizontal axis of each column of panels."""
