@@ -1,5 +1,4 @@
-"""Exact coding as a candidate for every column: within a bound, no column is larger than it is without
-loss."""
+"""Exact coding, and its comparison with any other: no column within a bound is larger than without loss."""
 
 from __future__ import annotations
 
@@ -14,20 +13,20 @@ from baler_root.compression.quantisation.quantise import narrowed, quantise
 from baler_root.format.bounds import LOSSLESS
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
+from baler_root.format.encodings.double32 import PackedFloat, PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import EncodedColumn, pack_page
 
-WHOLE = 1 << 17
-"""Longest column that is always compared as a whole; a longer one only if a part of it leaves a doubt."""
+MAX_COMPARED = 1 << 17
+"""Values of the longest column that is always compared whole; see `MAX_PART_RATIO` for longer ones."""
 
 
 CHUNKS, CHUNK = 16, 1 << 10
 """Parts of a long column that are compared first: their number, and their length in values."""
 
 
-HOPELESS = 2.0
-"""A column whose parts are larger by this factor with exact symbols isn't compared as a whole.
+MAX_PART_RATIO = 2.0
+"""A long column whose parts are larger by more than this factor with exact symbols is not compared whole.
 
 The comparison would take as long as the rest of the compression. Exact coding is smaller for columns that are
 smooth or repeat values, and their parts are so, too.
@@ -52,11 +51,12 @@ def page_size(column: EncodedColumn) -> int:
     return len(payload)
 
 
-def smaller(column: EncodedColumn, exact: EncodedColumn) -> EncodedColumn:
-    """`exact`, the column without loss, if `classic` stores it in fewer bytes; otherwise `column`."""
-    if column.encoding.length > WHOLE and column.symbols is not None and exact.symbols is not None:
+def exact_if_smaller(plan: Plan, number: int, values: NDArray[Any], column: EncodedColumn) -> EncodedColumn:
+    """Column `number` encoded exactly if `classic` stores that in fewer bytes; otherwise `column`."""
+    exact = encode_exactly(plan, number, values)
+    if column.encoding.length > MAX_COMPARED and column.symbols is not None and exact.symbols is not None:
         row = math.prod(column.encoding.symbol_shape)
-        if row == 1 and _part_size(exact) > HOPELESS * _part_size(column):
+        if row == 1 and _part_size(exact) > MAX_PART_RATIO * _part_size(column):
             return column
     return exact if page_size(exact) < page_size(column) else column
 
