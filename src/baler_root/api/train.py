@@ -108,7 +108,7 @@ def train(
         Error bounds, as in `compress`.
 
     Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch),
-    OutputError or KeyInFileError; nothing is left then.
+    OutputError or KeyInFileError; no output remains then.
     """
     started = time.perf_counter()
     paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)

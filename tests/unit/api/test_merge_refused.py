@@ -123,7 +123,7 @@ try:
     else:
         baler_root.decompress(source, target)
 except OutputError as error:
-    assert "nothing is left" in str(error), error
+    assert "no output remains" in str(error), error
 else:
     raise AssertionError("no error")
 """

@@ -41,7 +41,7 @@ def explore(
     without it on those of `source`, most of which are learned from.
 
     Raises what `train` and `read_rows` raise, ConfigError for a branch that is not there, and OutputError;
-    then nothing is left on disk.
+    then no output remains.
     """
     grid, options = grid or ScanGrid(), options or ExploreOptions()
     tree = options.tree
