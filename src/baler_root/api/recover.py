@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,15 @@ from baler_root.format.container.layout import (
     open_block,
 )
 from baler_root.format.container.manifest import Manifest, StoredTree
-from baler_root.format.container.read import PageId, open_container
+from baler_root.format.container.read import PAGE_RECORD, PageId, open_container
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import ModelStore, Places
 from baler_root.format.page import Page
 from baler_root.format.statistics import RECORD, digest_of, pack_statistics, unknown_record
 from baler_root.format.tables import find_tables
+
+_PageTable: TypeAlias = "dict[PageId, np.void]"
+
 
 SCAN_SIZE = 1 << 24
 """Bytes searched at a time."""
@@ -79,7 +83,7 @@ def _recover(
 ) -> Recovery:
     blocks = _scan(file)
     schema = _schema(blocks, like, file.name)
-    found = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
+    found = _pages(blocks, _page_table(blocks, schema))
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
     own = {sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL}
@@ -126,6 +130,8 @@ class _Block:
     header: BlockHeader
     offset: int
     size: int
+    digest: int
+    """XXH3-64 of header and payload."""
 
     @property
     def is_page(self) -> bool:
@@ -138,28 +144,70 @@ class _Block:
 
 def _scan(file: LocalFile) -> list[_Block]:
     """All blocks whose checksum is right, in the order of the file."""
-    out = []
-    at = 0
-    while at + BLOCK.size <= file.size:
-        window = bytes(file.read([(at, min(SCAN_SIZE, file.size - at))])[0])
-        hit = window.find(BLOCK_MAGIC)
+    blocks = []
+    window, first, position = b"", 0, 0
+    while position + BLOCK.size <= file.size:
+        if position + BLOCK.size > first + len(window):
+            first, window = position, bytes(file.read([(position, min(SCAN_SIZE, file.size - position))])[0])
+        hit = window.find(BLOCK_MAGIC, position - first)
         if hit < 0:
-            at += len(window) - len(BLOCK_MAGIC) + 1
+            position = first + len(window) - len(BLOCK_MAGIC) + 1
             continue
-        start = at + hit
-        at = start + 1
+        start = first + hit
+        position = start + 1
         if start + BLOCK.size > file.size:
             break
         size = BLOCK.size + int(BLOCK.unpack(file.read([(start, BLOCK.size)])[0])[7])
         if start + size > file.size:
             continue
         try:
-            header, _, _ = open_block(file.read([(start, size)])[0], file.name)
+            header, _, digest = open_block(file.read([(start, size)])[0], file.name)
         except FormatError:
             continue
-        out.append(_Block(file, header, start, size))
-        at = start + size
-    return out
+        blocks.append(_Block(file, header, start, size, digest))
+        position = start + size
+    return blocks
+
+
+def _pages(blocks: list[_Block], table: _PageTable | None) -> dict[PageId, _Block]:
+    """The page block of each place: the one in the page table, so that pages of other files are not taken.
+
+    Without a page table a place with two different blocks has none, since either may be of another file.
+    """
+    pages: dict[PageId, _Block] = {}
+    ambiguous: set[PageId] = set()
+    for block in blocks:
+        if not block.is_page:
+            continue
+        page = PageId(block.header.tree, block.header.cluster, block.header.group)
+        if table is not None and (page not in table or int(table[page]["xxh3"]) != block.digest):
+            continue
+        if page in pages and pages[page].digest != block.digest:
+            ambiguous.add(page)
+        pages[page] = block
+    return {page: block for page, block in pages.items() if page not in ambiguous}
+
+
+def _page_table(blocks: list[_Block], manifest: Manifest) -> _PageTable | None:
+    """Rows of the page table of the newest footer found; None if there is no footer that fits the manifest."""
+    for block in reversed(blocks):
+        if block.header.kind is not BlockKind.FOOTER:
+            continue
+        try:
+            if Manifest.unpack(_section(block.payload, SectionKind.MANIFEST)) != manifest:
+                continue
+            data = _section(block.payload, SectionKind.PAGE_TABLE)
+        except FormatError:
+            continue
+        places = [
+            PageId(number, cluster, group)
+            for number, tree in enumerate(manifest.trees)
+            for cluster in range(len(tree.clusters))
+            for group in range(len(tree.groups(cluster)))
+        ]
+        if len(data) == len(places) * PAGE_RECORD.itemsize:
+            return dict(zip(places, np.frombuffer(data, PAGE_RECORD), strict=True))
+    return None
 
 
 def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: str) -> Manifest:
@@ -169,7 +217,9 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: st
             if block.header.kind is kind:
                 try:
                     footer = kind is BlockKind.FOOTER
-                    return Manifest.unpack(_manifest_section(block.payload) if footer else block.payload)
+                    return Manifest.unpack(
+                        _section(block.payload, SectionKind.MANIFEST) if footer else block.payload
+                    )
                 except FormatError:
                     continue
     if like is None:
@@ -180,13 +230,13 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: st
         return replace(container.manifest, objects=())
 
 
-def _manifest_section(payload: memoryview) -> memoryview:
-    """The manifest in a footer."""
+def _section(payload: memoryview, wanted: SectionKind) -> memoryview:
+    """A section of a footer; raises FormatError if it has none of this kind."""
     cursor = Cursor(payload)
     while True:
         kind, _, size = SECTION.unpack(cursor.take(SECTION.size))
         section = cursor.take(size)
-        if kind == SectionKind.MANIFEST:
+        if kind == wanted:
             return section
 
 
@@ -215,7 +265,7 @@ def _save_tree(
                 values = _decode(tree, layout, [found[page] for page in pages], codecs, models)
             except MissingModelError:
                 raise
-            except (FormatError, UnknownCodecError, IndexError):
+            except (UnknownCodecError, IndexError, ValueError):
                 continue
             first = 0
             for page, count in zip(pages, layout, strict=True):
