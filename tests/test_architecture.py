@@ -43,7 +43,10 @@ PACKAGES = sorted(path.parent for path in MODULES if path.name == "__init__.py")
 def imports() -> grimp.ImportGraph:
     """Imports of every module, those for typing included."""
     return grimp.build_graph(
-        "baler_root", include_external_packages=True, exclude_type_checking_imports=False
+        "baler_root",
+        include_external_packages=True,
+        exclude_type_checking_imports=False,
+        cache_dir=None,  # a cache may hold the imports of another checkout
     )
 
 

@@ -175,9 +175,9 @@ class _Maker:
                 )
             if len(chunk):
                 yield chunk
-        left = self.entries - done
+        remaining = self.entries - done
         shares = np.cumsum([0.0, *self.composition.simulation.values()])
-        edges = np.round(shares / shares[-1] * left).astype(int)
+        edges = np.round(shares / shares[-1] * remaining).astype(int)
         for name, n in zip(self.composition.simulation, np.diff(edges), strict=True):
             for start in range(0, n, CHUNK):
                 yield self._simulated(name, min(CHUNK, int(n) - start))
@@ -204,15 +204,15 @@ class _Maker:
                 parts.append(self.stream(name, True).next_generated(int(rng.poisson(mean / pieces))))
                 self._add(name, True, len(parts[-1]))
             if self.composition.filling:
-                left = int(edges[piece + 1] - edges[piece]) - sum(map(len, parts))
-                if left < 0:
+                remaining = int(edges[piece + 1] - edges[piece]) - sum(map(len, parts))
+                if remaining < 0:
                     raise ConfigError(
                         f"{self.luminosity:g} fb⁻¹ give more signal than {self.entries} entries can hold; "
                         "lower --luminosity or raise the number of entries"
                     )
                 for name, n in zip(
                     self.composition.filling,
-                    rng.multinomial(left, list(self.composition.filling.values())),
+                    rng.multinomial(remaining, list(self.composition.filling.values())),
                     strict=True,
                 ):
                     parts.append(self.stream(name, True).accepted(int(n)))
@@ -244,12 +244,12 @@ class _Maker:
         names = ("XSection", "SumWeights", "weights_squared", "generated")
         columns = {name: np.ones(len(events)) for name in names}
         for (name, data), stream in self.streams.items():
-            here = (number == PROCESSES[name].number) & (events.scalars["mcWeight"] != 0)
+            of_process = (number == PROCESSES[name].number) & (events.scalars["mcWeight"] != 0)
             if not data:
-                columns["XSection"][here] = stream.process.cross_section
-                columns["SumWeights"][here] = stream.weights
-                columns["weights_squared"][here] = stream.weights_squared
-                columns["generated"][here] = stream.generated
+                columns["XSection"][of_process] = stream.process.cross_section
+                columns["SumWeights"][of_process] = stream.weights
+                columns["weights_squared"][of_process] = stream.weights_squared
+                columns["generated"][of_process] = stream.generated
         return events.with_scalars(**columns)
 
 

@@ -52,7 +52,7 @@ class Fluid:
         force = np.zeros_like(modes)
         keep = np.exp(-self.step / self.memory)
         steps = -round(self.warm_up / self.step)
-        done: list[Frames] = []
+        finished: list[Frames] = []
         while number > 0:
             noise = np.fft.rfft2(random.normal(size=(self.side, self.side))) * stirred / self.side
             force = keep * force + np.sqrt(1 - keep**2) * noise
@@ -61,8 +61,8 @@ class Fluid:
             modes = decay * (modes + self.step / 2 * first) + self.step / 2 * second
             steps += 1
             if steps > 0 and steps % self.every == 0:
-                done.append(np.fft.irfft2(modes, s=(self.side, self.side)))
+                finished.append(np.fft.irfft2(modes, s=(self.side, self.side)))
                 number -= 1
-                if len(done) == chunk or number == 0:
-                    yield np.stack(done)
-                    done = []
+                if len(finished) == chunk or number == 0:
+                    yield np.stack(finished)
+                    finished = []

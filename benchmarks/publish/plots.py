@@ -95,7 +95,7 @@ def branches() -> Figure | None:
     rows = rows[-40:]
     figure, axes = plt.subplots(figsize=(7.5, 0.9 + 0.24 * len(rows)), layout="constrained")
     for offset, name, (colour, _, _) in ((0.2, FIRST, OURS[0]), (-0.2, LAST, OURS[1])):
-        places = [place + offset for place in range(len(rows))]
+        places = [y + offset for y in range(len(rows))]
         axes.barh(places, [row[name] / 1000 for row in rows], 0.4, color=colour, label=name)
     axes.set_yticks(range(len(rows)), [row["branch"] for row in rows])
     axes.set_ylim(-0.7, len(rows) - 0.3)
@@ -123,17 +123,15 @@ def parts() -> Figure | None:
         axes.text(0, position * step - 0.9, SHORT[file], weight="bold", va="center")
         reference = by_key[file, FIRST]["file size"]
         for number, name in enumerate(names):
-            row, place, left = by_key.get((file, name)), position * step + number, 0.0
+            row, y, left = by_key.get((file, name)), position * step + number, 0.0
             if row is None:
                 continue
-            ticks[place] = name
+            ticks[y] = name
             for part, colour in colours.items():
                 share = 100 * row[part] / reference
-                axes.barh(
-                    place, share, 0.85, left, color=colour, label=None if ticks.keys() - {place} else part
-                )
+                axes.barh(y, share, 0.85, left, color=colour, label=None if ticks.keys() - {y} else part)
                 left += share
-            axes.text(left + 0.7, place, f"{row['file size'] / 1e6:.2f} MB", va="center", fontsize=8)
+            axes.text(left + 0.7, y, f"{row['file size'] / 1e6:.2f} MB", va="center", fontsize=8)
     axes.set_yticks(list(ticks), list(ticks.values()))
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(len(files) * step - 1, -1.6)

@@ -100,8 +100,8 @@ class Watch(threading.Thread):
 def run(job: str, *arguments: Any, timeout: float = 3600.0) -> dict[str, float]:
     """Run a job in a new process; returns `seconds` and `peak_mib`."""
     command = [sys.executable, "-m", "benchmarks.record.measured_job", job, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
-    result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    process = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True)
+    result: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
     return result
 
 

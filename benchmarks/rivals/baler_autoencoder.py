@@ -97,8 +97,8 @@ def train(table: Table, latents: int, epochs: int, seconds: float, seed: int = 0
     parameters: list[Any] = [*autoencoder.encoder.parameters(), *autoencoder.decoder.parameters()]
     optimiser = torch.optim.Adam(parameters, lr=RATE)
     started = time.perf_counter()
-    while (done := max(autoencoder.epochs / epochs, (time.perf_counter() - started) / seconds)) < 1:
-        optimiser.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * done)) / 2
+    while (progress := max(autoencoder.epochs / epochs, (time.perf_counter() - started) / seconds)) < 1:
+        optimiser.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * progress)) / 2
         total = 0.0
         for rows in torch.split(torch.randperm(count), BATCH):
             batch = training[rows]

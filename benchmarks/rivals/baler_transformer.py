@@ -25,20 +25,21 @@ BATCH, RATE = 512, 1e-3
 
 
 class Tokens(nn.Module):
-    """Network from columns to latents or, with `back`, the same layers in reverse from latents to columns."""
+    """Network from columns to latents or, with `to_columns`, the same layers in reverse from latents to
+    columns."""
 
-    def __init__(self, columns: int, latents: int, back: bool) -> None:
+    def __init__(self, columns: int, latents: int, to_columns: bool) -> None:
         super().__init__()
         layer = nn.TransformerEncoderLayer(TOKEN, HEADS, 2 * TOKEN, 0.0, batch_first=True)
         self.attention = nn.TransformerEncoder(layer, LAYERS)
         self.token = nn.Linear(1, TOKEN)
         self.place = nn.Parameter(0.1 * torch.randn(columns, TOKEN))
         self.value = nn.Linear(TOKEN, 1)
-        sizes = (latents, HIDDEN, HIDDEN, columns) if back else (columns, HIDDEN, HIDDEN, latents)
+        sizes = (latents, HIDDEN, HIDDEN, columns) if to_columns else (columns, HIDDEN, HIDDEN, latents)
         parts: list[nn.Module] = []
         for before, after in pairwise(sizes):
             parts += [nn.Linear(before, after), nn.LeakyReLU()]
-        self.dense, self.back = nn.Sequential(*parts[:-1]), back
+        self.dense, self.back = nn.Sequential(*parts[:-1]), to_columns
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
         """Latents (rows, latents) of columns (rows, columns), or the reverse."""
@@ -117,15 +118,15 @@ def train(
     torch.manual_seed(seed)
     scale = Scale.of(table, logarithmic)
     columns = table.shape[1]
-    encoder, decoder = Tokens(columns, latents, back=False), Tokens(columns, latents, back=True)
+    encoder, decoder = Tokens(columns, latents, to_columns=False), Tokens(columns, latents, to_columns=True)
     values = torch.from_numpy(scale.apply(table))
     optimiser = torch.optim.Adam([*encoder.parameters(), *decoder.parameters()], lr=RATE)
     started, epochs, loss = time.perf_counter(), 0, math.nan
-    while (done := (time.perf_counter() - started) / seconds) < 1:
+    while (progress := (time.perf_counter() - started) / seconds) < 1:
         total = 0.0
         for rows in torch.split(torch.randperm(len(values)), BATCH):
-            done = min(1.0, (time.perf_counter() - started) / seconds)
-            optimiser.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * done)) / 2
+            progress = min(1.0, (time.perf_counter() - started) / seconds)
+            optimiser.param_groups[0]["lr"] = RATE * (1 + math.cos(math.pi * progress)) / 2
             error = nn.functional.mse_loss(decoder(encoder(values[rows])), values[rows])
             optimiser.zero_grad()
             error.backward()  # type: ignore[no-untyped-call]

@@ -63,12 +63,12 @@ def tree_size(tree: Tree, bound_of: Callable[[str, str], str]) -> int | None:
         for _ in range(2):
             (folder / "fields.json").write_text(json.dumps({"entries": entries, "fields": fields}))
             command = [os.environ[VARIABLE], str(SCRIPT), temporary]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr[-2000:]}")
+            process = subprocess.run(command, capture_output=True, text=True, check=False)
+            if process.returncode:
+                raise RuntimeError(f"{' '.join(command)} failed:\n{process.stderr[-2000:]}")
             wrong = [field for field in fields if not comes_back(field, folder)]
             if not wrong:
-                return int(json.loads(done.stdout.splitlines()[-1])["size"])
+                return int(json.loads(process.stdout.splitlines()[-1])["size"])
             for field in wrong:
                 original = np.load(folder / f"original_{field['values']}")
                 np.save(folder / field["values"], original)
@@ -87,7 +87,7 @@ def comes_back(field: dict[str, Any], folder: Path) -> bool:
 def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> list[dict[str, Any]]:
     """Fields for `real_root_writer`, arrays written to `folder`; empty if it cannot write the tree."""
     fields: list[dict[str, Any]] = []
-    taken: set[str] = set()
+    names: set[str] = set()
     groups: dict[bytes, str] = {}
     for path, array in tree.branches:
         branch_bound = ErrorBound.parse(bound_of(tree.name, path))
@@ -95,7 +95,7 @@ def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> 
             layout = part.layout
             number = len(fields)
             field: dict[str, Any] = {
-                "name": root_files.unique(root_files.safe(name), taken),
+                "name": root_files.unique(root_files.safe(name), names),
                 "counts": "",
                 "width": 0,
             }

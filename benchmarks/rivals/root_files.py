@@ -51,23 +51,23 @@ def safe(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-def unique(name: str, taken: set[str]) -> str:
-    """`name`, or the first of `name_2`, `name_3`, … that is not in `taken`; it is added to `taken`."""
+def unique(name: str, names: set[str]) -> str:
+    """`name`, or the first of `name_2`, `name_3`, … that is not in `names`; it is added to `names`."""
     candidate, number = name, 1
-    while candidate in taken:
+    while candidate in names:
         number += 1
         candidate = f"{name}_{number}"
-    taken.add(candidate)
+    names.add(candidate)
     return candidate
 
 
 def sort_branches(tree: Tree) -> SortedBranches:
     """Branches of a tree sorted by how they are written, without counters that the TTree writer adds."""
     result = SortedBranches()
-    taken: set[str] = set()
+    names: set[str] = set()
     groups: dict[bytes, str] = {}
     for path, array in (leaf for branch in tree.branches for leaf in flatten(*branch)):
-        name = unique(safe(path), taken)
+        name = unique(safe(path), names)
         layout = array.layout
         if layout.is_numpy or (is_text(array) and layout.is_list) or is_regular_numbers(layout):
             result.flat[name] = array

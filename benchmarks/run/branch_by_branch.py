@@ -41,17 +41,17 @@ def cpu_seconds(path: Path, *, one_by_one: bool, cache_size: int | str = "256 MB
 
 def measure(path: Path) -> dict[str, float]:
     """Least CPU time [s] of each way of reading."""
-    ways: dict[str, dict[str, Any]] = {
+    readings: dict[str, dict[str, Any]] = {
         "all at once": {"one_by_one": False},
         "branch by branch": {"one_by_one": True},
         "branch by branch, no cache": {"one_by_one": True, "cache_size": 0},
     }
     cpu_seconds(path, one_by_one=True)  # compiles and imports
-    times: dict[str, list[float]] = {way: [] for way in ways}
+    times: dict[str, list[float]] = {reading: [] for reading in readings}
     for _ in range(RUNS):
-        for way, options in ways.items():
-            times[way].append(cpu_seconds(path, **options))
-    return {way: min(seconds) for way, seconds in times.items()}
+        for reading, options in readings.items():
+            times[reading].append(cpu_seconds(path, **options))
+    return {reading: min(seconds) for reading, seconds in times.items()}
 
 
 def main() -> None:
@@ -67,8 +67,8 @@ def main() -> None:
             packed = Path(temporary) / "out.baler"
             baler_root.compress(source, packed, training="fast")
             seconds = measure(packed)
-        for way, cpu in seconds.items():
-            rows.append({"file": name, "reading": way, "cpu seconds": round(cpu, 3)})
+        for reading, cpu in seconds.items():
+            rows.append({"file": name, "reading": reading, "cpu seconds": round(cpu, 3)})
             print(rows[-1], flush=True)
         ratios[name] = round(seconds["branch by branch"] / seconds["all at once"], 2)
     summary = {"branch by branch over all at once": ratios}

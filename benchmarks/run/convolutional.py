@@ -77,12 +77,12 @@ def optimise(
 ) -> int:
     """Minimise a loss by Adam with a falling rate; returns the number of steps within the time limit."""
     optimiser = torch.optim.Adam(parameters, lr=RATE)
-    started, done = time.perf_counter(), 0.0
+    started, progress = time.perf_counter(), 0.0
     for step in range(steps):
-        done = max(step / steps, (time.perf_counter() - started) / seconds)
-        if done >= 1:
+        progress = max(step / steps, (time.perf_counter() - started) / seconds)
+        if progress >= 1:
             return step
-        optimiser.param_groups[0]["lr"] = RATE * float(1 + np.cos(np.pi * done)) / 2
+        optimiser.param_groups[0]["lr"] = RATE * float(1 + np.cos(np.pi * progress)) / 2
         value = loss()
         optimiser.zero_grad()
         value.backward()  # type: ignore[no-untyped-call]
@@ -147,11 +147,11 @@ class Autoencoder:
             )
             return rate + residual_bits(self.decoder(noisy / 8) - batch, allowed)
 
-        made = optimise(
+        steps_done = optimise(
             [*self.encoder.parameters(), *self.decoder.parameters(), self.spread], loss, steps, seconds
         )
         self.size = round_weights(self.decoder)
-        return made
+        return steps_done
 
     def parts(self, frames: Frames, tolerance: float) -> dict[str, int]:
         """Bytes of latents, coded channel by channel, and of the residual."""
@@ -159,9 +159,9 @@ class Autoencoder:
         with torch.no_grad():
             for part in np.array_split(frames, max(1, len(frames) // 50)):
                 coded = torch.round(self.encoder(torch.from_numpy(part / self.scale).float()[:, None]) * 8)
-                guess = self.decoder(coded / 8)[:, 0].numpy().astype(np.float64) * self.scale
+                prediction = self.decoder(coded / 8)[:, 0].numpy().astype(np.float64) * self.scale
                 latents.append(coded.numpy().astype(np.int64))
-                residual.append(np.rint((part - guess) / (2 * tolerance)).astype(np.int64))
+                residual.append(np.rint((part - prediction) / (2 * tolerance)).astype(np.int64))
         channels = np.concatenate(latents).transpose(1, 0, 2, 3)
         return {
             "latents": sum(stored(channel.reshape(-1)) for channel in channels),
@@ -201,9 +201,9 @@ class Successor:
             noise = (2 * torch.rand_like(before) - 1) * allowed
             return residual_bits(self.predicted(before + noise) - values[index][:, None], allowed)
 
-        made = optimise(list(self.change.parameters()), loss, steps, seconds)
+        steps_done = optimise(list(self.change.parameters()), loss, steps, seconds)
         self.size = round_weights(self.change)
-        return made
+        return steps_done
 
     def parts(self, frames: Frames, tolerance: float) -> dict[str, int]:
         """Bytes of the residual of frames predicted one after another; the first ones have no prediction."""
@@ -213,9 +213,9 @@ class Successor:
         with torch.no_grad():
             for frame in frames[self.BEFORE :]:
                 before = torch.from_numpy(np.stack(decoded[-self.BEFORE :]) / self.scale).float()[None]
-                guess = self.predicted(before)[0, 0].numpy().astype(np.float64) * self.scale
-                residual.append(np.rint((frame - guess) / step).astype(np.int64))
-                decoded.append(guess + step * residual[-1])
+                prediction = self.predicted(before)[0, 0].numpy().astype(np.float64) * self.scale
+                residual.append(np.rint((frame - prediction) / step).astype(np.int64))
+                decoded.append(prediction + step * residual[-1])
         return {"latents": 0, "residual": stored(np.concatenate(residual).reshape(-1))}
 
     def model_size(self) -> int:
@@ -226,14 +226,14 @@ class Successor:
 NETWORKS: dict[str, Callable[[int], Network]] = {"autoencoder": Autoencoder, "successor": Successor}
 
 
-def without(frames: Frames, tolerance: float) -> dict[str, int]:
+def without_model(frames: Frames, tolerance: float) -> dict[str, int]:
     """Bytes of the frames without a model: `classic`, `classic` without interpolation, and the rivals."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "frames.root"
         grids.write([frames], source)
         sizes = {"classic": int(grids.baler(source, f"abs={tolerance!r}", {"codec": "classic"})["pages"])}
         sizes[grids.DIFFERENCES] = grids.differences(source, ErrorBound("abs", tolerance))
-    return sizes | {what: len(way(frames, tolerance)[0]) for what, way in grids.RIVALS.items()}
+    return sizes | {what: len(compressor(frames, tolerance)[0]) for what, compressor in grids.RIVALS.items()}
 
 
 def wins_from(model: int, size: float, reference: float, frame: int) -> float | None:
@@ -258,7 +258,7 @@ def compare(share: float, frames: Frames, options: argparse.Namespace) -> list[d
     """Rows of one bound."""
     training, measured = frames[:TRAINING], frames[TRAINING + GAP :]
     tolerance, frame = share * float(np.ptp(frames)), frames[0].nbytes
-    alternatives = {what: size / len(measured) for what, size in without(measured, tolerance).items()}
+    alternatives = {what: size / len(measured) for what, size in without_model(measured, tolerance).items()}
     targets = {
         "classic": alternatives["classic"],
         "SZ3": min(alternatives[what] for what in grids.RIVALS),

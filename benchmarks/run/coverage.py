@@ -112,8 +112,8 @@ def cover_apart(path: Path) -> list[dict[str, str]]:
     """Rows of `cover`, measured in a process with limits on time and memory."""
     command = [sys.executable, "-m", "benchmarks", "run", "coverage", str(path)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-        output, end = done.stdout, f"exit {done.returncode}" if done.returncode else ""
+        process = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        output, end = process.stdout, f"exit {process.returncode}" if process.returncode else ""
     except subprocess.TimeoutExpired as late:
         output, end = (late.stdout or b"").decode(), f"over {SECONDS} s"
     rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]

@@ -122,12 +122,12 @@ def missed(frames: Frames, decoded: Frames, tolerance: float) -> bool:
     return bool(np.abs(frames - decoded).max() > tolerance)
 
 
-def tall(way: Compressor) -> Compressor:
+def tall(compressor: Compressor) -> Compressor:
     """The compressor applied in two dimensions: frames are stacked, none is predicted from another."""
 
     def flat(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
-        data, back = way(frames.reshape(-1, frames.shape[-1]), tolerance)
-        return data, lambda: back().reshape(frames.shape)
+        data, decompress = compressor(frames.reshape(-1, frames.shape[-1]), tolerance)
+        return data, lambda: decompress().reshape(frames.shape)
 
     return flat
 
@@ -140,12 +140,12 @@ RIVALS: dict[str, Compressor] = {
 }
 
 
-def rival(source: Path, bound: ErrorBound, way: Compressor) -> dict[str, Any]:
+def rival(source: Path, bound: ErrorBound, compressor: Compressor) -> dict[str, Any]:
     """Size of all blocks [bytes], each decoded and checked, and processor times [s]."""
     size, encoding, decoding = 0, 0.0, 0.0
     for frames in blocks(source):
-        seconds, (data, back) = processor_time(partial(way, frames, bound.value))
-        decode_seconds, decoded = processor_time(back)
+        seconds, (data, decompress) = processor_time(partial(compressor, frames, bound.value))
+        decode_seconds, decoded = processor_time(decompress)
         if missed(frames, decoded, bound.value):
             raise ValueError("a rival misses the bound")
         size, encoding, decoding = size + len(data), encoding + seconds, decoding + decode_seconds
@@ -180,8 +180,8 @@ def compare(name: str, source: Path, raw: int, span: float) -> list[dict[str, An
         bound = ErrorBound("abs", share * span)
         for label, keywords in CODECS:
             note(share, label, **baler(source, f"abs={bound.value!r}", keywords))
-        for what, way in RIVALS.items():
-            note(share, what, **rival(source, bound, way))
+        for what, compressor in RIVALS.items():
+            note(share, what, **rival(source, bound, compressor))
         note(share, DIFFERENCES, differences(source, bound))
     return rows
 

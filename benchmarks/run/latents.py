@@ -36,7 +36,7 @@ SWEPT = ("pythia_jets_365k", "rel=1e-2", "autoencoder", "bounded")
 KEYS = ("file", "bound", "codec", "residual", "asked")
 
 
-def wanted(options: argparse.Namespace) -> Iterator[tuple[str, str, str, str | None, int | None]]:
+def jobs(options: argparse.Namespace) -> Iterator[tuple[str, str, str, str | None, int | None]]:
     """(file, bound, codec, residual, number of latents) of each row; None is the default number."""
     for file, bounds in MATRIX.items():
         if options.names and not any(name in file for name in options.names):
@@ -103,7 +103,7 @@ def main() -> None:
     options = arguments()
     new = []
     with latent_files.timed_training() as counted:
-        for job in wanted(options):
+        for job in jobs(options):
             new.append(measure(job, counted, options.train_seconds))
             print(new[-1], file=sys.stderr, flush=True)
             rows = results.merged("latents", new, *KEYS)

@@ -41,9 +41,13 @@ def min_max(axis: QuantileAxis) -> NDArray[np.int16]:
     return np.clip(codes, -CODE_LIMIT, CODE_LIMIT - 1).astype(np.int16)
 
 
-def normalised(way: str) -> AbstractContextManager[Any]:
+def normalised(normalisation: str) -> AbstractContextManager[Any]:
     """Context in which inputs of networks are normalised this way."""
-    return nullcontext() if way == WAYS[0] else mock.patch.object(QuantileAxis, "codes", property(min_max))
+    return (
+        nullcontext()
+        if normalisation == WAYS[0]
+        else mock.patch.object(QuantileAxis, "codes", property(min_max))
+    )
 
 
 def main() -> None:
@@ -66,16 +70,16 @@ def main() -> None:
             if options.names and not any(name in file for name in options.names):
                 continue
             (path,) = sources.chosen([file])
-            for way in WAYS:
+            for normalisation in WAYS:
                 keywords: dict[str, Any] = {
                     "codec": "autoencoder",
                     "bound": bound,
                     "training": TrainingOptions(seconds=options.train_seconds),
                 }
-                with normalised(way):
+                with normalised(normalisation):
                     measured = latent_files.measure(path, counted, **keywords)
                 new.append(
-                    {"file": file, "bound": bound, "normalisation": way}
+                    {"file": file, "bound": bound, "normalisation": normalisation}
                     | {name: measured[name] for name in KEPT}
                 )
                 print(new[-1], file=sys.stderr, flush=True)

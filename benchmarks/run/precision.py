@@ -80,8 +80,8 @@ def captured(path: Path) -> list[tuple[Any, ...]]:
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(fit, "fit_networks", catch):
         try:
             baler_root.compress(path, Path(folder) / "out.baler", bound=BOUND, codec="conditional")
-        except Captured as found:
-            return [found.arguments]
+        except Captured as capture:
+            return [capture.arguments]
     return []
 
 

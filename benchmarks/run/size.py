@@ -36,27 +36,27 @@ ROWS, COLUMNS = 20_000, 10
 BoundOf = Callable[[str, str], str]
 
 
-def measure(path: Path, trees: list[sources.Tree], bound: str, wanted: Iterable[str]) -> dict[str, Any]:
+def measure(path: Path, trees: list[sources.Tree], bound: str, requested: Iterable[str]) -> dict[str, Any]:
     """Sizes [bytes] of the wanted columns of results, and further columns measured with them."""
-    wanted = set(wanted)
+    requested = set(requested)
     sizes: dict[str, Any] = {}
     bound_of: BoundOf | None = None
     for name, keywords in variants.VARIANTS:
-        if name in wanted:
+        if name in requested:
             measured, bound_of = compress(path, bound, name, keywords)
             sizes |= measured
-    if "original" in wanted:
+    if "original" in requested:
         sizes["original"] = path.stat().st_size
-    if wanted.isdisjoint(RIVALS[1:]):
+    if requested.isdisjoint(RIVALS[1:]):
         return sizes
     if bound_of is None:
         measured, bound_of = compress(path, bound, "classic", {"codec": "classic"})
         sizes["other objects"] = measured["other objects"]
     within = bounded(trees, bound_of)
-    sizes |= {name: root_files.size(within, name) for name in root_files.NAMES if name in wanted}
-    if not wanted.isdisjoint(real_root.NAMES):
+    sizes |= {name: root_files.size(within, name) for name in root_files.NAMES if name in requested}
+    if not requested.isdisjoint(real_root.NAMES):
         sizes[real_root.NAME] = real_root.size(trees, bound_of)
-    if not wanted.isdisjoint(columnwise.NAMES):
+    if not requested.isdisjoint(columnwise.NAMES):
         sizes |= columnwise.sizes(columns(trees, bound_of))
     return sizes
 
@@ -170,7 +170,7 @@ def main() -> None:
     """Compare, print and store file by file."""
     warnings.simplefilter("ignore")
     options = arguments()
-    wanted = options.only or (*RIVALS, *variants.NAMES)
+    requested = options.only or (*RIVALS, *variants.NAMES)
     if why := real_root.missing():
         print(f"{', '.join(real_root.NAMES)}: skipped, {why}", file=sys.stderr)
     rows: list[dict[str, Any]] = []
@@ -180,7 +180,7 @@ def main() -> None:
         new = []
         for bound in options.bound or BOUNDS:
             before = stored.get(bound, {}) if options.only else {}
-            measured = measure(path, trees, bound, wanted)
+            measured = measure(path, trees, bound, requested)
             new.append(judged({**before, "file": path.stem, "bound": bound, **measured}))
             ratios = [f"{name} {new[-1][f'{name} / best']}" for name in variants.NAMES]
             print(f"{path.stem} {bound}: {', '.join(ratios)} of {new[-1]['best rival']}", file=sys.stderr)

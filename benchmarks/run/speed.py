@@ -91,11 +91,11 @@ def scaling(source: Path, folder: Path, times: int = 8) -> list[dict[str, Any]]:
 
 def import_ratio() -> float:
     """Time of `import baler_root` over time of `import uproot`; medians of new processes."""
-    ours, theirs = (
+    compress_seconds, uproot_seconds = (
         statistics.median(measured_job.run("import", module)["seconds"] for _ in range(7))
         for module in ("baler_root", "uproot")
     )
-    return ours / theirs
+    return compress_seconds / uproot_seconds
 
 
 def main() -> None:
@@ -110,7 +110,7 @@ def main() -> None:
                 if name == FILES[0][1]:
                     rows += scaling(path, Path(folder))
     summary: dict[str, Any] = {"import baler_root over import uproot": round(import_ratio(), 3)}
-    for job, ours, theirs in (
+    for job, compress_seconds, uproot_seconds in (
         ("compress", "baler jobs=1", "uproot ttree-lzma9"),
         ("compress", "baler jobs=1", "baler jobs=2"),
         ("read all", "baler", "uproot ttree-lzma9"),
@@ -122,8 +122,10 @@ def main() -> None:
             if row["job"] == job:
                 by_file.setdefault(row["file"], {})[row["what"]] = row["seconds"]
         ratios = {
-            file: round(times[ours] / times[theirs], 2) for file, times in by_file.items() if theirs in times
+            file: round(times[compress_seconds] / times[uproot_seconds], 2)
+            for file, times in by_file.items()
+            if uproot_seconds in times
         }
-        summary[f"{job}: {ours} over {theirs}"] = ratios
+        summary[f"{job}: {compress_seconds} over {uproot_seconds}"] = ratios
     results.show("Speed", rows, summary)
     results.store("speed", rows, summary)

@@ -24,7 +24,7 @@ EDGES = np.array([30.0, 60, 120, 250, 500, 1000, 2000, 4000])
 def clusters(mips: Floats) -> tuple[Floats, Floats]:
     """Energy of the cluster around each row's largest cell [MIP].
 
-    Its centre of gravity with logarithmic weights [cm].
+    Also its centre of gravity with logarithmic weights [cm].
     """
     places = geometry.centres()
     distance = np.hypot(*(places[:, None] - places[None, :]).transpose(2, 0, 1))

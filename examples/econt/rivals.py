@@ -31,19 +31,19 @@ def truncated(codes: Codes, bits: int) -> NDArray[np.float64]:
     Each value is the mean of the cells with the same upper bits.
     """
     width = min(CODE_BITS, bits // CELLS)
-    kept = codes >> (CODE_BITS - width)
+    upper_bits = codes >> (CODE_BITS - width)
     mips = mips_of(codes)
-    counts = np.bincount(kept.ravel(), minlength=1 << width)
-    means = np.bincount(kept.ravel(), mips.ravel(), minlength=1 << width) / np.maximum(counts, 1)
-    return np.asarray(means[kept])
+    counts = np.bincount(upper_bits.ravel(), minlength=1 << width)
+    means = np.bincount(upper_bits.ravel(), mips.ravel(), minlength=1 << width) / np.maximum(counts, 1)
+    return np.asarray(means[upper_bits])
 
 
 def best_choice(codes: Codes, bits: int, threshold: float = 1.0) -> NDArray[np.float64]:
     """The largest cells [MIP], as many as fit with their addresses, if above the threshold [MIP]."""
     count = bits // (CODE_BITS + ADDRESS_BITS)
     order = np.argsort(-codes, axis=1, kind="stable")[:, :count]
-    kept = np.zeros(codes.shape)
+    largest = np.zeros(codes.shape)
     mips = mips_of(codes)
     rows = np.arange(len(codes))[:, None]
-    kept[rows, order] = mips[rows, order]
-    return np.where(kept < threshold, 0.0, kept)
+    largest[rows, order] = mips[rows, order]
+    return np.where(largest < threshold, 0.0, largest)

@@ -1,7 +1,4 @@
-"""Train an encoder of jets for firmware, and the same encoder for software.
-
-Build firmware, decode, compare.
-"""
+"""Train an encoder of jets for firmware and one for software; build firmware, decode, compare."""
 
 from __future__ import annotations
 
@@ -31,7 +28,7 @@ FIRMWARE = HardwareLimits(
 )
 
 SOFTWARE = HardwareLimits(hidden=HIDDEN, weight_bits=(8,), activation_bits=(10,), input_bits=12)
-"""The same network with the codec's default bit widths."""
+"""Network with the codec's default bit widths."""
 
 
 def main() -> None:

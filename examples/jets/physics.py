@@ -44,10 +44,10 @@ def truncated(codes: Codes, bits: int) -> Codes:
     bits_per_column = np.full(columns, bits // columns)
     bits_per_column[: bits % columns] += 1
     result = np.empty_like(codes)
-    for number, kept in enumerate(bits_per_column):
+    for number, width in enumerate(bits_per_column):
         # Intervals with equal shares of the values, as a front end's table can have, and the median of each.
         column = codes[:, number]
-        cuts = np.unique(np.quantile(column, np.arange(1, 1 << kept) / (1 << kept)).astype(np.int64))
+        cuts = np.unique(np.quantile(column, np.arange(1, 1 << width) / (1 << width)).astype(np.int64))
         interval = np.searchsorted(cuts, column, side="right")
         medians = np.array(
             [
@@ -68,10 +68,8 @@ def best_columns(codes: Codes, bits: int) -> Codes:
 
 
 def measure(methods: dict[str, Codes], link: Link, original: Codes) -> dict[str, Any]:
-    """Errors of each method's codes (rows, columns) against the original ones.
-
-    Median and width of the responses.
-    """
+    """Errors of each method's codes, (rows, columns), against the originals; median and width of
+    responses."""
     true = values_of(link, original)
     result: dict[str, Any] = {}
     for name, codes in methods.items():

@@ -1,4 +1,4 @@
-"""The repository's folder `analyses/` as a package; in a wheel that folder itself stands here and this file does not."""
+"""The repository's folder `analyses/` as a package; a wheel has that folder here instead of this file."""
 
 from pathlib import Path
 

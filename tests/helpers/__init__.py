@@ -1,1 +1,1 @@
-"""What several tests need: the command line, comparisons, events, models, files that lie."""
+"""Helpers of several tests: the command line, comparisons, events, models, files that lie."""

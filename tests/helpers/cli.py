@@ -13,7 +13,7 @@ from baler_root.cli import app
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a command did."""
+    """Result of a command."""
 
     code: int
     out: str

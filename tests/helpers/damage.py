@@ -1,4 +1,4 @@
-"""Loops over damaged copies of a file, each in a process of its own with limited memory."""
+"""Loops over damaged copies of a file, each in a separate process with limited memory."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def everything(file: FileReader, arrays: bool = True) -> list[Any]:
 
 
 def examine(data: bytes, whole: list[Any], number: int = 0) -> str:
-    """What becomes of a damaged file: `refused`, `reported`, `same`, or `other` values; anything else raises.
+    """Outcome of a damaged file: `refused`, `reported`, `same`, or `other` values; anything else raises.
 
     Of what `verify` reports, only every fourth is read too.
     """
@@ -62,7 +62,7 @@ def examine(data: bytes, whole: list[Any], number: int = 0) -> str:
 
 
 def flips(data: bytes, bits: Iterable[int], step: int = 1) -> Iterator[Case]:
-    """The file with one bit flipped, for each `step`th byte and each of `bits` (counted from a moving start)."""
+    """The file with one bit flipped, for each `step`th byte and each of `bits`, from a moving start."""
     for position in range(0, len(data), step):
         for bit in bits:
             broken = bytearray(data)
@@ -100,7 +100,7 @@ def pages_resealed(path: Path) -> Iterator[Case]:
 
 
 def blocks_resealed(path: Path) -> Iterator[Case]:
-    """The same for some bytes of statistics and carried objects."""
+    """Verdicts on files with some bytes changed of statistics and carried objects."""
     forger = Forger(path)
     blocks = forger.blocks
     for number, (kind, tree, payload) in enumerate(blocks):
@@ -153,7 +153,7 @@ LOOPS: dict[str, Callable[[Path], Iterator[Case]]] = {
 
 
 def loop(name: str, path: str) -> None:
-    """Examine every case; prints how many had which outcome. Called in a process of its own."""
+    """Examine every case; prints how many had which outcome. Called in a separate process."""
     import resource
 
     warnings.simplefilter("error")

@@ -60,8 +60,8 @@ class Forger:
     ) -> bytes:
         """The file's bytes, after each part went through its function.
 
-        `manifest` changes the document in place, `text` the JSON, `packed` its packed bytes; `trailer` may change
-        anything but the digest, which is made right afterwards.
+        `manifest` changes the document in place, `text` the JSON, `packed` its packed bytes. `trailer` may
+        change anything but the digest, which is made right afterwards.
         """
         out = bytearray(pack_head())
         rows = []

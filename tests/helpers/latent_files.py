@@ -25,7 +25,7 @@ EXACT = ("event", "n", "constant", "jet_tracks", "jet_tagged")
 def events(n: int = EVENTS, seed: int = 1) -> Arrays:
     """Events with jets, columns of every kind: related, alike, constant, exact, not finite.
 
-    What is computed from others lies before these and behind them, in other pages.
+    Columns that are computed from others lie before these and behind them, in other pages.
     """
     rng = np.random.default_rng(seed)
     pt = (rng.exponential(30, n) + 20).astype("f4")

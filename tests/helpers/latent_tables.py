@@ -36,7 +36,7 @@ def writer_of(model: AutoencoderModel, known: Sequence[int | None], **more: Any)
 
 
 def reader_of(model: AutoencoderModel) -> AutoencoderCodec:
-    """As a file's reader makes it."""
+    """Codec as the reader of a file makes it."""
     data = model.to_bytes()
     return AutoencoderCodec().with_models({hashlib.sha256(data).digest(): data})
 

@@ -1,4 +1,4 @@
-"""Models without training: networks of random integers, axes of real symbols. Any model must code every value."""
+"""Models without training: random networks, axes of real symbols. Any model must code every value."""
 
 from __future__ import annotations
 
@@ -62,7 +62,10 @@ def random_model(
     seed: int = 0,
     histograms: Container[int] = (),
 ) -> Model:
-    """A model of columns (name, recipe, symbols); None for parents: nothing tells of it; `histograms`: which have some."""
+    """A model of columns (name, quantiser, symbols).
+
+    A column whose parents are None is not predicted; the columns numbered in `histograms` have histograms.
+    """
     rng = np.random.default_rng(seed)
     out = []
     for number, ((name, quantiser, symbols), some) in enumerate(zip(columns, parents, strict=True)):
@@ -105,8 +108,8 @@ def list_model(
 ) -> tuple[GroupModel, bytes]:
     """A random model of columns of lists, all in one page, and its bytes.
 
-    Its columns are the length (0) and the position (1), the columns `entries`, and the `items`, each with its parents
-    by these numbers; a column that is its own parent has the item before as one.
+    Its columns are the length (0) and the position (1), the columns `entries`, and the `items`, each with its
+    parents by these numbers; a column that is its own parent depends on the item before.
     """
     rng = np.random.default_rng(seed)
     lengths = originals[lists].astype(np.int64)
@@ -208,7 +211,7 @@ def convolving(side: int, outputs: int, seed: int) -> Program:
 
 
 def growing(inputs: int, side: int, outputs: int, seed: int) -> Program:
-    """A decoder of square grids, with so many outputs for each place."""
+    """A decoder of square grids, with `outputs` values in each place."""
     rng = np.random.default_rng(seed)
     few = side // 16
     first = Dense(
@@ -221,9 +224,10 @@ def growing(inputs: int, side: int, outputs: int, seed: int) -> Program:
 
 
 def following(leaders: Sequence[int], residual: str, columns: Sequence[ModelColumn]) -> AutoencoderModel:
-    """An autoencoder whose latents are the codes of some values, in which each value is expected to equal a `leader`.
+    """An autoencoder whose latents are the codes of some values, and which expects the others to equal them.
 
-    `leaders` has for each value the number of the latent that it follows; the first that follows one makes it.
+    `leaders` has for each value the number of the latent that it equals; the first value of each latent is
+    its code.
     """
     values, latents = len(leaders), max(leaders) + 1
     first = [leaders.index(latent) for latent in range(latents)]
@@ -246,7 +250,7 @@ def following(leaders: Sequence[int], residual: str, columns: Sequence[ModelColu
 
 
 def coding_of(latents: NDArray[np.int16]) -> Model:
-    """A model of latents (rows, latents): histograms of each, of the second one and later in eight contexts of the first."""
+    """A model of latents (rows, latents) with histograms; those after the first in its eight contexts."""
     columns: list[ModelColumn] = []
     cuts = tuple(range(-900, 901, 300))
     contexts = np.zeros(len(latents), np.int64)
@@ -264,12 +268,12 @@ def coding_of(latents: NDArray[np.int16]) -> Model:
 
 
 def with_coding(model: AutoencoderModel, latents: NDArray[np.int16]) -> AutoencoderModel:
-    """The same with a model of its latents."""
+    """The autoencoder with a model of its latents added."""
     return replace(model, coding=coding_of(latents).to_bytes(), latent_numbers=tuple(range(model.latents)))
 
 
 def latents_from(model: AutoencoderModel, columns: Sequence[NDArray[Any]]) -> NDArray[np.int16]:
-    """What a model makes of the symbols of all its columns."""
+    """Latents of a model for the symbols of all its columns."""
     pairs = zip(model.columns, columns, strict=True)
     return latents_of(model, {n: split_symbols(column, own)[0] for n, (column, own) in enumerate(pairs)})
 

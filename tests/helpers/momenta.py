@@ -32,7 +32,7 @@ FORMULAS = [
     Formula("norm_by", (1, 0, 2), table=((0.0, 2.0), (1.0, 1e-3), (7.5, 0.0))),
     Formula("energy_by", (0, 2, 1), 0.001, table=((-13.0, 105.66), (11.0, 0.511), (12345678901.0, 1e-5))),
 ]
-"""Of three columns, every function."""
+"""Every function, of three columns."""
 
 
 def momenta(rows: int = 2000, seed: int = 0, mass: float = 1.0) -> Columns:

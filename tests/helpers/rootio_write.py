@@ -50,7 +50,7 @@ def with_branch(tree: Tree, name: str, **changes: Any) -> Tree:
 def written(
     *trees: tuple[Tree, Clusters], **options: Any
 ) -> tuple[list[TreeWritten], uproot.ReadOnlyDirectory]:
-    """What `write_root` says, and the file opened again."""
+    """Result of `write_root`, and the file opened again."""
     file = io.BytesIO()
     return write_root(file, trees, **options), uproot.open(io.BytesIO(file.getvalue()))
 

@@ -21,7 +21,7 @@ class Sample(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The same tree, read both ways."""
+    """A tree, read by uproot and by this package."""
 
     ours: Any
     theirs: Any

@@ -17,7 +17,7 @@ from tests.independent_reader.model import Model, histogram_shares
 def conditional(
     models: dict[bytes, bytes], outer: Callable[[int], Any] | None, data: Bytes, columns: Wanted
 ) -> Symbols:
-    """The symbols of columns coded with a model; `outer` has those around the page. Without, zeros where they matter."""
+    """Symbols of columns coded with a model. `outer` gives columns of other pages; without it they are 0."""
     kind = data.unpack("B")[0]
     need(kind < 3, "kind of a page")
     if not kind:

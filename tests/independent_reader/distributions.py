@@ -31,7 +31,7 @@ def power(exponent: decimal.Decimal) -> int:
 
 
 def quantile(shares: Any) -> Any:
-    """Where the logistic distribution has these parts of 2**28 below it."""
+    """Quantiles of the logistic distribution, for probabilities in parts of 2**28."""
     table = sigma()
     j = np.minimum(np.searchsorted(table, shares, side="right") - 1, 5119)
     j = np.maximum(j, 0)

@@ -1,4 +1,4 @@
-"""Formulas for the second reader, from `formats/pages.md` alone: plain Python numbers, one value at a time."""
+"""Formulas for the second reader, from `formats/pages.md` alone: Python numbers, one value at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interpolated columns for the second reader, from `formats/pages.md` alone: point by point, in whole numbers."""
+"""Interpolated columns for the second reader, from `formats/pages.md` alone: point by point, in integers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Place = tuple[int, ...]
 
 
 class Interpolation:
-    """How the symbols of one column of a dtype, with rows of a shape, become values."""
+    """Decodes the symbols of one column of a dtype, with rows of a shape, to values."""
 
     def __init__(self, data: Bytes, dtype: np.dtype[Any], shape: Place) -> None:
         need(dtype in (np.float32, np.float64), "type of an interpolated column")

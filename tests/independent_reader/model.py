@@ -65,7 +65,7 @@ def axis(column: dict[str, Any], positions: Any, shares: Any) -> Any:
 
 
 def take_histograms(column: dict[str, Any], below: Any, arrays: list[Any]) -> None:
-    """Give a column its cells, and C of their first places and what is needed for the others, context by context."""
+    """Give a column its cells, and for each context C of their first places and the data of the others."""
     cuts, n = column["cuts"], column["cells"]
     limits = [[-2048, *some, 2048] for some in cuts]
     need(all(a < b for some in limits for a, b in itertools.pairwise(some)), "cuts")

@@ -13,7 +13,7 @@ Int64s = NDArray[np.int64]
 
 
 def run(network: dict[str, Any], codes: Any = None) -> Int64s:
-    """The results for codes of (rows, inputs), of a network with `operations`, `inputs`, `low`, `high` and its arrays."""
+    """Results of a network (`operations`, `inputs`, `low`, `high`, arrays) for codes (rows, inputs)."""
     weights, biases = list(network["weights"]), list(network["biases"])
     given = np.asarray(network["codes"] if codes is None else codes, np.int64)
     values = [np.clip(given, network["low"], network["high"])]

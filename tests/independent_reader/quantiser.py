@@ -14,7 +14,7 @@ TYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"] 
 
 
 class Recipe:
-    """How symbols become values."""
+    """Quantisers, which turn symbols into values."""
 
     def __init__(self, data: Bytes) -> None:
         self.kind, code = data.unpack("BB")
@@ -60,7 +60,7 @@ class Recipe:
 
 
 def powers(steps: int, stride: int) -> Any:
-    """The doubles nearest to 2**(stride i / steps): tables A (stride 256) and B (stride 1) of the log recipe."""
+    """Doubles nearest to 2**(stride i / steps): tables A (stride 256) and B (stride 1) of log quantisers."""
     with decimal.localcontext(decimal.Context(prec=40)):
         unit = decimal.Decimal(2).ln() * stride / steps
         count = -(-steps // 256) if stride > 1 else min(steps, 256)

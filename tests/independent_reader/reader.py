@@ -1,4 +1,4 @@
-"""A second reader of `.baler` files, written from the texts in `formats/` alone; it shares no code with the package.
+"""A second reader of `.baler` files, from the texts in `formats/` alone, without code of the package.
 
 Short, not fast. What breaks a rule of the format raises `Refused` (or what a library raises).
 """
@@ -100,7 +100,7 @@ class Reader:
         return codec, block[36:]
 
     def other(self, kind: int, tree: int = 0) -> bytes:
-        """What is packed in the last block of a kind that is not a page; empty if there is none."""
+        """Unpacked content of the last block of a kind that is not a page; empty if there is none."""
         found = [block[2:] for block in self.manifest["blocks"] if block[:2] == [kind, tree]]
         return Bytes(self.block(*found[-1], None, (kind, tree, 0, 0))[1]).packed().data if found else b""
 
@@ -187,7 +187,7 @@ def page(
     found: dict[int, Any],
     decode: Callable[[Bytes, list[Any]], Symbols],
 ) -> set[int]:
-    """Append the values of a page's columns, of relations what `computed` needs; which are not of their own symbols."""
+    """Append the values of a page's columns, for relations the input of `computed`; returns the relations."""
     directory, entries = data.packed(), []
 
     def outliers(dtype: Any, length: int) -> tuple[Any, Any]:

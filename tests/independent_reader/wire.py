@@ -17,7 +17,7 @@ class Event:
 
 @dataclass
 class Story:
-    """What became of a stream."""
+    """Events and incidents of a stream."""
 
     events: list[Event] = field(default_factory=list)
     run: int | None = None
@@ -58,7 +58,7 @@ def packets(data: bytes) -> list[bytes | int]:
 
 
 def read(data: bytes, about: dict[str, Any], window: int) -> Story:
-    """Everything in a stream; `about` has the `model` as hexadecimal digits, and bits of `latents` and `inputs`."""
+    """Content of a stream; `about` has the `model` in hexadecimal, and the bits of `latents` and `inputs`."""
     story, seen = Story(), dict[int, Event]()
     highest, end, waiting = -1, None, list[int]()
     for packet in packets(data):

@@ -51,7 +51,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
 
 
 def command(site: Path, *arguments: object, before: str = "") -> str:
-    """What `baler-root` prints in a process that finds the package."""
+    """Output of `baler-root` in a process that finds the package."""
     code = f"import sys\n{before}\nfrom baler_root.cli import main\nmain()"
     path = os.pathsep.join(filter(None, (str(site), os.environ.get("PYTHONPATH"))))
     done = subprocess.run(

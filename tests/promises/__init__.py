@@ -1,1 +1,1 @@
-"""What a user may rely on, whatever code keeps it."""
+"""Promises to users, whatever code keeps them."""

@@ -15,7 +15,7 @@ from tests.conftest import fixed_columns, flat_columns, jagged_columns, nested_c
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with something of everything: trees of both kinds, a histogram, tables, a bound, two clusters."""
+    """A file with everything: trees of both kinds, a histogram, tables, a bound, two clusters."""
     folder = tmp_path_factory.mktemp("corruption")
     root, path = folder / "in.root", folder / "in.baler"
     n, kept = 16, ("event", "energy", "energy_copy", "special", "trigger", "i16")

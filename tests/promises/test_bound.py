@@ -1,9 +1,10 @@
-"""Bound: every value is decoded and checked before the file gets its name, whatever a codec or a quantiser does."""
+"""Bound: every value is decoded and checked before the file gets its name, whatever codec or quantiser do."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import baler_root
+from baler_root.api.verify import verify
 from baler_root.compression import cluster_encoder, column_encoder
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.errors import (
@@ -72,3 +74,29 @@ def test_outliers_that_are_forgotten_are_found(
     ):
         baler_root.compress(root, tmp_path / "b.baler", bound="abs=1e-3")
     assert not list(tmp_path.glob("*b.baler*"))
+
+
+@pytest.mark.parametrize("bound", ["rel=3e-16", "rel=1e-3", "bits=8", "bits=40", "abs=1e-310"])
+@pytest.mark.parametrize("kind", ["doubles", "floats", "doubles of floats"])
+def test_subnormal_numbers_keep_their_bound(make_root: Make, tmp_path: Path, kind: str, bound: str) -> None:
+    """In rational arithmetic: rounding the limit of a subnormal number may double it."""
+    rng = np.random.default_rng(0)
+    single = kind != "doubles"
+    bits = rng.integers(1, 2**23 if single else 2**52, 3000, dtype=np.uint32 if single else np.uint64)
+    values = np.append(
+        bits.view(np.float32 if single else np.float64), rng.normal(size=2000).astype(np.float32)
+    )
+    values = values.astype(np.float32 if kind == "floats" else np.float64)
+    root = make_root("a.root", t={"x": values})
+    target = tmp_path / "a.baler"
+    baler_root.compress(root, target, bound=bound, codec="classic")
+    with baler_root.open(target) as file:
+        decoded = file["t"]["x"].array(library="np")
+    word, _, number = bound.partition("=")
+    limit = Fraction(2) ** -(int(number) + 1) if word == "bits" else Fraction(float(number))
+    smallest = Fraction(float(np.finfo(values.dtype).smallest_normal)) if word == "bits" else Fraction(0)
+    for x, y in zip(map(Fraction, values.tolist()), map(Fraction, decoded.tolist()), strict=True):
+        assert abs(x - y) <= (limit if word == "abs" else limit * max(abs(x), smallest))
+    result = verify(target, root)
+    assert result.ok
+    assert all(error <= limit for _, error in result.worst.values())

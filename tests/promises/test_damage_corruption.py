@@ -1,4 +1,4 @@
-"""Damage is found: any flipped byte, any truncation, any lie is a FormatError, a reported problem, or no change."""
+"""Damage is found: any flipped byte, truncation or lie is a FormatError, a reported problem, or no change."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_addition_is_detected(small: Path) -> None:
 
 
 def test_pages_that_lie_under_right_checksums(small: Path) -> None:
-    """What decodes to other values is found by the digest of the values."""
+    """Pages that decode to other values are found by the digest of the values."""
     assert set(run("pages", small)) <= {"refused", "reported", "same"}
 
 

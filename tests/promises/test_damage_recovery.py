@@ -1,4 +1,4 @@
-"""Saving what is whole: any truncation or damage loses at most the clusters it touches."""
+"""Recovery of undamaged clusters: any truncation or damage loses at most the clusters it touches."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def saved_entries(path: Path, whole: Path, entries: int) -> None:
 
 
 def block_ends(path: Path) -> tuple[list[int], list[int]]:
-    """Where each block ends, and where the last page of each cluster does."""
+    """Ends of all blocks, and of the last page of each cluster."""
     with open_container(path) as container:
         rows = [(page, container.pages[container.page_row(page)]) for page in container.page_ids()]
         pages = [(page.cluster, int(row["offset"]) + int(row["size"])) for page, row in rows]
@@ -65,7 +65,7 @@ def block_ends(path: Path) -> tuple[list[int], list[int]]:
 
 
 def test_truncated_anywhere(whole: Path, tmp_path: Path) -> None:
-    """What is whole before the cut comes back: cut at the end of each block, one byte before, one after."""
+    """Clusters before the cut come back: cut at the end of each block, one byte before, one after."""
     data = whole.read_bytes()
     ends, clusters = block_ends(whole)
     assert len(ends) >= 8

@@ -24,7 +24,7 @@ NOT_NOTICED = {
     "bad/manifest-left-over",
     "bad/titles-missing",
 }
-"""Bad files that the second reader reads: what is wrong with them is nothing that it looks at."""
+"""Bad files that the second reader reads: their fault is nothing that it looks at."""
 
 
 UNNAMED = {"bad/unknown-codec", "bad/counts-wrong"}

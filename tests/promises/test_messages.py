@@ -36,8 +36,9 @@ def digest(path: Path) -> str:
 
 @pytest.fixture
 def refused(cli: Cli, tmp_path: Path) -> Callable[..., str]:
-    """`refused(code, source, *options)` compresses, expects this exit code and that nothing changed, and returns the
-    message."""
+    """`refused(code, source, *options)` compresses, expects this exit code and no change of any file, and
+    returns the message.
+    """
 
     def run(code: int, *arguments: Path | str, target: Path | None = None) -> str:
         sources = [argument for argument in arguments if isinstance(argument, Path)]

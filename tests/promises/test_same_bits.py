@@ -1,7 +1,7 @@
-"""The same bits everywhere: what is decoded here is, to the last bit, what was decoded where these digests were made.
+"""Same bits everywhere: decoded values equal, to the last bit, those of the machine that made the digests.
 
-Nothing below depends on a random generator or a mathematical library; a digest that differs on some machine, system
-or library version is a bug of the decoder there. To make the table anew, run this file as a script.
+Nothing below depends on a random generator or a mathematical library; a digest that differs on some machine,
+system or library version is a bug of the decoder there. To make the table anew, run this file as a script.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ def test_decoded_lattices(code: str) -> None:
     assert lattice_digest(code) == VALUES[f"lattice {code}"]
 
 
-def test_each_digest_tells_something_else() -> None:
+def test_all_digests_differ() -> None:
     assert len(set(FILES.values())) == len(FILES) == len(BOUNDS)
     assert len(set(VALUES.values())) == len(VALUES) == len(GRIDS) + 2
 

@@ -39,7 +39,7 @@ def check(found: list[Any], about: dict[str, Any]) -> None:
     wanted, bound = about["values"], about["bound"]
     assert len(found) == len(wanted)
     if bound == "lossless":
-        assert json.dumps(found) == json.dumps(wanted)  # tells -0.0 from 0.0
+        assert json.dumps(found) == json.dumps(wanted)  # distinguishes -0.0 from 0.0
         return
     (x, exact), (y, same) = flatten(wanted), flatten(found)
     assert exact == same  # structure, text and floats that are no numbers
@@ -48,7 +48,7 @@ def check(found: list[Any], about: dict[str, Any]) -> None:
 
 
 def flatten(value: Any) -> tuple[list[Any], Any]:
-    """The numbers in nested values, and what is left of the structure without them."""
+    """The numbers in nested values, and the structure without them."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return [], value
     if isinstance(value, int | float):
@@ -203,7 +203,7 @@ LATENTS = [name for name in GOOD if "codec autoencoder" in expected(name)["shows
 
 @pytest.mark.parametrize("name", LATENTS)
 def test_both_readers_find_the_same_latents(name: str) -> None:
-    """And the same rows that were held to be unlike the others, whose values are exact."""
+    """Both find the same outlier rows, whose values are exact."""
     reader = second_reader(name)
     whole = list(reader.clusters(0))
     with open_file(path_of(name)) as file:

@@ -1,4 +1,4 @@
-"""The texts in `formats/` and the code say the same: structs, kinds, limits, versions, known answers, anchors."""
+"""Texts in `formats/` and the code agree: structs, kinds, limits, versions, known answers, anchors."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def test_several_clusters_and_jobs_make_no_difference(
 
 
 def test_cycles_with_the_same_baskets_are_one(data_file: DataFile, tmp_path: Path) -> None:
-    """ROOT keeps the header that it last saved a growing tree with; a later one with new baskets is another tree."""
+    """ROOT keeps the last saved header of a growing tree; a later one with new baskets is another tree."""
     source, target = data_file("real", "delphes_z91_100.root"), tmp_path / "out.baler"
     baler_root.compress(source, target, bound="lossless", codec="classic", skip_unsupported=True)
     with open_file(target) as file, uproot.open(source) as root:

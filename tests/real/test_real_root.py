@@ -23,7 +23,7 @@ with warnings.catch_warnings():
 
 
 def sums(path: Path, tree: str) -> dict[str, float]:
-    """What RDataFrame adds up in each column of numbers or lists of numbers, and the number of entries."""
+    """Sums by RDataFrame of each column of numbers or lists of numbers, and the number of entries."""
     frame = ROOT.RDataFrame(tree, str(path))
     wanted = {}
     for name in map(str, frame.GetColumnNames()):
@@ -35,7 +35,7 @@ def sums(path: Path, tree: str) -> dict[str, float]:
 
 
 def expected(path: Path, tree: str) -> dict[str, float]:
-    """The same from the `.baler` file."""
+    """These sums from the `.baler` file."""
     with baler_root.open(path) as file:
         arrays = file[tree].arrays()
         found = {

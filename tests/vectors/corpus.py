@@ -19,7 +19,7 @@ def names() -> list[str]:
 
 
 def path_of(name: str, folder: Path = FOLDER) -> Path:
-    """Where a golden file lies; its sidecar is `.json` beside it."""
+    """Path of a golden file; its sidecar is `.json` beside it."""
     return folder / f"{name}{BAD[name].suffix if name in BAD else '.baler'}"
 
 

@@ -18,6 +18,7 @@ from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.formula import FormulaEncoding
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
+from baler_root.format.encodings.interpolation import Rows
 from baler_root.format.encodings.lookup import LookupEncoding
 from baler_root.format.encodings.packed_float import PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
@@ -27,8 +28,12 @@ from tests.vectors.source import LONG, Made
 # ---- what goes beside them
 
 
+ROWS = {Rows.INDEPENDENT: "alone", Rows.PREDICTED: "predict", Rows.ERRORS_INTERPOLATED: "miss alike"}
+"""Words of the sidecar files, which are never rewritten."""
+
+
 def plain(value: Any) -> Any:
-    """Nested values as JSON can hold them: floats without a number as their bits, bytes and complex as text."""
+    """Nested values for JSON: floats that are no numbers as their bits, bytes and complex as text."""
     if isinstance(value, ak.Array) and _is_regular(value.layout):
         value = np.asarray(value)
         if value.dtype.kind == "f" and not np.isfinite(value).all():
@@ -52,7 +57,7 @@ def _is_regular(layout: Any) -> bool:
 
 
 def features(path: Path) -> list[str]:
-    """Which parts of the format a file uses."""
+    """Parts of the format that a file uses."""
     found: set[str] = set()
     with open_file(path) as file:
         container = file.container
@@ -104,7 +109,7 @@ def _features_of(encoding: ColumnEncoding) -> set[str]:
         return {"copy" if isinstance(encoding, CopyEncoding) else "sum"}
     found = {"outliers"} if encoding.outlier_count else set()
     if isinstance(encoding, InterpolatedEncoding):
-        found.add(f"interpolated, rows {encoding.interpolation.rows.name.lower().replace('_', ' ')}")
+        found.add(f"interpolated, rows {ROWS[encoding.interpolation.rows]}")
         return found | {f"{len(encoding.interpolation.units)} units"}
     if isinstance(encoding, PackedFloatEncoding):
         found.add("lattice")
@@ -116,8 +121,12 @@ def _features_of(encoding: ColumnEncoding) -> set[str]:
 
 
 def sidecar(function: Callable[[Path], Made], made: Made, path: Path) -> dict[str, Any]:
-    """What a reader must find."""
-    out: dict[str, Any] = {"about": (function.__doc__ or "").strip(), "shows": features(path), "trees": []}
+    """Content that a reader must find."""
+    out: dict[str, Any] = {
+        "about": " ".join((function.__doc__ or "").split()),
+        "shows": features(path),
+        "trees": [],
+    }
     for tree in made.trees:
         branches = {}
         for name, array in tree.arrays.items():

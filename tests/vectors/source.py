@@ -64,20 +64,20 @@ class Source:
     relations: dict[int, PlannedRelation] = field(default_factory=dict)
     """Columns that are formulas or looked up."""
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
-    """Flat branches that a model knows: its numbers of the columns that tell of each, None if nothing does."""
+    """Flat branches of a model: the model's columns that predict each, None if none does."""
     histograms: tuple[int, ...] = ()
-    """Which of the model's columns have histograms and not networks."""
+    """Columns of the model that have histograms instead of networks."""
     made: tuple[Callable[[Plan, Sequence[Any]], tuple[GroupModel, bytes]], ...] = ()
     """Each makes a model of one page from the columns of the first cluster."""
     codec: str = "conditional"
-    """Of pages where there is a model."""
+    """Codec of pages where there is a model."""
 
     @property
     def entries(self) -> int:
         return len(next(iter(self.arrays.values())))
 
     def plan(self) -> Plan:
-        """What the compressor would decide, decided here."""
+        """Plan that the compressor would make."""
         branches = tuple(
             Branch(name, None, "vector", f"title of {name}", self.storage.get(name, ""), plain_form(array))
             for name, array in self.arrays.items()
@@ -99,7 +99,7 @@ class Source:
 
 @dataclass
 class Made:
-    """What was put into a file."""
+    """Content of a file."""
 
     trees: list[Source]
     objects: dict[str, Any] = field(default_factory=dict)
@@ -183,7 +183,7 @@ def _known(tree: Source) -> list[KnownColumn]:
 
 
 def _stored(tree: Source, cuts: tuple[int, ...], lists: list[list[int]]) -> StoredTree:
-    """What the manifest says of a tree."""
+    """Description of a tree in the manifest."""
     plan = tree.plan()
     bounds = tuple((str(bound), "chosen") for bound in [c.bound for c in plan.columns if c.has_values])
     if tree.same_as is not None:

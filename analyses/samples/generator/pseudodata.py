@@ -38,11 +38,11 @@ class Bookkeeping:
         gaps = 1 + self.rng.geometric(1 / 40_000, n)
         numbers = np.zeros(n, np.int64)
         for i in np.unique(run_index):
-            here = run_index == i
+            in_run = run_index == i
             if i != self._run:
                 self._run, self._event = int(i), int(self.rng.integers(1, 10**8))
-            numbers[here] = self._event + np.cumsum(gaps[here])
-            self._event = int(numbers[here][-1])
+            numbers[in_run] = self._event + np.cumsum(gaps[in_run])
+            self._event = int(numbers[in_run][-1])
         run = self.runs()[np.minimum(run_index, RUNS - 1)]
         lists = {}
         for name, objects in events.lists.items():

@@ -63,7 +63,7 @@ def nanoaod(entries: int, seed: int = 1) -> Columns:
 
 
 def _rounded(values: Any, bits: int) -> Floats:
-    """As float32 with this many mantissa bits, which is how CMS writes most variables."""
+    """Float32 values rounded to this many mantissa bits, as CMS writes most variables."""
     rounded: Floats = round_mantissa(np.asarray(values).astype(np.float32), bits)
     return rounded
 

@@ -104,7 +104,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
     models = None if reuse is None else read_model_file(reuse.path)
     check_not_input(target, source)
     if reuse is not None:
-        check_not_input(target, reuse.path, "model file")
+        check_not_input(target, reuse.path, "the model file")
 
     def attempt(unreadable: Unreadable) -> Summary:
         with (

@@ -215,13 +215,13 @@ class FileCompression:
         )
         parts = self.writer.finish(manifest)
         trees = tuple(_tree_summary(plan.jobs, encoded, number) for number in range(len(plan.jobs)))
-        own = [branch for tree in trees if tree.same_as is None for branch in tree.branches]
+        branches = [branch for tree in trees if tree.same_as is None for branch in tree.branches]
         return Summary(
             source=self.root.path,
             target=str(self.target),
             source_size=self.root.size,
             size=self.target.stat().st_size,
-            raw_size=sum(branch.raw_size for branch in own),
+            raw_size=sum(branch.raw_size for branch in branches),
             seconds=0.0 if started is None else time.perf_counter() - started,
             parts=parts,
             trees=trees,

@@ -112,8 +112,10 @@ def _tables(tree: TreeReader, models: Sequence[dict[str, Any]]) -> list[dict[str
 
 def _latents(tree: TreeReader, table: LatentTable, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Sizes and counts of the latents of a table."""
-    found = tree.latents.pages.sizes(table)
-    used = [model for model in models if bytes.fromhex(model["sha256"]).startswith(tuple(found["models"]))]
-    found["models"] = [model["sha256"] for model in used]
-    found["parts"]["models"] = sum(model["size"] for model in used)
-    return found
+    sizes = tree.latents.pages.sizes(table)
+    described = [
+        model for model in models if bytes.fromhex(model["sha256"]).startswith(tuple(sizes["models"]))
+    ]
+    sizes["models"] = [model["sha256"] for model in described]
+    sizes["parts"]["models"] = sum(model["size"] for model in described)
+    return sizes

@@ -49,16 +49,16 @@ def merge(
         trained = _all_trained(files)
         _check_whole(files[0].container)
         writer = stack.enter_context(ContainerWriter(target, overwrite, base=files[0].container))
-        known = files[0].container.read_models()
+        base_models = files[0].container.read_models()
         models = {digest: data for file in files[1:] for digest, data in file.container.read_models().items()}
-        added = [digest for digest in models if digest not in known]
-        for number, digest in enumerate(added, start=len(known)):
+        added = [digest for digest in models if digest not in base_models]
+        for number, digest in enumerate(added, start=len(base_models)):
             writer.write_block(BlockKind.MODEL, models[digest], number)
         detached = {
             model.digest: moved(model, file.path, Path(target))
             for file in files
             for model in file.container.manifest.detached
-            if model.digest not in models and model.digest not in known
+            if model.digest not in models and model.digest not in base_models
         }
         for number, tree in enumerate(manifests[0].trees):
             if tree.same_as is None:
@@ -85,8 +85,8 @@ def _add_pages(
     cluster = len(files[0].trees[number].stored.clusters)
     for file in files[1:]:
         container, stored = file.container, file.trees[number].stored
-        for own in range(len(stored.clusters)):
-            pages = [PageId(number, own, group) for group in range(len(stored.groups(own)))]
+        for position in range(len(stored.clusters)):
+            pages = [PageId(number, position, group) for group in range(len(stored.groups(position)))]
             for page, (payload, codec) in container.read_pages(pages).items():
                 row = container.pages[container.page_row(page)]
                 codec_number = codecs.index(container.manifest.codecs[codec])

@@ -21,8 +21,8 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
     One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found
     `found` is None and `problem` says why.
     """
-    known = {entry.digest: entry for entry in trained}
-    out = []
+    trained_models = {entry.digest: entry for entry in trained}
+    descriptions = []
     for digest in models:
         about: dict[str, Any] = {"sha256": digest.hex()}
         reference = models.detached.get(digest)
@@ -31,12 +31,14 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
             try:
                 about["found"], data = models.find(digest)
             except MissingModelError as error:
-                out.append({**about, "problem": str(error)})
+                descriptions.append({**about, "problem": str(error)})
                 continue
         else:
             data = models[digest]
-        out.append({**about, **describe_model(open_model(data), len(data), known.get(digest))})
-    return out
+        descriptions.append(
+            {**about, **describe_model(open_model(data), len(data), trained_models.get(digest))}
+        )
+    return descriptions
 
 
 def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:

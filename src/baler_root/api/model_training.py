@@ -97,7 +97,7 @@ class ModelTraining:
         """The same tree in all files, with its plan there; raises ConfigError naming what differs."""
         path = first.schema.path
         trees = [(first, plan)]
-        wanted = _described(first.schema)
+        expected = _described(first.schema)
         bounds = [column.bound for column in plan.columns if column.has_values]
         for root in self.roots[1:]:
             key = next((k for k in _newest_cycles(root, None) if k.rpartition(";")[0] == path), None)
@@ -107,11 +107,11 @@ class ModelTraining:
                 )
             source = root.open_tree(key, skipped_in(key, self.unreadable))
             source.first_entries.clear()
-            found = _described(source.schema)
-            if list(found.items()) != list(wanted.items()):
+            actual = _described(source.schema)
+            if list(actual.items()) != list(expected.items()):
                 raise ConfigError(
                     f"{root.path}: tree {path!r} is not like in {self.roots[0].path}: "
-                    f"{_difference(wanted, found)}; {_ALIKE}"
+                    f"{_difference(expected, actual)}; {_ALIKE}"
                 )
             columns = plan_columns(source.schema, bounds)
             trees.append((source, replace(plan, schema=source.schema, columns=columns)))
@@ -146,14 +146,14 @@ def _described(schema: Tree) -> dict[tuple[Key, str], str]:
     }
 
 
-def _difference(wanted: dict[tuple[Key, str], str], found: dict[tuple[Key, str], str]) -> str:
+def _difference(expected: dict[tuple[Key, str], str], actual: dict[tuple[Key, str], str]) -> str:
     """A sentence that names what differs."""
-    missing = list(dict.fromkeys(key[0][0] for key in wanted if key not in found))
-    extra = list(dict.fromkeys(key[0][0] for key in found if key not in wanted))
-    other = [key[0][0] for key in wanted if key in found and wanted[key] != found[key]]
+    missing = list(dict.fromkeys(key[0][0] for key in expected if key not in actual))
+    extra = list(dict.fromkeys(key[0][0] for key in actual if key not in expected))
+    other_type = [key[0][0] for key in expected if key in actual and expected[key] != actual[key]]
     parts = [
         f"{verb} {listed(map(repr, names))}"
-        for names, verb in ((missing, "lacks"), (extra, "has besides"), (other, "has another type of"))
+        for names, verb in ((missing, "lacks"), (extra, "has besides"), (other_type, "has another type of"))
         if names
     ]
     return "it " + ", ".join(parts) if parts else "it has the same branches in another order"
@@ -166,13 +166,13 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
     lengths.
     """
     numbers = {position: number for number, position in (entry.numbers | entry.context).items()}
-    known = []
+    columns = []
     for position in range(len(entry.model.columns)):
         number = numbers.get(position, entry.lists)
         if number is None:
             raise ValueError(f"column {position} of a model is not a column of the tree")
         column = plan.columns[number]
-        known.append(
+        columns.append(
             KnownColumn(
                 plan.schema.path_of(column.branch),
                 column.field,
@@ -182,4 +182,4 @@ def _known_columns(plan: Plan, entry: GroupModel) -> list[KnownColumn]:
                 str(column.tightened),
             )
         )
-    return known
+    return columns

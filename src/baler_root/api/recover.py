@@ -70,7 +70,7 @@ def recover(
     """
     check_not_input(target, source)
     if like is not None:
-        check_not_input(target, like, "file of --like")
+        check_not_input(target, like, "the file of --like")
     file = LocalFile(source)
     try:
         return _recover(file, Path(target), like, models, overwrite)
@@ -83,17 +83,19 @@ def _recover(
 ) -> Recovery:
     blocks = _scan(file)
     schema = _schema(blocks, like, file.name)
-    found = _pages(blocks, _page_table(blocks, schema))
+    pages = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
     clusters: dict[str, int] = {}
     entries: dict[str, int] = {}
-    own = {sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL}
-    models = ModelStore(own, schema.detached, file.name, places)
+    included = {
+        sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL
+    }
+    models = ModelStore(included, schema.detached, file.name, places)
     with ContainerWriter(target, overwrite) as writer:
-        for number, model in enumerate(own.values()):
+        for number, model in enumerate(included.values()):
             writer.write_block(BlockKind.MODEL, model, number)
         trees: list[StoredTree] = []
         for number, tree in enumerate(schema.trees):
-            saved = _save_tree(writer, number, tree, found, schema.codecs, models)
+            saved = _save_tree(writer, number, tree, pages, schema.codecs, models)
             if saved.same_as is not None:
                 entry_count = trees[saved.same_as].schema.num_entries
                 saved = replace(saved, schema=replace(saved.schema, num_entries=entry_count))
@@ -145,15 +147,14 @@ class _Block:
 def _scan(file: LocalFile) -> list[_Block]:
     """All blocks whose checksum is right, in the order of the file."""
     blocks = []
-    window, first, position = b"", 0, 0
+    position = 0
     while position + BLOCK.size <= file.size:
-        if position + BLOCK.size > first + len(window):
-            first, window = position, bytes(file.read([(position, min(SCAN_SIZE, file.size - position))])[0])
-        hit = window.find(BLOCK_MAGIC, position - first)
-        if hit < 0:
-            position = first + len(window) - len(BLOCK_MAGIC) + 1
+        window = bytes(file.read([(position, min(SCAN_SIZE, file.size - position))])[0])
+        index = window.find(BLOCK_MAGIC)
+        if index < 0:
+            position += len(window) - len(BLOCK_MAGIC) + 1
             continue
-        start = first + hit
+        start = position + index
         position = start + 1
         if start + BLOCK.size > file.size:
             break
@@ -164,53 +165,12 @@ def _scan(file: LocalFile) -> list[_Block]:
             header, _, digest = open_block(file.read([(start, size)])[0], file.name)
         except FormatError:
             continue
-        blocks.append(_Block(file, header, start, size, digest))
+        blocks.append(_Block(file, header, start, size))
         position = start + size
     return blocks
 
 
-def _pages(blocks: list[_Block], table: _PageTable | None) -> dict[PageId, _Block]:
-    """The page block of each place: the one in the page table, so that pages of other files are not taken.
-
-    Without a page table a place with two different blocks has none, since either may be of another file.
-    """
-    pages: dict[PageId, _Block] = {}
-    ambiguous: set[PageId] = set()
-    for block in blocks:
-        if not block.is_page:
-            continue
-        page = PageId(block.header.tree, block.header.cluster, block.header.group)
-        if table is not None and (page not in table or int(table[page]["xxh3"]) != block.digest):
-            continue
-        if page in pages and pages[page].digest != block.digest:
-            ambiguous.add(page)
-        pages[page] = block
-    return {page: block for page, block in pages.items() if page not in ambiguous}
-
-
-def _page_table(blocks: list[_Block], manifest: Manifest) -> _PageTable | None:
-    """Rows of the page table of the newest footer found; None if there is no footer that fits the manifest."""
-    for block in reversed(blocks):
-        if block.header.kind is not BlockKind.FOOTER:
-            continue
-        try:
-            if Manifest.unpack(_section(block.payload, SectionKind.MANIFEST)) != manifest:
-                continue
-            data = _section(block.payload, SectionKind.PAGE_TABLE)
-        except FormatError:
-            continue
-        places = [
-            PageId(number, cluster, group)
-            for number, tree in enumerate(manifest.trees)
-            for cluster in range(len(tree.clusters))
-            for group in range(len(tree.groups(cluster)))
-        ]
-        if len(data) == len(places) * PAGE_RECORD.itemsize:
-            return dict(zip(places, np.frombuffer(data, PAGE_RECORD), strict=True))
-    return None
-
-
-def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: str) -> Manifest:
+def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, name: str) -> Manifest:
     """The newest manifest found, else the schema copy, else that of the file `like`."""
     for kind in (BlockKind.FOOTER, BlockKind.SCHEMA):
         for block in reversed(blocks):
@@ -224,7 +184,7 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, where: st
                     continue
     if like is None:
         raise CorruptFileError(
-            f"{where}: neither footer nor schema is left; name a whole file of the same trees with --like"
+            f"{name}: neither footer nor schema is left; name a whole file of the same trees with --like"
         )
     with open_container(like) as container:
         return replace(container.manifest, objects=())
@@ -244,7 +204,7 @@ def _save_tree(
     writer: ContainerWriter,
     number: int,
     tree: StoredTree,
-    found: dict[PageId, _Block],
+    blocks: dict[PageId, _Block],
     codecs: tuple[str, ...],
     models: Mapping[bytes, bytes],
 ) -> StoredTree:
@@ -255,21 +215,21 @@ def _save_tree(
     records: list[NDArray[np.void]] = []
     layouts: list[int] = []
     columns = tree.columns
-    for cluster in sorted({page.cluster for page in found if page.tree == number}):
+    for cluster in sorted({page.cluster for page in blocks if page.tree == number}):
         for position, layout in enumerate(tree.layouts):
             pages = [PageId(number, cluster, group) for group in range(len(layout))]
             extra = PageId(number, cluster, len(layout))
-            if extra in found or not all(page in found for page in pages):
+            if extra in blocks or not all(page in blocks for page in pages):
                 continue
             try:
-                values = _decode(tree, layout, [found[page] for page in pages], codecs, models)
+                values = _decode(tree, layout, [blocks[page] for page in pages], codecs, models)
             except MissingModelError:
                 raise
             except (UnknownCodecError, IndexError, ValueError):
                 continue
             first = 0
             for page, count in zip(pages, layout, strict=True):
-                block = found[page]
+                block = blocks[page]
                 part = [values[i] for i in range(first, first + count)]
                 length = sum(array.nbytes for array in part)
                 encoded = EncodedPage(bytes(block.payload), length, digest_of(part))

@@ -117,7 +117,7 @@ def train(
     rules = rules_from("train", bounds)
     check_output(Path(target), overwrite)
     for path in paths:
-        check_not_input(target, path)
+        check_not_input(target, path, "an input")
     latents = latent_options(codec)
     name = codec.codec if isinstance(codec, LatentOptions) else codec
     if not isinstance(get_codec(name), ModelCodec):

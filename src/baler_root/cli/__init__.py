@@ -43,8 +43,8 @@ for verb in (
 app.add_typer(fpga)
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_set: bool) -> None:
+    if is_set:
         typer.echo(f"baler-root {__version__}")
         raise typer.Exit
 

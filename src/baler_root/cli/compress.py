@@ -155,7 +155,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
         reuse = None if model is None else ModelReuse(model, detach_model)
         jobs_to_do = plan_files(sources, output)
         failed = 0
-        done: list[Summary] = []
+        summaries: list[Summary] = []
         for source, target in jobs_to_do:
             try:
                 with progress_bar(Path(source).name, quiet) as progress:
@@ -179,10 +179,10 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
                 complain(error)
                 failed += 1
                 continue
-            done.append(summary)
+            summaries.append(summary)
             _report(summary, as_json, quiet)
         if len(jobs_to_do) > 1 and not as_json and not quiet:
-            _report_all(done, failed)
+            _report_all(summaries, failed)
         if failed:
             raise typer.Exit(1)
 
@@ -193,15 +193,15 @@ def _report(summary: Summary, as_json: bool, quiet: bool) -> None:
     elif not quiet:
         from baler_root.cli.compression_report import compression
 
-        out = console()
+        output = console()
         for part in compression(summary):
-            out.print(part)
+            output.print(part)
 
 
-def _report_all(done: Sequence[Summary], failed: int) -> None:
+def _report_all(summaries: Sequence[Summary], failed: int) -> None:
     from baler_root.cli.common import count_text, size_text
 
-    before, after = (sum(getattr(summary, name) for summary in done) for name in ("source_size", "size"))
+    before, after = (sum(getattr(summary, name) for summary in summaries) for name in ("source_size", "size"))
     share = f", {after / before:.1%} of the input" if before else ""
     lost = f"; {failed} failed" if failed else ""
-    echo(f"{count_text(len(done), 'file')}: {size_text(before)} → {size_text(after)}{share}{lost}")
+    echo(f"{count_text(len(summaries), 'file')}: {size_text(before)} → {size_text(after)}{share}{lost}")

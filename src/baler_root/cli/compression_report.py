@@ -46,7 +46,7 @@ def _lines(summary: Summary, branches: Sequence[BranchSummary]) -> Iterator[tupl
         yield "size", f"{sizes}: {share:.1%} of the input{factor}"
     for tree in summary.trees:
         yield "tree", _tree_text(tree, summary)
-    yield from _kept(branches)
+    yield from _bound_lines(branches)
     yield "parts", " · ".join(f"{name} {size_text(size)}" for name, size in _by_size(summary.parts))
     speed = summary.raw_size / summary.seconds / 1e6 if summary.seconds > 0 else 0.0
     yield "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s ({size_text(summary.raw_size)} in memory)"
@@ -68,7 +68,7 @@ def _by_size(parts: dict[str, int]) -> list[tuple[str, int]]:
     return sorted(parts.items(), key=lambda item: -item[1])
 
 
-def _kept(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
+def _bound_lines(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
     """How many branches are exact and why, how many are bounded, and how near the worst error is to its
     bound."""
     exact = [branch for branch in branches if branch.bound == "lossless"]
@@ -84,8 +84,8 @@ def _kept(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]:
     text = ", ".join(f"{number} × {reason}" for reason, number in reasons)
     yield "bounded", f"{count_text(len(bounded), 'branch', 'branches')}: {text}"
     worst = max(bounded, key=used)
-    made = f"largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} is allowed"
-    yield "checked", f"every value, after decoding; {made} ({worst.path}, {worst.bound})"
+    error = f"largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} is allowed"
+    yield "checked", f"every value, after decoding; {error} ({worst.path}, {worst.bound})"
 
 
 def _reason(reason: str) -> str:
@@ -95,7 +95,8 @@ def _reason(reason: str) -> str:
 
 
 def limit(bound: str) -> float:
-    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise."""
+    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise (for `bits`,
+    with |x| at least the smallest normal number of the type)."""
     return max(_limit(ErrorBound.parse(part)) for part in bound.split(" + "))
 
 

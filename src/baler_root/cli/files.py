@@ -41,7 +41,7 @@ def expand(text: str) -> list[str]:
     match."""
     if "://" in text or not glob.has_magic(text) or Path(text).exists():
         return [text]
-    found = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - it may be absolute
-    if not found:
+    paths = sorted(glob.glob(text, recursive=True))  # noqa: PTH207 - it may be absolute
+    if not paths:
         raise SourceError(f"{text}: no file matches")
-    return found
+    return paths

@@ -30,7 +30,7 @@ def inspect(
     model: Models = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is in a file without decoding it: schema, bounds, errors made, where the bytes are, and models.
+    """Show what is in a file without decoding it: schema, bounds, errors made, sizes of all parts, models.
 
     baler-root inspect events.baler
     baler-root inspect events.baler --by-size | head -40
@@ -40,37 +40,37 @@ def inspect(
     from baler_root.api.inspect import inspect as run
 
     with user_errors():
-        found = run(file, models=model)
+        document = run(file, models=model)
         if as_json:
-            print_json(found)
+            print_json(document)
             return
-        out = console()
-        for part in _report(found, by_size):
-            out.print(part)
+        output = console()
+        for part in _report(document, by_size):
+            output.print(part)
 
 
-def _report(found: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
+def _report(document: dict[str, Any], by_size: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
     from baler_root.cli.models import model_report
 
-    yield Text(found["path"], style="bold")
-    parts = sorted(found["parts"].items(), key=lambda part: -part[1])
+    yield Text(document["path"], style="bold")
+    parts = sorted(document["parts"].items(), key=lambda part: -part[1])
     yield Text(
-        f"  {size_text(found['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
+        f"  {size_text(document['size'])}: " + " · ".join(f"{name} {size_text(size)}" for name, size in parts)
     )
-    yield Text(f"  format {found['format']}, codecs: {', '.join(found['codecs'])}")
-    for line in _origin(found["provenance"]):
+    yield Text(f"  format {document['format']}, codecs: {', '.join(document['codecs'])}")
+    for line in _origin(document["provenance"]):
         yield Text(f"  {line}")
-    for entry in found["objects"]:
+    for entry in document["objects"]:
         title = f"  {entry['title']!r}" if entry["title"] else ""
         yield Text(f"  object {entry['path']};{entry['cycle']}: {entry['classname']}{title}")
-    for model in found["models"]:
+    for model in document["models"]:
         yield Text("")
         yield from model_report(model)
-    for tree in found["trees"]:
+    for tree in document["trees"]:
         yield Text("")
-        yield from _tree(tree, found["size"], by_size)
+        yield from _tree(tree, document["size"], by_size)
 
 
 def _origin(provenance: dict[str, Any]) -> Iterator[str]:
@@ -139,21 +139,21 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
     yield _branches(tree["branches"], total, by_size)
 
 
-def _latents(found: dict[str, Any]) -> str:
+def _latents(table: dict[str, Any]) -> str:
     """Number of rows with latents in a table, and the bytes of each part."""
     names = {
         "latents": "latents",
         "residual": "residual",
-        "missed": f"{count_text(found['missed'], 'row')} that they miss",
-        "anomalies": f"{count_text(found['anomalies'], 'outlier row')} with scores",
+        "missed": f"{count_text(table['missed'], 'row')} that they miss",
+        "anomalies": f"{count_text(table['anomalies'], 'outlier row')} with scores",
         "low_bits": "low bits of exact floats",
         "rest": "other columns",
-        "models": count_text(len(found["models"]), "model"),
+        "models": count_text(len(table["models"]), "model"),
     }
     sizes = [
-        f"{name} {size_text(found['parts'][part])}" for part, name in names.items() if found["parts"][part]
+        f"{name} {size_text(table['parts'][part])}" for part, name in names.items() if table["parts"][part]
     ]
-    return f"{count_text(found['rows'], 'row')}: " + " · ".join(sizes)
+    return f"{count_text(table['rows'], 'row')}: " + " · ".join(sizes)
 
 
 def _error(largest: float) -> str:

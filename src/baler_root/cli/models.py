@@ -21,14 +21,15 @@ _TRAINING: dict[str, Callable[[Any], str]] = {
 
 
 def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
-    """One model of what `inspect` gives: where it is, how it was trained, and its networks column by column."""
+    """One model of what `inspect` gives: where it is, how it was trained, and its networks column by
+    column."""
     from rich.text import Text
 
     tree = f" of tree {model['tree']}" if "tree" in model else ""
     yield Text.assemble((f"model {model['sha256']}", "bold"), tree)
     if "file" in model:
-        place = f"found at {model['found']}" if model.get("found") else f"missing: {model['problem']}"
-        yield Text(f"  not in this file but in {model['file']}, {size_text(model['size'])}; {place}")
+        location = f"found at {model['found']}" if model.get("found") else f"missing: {model['problem']}"
+        yield Text(f"  not in this file but in {model['file']}, {size_text(model['size'])}; {location}")
     if "architecture" not in model:
         return
     parameters = sum(network["weights"] + network["biases"] for network in model["architecture"])
@@ -49,16 +50,18 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
             f"  rows further than {model['anomalies']['threshold']:.3g} standard deviations from "
             f"{count_text(model['anomalies']['clusters'], 'cluster')} of latents are kept exactly"
         )
-    told = [
-        say(model[name]) for name, say in _TRAINING.items() if isinstance(model.get(name), int | float | str)
+    settings = [
+        describe(model[name])
+        for name, describe in _TRAINING.items()
+        if isinstance(model.get(name), int | float | str)
     ]
-    if told:
-        yield Text(f"  learned from {', '.join(told)}")
+    if settings:
+        yield Text(f"  learned from {', '.join(settings)}")
     history = model.get("history")
     if isinstance(history, list) and history:
         points = " → ".join(f"{bits} (step {step})" for step, bits in history)
-        what = "all columns" if "encoder" in model else "the columns with networks"
-        yield Text(f"  bits per row of {what}, on rows kept apart: {points}")
+        columns_text = "all columns" if "encoder" in model else "the columns with networks"
+        yield Text(f"  bits per row of {columns_text}, on rows kept apart: {points}")
     masses = model.get("masses")
     for mass in masses if isinstance(masses, list) else ():
         yield Text(

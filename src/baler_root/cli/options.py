@@ -178,23 +178,23 @@ def codec_of(
     flags: dict[str, Any] = {
         "latents": latents, "residual": residual, "outliers": outliers, "clusters": clusters,
     }  # fmt: skip
-    given = {name: value for name, value in flags.items() if value is not None}
+    options = {name: value for name, value in flags.items() if value is not None}
     if codec is None or not is_latent_codec(codec):
         if hardware is not None:
             raise ConfigError(
                 "bits and budgets of firmware are for the codec autoencoder: --codec autoencoder"
             )
-        if given:
-            names = ", ".join(f"--{name}" for name in given)
+        if options:
+            names = ", ".join(f"--{name}" for name in options)
             raise ConfigError(
                 f"{names}: for codecs that store latents; ask for one with --codec autoencoder, say"
             )
         return codec
-    if not given and hardware is None:
+    if not options and hardware is None:
         return codec
     if outliers is not None:
-        given["outliers"] = share_of(outliers)
-    return LatentOptions(codec, hardware=hardware, **given)
+        options["outliers"] = share_of(outliers)
+    return LatentOptions(codec, hardware=hardware, **options)
 
 
 def share_of(text: str) -> float:

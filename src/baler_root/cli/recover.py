@@ -38,5 +38,5 @@ def recover(
             print_json({"target": str(saved.target), "clusters": saved.clusters, "entries": saved.entries})
         elif not quiet:
             for tree, entries in saved.entries.items():
-                found = count_text(saved.clusters[tree], "cluster")
-                echo(f"{tree}: {count_text(entries, 'entry', 'entries')} in {found} saved to {target}")
+                clusters = count_text(saved.clusters[tree], "cluster")
+                echo(f"{tree}: {count_text(entries, 'entry', 'entries')} in {clusters} saved to {target}")

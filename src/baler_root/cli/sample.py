@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    what: Annotated[
+    name: Annotated[
         str,
         typer.Argument(
             metavar="WHAT",
@@ -88,8 +88,8 @@ def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
         from baler_root.analyses.samples.making import SampleOptions, make
 
         options = SampleOptions(schema, generator, luminosity, seed)
-        with progress_bar(what, quiet) as progress:
-            summary = make(output, what, entries, options, overwrite=overwrite, progress=progress)
+        with progress_bar(name, quiet) as progress:
+            summary = make(output, name, entries, options, overwrite=overwrite, progress=progress)
         if as_json:
             print_json(summary)
         elif not quiet:

@@ -86,7 +86,8 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     baler-root train dy.root ttbar.root -o higgs.balermodel
     baler-root train 'data/*_1.root' -o jets.balermodel --codec autoencoder --latents 6
-    baler-root train jets.root -o trigger.balermodel --codec autoencoder --latents 14 --fpga-budget 'luts<10000,edges<12'
+    baler-root train jets.root -o trigger.balermodel --codec autoencoder --latents 14 \\
+        --fpga-budget 'luts<10000,edges<12'
     baler-root inspect higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 

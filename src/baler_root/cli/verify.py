@@ -107,4 +107,6 @@ def _sound(path: str, result: Verification) -> str:
             name = max(bounded, key=lambda key: bounded[key][1] / limit(bounded[key][0]))
             bound, error = bounded[name]
             text += f"; largest error {error:.3g} where {limit(bound):.3g} is allowed ({name}, {bound})"
+            if bound.startswith("bits"):
+                text += "; it is relative to the value, or to the smallest normal number if that is larger"
     return text

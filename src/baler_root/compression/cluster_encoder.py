@@ -13,14 +13,12 @@ from numpy.typing import NDArray
 
 from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.fingerprint import equality_key
-from baler_root.compression.interpolation import with_interpolation
 from baler_root.compression.outlier_rows import with_exact_rows
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ErrorBoundViolated
 from baler_root.format.bounds import measure
 from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
 from baler_root.format.codecs.base import Codec
-from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.list_context import ListContext
 from baler_root.format.codecs.latent.codec import LatentCodec
@@ -40,11 +38,6 @@ if TYPE_CHECKING:
 
 
 Values = NDArray[Any]
-
-
-INTERPOLATES = (Classic.id, ConditionalCodec.id)
-"""Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
-interpolation."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,12 +61,6 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     columns = plan.columns
     originals = flatten(plan.schema, columns, arrays)
     encoded, bounds = encode_columns(plan, originals)
-    if plan.codec in INTERPOLATES:
-        learned = {n for model in plan.models for n in range(len(columns)) if model.column(n) is not None}
-        encoded = [
-            column if n in learned else with_interpolation(column, originals[n], bounds[n], plan.sentinels)
-            for n, column in enumerate(encoded)
-        ]
     members = [
         range(stop - count, stop) for stop, count in zip(accumulate(plan.groups), plan.groups, strict=True)
     ]
@@ -94,9 +81,9 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     for n, size in enumerate(sizes):
         errors = measure(originals[n], values[n], bounds[n])
         if errors.violations or values[n].dtype != originals[n].dtype:
-            where = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(columns[n].branch)!r}"
+            location = f"tree {plan.schema.path!r}, branch {plan.schema.path_of(columns[n].branch)!r}"
             raise ErrorBoundViolated(
-                f"{where}: {errors.violations} of {len(originals[n])} decoded values miss the bound {bounds[n]}; "
+                f"{location}: {errors.violations} of {len(originals[n])} decoded values miss the bound {bounds[n]}; "
                 "nothing was written. This is a bug in baler_root: please report it with the branch"
             )
         records[n] = record(values[n], errors, encoded[n].encoding.outlier_count, size)
@@ -127,13 +114,13 @@ def _codec(
         return quantised.symbols.dtype.kind in kinds and quantised.quantiser.to_bytes() == column.quantiser
 
     coded = [number for number in members if encoded[number].symbols is not None]
-    known = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in coded]
+    numbers = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in coded]
     if isinstance(learned.model, AutoencoderModel):
         codec = get_codec(plan.codec)
         if not isinstance(codec, LatentCodec):
             raise TypeError(f"the codec {plan.codec!r} cannot use an autoencoder")
-        known = _of_one_length(learned.model, [encoded[n].encoding for n in coded], known)
-        return type(codec)({learned.name: learned.model}, learned.name, known, compare=learned.compare)
+        numbers = _of_one_length(learned.model, [encoded[n].encoding for n in coded], numbers)
+        return type(codec)({learned.name: learned.model}, learned.name, numbers, compare=learned.compare)
     context = None
     if learned.lists is not None and _is_in_other_page(learned.lists, members, encoded):
         available = {
@@ -144,20 +131,20 @@ def _codec(
         symbols = {n: array for n in available if (array := encoded[n].symbols) is not None}
         symbols[learned.lists] = originals[learned.lists]
         context = ListContext(symbols, {index: n for n, index in available.items()}, learned.lists)
-    return ConditionalCodec({learned.name: learned.model}, learned.name, known, learned.compare, context)
+    return ConditionalCodec({learned.name: learned.model}, learned.name, numbers, learned.compare, context)
 
 
 def _of_one_length(
-    model: AutoencoderModel, encodings: Sequence[ColumnEncoding], known: Sequence[int | None]
+    model: AutoencoderModel, encodings: Sequence[ColumnEncoding], numbers: Sequence[int | None]
 ) -> list[int | None]:
-    """The numbers in the model, None for columns whose shape or number of rows differs from the first known
-    one.
+    """Columns of the model, with None for columns that differ in shape or number of rows.
 
-    Lists with equal lengths in the sample may differ in this cluster.
+    The model gives the shape, its first column in this page the number of rows. Lists with equal lengths in
+    the sample may differ in this cluster.
     """
     result: list[int | None] = []
     rows = 0
-    for encoding, number in zip(encodings, known, strict=True):
+    for encoding, number in zip(encodings, numbers, strict=True):
         values_per_row = math.prod(encoding.symbol_shape)
         fits = number is not None and values_per_row == model.columns[number].values_per_row
         rows = rows or (encoding.length // values_per_row if fits else 0)

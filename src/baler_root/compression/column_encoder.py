@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.compression.exact_choice import encode_exactly, smaller
 from baler_root.compression.fingerprint import equality_key, is_constant
+from baler_root.compression.interpolation import INTERPOLATES, with_interpolation
 from baler_root.compression.plan import Plan
-from baler_root.compression.quantisation.quantise import MAX_OUTLIERS, quantise, quantise_as
+from baler_root.compression.quantisation.quantise import MAX_OUTLIERS, narrowed, quantise, quantise_as
 from baler_root.compression.relations.fit import PlannedRelation, balance_error, encode_residual
 from baler_root.compression.relations.lookup_table import fill_table
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
@@ -19,8 +21,7 @@ from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.formula import Formula, FormulaEncoding
 from baler_root.format.encodings.lookup import Lookup
 from baler_root.format.encodings.outliers import Outliers
-from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
-from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
+from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.encodings.residual import Residual
@@ -33,14 +34,18 @@ MAX_FORCED = 0.02
 """Most rows, as a share, in which sources are stored exactly so that a function of them keeps its bound."""
 
 
-def encode_columns(plan: Plan, originals: Sequence[Values]) -> tuple[list[EncodedColumn], list[ErrorBound]]:
+def encode_columns(
+    plan: Plan, originals: Sequence[Values], compare: bool = True
+) -> tuple[list[EncodedColumn], list[ErrorBound]]:
     """Each column encoded, and the bound that its values keep, which is lossless for constants.
 
-    `originals` holds the values of each column in `plan.columns`.
+    `originals` holds the values of each column in `plan.columns`. With `compare`, columns that no model knows
+    are interpolated, or stored exactly, where `classic` makes that smaller; a sample from which models are
+    learned does without.
     """
     bounds, copies, constants = _compare_columns(plan, originals)
     related = [n for n in plan.relations if n not in copies and n not in constants]
-    encoder = _ColumnEncoder(plan, originals, bounds)
+    encoder = _ColumnEncoder(plan, originals, bounds, compare)
     for number in related:
         encoder.balance(number, copies)
     for number in range(len(originals)):
@@ -61,14 +66,14 @@ def _compare_columns(
     bounds: list[ErrorBound] = []
     copies: dict[int, int] = {}
     constants: set[int] = set()
-    seen: dict[tuple[tuple[int, int], ErrorBound], int] = {}
+    number_of: dict[tuple[tuple[int, int], ErrorBound], int] = {}
     for number, (column, values) in enumerate(zip(plan.columns, originals, strict=True)):
         if len(values) == 0 or is_constant(values):
             constants.add(number)
             bounds.append(LOSSLESS)  # a constant costs nothing
             continue
         bounds.append(column.bound)
-        if (source := seen.setdefault((equality_key(values), column.bound), number)) != number:
+        if (source := number_of.setdefault((equality_key(values), column.bound), number)) != number:
             copies[number] = source
     return bounds, copies, constants
 
@@ -76,8 +81,10 @@ def _compare_columns(
 class _ColumnEncoder:
     """The columns of one cluster while they are encoded: relations need what their sources decode to."""
 
-    def __init__(self, plan: Plan, originals: Sequence[Values], bounds: Sequence[ErrorBound]) -> None:
-        self.plan, self.originals, self.bounds = plan, originals, bounds
+    def __init__(
+        self, plan: Plan, originals: Sequence[Values], bounds: Sequence[ErrorBound], compare: bool
+    ) -> None:
+        self.plan, self.originals, self.bounds, self.compare = plan, originals, bounds, compare
         self.encoded: dict[int, EncodedColumn] = {}
         self._balanced: dict[int, Values] = {}
         """Values that were moved within their bounds; see `balance`."""
@@ -103,10 +110,12 @@ class _ColumnEncoder:
         )
 
     def encode_values(self, number: int) -> None:
-        """Encode a column with symbols of its own, unless it is encoded already."""
+        """Encode a column with its own symbols, unless it is encoded already."""
         if number not in self.encoded:
             values = self._balanced.get(number, self.originals[number])
-            self.encoded[number] = _encode_values(self.plan, number, values, self.bounds[number])
+            self.encoded[number] = _encode_values(
+                self.plan, number, values, self.bounds[number], self.compare
+            )
 
     def keep_consistent(self, related: Sequence[int]) -> None:
         """Store sources exactly in rows where their decoded values break a relation's bound and exact ones
@@ -138,15 +147,17 @@ class _ColumnEncoder:
                 self._decoded.pop(source)
 
     def encode_relation(self, number: int) -> None:
-        """Encode a column by its planned relation, or with symbols of its own if that does not hold in this
+        """Encode a column by its planned relation, or with its own symbols if that does not hold in this
         cluster."""
         planned, values, bound = self.plan.relations[number], self.originals[number], self.bounds[number]
         sources = self._sources(planned.relation, len(values))
         column = None if sources is None else _encode_relation(planned, sources, values, bound)
-        if column is not None:
-            self.encoded[number] = column
-        else:
+        if column is None:
             self.encode_values(number)
+        elif self.compare and bound != LOSSLESS:
+            self.encoded[number] = smaller(column, encode_exactly(self.plan, number, values))
+        else:
+            self.encoded[number] = column
 
     def encode_copy(self, number: int, source: int) -> None:
         """Encode a column with the values of an earlier one; a copy of a computed column is computed, too."""
@@ -159,7 +170,7 @@ class _ColumnEncoder:
             self.encode_values(number)
 
     def _sources(self, relation: Relation, length: int) -> list[Values] | None:
-        """Decoded sources of a relation; None unless all have symbols of their own and this length."""
+        """Decoded sources of a relation; None unless all have their own symbols and this length."""
         values = []
         for source in relation.sources:
             column = self.encoded.get(source)
@@ -169,7 +180,7 @@ class _ColumnEncoder:
         return values
 
     def _decode(self, number: int) -> Values:
-        """Decoded values of an encoded column with symbols of its own."""
+        """Decoded values of an encoded column with its own symbols."""
         if number not in self._decoded:
             column = self.encoded[number]
             dtype = self.plan.columns[number].dtype
@@ -177,41 +188,46 @@ class _ColumnEncoder:
         return self._decoded[number]
 
 
-def _encode_values(plan: Plan, number: int, values: Values, bound: ErrorBound) -> EncodedColumn:
-    """A column with symbols of its own."""
+def _encode_values(
+    plan: Plan, number: int, values: Values, bound: ErrorBound, compare: bool
+) -> EncodedColumn:
+    """A column with its own symbols; with `compare`, in the smallest of several ways."""
     column = plan.columns[number]
     if bound != LOSSLESS:
         bound = column.tightened
     if (learned := _quantise_as_learned(plan, number, values, bound)) is not None:
         return EncodedColumn.of(learned, column.shape)
     if bound == LOSSLESS:
-        packing = PackedFloat.of(plan.schema.branches[column.branch].interpretation)
-        integers = None if packing is None else packing.integers(values)
-        if packing is not None and integers is not None:
-            quantised = quantise(integers, bound, plan.sentinels)
-            encoding = PackedFloatEncoding(packing, QuantisedEncoding.of(quantised, column.shape))
-            return EncodedColumn(encoding, quantised.symbols)
-    return EncodedColumn.of(quantise(narrowed(values), bound, plan.sentinels), column.shape)
+        return encode_exactly(plan, number, values)
+    quantised = quantise(narrowed(values, bound), bound, plan.sentinels)
+    encoded = EncodedColumn.of(quantised, column.shape)
+    if not compare:
+        return encoded
+    if plan.codec in INTERPOLATES:
+        encoded = with_interpolation(encoded, values, bound, plan.sentinels)
+    if quantised.quantiser.kind == "exact" and values.dtype.kind != "f":
+        return encoded
+    return smaller(encoded, encode_exactly(plan, number, values))
 
 
 def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:
     """A column with the symbols that its model knows; None if it has no model or its values do not fit it."""
-    column = next((known for model in plan.models if (known := model.column(number)) is not None), None)
+    column = next((learned for model in plan.models if (learned := model.column(number)) is not None), None)
     if column is None:
         return None
     quantiser, _ = Quantiser.from_bytes(column.quantiser)
     if quantiser.dtype != values.dtype:
-        values = narrowed(values)
+        values = narrowed(values, bound)
     quantised = quantise_as(values, bound, quantiser)
     if quantised is None or quantiser.kind != "exact" or column.dropped_bits is not None:
         return quantised
     low, high = column.axis.low, column.axis.low + column.axis.length - 1
-    outside = np.flatnonzero((values < low) | (values > high))
-    if outside.size > MAX_OUTLIERS * values.size:
+    out_of_range = np.flatnonzero((values < low) | (values > high))
+    if out_of_range.size > MAX_OUTLIERS * values.size:
         return None
     symbols = values.copy()
-    symbols[outside] = low
-    return Quantised(symbols, quantiser, outside, values[outside])
+    symbols[out_of_range] = low
+    return Quantised(symbols, quantiser, out_of_range, values[out_of_range])
 
 
 def _encode_relation(
@@ -236,14 +252,3 @@ def _encode_relation(
     if missed.size > MAX_OUTLIERS * len(values):
         return None
     return EncodedColumn(relation.encoding(len(values), Outliers(missed, values[missed])))
-
-
-def narrowed(values: Values) -> Values:
-    """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values
-    unchanged."""
-    if values.dtype != np.float64 or not len(values):
-        return values
-    with np.errstate(over="ignore", invalid="ignore"):
-        singles = values.astype(np.float32)
-        same = singles.astype(np.float64).view(np.uint64) == values.view(np.uint64)
-    return singles if same.all() else values

@@ -10,28 +10,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.compression.exact_choice import page_size
 from baler_root.compression.quantisation.special_values import find_candidates, locate
 from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import Interpolation, Rows
 from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantised import Quantised
-from baler_root.format.page import EncodedColumn, pack_page
+from baler_root.format.page import EncodedColumn
 
 Values = NDArray[Any]
+
+
+INTERPOLATES = (Classic.id, ConditionalCodec.id)
+"""Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
+interpolation."""
 
 
 MIN_ROW = 4
 """Fewest values in an array; smaller arrays are not interpolated."""
 
 
-FINE = 256
-"""Grid points in the widest unit."""
+STEPS_PER_UNIT = 256
+"""Steps of the grid in the largest unit of a symbol."""
 
 
-UNITS = ((FINE,), (FINE, 171, 114, 76, 64))
+UNITS = ((STEPS_PER_UNIT,), (STEPS_PER_UNIT, 171, 114, 76, 64))
 """Ways to divide the bound among the levels of the interpolation. Errors of coarse points spread to all
 points that they predict: with a wide bound it pays to keep coarse points nearer (5 to 10 % at 1 % of the
 range of a fluid), with a tight one it does not."""
@@ -62,20 +69,22 @@ def with_interpolation(
     if quantised is None or bound.kind != "abs" or not floats or row < MIN_ROW:
         return column
     # The quantiser has found how wide a step may be, and whether one pays at all.
-    step = quantised.quantiser.size / FINE if quantised.quantiser.kind == "linear" else 0.0
-    if not 0 < step * FINE <= 2 * bound.value:
+    step = quantised.quantiser.size / STEPS_PER_UNIT if quantised.quantiser.kind == "linear" else 0.0
+    if not 0 < step * STEPS_PER_UNIT <= 2 * bound.value:
         return column
     candidates = [Interpolation(step, rows, units) for rows in Rows for units in UNITS]
     part = _middle(len(values), row)
-    best, size = None, _size(EncodedColumn.of(_cut(quantised, part), shape))
+    best, size = None, page_size(EncodedColumn.of(_cut(quantised, part), shape))
     for candidate in candidates:
         trial = _interpolate(candidate, values[part], shape, bound, sentinels)
-        if trial is not None and (smaller := _size(trial)) < size:
+        if trial is not None and (smaller := page_size(trial)) < size:
             best, size = candidate, smaller
     if best is None:
         return column
-    whole = _interpolate(best, values, shape, bound, sentinels)
-    return whole if whole is not None and _size(whole) < _size(column) else column
+    interpolated = _interpolate(best, values, shape, bound, sentinels)
+    return (
+        interpolated if interpolated is not None and page_size(interpolated) < page_size(column) else column
+    )
 
 
 def _interpolate(
@@ -86,14 +95,14 @@ def _interpolate(
     sentinels: Sequence[float],
 ) -> EncodedColumn | None:
     """The values interpolated, with those that miss the bound as outliers; None if these are too many."""
-    kept, _ = locate(values, find_candidates(values, values[:0], sentinels))
+    special, _ = locate(values, find_candidates(values, values[:0], sentinels))
     ordinary = values.copy()
-    ordinary[kept] = np.nan
+    ordinary[special] = np.nan
     symbols = interpolation.symbols(ordinary, shape)
     if symbols is None:
         return None
     decoded = interpolation.values(symbols, shape, values.dtype)
-    moved = kept[patterns(decoded)[kept] != patterns(values)[kept]]
+    moved = special[patterns(decoded)[special] != patterns(values)[special]]
     missed = np.union1d(violations(values, decoded, bound), moved)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
@@ -105,9 +114,9 @@ def _interpolate(
 def _middle(length: int, row: int) -> slice:
     """Positions of some rows in the middle of a column."""
     rows = length // row
-    wanted = min(rows, max(SAMPLE_ROWS, SAMPLE // row))
-    start = (rows - wanted) // 2
-    return slice(start * row, (start + wanted) * row)
+    count = min(rows, max(SAMPLE_ROWS, SAMPLE // row))
+    start = (rows - count) // 2
+    return slice(start * row, (start + count) * row)
 
 
 def _cut(quantised: Quantised, part: slice) -> Quantised:
@@ -119,9 +128,3 @@ def _cut(quantised: Quantised, part: slice) -> Quantised:
         positions=quantised.positions[inside] - part.start,
         outliers=quantised.outliers[inside],
     )
-
-
-def _size(column: EncodedColumn) -> int:
-    """Bytes of a page with this column alone."""
-    payload, _ = pack_page(Classic(), [column])
-    return len(payload)

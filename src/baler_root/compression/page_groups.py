@@ -19,7 +19,7 @@ def plan_groups(sample: Sequence[Values], entries: int, cluster: int) -> tuple[i
     """Number of columns in each page, from the columns of a `sample` of `entries`, for a cluster of `cluster`
     entries.
 
-    A large column has a page of its own, so that reading it touches nothing else. A column that repeats an
+    A large column has its own page, so that reading it touches nothing else. A column that repeats an
     earlier one or never changes costs a few bytes and shares the page of the next column.
     """
     groups: list[int] = []

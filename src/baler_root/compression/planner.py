@@ -43,8 +43,8 @@ def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size
     schema = tree.schema
     columns = tree_columns(schema)
     targets = [bound_target(schema, column) for column in columns if column.has_values]
-    asked = [rules.bound_for(target) for target in targets]
-    bounds = [bound for bound, _ in asked]
+    bounds_and_reasons = [rules.bound_for(target) for target in targets]
+    bounds = [bound for bound, _ in bounds_and_reasons]
     planned = plan_columns(schema, bounds)
     sample = flatten(schema, columns, tree.first_entries)
     sampled = min(schema.num_entries, max((len(array) for array in tree.first_entries.values()), default=0))
@@ -76,7 +76,7 @@ def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size
         for number, (text, relation) in declared.items()
         if (used := plan.relations.get(number)) is None or used.relation != relation
     )
-    reasons = tuple((str(bound), reason) for bound, reason in asked)
+    reasons = tuple((str(bound), reason) for bound, reason in bounds_and_reasons)
     return TreeJob(key, tree, plan, reasons, tuple(lengths), notes=notes)
 
 

@@ -78,32 +78,32 @@ def summarise_branches(
     columns).
     """
     by_branch: dict[int, list[int]] = {}
-    asked: dict[int, dict[tuple[str, str], None]] = {}
+    bounds_of_branch: dict[int, dict[tuple[str, str], None]] = {}
     remaining = iter(bounds)
     for number, column in enumerate(columns):
         by_branch.setdefault(column.branch, []).append(number)
         if column.has_values:
-            asked.setdefault(column.branch, {})[next(remaining)] = None
-    out = []
+            bounds_of_branch.setdefault(column.branch, {})[next(remaining)] = None
+    summaries = []
     for branch in schema.stored():
         numbers = by_branch.get(branch, [])
         data = [number for number in numbers if columns[number].role == "data"]
-        pairs = asked.get(branch, {("lossless", "structure"): None})
+        pairs = bounds_of_branch.get(branch, {("lossless", "structure"): None})
         largest, rms, mean, outliers = merge_errors(records, data)
         itemsizes = np.array([columns[number].dtype.itemsize for number in numbers], dtype=np.int64)
-        part = records[:, numbers]
-        out.append(
+        branch_records = records[:, numbers]
+        summaries.append(
             BranchSummary(
                 path=schema.path_of(branch),
                 typename=schema.branches[branch].typename,
                 bound=" + ".join(dict.fromkeys(bound for bound, _ in pairs)),
                 reason=" + ".join(dict.fromkeys(reason for _, reason in pairs)),
-                raw_size=int((part["length"].astype(np.int64) * itemsizes).sum()),
-                size=int(part["size"].astype(np.int64).sum()),
+                raw_size=int((branch_records["length"].astype(np.int64) * itemsizes).sum()),
+                size=int(branch_records["size"].astype(np.int64).sum()),
                 max_error=largest,
                 rms_error=rms,
                 mean_error=mean,
                 outliers=outliers,
             )
         )
-    return tuple(out)
+    return tuple(summaries)

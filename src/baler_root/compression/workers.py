@@ -72,15 +72,17 @@ def _interrupts_here() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    previous_handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, previous_handler)
 
 
-def in_order(pool: Executor, tasks: Sequence[Task], ahead: int) -> Iterator[tuple[int, int, EncodedCluster]]:
-    """(tree, cluster, encoded) of all tasks in order, with at most `ahead` of them waiting in memory.
+def in_order(
+    pool: Executor, tasks: Sequence[Task], max_waiting: int
+) -> Iterator[tuple[int, int, EncodedCluster]]:
+    """(tree, cluster, encoded) of all tasks in order; at most `max_waiting` of them wait in memory.
 
     Raises WorkerError when a worker process is killed.
     """
@@ -89,12 +91,12 @@ def in_order(pool: Executor, tasks: Sequence[Task], ahead: int) -> Iterator[tupl
         for task in tasks:
             with _interrupts_here():
                 waiting.append((task, pool.submit(_work, task.key, task.plan, task.start, task.stop)))
-            if len(waiting) >= ahead:
-                first, future = waiting.popleft()
-                yield first.tree, first.cluster, future.result()
+            if len(waiting) >= max_waiting:
+                oldest, future = waiting.popleft()
+                yield oldest.tree, oldest.cluster, future.result()
         while waiting:
-            first, future = waiting.popleft()
-            yield first.tree, first.cluster, future.result()
+            oldest, future = waiting.popleft()
+            yield oldest.tree, oldest.cluster, future.result()
     except BrokenProcessPool:
         raise WorkerError(
             "a worker process ended before its work was done: it was killed, or memory ran out; fewer --jobs or a "

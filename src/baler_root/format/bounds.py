@@ -20,6 +20,7 @@ from baler_root.format.binary.bit_patterns import (
     round_integers,
     round_mantissa,
 )
+from baler_root.format.binary.exact_limits import whole_share, within, within_share
 
 BoundKind = Literal["lossless", "abs", "rel", "bits"]
 
@@ -35,8 +36,14 @@ _EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
 class ErrorBound:
     """A condition that every value `x` of a column and its decoded value `y` fulfil.
 
-    `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. `bits`: y is x rounded
-    to `value` explicit mantissa bits (ties to even), or x itself. NaN, Inf and zeros always keep their bits.
+    `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. Both are checked
+    without
+    rounding, for subnormal numbers too. `bits`: y is x rounded to `value` explicit mantissa bits (ties to
+    even),
+    or x itself, so that |x - y| <= 2**-(value + 1) * |x|. Floats below the smallest normal number S of their
+    type
+    have fewer bits: they keep |x - y| <= 2**-(value + 1) * S, and may become zero. NaN, Inf and zeros always
+    keep their bits.
     """
 
     kind: BoundKind
@@ -71,7 +78,8 @@ class ErrorBound:
             raise ConfigError(f"bound {text!r}: {error}") from None
 
     def implies(self, other: ErrorBound) -> bool:
-        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or `rel`."""
+        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or
+        `rel`."""
         return self == other or (self.kind == other.kind in ("abs", "rel") and self.value <= other.value)
 
     def __str__(self) -> str:
@@ -108,10 +116,13 @@ LOSSLESS = ErrorBound("lossless")
 class ErrorStats:
     """Errors of one column: absolute for `abs`, relative to |x| without zeros for `rel` and `bits`.
 
-    Values that are not finite, before or after, can be violations but have no error.
+    For `bits`, errors of subnormal floats are relative to the smallest normal number of the type, because
+    that is
+    what the bound limits. Values that are not finite, before or after, can be violations but have no error.
     """
 
     max: float
+    """Largest error; at most the allowed one if there is no violation."""
     rms: float
     """Root of the mean square."""
     mean: float
@@ -148,6 +159,8 @@ def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) ->
             scale = top if not 1e-140 < top < 1e140 and top > 0 and math.isfinite(top) else 1.0
             unit = error / scale if scale != 1.0 else error
             root = math.hypot(root, scale * math.sqrt(float(np.sum(np.square(unit)))))
+    if bound.kind in ("abs", "rel") and not violations:
+        largest = min(largest, bound.value)  # an error may have been rounded up
     if not count:
         return ErrorStats(0.0, 0.0, 0.0, violations, first_violation)
     return ErrorStats(largest, root / math.sqrt(count), total / count, violations, first_violation)
@@ -201,16 +214,11 @@ def _floats_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray
         return np.asarray(
             (patterns(rounded) == patterns(y)) & ~non_finite(patterns(y)) & ~non_finite(patterns(x))
         )
-    wide = x.astype(np.float64)
-    error = np.abs(wide - y.astype(np.float64))
-    if bound.kind == "abs":
-        return np.asarray(error <= bound.value)
-    limit = np.abs(wide) * bound.value
-    return np.asarray((error <= limit) & (limit < np.inf))
+    check = within if bound.kind == "abs" else within_share
+    return check(x.astype(np.float64), y.astype(np.float64), bound.value)
 
 
 def _integers_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.bool_]:
-    """Differences are exact; only the limit of `rel` is rounded (once, to float64)."""
     if bound.kind == "bits":
         rounded, _ = round_integers(magnitudes(x), int(bound.value))
         matches = rounded < 2.0**64
@@ -219,8 +227,7 @@ def _integers_hold(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArr
     error = _distance(x, y)
     if bound.kind == "abs":
         return np.asarray(error <= np.uint64(min(math.floor(bound.value), 2**64 - 1)))
-    limit = np.floor(magnitudes(x).astype(np.float64) * bound.value)
-    return np.asarray(error <= limit.astype(np.uint64))
+    return np.asarray(error <= whole_share(magnitudes(x), bound.value))
 
 
 def _distance(x: NDArray[Any], y: NDArray[Any]) -> NDArray[np.uint64]:
@@ -237,7 +244,10 @@ def _errors(x: NDArray[Any], y: NDArray[Any], bound: ErrorBound) -> NDArray[np.f
     else:
         error = np.where(y >= x, 1.0, -1.0) * _distance(x, y).astype(np.float64)
     if bound.kind != "abs":
-        error /= np.abs(wide)  # 0/0 is NaN, dropped below with Inf - Inf
+        scale = np.abs(wide)
+        if bound.kind == "bits" and x.dtype.kind == "f":
+            np.maximum(scale, float(np.finfo(x.dtype).smallest_normal), out=scale, where=scale > 0)
+        error /= scale  # 0/0 is NaN, dropped below with Inf - Inf
         if np.count_nonzero(x) < x.size:
             error = error[wide != 0]
     if x.dtype.kind == "f" and not math.isfinite(float(np.sum(error))):

@@ -44,8 +44,10 @@ def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> di
 
 def _decode_symbols(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
     """Symbols of all columns that have some, by number."""
-    home = {opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.encodings))}
-    encodings = {number: opened.page.encodings[i] for number, (opened, i) in home.items()}
+    location_of = {
+        opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.encodings))
+    }
+    encodings = {number: opened.page.encodings[i] for number, (opened, i) in location_of.items()}
     symbols: dict[int, Values] = {}
 
     def context_column(number: int) -> Values:
@@ -54,7 +56,7 @@ def _decode_symbols(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> d
         origin = encoding.source if isinstance(encoding, CopyEncoding) else number
         if origin not in encodings or encodings[origin].symbol_dtype is None or encodings[origin].sources:
             raise CorruptFileError(f"column {number} is needed by another, and not there")
-        (_, page, codec), position = home[origin]
+        (_, page, codec), position = location_of[origin]
         if origin not in symbols and page.context_columns(codec, [position]):
             raise CorruptFileError(f"column {number} is needed by another, and needs others itself")
         coded = {position: symbols[origin]} if origin in symbols else page.symbols(codec, [position])

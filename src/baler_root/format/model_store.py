@@ -34,7 +34,8 @@ class ModelStore(Mapping[bytes, bytes]):
         location: str,
         places: Places = None,
     ) -> None:
-        """`included` are the models in the file at the path or URL `location`; `places` are searched first."""
+        """`included` are the models in the file at the path or URL `location`; `places` are searched
+        first."""
         self._included = dict(included)
         self.detached = {model.digest: model for model in detached if model.digest not in self._included}
         self._location = location

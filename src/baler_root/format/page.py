@@ -64,7 +64,10 @@ def pack_page(codec: Codec, columns: Sequence[EncodedColumn]) -> tuple[bytes, li
 def join_page(
     encodings: Sequence[ColumnEncoding], payload: bytes, shares: Sequence[float]
 ) -> tuple[bytes, list[float]]:
-    """Like `pack_page`, from the codec's payload and its shares of the columns that have symbols."""
+    """The page of a codec's `payload`, and each column's share of its size in bytes.
+
+    `shares` has the codec's bytes for each column that has symbols.
+    """
     entries = [pack_entry(encoding) for encoding in encodings]
     directory = pack_bytes(b"".join(entries))
     per_byte = len(directory) / max(1, sum(map(len, entries)))
@@ -86,8 +89,8 @@ class Page:
     """A page's payload, opened: its directory is read at once, its columns are decoded on demand."""
 
     def __init__(self, payload: memoryview, columns: Sequence[Column]) -> None:
-        """`columns` are those of the page, in order. Raises FormatError for a payload that does not fit
-        them."""
+        """Read the directory of a page with these `columns`; raises FormatError if they do not fit the
+        payload."""
         cursor = Cursor(payload)
         directory = Cursor(unpack_bytes(cursor, MAX_PAGE_LENGTH))
         self.encodings = [read_entry(directory, column) for column in columns]
@@ -116,29 +119,32 @@ class Page:
         return self._specs[position] is not None
 
     def symbols(
-        self, codec: Codec, wanted: Sequence[int] | None = None, decoded: Mapping[int, Values] | None = None
+        self,
+        codec: Codec,
+        positions: Sequence[int] | None = None,
+        decoded: Mapping[int, Values] | None = None,
     ) -> dict[int, Values]:
-        """Symbols of the columns at the `wanted` positions in the page, by position; default: all that have
-        some.
+        """Symbols of the columns at these `positions` in the page, by position; default: all columns that
+        have symbols.
 
-        With `decoded`, the symbols of columns decoded before, an `IncrementalCodec` has less to do; columns
-        that it decoded or reused for the wanted ones are then in the result, too.
+        `decoded` holds symbols that were decoded before, with which an `IncrementalCodec` has less to do. The
+        result then also has the columns that were decoded or reused along the way.
         """
-        positions, specs, chosen = self._coded(wanted)
-        if decoded is not None and chosen is not None and is_incremental_codec(codec):
-            indices = {position: index for index, position in enumerate(positions)}
-            known = {indices[position]: symbols for position, symbols in decoded.items()}
-            result = codec.decode_more(self.coded, specs, chosen, known)
+        coded_positions, specs, indices = self._coded(positions)
+        if decoded is not None and indices is not None and is_incremental_codec(codec):
+            index_of = {position: index for index, position in enumerate(coded_positions)}
+            decoded_symbols = {index_of[position]: symbols for position, symbols in decoded.items()}
+            result = codec.decode_more(self.coded, specs, indices, decoded_symbols)
         else:
-            result = codec.decode(self.coded, specs, chosen)
-        return {positions[index]: symbols for index, symbols in result.items()}
+            result = codec.decode(self.coded, specs, indices)
+        return {coded_positions[index]: symbols for index, symbols in result.items()}
 
-    def context_columns(self, codec: Codec, wanted: Sequence[int] | None = None) -> tuple[int, ...]:
-        """Numbers of the columns outside the page whose symbols the codec needs for the wanted columns."""
+    def context_columns(self, codec: Codec, positions: Sequence[int] | None = None) -> tuple[int, ...]:
+        """Numbers of the columns outside the page whose symbols the codec needs to decode `positions`."""
         if not is_context_codec(codec):
             return ()
-        _, specs, chosen = self._coded(wanted)
-        return codec.context_columns(self.coded, specs, chosen)
+        _, specs, indices = self._coded(positions)
+        return codec.context_columns(self.coded, specs, indices)
 
     def latents(self, codec: LatentCodec) -> tuple[LatentPage, list[int]] | None:
         """The latents in the page and the positions of the columns they model; None if it has none."""
@@ -154,7 +160,7 @@ class Page:
             if not self.encodings[position].sources
         }
 
-    def _coded(self, wanted: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
-        """Positions of the columns with symbols, their specs, and the indices of the wanted ones."""
-        indices = None if wanted is None else [self._positions.index(position) for position in wanted]
+    def _coded(self, positions: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
+        """Positions and specs of the columns with symbols, and the indices of `positions` among them."""
+        indices = None if positions is None else [self._positions.index(position) for position in positions]
         return self._positions, self._coded_specs, indices

@@ -82,7 +82,7 @@ class EncoderDefinition:
 
     def __post_init__(self) -> None:
         """Raise ConfigError for layers that do not fit together or are too wide to be computed exactly."""
-        width, before = self.width, self.input
+        width, previous = self.width, self.input
         if not self.layers:
             raise ConfigError("a network without layers")
         for number, layer in enumerate(self.layers):
@@ -92,10 +92,10 @@ class EncoderDefinition:
             needed = self.sum_format(number).width
             if needed > MAX_SUM:
                 raise ConfigError(
-                    f"layer {number} is too wide: sums of {inputs} products of {before} need {needed} bits, and "
+                    f"layer {number} is too wide: sums of {inputs} products of {previous} need {needed} bits, and "
                     f"{MAX_SUM} are computed exactly; train a narrower network (fewer columns, --level default)"
                 )
-            width, before = outputs, layer.output
+            width, previous = outputs, layer.output
 
     @classmethod
     def from_model(cls, path: str | os.PathLike[str], tree: str | None = None) -> Self:
@@ -172,9 +172,9 @@ class EncoderDefinition:
 
     def sum_format(self, number: int) -> CodeFormat:
         """Format that holds all sums of layer `number`, biases included, for any input codes."""
-        layer, before = self.layers[number], self.input_format(number)
+        layer, previous = self.layers[number], self.input_format(number)
         inputs = layer.weights.shape[1]
-        low, high = layer.sum_limits(np.full(inputs, before.low), np.full(inputs, before.high))
+        low, high = layer.sum_limits(np.full(inputs, previous.low), np.full(inputs, previous.high))
         return CodeFormat.covering(int(low.min()), int(high.max()))
 
     def __call__(self, codes: NDArray[np.integer]) -> Codes:

@@ -74,13 +74,13 @@ def _column_numbers(link: Link, schema: Tree, columns: Sequence[Column], source:
         (schema.path_of(c.branch), c.field, c.role): n for n, c in reversed([*enumerate(columns)])
     }
     needed = [entry.column for entry in link.definition.inputs]
-    missing = [known.name for known in needed if (known.branch, known.field, known.role) not in numbers]
+    missing = [column.name for column in needed if (column.branch, column.field, column.role) not in numbers]
     if missing:
-        listed = f"{', '.join(map(repr, missing[:5]))}{' …' if missing[5:] else ''}"
+        names = f"{', '.join(map(repr, missing[:5]))}{' …' if missing[5:] else ''}"
         raise ConfigError(
-            f"{source}: tree {schema.path!r} lacks {listed}, from which the model makes its latents"
+            f"{source}: tree {schema.path!r} lacks {names}, from which the model makes its latents"
         )
-    return [numbers[known.branch, known.field, known.role] for known in needed]
+    return [numbers[column.branch, column.field, column.role] for column in needed]
 
 
 def _read_columns(
@@ -102,7 +102,7 @@ def _encode_rows(link: Link, arrays: Sequence[NDArray[Any]], requested: Sequence
     codes: list[NDArray[np.int64]] = []
     out_of_range: list[NDArray[np.bool_]] = []
     unrounded: list[NDArray[np.int64]] = []
-    for flat, entry, known in zip(arrays, link.definition.inputs, link.model.columns, strict=True):
+    for flat, entry, model_column in zip(arrays, link.definition.inputs, link.model.columns, strict=True):
         count = entry.values_per_row
         if len(flat) % count or (codes and len(flat) != len(codes[0]) * count):
             raise SourceError(
@@ -111,12 +111,12 @@ def _encode_rows(link: Link, arrays: Sequence[NDArray[Any]], requested: Sequence
         symbols, outliers = (
             entry.symbols(flat) if len(flat) else (flat.astype(np.int64), np.zeros(0, np.int64))
         )
-        places = known.axis.places(symbols)
-        beyond = places + known.axis.low != symbols
+        places = model_column.axis.places(symbols)
+        beyond = places + model_column.axis.low != symbols
         beyond[outliers] = True
         codes.append(entry.codes_of_symbols(symbols).reshape(-1, count))
         out_of_range.append(beyond.reshape(-1, count).any(axis=1))
-        unrounded.append(known.axis.codes[places].astype(np.int64).reshape(-1, count))
+        unrounded.append(model_column.axis.codes[places].astype(np.int64).reshape(-1, count))
     values = [
         arrays[n].astype(np.float64).reshape(-1, link.definition.inputs[n].values_per_row) for n in requested
     ]

@@ -40,12 +40,12 @@ class InputColumn:
     """Code of each run."""
 
     @classmethod
-    def of(cls, known: KnownColumn, column: ModelColumn) -> Self:
+    def of(cls, known_column: KnownColumn, column: ModelColumn) -> Self:
         """The input for a column of a model."""
         codes = column.axis.codes.astype(np.int64)
         starts = np.flatnonzero(np.diff(codes, prepend=codes[0] - 1))
         return cls(
-            known,
+            known_column,
             column.quantiser,
             column.dropped_bits,
             column.values_per_row,
@@ -102,10 +102,7 @@ class InputColumn:
         return values
 
     def values_at(self, places: NDArray[np.int64], axis: QuantileAxis) -> NDArray[np.float64]:
-        """Value at each place on the column's axis.
-
-        For exact floats the middle of the interval of a place.
-        """
+        """Value at each place on the column's axis; for exact floats, the middle of the place's interval."""
         middle = 0 if self.dropped_bits is None else (1 << self.dropped_bits) >> 1
         return self._values(places + axis.low, middle)
 
@@ -117,19 +114,19 @@ class InputColumn:
             return join_bits(symbols, bits, quantiser.dtype, self.dropped_bits).astype(np.float64)
         if quantiser.kind == "exact":
             return symbols.astype(np.float64)
-        inside = np.clip(symbols, 0, quantiser.span - 1).astype(np.uint64)
-        return quantiser.values(inside).astype(np.float64)
+        in_range = np.clip(symbols, 0, quantiser.span - 1).astype(np.uint64)
+        return quantiser.values(in_range).astype(np.float64)
 
     def to_json(self) -> dict[str, Any]:
         """The column's entry in `spec.json`."""
-        known = self.column
+        column = self.column
         return {
-            "branch": known.branch,
-            "field": known.field,
-            "role": known.role,
-            "dtype": known.dtype,
-            "bound": known.bound,
-            "held": known.quantiser_bound,
+            "branch": column.branch,
+            "field": column.field,
+            "role": column.role,
+            "dtype": column.dtype,
+            "bound": column.bound,
+            "held": column.quantiser_bound,
             "values": self.values_per_row,
             "recipe": self.quantiser.hex(),
             "drop": self.dropped_bits,

@@ -1,4 +1,4 @@
-"""`Link`: what both ends of a wire share: a model, its integer encoder, and the layout of the packets."""
+"""`Link`: model, integer encoder and packet layout, which both ends of a wire share."""
 
 from __future__ import annotations
 

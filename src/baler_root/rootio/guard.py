@@ -22,7 +22,8 @@ SMALL = 1 << 20
 
 
 def check_lengths(handle: Any) -> None:
-    """Let an uproot branch or field raise ValueError when a container is longer than what is left of its basket.
+    """Let an uproot branch or field raise ValueError when a container is longer than what is left of its
+    basket.
 
     The branch's own interpretation gets a model that checks; nothing that other branches use is changed.
     """
@@ -61,7 +62,8 @@ class GuardedCursor(Cursor):  # type: ignore[misc]
     """A cursor that checks the lengths of containers against the bytes that are left."""
 
     def field(self, chunk: Chunk, format: struct.Struct, context: Any, move: bool = True) -> Any:  # noqa: A002
-        """One number; raises ValueError if it is the length of a container of more elements than bytes are left."""
+        """One number; raises ValueError if it is the length of a container of more elements than bytes are
+        left."""
         number = super().field(chunk, format, context, move=move)
         if format is containers._stl_container_size:
             remaining = chunk.stop - self._index

@@ -90,7 +90,8 @@ class ObjectFile:
     def _contents(
         self, objects: list[RootObject], parents: tuple[str, ...], owner: tuple[str, str], parent_seek: int
     ) -> tuple[int, int]:
-        """Append the contents of a directory, then its list of keys; returns position and size of the list."""
+        """Append the contents of a directory, then its list of keys; returns position and size of the
+        list."""
         heads: list[bytes] = []
         directories: dict[str, list[RootObject]] = {}
         for item in objects:

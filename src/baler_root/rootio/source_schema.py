@@ -56,7 +56,8 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
 
 
 def _interpretation(branch: Any) -> tuple[Any, str, str]:
-    """uproot's interpretation of a branch, its text, and why the branch cannot be carried (empty if it can)."""
+    """uproot's interpretation of a branch, its text, and why the branch cannot be carried (empty if it
+    can)."""
     import uproot
 
     try:

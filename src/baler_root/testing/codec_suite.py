@@ -1,11 +1,12 @@
-"""What every codec must do, for any package that offers one.
+"""Tests that every codec must pass, for packages that provide one.
 
     from baler_root.testing import CodecSuite
 
     class TestMine(CodecSuite):
         codec = Mine()
 
-Pytest then runs every check below. A codec that passes keeps the promises of `baler_root.format.codecs.base.Codec`.
+Pytest then runs every check below. A codec that passes keeps the promises of
+`baler_root.format.codecs.base.Codec`.
 """
 
 from __future__ import annotations

@@ -216,8 +216,8 @@ def _train(
     progress: Progress | None,
     pairs: Sequence[Pair],
 ) -> tuple[TrainedAutoencoder, Hardware | None]:
-    """The trained networks of a table that takes `classic_bytes` of the file in `classic`, and the hardware if
-    the encoder is for firmware.
+    """The trained networks of a table that takes `classic_bytes` of the file in `classic`, and the hardware
+    if the encoder is for firmware.
 
     Raises FloatingPointError if training gives no numbers, CorruptFileError for a table that is too wide for
     the networks, ConfigError for a budget of firmware that cannot be kept.

@@ -1,6 +1,7 @@
 """A codec that is not part of baler-root: an autoencoder with residual layers (He et al., arXiv:1512.03385).
 
-Reading files needs this module, but no torch: torch is imported only to make the networks, which are stored as integers.
+Reading files needs this module, but no torch: torch is imported only to make the networks, which are stored
+as integers.
 """
 
 from __future__ import annotations

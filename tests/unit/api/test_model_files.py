@@ -152,7 +152,7 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
 
 
 def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
-    """Branches may come in another order, with others between; what has other lengths is no column of the model."""
+    """Branches may have another order and others between them; those of other lengths are left out."""
     arrays = correlated_jets(6000, 4)
     shuffled = {name: arrays[name] for name in sorted(arrays, reverse=True)}
     shuffled["jet_tagged"] = ak.Array([[True]] * 6000)

@@ -1,4 +1,4 @@
-"""Training a model for many files: what it refuses, what it says, and that the same seed gives the same bytes."""
+"""Training a model for many files: refusals, messages, and the same bytes from the same seed."""
 
 from __future__ import annotations
 

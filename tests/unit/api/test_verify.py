@@ -1,4 +1,4 @@
-"""Verification finds any value that differs from the source by more than its bound, and any source that is another."""
+"""Verification finds any value that misses its bound, and any source that is another file."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_other_list_structure_is_found(pair: tuple[Path, Path], make_root: Make)
 
 
 def one_moved(muons: object, place: int) -> ak.Array:
-    """The same muons, one of them moved to the entry before or after."""
+    """The muons of the source, one of them moved to the entry before or after."""
     counts = ak.to_numpy(ak.num(muons)).copy()
     counts[place] -= 1
     counts[place + 1] += 1

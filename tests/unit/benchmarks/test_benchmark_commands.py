@@ -1,4 +1,4 @@
-"""`python -m benchmarks` lists what there is, refuses what there isn't, and publishes what is stored."""
+"""`python -m benchmarks` lists what there is, refuses unknown names, and publishes stored results."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def table(rows: int = 3000) -> dict[str, np.ndarray]:
 
 def test_every_combination_is_measured_once_and_numbers_of_latents_where_they_are_swept() -> None:
     options = Namespace(names=["jets"], bound=None, codec=None, residual=None, latents=(2, 4))
-    jobs = list(latents.wanted(options))
+    jobs = list(latents.jobs(options))
     assert len(jobs) == len(set(jobs))
     assert {job[3] for job in jobs if job[1] == "lossless"} == {None, "lossless"}
     assert [job[4] for job in jobs if job[4]] == [2, 4]

@@ -1,4 +1,4 @@
-"""Each verb of the command line on a small file: exit codes, what is printed where, JSON, and what is left behind."""
+"""Each command on a small file: exit codes, standard output and error, JSON, and files left behind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Interpolated columns: every bound holds, exact values stay exact, and they are chosen where they are smaller."""
+"""Interpolated columns: bounds hold, exact values stay exact, and they are used where they are smaller."""
 
 from __future__ import annotations
 
@@ -146,24 +146,24 @@ def test_columns_keep_their_bound_and_what_must_stay_exact(
 
 
 def size(column: EncodedColumn) -> int:
-    """Bytes of a page of its own."""
+    """Bytes of a page with only this column."""
     return len(pack_page(Classic(), [column])[0])
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=4), st.booleans())
-def test_passes_tell_every_point_once_from_points_told_before(shape: list[int], first: bool) -> None:
+def test_passes_predict_every_point_once_from_earlier_points(shape: list[int], first: bool) -> None:
     axes = (*range(1, len(shape)), 0) if first else tuple(range(1, len(shape)))
     told = np.zeros(shape, int)
     told[tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(len(shape)))] = 1
     for each in passes(shape, axes):
-        assert each.known(told).min(initial=1) == 1
+        assert each.known_points(told).min(initial=1) == 1
         wanted = each.targets(told)
         assert wanted.size
         wanted += 1
     assert (told == 1).all()
 
 
-# What is chosen
+# Choice of interpolation
 
 
 def smooth(rows: int = 40, side: int = 16, dtype: str = "f8") -> NDArray[Any]:
@@ -172,7 +172,7 @@ def smooth(rows: int = 40, side: int = 16, dtype: str = "f8") -> NDArray[Any]:
 
 
 def interpolation_of(column: EncodedColumn) -> Interpolation | None:
-    """How a column is interpolated; None if it is not."""
+    """The interpolation of a column; None if it has none."""
     return column.encoding.interpolation if isinstance(column.encoding, InterpolatedEncoding) else None
 
 
@@ -190,21 +190,21 @@ def test_smooth_grids_are_interpolated(dtype: str, bound: str) -> None:
     cell = chosen(values, bound)
     interpolation = interpolation_of(cell)
     assert interpolation is not None
-    assert interpolation.rows is not Rows.ALONE
+    assert interpolation.rows is not Rows.INDEPENDENT
     plain = EncodedColumn.of(quantise(values.reshape(-1), ErrorBound.parse(bound)), values.shape[1:])
     assert size(cell) < 0.9 * size(plain)
 
 
-def test_rows_that_know_nothing_of_each_other_stand_alone() -> None:
+def test_independent_rows_are_interpolated_separately() -> None:
     rng = np.random.default_rng(0)
     waves = np.cos(np.arange(64) / rng.uniform(9, 25, (200, 1)) + rng.uniform(0, 6, (200, 1)))
     cell = chosen(waves, "abs=1e-3")
     interpolation = interpolation_of(cell)
     assert interpolation is not None
-    assert interpolation.rows is Rows.ALONE
+    assert interpolation.rows is Rows.INDEPENDENT
 
 
-def test_what_rows_miss_is_interpolated_where_neighbours_miss_alike() -> None:
+def test_residuals_are_interpolated_where_neighbours_have_similar_ones() -> None:
     rng = np.random.default_rng(0)
     flickering = smooth(60, 32) * rng.uniform(0.9, 1.1, (60, 1, 1))
     trembling = smooth(60, 32) + rng.normal(0, 0.01, (60, 32, 32))
@@ -214,7 +214,7 @@ def test_what_rows_miss_is_interpolated_where_neighbours_miss_alike() -> None:
     )
     assert alike is not None
     assert noise is not None
-    assert (alike.rows, noise.rows) == (Rows.MISS_ALIKE, Rows.PREDICT)
+    assert (alike.rows, noise.rows) == (Rows.ERRORS_INTERPOLATED, Rows.PREDICTED)
 
 
 def test_coarse_points_are_nearer_where_the_bound_is_wide() -> None:
@@ -249,7 +249,7 @@ def test_a_region_of_exact_zeros_costs_little() -> None:
     ],
     ids=["noise", "peaks", "rel", "lossless", "half", "short", "integers", "steps"],
 )
-def test_others_are_not(values: NDArray[Any], bound: str) -> None:
+def test_columns_that_are_not_smooth_are_not_interpolated(values: NDArray[Any], bound: str) -> None:
     assert interpolation_of(chosen(values, bound)) is None
 
 
@@ -268,7 +268,7 @@ def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
 
 
 def test_arrays_that_are_not_whole_are_refused() -> None:
-    way = Interpolation(1.0, Rows.PREDICT, (1,))
+    way = Interpolation(1.0, Rows.PREDICTED, (1,))
     for length, shape in ((5, (2, 3)), (4, (0,)), (1, (2,))):
         with pytest.raises(CorruptFileError, match="no whole number of arrays"):
             way.values(np.zeros(length, np.uint8), shape, np.dtype("f8"))
@@ -276,8 +276,8 @@ def test_arrays_that_are_not_whole_are_refused() -> None:
 
 
 def test_more_axes_than_numpy_has() -> None:
-    """Those of length 1 change nothing, and 28 others are as many as a column can have."""
-    way = Interpolation(1.0, Rows.PREDICT, (2, 1))
+    """Axes of length 1 change nothing; a column can have at most 28 others."""
+    way = Interpolation(1.0, Rows.PREDICTED, (2, 1))
     symbols = np.arange(24, dtype=np.uint8)
     many = way.values(symbols, (1,) * 70 + (2,) + (1,) * 9 + (3,), np.dtype("f8"))
     assert np.array_equal(many, way.values(symbols, (2, 3), np.dtype("f8")))
@@ -300,13 +300,16 @@ def test_points_at_the_limits_need_no_more_than_64_bits() -> None:
 
 
 def test_values_beyond_their_type_become_infinite() -> None:
-    """As a writer finds out, who then keeps them exactly."""
-    way = Interpolation(1e300, Rows.PREDICT, (1,))
+    """A writer finds such values and keeps them exactly."""
+    way = Interpolation(1e300, Rows.PREDICTED, (1,))
     assert way.values(np.array([0, 1 << 40], np.uint64), (2,), np.dtype("f4")).tolist() == [0.0, np.inf]
 
 
 def test_a_description_comes_back() -> None:
-    for way in (Interpolation(0.1, Rows.MISS_ALIKE, UNITS[1]), Interpolation(5e-324, Rows.ALONE, (1,) * 32)):
+    for way in (
+        Interpolation(0.1, Rows.ERRORS_INTERPOLATED, UNITS[1]),
+        Interpolation(5e-324, Rows.INDEPENDENT, (1,) * 32),
+    ):
         cursor = Cursor(way.to_bytes())
         assert Interpolation.from_bytes(cursor) == way
         cursor.finish("it")

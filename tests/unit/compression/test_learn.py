@@ -30,7 +30,7 @@ Maker = Callable[..., Path]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A short training in one thread: tests share their processors, and threads that wait for each other do not."""
+    """A short training in one thread, since tests share the processors."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
     quick = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=300, batch=512))

@@ -60,7 +60,7 @@ def test_lists_learn_from_their_entries(
 def test_networks_see_the_item_before(
     make_root: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same bytes from several processes; the model serves another file, in it or beside it."""
+    """Several processes write the same bytes; the model serves another file, in it or beside it."""
     torch = pytest.importorskip("torch", reason="torch is not installed (pip install 'baler-root[train]')")
     torch.set_num_threads(1)
     quick = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
@@ -85,7 +85,7 @@ def test_networks_see_the_item_before(
 
 
 def hits(entries: int, seed: int) -> dict[str, Any]:
-    """Hits on either side of a track in turn, each about as far as the one before; their charge depends on the event."""
+    """Hits on alternate sides of a track, at similar distances; their charge depends on the event."""
     rng = np.random.default_rng(seed)
     gain = rng.integers(50, 90, entries).astype("i4")
     away = rng.normal(size=(entries, 8))

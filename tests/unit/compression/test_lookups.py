@@ -1,4 +1,4 @@
-"""Lookups: found where integers of few values follow from others, exact in every row, and never dearer than without."""
+"""Lookups: found where integers of few values follow from others, exact in every row, never larger."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_constant_masses_are_found(bound: ErrorBound, mass: float, dtype: str, u
             assert relation.constant == mass, "as many digits as there are"
 
 
-def test_masses_that_do_not_show_are_none() -> None:
+def test_masses_below_the_rounding_are_not_found() -> None:
     columns = momenta()
     energy = np.sqrt(columns["p"].astype("f8") ** 2 + 0.000511**2).astype("f4")
     assert found(
@@ -83,7 +83,7 @@ def test_masses_by_an_integer_are_found(bound: ErrorBound, dtype: str, unit: flo
                 assert table[electron] == 0, "does not show"
 
 
-def test_no_integer_tells_a_mass_that_none_does() -> None:
+def test_integers_that_do_not_determine_the_mass_are_not_used() -> None:
     columns = leptons()
     rng = np.random.default_rng(4)
     columns["kind"] = rng.permutation(columns["kind"])

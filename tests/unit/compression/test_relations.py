@@ -1,4 +1,4 @@
-"""Sums: found where they hold, recomputed from decoded values, within every bound; none where there is none."""
+"""Sums: found where they hold, recomputed from decoded values, within every bound."""
 
 from __future__ import annotations
 

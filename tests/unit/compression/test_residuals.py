@@ -29,7 +29,7 @@ FLOATS = st.one_of(st.floats(-1e3, 1e3, width=32), st.floats(width=32))
 def test_any_formula_of_anything_keeps_its_bound(
     rows: list[tuple[float, ...]], bound: str, dtype: str, dropped_bits: int | None, formula: Formula
 ) -> None:
-    """A page of values that the formula gives, but for some; `encode_cluster` raises where one misses its bound."""
+    """The formula gives all values but some; `encode_cluster` raises where one misses its bound."""
     *sources, other = (np.array(column, dtype) for column in zip(*rows, strict=True))
     values = formula.values([sources[source] for source in formula.sources], np.dtype(dtype))
     values[::3] = other[::3]

@@ -81,7 +81,7 @@ def fields(request: pytest.FixtureRequest, compressed: Callable[[str, str], Path
 
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Paths:
-    """A ROOT file of trees in directories, two cycles of one, an RNTuple and a histogram; and the same as `.baler`."""
+    """A ROOT file of trees in directories, two cycles, an RNTuple and a histogram, and its `.baler` file."""
     folder = tmp_path_factory.mktemp("mixed")
     source, target = folder / "mixed.root", folder / "mixed.baler"
     values = {"x": np.arange(100.0), "y": np.arange(100, dtype=np.int32)}

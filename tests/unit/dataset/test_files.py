@@ -175,7 +175,7 @@ def test_other_interpretations_are_refused(mixed: Paths) -> None:
 
 @pytest.mark.parametrize("kind", ["ttree", "rntuple"])
 def test_branches_that_were_not_carried(make_root: Callable[..., Path], kind: str) -> None:
-    """They are listed, left out of `arrays()`, and asking for one tells why it is not there."""
+    """They are listed, left out of `arrays()`, and asking for one gives the reason."""
     columns = {"x": np.arange(9.0), "y": np.arange(9)}
     source = FakeFile(make_root("lack.root", kind=kind, Events=columns))
     tree: FakeTree = source.trees[0]

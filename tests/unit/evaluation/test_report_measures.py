@@ -1,4 +1,4 @@
-"""What a report measures, on cases whose result is known (issue 5)."""
+"""Measurements of a report, on cases whose result is known."""
 
 from __future__ import annotations
 

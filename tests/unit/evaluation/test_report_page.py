@@ -142,7 +142,7 @@ def test_the_page_renders_in_a_browser(page: Path, tmp_path: Path) -> None:
                 f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--window-size=1200,2400",
                 f"--blink-settings=preferredColorScheme={setting}", f"--screenshot={shot}", page.as_uri(),
             ],
-            capture_output=True, text=True, timeout=120, check=False,
+            capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert shot.exists(), done.stderr
         assert "CONSOLE" not in done.stderr, done.stderr

@@ -1,4 +1,4 @@
-"""Columns: any array comes back from its columns bit for bit, and the form alone says which columns there are."""
+"""Columns: any array comes back from its columns bit for bit, and the form alone determines the columns."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def apart(array: ak.Array) -> tuple[Form, list[Column], list[NDArray[Any]]]:
 
 
 def together(form: Form, columns: list[Column], buffers: list[NDArray[Any]], length: int) -> ak.Array:
-    """As the reader does it: counts become offsets of the form's own dtype."""
+    """Columns as the reader has them: counts become offsets of the form's own dtype."""
     dtypes = iter(offsets_dtypes(form))
     ready = [
         offsets_from(buffer, next(dtypes)) if column.role == "counts" else buffer
@@ -55,7 +55,7 @@ def assert_identical(one: ak.Array, other: ak.Array) -> None:
     assert plain_form(one) == plain_form(other)
     assert lengths[0] == lengths[1]
     if "union" in str(one.type):
-        # The indexes and options of a union say one thing in several ways, and packing leaves them as they are.
+        # Indexes and options of a union have several equivalent forms, and packing leaves them as they are.
         assert str(ak.to_list(one)) == str(ak.to_list(other))
         return
     if forms[0] == forms[1]:

@@ -1,4 +1,4 @@
-"""Pages: columns of any kind come back from the directory and symbols; tables and groups are found by content."""
+"""Pages: columns of any kind come back from directory and symbols; tables and groups follow from content."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.column_encoder import narrowed
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import Plan, plan_columns
-from baler_root.compression.quantisation.quantise import quantise
+from baler_root.compression.quantisation.quantise import narrowed, quantise
 from baler_root.errors import CorruptFileError, FormatError, TruncatedFileError
 from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.binary.varint import pack_varint
@@ -86,7 +85,7 @@ def test_columns_come_back_within_their_bounds(
 
 @given(hnp.arrays(np.uint32, st.integers(1, 50)), st.sampled_from(["f4", "f8"]))
 def test_lattices_come_back(integers: NDArray[np.uint32], code: str) -> None:
-    """What ROOT stored as integers is kept as integers."""
+    """Floats that ROOT stored as integers are kept as integers."""
     lattice = PackedFloat.of("AsDouble32(-3.14, 3.14, 20)")
     assert lattice is not None
     values = lattice.values(integers >> np.uint32(12), np.dtype(code))

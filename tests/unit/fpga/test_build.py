@@ -161,7 +161,7 @@ def test_rows_of_a_data_file_come_first(
 def test_rows_that_are_sent_raw_are_counted(
     make_model: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a board of the simulator counts them, and as they are in its packets."""
+    """Saturated latents, as a board of the simulator counts them and as its packets have them."""
     monkeypatch.setattr(tools.shutil, "which", lambda _: None)
     data, values = tmp_path / "data.root", values_of(rows=700, seed=9)
     values["count"][::10] = 1000  # beyond the table

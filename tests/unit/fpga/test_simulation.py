@@ -126,17 +126,15 @@ def test_changed_verilog_is_found(built: Path) -> None:
 def test_verilog_bench_runs_elsewhere(built: Path) -> None:
     sources = [str(path) for path in sorted((built / "rtl").glob("*.v"))]
     command = ["iverilog", "-g2001", "-o", "bench", "bench.v", *sources]
-    subprocess.run(command, cwd=built / "tb", check=True, timeout=300)
-    done = subprocess.run(
-        ["./bench"], cwd=built / "tb", check=True, capture_output=True, text=True, timeout=600
-    )
+    subprocess.run(command, cwd=built / "tb", check=True)
+    done = subprocess.run(["./bench"], cwd=built / "tb", check=True, capture_output=True, text=True)
     assert "10000 of 10000 rows identical" in done.stdout
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not INSTALLED["yosys"], reason="yosys is not installed")
 def test_synthesis_counts_cells(make_model: Make, tmp_path: Path) -> None:
-    report = build(make_model(), tmp_path / "out", BuildOptions(synthesis_seconds=600))
+    report = build(make_model(), tmp_path / "out", BuildOptions(synthesis_seconds=36_000))
     assert report.synthesis is not None
     cells = report.synthesis.network
     assert cells.dsps == report.synthesis.link.dsps == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ import baler_root
 from baler_root.api.recover import recover
 from baler_root.api.verify import verify
 from baler_root.errors import BalerError, ConfigError, CorruptFileError, OutputError, SourceError
+from baler_root.format.container.write import AtomicFile
 from baler_root.fpga.front_end import read_rows
 from baler_root.fpga.link import Link
 from baler_root.fpga.wire import decoded_file
@@ -75,17 +77,26 @@ def test_second_reader_reads_the_file(tmp_path: Path, source: Path, model: Path)
             assert (np.asarray(decoded[names.index(name)]) == values).all(), name
 
 
-def test_recovers_what_a_dead_writer_left(tmp_path: Path, source: Path, model: Path) -> None:
+def test_recovers_what_a_dead_writer_left(
+    tmp_path: Path, source: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    discard = AtomicFile.discard
+
+    def copy_and_discard(output: AtomicFile) -> None:
+        """A writer that dies cannot discard its file, all of which reached the disk here."""
+        output.file.flush()
+        shutil.copy(output.temporary, tmp_path / "dead.baler")
+        discard(output)
+
     send(source, model, str(tmp_path / "s.bin"))
+    monkeypatch.setattr(AtomicFile, "discard", copy_and_discard)
     ends = Link.open(model)
     stream = Stream(ends, "s.bin")
     with decoded_file.DecodedFile(tmp_path / "out.baler", ends) as file:
         rows = np.concatenate([stream.feed((tmp_path / "s.bin").read_bytes()), stream.finish()])
         for _ in range(1 + decoded_file.CLUSTER // WIRE_ROWS):
             file.add(rows, stream.ordering.take_incidents())
-        (left,) = tmp_path.glob(".out.baler.*")
-        file._writer._output.file.flush()
-        (tmp_path / "dead.baler").write_bytes(left.read_bytes())
+    monkeypatch.undo()
     assert not list(tmp_path.glob(".out*"))
     saved = recover(tmp_path / "dead.baler", tmp_path / "saved.baler")
     assert saved.entries["Events"] == decoded_file.CLUSTER

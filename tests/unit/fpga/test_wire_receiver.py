@@ -30,7 +30,7 @@ class Listening:
         self._run = lambda: receive("127.0.0.1:0", target, model, listening=self._listening, **options)
         self._thread = threading.Thread(target=self._work)
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(600)
 
     def _listening(self, address: str) -> None:
         self.address = address
@@ -44,7 +44,7 @@ class Listening:
             self._ready.set()
 
     def result(self) -> DecodeReport:
-        self._thread.join(60)
+        self._thread.join(600)
         assert isinstance(self.done, DecodeReport), self.done
         return self.done
 

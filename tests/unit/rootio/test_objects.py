@@ -1,4 +1,4 @@
-"""What is not a tree is carried byte for byte, with its directories, cycles, titles and streamers."""
+"""Objects other than trees are carried byte for byte, with its directories, cycles, titles and streamers."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def payload(key: Any) -> bytes:
 
 
 def members(value: Any, depth: int = 8) -> Any:
-    """What uproot reads of an object, in a form that can be compared; NaN equals NaN."""
+    """Object as uproot reads it, in a form that can be compared; NaN equals NaN."""
     if isinstance(value, str):  # uproot's strings are models too, with an address in what they print
         return "".join(value)
     if depth and isinstance(value, uproot.model.Model):

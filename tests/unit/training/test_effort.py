@@ -66,7 +66,7 @@ def test_an_unknown_level(make_root: Maker, tmp_path: Path) -> None:
 
 
 def as_classic(make_root: Maker, tmp_path: Path, **options: object) -> Summary:
-    """What `options` make of tracks; it must be what `classic` makes, byte for byte."""
+    """Summary of tracks compressed with `options`; the file must equal that of `classic`, byte for byte."""
     source = make_root("tracks.root", Events=tracks(3000))
     baler_root.compress(source, tmp_path / "classic.baler", codec="classic")
     summary = baler_root.compress(source, tmp_path / "other.baler", **options)  # type: ignore[arg-type]

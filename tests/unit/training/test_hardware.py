@@ -1,4 +1,4 @@
-"""Encoders for firmware: few bits, within a budget; the codec, the definition and the estimates agree about them."""
+"""Encoders for firmware: few bits, within a budget; codec, definition and estimates agree."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Latents: every value within its bound whatever they miss, the same bytes each time, in files of several parts."""
+"""Latents: every value is within its bound whatever they miss, and the same input gives the same bytes."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def test_masses_of_near_parallel_particles_keep_their_digits() -> None:
 
 
 def terms(arrays: Arrays, step: float = 1e-2) -> tuple[Any, list[np.ndarray], list[Any]]:
-    """The mass of such rows, with the columns in steps of so much; outputs that tell all values exactly; edges."""
+    """Mass of rows with columns in steps of `step`, outputs that predict all values exactly, and edges."""
     symbols, axes, values = [], [], {}
     for at, name in enumerate(NAMES):
         keys = np.round(arrays[name] / step).astype(np.int64)
@@ -138,7 +138,7 @@ def test_columns_that_are_never_those_of_a_particle_cost_nothing() -> None:
 
 
 def told(path: Path, arrays: Arrays) -> Arrays:
-    """What the latents alone tell of the pair."""
+    """Columns of the pair, predicted from the latents alone."""
     with open_file(path) as file:
         (model,) = (AutoencoderModel.from_bytes(file.models[digest]) for digest in file.models)
     with baler_root.open(path) as file:
@@ -195,7 +195,7 @@ def test_bounds_hold_and_bytes_are_the_same_with_a_mass(
     )
 
 
-# ---- what is said of masses that cannot be
+# ---- messages on masses that cannot be
 
 
 def test_masses_of_what_is_not_learned_are_named(make_root: Make) -> None:

@@ -1,4 +1,4 @@
-"""The networks of the codecs with latents: any table and any grid, trainings that fail, what is said of it all."""
+"""Networks of the codecs with latents: any table and any grid, trainings that fail, messages."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_transformer_of_lists(make_root: Maker, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("residual", ["bounded", "none"])
 def test_convolutional_keeps_bounds(residual: str, make_root: Maker, tmp_path: Path) -> None:
-    """Of a few frames; another branch, and one of small arrays, have other codecs or models of their own."""
+    """A column of few frames; other branches, one of them of small arrays, have other codecs or models."""
     arrays = {"field": frames(), "small": frames(60, 2, 3), "t": np.arange(60.0), "row": frames()[:, 0]}
     source, target = make_root("frames.root", frames=arrays), tmp_path / "out.baler"
     baler_root.compress(
@@ -138,7 +138,7 @@ def test_convolutional_keeps_bounds(residual: str, make_root: Maker, tmp_path: P
 def test_low_bits_count_in_what_pays(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To foretell the leading bits of exact floats is no gain where `classic` sees that whole values repeat."""
+    """Predicting leading bits of exact floats gains nothing where whole values repeat, as `classic` sees."""
     monkeypatch.setattr(latent, "MARGIN", 1.0)
     rng = np.random.default_rng(0)
     few = (0x3F800000 + rng.integers(0, 1 << 13, (2, 200))).astype("u4").view("f4")

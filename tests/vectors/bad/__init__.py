@@ -1,4 +1,4 @@
-"""Files that must be refused, with the error each must give; `python -m tests.vectors` writes them as `bad/NAME`.
+"""Files that must be refused, each with its error; `python -m tests.vectors` writes them as `bad/NAME`.
 
 Each starts from one good file. Where the point is what stands behind a checksum, every checksum is right.
 """

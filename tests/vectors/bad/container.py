@@ -27,7 +27,7 @@ from tests.vectors.bad.files import (
 
 
 def _footer(data: bytes | bytearray) -> int:
-    """Where the footer begins."""
+    """Position of the footer."""
     return int(struct.unpack_from("<Q", data, len(data) - TRAILER.size)[0])
 
 

@@ -16,7 +16,7 @@ from tests.helpers.forge import Forger
 from tests.vectors.source import Source, flat, write_trees
 
 ENTRIES = 8
-"""Of the good file: tree `Events`, columns i (int32), x (float64) and l (counts, int16), one page each of 1, 1 and 2."""
+"""Entries of the good file: tree `Events`, columns i (int32), x (float64), l (counts, int16), in 3 pages."""
 
 
 CORRUPT, TRUNCATED, UNSUPPORTED, UNKNOWN, MISSING = (
@@ -26,7 +26,7 @@ CORRUPT, TRUNCATED, UNSUPPORTED, UNKNOWN, MISSING = (
 
 @dataclass(frozen=True)
 class Bad:
-    """A file, what is wrong with it, and what must be said."""
+    """A file, its fault, and the error that it must give."""
 
     about: str
     error: str

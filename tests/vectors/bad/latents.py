@@ -42,7 +42,7 @@ class Latents:
 
     @classmethod
     def of(cls, data: bytes, columns: int) -> Latents:
-        """A payload with so many columns."""
+        """A payload with this number of columns."""
         cursor = Cursor(data)
         kind, model, rows = cursor.byte(), bytes(cursor.take(8)), cursor.varint()
         codes, sizes = [], {}
@@ -117,7 +117,7 @@ def latent_model(
     change: Callable[[dict[str, Any], list[Any]], object],
     coding: Callable[[bytes], bytes] = lambda coding: coding,
 ) -> Callable[[], bytes]:
-    """The same with another model, given its text and arrays, whose name the page knows."""
+    """The file with another model, given its text and arrays, whose name the page has."""
 
     def build() -> bytes:
         forger = _with_latents()

@@ -1,4 +1,4 @@
-"""Bad files whose pages of list items lean on other pages."""
+"""Bad files whose pages of list items depend on other pages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def listed(old: bytes, new: bytes) -> Callable[[], bytes]:
     """A file with lists, in the last page of which other bytes stand behind the name of the model."""
 
     def build() -> bytes:
-        # Columns: 0 met, 1 x, 2 the lengths of a, 3 a, 4 y. Each list has one item, so that x passes for items: then the
-        # page of x leans on others, too.
+        # Columns: 0 met, 1 x, 2 the lengths of a, 3 a, 4 y. Each list has one item, so x passes for items:
+        # then the page of x depends on others, too.
         met, x, a, y = (flat(values, "u1") for values in np.random.default_rng(0).integers(0, 9, (4, 40)))
         made = [
             lambda plan, columns, group=group: list_model(
@@ -42,7 +42,7 @@ def listed(old: bytes, new: bytes) -> Callable[[], bytes]:
     return build
 
 
-# Column 2 has the lengths, column 2 of the model is column 0, and the first code is that of column 3 of the model.
+# Column 2 has the lengths, column 2 of the model is column 0, the first code is of column 3 of the model.
 for name, about, message, change in (
     ("far", "lengths of lists in a column that is not there", "needs column 126", b"\x7e\1\2\0\x08"),
     ("items", "lengths of lists in a column of items", "needs column 3", b"\3\1\2\0\x08"),

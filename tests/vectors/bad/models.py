@@ -84,7 +84,7 @@ bad(
 
 
 def remodelled(change: Callable[[list[dict[str, Any]], list[Any]], object]) -> Callable[[], bytes]:
-    """The golden file `histograms` with another model, given its columns and arrays, whose name the pages know."""
+    """Golden file `histograms` with another model of these columns and arrays, whose name the pages have."""
 
     def build() -> bytes:
         with tempfile.TemporaryDirectory() as name:

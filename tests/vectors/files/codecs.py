@@ -10,7 +10,9 @@ from tests.vectors.source import Made, Source, flat, write_trees
 
 
 def frames(target: Path) -> Made:
-    """Arrays that change little from entry to entry: differences along entries, alone and with those along axes."""
+    """Arrays that change little from entry to entry: differences along entries, alone and with those along
+    axes.
+    """
     rng = np.random.default_rng(10)
     still = rng.integers(0, 999, (6, 7)) + rng.integers(0, 3, (30, 6, 7)).cumsum(0)
     moving = rng.integers(0, 3, (30, 6, 7)).cumsum(0).cumsum(1).cumsum(2)
@@ -19,7 +21,9 @@ def frames(target: Path) -> Made:
 
 
 def grids(target: Path) -> Made:
-    """Arrays told from coarse to fine: along rows and without, of one to three axes, of two types, with outliers."""
+    """Arrays predicted from coarse to fine: along rows and without, of one to three axes, of two types, with
+    outliers.
+    """
     rng = np.random.default_rng(28)
     t, y, x = np.arange(26.0)[:, None, None], np.arange(9.0)[:, None], np.arange(7.0)
     drifting = np.round(np.sin(t / 9 + y / 4) * np.cos(x / 3 - t / 12), 4)
@@ -35,7 +39,7 @@ def grids(target: Path) -> Made:
 
 
 def transforms(target: Path) -> Made:
-    """Columns for which each transform and coding is the smallest: dictionary, delta, bits, planes, constant."""
+    """Columns with each transform and coding as the smallest: dictionary, delta, bits, planes, constant."""
     rng = np.random.default_rng(8)
     arrays = {"dictionary": flat(rng.choice([1.5, -2.25e-3, 7e20, np.pi], 400), "f8")}
     arrays["delta"] = flat(np.cumsum(rng.choice([1, 1, 1, 1, 2], 400)) * 3 + 70000, "u4")

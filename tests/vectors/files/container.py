@@ -28,7 +28,9 @@ def clusters(target: Path) -> Made:
 
 
 def trees(target: Path) -> Made:
-    """Several trees, one of them twice (two cycles of the same data), and one without branches' data in common."""
+    """Several trees, one of them twice (two cycles of the same data), and one without branches' data in
+    common.
+    """
     first = {"x": flat(np.arange(50) * 1.5, "f4"), "n": flat(np.arange(50), "i4")}
     other = {"y": flat(np.arange(7) ** 3, "i8")}
     return write_trees(

@@ -27,7 +27,9 @@ from tests.vectors.source import Made, Source, bits, flat, latent_tree, write_tr
 
 
 def autoencoder(target: Path) -> Made:
-    """Latents with streams, in two clusters, and a model of the latents; rows unlike the others; values off their axes."""
+    """Latents with streams, in two clusters, and a model of the latents; rows unlike the others; values off
+    their axes.
+    """
     rng = np.random.default_rng(30)
     rows = 400
     n = rng.poisson(3, rows) + 5
@@ -59,7 +61,9 @@ def autoencoder(target: Path) -> Made:
 
 
 def transformer(target: Path) -> Made:
-    """Latents with streams: floats kept exactly, with NaN payloads, and arrays of them; networks with attention."""
+    """Latents with streams: floats kept exactly, with NaN payloads, and arrays of them; networks with
+    attention.
+    """
     rng = np.random.default_rng(31)
     rows = 96
     x = rng.normal(size=(rows, 3))
@@ -81,7 +85,9 @@ def transformer(target: Path) -> Made:
 
 
 def autoencoder_alone(target: Path) -> Made:
-    """Latents and no streams: rows that they do not give back, of which the second cluster has none; exact floats, too."""
+    """Latents and no streams: rows that they do not give back, of which the second cluster has none; exact
+    floats, too.
+    """
     rng = np.random.default_rng(32)
     rows = 300
     level = rng.integers(0, 6, rows)
@@ -134,7 +140,9 @@ def autoencoder_lists(target: Path) -> Made:
 
 
 def convolutional(target: Path) -> Made:
-    """Latents of fixed-size arrays, with convolutions; streams of two blocks, as the model has many values in a row."""
+    """Latents of fixed-size arrays, with convolutions; streams of two blocks, as the model has many values in
+    a row.
+    """
     rng = np.random.default_rng(34)
     rows, side = 50, 64
     place = np.arange(side) - side // 2

@@ -17,7 +17,9 @@ from tests.vectors.source import Made, Source, flat, write_trees
 
 
 def conditional(target: Path) -> Made:
-    """Columns coded with a model, in two clusters: relative, absolute, integer, boolean; values that it has no symbols for."""
+    """Columns coded with a model, in two clusters: relative, absolute, integer, boolean; values that it has
+    no symbols for.
+    """
     rng = np.random.default_rng(20)
     n = rng.poisson(3, 400) + 5
     pt = rng.exponential(30, 400) + n
@@ -89,7 +91,9 @@ def detached(target: Path) -> Made:
 
 
 def lists(target: Path) -> Made:
-    """Lists coded with a view of their entry, their length, the place in them, and the item before; long and empty ones."""
+    """Lists coded with a view of their entry, their length, the place in them, and the item before; long and
+    empty ones.
+    """
     rng = np.random.default_rng(24)
     counts = rng.integers(0, 5, 90)
     counts[[4, 70]] = 150, 70  # more than the 64 items that are decoded one after another

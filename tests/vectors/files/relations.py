@@ -14,7 +14,9 @@ from tests.vectors.source import Made, Source, write_trees
 
 
 def sums(target: Path) -> Made:
-    """Columns that are sums of others in this page and an earlier one, of floats and of integers, with outliers."""
+    """Columns that are sums of others in this page and an earlier one, of floats and of integers, with
+    outliers.
+    """
     rng = np.random.default_rng(22)
     a, b = rng.exponential(9, (2, 200)).astype("f4")
     n, k = rng.integers(0, 200, 200).astype("u1"), rng.integers(-5, 5, 200).astype("i4")
@@ -80,7 +82,9 @@ def formulas(target: Path) -> Made:
 
 
 def directions(target: Path) -> Made:
-    """Angles and pseudorapidities of momenta, with zeros of both signs, infinities, NaN, residual and outliers."""
+    """Angles and pseudorapidities of momenta, with zeros of both signs, infinities, NaN, residual and
+    outliers.
+    """
     rng = np.random.default_rng(26)
     rows = 90
     px, py, pz = rng.normal(0, 20, (3, rows)).astype("f4")
@@ -114,7 +118,9 @@ def directions(target: Path) -> Made:
 
 
 def masses(target: Path) -> Made:
-    """Energies with a mass that is no column, of one, two, three and four columns, with residual and outliers."""
+    """Energies with a mass that is no column, of one, two, three and four columns, with residual and
+    outliers.
+    """
     rng = np.random.default_rng(27)
     rows = 90
     pt = (rng.exponential(9, rows) + 1).astype("f4")
@@ -148,7 +154,9 @@ def masses(target: Path) -> Made:
 
 
 def keyed_masses(target: Path) -> Made:
-    """Energies with masses that integers and booleans tell, with values that tables lack, residual and outliers."""
+    """Energies with masses that integers and booleans determine, with values that tables lack, residual and
+    outliers.
+    """
     rng = np.random.default_rng(28)
     rows = 90
     pt = (rng.exponential(9, rows) + 1).astype("f4")
@@ -186,7 +194,9 @@ def keyed_masses(target: Path) -> Made:
 
 
 def lookups(target: Path) -> Made:
-    """Columns looked up by one, two and three others, earlier and later ones, with values that tables lack and outliers."""
+    """Columns looked up by one, two and three others, earlier and later ones, with values that tables lack
+    and outliers.
+    """
     rng = np.random.default_rng(25)
     rows = 90
     n = rng.choice([-13, -11, 2, 300], rows).astype("i2")

@@ -45,7 +45,8 @@ def _number(name: str, sample: TreeSample) -> int | None:
 
 
 def _leg(numbers: Sequence[int], sample: TreeSample, index_of: Callable[[int], int]) -> Leg:
-    """One object, from the numbers of its columns in the sample; `index_of` gives their numbers in the table."""
+    """One object, from the numbers of its columns in the sample; `index_of` gives their numbers in the
+    table."""
     pt, eta, phi = map(index_of, numbers[:3])
     if len(numbers) == 3:
         return Leg(pt, eta, phi)

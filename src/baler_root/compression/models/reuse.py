@@ -80,7 +80,8 @@ class Match:
 
 
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
-    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for nothing.
+    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for
+    nothing.
 
     Autoencoders without a residual are given whatever they save.
 

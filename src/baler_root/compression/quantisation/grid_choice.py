@@ -43,15 +43,15 @@ def choose_grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[t
         return [(_AS_INTEGERS, grid) for grid in lossy]
     negative = negatives(probe)
     stored = _cost(_ordered(probe), share) + (_AS_INTEGERS if probe.dtype.kind == "f" else 0.0)
-    found: list[tuple[float, Grid]] = []
+    choices: list[tuple[float, Grid]] = []
     exact = _exact(probe, bound)
     for grid in exact + lossy:
         index, usable = grid.index(probe)
         keys = fold(index, negative, int(index[usable].min(initial=2**62))) if grid.folded else index
         saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _INDIFFERENT)
         if saving > 0 and 2 * np.count_nonzero(usable) > probe.size:
-            found.append((saving, grid))
-    return sorted(found, key=lambda entry: -entry[0])
+            choices.append((saving, grid))
+    return sorted(choices, key=lambda entry: -entry[0])
 
 
 def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
@@ -97,13 +97,13 @@ def _exact(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
     dropped_bits = min((bits & -bits).bit_length() - 1, MANTISSA_BITS[probe.dtype.itemsize])
     if not dropped_bits:
         return []
-    found = [Grid("shift", probe.dtype, dropped_bits)]
+    grids = [Grid("shift", probe.dtype, dropped_bits)]
     mantissa, exponent = np.frexp(probe[probe != 0].astype(np.float64))
-    whole = np.ldexp(np.abs(mantissa), 53).astype(np.int64)
-    last = int(np.min(exponent + np.frexp((whole & -whole).astype(np.float64))[1])) - 54
+    significand = np.ldexp(np.abs(mantissa), 53).astype(np.int64)
+    last = int(np.min(exponent + np.frexp((significand & -significand).astype(np.float64))[1])) - 54
     if int(np.max(exponent)) - last <= 53:
-        found.append(Grid("linear", probe.dtype, math.ldexp(1.0, last)))
-    return found
+        grids.append(Grid("linear", probe.dtype, math.ldexp(1.0, last)))
+    return grids
 
 
 def _ordered(values: NDArray[Any]) -> NDArray[np.int64]:
@@ -127,10 +127,10 @@ def _cost(keys: NDArray[np.int64], share: float) -> float:
         return 0.0
     keys = np.sort(keys)
     count = keys.size
-    near = max(1, min(16, count // 32))
-    gaps = (keys[near:] - keys[:-near]).view(np.uint64).astype(np.float64)
-    density = np.log2((gaps + 1.0) * (count / near))
-    density = np.concatenate([density[: near // 2], density, np.repeat(density[-1:], near - near // 2)])
+    lag = max(1, min(16, count // 32))
+    gaps = (keys[lag:] - keys[:-lag]).view(np.uint64).astype(np.float64)
+    density = np.log2((gaps + 1.0) * (count / lag))
+    density = np.concatenate([density[: lag // 2], density, np.repeat(density[-1:], lag - lag // 2)])
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     runs = np.diff(np.append(starts, count))
     width = math.log2(float(np.uint64(int(keys[-1]) - int(keys[0]))) + 2.0)

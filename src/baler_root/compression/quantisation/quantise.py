@@ -22,7 +22,7 @@ from baler_root.compression.quantisation.special_values import (
     take_probe,
 )
 from baler_root.format.binary.bit_patterns import negatives, patterns
-from baler_root.format.bounds import ErrorBound, violations
+from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from baler_root.format.encodings.grid import Grid, fold
 from baler_root.format.encodings.quantised import TABLE, Quantised, symbol_values
 from baler_root.format.encodings.quantiser import DTYPES, Quantiser
@@ -44,22 +44,22 @@ def quantise(values: NDArray[Any], bound: ErrorBound, sentinels: Sequence[float]
     if not values.size or values.dtype.kind == "b" or (bound.kind == "lossless" and values.dtype.kind != "f"):
         return _exactly(values)
     probe = take_probe(values)
-    wanted = find_candidates(values, probe, sentinels)
+    special = find_candidates(values, probe, sentinels)
     ordinary = np.ones(probe.size, np.bool_)
-    ordinary[locate(probe, wanted)[0]] = False
-    candidates = choose_grids(probe[ordinary], bound, probe.size / values.size)
-    if candidates:
-        positions, which = locate(values, wanted)
-        for saving, grid in candidates:
-            quantised = _on_grid(values, bound, grid, wanted, positions, which)
+    ordinary[locate(probe, special)[0]] = False
+    grids = choose_grids(probe[ordinary], bound, probe.size / values.size)
+    if grids:
+        positions, which = locate(values, special)
+        for saving, grid in grids:
+            quantised = _on_grid(values, bound, grid, special, positions, which)
             if quantised is not None and saving * values.size > 8 * _extra_size(quantised):
                 return quantised
     return _exactly(values)
 
 
 def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -> Quantised | None:
-    """`values` with the symbols of this quantiser, the rest as outliers; None if there are too many of
-    them."""
+    """`values` with the symbols of this quantiser, and outliers where it misses the bound; None if there are
+    too many outliers."""
     if values.dtype != quantiser.dtype or not values.size:
         return None
     if quantiser.kind == "exact":
@@ -69,8 +69,8 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
         index = fold(np.maximum(index, quantiser.floor, out=index), negatives(values), quantiser.floor)
     index -= quantiser.base
     special_symbols = quantiser.special_symbols.astype(np.int64)
-    places = special_symbols - np.arange(special_symbols.size)
-    symbols = _symbols(np.clip(index, 0, max(0, quantiser.levels - 1), out=index), quantiser, places)
+    levels_below = special_symbols - np.arange(special_symbols.size)
+    symbols = _symbols(np.clip(index, 0, max(0, quantiser.levels - 1), out=index), quantiser, levels_below)
     if quantiser.special_values is not None:
         order = np.argsort(patterns(quantiser.special_values))
         positions, which = locate(values, quantiser.special_values[order])
@@ -79,6 +79,28 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
     if missed.size > MAX_OUTLIERS * values.size:
         return None
     return Quantised(symbols, quantiser, missed, values[missed])
+
+
+def narrowed(values: NDArray[Any], bound: ErrorBound = LOSSLESS) -> NDArray[Any]:
+    """Doubles that are all exact in single precision (as `Double32_t` is read) as floats; other values
+    unchanged.
+
+    Under a `bits` bound doubles stay doubles if one is subnormal as a float: it would be rounded to fewer
+    bits.
+    """
+    if values.dtype != np.float64 or not len(values):
+        return values
+    with np.errstate(over="ignore", invalid="ignore"):
+        singles = values.astype(np.float32)
+        same = singles.astype(np.float64).view(np.uint64) == values.view(np.uint64)
+    if not same.all():
+        return values
+    if bound.kind == "bits" and bool(np.any((np.abs(values) < _SMALLEST_SINGLE) & (values != 0))):
+        return values
+    return singles
+
+
+_SMALLEST_SINGLE = float(np.finfo(np.float32).smallest_normal)
 
 
 def _extra_size(quantised: Quantised) -> int:
@@ -94,14 +116,14 @@ def _on_grid(
     values: NDArray[Any],
     bound: ErrorBound,
     grid: Grid,
-    wanted: NDArray[Any],
+    candidates: NDArray[Any],
     positions: NDArray[np.int64],
     which: NDArray[np.int64],
 ) -> Quantised | None:
-    """`values` on `grid`, those at `positions` as the special values `wanted[which]`; None if too many miss
-    the bound.
+    """`values` on `grid`, with special values `candidates[which]` at `positions`; None if too many miss the
+    bound.
 
-    A special value that is exactly a level within the range of the other values gets no symbol of its own.
+    A special value that is exactly a level within the range of the other values gets no extra symbol.
     """
     index, usable = grid.index(values)
     usable[positions] = False
@@ -113,16 +135,16 @@ def _on_grid(
         floor = int((index if everywhere else index[usable]).min(initial=_NONE))
         floor = 0 if floor == _NONE else floor
         index = fold(np.maximum(index, floor, out=index), negatives(values), floor)
-    inside = index if everywhere else index[usable]
-    base = int(inside.min()) if inside.size else 0
-    levels = int(inside.max()) - base + 1 if inside.size else 0
+    usable_index = index if everywhere else index[usable]
+    base = int(usable_index.min()) if usable_index.size else 0
+    levels = int(usable_index.max()) - base + 1 if usable_index.size else 0
     quantiser = Quantiser(grid.kind, grid.dtype, grid.size, floor, base, levels)
     present, which = np.unique(which, return_inverse=True)
-    special = wanted[present]
-    places, needed = _places(quantiser, special)
-    chosen = symbol_order(special, places)
+    special = candidates[present]
+    levels_below, needed = _levels_below(quantiser, special)
+    chosen = symbol_order(special, levels_below)
     chosen = chosen[needed[chosen]]
-    special_symbols = places[chosen] + np.arange(chosen.size)
+    special_symbols = levels_below[chosen] + np.arange(chosen.size)
     if chosen.size:
         quantiser = replace(
             quantiser, special_symbols=special_symbols.astype(np.uint64), special_values=special[chosen]
@@ -130,12 +152,12 @@ def _on_grid(
     if not quantiser.span:
         return None
     index -= base
-    symbols = _symbols(np.clip(index, 0, max(0, levels - 1), out=index), quantiser, places[chosen])
+    symbols = _symbols(np.clip(index, 0, max(0, levels - 1), out=index), quantiser, levels_below[chosen])
     if chosen.size:
         symbol_of = np.zeros(special.size, symbols.dtype)
         symbol_of[chosen] = special_symbols
-        kept = needed[which]
-        symbols[positions[kept]] = symbol_of[which[kept]]
+        has_symbol = needed[which]
+        symbols[positions[has_symbol]] = symbol_of[which[has_symbol]]
     missed = violations(values, symbol_values(symbols, quantiser), bound)
     if missed.size > MAX_OUTLIERS * values.size:
         return None
@@ -145,8 +167,8 @@ def _on_grid(
 _NONE = int(np.iinfo(np.int64).max)
 
 
-def _places(quantiser: Quantiser, special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """For each special value the number of smaller levels (all for NaN), and whether it is not a level
+def _levels_below(quantiser: Quantiser, special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Number of levels below each special value (all for NaN), and whether the value is not a level
     itself."""
     if not quantiser.levels:
         return np.zeros(special.size, np.int64), np.ones(special.size, np.bool_)
@@ -154,21 +176,23 @@ def _places(quantiser: Quantiser, special: NDArray[Any]) -> tuple[NDArray[np.int
     if quantiser.grid.folded:
         index = fold(np.maximum(index, quantiser.floor), negatives(special), quantiser.floor)
     level = np.clip(index, quantiser.base, quantiser.base + quantiser.levels - 1) - quantiser.base
-    near = quantiser.level_values(level)
-    needed = np.asarray(patterns(near) != patterns(special))
-    level += near < special
+    nearest_values = quantiser.level_values(level)
+    needed = np.asarray(patterns(nearest_values) != patterns(special))
+    level += nearest_values < special
     if special.dtype.kind == "f":
         level[special == np.inf] = level[np.isnan(special)] = quantiser.levels
         level[special == -np.inf] = 0
     return level, needed
 
 
-def _symbols(levels: NDArray[np.int64], quantiser: Quantiser, places: NDArray[np.int64]) -> NDArray[Any]:
+def _symbols(
+    levels: NDArray[np.int64], quantiser: Quantiser, levels_below: NDArray[np.int64]
+) -> NDArray[Any]:
     """Symbols of levels: the level plus the number of special values before it."""
     dtype = np.min_scalar_type(quantiser.span - 1)
-    if not places.size or not quantiser.levels:
+    if not levels_below.size or not quantiser.levels:
         return levels.astype(dtype)
     if quantiser.levels <= TABLE:
-        every = np.arange(quantiser.levels)
-        return (every + np.searchsorted(places, every, side="right")).astype(dtype)[levels]
-    return (levels + np.searchsorted(places, levels, side="right")).astype(dtype)
+        all_levels = np.arange(quantiser.levels)
+        return (all_levels + np.searchsorted(levels_below, all_levels, side="right")).astype(dtype)[levels]
+    return (levels + np.searchsorted(levels_below, levels, side="right")).astype(dtype)

@@ -59,14 +59,14 @@ def find_candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequen
     """
     special = _representable(sentinels, values.dtype)
     kinds, counts = np.unique(patterns(probe), return_counts=True)
-    least = max(3.0, _FREQUENT * probe.size, _WORTHWHILE * probe.size / max(1, values.size))
-    often = counts >= least
-    frequent = np.argsort(-counts[often], kind="stable")[:MAX_SPECIAL_VALUES]
-    found = [patterns(special), kinds[often][frequent]]
+    min_count = max(3.0, _FREQUENT * probe.size, _WORTHWHILE * probe.size / max(1, values.size))
+    is_frequent = counts >= min_count
+    frequent = np.argsort(-counts[is_frequent], kind="stable")[:MAX_SPECIAL_VALUES]
+    candidates = [patterns(special), kinds[is_frequent][frequent]]
     if values.dtype.kind == "f":
         infinite = np.array([np.inf, -np.inf], values.dtype)
-        found += [patterns(infinite), patterns(_payloads(values))]
-    return np.unique(np.concatenate(found)).view(values.dtype)
+        candidates += [patterns(infinite), patterns(_payloads(values))]
+    return np.unique(np.concatenate(candidates)).view(values.dtype)
 
 
 def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -76,18 +76,18 @@ def _representable(sentinels: Sequence[float], dtype: np.dtype[Any]) -> NDArray[
             values = np.array(sentinels, np.float64).astype(dtype)
         return np.asarray(values[np.isfinite(values)])
     info = np.iinfo(dtype)
-    whole = {int(s) for s in sentinels if float(s).is_integer()}
-    return np.array(sorted(w for w in whole if info.min <= w <= info.max), dtype)
+    integers = {int(s) for s in sentinels if float(s).is_integer()}
+    return np.array(sorted(w for w in integers if info.min <= w <= info.max), dtype)
 
 
 def _payloads(values: NDArray[Any]) -> NDArray[Any]:
     """Distinct NaN patterns, at most `_MAX_PAYLOADS`."""
-    rest = patterns(values[np.isnan(values)])
-    found: list[Any] = []
-    while rest.size and len(found) < _MAX_PAYLOADS:
-        found.append(rest[0])
-        rest = rest[rest != rest[0]]
-    return np.array(found, patterns(values[:0]).dtype).view(values.dtype)
+    remaining = patterns(values[np.isnan(values)])
+    distinct: list[Any] = []
+    while remaining.size and len(distinct) < _MAX_PAYLOADS:
+        distinct.append(remaining[0])
+        remaining = remaining[remaining != remaining[0]]
+    return np.array(distinct, patterns(values[:0]).dtype).view(values.dtype)
 
 
 def locate(values: NDArray[Any], special: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -96,17 +96,17 @@ def locate(values: NDArray[Any], special: NDArray[Any]) -> tuple[NDArray[np.int6
     Values are compared by bit pattern, by which `special` is sorted. A small hash table rules out most other
     values in one pass.
     """
-    bits, wanted = patterns(values), patterns(special)
-    if not wanted.size:
+    bits, special_bits = patterns(values), patterns(special)
+    if not special_bits.size:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     table = np.zeros(1 << _HASH_BITS, np.bool_)
-    table[_hashes(wanted)] = True
+    table[_hashes(special_bits)] = True
     positions = np.flatnonzero(table[_hashes(bits)])
-    near = bits[positions] if positions.size < bits.size else bits
-    which = np.searchsorted(wanted, near)
-    np.minimum(which, wanted.size - 1, out=which)
-    same = wanted[which] == near
-    return positions[same], which[same]
+    candidates = bits[positions] if positions.size < bits.size else bits
+    which = np.searchsorted(special_bits, candidates)
+    np.minimum(which, special_bits.size - 1, out=which)
+    equal = special_bits[which] == candidates
+    return positions[equal], which[equal]
 
 
 _HASH_BITS = 14
@@ -124,11 +124,11 @@ def _hashes(bits: NDArray[Any]) -> NDArray[Any]:
     return np.asarray(product >> bits.dtype.type(8 * width - _HASH_BITS))
 
 
-def symbol_order(special: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Indices that sort special values, each before the level in `places`: by level, then value, NaNs
+def symbol_order(special: NDArray[Any], levels_below: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Indices that sort special values, each before the level in `levels_below`: by level, then value, NaNs
     last."""
     if special.dtype.kind != "f":
-        return np.lexsort((special, places))
+        return np.lexsort((special, levels_below))
     bits = patterns(special)
     nan = non_finite(bits) & np.isnan(special)
-    return np.lexsort((bits, ~np.signbit(special), np.where(nan, 0.0, special), places, nan))
+    return np.lexsort((bits, ~np.signbit(special), np.where(nan, 0.0, special), levels_below, nan))

@@ -74,7 +74,7 @@ class ColumnSample:
         """`groups` has a number for each column, equal for columns of equal length and lists; see
         `discover`."""
         self.columns, self.bounds, self.groups = columns, bounds, groups
-        seen: set[tuple[int, bytes]] = set()
+        distinct: set[tuple[int, bytes]] = set()
         self.numbers = []
         """Numeric columns that vary and may be related; of equal columns the first."""
         for number, values in enumerate(columns):
@@ -84,33 +84,35 @@ class ColumnSample:
                 and values.dtype.itemsize > 2
             ):
                 key = (groups[number], values.tobytes())
-                if key not in seen:
+                if key not in distinct:
                     self.numbers.append(number)
-                seen.add(key)
+                distinct.add(key)
         self._integers: list[int] | None = None
         self._costs: dict[int, float] = {}
-        self._kept: dict[tuple[int, ErrorBound], Values] = {}
+        self._decoded_columns: dict[tuple[int, ErrorBound], Values] = {}
 
     @property
     def integers(self) -> list[int]:
         """Columns of integers and booleans that vary; of equal columns the first, since a copy costs
         nothing."""
         if self._integers is None:
-            first: dict[tuple[int, int], int] = {}
+            first_numbers: dict[tuple[int, int], int] = {}
             for number, values in enumerate(self.columns):
                 if values.dtype.kind in "bui":
-                    first.setdefault(equality_key(values), number)
-            self._integers = [n for n in first.values() if can_be_related(self.columns[n], self.groups[n])]
+                    first_numbers.setdefault(equality_key(values), number)
+            self._integers = [
+                n for n in first_numbers.values() if can_be_related(self.columns[n], self.groups[n])
+            ]
         return self._integers
 
-    def rows(self, number: int, near: Sequence[int]) -> NDArray[np.int64]:
-        """Rows with a finite value other than 0, first those in which most of the columns `near` are finite
-        too."""
+    def rows(self, number: int, neighbours: Sequence[int]) -> NDArray[np.int64]:
+        """Rows with a finite value other than 0, ordered by the number of `neighbours` that are finite, most
+        first."""
         values = self.columns[number]
         rows = np.arange(0, len(values), max(1, len(values) // MAX_ROWS))[:MAX_ROWS]
         rows = rows[np.isfinite(values[rows]) & (values[rows] != 0)]
-        known = np.sum([np.isfinite(self.columns[column][rows]) for column in near], axis=0)
-        return np.asarray(rows[np.argsort(-known, kind="stable")]) if near else rows[:0]
+        finite_counts = np.sum([np.isfinite(self.columns[column][rows]) for column in neighbours], axis=0)
+        return np.asarray(rows[np.argsort(-finite_counts, kind="stable")]) if neighbours else rows[:0]
 
     def best(
         self, number: int, formula: Formula, tightened: Mapping[int, float], *, may_share: bool
@@ -120,19 +122,21 @@ class ColumnSample:
 
         `tightened` has the factors that apply already. None if the formula saves too little.
         """
-        alone = self.cost(number)
+        bits_alone = self.cost(number)
         exact = self._exact(number, formula, tightened, may_share=may_share)
-        rest = self._with_residual(number, formula, tightened)
+        with_residual = self._with_residual(number, formula, tightened)
         options = [
-            option for option in (exact, rest) if option is not None and option[0] <= WORTHWHILE * alone
+            option
+            for option in (exact, with_residual)
+            if option is not None and option[0] <= WORTHWHILE * bits_alone
         ]
         if not options:
             return None
         chosen = min(options, key=lambda option: option[0])
-        if exact is not None and exact[0] <= min(WORTHWHILE * alone, chosen[0] + CONSISTENT):
+        if exact is not None and exact[0] <= min(WORTHWHILE * bits_alone, chosen[0] + CONSISTENT):
             chosen = exact
-        bits, planned, parts = chosen
-        return replace(planned, saved=alone - bits), parts
+        bits, planned, factors = chosen
+        return replace(planned, saved=bits_alone - bits), factors
 
     def cost(self, number: int) -> float:
         """Bits per value of the column stored alone."""
@@ -150,24 +154,28 @@ class ColumnSample:
         shared = may_share and formula.function in PROPORTIONAL and all(kinds[:2])
         for first in TIGHTENING if kinds[1] else TIGHTENING[:1]:
             for second in TIGHTENING if any(kinds[2:]) else TIGHTENING[:1]:
-                parts = {lead: first} | {
+                factors = {lead: first} | {
                     source: second if scales else 1.0
                     for source, scales in zip(others, kinds[2:], strict=True)
                 }
-                parts = {source: min(part, tightened.get(source, 1.0)) for source, part in parts.items()}
-                extra = sum(math.log2(tightened.get(source, 1.0) / part) for source, part in parts.items())
-                if best is not None and extra >= best[0]:
+                factors = {
+                    source: min(factor, tightened.get(source, 1.0)) for source, factor in factors.items()
+                }
+                extra_bits = sum(
+                    math.log2(tightened.get(source, 1.0) / factor) for source, factor in factors.items()
+                )
+                if best is not None and extra_bits >= best[0]:
                     continue
-                share = self._missed(number, formula, parts, shared=shared)
-                bits = extra + share * len(parts) * (32 + 8 * self.columns[number].itemsize)
+                share = self._missed(number, formula, factors, shared=shared)
+                bits = extra_bits + share * len(factors) * (32 + 8 * self.columns[number].itemsize)
                 if share <= MAX_MISSED and (best is None or bits < best[0]):
-                    best = bits, PlannedRelation(formula, shared=shared), parts
+                    best = bits, PlannedRelation(formula, shared=shared), factors
         return best
 
-    def _missed(self, number: int, formula: Formula, parts: Mapping[int, float], *, shared: bool) -> float:
-        """Share of the values that the formula misses if the bounds of its sources are scaled by `parts`."""
+    def _missed(self, number: int, formula: Formula, factors: Mapping[int, float], *, shared: bool) -> float:
+        """Share of the values that the formula misses with the bounds of its sources scaled by `factors`."""
         values = self.columns[number]
-        bounds = {source: scaled(self.bounds[source], part) for source, part in parts.items()}
+        bounds = {source: scaled(self.bounds[source], factor) for source, factor in factors.items()}
         lead, *others = formula.sources
         decoded = {source: self._decoded_within(source, bounds[source]) for source in others}
         if shared:
@@ -178,14 +186,14 @@ class ColumnSample:
             decoded[lead] = _decoded(quantise(first, bounds[lead]))
         else:
             decoded[lead] = self._decoded_within(lead, bounds[lead])
-        made = formula.values([decoded[source] for source in formula.sources], values.dtype)
-        return len(violations(values, made, self.bounds[number])) / len(values)
+        computed = formula.values([decoded[source] for source in formula.sources], values.dtype)
+        return len(violations(values, computed, self.bounds[number])) / len(values)
 
     def _decoded_within(self, number: int, bound: ErrorBound) -> Values:
         """A column as it decodes after encoding within a bound."""
-        if (number, bound) not in self._kept:
-            self._kept[number, bound] = _decoded(quantise(self.columns[number], bound))
-        return self._kept[number, bound]
+        if (number, bound) not in self._decoded_columns:
+            self._decoded_columns[number, bound] = _decoded(quantise(self.columns[number], bound))
+        return self._decoded_columns[number, bound]
 
     def _with_residual(
         self, number: int, formula: Formula, tightened: Mapping[int, float]
@@ -207,10 +215,10 @@ class ColumnSample:
         return bits, PlannedRelation(formula, dropped_bits), {}
 
 
-def scaled(bound: ErrorBound, part: float) -> ErrorBound:
-    """A relative or absolute bound times `part`; other bounds unchanged."""
-    value = float(f"{bound.value * part:.6g}")
-    return replace(bound, value=value) if part < 1.0 and bound.kind in SCALABLE else bound
+def scaled(bound: ErrorBound, factor: float) -> ErrorBound:
+    """A relative or absolute bound times `factor`; other bounds unchanged."""
+    value = float(f"{bound.value * factor:.6g}")
+    return replace(bound, value=value) if factor < 1.0 and bound.kind in SCALABLE else bound
 
 
 def can_be_related(values: Values, group: int) -> bool:
@@ -231,8 +239,8 @@ def usable(values: Values) -> Doubles:
 
 def holds(relation: Relation, number: int, columns: Sequence[Values], bounds: Sequence[ErrorBound]) -> bool:
     """Whether a relation gives the column within its bound from its decoded sources."""
-    parts = [_decoded(quantise(columns[source], bounds[source])) for source in relation.sources]
-    values = relation.values(parts, columns[number].dtype)
+    sources = [_decoded(quantise(columns[source], bounds[source])) for source in relation.sources]
+    values = relation.values(sources, columns[number].dtype)
     return len(violations(columns[number], values, bounds[number])) <= MAX_MISSED * len(values)
 
 

@@ -1,4 +1,4 @@
-"""Planned relations, and what fits their values to the error bounds: balanced errors and residuals."""
+"""Planned relations; balanced errors and residuals, with which they keep the error bounds."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ def balance_error(
             name = "cosh"
         else:
             name = formula.function
-        exact = goal / FUNCTIONS[name].of(np.ones(len(goal)), wide[0])
+        exact = goal / FUNCTIONS[name].compute(np.ones(len(goal)), wide[0])
         moved = ((x + exact) * 0.5).astype(first.dtype)
-        room = bound.value - tightened.value
-        reach = room * np.abs(x) if bound.kind == "rel" else np.full(len(x), room)
+        margin = bound.value - tightened.value
+        reach = margin * np.abs(x) if bound.kind == "rel" else np.full(len(x), margin)
         fits = np.abs(moved.astype(np.float64) - x) <= reach * (1 - 2.0**-20)
     return np.where(fits & np.isfinite(moved) & (first != 0), moved, first)
 
@@ -87,8 +87,8 @@ def encode_residual(
     """
     predicted = formula.values(sources, values.dtype)
     steps = residual(values, predicted, dropped_bits)
-    far = np.abs(steps) > np.iinfo(np.int16).max
-    steps[far] = 0
+    too_large = np.abs(steps) > np.iinfo(np.int16).max
+    steps[too_large] = 0
     missed = violations(values, apply_residual(predicted, steps, dropped_bits), bound)
     if len(missed) > MAX_OUTLIERS * len(values):
         return None

@@ -29,8 +29,8 @@ def distinct_values(column: Values) -> Coded | None:
     wide = column.astype(np.int64)
     if len(np.unique(wide[: 4 * MAX_COMBINATIONS])) > MAX_COMBINATIONS:
         return None  # most columns end here, quickly
-    listed, codes = np.unique(wide, return_inverse=True)
-    return (listed, codes) if len(listed) <= MAX_COMBINATIONS else None
+    distinct, codes = np.unique(wide, return_inverse=True)
+    return (distinct, codes) if len(distinct) <= MAX_COMBINATIONS else None
 
 
 def table_shape(columns: Sequence[Coded | None]) -> tuple[int, ...] | None:
@@ -53,13 +53,13 @@ def fill_table(lookup: Lookup, sources: Sequence[Values], values: Values) -> Loo
     target = distinct_values(values)
     if target is None or (shape := table_shape(coded)) is None:
         return None
-    listed, codes = target
-    known = [column for column in coded if column is not None]
-    row = np.ravel_multi_index([source_codes for _, source_codes in known], shape)
-    counts = np.bincount(row * len(listed) + codes, minlength=math.prod(shape) * len(listed))
-    counts = counts.reshape(-1, len(listed))
-    table = listed[counts.argmax(axis=1)].astype(values.dtype)
-    keys = tuple(tuple(distinct.tolist()) for distinct, _ in known)
+    target_values, codes = target
+    coded_sources = [column for column in coded if column is not None]
+    row = np.ravel_multi_index([source_codes for _, source_codes in coded_sources], shape)
+    counts = np.bincount(row * len(target_values) + codes, minlength=math.prod(shape) * len(target_values))
+    counts = counts.reshape(-1, len(target_values))
+    table = target_values[counts.argmax(axis=1)].astype(values.dtype)
+    keys = tuple(tuple(distinct.tolist()) for distinct, _ in coded_sources)
     result = replace(lookup, keys=keys, table=tuple(map(int, table.tolist())))
     missed = len(values) - int(counts.max(axis=1).sum())
     size = len(result.to_bytes(values.dtype)) + missed * (4 + values.dtype.itemsize)

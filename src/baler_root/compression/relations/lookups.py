@@ -45,42 +45,44 @@ OVERHEAD = 64
 def find_lookups(
     sample: ColumnSample,
     derived: Mapping[int, PlannedRelation],
-    wanted: Sequence[tuple[int, Lookup]],
+    declared: Sequence[tuple[int, Lookup]],
     independent: Container[int],
     growth: float,
 ) -> dict[int, PlannedRelation]:
-    """Lookups by the number of their column: first those that are `wanted`, then those found.
+    """Lookups by the number of their column: `declared` ones first, then those found in the sample.
 
     Columns with a relation in `derived`, and sources of relations, are not looked up. See `discover` for
     `growth`.
     """
     columns = _Columns(sample)
-    asked = [(number, lookup.sources) for number, lookup in wanted if columns.follows(number, lookup.sources)]
-    found = [
+    declared_sources = [
+        (number, lookup.sources) for number, lookup in declared if columns.follows(number, lookup.sources)
+    ]
+    candidates = [
         (number, sources)
         for number in columns.coded
         if number not in independent and number not in derived and columns.may_pay(number, growth)
         for sources in columns.sources_of(number, derived)
     ]
-    targets = {number for number, _ in found}
+    targets = {number for number, _ in candidates}
     # Columns come first whose sources follow from no other column.
-    found.sort(
+    candidates.sort(
         key=lambda entry: (len(targets & {*entry[1]}), len(entry[1]), -sample.cost(entry[0]), -entry[0])
     )
-    out: dict[int, PlannedRelation] = {}
-    stays = {source for known in derived.values() for source in known.relation.sources}
-    for number, sources in asked + found:
+    lookups: dict[int, PlannedRelation] = {}
+    used_sources = {source for planned in derived.values() for source in planned.relation.sources}
+    for number, sources in declared_sources + candidates:
         if (
-            number in stays
-            or number in out
+            number in used_sources
+            or number in lookups
             or number in derived
-            or {*sources} & (out.keys() | derived.keys())
+            or {*sources} & (lookups.keys() | derived.keys())
         ):
             continue
         if (saved := columns.saved(number, sources, growth)) > 0:
-            out[number] = PlannedRelation(Lookup(sources), saved=saved)
-            stays.update(sources)
-    return out
+            lookups[number] = PlannedRelation(Lookup(sources), saved=saved)
+            used_sources.update(sources)
+    return lookups
 
 
 class _Columns:
@@ -100,7 +102,7 @@ class _Columns:
             for group, members in self._members.items()
         }
 
-    def sources_of(self, number: int, without: Container[int]) -> list[tuple[int, ...]]:
+    def sources_of(self, number: int, excluded: Container[int]) -> list[tuple[int, ...]]:
         """One or two columns from which this one follows in all rows: a few choices, smallest tables
         first."""
         rare = self._rare(number)
@@ -108,14 +110,14 @@ class _Columns:
             return []
         members = self._members[self._sample.groups[number]]
         alike = self._alike(number, np.flatnonzero(rare))
-        alike[[n == number or n in without for n in members]] = True
-        found: list[tuple[int, ...]] = []
-        for places in _covering(alike, np.array([len(self.coded[n][0]) for n in members])):
-            sources = tuple(members[i] for i in places)
-            superfluous = any({*known} <= {*sources} for known in found)
-            if len(found) < MAX_LOOKUPS and not superfluous and self.follows(number, sources):
-                found.append(sources)
-        return found
+        alike[[n == number or n in excluded for n in members]] = True
+        choices: list[tuple[int, ...]] = []
+        for indices in _covering(alike, np.array([len(self.coded[n][0]) for n in members])):
+            sources = tuple(members[i] for i in indices)
+            superfluous = any({*choice} <= {*sources} for choice in choices)
+            if len(choices) < MAX_LOOKUPS and not superfluous and self.follows(number, sources):
+                choices.append(sources)
+        return choices
 
     def _rare(self, number: int) -> NDArray[np.bool_]:
         """Whether each row has another value than the most frequent one of the column."""
@@ -126,11 +128,11 @@ class _Columns:
         """For pairs of rows that differ in this column: whether each column of its group is equal in both
         rows."""
         codes = self.coded[number][1]
-        chosen = np.random.default_rng(0)
-        one, other = chosen.choice(rare, 4 * PAIRS), chosen.integers(len(codes), size=4 * PAIRS)
-        differ = np.flatnonzero(codes[one] != codes[other])[:PAIRS]
+        generator = np.random.default_rng(0)
+        first, second = generator.choice(rare, 4 * PAIRS), generator.integers(len(codes), size=4 * PAIRS)
+        differ = np.flatnonzero(codes[first] != codes[second])[:PAIRS]
         stacked = self._codes[self._sample.groups[number]]
-        return np.asarray(stacked[:, one[differ]] == stacked[:, other[differ]])
+        return np.asarray(stacked[:, first[differ]] == stacked[:, second[differ]])
 
     def follows(self, number: int, sources: Sequence[int]) -> bool:
         """Whether a column follows from others in all rows, and enough rows confirm it."""
@@ -140,13 +142,13 @@ class _Columns:
         if shape is None or len({self._sample.groups[n] for n in (number, *sources)}) > 1:
             return False
         codes = self.coded[number][1]
-        place = np.ravel_multi_index([self.coded[source][1] for source in sources], shape)
+        combination = np.ravel_multi_index([self.coded[source][1] for source in sources], shape)
         table = np.zeros(math.prod(shape), np.int64)
-        table[place] = codes
-        if not np.array_equal(table[place], codes):
+        table[combination] = codes
+        if not np.array_equal(table[combination], codes):
             return False
         rare = self._rare(number)
-        confirmed = int(np.sum(rare & (np.bincount(place)[place] > 1)))
+        confirmed = int(np.sum(rare & (np.bincount(combination)[combination] > 1)))
         return confirmed >= max(MIN_CONFIRMED, 0.9 * int(rare.sum()))
 
     def may_pay(self, number: int, growth: float) -> bool:
@@ -167,15 +169,15 @@ def _covering(alike: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Iterator[tu
     """Rows of a matrix that are False everywhere, then pairs of rows that are nowhere both True, by product
     of sizes."""
     counts = alike.sum(axis=1)
-    alone = np.flatnonzero(counts == 0)
+    singles = np.flatnonzero(counts == 0)
     padded = np.pad(alike, ((0, 0), (0, PAIRS - alike.shape[1])))
     words = np.ascontiguousarray(np.packbits(padded, axis=1)).view(np.uint64)
-    leads = np.argsort(counts, kind="stable")[alone.size : alone.size + MAX_LEADS]
+    leads = np.argsort(counts, kind="stable")[singles.size : singles.size + MAX_LEADS]
     leads = leads[2 * counts[leads] <= alike.shape[1]]  # one row of each pair has at most half of the ones
     lead, partner = np.nonzero(~(words[leads, None] & words).any(axis=2) & (counts > 0))
     pairs = np.unique(np.sort(np.stack([leads[lead], partner], axis=1), axis=1), axis=0)
     pairs = pairs[sizes[pairs].prod(axis=1) <= MAX_COMBINATIONS]
     pairs = pairs[np.argsort(sizes[pairs].prod(axis=1), kind="stable")[:MAX_TRIED]]
-    alone = alone[np.argsort(sizes[alone], kind="stable")[:MAX_TRIED]]
-    yield from ((place,) for place in alone.tolist())
+    singles = singles[np.argsort(sizes[singles], kind="stable")[:MAX_TRIED]]
+    yield from ((single,) for single in singles.tolist())
     yield from ((first, second) for first, second in pairs.tolist())

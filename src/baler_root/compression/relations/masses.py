@@ -1,7 +1,6 @@
 """Finds energies with a mass that is not a column.
 
-The mass is a constant, such as that of the muon, or one number for each value of an integer, such as the kind of
-lepton.
+The mass is a constant, such as that of the muon, or depends on an integer, such as the kind of a lepton.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from baler_root.compression.relations.costs import UNITS, ColumnSample, Doubles
 from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import Table
 
-LIGHT = 16
+LOW_ENERGY_ROWS = 16
 """Rows of least energy, in which a mass is most visible."""
 
 
@@ -26,11 +25,11 @@ ROUNDING = 8.0
 """Largest error of the square of an energy, in units of the last place of the columns that give it."""
 
 
-HEAVY = 4
+HIGH_ENERGY_ROWS = 4
 """Rows of most energy, in which a mass is hardly visible."""
 
 
-SHARE = 0.25
+MAX_MASS_SHARE = 0.25
 """Largest share of the squared energy in such rows that can be the square of a mass given by an integer."""
 
 
@@ -42,11 +41,11 @@ MAX_INTEGERS = 24
 """Most integer columns that are tried; the nearest ones are."""
 
 
-CONFIRMED = 4
+MIN_CONFIRMED = 4
 """Fewest rows with one value of the integer, in which its mass must be visible."""
 
 
-NOISE = 4.0
+MIN_SIGNIFICANCE = 4.0
 """Fewest standard deviations between the square of a mass and 0."""
 
 
@@ -54,8 +53,8 @@ MAX_ETA = 20.0
 """Largest number that can be a pseudorapidity."""
 
 
-Places = NDArray[np.int64]
-"""Combinations of columns, one in each row."""
+ColumnIndices = NDArray[np.int64]
+"""Combinations of columns by index, one in each row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,80 +64,86 @@ class _Momenta:
     squares: Doubles
     growth: Doubles
 
-    def cartesian(self, places: Places) -> Doubles:
-        return np.asarray(self.squares[places].sum(axis=1))
+    def cartesian(self, indices: ColumnIndices) -> Doubles:
+        return np.asarray(self.squares[indices].sum(axis=1))
 
-    def polar(self, places: Places) -> Doubles:
-        return self.squares[places[:, 0]] * self.growth[places[:, 1]]
+    def polar(self, indices: ColumnIndices) -> Doubles:
+        return self.squares[indices[:, 0]] * self.growth[indices[:, 1]]
 
-    def at(self, rows: NDArray[np.int64]) -> _Momenta:
+    def in_rows(self, rows: NDArray[np.int64]) -> _Momenta:
         return _Momenta(self.squares[:, rows], self.growth[:, rows])
 
 
-Make = Callable[[_Momenta, Places], Doubles]
+SquaredMomenta = Callable[[_Momenta, ColumnIndices], Doubles]
 
 
 @np.errstate(all="ignore")
 def masses(
-    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], near: Sequence[int]
+    sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], neighbours: Sequence[int]
 ) -> list[Formula]:
     """`√(p² + m²)` of up to three components of a momentum, and `√((pt cosh η)² + m²)`.
 
     The mass is the same in all rows, or given by an integer near these columns.
     """
-    numbers = [n for n in near if sample.columns[n].dtype.kind == "f"]
+    numbers = [n for n in neighbours if sample.columns[n].dtype.kind == "f"]
     if not numbers or target.min() < 0:
         return []
     order = np.argsort(target[: len(target) // 2 + 1], kind="stable")
-    shown = np.concatenate([order[:LIGHT], order[-HEAVY:]])
+    shown_rows = np.concatenate([order[:LOW_ENERGY_ROWS], order[-HIGH_ENERGY_ROWS:]])
     columns = np.stack([sample.columns[n][rows].astype(np.float64) for n in numbers])
     error = ROUNDING * max(_precision(target), *map(_precision, columns))
     growth = np.cosh(np.where(np.abs(columns) <= MAX_ETA, columns, np.nan)) ** 2
     momenta = _Momenta(columns**2, growth)
-    few = momenta.at(shown)
-    out: list[Formula] = []
-    likely: list[tuple[str, float, Places, Doubles]] = []
+    few_momenta = momenta.in_rows(shown_rows)
+    formulas: list[Formula] = []
+    likely: list[tuple[str, float, ColumnIndices, Doubles]] = []
 
-    def find(name: str, make: Make, places: Places) -> None:
-        made = make(few, places)
+    def find(name: str, make: SquaredMomenta, indices: ColumnIndices) -> None:
+        squares = make(few_momenta, indices)
         for unit in UNITS:
             energies = np.square(target / unit)
-            for hit, square in _same(energies[shown[:LIGHT]], made[:, :LIGHT], error):
-                mass = _mass(energies, make(momenta, places[[hit]])[0], error, square)
-                out.append(Formula(f"{name}_const", _named(places[hit], numbers), unit, constant=mass))
+            for hit, square in _constant_excess(
+                energies[shown_rows[:LOW_ENERGY_ROWS]], squares[:, :LOW_ENERGY_ROWS], error
+            ):
+                mass = _mass(energies, make(momenta, indices[[hit]])[0], error, square)
+                formulas.append(
+                    Formula(f"{name}_const", _numbers_of(indices[hit], numbers), unit, constant=mass)
+                )
             # With a mass that varies, the energy exceeds the momentum, and only by little where it is large.
-            left = energies[shown] - made
-            above = (left >= -error * energies[shown]).all(axis=1)
-            some = above & (left[:, -HEAVY:] <= SHARE * energies[shown[-HEAVY:]]).all(axis=1)
-            if some.any():
-                likely.append((name, unit, places[some], make(momenta, places[some])))
+            excess = energies[shown_rows] - squares
+            above = (excess >= -error * energies[shown_rows]).all(axis=1)
+            promising = above & (
+                excess[:, -HIGH_ENERGY_ROWS:] <= MAX_MASS_SHARE * energies[shown_rows[-HIGH_ENERGY_ROWS:]]
+            ).all(axis=1)
+            if promising.any():
+                likely.append((name, unit, indices[promising], make(momenta, indices[promising])))
 
     for count in range(1, min(3, len(numbers)) + 1):
         find("norm", _Momenta.cartesian, np.array(list(combinations(range(len(numbers)), count))))
     find("energy", _Momenta.polar, np.argwhere(~np.eye(len(numbers), dtype=bool)))
-    for key, values in _keys(sample, rows, order, near) if likely else ():
-        for name, unit, places, made in likely:
-            for hit, table in _tables(np.square(target / unit), made, values, order, error):
-                sources = (*_named(places[hit], numbers), key)
-                out.append(Formula(f"{name}_by", sources, unit, table=table))
-    return out
+    for key, values in _mass_keys(sample, rows, order, neighbours) if likely else ():
+        for name, unit, indices, squares in likely:
+            for hit, table in _tables(np.square(target / unit), squares, values, order, error):
+                sources = (*_numbers_of(indices[hit], numbers), key)
+                formulas.append(Formula(f"{name}_by", sources, unit, table=table))
+    return formulas
 
 
-def _named(places: Places, numbers: Sequence[int]) -> tuple[int, ...]:
-    return tuple(numbers[place] for place in places.tolist())
+def _numbers_of(indices: ColumnIndices, numbers: Sequence[int]) -> tuple[int, ...]:
+    return tuple(numbers[position] for position in indices.tolist())
 
 
-def _keys(
-    sample: ColumnSample, rows: NDArray[np.int64], order: NDArray[np.int64], near: Sequence[int]
+def _mass_keys(
+    sample: ColumnSample, rows: NDArray[np.int64], order: NDArray[np.int64], neighbours: Sequence[int]
 ) -> list[tuple[int, Doubles]]:
     """Integer columns that may give the mass, with their values; those with fewest distinct values first."""
-    middle = near[len(near) // 2]
+    middle = neighbours[len(neighbours) // 2]
     table = [n for n in sample.integers if sample.groups[n] == sample.groups[middle]]
     nearest = sorted(table, key=lambda n: abs(n - middle))[:MAX_INTEGERS]
-    found = [(n, sample.columns[n][rows].astype(np.float64)) for n in nearest]
-    classes = {n: len(np.unique(values[order])) for n, values in found}
-    found.sort(key=lambda entry: classes[entry[0]])
-    return [(n, values) for n, values in found if 2 <= classes[n] <= MAX_CLASSES]
+    columns = [(n, sample.columns[n][rows].astype(np.float64)) for n in nearest]
+    classes = {n: len(np.unique(values[order])) for n, values in columns}
+    columns.sort(key=lambda entry: classes[entry[0]])
+    return [(n, values) for n, values in columns if 2 <= classes[n] <= MAX_CLASSES]
 
 
 def _tables(
@@ -146,36 +151,38 @@ def _tables(
 ) -> Iterator[tuple[int, Table]]:
     """Rows of `momenta` that squared energies exceed by a mass for each key, and the table of these
     masses."""
-    classes = [(float(key), order[keys[order] == key][:LIGHT]) for key in np.unique(keys[order])]
-    known = [_excess(energies[light], momenta[:, light], error) for _, light in classes]
-    low, high = (np.stack(limits) for limits in zip(*((low, high) for low, high, _ in known), strict=True))
-    confirmed = np.array([len(light) >= CONFIRMED for _, light in classes])
-    shows = (low > 0) & np.stack([varied for *_, varied in known]) & confirmed[:, None]
+    classes = [(float(key), order[keys[order] == key][:LOW_ENERGY_ROWS]) for key in np.unique(keys[order])]
+    excesses = [_excess(energies[rows], momenta[:, rows], error) for _, rows in classes]
+    low, high = (np.stack(limits) for limits in zip(*((low, high) for low, high, _ in excesses), strict=True))
+    confirmed = np.array([len(rows) >= MIN_CONFIRMED for _, rows in classes])
+    shows = (low > 0) & np.stack([varied for *_, varied in excesses]) & confirmed[:, None]
     fits = ((low <= high) & (high >= 0)).all(axis=0) & shows.any(axis=0)
     fits &= low.max(axis=0) > high.min(axis=0)  # else a constant would do
     for hit in np.flatnonzero(fits).tolist():
         table = []
         for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
-            same = keys == key
+            rows_of_key = keys == key
             square = float(least + most) / 2
-            table.append((key, _mass(energies[same], momenta[hit, same], error, square)))
+            table.append((key, _mass(energies[rows_of_key], momenta[hit, rows_of_key], error, square)))
         yield hit, tuple(table)
 
 
 def _excess(energies: Doubles, momenta: Doubles, error: float) -> tuple[Doubles, Doubles, NDArray[np.bool_]]:
     """Least and largest excess of squared energies over each row of momenta, and whether that row varies."""
-    left, room = energies - momenta, error * energies
-    varied = np.ptp(momenta, axis=1) > 4 * room.max()
-    return (left - room).max(axis=1), (left + room).min(axis=1), varied
+    excess, margin = energies - momenta, error * energies
+    varied = np.ptp(momenta, axis=1) > 4 * margin.max()
+    return (excess - margin).max(axis=1), (excess + margin).min(axis=1), varied
 
 
 def _precision(values: Doubles) -> float:
     """Machine epsilon of the values: single precision also for doubles that are all exact in it."""
-    known = values[np.isfinite(values)]
-    return float(np.finfo(np.float32 if np.array_equal(known, known.astype(np.float32)) else np.float64).eps)
+    finite = values[np.isfinite(values)]
+    return float(
+        np.finfo(np.float32 if np.array_equal(finite, finite.astype(np.float32)) else np.float64).eps
+    )
 
 
-def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[int, float]]:
+def _constant_excess(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[int, float]]:
     """Rows of `momenta` that all squared energies exceed by one positive amount, and this amount."""
     low, high, varied = _excess(energies, momenta, error)
     for hit in np.flatnonzero(varied & (low > 0) & (low <= high)).tolist():
@@ -184,12 +191,12 @@ def _same(energies: Doubles, momenta: Doubles, error: float) -> Iterator[tuple[i
 
 def _mass(energies: Doubles, momenta: Doubles, error: float, square: float) -> float:
     """The mass with about this square, in as few digits as the rows allow; 0 if the excess is noise."""
-    left, room = energies - momenta, error * energies
-    fits = np.abs(left - square) <= 2 * room
-    left, weight = left[fits], 1 / room[fits] ** 2
-    mean = float(np.average(left, weights=weight))
-    doubt = float(np.sqrt(np.sum((weight * (left - mean)) ** 2)) / np.sum(weight))
-    if mean <= NOISE * doubt:
+    excess, margin = energies - momenta, error * energies
+    fits = np.abs(excess - square) <= 2 * margin
+    excess, weight = excess[fits], 1 / margin[fits] ** 2
+    mean = float(np.average(excess, weights=weight))
+    uncertainty = float(np.sqrt(np.sum((weight * (excess - mean)) ** 2)) / np.sum(weight))
+    if mean <= MIN_SIGNIFICANCE * uncertainty:
         return 0.0
-    shorter = (float(f"{math.sqrt(mean):.{digits}g}") for digits in range(1, 17))
-    return next((mass for mass in shorter if abs(mass * mass - mean) <= 2 * doubt), math.sqrt(mean))
+    rounded = (float(f"{math.sqrt(mean):.{digits}g}") for digits in range(1, 17))
+    return next((mass for mass in rounded if abs(mass * mass - mean) <= 2 * uncertainty), math.sqrt(mean))

@@ -93,15 +93,15 @@ def parse(text: str, column: Callable[[str], int]) -> tuple[int, Relation]:
 
 def _relation(text: str, column: Callable[[str], int]) -> Relation | None:
     for function, pattern in _FORMULAS.items():
-        if found := pattern.fullmatch(text):
-            scale, *names, sign, offset = found.groups()
+        if match := pattern.fullmatch(text):
+            scale, *names, sign, offset = match.groups()
             constant = float(names.pop()) if FUNCTIONS[function].constant else 0.0
             table = _table(names.pop(-2)) if FUNCTIONS[function].table else ()
             sources = tuple(map(column, names))
             return Formula(function, sources, *_numbers(scale, sign, offset), constant, table)
-    if found := _NORM.fullmatch(text):
-        scale, inside, _, _, mass, entries, key, sign, offset = found.groups()
-        columns = tuple(column(part.partition("*")[0].strip()) for part in inside.split("+"))
+    if match := _NORM.fullmatch(text):
+        scale, squares, _, _, mass, entries, key, sign, offset = match.groups()
+        columns = tuple(column(part.partition("*")[0].strip()) for part in squares.split("+"))
         if mass is not None:
             return Formula("norm_const", columns, *_numbers(scale, sign, offset), float(mass))
         if entries is not None:

@@ -52,31 +52,37 @@ def discover(
     is the number of entries in a cluster divided by that in the sample.
     """
     sample = ColumnSample(columns, bounds, groups)
-    wanted = {n: relation for n, relation in (declared or {}).items() if n not in independent}
+    declared_relations = {n: relation for n, relation in (declared or {}).items() if n not in independent}
     derived = {
         number: PlannedRelation(relation, saved=sample.cost(number))
-        for number, relation in wanted.items()
+        for number, relation in declared_relations.items()
         if isinstance(relation, Sum) and holds(relation, number, columns, bounds)
     }
     derived |= {
         number: PlannedRelation(total, saved=sample.cost(number))
         for number, total in find_sums(columns, bounds, groups, {*derived}).items()
-        if number not in independent and number not in wanted
+        if number not in independent and number not in declared_relations
     }
-    asked = [(number, formula) for number, formula in wanted.items() if isinstance(formula, Formula)]
-    found = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
-    selections = [_Selection(sample, derived, [*asked, *order]) for order in _orders(sample, found)]
+    declared_formulas = [
+        (number, formula) for number, formula in declared_relations.items() if isinstance(formula, Formula)
+    ]
+    formulas = [(number, formula) for number, formula in find_formulas(sample) if number not in independent]
+    selections = [
+        _Selection(sample, derived, [*declared_formulas, *order]) for order in _orders(sample, formulas)
+    ]
     best = max(selections, key=lambda selection: selection.saved - DIRECTIONS * selection.has_angles)
-    looked_up = [(number, lookup) for number, lookup in wanted.items() if isinstance(lookup, Lookup)]
-    lookups = find_lookups(sample, best.derived, looked_up, independent, growth)
+    declared_lookups = [
+        (number, lookup) for number, lookup in declared_relations.items() if isinstance(lookup, Lookup)
+    ]
+    lookups = find_lookups(sample, best.derived, declared_lookups, independent, growth)
     return Discovery(
         {**best.derived, **lookups},
-        {n: scaled(bounds[n], part) for n, part in best.tightened.items() if part < 1.0},
+        {n: scaled(bounds[n], factor) for n, factor in best.tightened.items() if factor < 1.0},
     )
 
 
 def _orders(
-    sample: ColumnSample, found: Sequence[tuple[int, Formula]]
+    sample: ColumnSample, formulas: Sequence[tuple[int, Formula]]
 ) -> list[tuple[tuple[int, Formula], ...]]:
     """Several orders in which the formulas are tried; the best result is used.
 
@@ -85,7 +91,7 @@ def _orders(
     order.
     """
     saved = {}
-    for number, formula in found:
+    for number, formula in formulas:
         best = sample.best(number, formula, {}, may_share=True)
         if best is not None:
             saved[number, formula] = best[0].saved
@@ -115,25 +121,25 @@ class _Selection:
         """Factors that tighten the bounds of sources."""
         self.saved = 0.0
         """Bits saved per row, in all columns together."""
-        stays = {source for found in sums.values() for source in found.relation.sources}
+        used_sources = {source for planned in sums.values() for source in planned.relation.sources}
         leads: set[int] = set()
         others: set[int] = set()
         for number, formula in order:
             lead, *rest = formula.sources
-            if number in self.derived or number in stays or self.derived.keys() & {*formula.sources}:
+            if number in self.derived or number in used_sources or self.derived.keys() & {*formula.sources}:
                 continue
             may_share = not leads & {lead, *rest} and lead not in others
             chosen = sample.best(number, formula, self.tightened, may_share=may_share)
             if chosen is None:
                 continue
-            found, parts = chosen
-            self.derived[number] = found
-            self.saved += found.saved
-            stays.update(formula.sources)
-            if found.shared:
+            planned, factors = chosen
+            self.derived[number] = planned
+            self.saved += planned.saved
+            used_sources.update(formula.sources)
+            if planned.shared:
                 leads.add(lead)
                 others.update(rest)
-            for source, part in parts.items():
-                self.tightened[source] = min(part, self.tightened.get(source, 1.0))
-        relations = [found.relation for found in self.derived.values()]
+            for source, factor in factors.items():
+                self.tightened[source] = min(factor, self.tightened.get(source, 1.0))
+        relations = [planned.relation for planned in self.derived.values()]
         self.has_angles = any(isinstance(r, Formula) and r.function in ANGLES for r in relations)

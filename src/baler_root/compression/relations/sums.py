@@ -22,31 +22,31 @@ def find_sums(
     columns: Sequence[Values],
     bounds: Sequence[ErrorBound],
     groups: Sequence[int],
-    known: Container[int] = (),
+    excluded: Container[int] = (),
 ) -> dict[int, Sum]:
     """Columns that are sums of earlier ones in the same group, within their bounds; see `discover`.
 
-    Columns that are `known` to be sums are not added.
+    Columns in `excluded` are left out, as sums and as terms.
     """
-    found: dict[int, Sum] = {}
+    sums: dict[int, Sum] = {}
     earlier: dict[tuple[int, str], list[int]] = {}
-    seen: set[bytes] = set()
+    distinct: set[bytes] = set()
     for number, values in enumerate(columns):
         kind = values.dtype.kind
-        if number in known or not can_be_related(values, groups[number]):
+        if number in excluded or not can_be_related(values, groups[number]):
             continue
         bits = values.tobytes()
-        if bits in seen:
+        if bits in distinct:
             continue
-        seen.add(bits)
+        distinct.add(bits)
         family = earlier.setdefault((groups[number], values.dtype.str if kind == "f" else "integers"), [])
         if kind != "b":
             total = _sum_of(number, columns, family[-NEAR_SUMS:])
             if total is not None and holds(total, number, columns, bounds):
-                found[number] = total
+                sums[number] = total
                 continue
         family.append(number)
-    return found
+    return sums
 
 
 def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -> Sum | None:
@@ -57,10 +57,10 @@ def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -
     scale = np.maximum(np.sqrt((matrix**2).mean(axis=0)), 1e-300)
     target = usable(columns[number])
     coefficients = np.linalg.lstsq(matrix / scale, target, rcond=1e-9)[0] / scale
-    whole = np.round(coefficients)
-    if np.any(np.abs(coefficients - whole) * scale > TOLERANCE * np.sqrt((target**2).mean())):
+    rounded = np.round(coefficients)
+    if np.any(np.abs(coefficients - rounded) * scale > TOLERANCE * np.sqrt((target**2).mean())):
         return None
-    terms = tuple((int(whole[i]), candidates[i]) for i in np.flatnonzero(whole).tolist())
+    terms = tuple((int(rounded[i]), candidates[i]) for i in np.flatnonzero(rounded).tolist())
     if not 2 <= len(terms) <= MAX_TERMS or any(abs(sign) != 1 for sign, _ in terms):
         return None
     return Sum(terms)

@@ -84,17 +84,17 @@ class Rules:
         if isinstance(rules, Rules):
             if preset is not None:
                 raise ConfigError(f"preset {preset!r} beside finished rules: build the rules with it")
-            out = cls(**{name: getattr(rules, name) for name in cls.__dataclass_fields__})
+            base = cls(**{name: getattr(rules, name) for name in cls.__dataclass_fields__})
         else:
             path, default = (None, None) if rules is None else _path_or_bound(rules)
             if default is not None and bound is not None:
                 raise ConfigError(f"two bounds for all branches: rules={rules!r} and bound={bound!r}")
-            out, bound = cls._from_file(path, preset), default or bound
+            base, bound = cls._from_file(path, preset), default or bound
         return replace(
-            out,
-            default=out.default if bound is None else _as_bound(bound),
-            rules=(*out.rules, *_rules_by_pattern(bounds or ())),
-            independent=(*out.independent, *_patterns(independent)),
+            base,
+            default=base.default if bound is None else _as_bound(bound),
+            rules=(*base.rules, *_rules_by_pattern(bounds or ())),
+            independent=(*base.independent, *_patterns(independent)),
         )
 
     @classmethod
@@ -104,13 +104,13 @@ class Rules:
             return cls() if preset is None else cls._of_preset(preset)
         file = read_rules_file(path)
         try:
-            out = cls._from_file(None, preset if preset is not None else file.preset)
+            base = cls._from_file(None, preset if preset is not None else file.preset)
         except ConfigError as error:
             raise ConfigError(f"rules file {path}: {error}") from None
         return replace(
-            out,
-            default=file.default or out.default,
-            rules=(*out.rules, *file.rules),
+            base,
+            default=file.default or base.default,
+            rules=(*base.rules, *file.rules),
             sentinels=file.sentinels,
             relations=file.relations,
             independent=file.independent,
@@ -121,8 +121,8 @@ class Rules:
     def _of_preset(cls, name: str) -> Self:
         """The rules of a built-in preset."""
         if name not in PRESETS:
-            near = nearest(name, PRESETS, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(PRESETS)}"
+            similar = nearest(name, PRESETS, 1)
+            hint = f"did you mean {similar[0]!r}?" if similar else f"there are {', '.join(PRESETS)}"
             raise ConfigError(f"unknown preset {name!r}; {hint}")
         preset = PRESETS[name]
         rules = tuple(Rule(pattern, ErrorBound.parse(bound), preset=name) for pattern, bound in preset.rules)

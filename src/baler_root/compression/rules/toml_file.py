@@ -81,12 +81,12 @@ def _tables(document: Mapping[str, Any], key: str, example: str) -> list[Mapping
     return tables
 
 
-def _mass_of(table: Mapping[str, Any], where: str) -> PairMass:
-    _refuse_unknown(table, ("mass",), where)
+def _mass_of(table: Mapping[str, Any], location: str) -> PairMass:
+    _refuse_unknown(table, ("mass",), location)
     try:
         return PairMass(_texts(table, "mass", "mu_pt"))
     except ConfigError as error:
-        raise ConfigError(f"{where}{error}") from None
+        raise ConfigError(f"{location}{error}") from None
 
 
 def _texts(document: Mapping[str, Any], key: str, example: str) -> tuple[str, ...]:
@@ -96,15 +96,15 @@ def _texts(document: Mapping[str, Any], key: str, example: str) -> tuple[str, ..
     return tuple(values)
 
 
-def _rule_of(table: Mapping[str, Any], where: str) -> Rule:
-    _refuse_unknown(table, ("branch", "bound", "tree"), f"{where}: ")
-    pattern, bound = (_text(table, key, f"{where}: ") for key in ("branch", "bound"))
+def _rule_of(table: Mapping[str, Any], location: str) -> Rule:
+    _refuse_unknown(table, ("branch", "bound", "tree"), f"{location}: ")
+    pattern, bound = (_text(table, key, f"{location}: ") for key in ("branch", "bound"))
     if not pattern or not bound:
-        raise ConfigError(f"{where}: needs both branch and bound")
+        raise ConfigError(f"{location}: needs both branch and bound")
     try:
-        return Rule(pattern, ErrorBound.parse(bound), _text(table, "tree", f"{where}: "))
+        return Rule(pattern, ErrorBound.parse(bound), _text(table, "tree", f"{location}: "))
     except ConfigError as error:
-        raise ConfigError(f"{where} ({pattern!r}): {error}") from None
+        raise ConfigError(f"{location} ({pattern!r}): {error}") from None
 
 
 def _sentinels(values: object) -> tuple[float, ...]:
@@ -117,16 +117,16 @@ def _sentinels(values: object) -> tuple[float, ...]:
     return tuple(float(value) for value in values)
 
 
-def _text(table: Mapping[str, Any], key: str, where: str) -> str | None:
+def _text(table: Mapping[str, Any], key: str, location: str) -> str | None:
     value = table.get(key)
     if value is not None and not isinstance(value, str):
-        raise ConfigError(f'{where}{key} must be text in quotes, such as {key} = "{EXAMPLES[key]}"')
+        raise ConfigError(f'{location}{key} must be text in quotes, such as {key} = "{EXAMPLES[key]}"')
     return value
 
 
-def _refuse_unknown(table: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+def _refuse_unknown(table: Mapping[str, Any], allowed: Sequence[str], location: str) -> None:
     for key in table:
-        if key not in known:
-            near = nearest(key, known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f" (known: {', '.join(known)})"
-            raise ConfigError(f"{where}unknown key {key!r}{hint}")
+        if key not in allowed:
+            similar = nearest(key, allowed, 1)
+            hint = f"; did you mean {similar[0]!r}?" if similar else f" (known: {', '.join(allowed)})"
+            raise ConfigError(f"{location}unknown key {key!r}{hint}")

@@ -17,8 +17,7 @@ from baler_root.format.schema import Tree
 
 
 def bound_target(tree: Tree, column: Column) -> BoundTarget:
-    """A column that has values as rules see it: a field of a record is named like a branch below its
-    branch."""
+    """A column with values as rules see it; a field of a record is named like a branch below its branch."""
     branch = tree.branches[column.branch]
     name = column.field.rpartition(".")[2] or branch.name
     dtype = column.dtype if column.role == "data" else np.dtype(bool)
@@ -33,8 +32,8 @@ def check_used(rules: Rules, trees: Sequence[Tree]) -> None:
     targets = [
         bound_target(tree, column) for tree in trees for column in tree_columns(tree) if column.has_values
     ]
-    own = [rule for rule in rules.rules if rule.preset is None]
-    for rule in own:
+    user_rules = [rule for rule in rules.rules if rule.preset is None]
+    for rule in user_rules:
         if not any(map(rule.matches, targets)):
             raise ConfigError(_no_match(rule, targets))
     for text in rules.relations:
@@ -45,7 +44,7 @@ def check_used(rules: Rules, trees: Sequence[Tree]) -> None:
         rule = Rule(pattern, LOSSLESS)
         if not any(map(rule.matches, targets)):
             raise ConfigError(_no_match(rule, targets))
-    for rule in own:
+    for rule in user_rules:
         matched = [target for target in targets if rule.matches(target)]
         if not any(map(rule.applies, matched)):
             kinds = ", ".join(sorted({exact_by_name(target.path) or target.kind for target in matched}))
@@ -72,11 +71,11 @@ def _check_together(subject: str, names: Sequence[str], targets: Sequence[BoundT
     trees: dict[str, list[str]] = {}
     for target in targets:
         trees.setdefault(target.tree, []).append(target.path)
-    known = list(dict.fromkeys(path for paths in trees.values() for path in paths))
+    paths = list(dict.fromkeys(path for tree_paths in trees.values() for path in tree_paths))
     for name in names:
-        if name not in known:
-            raise ConfigError(f"{subject}: there is no branch {name!r}{_hint(name, known)}")
-    if not any(set(names) <= set(paths) for paths in trees.values()):
+        if name not in paths:
+            raise ConfigError(f"{subject}: there is no branch {name!r}{_hint(name, paths)}")
+    if not any(set(names) <= set(tree_paths) for tree_paths in trees.values()):
         raise ConfigError(f"{subject}: no tree has all of {', '.join(map(repr, names))}")
 
 
@@ -85,16 +84,20 @@ def _no_match(rule: Rule, targets: Sequence[BoundTarget]) -> str:
     trees = list(dict.fromkeys(target.tree for target in targets))
     if rule.tree is not None and not any(map(rule.matches_tree, trees)):
         return f"{rule}: there is no tree {rule.tree!r}{_hint(rule.tree, trees)}"
-    known = [
+    words = [
         word
         for target in targets
         if rule.matches_tree(target.tree)
         for word in dict.fromkeys((target.path, target.name))
     ]
-    return f"{rule} matches no branch{_hint(rule.pattern, known)}"
+    return f"{rule} matches no branch{_hint(rule.pattern, words)}"
 
 
-def _hint(word: str, known: Sequence[str]) -> str:
-    """The known words most like `word`, or some of them all."""
-    near = nearest(word, known)
-    return f"; nearest: {', '.join(map(repr, near))}" if near else f"; there are {listed(map(repr, known))}"
+def _hint(word: str, words: Sequence[str]) -> str:
+    """The end of a message: the `words` most like `word`, or a list of all."""
+    similar = nearest(word, words)
+    return (
+        f"; nearest: {', '.join(map(repr, similar))}"
+        if similar
+        else f"; there are {listed(map(repr, words))}"
+    )

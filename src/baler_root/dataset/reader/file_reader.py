@@ -70,7 +70,8 @@ class FileReader:
         return b"" if payload is None else unpack_objects_block(payload)
 
     def objects_directory(self) -> Any:
-        """The carried objects as an uproot directory; raises FormatError if they are not what the file says."""
+        """The carried objects as an uproot directory; raises FormatError if they are not what the file
+        says."""
         self.check_objects()
         return unpack_objects(self.objects_blob)
 

@@ -80,11 +80,11 @@ class Analysis:
         """
         sources = list(source) if isinstance(source, list | tuple) else [source]
         parts = [part for item in sources for part in self._chunks(item, progress)]
-        where = ", ".join(_source_name(item) for item in sources)
+        location = ", ".join(_source_name(item) for item in sources)
         if not parts:
-            raise SourceError(f"{where}: the tree has no entries")
+            raise SourceError(f"{location}: the tree has no entries")
         selection = Selection.concatenate(parts)
-        self._check_use(selection, where)
+        self._check_use(selection, location)
         return selection
 
     def infer(self, selection: Selection, observable: str) -> dict[str, Quantity]:
@@ -152,21 +152,21 @@ class Analysis:
             )
         return part
 
-    def _check_use(self, selection: Selection, where: str) -> None:
+    def _check_use(self, selection: Selection, location: str) -> None:
         passing = selection.passing()
         if not passing.any():
             flow = ", ".join(f"{name}: {int(flags.sum())}" for name, flags in selection.cumulative().items())
             raise SourceError(
-                f"{where}: none of {len(selection)} entries passes the cuts of {self.name} ({flow})"
+                f"{location}: none of {len(selection)} entries passes the cuts of {self.name} ({flow})"
             )
         weights = selection.weights[passing]
         if not np.isfinite(weights).all():
             raise SourceError(
-                f"{where}: {int((~np.isfinite(weights)).sum())} selected entries have no finite weight"
+                f"{location}: {int((~np.isfinite(weights)).sum())} selected entries have no finite weight"
             )
         if not weights.any():
             raise SourceError(
-                f"{where}: all {len(weights)} entries that pass the cuts of {self.name} have weight 0; for data it "
+                f"{location}: all {len(weights)} entries that pass the cuts of {self.name} have weight 0; for data it "
                 "is 1, for simulation luminosity × cross section × generator weight / sum of weights"
             )
 

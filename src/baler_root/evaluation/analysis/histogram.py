@@ -38,18 +38,18 @@ class Histogram:
 def fill(values: Floats, weights: Floats, edges: Floats) -> Histogram:
     """The histogram of `values` with equidistant `edges`; NaN and values outside the edges are left out."""
     low, high, bins = edges[0], edges[-1], len(edges) - 1
-    inside = (values >= low) & (values < high)  # False for NaN
-    index = ((values[inside] - low) * (bins / (high - low))).astype(np.int64)
+    in_range = (values >= low) & (values < high)  # False for NaN
+    index = ((values[in_range] - low) * (bins / (high - low))).astype(np.int64)
     index = np.minimum(index, bins - 1)
-    used = weights[inside]
+    used_weights = weights[in_range]
     return Histogram(
         edges,
-        np.bincount(index, used, bins).astype(np.float64),
-        np.bincount(index, used * used, bins).astype(np.float64),
+        np.bincount(index, used_weights, bins).astype(np.float64),
+        np.bincount(index, used_weights * used_weights, bins).astype(np.float64),
     )
 
 
 def of_selection(selection: Selection, observable: str, edges: Floats, flags: Flags) -> Histogram:
     """The histogram of an observable for the flagged entries that pass every cut."""
-    chosen = selection.passing() & flags
-    return fill(selection.observables[observable][chosen], selection.weights[chosen], edges)
+    selected = selection.passing() & flags
+    return fill(selection.observables[observable][selected], selection.weights[selected], edges)

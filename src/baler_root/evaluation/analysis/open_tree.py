@@ -42,17 +42,17 @@ def _file(path: str) -> Iterator[Any]:
             yield file.directory
 
 
-def _find(directory: Any, names: Sequence[str], where: str) -> Any:
+def _find(directory: Any, names: Sequence[str], location: str) -> Any:
     from baler_root.rootio.objects import TREES
 
     classes: dict[str, str] = directory.classnames()
-    present = list(dict.fromkeys(key.partition(";")[0] for key, name in classes.items() if name in TREES))
-    tree = next((name for name in names if name in present), None)
-    if tree is None and not names and len(present) == 1:
-        tree = present[0]
+    trees = list(dict.fromkeys(key.partition(";")[0] for key, name in classes.items() if name in TREES))
+    tree = next((name for name in names if name in trees), None)
+    if tree is None and not names and len(trees) == 1:
+        tree = trees[0]
     if tree is None:
         expected = " or ".join(map(repr, names)) or "a single tree (set TREES in the analysis to choose one)"
-        raise SourceError(f"{where}: the analysis reads {expected}; the file has {_listed(present)}")
+        raise SourceError(f"{location}: the analysis reads {expected}; the file has {_listed(trees)}")
     return directory[tree]
 
 

@@ -153,9 +153,9 @@ def _observable(
     before, after, signal = sides.before, sides.after, sides.signal
     infer = partial(_results, analysis, name, signal)
     original, decompressed = infer(before), infer(after)
-    drawn = None
+    bootstrap = None
     if options.bootstrap:
-        drawn = replicas(
+        bootstrap = replicas(
             before, after, infer, list(original),
             number=options.bootstrap, seed=options.seed, progress=stage(f"bootstrap of {name}"),
         )  # fmt: skip
@@ -177,7 +177,7 @@ def _observable(
         movement(before, after, name, np.ones(len(before), np.bool_)),
         movement(before, after, name, signal),
         _difference(sides, name),
-        tuple(shifts(original, decompressed, drawn, offset_results)),
+        tuple(shifts(original, decompressed, bootstrap, offset_results)),
         studies[0],
         studies[1],
         failure,

@@ -90,18 +90,18 @@ def replicas(
 
 
 def shifts(
-    before: Results, after: Results, drawn: Replicas | None, offset_results: Sequence[Results] = ()
+    before: Results, after: Results, bootstrap: Replicas | None, offset_results: Sequence[Results] = ()
 ) -> list[Shift]:
     """The shift of each quantity in both results.
 
-    `drawn` are the bootstrap replicas, if any; `offset_results` are results with other rounding offsets.
+    `bootstrap` are the bootstrap replicas, if any; `offset_results` are results with other rounding offsets.
     """
     return [
         _shift(
             name,
             before[name],
             after[name],
-            drawn,
+            bootstrap,
             [results[name] for results in offset_results if name in results],
         )
         for name in before
@@ -113,12 +113,12 @@ def _shift(
     name: str,
     before: Quantity,
     after: Quantity,
-    drawn: Replicas | None,
+    bootstrap: Replicas | None,
     with_offsets: Sequence[Quantity],
 ) -> Shift:
     paired, error, failed = math.nan, before.error, 0
-    if drawn is not None:
-        x, y = drawn.before[name], drawn.after[name]
+    if bootstrap is not None:
+        x, y = bootstrap.before[name], bootstrap.after[name]
         usable = np.isfinite(x) & np.isfinite(y)
         failed = int((~usable).sum())
         if usable.sum() > 1:

@@ -115,10 +115,10 @@ class _Sums:
             self.xx += np.square(x).sum(axis=0)[:, None]
             self.xy += x.T @ x
             return
-        used, x = finite.astype(np.float64), np.where(finite, x, 0.0)
-        self.count += used.T @ used
-        self.x += x.T @ used
-        self.xx += np.square(x).T @ used
+        present, x = finite.astype(np.float64), np.where(finite, x, 0.0)
+        self.count += present.T @ present
+        self.x += x.T @ present
+        self.xx += np.square(x).T @ present
         self.xy += x.T @ x
 
     def coefficients(self) -> Matrix:

@@ -86,8 +86,8 @@ def shortest_interval(values: Floats, weights: Floats) -> tuple[float, float]:
     reached = np.concatenate([[0.0], np.cumsum(weights)])
     first = np.arange(values.size)
     last = np.searchsorted(reached, reached[:-1] + CORE * reached[-1] * (1 - 1e-12), side="left") - 1
-    inside = last < values.size
-    first, last = first[inside], last[inside]
+    complete = last < values.size
+    first, last = first[complete], last[complete]
     shortest = int(np.argmin(values[last] - values[first]))
     return float(values[first[shortest]]), float(values[last[shortest]])
 

@@ -66,14 +66,14 @@ def _file_pair(original: str, compressed: str, *, time_encoding: bool, stage: St
     with FilePair(original, compressed) as pair:
         total, done = pair.num_entries, 0
         for entries, columns in pair.clusters():
-            for part in (fidelity, correlations, consistency):
-                part.add(columns)
+            for accumulator in (fidelity, correlations, consistency):
+                accumulator.add(columns)
             done += entries
             if progress is not None:
                 progress(done, total)
         stage("sizes of ROOT files")
         bounds = {tree["path"]: _bounds(tree) for tree in described["trees"]}
-        others = rivals(pair.source, bounds)
+        rival_sizes = rivals(pair.source, bounds)
         original_size = pair.source.size
         decode = pair.decoding.total()
     stage("time of encoding")
@@ -85,7 +85,7 @@ def _file_pair(original: str, compressed: str, *, time_encoding: bool, stage: St
         tuple(fidelity.result()), tuple(correlations.result()), tuple(consistency.result()),
         Cost(
             original_size, described["size"], sum(branch.get("raw_size", 0) for _, branch in branches),
-            described["parts"], others.root, others.by_bound, others.sampled, total, decode, encode, note,
+            described["parts"], rival_sizes.root, rival_sizes.by_bound, rival_sizes.sampled, total, decode, encode, note,
         ),
     )  # fmt: skip
 

@@ -47,22 +47,22 @@ def write(report: Report, path: Path, command: str, overwrite: bool) -> dict[str
     targets = outputs(path)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}-", dir=path.parent) as name:
         folder = Path(name)
-        ready = outputs(folder / path.name)
+        temporary = outputs(folder / path.name)
         figures = list(plots(report))
-        ready["plots"].mkdir()
+        temporary["plots"].mkdir()
         for figure in figures:
-            figure.save(ready["plots"])
-        ready["page"].write_text(page(report, figures, command), encoding="utf-8")
-        ready["json"].write_text(_json(report), encoding="utf-8")
+            figure.save(temporary["plots"])
+        temporary["page"].write_text(page(report, figures, command), encoding="utf-8")
+        temporary["json"].write_text(_json(report), encoding="utf-8")
         if documents := _documents(report):
-            ready["documents"].mkdir()
+            temporary["documents"].mkdir()
             for file, content in documents.items():
-                (ready["documents"] / file).write_text(_json(content), encoding="utf-8")
+                (temporary["documents"] / file).write_text(_json(content), encoding="utf-8")
         for key, target in targets.items():
             if target.is_dir():
                 shutil.rmtree(target)
-            if ready[key].exists():
-                ready[key].replace(target)
+            if temporary[key].exists():
+                temporary[key].replace(target)
     return {key: target for key, target in targets.items() if target.exists()}
 
 

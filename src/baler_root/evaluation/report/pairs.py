@@ -132,12 +132,12 @@ class FilePair:
                 f"{name} has {len(x)} values in the original, {len(y)} in the compressed file"
             )
         if bound == LOSSLESS:
-            other = np.flatnonzero(patterns(x) != patterns(y))
-            if other.size:
-                index = int(other[0])
+            different = np.flatnonzero(patterns(x) != patterns(y))
+            if different.size:
+                index = int(different[0])
                 raise self._different(
                     f"{name}, which is stored exactly, is {x[index]} in the original and {y[index]} in the compressed "
-                    f"file (value {index} of a cluster, and {other.size - 1} more)"
+                    f"file (value {index} of a cluster, and {different.size - 1} more)"
                 )
         elif len(x):
             missed = len(violations(x, y, bound)) / len(x)

@@ -34,7 +34,7 @@ class Scanner:
         shapes = np.stack([model.peak.fractions(model.edges, mass) for mass in masses])
         # scaled so that the matrices below are well conditioned
         self._slopes = slopes / np.sqrt(np.sum(slopes**2 / self._base[:, None], axis=0))
-        self._with = np.concatenate(
+        self._designs = np.concatenate(
             [shapes[..., None], np.broadcast_to(self._slopes, (len(masses), *slopes.shape))], axis=2
         )
 
@@ -45,7 +45,7 @@ class Scanner:
     def significances(self, counts: Floats) -> Floats:
         """Z at each mass, (masses,), negative for deficits. Raises FitError."""
         without, _ = self._fit(counts, self._slopes[None])
-        deviances, parameters = self._fit(counts, self._with)
+        deviances, parameters = self._fit(counts, self._designs)
         return np.copysign(np.sqrt(np.maximum(without - deviances, 0.0)), parameters[:, 0])
 
     def _fit(self, counts: Floats, design: Floats) -> tuple[Floats, Floats]:

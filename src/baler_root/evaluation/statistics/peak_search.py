@@ -20,11 +20,11 @@ UNITS = {"Z": "", "signal": "events", "background": "events", "mass": "GeV"}
 """Quantities that `measure` returns, and their units."""
 
 
-_NEAR = 4.0
+_MAX_DISTANCE = 4.0
 """The test for spurious signal covers masses up to this distance [GeV] from the peak."""
 
 
-_RICHER = 10.0
+_MIN_RICHNESS = 10.0
 """Simulated background serves as template if it is worth at least this many times the events of the data."""
 
 
@@ -69,10 +69,10 @@ def measure(counts: Floats, model: PeakModel, mass: float) -> dict[str, Quantity
         "background": Quantity(fit.background, fit.background_error, "events"),
     }
     try:
-        free = model.fit_mass(counts, fit, within=(mass - 15.0, mass + 15.0))
+        mass_fit = model.fit_mass(counts, fit, within=(mass - 15.0, mass + 15.0))
     except FitError as error:
         return {**results, "mass": Quantity.failed(str(error), "GeV")}
-    return {**results, "mass": Quantity(free.mass, free.mass_error, "GeV")}
+    return {**results, "mass": Quantity(mass_fit.mass, mass_fit.mass_error, "GeV")}
 
 
 def study(
@@ -91,9 +91,9 @@ def study(
     """
     mass, masses = options.mass, options.masses
     counts = spectrum.clipped().counts
-    z, fit, without = significance.observed(model, counts, mass)
+    z, fit, background_fit = significance.observed(model, counts, mass)
     fitted = model.expected(fit.signal, mass, fit.parameters)
-    scanner = look_elsewhere.Scanner(model, masses, without)
+    scanner = look_elsewhere.Scanner(model, masses, background_fit)
     scan, asimov = scanner.significances(counts), scanner.significances(fitted)
     highest = float(scan.max())
     toys = look_elsewhere.throw(scanner, options.toys, options.seed, progress)
@@ -154,8 +154,8 @@ def _tested(
     The template is the simulated background if that is rich enough, or else a smooth function of another kind
     that is fitted to the data.
     """
-    worth = template.counts.sum() ** 2 / max(float(template.variances.sum()), 1e-12)
-    if worth > _RICHER * fit.background:
+    equivalent_events = template.counts.sum() ** 2 / max(float(template.variances.sum()), 1e-12)
+    if equivalent_events > _MIN_RICHNESS * fit.background:
         source, expected = "simulated background", template.counts
     else:
         smooth = PeakModel(model.edges, model.peak, Exponential(model.edges, 3))
@@ -172,7 +172,7 @@ def _tested(
             *(Exponential(model.edges, order) for order in (1, 2)),
             *(Bernstein(model.edges, order) for order in (2, 3, 4, 5)),
         ],
-        np.arange(fit.mass - _NEAR, fit.mass + _NEAR + 0.01, 1.0),
+        np.arange(fit.mass - _MAX_DISTANCE, fit.mass + _MAX_DISTANCE + 0.01, 1.0),
         fit.signal,
     )
     return tested, source
@@ -189,14 +189,16 @@ def _row(candidate: spurious_signal.Candidate) -> dict[str, object]:
 
 
 def _verdict(tested: Sequence[spurious_signal.Candidate], model: PeakModel, source: str) -> str:
-    used = next(candidate for candidate in tested if candidate.background.name == model.background.name)
+    tested_model = next(
+        candidate for candidate in tested if candidate.background.name == model.background.name
+    )
     try:
         choice = f"the test's choice is the {spurious_signal.choose(tested).background.name}"
     except FitError as error:
         choice = str(error)
     return (
-        f"Background: {model.background.name}; it {'passes' if used.passes else 'does not pass'} the test for spurious "
-        f"signal on {source} (at most {used.spurious:+.0f} events, with a statistical error of {used.error:.0f}); "
+        f"Background: {model.background.name}; it {'passes' if tested_model.passes else 'does not pass'} the test for spurious "
+        f"signal on {source} (at most {tested_model.spurious:+.0f} events, with a statistical error of {tested_model.error:.0f}); "
         f"{choice}."
     )
 

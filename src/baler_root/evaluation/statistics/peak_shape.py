@@ -82,8 +82,8 @@ def fit_peak(histogram: Histogram, start: PeakShape) -> ShapeFit:
         return PeakShape(offset, width, low, high, start.nominal)
 
     def cost(values: Floats) -> float:
-        inside = shape(values).fractions(histogram.edges, start.nominal)
-        return deviance(counts, inside * (counts.sum() / max(float(inside.sum()), 1e-12)))
+        fractions = shape(values).fractions(histogram.edges, start.nominal)
+        return deviance(counts, fractions * (counts.sum() / max(float(fractions.sum()), 1e-12)))
 
     result = minimise(
         cost,

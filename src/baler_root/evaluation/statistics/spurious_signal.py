@@ -44,8 +44,8 @@ def candidates(
     for background in backgrounds:
         model = PeakModel(edges, peak, background)
         try:
-            without = model.background_only(template)
-            fits = [model.fit(template, float(mass), without) for mass in masses]
+            background_fit = model.background_only(template)
+            fits = [model.fit(template, float(mass), background_fit) for mass in masses]
         except FitError:
             tested.append(Candidate(background, np.nan, np.nan, False))
             continue

@@ -80,8 +80,12 @@ class Budget:
         """Raises ConfigError if a quantity is unknown, has no value, or has a unit that doesn't match."""
         for limit in self.limits:
             if limit.quantity not in originals:
-                near = nearest(limit.quantity, originals, 1)
-                hint = f"did you mean d{near[0]}?" if near else f"the analysis gives {', '.join(originals)}"
+                similar = nearest(limit.quantity, originals, 1)
+                hint = (
+                    f"did you mean d{similar[0]}?"
+                    if similar
+                    else f"the analysis gives {', '.join(originals)}"
+                )
                 raise ConfigError(f"budget {limit}: no quantity {limit.quantity!r}; {hint}")
             original = originals[limit.quantity]
             if not math.isfinite(original.value):

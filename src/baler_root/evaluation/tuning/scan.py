@@ -119,9 +119,9 @@ def _shifts(
     for observable in analysis.inferable:
         measure = partial(analysis.infer, observable=observable)
         original, decompressed = measure(before), measure(after)
-        drawn = None
+        bootstrap = None
         if options.bootstrap:
             names = list(original)
-            drawn = replicas(before, after, measure, names, number=options.bootstrap, seed=options.seed)
-        result[observable] = shifts(original, decompressed, drawn)
+            bootstrap = replicas(before, after, measure, names, number=options.bootstrap, seed=options.seed)
+        result[observable] = shifts(original, decompressed, bootstrap)
     return result

@@ -174,19 +174,19 @@ class _Trials:
         return trial
 
 
-def _confirmed(passed: Sequence[Trial], again: Callable[[Bounds], Trial], share: float) -> Trial:
+def _confirmed(passed: Sequence[Trial], measure: Callable[[Bounds], Trial], share: float) -> Trial:
     """The last of these trials that also passes with rounding offsets that the search has not used.
 
     Of many trials, some pass by chance. If none passes again, all branches get tighter bounds until they do.
     Raises BudgetError.
     """
     for trial in reversed(passed):
-        repeated = again(trial.bounds)
+        repeated = measure(trial.bounds)
         if repeated.within(share):
             return repeated
     tightest = max(passed[0].bounds.values())
     return uniform(
-        list(passed[0].bounds), again, share=share, ladder=[bound for bound in LADDER if bound < tightest]
+        list(passed[0].bounds), measure, share=share, ladder=[bound for bound in LADDER if bound < tightest]
     )
 
 

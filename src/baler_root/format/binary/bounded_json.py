@@ -17,7 +17,8 @@ def load_json(data: bytes | memoryview) -> Any:
     """The value of this UTF-8 JSON.
 
     Raises CorruptFileError beyond the limits of the format (formats/container.md#limits), for a key that
-    appears twice and for numbers that JSON readers understand differently; raises ValueError if it is no JSON.
+    appears twice and for numbers that JSON readers understand differently; raises ValueError if it is no
+    JSON.
     """
     text = str(data, "utf-8")
     check_items(text)

@@ -142,10 +142,10 @@ def _walk(branch: int, form: Form, last_table: int) -> Iterator[Column]:
             yield column("mask", "mask", node["mask"])
             yield from visit(node["content"], table, shape, field)
         elif name == "BitMaskedArray":
-            inside = table
-            table, shape_of_content, shape = new_table(), shape, ()
+            content_table = table
+            table, content_shape, shape = new_table(), shape, ()
             yield column("mask", "mask", node["mask"])
-            yield from visit(node["content"], inside, shape_of_content, field)
+            yield from visit(node["content"], content_table, content_shape, field)
         elif name == "UnmaskedArray":
             yield from visit(node["content"], table, shape, field)
         elif name == "UnionArray":

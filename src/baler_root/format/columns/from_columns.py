@@ -41,8 +41,8 @@ def from_columns(
 
 
 def _index_problem(layout: Any) -> str:
-    """The first problem of a layout whose index or tags point outside its contents; empty if there is
-    none."""
+    """The first index or tag of a layout that points outside its contents, as a message; empty if none
+    does."""
     contents = (
         layout.contents
         if hasattr(layout, "contents")
@@ -79,12 +79,12 @@ def _with_offsets(form: Form) -> Any:
         numbers = iter(range(1 << 30))
 
         def number(node: Form) -> Form:
-            out = {**node, "form_key": str(next(numbers))}
+            numbered = {**node, "form_key": str(next(numbers))}
             if "content" in node:
-                out["content"] = number(node["content"])
+                numbered["content"] = number(node["content"])
             if "contents" in node:
-                out["contents"] = [number(content) for content in node["contents"]]
-            return out
+                numbered["contents"] = [number(content) for content in node["contents"]]
+            return numbered
 
         if len(_FORMS) > 10_000:
             _FORMS.clear()
@@ -94,16 +94,16 @@ def _with_offsets(form: Form) -> Any:
 
 def offsets_dtypes(form: Form) -> list[np.dtype[Any]]:
     """Dtype of the offsets of each list node, in the order of the counts columns."""
-    out: list[np.dtype[Any]] = []
+    dtypes: list[np.dtype[Any]] = []
 
     def visit(node: Form) -> None:
         if node["class"] in LISTS:
-            out.append(np.dtype(INDEX_TYPES[node["offsets"]]))
+            dtypes.append(np.dtype(INDEX_TYPES[node["offsets"]]))
         for content in [node["content"]] if "content" in node else node.get("contents", ()):
             visit(content)
 
     visit(form)
-    return out
+    return dtypes
 
 
 def offsets_from(counts: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -124,11 +124,11 @@ def rows_between(
     `buffers` holds counts columns as counts, not as offsets.
     """
     rows = {0: (start, stop)}
-    out = []
+    ranges = []
     for column, buffer in zip(columns, buffers, strict=True):
         first, last = (row * column.values_per_row for row in rows[column.table])
-        out.append((first, last))
+        ranges.append((first, last))
         if column.role == "counts":
             begin = int(buffer[:first].sum(dtype=np.int64))
             rows[column.opens] = (begin, begin + int(buffer[first:last].sum(dtype=np.int64)))
-    return out
+    return ranges

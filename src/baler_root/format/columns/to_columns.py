@@ -24,7 +24,7 @@ def plain_form(array: ak.Array) -> Form:
 
 
 def _packed(array: ak.Array) -> ak.Array:
-    """The array in one contiguous piece; options in unions become indexed, since their kind depends on the
+    """The array with contiguous buffers; options in unions become indexed, since their class depends on the
     values."""
     import awkward as ak
 
@@ -50,22 +50,22 @@ def _normalise(form: Any) -> Any:
     """The form in one spelling: full dictionaries for all classes, and ListOffsetArray for all lists."""
     if isinstance(form, str):
         return {"class": "NumpyArray", "primitive": form}
-    out = {key: value for key, value in form.items() if key not in ("form_key", "content", "contents")}
-    if out["class"] == "ListArray":
-        out["class"] = "ListOffsetArray"
-        out["offsets"] = out.pop("starts")
-        out.pop("stops")
-    if out.get("inner_shape") == []:
-        del out["inner_shape"]
+    normalised = {key: value for key, value in form.items() if key not in ("form_key", "content", "contents")}
+    if normalised["class"] == "ListArray":
+        normalised["class"] = "ListOffsetArray"
+        normalised["offsets"] = normalised.pop("starts")
+        normalised.pop("stops")
+    if normalised.get("inner_shape") == []:
+        del normalised["inner_shape"]
     if "content" in form:
-        out["content"] = _normalise(form["content"])
+        normalised["content"] = _normalise(form["content"])
     if "contents" in form:
         contents = form["contents"]
         if isinstance(contents, dict):
-            out["fields"] = list(contents)
+            normalised["fields"] = list(contents)
             contents = list(contents.values())
-        out["contents"] = [_normalise(content) for content in contents]
-    return out
+        normalised["contents"] = [_normalise(content) for content in contents]
+    return normalised
 
 
 def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[NDArray[Any]]:
@@ -75,19 +75,19 @@ def to_columns(array: ak.Array, form: Form, columns: Sequence[Column]) -> list[N
     """
     import awkward as ak
 
-    found, _, buffers = ak.to_buffers(_packed(array), form_key="{id}", byteorder="<")
-    if (plain := _normalise(found.to_dict(verbose=False))) != form:
-        raise SourceError(f"the type changes along the entries: {plain} after {form}")
-    out = []
+    array_form, _, buffers = ak.to_buffers(_packed(array), form_key="{id}", byteorder="<")
+    if (normalised := _normalise(array_form.to_dict(verbose=False))) != form:
+        raise SourceError(f"the type changes along the entries: {normalised} after {form}")
+    flat_buffers = []
     for column in columns:
-        raw = np.asarray(buffers[column.key])
+        buffer = np.asarray(buffers[column.key])
         if column.role == "counts":
-            raw = np.diff(raw).astype(np.uint32)
-        flat = np.ascontiguousarray(raw).reshape(-1)
+            buffer = np.diff(buffer).astype(np.uint32)
+        flat = np.ascontiguousarray(buffer).reshape(-1)
         if flat.dtype == np.bool_:
             flat = flat.view(np.uint8) != 0  # a ROOT file may hold any byte for "true"
-        out.append(flat if flat.dtype == column.dtype else flat.view(column.dtype))
-    return out
+        flat_buffers.append(flat if flat.dtype == column.dtype else flat.view(column.dtype))
+    return flat_buffers
 
 
 def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]) -> list[NDArray[Any]]:
@@ -99,11 +99,11 @@ def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]
     by_branch: dict[int, list[Column]] = {}
     for column in columns:
         by_branch.setdefault(column.branch, []).append(column)
-    out: list[NDArray[Any]] = []
+    flat_buffers: list[NDArray[Any]] = []
     size = 0
     for branch in schema.stored():
         form = schema.branches[branch].form
-        where = f"tree {schema.path!r}, branch {schema.path_of(branch)!r}"
+        location = f"tree {schema.path!r}, branch {schema.path_of(branch)!r}"
         if form is None:
             continue
         try:
@@ -113,7 +113,7 @@ def flatten(schema: Tree, columns: Sequence[Column], arrays: dict[int, ak.Array]
         size += sum(values.nbytes for values in buffers)
         if size > MAX_PAGE_LENGTH:
             raise SourceError(
-                f"{where}: with it a cluster has more than {MAX_PAGE_LENGTH >> 20} MB; use a smaller --cluster-size"
+                f"{location}: with it a cluster has more than {MAX_PAGE_LENGTH >> 20} MB; use a smaller --cluster-size"
             )
-        out += buffers
-    return out
+        flat_buffers += buffers
+    return flat_buffers

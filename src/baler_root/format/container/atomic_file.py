@@ -22,7 +22,8 @@ if sys.platform != "win32":
     import fcntl
 
 STEM_LENGTH = 80
-"""Most bytes of the file's own name in that of its temporary sibling: names may be no longer than 255 bytes."""
+"""Most bytes of the file's own name in that of its temporary sibling: names may be no longer than 255
+bytes."""
 
 
 FOREIGN_AGE = 24 * 3600.0
@@ -40,6 +41,10 @@ _SIGNALS = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(s
 """Signals that end a process without running its `finally` clauses."""
 
 
+MAX_ATTEMPTS = 10
+"""Temporary files made in a row while other processes remove them; then writing fails at the end."""
+
+
 _unfinished: dict[Path, int] = {}
 """Temporary files that this process writes, and the process that made each (not a forked copy of it)."""
 
@@ -47,8 +52,8 @@ _unfinished: dict[Path, int] = {}
 class AtomicFile:
     """A file that gets its name only when it is whole: temporary sibling, fsync, rename.
 
-    A lock on the sibling tells whether its process still lives; siblings without one are removed when the next
-    file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
+    A lock on the sibling tells whether its process still lives; siblings without one are removed when the
+    next file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
     process, unless the program handles these signals itself.
     """
 
@@ -106,12 +111,12 @@ def check_output(path: Path, overwrite: bool) -> None:
 
 
 def check_not_input(
-    target: str | os.PathLike[str], source: str | os.PathLike[str], noun: str = "input"
+    target: str | os.PathLike[str], source: str | os.PathLike[str], role: str = "the input"
 ) -> None:
     """Raise ConfigError if `target` is the file `source`, by any of its paths, links or its `file:` URL."""
     name = os.fspath(source)
     if any(_is_same(Path(target), path) for path in (name, re.sub(r"^(file|local):(//)?", "", name))):
-        raise ConfigError(f"{target}: is the {noun}; name another file as output")
+        raise ConfigError(f"{target}: is {role}; name another file as output")
 
 
 def _is_same(target: Path, path: str) -> bool:
@@ -144,7 +149,9 @@ def remove_stale(path: Path) -> None:
 def _create(path: Path) -> tuple[Path, BinaryIO, int]:
     """A new temporary file, open for writing, and a descriptor that holds its lock until it is closed."""
     stem = os.fsencode(path.name)[:STEM_LENGTH].decode("utf-8", "ignore")
+    attempts = 0
     while True:
+        attempts += 1
         temporary = path.with_name(f".{stem}.{secrets.token_hex(4)}-{_HOST}.part")
         file = temporary.open("xb")
         _unfinished[temporary] = os.getpid()
@@ -155,7 +162,7 @@ def _create(path: Path) -> tuple[Path, BinaryIO, int]:
             temporary.unlink()
             raise
         _try_lock(lock)
-        if temporary.exists():
+        if temporary.exists() or attempts == MAX_ATTEMPTS:
             return temporary, file, lock
         # another process saw the file before it was locked, and removed it
         file.close()
@@ -194,7 +201,8 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _handle_signals() -> None:
-    """Let the signals that end this process remove unfinished files first, where nothing else handles them."""
+    """Let the signals that end this process remove unfinished files first, where nothing else handles
+    them."""
     if threading.current_thread() is threading.main_thread():
         for number in _SIGNALS:
             if signal.getsignal(number) is signal.SIG_DFL:

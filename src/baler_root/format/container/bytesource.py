@@ -80,7 +80,8 @@ class LocalFile:
 
 
 def _open(path: str) -> int:
-    """A descriptor to read from; files that nothing refers to any more are closed first if there are too many."""
+    """A descriptor to read from; files that nothing refers to any more are closed first if there are too
+    many."""
     try:
         return os.open(path, os.O_RDONLY)
     except OSError as error:

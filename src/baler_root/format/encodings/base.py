@@ -1,7 +1,7 @@
 """The interface of a column encoding: how one column of one cluster is stored in a page
 (formats/pages.md#page).
 
-Each kind of encoding is one class, and has a module of its own. `entry` lists the kinds.
+Each kind of encoding is one class in its own module. `entry` lists the kinds.
 """
 
 from __future__ import annotations

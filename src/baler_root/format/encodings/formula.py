@@ -70,7 +70,7 @@ class Formula:
         0.
         """
         with np.errstate(all="ignore"):
-            value = FUNCTIONS[self.function].of(*self.arguments(sources))
+            value = FUNCTIONS[self.function].compute(*self.arguments(sources))
             value = one_nan(value * self.scale + self.offset)
             if dtype.kind == "f":
                 return value.astype(dtype)

@@ -33,7 +33,7 @@ class Function:
     For a function of any number of sources it is the template of one term; for a function with a table the
     last source is replaced by the table.
     """
-    of: Callable[..., Doubles]
+    compute: Callable[..., Doubles]
     """Computes the function from its arguments."""
     arity: int
     """Number of sources, or the smallest number."""
@@ -104,6 +104,6 @@ def is_table(table: Sequence[tuple[float, float]]) -> bool:
 
 def constants_of(table: Table, keys: Doubles) -> Doubles:
     """The constant of each key; NaN for a value that the table does not have."""
-    known, constants = np.array(table).T
-    index = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[index] == keys, constants[index], np.nan)
+    table_keys, constants = np.array(table).T
+    index = np.minimum(np.searchsorted(table_keys, keys), len(table_keys) - 1)
+    return np.where(table_keys[index] == keys, constants[index], np.nan)

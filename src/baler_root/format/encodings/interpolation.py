@@ -29,7 +29,7 @@ LIMIT = 1 << 52
 """Largest magnitude of a point: exact in a double, and no sum in a prediction reaches 2**57."""
 
 
-MAX_OFF = 1 << 54
+MAX_CORRECTION = 1 << 54
 """Largest magnitude of a symbol times its unit: far below 2**63 even with a prediction added."""
 
 
@@ -45,14 +45,14 @@ _HEAD = struct.Struct("<dB")
 
 
 class Pass(NamedTuple):
-    """Points that are predicted together: those half-way between known ones along one axis."""
+    """Points that are predicted together, half-way between known points along one axis."""
 
     level: int
     axis: int
     part: tuple[slice, ...]
     """Part of the grid in which known and predicted points alternate along the axis."""
 
-    def known(self, grid: NDArray[Any]) -> NDArray[Any]:
+    def known_points(self, grid: NDArray[Any]) -> NDArray[Any]:
         """A view of the known points, with the axis first."""
         return np.moveaxis(grid[self.part], self.axis, 0)[:: 2 << self.level]
 
@@ -66,35 +66,37 @@ def passes(shape: Sequence[int], axes: Sequence[int]) -> Iterator[Pass]:
     before."""
     longest = max((shape[axis] for axis in axes), default=1)
     for level in reversed(range((longest - 1).bit_length())):
-        for place, axis in enumerate(axes):
+        for position, axis in enumerate(axes):
             if shape[axis] > 1 << level:
-                steps = dict.fromkeys(axes[:place], 1 << level) | dict.fromkeys(axes[place + 1 :], 2 << level)
+                steps = dict.fromkeys(axes[:position], 1 << level) | dict.fromkeys(
+                    axes[position + 1 :], 2 << level
+                )
                 yield Pass(level, axis, tuple(slice(None, None, steps.get(i)) for i in range(len(shape))))
 
 
-def predicted(known: Ints, length: int) -> Ints:
-    """Predictions for the first `length` points half-way between known ones: cubic, linear at the ends,
-    constant last."""
-    out = known[:length].copy()
-    right = known[1 : length + 1]
+def predicted(points: Ints, length: int) -> Ints:
+    """Predictions for the first `length` points half-way between known `points`: cubic, linear near the ends,
+    and the last point itself after the end."""
+    predictions = points[:length].copy()
+    right = points[1 : length + 1]
     between = len(right)
-    out[:between] = (out[:between] + right + 1) >> 1
+    predictions[:between] = (predictions[:between] + right + 1) >> 1
     if between > 2:
-        a, b, c, d = (known[i : between - 2 + i] for i in range(4))
-        out[1 : between - 1] = (9 * (b + c) - a - d + 8) >> 4
-    return out
+        a, b, c, d = (points[i : between - 2 + i] for i in range(4))
+        predictions[1 : between - 1] = (9 * (b + c) - a - d + 8) >> 4
+    return predictions
 
 
 class Rows(IntEnum):
     """Use of one row in the prediction of others."""
 
-    ALONE = 0
-    """None: each row is interpolated alone."""
-    PREDICT = 1
-    """Rows predict the rows between them, last in each level."""
-    MISS_ALIKE = 2
-    """As PREDICT, and the errors of a row are interpolated in turn: neighbours in a row have similar
-    errors."""
+    INDEPENDENT = 0
+    """Each row is interpolated by itself."""
+    PREDICTED = 1
+    """Rows also predict the rows between them, as the last step of each level."""
+    ERRORS_INTERPOLATED = 2
+    """Rows predict the rows between them, and the errors of these predictions are interpolated within each
+    row, since neighbouring points have similar errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,12 @@ class Interpolation:
             points = values.astype(np.float64) / self.step
             points[~(np.abs(points) < LIMIT // 2)] = np.nan
         target = _grid(points, shape)
-        found: list[Ints] = []
+        multipliers: list[Ints] = []
         try:
-            self._encode(target, self._axes(target.ndim), self.units, found)
+            self._encode(target, self._axes(target.ndim), self.units, multipliers)
         except CorruptFileError:
             return None
-        numbers = np.concatenate(found)
+        numbers = np.concatenate(multipliers)
         folded = (numbers << 1 ^ numbers >> 63).view(np.uint64)
         largest = int(folded.max(initial=0))
         return folded.astype(np.min_scalar_type(largest)) if self._allows(largest) else None
@@ -138,57 +140,59 @@ class Interpolation:
             return np.zeros(0, dtype)
         if not self._allows(int(symbols.max())):
             raise CorruptFileError(f"symbol {symbols.max()} leads off the lattice")
-        done = _grid(np.zeros(len(symbols), np.int64), shape)
-        self._decode(done, self._axes(done.ndim), self.units, _SignedNumbers(symbols))
-        out = done.reshape(-1).astype(np.float64)
+        points = _grid(np.zeros(len(symbols), np.int64), shape)
+        self._decode(points, self._axes(points.ndim), self.units, _SignedNumbers(symbols))
+        values = points.reshape(-1).astype(np.float64)
         with np.errstate(over="ignore"):
-            out *= self.step
-            return out.astype(dtype, copy=False)
+            values *= self.step
+            return values.astype(dtype, copy=False)
 
     def _encode(
-        self, wanted: NDArray[np.float64], axes: Sequence[int], units: Sequence[int], found: list[Ints]
+        self, values: NDArray[np.float64], axes: Sequence[int], units: Sequence[int], multipliers: list[Ints]
     ) -> Ints:
-        """The points that a reader gets for the values `wanted`; numbers for symbols are appended to
-        `found`."""
-        done = np.zeros(wanted.shape, np.int64)
-        corner = _corner(wanted.ndim, axes)
-        done[corner] = _nearest(wanted[corner], units[-1], found)
-        _check(done[corner])
-        for step in passes(wanted.shape, axes):
-            target, unit = step.targets(done), units[min(step.level, len(units) - 1)]
-            guess = predicted(step.known(done), len(target))
-            missed = step.targets(wanted) - guess.astype(np.float64)
-            if step.axis == 0 and self.rows is Rows.MISS_ALIKE:
-                target[...] = guess + self._encode(missed, axes[:-1], (unit,), found)
+        """The points that a reader gets for `values`; the numbers to store as symbols are appended to
+        `multipliers`."""
+        points = np.zeros(values.shape, np.int64)
+        corner = _corner(values.ndim, axes)
+        points[corner] = _nearest(values[corner], units[-1], multipliers)
+        _check(points[corner])
+        for step in passes(values.shape, axes):
+            target, unit = step.targets(points), units[min(step.level, len(units) - 1)]
+            prediction = predicted(step.known_points(points), len(target))
+            errors = step.targets(values) - prediction.astype(np.float64)
+            if step.axis == 0 and self.rows is Rows.ERRORS_INTERPOLATED:
+                target[...] = prediction + self._encode(errors, axes[:-1], (unit,), multipliers)
             else:
-                target[...] = guess + _nearest(missed, unit, found)
+                target[...] = prediction + _nearest(errors, unit, multipliers)
             _check(target)
-        return done
+        return points
 
-    def _decode(self, done: Ints, axes: Sequence[int], units: Sequence[int], symbols: _SignedNumbers) -> None:
+    def _decode(
+        self, points: Ints, axes: Sequence[int], units: Sequence[int], symbols: _SignedNumbers
+    ) -> None:
         """Fill a grid of zeros with points from symbols."""
-        corner = _corner(done.ndim, axes)
-        done[corner] = units[-1] * symbols.take(done[corner].shape)
-        _check(done[corner])
-        for step in passes(done.shape, axes):
-            target, unit = step.targets(done), units[min(step.level, len(units) - 1)]
-            guess = predicted(step.known(done), len(target))
-            if step.axis == 0 and self.rows is Rows.MISS_ALIKE:
-                missed = np.zeros(target.shape, np.int64)
-                self._decode(missed, axes[:-1], (unit,), symbols)
+        corner = _corner(points.ndim, axes)
+        points[corner] = units[-1] * symbols.take(points[corner].shape)
+        _check(points[corner])
+        for step in passes(points.shape, axes):
+            target, unit = step.targets(points), units[min(step.level, len(units) - 1)]
+            prediction = predicted(step.known_points(points), len(target))
+            if step.axis == 0 and self.rows is Rows.ERRORS_INTERPOLATED:
+                errors = np.zeros(target.shape, np.int64)
+                self._decode(errors, axes[:-1], (unit,), symbols)
             else:
-                missed = unit * symbols.take(target.shape)
-            target[...] = guess + missed
+                errors = unit * symbols.take(target.shape)
+            target[...] = prediction + errors
             _check(target)
 
     def _axes(self, ndim: int) -> tuple[int, ...]:
         """Interpolated axes in order: rows come last, since they predict best and the last axis has most
         points."""
-        return tuple(range(1, ndim)) if self.rows is Rows.ALONE else (*range(1, ndim), 0)
+        return tuple(range(1, ndim)) if self.rows is Rows.INDEPENDENT else (*range(1, ndim), 0)
 
     def _allows(self, symbol: int) -> bool:
         """Whether a symbol is small enough for 64-bit integers, whatever the prediction."""
-        return (symbol + 1 >> 1) * max(self.units) <= MAX_OFF
+        return (symbol + 1 >> 1) * max(self.units) <= MAX_CORRECTION
 
     def to_bytes(self) -> bytes:
         """Bytes that `from_bytes` reads."""
@@ -231,12 +235,12 @@ def _corner(ndim: int, axes: Sequence[int]) -> tuple[slice, ...]:
     return tuple(slice(0, 1) if axis in axes else slice(None) for axis in range(ndim))
 
 
-def _nearest(wanted: NDArray[np.float64], unit: int, found: list[Ints]) -> Ints:
-    """The nearest multiples of the unit, 0 for NaN; the multipliers are appended to `found`."""
-    off = np.rint(wanted / unit)
-    off[np.isnan(off)] = 0
-    found.append(off.astype(np.int64).reshape(-1))
-    return unit * off.astype(np.int64)
+def _nearest(values: NDArray[np.float64], unit: int, multipliers: list[Ints]) -> Ints:
+    """The nearest multiples of the unit, 0 for NaN; the factors are appended to `multipliers`."""
+    rounded = np.rint(values / unit)
+    rounded[np.isnan(rounded)] = 0
+    multipliers.append(rounded.astype(np.int64).reshape(-1))
+    return unit * rounded.astype(np.int64)
 
 
 def _check(points: Ints) -> None:

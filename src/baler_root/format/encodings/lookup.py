@@ -41,13 +41,13 @@ class Lookup:
         if dtype.kind not in "bui" or not all(values.dtype.kind in "bui" for values in sources):
             raise CorruptFileError(f"a column of {dtype} looked up by {[str(v.dtype) for v in sources]}")
         row = np.zeros(len(sources[0]), np.int64)
-        known = np.ones(len(row), bool)
+        in_table = np.ones(len(row), bool)
         for keys, values in zip(self.keys, sources, strict=True):
-            listed, wide = np.array(keys, np.int64), values.astype(np.int64)
-            index = np.minimum(np.searchsorted(listed, wide), len(listed) - 1)
-            known &= listed[index] == wide
-            row = row * len(listed) + index
-        return np.where(known, np.array(self.table, dtype)[row], dtype.type(0))
+            sorted_keys, wide = np.array(keys, np.int64), values.astype(np.int64)
+            index = np.minimum(np.searchsorted(sorted_keys, wide), len(sorted_keys) - 1)
+            in_table &= sorted_keys[index] == wide
+            row = row * len(sorted_keys) + index
+        return np.where(in_table, np.array(self.table, dtype)[row], dtype.type(0))
 
     def text(self, names: Sequence[str]) -> str:
         """The lookup in plain text, with these names of its sources: `lookup(a, b)`."""
@@ -55,12 +55,12 @@ class Lookup:
 
     def to_bytes(self, dtype: np.dtype[Any]) -> bytes:
         """Bytes that `from_bytes` reads, for a column of type `dtype`."""
-        out = bytearray(pack_varint(len(self.sources)))
+        data = bytearray(pack_varint(len(self.sources)))
         for source, keys in zip(self.sources, self.keys, strict=True):
-            out += pack_varint(source) + pack_varint(len(keys)) + pack_zigzag(keys[0])
+            data += pack_varint(source) + pack_varint(len(keys)) + pack_zigzag(keys[0])
             for low, high in itertools.pairwise(keys):
-                out += pack_varint(high - low - 1)
-        return bytes(out) + np.array(self.table, dtype).tobytes()
+                data += pack_varint(high - low - 1)
+        return bytes(data) + np.array(self.table, dtype).tobytes()
 
     @classmethod
     def from_bytes(cls, cursor: Cursor, dtype: np.dtype[Any]) -> Self:
@@ -72,12 +72,12 @@ class Lookup:
             size *= count
             if not 1 <= size <= MAX_COMBINATIONS:
                 raise CorruptFileError(f"a lookup of {size} combinations")
-            listed = [cursor.zigzag()]
+            source_keys = [cursor.zigzag()]
             for _ in range(count - 1):
-                listed.append(listed[-1] + 1 + cursor.varint())
-            if listed[-1] >= 1 << 63:
-                raise CorruptFileError(f"a lookup by {listed[-1]}, which no source can be")
-            keys.append(tuple(listed))
+                source_keys.append(source_keys[-1] + 1 + cursor.varint())
+            if source_keys[-1] >= 1 << 63:
+                raise CorruptFileError(f"a lookup by {source_keys[-1]}, which no source can be")
+            keys.append(tuple(source_keys))
         if not sources:
             raise CorruptFileError("a lookup of no columns")
         if dtype.kind not in "bui":

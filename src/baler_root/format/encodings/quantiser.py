@@ -92,28 +92,28 @@ class Quantiser:
         if self.levels == 0:
             return self.special_values[below]
         values = self.level_values(np.minimum(levels, self.levels - 1))
-        where = np.flatnonzero(special)
-        values[where] = self.special_values[below[where]]
+        positions = np.flatnonzero(special)
+        values[positions] = self.special_values[below[positions]]
         return values
 
     def to_bytes(self) -> bytes:
         """Bytes that `from_bytes` reads (formats/pages.md#quantisers)."""
-        out = bytearray((KINDS.index(self.kind), DTYPES.index(self.dtype)))
+        data = bytearray((KINDS.index(self.kind), DTYPES.index(self.dtype)))
         if self.kind == "exact":
-            return bytes(out)
+            return bytes(data)
         if self.kind == "linear":
-            out += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
+            data += struct.pack("<d" if self.dtype.kind == "f" else "<Q", self.size)
         else:
-            out += pack_varint(int(self.size)) + pack_zigzag(self.floor)
-        out += pack_zigzag(self.base) + pack_varint(self.levels) + pack_varint(self.special_symbols.size)
+            data += pack_varint(int(self.size)) + pack_zigzag(self.floor)
+        data += pack_zigzag(self.base) + pack_varint(self.levels) + pack_varint(self.special_symbols.size)
         if self.special_values is not None:
             previous = -1
             for symbol in self.special_symbols.tolist():
-                out += pack_varint(symbol - previous - 1)
+                data += pack_varint(symbol - previous - 1)
                 previous = symbol
             bits = patterns(self.special_values)
-            out += bits.astype(bits.dtype.newbyteorder("<")).tobytes()
-        return bytes(out)
+            data += bits.astype(bits.dtype.newbyteorder("<")).tobytes()
+        return bytes(data)
 
     @classmethod
     def from_bytes(cls, data: bytes | memoryview, offset: int = 0) -> tuple[Quantiser, int]:
@@ -187,13 +187,13 @@ def _integers_fit(grid: Grid, floor: int, first: int, last: int) -> bool:
     """Whether the float64 values of a `shift` grid for integers, largest magnitudes first, fit the dtype."""
     wide = Grid(grid.kind, np.dtype(np.float64), grid.size)
     info = np.iinfo(grid.dtype)
-    for key, sign, room in (
+    for key, sign, limit in (
         (last, 1.0, 2.0**info.bits / (1 if info.min == 0 else 2)),
         (first, -1.0, -float(info.min)),
     ):
         if (key < 0) == (sign < 0):
             index = np.array([floor + (key if key >= 0 else -1 - key)], np.int64)
             magnitude = float(wide.values(index)[0])
-            if not (magnitude < room or (sign < 0 and magnitude == room)):
+            if not (magnitude < limit or (sign < 0 and magnitude == limit)):
                 return False
     return True

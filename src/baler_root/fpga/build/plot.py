@@ -35,14 +35,14 @@ def draw(report: Report, path: Path) -> None:
 
 def _bars(axes: Any, names: list[str], values: list[float], colours: list[str], texts: list[str]) -> None:
     """Horizontal bars with a text each, the first on top."""
-    places = list(range(len(names)))
-    axes.barh(places, values, color=colours)
-    axes.set_yticks(places, names)
+    positions = list(range(len(names)))
+    axes.barh(positions, values, color=colours)
+    axes.set_yticks(positions, names)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.45 * max([*values, 1.0]))
     axes.locator_params(axis="x", nbins=4)
-    for place, value, text in zip(places, values, texts, strict=True):
-        axes.text(value, place, f" {text}", va="center", fontsize=8)
+    for position, value, text in zip(positions, values, texts, strict=True):
+        axes.text(value, position, f" {text}", va="center", fontsize=8)
 
 
 def _draw_bits(report: Report, axes: Any) -> None:

@@ -200,13 +200,13 @@ def verify(folder: str | os.PathLike[str], log: Log = lambda _: None) -> Agreeme
 def _first_rows(link: Link, data: str | os.PathLike[str], rows: int) -> InputRows:
     """The first rows of a ROOT file; raises SourceError if it has none."""
     parts: list[InputRows] = []
-    left = rows
+    remaining = rows
     for batch in read_rows(link, data):
-        parts.append(batch.part(slice(left)))
-        left -= len(parts[-1].codes)
-        if left <= 0:
+        parts.append(batch.part(slice(remaining)))
+        remaining -= len(parts[-1].codes)
+        if remaining <= 0:
             break
-    if left == rows:
+    if remaining == rows:
         raise SourceError(f"{os.fspath(data)}: tree {link.definition.tree!r} has no rows to test with")
     return InputRows.concatenate(parts)
 

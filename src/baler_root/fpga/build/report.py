@@ -22,7 +22,7 @@ from baler_root.fpga.wire.packets import CRC_SIZE, HEAD_SIZE, PacketLayout, word
 from baler_root.fpga.wire.traffic import Traffic
 
 Origin = Literal["by definition", "measured", "estimated by yosys", "estimated by da4ml", "not known here"]
-"""How a figure is known."""
+"""Origin of a figure."""
 
 
 OPEN_FIGURES = (

@@ -170,8 +170,8 @@ def _wrapper(
     for number, field in enumerate(inputs):
         if field.width:
             low = number * definition.input.width + field.power
-            inside = f"used_codes[{field.offset + field.width - 1}:{field.offset}]"
-            wires.append(f"assign {inside} = codes[{low + field.width - 1}:{low}];")
+            used_bits = f"used_codes[{field.offset + field.width - 1}:{field.offset}]"
+            wires.append(f"assign {used_bits} = codes[{low + field.width - 1}:{low}];")
     low = 0
     for latent, field in zip(definition.latents, outputs, strict=True):
         wires.append(f"assign latents[{low + latent.width - 1}:{low}] = {latent_expression(field, latent)};")
@@ -195,12 +195,12 @@ def latent_expression(field: PortField, latent: CodeFormat) -> str:
     """
     if not field.width:
         return f"{latent.width}'d0"
-    kept = min(field.width, latent.width - field.power)
-    above = latent.width - field.power - kept
+    width = min(field.width, latent.width - field.power)
+    extension = latent.width - field.power - width
     top = field.offset + field.width - 1
-    parts = [f"trimmed[{field.offset + kept - 1}:{field.offset}]"]
+    parts = [f"trimmed[{field.offset + width - 1}:{field.offset}]"]
     if field.power:
         parts.append(f"{field.power}'d0")
-    if above:
-        parts.insert(0, f"{{{above}{{trimmed[{top}]}}}}" if field.signed else f"{above}'d0")
+    if extension:
+        parts.insert(0, f"{{{extension}{{trimmed[{top}]}}}}" if field.signed else f"{extension}'d0")
     return "{" + ", ".join(parts) + "}"

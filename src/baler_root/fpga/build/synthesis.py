@@ -65,17 +65,17 @@ def synthesise(folder: Path, family: str, seconds: float) -> Synthesis:
     library = [path.stem for path in folder.glob("*.v") if path.stem not in tops]
 
     def count(top: str) -> Counter[str]:
-        left = max(0.0, seconds - (time.monotonic() - started))
+        remaining = max(0.0, seconds - (time.monotonic() - started))
         with TemporaryDirectory(prefix="baler-root-yosys-") as name:
-            used = [top, *library] if top in stages else [top]
+            modules = [top, *library] if top in stages else [top]
             opaque = {rtl.NETWORK: stages, rtl.TOP: [rtl.NETWORK], packetiser.TOP: [rtl.TOP]}.get(top, [])
-            lines = [f"read_verilog {_path(folder, module)}" for module in used]
+            lines = [f"read_verilog {_path(folder, module)}" for module in modules]
             lines += [f"read_verilog -lib {_path(folder, module)}" for module in opaque]
             lines += [f"synth_xilinx -family {family} -top {top} {FLAGS}", "tee -o stat.json stat -json"]
             script = Path(name) / "synthesise.ys"
             script.write_text("\n".join(lines) + "\n", encoding="utf-8")
             try:
-                run([yosys, "-q", "-s", str(script)], Path(name), left)
+                run([yosys, "-q", "-s", str(script)], Path(name), remaining)
             except ToolFailedError:
                 if time.monotonic() - started < seconds:
                     raise

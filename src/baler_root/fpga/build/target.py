@@ -51,14 +51,14 @@ class Target:
             document = tomllib.loads(path.read_text(encoding="utf-8"))
         except (ValueError, OSError) as error:
             raise ConfigError(f"{path}: cannot be read as TOML ({error})") from None
-        known = {field.name: int if field.type == "int" else str for field in fields(cls)}
+        types = {field.name: int if field.type == "int" else str for field in fields(cls)}
         for key, value in document.items():
-            if key not in known:
-                hint = "".join(f"; did you mean {near!r}?" for near in nearest(key, known, 1))
+            if key not in types:
+                hint = "".join(f"; did you mean {near!r}?" for near in nearest(key, types, 1))
                 raise ConfigError(f"{path}: unknown key {key!r}{hint}")
-            if not isinstance(value, known[key]) or isinstance(value, bool):
-                raise ConfigError(f"{path}: {key} must be {known[key].__name__}, not {value!r}")
-        if missing := [key for key in known if key not in document]:
+            if not isinstance(value, types[key]) or isinstance(value, bool):
+                raise ConfigError(f"{path}: {key} must be {types[key].__name__}, not {value!r}")
+        if missing := [key for key in types if key not in document]:
             raise ConfigError(f"{path}: {', '.join(missing)} missing")
         target = cls(**document)
         parse_clock(target.clock)

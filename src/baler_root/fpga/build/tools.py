@@ -54,7 +54,7 @@ def run(
     """Run a program in a folder; returns its standard output. Raises ToolFailedError with its last lines."""
     name = Path(command[0]).name
     try:
-        done = subprocess.run(  # noqa: S603 - only programs of `Tool`, with arguments built in this package
+        process = subprocess.run(  # noqa: S603 - only programs of `Tool`, with arguments built in this package
             list(command),
             cwd=folder,
             env={**os.environ, **(environment or {})},
@@ -69,10 +69,10 @@ def run(
         raise ToolFailedError(f"{name} was stopped after {seconds:g} s") from None
     except OSError as error:
         raise ToolFailedError(f"{name} cannot be started ({error.strerror})") from None
-    if done.returncode:
-        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
-        raise ToolFailedError(f"{name} failed ({done.returncode}): " + "; ".join(lines[-SHOWN_LINES:]))
-    return done.stdout
+    if process.returncode:
+        lines = [line for line in (process.stdout + process.stderr).splitlines() if line.strip()]
+        raise ToolFailedError(f"{name} failed ({process.returncode}): " + "; ".join(lines[-SHOWN_LINES:]))
+    return process.stdout
 
 
 def package(name: str, extra: str) -> ModuleType:

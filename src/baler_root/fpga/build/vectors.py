@@ -75,11 +75,11 @@ def _corner_cases(definition: EncoderDefinition, rng: np.random.Generator, count
         paths = layer.weights @ paths
         extremes += [np.where(paths > 0, high, low), np.where(paths > 0, low, high)]
     systematic = np.concatenate([*fixed, ends, *extremes])
-    left = max(0, count - len(systematic))
-    uniform = rng.integers(low, high + 1, (left // 2, width))
-    limits = np.where(rng.random((left // 8, width)) < 0.5, low, high)
+    remaining = max(0, count - len(systematic))
+    uniform = rng.integers(low, high + 1, (remaining // 2, width))
+    limits = np.where(rng.random((remaining // 8, width)) < 0.5, low, high)
     # Codes of real columns are roughly standard logistic; 1 in these units is 1/16 of the range.
-    typical = rng.logistic(0.0, (high - low) / 16, (left - left // 2 - left // 8, width))
+    typical = rng.logistic(0.0, (high - low) / 16, (remaining - remaining // 2 - remaining // 8, width))
     typical = np.clip(np.round(typical), low, high).astype(np.int64)
     return np.concatenate([systematic, uniform, limits, typical])
 

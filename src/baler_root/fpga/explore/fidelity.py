@@ -73,12 +73,12 @@ class LatentFidelity:
 
 
 def decoded_codes(link: Link, codes: Codes) -> Codes:
-    """Decode the latents of input codes; returns full-precision codes on the axes. (rows, inputs) both."""
+    """Decode the latents of input codes, (rows, inputs), to codes of all bits on the axes, (rows, inputs)."""
     return _codes_at(link, _decoded_places(link, codes))
 
 
 def _decoded_places(link: Link, codes: Codes) -> Codes:
-    """Decode the latents of input codes; returns places on the axes. (rows, inputs) both."""
+    """Decode the latents of input codes, (rows, inputs), to places on the axes, (rows, inputs)."""
     model = link.model
     result = np.empty(codes.shape, np.int64)
     latents = link.latents(codes).astype(LATENT)
@@ -92,7 +92,7 @@ def _decoded_places(link: Link, codes: Codes) -> Codes:
 
 
 def _codes_at(link: Link, places: Codes) -> Codes:
-    """Codes of places on the axes, (rows, inputs) both."""
+    """Codes, (rows, inputs), of places on the axes, (rows, inputs)."""
     result = np.empty_like(places)
     for column, (first, stop) in zip(link.model.columns, pairwise(link.model.bounds), strict=True):
         result[:, first:stop] = column.axis.codes[places[:, first:stop]]

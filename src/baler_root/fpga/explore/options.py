@@ -1,4 +1,4 @@
-"""`ScanGrid`: the encoders of a scan; `ExploreOptions`: how they are trained and measured."""
+"""`ScanGrid`: the encoders of a scan; `ExploreOptions`: their training and measurement."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class ScanGrid:
 
 @dataclass(frozen=True, slots=True)
 class ExploreOptions:
-    """How the encoders of a scan are trained and measured."""
+    """Training and measurement of the encoders of a scan."""
 
     rules: Rules | None = None
     tree: str | None = None

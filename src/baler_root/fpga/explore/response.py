@@ -72,7 +72,7 @@ def response_columns(link: Link, names: Sequence[str] | None) -> dict[str, int]:
     return {name: numbers[name] for name in chosen[:MAX_DEFAULT_RESPONSES]}
 
 
-def _check(name: str, available: Collection[str], where: str) -> None:
+def _check(name: str, available: Collection[str], owner: str) -> None:
     if name not in available:
         similar = nearest(name, available) or list(dict.fromkeys(available))[:5]
-        raise ConfigError(f"--response {name!r}: no such branch in {where}; near ones: {', '.join(similar)}")
+        raise ConfigError(f"--response {name!r}: no such branch in {owner}; near ones: {', '.join(similar)}")

@@ -71,18 +71,18 @@ class DecodedFile:
         trained = link.stored.trained
         decoded = [
             FlatColumn(
-                known.name.replace("/", "."),
+                known_column.name.replace("/", "."),
                 "",
-                np.dtype(known.dtype),
+                np.dtype(known_column.dtype),
                 column.values_per_row,
                 UNBOUNDED,
                 REASON,
             )
-            for known, column in zip(trained.columns, link.model.columns, strict=True)
+            for known_column, column in zip(trained.columns, link.model.columns, strict=True)
         ]
-        taken = {column.name for column in decoded}
+        decoded_names = {column.name for column in decoded}
         status = [
-            column._replace(name=f"{column.name}_") if column.name in taken else column
+            column._replace(name=f"{column.name}_") if column.name in decoded_names else column
             for column in STATUS_COLUMNS
         ]
         groups = len(decoded), len(status)
@@ -162,11 +162,11 @@ class ClusterBuffer:
         self._count += len(events)
         if self._count >= CLUSTER:
             waiting = np.concatenate(self._parts)
-            whole = self._count // CLUSTER * CLUSTER
-            for start in range(0, whole, CLUSTER):
+            full = self._count // CLUSTER * CLUSTER
+            for start in range(0, full, CLUSTER):
                 self._write(waiting[start : start + CLUSTER])
-            self._parts = [waiting[whole:].copy()]
-            self._count -= whole
+            self._parts = [waiting[full:].copy()]
+            self._count -= full
 
     def finish(self) -> None:
         """Write the rest as a shorter cluster."""

@@ -44,9 +44,9 @@ class FaultyWire:
     def transmit(self, packets: list[bytes]) -> list[bytes]:
         """The packets as they leave the wire; reordering is among these packets only."""
         faults, random = self._faults, self._random
-        kept = self._hit("lost", len(packets), faults.loss, hits=False)
-        repeated = self._hit("repeated", len(kept), faults.duplication)
-        result = [packets[index] for index in np.sort(np.concatenate([kept, kept[repeated]]))]
+        transmitted = self._hit("lost", len(packets), faults.loss, hits=False)
+        repeated = self._hit("repeated", len(transmitted), faults.duplication)
+        result = [packets[index] for index in np.sort(np.concatenate([transmitted, transmitted[repeated]]))]
         moved = self._hit("reordered", len(result), faults.reorder)
         order = np.arange(len(result), dtype=np.float64)
         order[moved] += random.integers(1, MAX_DISPLACEMENT + 1, len(moved)) + 0.5

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WINDOW = 4096
-"""How far behind the highest event a packet may arrive and still be put in its place [events]."""
+"""Largest distance behind the highest event at which a packet is still put in its place [events]."""
 
 
 INCIDENT = np.dtype([("kind", "u1"), ("first", "<i8"), ("stop", "<i8"), ("bytes", "<u4")])
@@ -66,22 +66,22 @@ class Ordering:
         return incidents
 
     def add(self, arrived: Events, damage: list[tuple[int, int]]) -> Events:
-        """Add events in their order of arrival.
-
-        Returns, sorted, those that no longer have to wait for others.
+        """Add events in their order of arrival; returns, sorted, the events that no longer have to wait.
 
         `damage` has (index of the next event, bytes) of each damaged stretch.
         """
         events = arrived.copy()
         entries = events["entry"] = self._unwrap(events["entry"])
-        before = np.maximum.accumulate(np.concatenate([[self._highest], entries]))
-        self._note_damage(entries, before, damage)
-        self._highest = int(before[-1])
-        before = before[:-1]
-        late = (entries <= before - self._window) | (entries < 0)
+        highest_before = np.maximum.accumulate(np.concatenate([[self._highest], entries]))
+        self._note_damage(entries, highest_before, damage)
+        self._highest = int(highest_before[-1])
+        highest_before = highest_before[:-1]
+        late = (entries <= highest_before - self._window) | (entries < 0)
         self._note(Incident.LATE, entries[late])
         events = np.concatenate([self._waiting, events[~late]])
-        overtaken = np.concatenate([np.zeros(len(self._waiting), np.bool_), (entries < before)[~late]])
+        overtaken = np.concatenate(
+            [np.zeros(len(self._waiting), np.bool_), (entries < highest_before)[~late]]
+        )
         order = np.argsort(events["entry"], kind="stable")  # of equal events the first arrival stays first
         events, overtaken = events[order], overtaken[order]
         repeated = np.diff(events["entry"], prepend=-1) == 0
@@ -95,12 +95,12 @@ class Ordering:
     def finish(self, events: int | None) -> Events:
         """The events that still wait; `events` is the number of events of the run, None if unknown."""
         self._close_damage(events or 0)
-        rest = self._release(self._waiting)
+        waiting = self._release(self._waiting)
         self._waiting = self._waiting[:0]
         if events is not None and events > self._next:
             self._note_lost(np.array([self._next]), np.array([events]))
             self._next = events
-        return rest
+        return waiting
 
     def unwrap(self, counter: int) -> int:
         """The number nearest to the highest event whose low 32 bits are `counter`."""
@@ -120,10 +120,10 @@ class Ordering:
             self._next = int(stops[-1]) + 1
         return events
 
-    def _note_damage(self, entries: Entries, before: Entries, damage: list[tuple[int, int]]) -> None:
+    def _note_damage(self, entries: Entries, highest_before: Entries, damage: list[tuple[int, int]]) -> None:
         """Note the damaged stretches before and between arriving events; keep those after the last one open.
 
-        `before` has the highest event before each arrival, and at its end the highest of all.
+        `highest_before` has the highest event before each arrival, and at its end the highest of all.
         """
         self._open += [size for index, size in damage if not index]
         if not len(entries):
@@ -131,7 +131,7 @@ class Ordering:
         self._close_damage(int(entries[0]))
         for index, size in damage:
             if 0 < index < len(entries):
-                self._note_damaged(int(before[index]) + 1, int(entries[index]), size)
+                self._note_damaged(int(highest_before[index]) + 1, int(entries[index]), size)
         self._open = [size for index, size in damage if index == len(entries)]
 
     def _close_damage(self, stop: int) -> None:

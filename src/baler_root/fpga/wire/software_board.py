@@ -198,15 +198,15 @@ def _batches(link: Link, source: str | os.PathLike[str], events: int | None) -> 
     if events is None:
         yield from read_rows(link, source)
         return
-    left = events
-    while left > 0:
-        before = left
+    remaining = events
+    while remaining > 0:
+        remaining_before = remaining
         for rows in read_rows(link, source):
-            yield rows.part(slice(left))
-            left -= min(left, len(rows.codes))
-            if not left:
+            yield rows.part(slice(remaining))
+            remaining -= min(remaining, len(rows.codes))
+            if not remaining:
                 return
-        if left == before:
+        if remaining == remaining_before:
             raise SourceError(f"{os.fspath(source)}: has no rows to send")
 
 

@@ -137,10 +137,10 @@ class Stream:
             for header in np.unique(headers).tolist():
                 members = np.flatnonzero(headers == header)
                 kind, events, model = header >> 40, header >> 32 & 255, header & 0xFFFFFFFF
-                known = kind & 15 == VERSION and self.layout.is_possible(
+                valid = kind & 15 == VERSION and self.layout.is_possible(
                     kind >> 4, events, int(group["words"][0])
                 )
-                if model != self.layout.model_id or not known:
+                if model != self.layout.model_id or not valid:
                     foreign[numbers[members]] = model + 1
                 elif kind >> 4 & Flag.END:
                     self._end = int(group["counter"][members[-1]])

@@ -209,7 +209,8 @@ class Conv(_Weighted):
 
 
 class Upsample(Layer):
-    """Enlarges a grid to (rows, height, width, channels): a position gets the values of the nearest before."""
+    """Enlarges a grid to (rows, height, width, channels): a position gets the values of the nearest
+    before."""
 
     def __init__(self, height: int, width: int) -> None:
         super().__init__()

@@ -27,7 +27,7 @@ from tests.helpers.models import known_column, random_autoencoder
 
 
 class Zlib:
-    """What a third party might write: each column's bytes, deflated."""
+    """Codec of a third party: each column's bytes, deflated."""
 
     id = "zlib"
 
@@ -118,7 +118,7 @@ class TestAutoencoderWithModels(CodecSuite):
 
 
 class TestLatentsAlone(CodecSuite):
-    """The same without streams."""
+    """A model without streams."""
 
     codec = Modelled("none")
 

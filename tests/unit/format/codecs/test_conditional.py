@@ -1,4 +1,4 @@
-"""The codec `conditional`: any model codes every symbol; only what a column depends on is decoded; damage is found."""
+"""The codec `conditional`: any model codes every symbol, only needed columns are decoded, damage is found."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_model_cannot_claim_endless_places() -> None:
 
 
 def reader_of(model: Model) -> ConditionalCodec:
-    """As a file's reader makes it."""
+    """Codec as the reader of a file makes it."""
     data = model.to_bytes()
     return ConditionalCodec().with_models({hashlib.sha256(data).digest(): data})
 
@@ -132,7 +132,7 @@ def test_only_ancestors_are_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_symbols_off_the_axis_go_another_way() -> None:
-    """A column with a symbol that the model lacks is coded as `classic` does; others may still depend on it."""
+    """A column with a symbol that the model lacks is coded by `classic`; others may still depend on it."""
     columns, model = table()
     columns[0] = columns[0].copy()
     columns[0][7] = 250

@@ -53,7 +53,7 @@ def test_every_place_comes_back(case: tuple[HistogramTable, np.ndarray, np.ndarr
 
 @given(st.integers(0, 1 << 32), st.sampled_from([2, 3, 60, 3000]))
 def test_shares_add_up_and_none_is_empty(seed: int, places: int) -> None:
-    """As the text has it: strictly increasing from 0 to 2**30, in every context."""
+    """C as in the text of the format: strictly increasing from 0 to 2**30, in every context."""
     histogram_table, _ = any_shares(np.random.default_rng(seed), places, 5)
     assert histogram_table.edges[:, 0].tolist() == [0] * len(histogram_table.roots)
     assert histogram_table.edges[:, -1].tolist() == [1 << 30] * len(histogram_table.roots)
@@ -159,7 +159,7 @@ def test_what_is_saved_is_the_mutual_information() -> None:
     noise = rng.integers(0, 1000, 40_000)
     c = (a + b) % 8
     found = found_for([noise, a, b, c], 3)
-    assert found is None or found.histograms.parents != (1, 2)  # neither alone tells anything
+    assert found is None or found.histograms.parents != (1, 2)  # neither alone predicts anything
     c = np.where(rng.random(40_000) < 0.8, a, b)
     joint = np.zeros((64, 8))
     np.add.at(joint, (8 * a + b, c), 1 / 40_000)

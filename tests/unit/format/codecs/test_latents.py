@@ -49,7 +49,7 @@ def test_every_symbol_comes_back(case: Table) -> None:
 
 @pytest.mark.parametrize("kind", ["bounded", "none"])
 def test_blocks_of_rows(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As many as the outputs of the decoder allow; they are part of the format where there are streams."""
+    """Values in a row: as many as the outputs of the decoder allow, which the format limits with streams."""
     columns, specs, model, known = table(kind)
     whole, _ = writer_of(model, known).encode(columns, specs)
     monkeypatch.setattr(latent_columns, "BLOCK_OUTPUTS", 7 * model.decoder.outputs)
@@ -91,7 +91,7 @@ def test_columns_off_their_axes_go_another_way() -> None:
 
 
 def test_no_page_is_larger_than_classic_if_that_is_asked() -> None:
-    columns, specs, model, known = table(rows=500)  # random networks tell nothing
+    columns, specs, model, known = table(rows=500)  # random networks predict nothing
     plain, _ = Classic().encode(columns, specs)
     payload, shares = writer_of(model, known, compare=True).encode(columns, specs)
     assert len(payload) <= 1 + len(plain) < len(writer_of(model, known).encode(columns, specs)[0])

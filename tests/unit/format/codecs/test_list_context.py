@@ -127,7 +127,7 @@ def test_any_flip_is_an_error_or_other_symbols(data: st.DataObject) -> None:
 
 
 def made_page() -> tuple[bytes, list[SymbolSpec], ConditionalCodec]:
-    """A page of two columns of lists, and the codec that has what lies around it."""
+    """A page of two columns of lists, and the codec with its context columns."""
     rng = np.random.default_rng(3)
     counts = rng.integers(0, 6, 30).astype("u4")
     rows = int(counts.sum())
@@ -179,7 +179,7 @@ def tags(
     *models: dict[str, Any],
     cuts: tuple[int, ...] = (),
 ) -> None:
-    """A file with random models, read back by the package, by the second reader, and saved as one without a footer."""
+    """A file with random models is read by the package and the second reader, and recovered."""
     made = [lambda plan, columns, model=model: list_model(plan, columns, **model) for model in models]
     write_trees(target, Source("Events", arrays, cuts=cuts, groups=groups, made=tuple(made)))
     assert verify(target).ok
@@ -200,7 +200,7 @@ def lists_of(counts: Any, seed: int) -> ak.Array:
 
 
 def test_lists_that_differ_after_all(tmp_path: Path) -> None:
-    """Two branches that seemed to be of one structure: what asks for nothing around it is coded all the same."""
+    """Two branches seemed to have the same lengths; a column that needs no context is coded all the same."""
     counts = np.random.default_rng(9).integers(0, 5, 120)
     more = counts + (np.arange(120) == 100)
     arrays = {"met": flat(counts * 7, "u1"), "a": lists_of(counts, 1), "b": lists_of(more, 2)}
@@ -218,8 +218,8 @@ def test_lengths_that_repeat_a_flag(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("turned", [False, True])
-def test_pages_of_lists_that_hold_what_others_lean_on(tmp_path: Path, turned: bool) -> None:
-    """The page of `a` and `c` holds `met` and the lengths of `b`, too, and leans on others itself."""
+def test_pages_of_lists_with_context_columns_of_others(tmp_path: Path, turned: bool) -> None:
+    """The page of `a` and `c` holds `met` and the lengths of `b`, too, and depends on others itself."""
     one, other = np.random.default_rng(2).integers(0, 4, (2, 50))
     held = {
         "a": lists_of(one, 4),

@@ -67,7 +67,7 @@ def test_every_symbol_comes_back(case: tuple[QuantileAxis, np.ndarray, np.ndarra
 
 @given(st.integers(0, 1 << 32), st.sampled_from([3, 50, 5000]))
 def test_shares_add_up_and_none_is_empty(seed: int, places: int) -> None:
-    """What the decoder searches is a strictly increasing function from 0 to 2**30."""
+    """The decoder searches a strictly increasing function from 0 to 2**30."""
     rng = np.random.default_rng(seed)
     axis = fit_axis(np.concatenate([rng.poisson(places / 3, 500) % places, [0, places - 1]]))
     mixture = np.zeros((3, 4), dtype=np.int64)

@@ -182,7 +182,7 @@ def test_threads_make_no_difference() -> None:
 
 @given(st.integers(0, 1 << 32), st.integers(1, 9), st.integers(0, 23))
 def test_attention_gives_means(seed: int, tokens: int, bits: int) -> None:
-    """Shares of one token add up to a whole: results lie between the values, and are these where all are equal."""
+    """Shares of one token add up to 1: results lie between the values, and equal them where all are equal."""
     rng = np.random.default_rng(seed)
     made = Program([Reshape((tokens, 12)), Attention(2, bits)], 12 * tokens, -2048, 2047)
     codes = rng.integers(-2048, 2048, (30, tokens, 12))
