@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +27,12 @@ from baler_root.format.container.layout import (
     open_block,
 )
 from baler_root.format.container.manifest import Manifest, StoredTree
-from baler_root.format.container.read import PAGE_RECORD, PageId, open_container
+from baler_root.format.container.read import PageId, open_container
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import ModelStore, Places
 from baler_root.format.page import Page
 from baler_root.format.statistics import RECORD, digest_of, pack_statistics, unknown_record
 from baler_root.format.tables import find_tables
-
-_PageTable: TypeAlias = "dict[PageId, np.void]"
-
 
 SCAN_SIZE = 1 << 24
 """Bytes searched at a time."""
@@ -132,8 +128,6 @@ class _Block:
     header: BlockHeader
     offset: int
     size: int
-    digest: int
-    """XXH3-64 of header and payload."""
 
     @property
     def is_page(self) -> bool:
@@ -162,7 +156,7 @@ def _scan(file: LocalFile) -> list[_Block]:
         if start + size > file.size:
             continue
         try:
-            header, _, digest = open_block(file.read([(start, size)])[0], file.name)
+            header, _, _ = open_block(file.read([(start, size)])[0], file.name)
         except FormatError:
             continue
         blocks.append(_Block(file, header, start, size))
@@ -177,9 +171,7 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, name: str
             if block.header.kind is kind:
                 try:
                     footer = kind is BlockKind.FOOTER
-                    return Manifest.unpack(
-                        _section(block.payload, SectionKind.MANIFEST) if footer else block.payload
-                    )
+                    return Manifest.unpack(_manifest_section(block.payload) if footer else block.payload)
                 except FormatError:
                     continue
     if like is None:
@@ -190,13 +182,13 @@ def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, name: str
         return replace(container.manifest, objects=())
 
 
-def _section(payload: memoryview, wanted: SectionKind) -> memoryview:
-    """A section of a footer; raises FormatError if it has none of this kind."""
+def _manifest_section(payload: memoryview) -> memoryview:
+    """The manifest in a footer."""
     cursor = Cursor(payload)
     while True:
         kind, _, size = SECTION.unpack(cursor.take(SECTION.size))
         section = cursor.take(size)
-        if kind == wanted:
+        if kind == SectionKind.MANIFEST:
             return section
 
 
@@ -225,7 +217,7 @@ def _save_tree(
                 values = _decode(tree, layout, [blocks[page] for page in pages], codecs, models)
             except MissingModelError:
                 raise
-            except (UnknownCodecError, IndexError, ValueError):
+            except (FormatError, UnknownCodecError, IndexError):
                 continue
             first = 0
             for page, count in zip(pages, layout, strict=True):
