@@ -32,6 +32,8 @@ class Verification:
     worst: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Bound and largest error found, by `tree: branch` (with `against`)."""
     problems: list[str] = field(default_factory=list)
+    damaged: bool = False
+    """Whether bytes of the file are not those that were written."""
 
     @property
     def ok(self) -> bool:
@@ -55,6 +57,7 @@ def verify(
     with open_file(path, models=models) as file:
         result = Verification(file.path)
         result.problems += _check_blocks(file)
+        result.damaged = not result.ok
         total = sum(tree.cluster_offsets[-1] for tree in _owners(file))
         done = 0
         for tree in _owners(file):
@@ -104,7 +107,7 @@ def _check_cluster(tree: TreeReader, cluster: int, result: Verification) -> None
             container.read_pages([page])
         except FormatError as error:
             result.problems.append(str(error))
-            damaged = True
+            result.damaged = damaged = True
     if damaged:
         return
     try:
