@@ -11,7 +11,7 @@ import uproot
 
 import baler_root
 from tests.conftest import fixed_columns, flat_columns, jagged_columns, nested_columns
-from tests.helpers.damaged_files import CLUSTERS, ENTRIES, Original, columns, compressed
+from tests.promises.damaged_files import CLUSTERS, ENTRIES, Original, columns, compressed
 
 
 @pytest.fixture(scope="module")

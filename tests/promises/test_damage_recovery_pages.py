@@ -15,7 +15,8 @@ from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import CorruptFileError
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.read import PageId, open_container
-from tests.helpers.damaged_files import (
+from tests.helpers.forge import Forger
+from tests.promises.damaged_files import (
     CLUSTERS,
     ENTRIES,
     Original,
@@ -27,7 +28,6 @@ from tests.helpers.damaged_files import (
     original,
     recover,
 )
-from tests.helpers.forge import Forger
 
 
 def test_a_page_lost_from_one_cluster_loses_its_branches(tmp_path: Path) -> None:

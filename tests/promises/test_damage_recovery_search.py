@@ -13,12 +13,12 @@ from baler_root.format.container.bytesource import LocalFile
 from baler_root.format.container.layout import TRAILER, BlockHeader, BlockKind, pack_head
 from baler_root.format.container.read import PageId
 from tests.helpers.cli import Cli
-from tests.helpers.damaged_files import (
+from tests.helpers.forge import Forger
+from tests.promises.damaged_files import (
     Original,
     check_saved,
     recover,
 )
-from tests.helpers.forge import Forger
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_verify_advises_recovery_only_where_it_saves_something(
 ) -> None:
     whole, _ = originals
     broken = tmp_path / "broken.baler"
-    advice = f"`baler-root recover {broken} OUT` saves what is whole"
+    advice = f"`baler-root recover {broken} OUT` saves the undamaged parts"
     some, every = [PageId(0, 0, 0)], list(whole.pages)
     for data, works in (
         (whole.spoil(*some), True),

@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from baler_root._types import Progress
+from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
 from baler_root.api.unreadable import Unreadable
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
@@ -213,7 +215,9 @@ class FileCompression:
             objects=tuple((item.path, item.cycle, item.classname, item.title) for item in plan.objects),
             provenance=self._provenance(plan),
         )
-        parts = self.writer.finish(manifest)
+        schemas = [job.plan.schema for job in plan.jobs]
+        models = None if self.models is None else self.models.path
+        parts = self.writer.finish(manifest, partial(check_finished, schemas=schemas, models=models))
         trees = tuple(_tree_summary(plan.jobs, encoded, number) for number in range(len(plan.jobs)))
         branches = [branch for tree in trees if tree.same_as is None for branch in tree.branches]
         return Summary(

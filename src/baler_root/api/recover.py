@@ -13,8 +13,9 @@ from pathlib import Path, PurePosixPath
 from baler_root.api.recovered_cluster import ClusterRecovery
 from baler_root.api.recovered_tree import RecoveredTree, without_branches
 from baler_root.api.recovery_report import Loss, LossReport, Recovery
+from baler_root.api.verify import verify
 from baler_root.dataset.reader.file_reader import unpack_objects_block
-from baler_root.errors import BalerError, CorruptFileError
+from baler_root.errors import BalerError, CorruptFileError, listed
 from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.bytesource import LocalFile
 from baler_root.format.container.damaged_file import DamagedFile, open_damaged
@@ -87,7 +88,7 @@ class _FileRecovery:
     """The recovery of one file."""
 
     def __init__(self, damaged: DamagedFile, target: Path, places: Places) -> None:
-        self._damaged, self._target = damaged, target
+        self._damaged, self._target, self._places = damaged, target, places
         self._included = {sha256(model).digest(): model for model in damaged.models}
         self._store = ModelStore(self._included, damaged.manifest.detached, damaged.name, places)
         self._models = _UsedModels(self._store)
@@ -139,9 +140,16 @@ class _FileRecovery:
                     },
                     detached=self._store.references(self._target),
                     trained=self._trained,
-                )
+                ),
+                self._check,
             )
         return report.result(self._target, trees)
+
+    def _check(self, path: Path) -> None:
+        """Raise CorruptFileError if the new file would not pass `verify`."""
+        problems = verify(path, models=self._places).problems
+        if problems:
+            raise CorruptFileError(f"{self._damaged.name}: cannot be recovered ({listed(problems, 1)})")
 
     def _write_pages(self, writer: ContainerWriter) -> tuple[dict[int, list[RecoveredTree]], set[bytes]]:
         """Write the clusters; returns the trees of the new file by the number of the original, and the models

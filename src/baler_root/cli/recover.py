@@ -27,7 +27,8 @@ def recover(
     like: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="A whole .baler file of the same trees, if the schema is lost too."
+            metavar="FILE",
+            help="An undamaged .baler file with the same trees; needed if the schema is lost, too.",
         ),
     ] = None,
     model: Models = None,
@@ -35,17 +36,18 @@ def recover(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Save what is whole of a damaged or truncated file, and say what is lost.
+    """Save the undamaged parts of a damaged or truncated file, and list what is lost.
 
     baler-root recover broken.baler saved.baler
     baler-root recover broken.baler saved.baler --like other-run.baler
 
-    Clusters that have all their branches keep the name of their tree; those
-    that lack some are beside it, as NAME_part2 and so on. Nothing is taken
-    that belongs to another file. Saved values obey their bounds; the errors
-    made are not known any more.
+    A damaged page costs its branches in one range of entries. Entries that
+    lack the same branches make a tree; the largest one keeps its name, the
+    others are called NAME_part2 and so on. Parts of other files are not taken.
 
-    Exit code 0 if anything was saved, even if not all; 1 if nothing was.
+    Saved values are within their bounds. The largest errors are no longer known.
+
+    The exit code is 0 if anything was saved, even if not all, and 1 if nothing was.
     """
     from baler_root.api.recover import recover as run
 

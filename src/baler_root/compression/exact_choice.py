@@ -12,26 +12,20 @@ from numpy.typing import NDArray
 from baler_root.compression.plan import Plan
 from baler_root.compression.quantisation.quantise import narrowed, quantise
 from baler_root.format.bounds import LOSSLESS
-from baler_root.format.codecs.base import SymbolSpec
-from baler_root.format.codecs.classic.codec import Classic
+from baler_root.format.codecs.classic.codec import Classic, quick_size
 from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import EncodedColumn, pack_page
 
-WHOLE = 1 << 17
-"""Longest column that is always compared as a whole; a longer one only if a part of it leaves a doubt."""
+MAX_QUICK_RATIO, MAX_QUICK_EXCESS = 1.5, 256
+"""Exact symbols larger by this factor and by these bytes in a quick estimate aren't compared in full.
 
-
-CHUNKS, CHUNK = 16, 1 << 10
-"""Parts of a long column that are compared first: their number, and their length in values."""
-
-
-HOPELESS = 2.0
-"""A column whose parts are larger by this factor with exact symbols isn't compared as a whole.
-
-The comparison would take as long as the rest of the compression. Exact coding is smaller for columns that are
-smooth or repeat values, and their parts are so, too.
+The full comparison takes as long as the rest of the compression.
 """
+
+
+PARTS, PART_LENGTH = 16, 1 << 12
+"""Parts of a longer column on which the quick estimate is made: their number, and their length in values."""
 
 
 def encode_exactly(plan: Plan, number: int, values: NDArray[Any]) -> EncodedColumn:
@@ -54,19 +48,20 @@ def page_size(column: EncodedColumn) -> int:
 
 def smaller(column: EncodedColumn, exact: EncodedColumn) -> EncodedColumn:
     """`exact`, the column without loss, if `classic` stores it in fewer bytes; otherwise `column`."""
-    if column.encoding.length > WHOLE and column.symbols is not None and exact.symbols is not None:
-        row = math.prod(column.encoding.symbol_shape)
-        if row == 1 and _part_size(exact) > HOPELESS * _part_size(column):
+    if (
+        column.symbols is not None
+        and exact.symbols is not None
+        and math.prod(column.encoding.symbol_shape) == 1
+    ):
+        limit = MAX_QUICK_RATIO * quick_size(_parts(column.symbols)) + MAX_QUICK_EXCESS
+        if quick_size(_parts(exact.symbols)) > limit:
             return column
     return exact if page_size(exact) < page_size(column) else column
 
 
-def _part_size(column: EncodedColumn) -> int:
-    """Bytes of the symbols in `CHUNKS` parts of a long column."""
-    symbols = column.symbols
-    if symbols is None:
-        return 0
-    starts = np.linspace(0, len(symbols) - CHUNK, CHUNKS).astype(np.int64)
-    part = symbols[(starts[:, None] + np.arange(CHUNK)).reshape(-1)]
-    payload, _ = Classic().encode([part], [SymbolSpec(part.dtype, len(part), ())])
-    return len(payload)
+def _parts(symbols: NDArray[Any]) -> NDArray[Any]:
+    """`PARTS` parts of the symbols, end to end; all of them if they are not more than that."""
+    if len(symbols) <= PARTS * PART_LENGTH:
+        return symbols
+    starts = np.linspace(0, len(symbols) - PART_LENGTH, PARTS).astype(np.int64)
+    return symbols[(starts[:, None] + np.arange(PART_LENGTH)).reshape(-1)]
