@@ -47,7 +47,7 @@ def recover(
 
     Saved values are within their bounds. The largest errors are no longer known.
 
-    The exit code is 0 if anything was saved, even if not all, and 1 if nothing was.
+    If nothing can be saved, the exit code is 1; otherwise it is 0.
     """
     from baler_root.api.recover import recover as run
 
