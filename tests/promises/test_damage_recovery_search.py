@@ -10,7 +10,8 @@ from baler_root.api.recover import saves_something
 from baler_root.errors import UnsupportedFeatureError
 from baler_root.format.container.block_search import find_blocks
 from baler_root.format.container.bytesource import LocalFile
-from baler_root.format.container.layout import TRAILER, BlockHeader, BlockKind, pack_head
+from baler_root.format.container.checksum import BlockHeader
+from baler_root.format.container.layout import TRAILER, BlockKind, pack_head
 from baler_root.format.container.read import PageId
 from tests.helpers.cli import Cli
 from tests.helpers.forge import Forger

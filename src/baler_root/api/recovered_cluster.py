@@ -18,7 +18,7 @@ from baler_root.format.container.damaged_file import DamagedFile
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.container.read import PageId
 from baler_root.format.page import Page
-from baler_root.format.statistics import digest_of
+from baler_root.format.values_digest import values_digest
 
 PAGE_LOST = "page damaged or missing"
 
@@ -167,7 +167,7 @@ class ClusterRecovery:
                 unconfirmed.append(numbers)
                 continue
             part = [decoded.values[number] for number in numbers]
-            if digest_of(part) != int(row["digest"]) or sum(a.nbytes for a in part) != int(row["length"]):
+            if values_digest(part) != int(row["digest"]) or sum(a.nbytes for a in part) != int(row["length"]):
                 unconfirmed.append(numbers)
                 differs = True
         if differs:

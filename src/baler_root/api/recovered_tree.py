@@ -22,8 +22,9 @@ from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.page import EncodedColumn, pack_page
-from baler_root.format.statistics import RECORD, digest_of, pack_statistics, unknown_record
+from baler_root.format.statistics import RECORD, pack_statistics, unknown_record
 from baler_root.format.tables import find_tables
+from baler_root.format.values_digest import values_digest
 
 
 class RecoveredTree:
@@ -75,7 +76,7 @@ class RecoveredTree:
             else:
                 payload, number = self._coded_again(kept, recovery.columns, decoded), codec
             arrays = [decoded.values[n] for n in kept]
-            encoded = EncodedPage(payload, sum(array.nbytes for array in arrays), digest_of(arrays))
+            encoded = EncodedPage(payload, sum(array.nbytes for array in arrays), values_digest(arrays))
             writer.write_page(PageId(self.position, len(self.clusters), len(layout)), encoded, number)
             layout.append(len(kept))
         self.clusters.append(cluster.entries)

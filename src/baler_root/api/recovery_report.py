@@ -12,7 +12,7 @@ from baler_root.api.recovered_tree import RecoveredTree
 from baler_root.errors import listed
 from baler_root.format.container.damaged_file import DamagedFile
 from baler_root.format.container.manifest import StoredTree
-from baler_root.format.container.references import Trained
+from baler_root.format.container.model_references import Trained
 
 MAX_LOSSES = 1000
 """Most losses listed in a file; their number is unlimited, that of a manifest's items is not."""

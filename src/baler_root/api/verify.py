@@ -18,7 +18,7 @@ from baler_root.format.bounds import measure
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.read import PageId
 from baler_root.format.model_store import Places
-from baler_root.format.statistics import digest_of
+from baler_root.format.values_digest import values_digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str], bool
     for page, count in zip(pages, tree.stored.groups(cluster), strict=True):
         row = container.pages[container.page_row(page)]
         part = [values[column] for column in range(first, first + count)]
-        if digest_of(part) != int(row["digest"]) or sum(v.nbytes for v in part) != int(row["length"]):
+        if values_digest(part) != int(row["digest"]) or sum(v.nbytes for v in part) != int(row["length"]):
             problems.append(
                 f"{container.describe(page)}: the decoded values differ from those that were written; "
                 "the bytes are undamaged, so this decoder or its libraries compute something else"

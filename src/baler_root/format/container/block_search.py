@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import xxhash
 
 from baler_root.format.container.bytesource import LocalFile
+from baler_root.format.container.checksum import BlockHeader
 from baler_root.format.container.layout import (
     BLOCK,
     BLOCK_MAGIC,
     NO_CODEC,
     TAIL_MAGIC,
     TRAILER,
-    BlockHeader,
     BlockKind,
 )
 
