@@ -29,7 +29,7 @@ from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
-from baler_root.format.container.model_references import Detached
+from baler_root.format.container.model_references import DetachedModel
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
@@ -55,13 +55,13 @@ class FilePlan:
     """Bytes of the objects; empty if there are none."""
     skipped: tuple[tuple[str, str], ...]
     """(name, cause) of branches and objects that cannot be carried."""
-    detached: tuple[Detached, ...] = ()
+    detached: tuple[DetachedModel, ...] = ()
     """Models that the file needs and another file holds."""
     notes: tuple[str, ...] = ()
 
     @property
-    def own_jobs(self) -> list[tuple[int, TreeJob]]:
-        """Trees with pages of their own, with their positions in the file."""
+    def jobs_with_pages(self) -> list[tuple[int, TreeJob]]:
+        """Trees that have pages, with their positions in the file; not those that share pages."""
         return [(number, job) for number, job in enumerate(self.jobs) if job.same_as is None]
 
 
@@ -139,19 +139,28 @@ class FileCompression:
     def learn(self, plan: FilePlan) -> FilePlan:
         """The plan with models where they pay; the models are written, before the pages that need them.
 
-        Raises ConfigError where nothing can be learned for want of torch, or no model fits.
+        Its trees of several clusters are without their first entries, which are not needed any more. Raises
+        ConfigError where nothing can be learned for want of torch, or no model fits.
         """
         if self.models is not None:
-            return self._reuse(plan, self.models)
-        if not isinstance(get_codec(plan.codec), ModelCodec):
-            return plan
-        from baler_root.compression.models.learn import check_latents, learn, least_rows
+            plan = self._reuse(plan, self.models)
+        elif isinstance(get_codec(plan.codec), ModelCodec):
+            plan = self._train(plan)
+        jobs = [
+            replace(job, source=job.source.without_first_entries()) if len(job.lengths) > 1 else job
+            for job in plan.jobs
+        ]
+        return replace(plan, jobs=tuple(jobs))
 
-        least = least_rows(self.effort)
-        large = [job for _, job in plan.own_jobs if job.plan.schema.num_entries >= least]
+    def _train(self, plan: FilePlan) -> FilePlan:
+        """The plan with models of its trees where they pay; they are written."""
+        from baler_root.compression.models.learn import check_latents, learn, min_rows
+
+        minimum = min_rows(self.effort)
+        large = [job for _, job in plan.jobs_with_pages if job.plan.schema.num_entries >= minimum]
         check_latents(((job.plan, take_sample([(job.source, job.plan)])) for job in large), self.effort)
         jobs, notes, models = list(plan.jobs), list(plan.notes), 0
-        for number, job in plan.own_jobs:
+        for number, job in plan.jobs_with_pages:
             learned = learn(job.source, job.plan, job.lengths, self.effort, self.progress)
             jobs[number] = replace(job, plan=learned.plan)
             notes += learned.notes
@@ -166,7 +175,7 @@ class FileCompression:
         """The plan with the models of a file that pay here; they are written, or referred to if they stay
         detached."""
         reused = reuse(plan.jobs, models, self.detach)
-        detached: tuple[Detached, ...] = ()
+        detached: tuple[DetachedModel, ...] = ()
         if self.detach:
             detached = reused.detached(hint_of(models.path, self.target))
         else:
@@ -183,7 +192,7 @@ class FileCompression:
         With a `pool`, its processes encode up to `ahead` clusters that wait in memory.
         """
         encoded = [EncodedTree() for _ in plan.jobs]
-        total = sum(sum(job.lengths) for _, job in plan.own_jobs)
+        total = sum(sum(job.lengths) for _, job in plan.jobs_with_pages)
         schema = self._manifest(plan, encoded, emptied=True).pack()
         done, copied = 0, False
         for tree, cluster, result in _encoded_clusters(plan, pool, ahead):
@@ -204,7 +213,7 @@ class FileCompression:
 
         `started` is the time (`time.perf_counter()`) from which the summary counts.
         """
-        for number, job in plan.own_jobs:
+        for number, job in plan.jobs_with_pages:
             records = encoded[number].stacked_records(len(job.plan.columns))
             self.writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
         if plan.packed_objects:
@@ -291,7 +300,7 @@ def _encoded_clusters(
     """(tree, cluster, encoded) of all clusters, in the order of the file; at most `ahead` wait in memory."""
     tasks = [
         Task(tree, cluster, job.key, job.plan, start, stop)
-        for tree, job in plan.own_jobs
+        for tree, job in plan.jobs_with_pages
         for cluster, (start, stop) in enumerate(job.ranges())
     ]
     if pool is not None:
@@ -301,8 +310,6 @@ def _encoded_clusters(
         source = plan.jobs[task.tree].source
         arrays = source.read(task.plan.schema.stored(), task.start, task.stop)
         yield task.tree, task.cluster, encode_cluster(task.plan, arrays, task.stop - task.start)
-        if task.stop == task.plan.schema.num_entries:
-            source.first_entries.clear()
 
 
 def _directories(root: RootSource) -> list[str]:

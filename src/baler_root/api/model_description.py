@@ -10,12 +10,12 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import AnyModel, open_model
-from baler_root.format.container.model_references import Trained
+from baler_root.format.container.model_references import ModelOrigin
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_store import ModelStore
 
 
-def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict[str, Any]]:
+def describe_models(models: ModelStore, trained: Sequence[ModelOrigin]) -> list[dict[str, Any]]:
     """Each model of a file: its SHA-256, bytes, columns, networks, weights and history.
 
     One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found
@@ -41,7 +41,7 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
     return descriptions
 
 
-def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
+def describe_model(model: AnyModel, size: int, trained: ModelOrigin | None = None) -> dict[str, Any]:
     """The description of one model; `trained` names its columns in the files that it is for.
 
     An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by

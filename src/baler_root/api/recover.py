@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError, FormatError, MissingModelError, UnknownCodecError
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
+from baler_root.format.cluster_decoder import ClusterPage, decode_cluster
 from baler_root.format.codecs.registry import codec_with
 from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.bytesource import LocalFile
@@ -249,7 +249,7 @@ def _decode(
         if block.header.codec >= len(codecs):
             raise CorruptFileError(f"codec number {block.header.codec} of {len(codecs)}")
         page = Page(block.payload, columns[first : first + count])
-        opened.append(OpenedPage(first, page, codec_with(codecs[block.header.codec], lambda: models)))
+        opened.append(ClusterPage(first, page, codec_with(codecs[block.header.codec], lambda: models)))
         first += count
     return decode_cluster(opened, columns)
 

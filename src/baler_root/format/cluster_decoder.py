@@ -11,38 +11,39 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec, is_context_codec
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.source_check import check_sources
 from baler_root.format.page import Page
 
 Values = NDArray[Any]
 
 
-class OpenedPage(NamedTuple):
-    """A page, the number of its first column in the tree, and the codec of its symbols."""
+class ClusterPage(NamedTuple):
+    """A page of a cluster, the number of its first column in the tree, and the codec of its symbols."""
 
     first: int
     page: Page
     codec: Codec
 
 
-def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
+def decode_cluster(pages: Sequence[ClusterPage], columns: Sequence[Column]) -> dict[int, Values]:
     """Values of all columns by number; raises FormatError for pages that do not fit together."""
     symbols = _decode_symbols(pages, columns)
     values: dict[int, Values] = {}
     for first, page, _ in pages:
         coded = {i: symbols[first + i] for i in range(len(page.encodings)) if page.has_symbols(i)}
         values.update((first + i, array) for i, array in page.values(coded).items())
-    sources = dict(values)
-    for first, page, _ in pages:
-        for number, encoding in enumerate(page.encodings, first):
-            if encoding.sources:
-                if any(source not in sources for source in encoding.sources):
-                    raise CorruptFileError("a copy or relation of columns that are not there")
-                arrays = [sources[source] for source in encoding.sources]
-                values[number] = encoding.decode(symbols.get(number), arrays, columns[number].dtype)
+    encodings = {
+        number: encoding for first, page, _ in pages for number, encoding in enumerate(page.encodings, first)
+    }
+    for number, encoding in encodings.items():
+        if encoding.sources:
+            check_sources(number, encodings, columns)
+            arrays = [values[source] for source in encoding.sources]
+            values[number] = encoding.decode(symbols.get(number), arrays, columns[number].dtype)
     return values
 
 
-def _decode_symbols(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
+def _decode_symbols(pages: Sequence[ClusterPage], columns: Sequence[Column]) -> dict[int, Values]:
     """Symbols of all columns that have some, by number."""
     location_of = {
         opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.encodings))

@@ -24,7 +24,7 @@ from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.conditional import MARGIN, FoundModel, TableSample, classic_size, find_model
+from baler_root.training.conditional import TableModel, TableSample, classic_size, find_model
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.hardware.search import (
     SEARCH_DIVISOR,
@@ -32,6 +32,7 @@ from baler_root.training.hardware.search import (
     find_hardware,
     resources_of,
 )
+from baler_root.training.model_cost import pays_for_itself
 from baler_root.training.pair_masses import Pair
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def find_autoencoder(
     effort: TrainingEffort,
     progress: Progress | None = None,
     pairs: Sequence[Pair] = (),
-) -> FoundModel:
+) -> TableModel:
     """The autoencoder of these columns of one table, if they are smaller with it.
 
     `classic_bytes` is the size of the sample in `classic`; each row of the sample stands for `weight` rows of
@@ -149,7 +150,7 @@ def find_autoencoder(
         trained, hardware = _train(columns, axes, places, classic_bytes * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
-        return FoundModel(None, notes=(f"{label} is not used, but classic: {error}",))
+        return TableModel(None, notes=(f"{label} is not used, but classic: {error}",))
     masses = [
         {"branches": list(pair.mass.branches), "bits": round(bits, 3)}
         for pair, bits in zip(pairs, trained.masses, strict=True)
@@ -197,14 +198,14 @@ def find_autoencoder(
     notes = list(trained.notes)
     if hardware is not None:
         notes.append(_firmware_note(hardware, encoder))
-    elif residual is not Residual.NONE and saved < MARGIN * len(data):
+    elif residual is not Residual.NONE and not pays_for_itself(saved, len(data)):
         note = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {classic_bytes * weight / 1000:.3g}"
         )
-        return FoundModel(None, notes=(*trained.notes, note))
+        return TableModel(None, notes=(*trained.notes, note))
     # The model as a reader gets it, so that pages are checked against that one.
-    return FoundModel(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
+    return TableModel(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
 
 
 def _train(

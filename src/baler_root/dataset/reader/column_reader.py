@@ -11,10 +11,10 @@ from baler_root.dataset.reader.context import OpenedPage, ReadContext
 from baler_root.dataset.reader.page_decoder import PageDecoder
 from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.dataset.reader.tree_pages import TreePages
-from baler_root.errors import CorruptFileError
 from baler_root.format.container.read import PageId
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.source_check import check_sources, checked_numbers
 
 Values = NDArray[Any]
 
@@ -85,35 +85,14 @@ class ColumnReader(TreePages):
 
     def _sources(self, pages: Mapping[PageId, OpenedPage], place: Place) -> tuple[int, ...]:
         """Columns that a column is computed from; raises CorruptFileError for impossible ones."""
-        encoding = self._encoding(pages, place)
-        any_source = encoding.any_source
-        limit = len(self.columns) if any_source else place[1]
-        if encoding.sources and max(encoding.sources) >= limit:
-            problem = (
-                "relation of a column that is not there" if any_source else "copy or sum of a later column"
-            )
-            raise CorruptFileError(f"{self.container.describe(self.page_of(*place)[0])}: a {problem}")
-        return encoding.sources
+        with errors_of_page(self.container, self.page_of(*place)[0]):
+            return checked_numbers(place[1], self._encoding(pages, place), len(self.columns))
 
     def _check_sources(
         self, pages: Mapping[PageId, OpenedPage], place: Place, sources: Sequence[int]
     ) -> None:
-        """Raise CorruptFileError for a source that has sources, or another length or type than the column."""
+        """Raise CorruptFileError for a source from which the column cannot be computed."""
         cluster, column = place
-        encoding = self._encoding(pages, place)
-        any_source = encoding.any_source
-        for number in sources:
-            source = self._encoding(pages, (cluster, number))
-            if (
-                source.sources
-                or source.length != encoding.length
-                or not (any_source or self._alike(column, number))
-            ):
-                problem = "relation" if any_source else "copy or sum"
-                location = self.container.describe(self.page_of(*place)[0])
-                raise CorruptFileError(f"{location}: a {problem} of a column that is not like it")
-
-    def _alike(self, column: int, other: int) -> bool:
-        """Whether a column can be a copy of the other: equal types, or integers of any width."""
-        dtypes = {self.columns[column].dtype, self.columns[other].dtype}
-        return len(dtypes) == 1 or all(dtype.kind in "bui" for dtype in dtypes)
+        encodings = {number: self._encoding(pages, (cluster, number)) for number in (column, *sources)}
+        with errors_of_page(self.container, self.page_of(*place)[0]):
+            check_sources(column, encodings, self.columns)
