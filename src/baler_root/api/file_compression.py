@@ -8,6 +8,9 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from baler_root._types import Progress
 from baler_root.api.finished_file import check_finished
@@ -22,8 +25,9 @@ from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
-from baler_root.compression.workers import Task, in_order
+from baler_root.compression.workers import ClusterTask, in_order
 from baler_root.errors import SourceError, listed
+from baler_root.extras import install_command
 from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
@@ -37,7 +41,7 @@ from baler_root.format.model_store import hint_of
 from baler_root.format.statistics import pack_statistics
 from baler_root.rootio.objects import CarriedObject, pack_objects
 from baler_root.rootio.source import RootSource
-from baler_root.training.effort import INSTALL, MIN_ROWS, TrainingEffort
+from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
 
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
@@ -191,22 +195,26 @@ class FileCompression:
 
         With a `pool`, its processes encode up to `ahead` clusters that wait in memory.
         """
-        encoded = [EncodedTree() for _ in plan.jobs]
+        records: list[list[NDArray[Any]]] = [[] for _ in plan.jobs]
+        lists: list[list[list[int]]] = [[] for _ in plan.jobs]
         total = sum(sum(job.lengths) for _, job in plan.jobs_with_pages)
-        schema = self._manifest(plan, encoded, emptied=True).pack()
+        schema = self._manifest(plan, [EncodedTree()] * len(plan.jobs), emptied=True).pack()
         done, copied = 0, False
         for tree, cluster, result in _encoded_clusters(plan, pool, ahead):
             for group, page in enumerate(result.pages):
                 self.writer.write_page(PageId(tree, cluster, group), page)
-            encoded[tree].records.append(result.records)
-            encoded[tree].lists.append(result.lists)
+            records[tree].append(result.records)
+            lists[tree].append(result.lists)
             if not copied and self.writer.size > SCHEMA_SHARE * len(schema):
                 self.writer.write_block(BlockKind.SCHEMA, schema)
                 copied = True
             done += result.entries
             if self.progress is not None:
                 self.progress(done, total)
-        return encoded
+        return [
+            EncodedTree(tuple(clusters), tuple(digests))
+            for clusters, digests in zip(records, lists, strict=True)
+        ]
 
     def finish(self, plan: FilePlan, encoded: Sequence[EncodedTree], started: float | None = None) -> Summary:
         """Write statistics, objects and footer, give the file its name, and say what became of it.
@@ -269,9 +277,11 @@ def _with_codec(plan: FilePlan, codec: str) -> FilePlan:
 
 def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
     """A note that nothing is learned because torch is missing; none if all trees are too small for it."""
-    if all(job.plan.schema.num_entries < MIN_ROWS for job in jobs):
+    if all(job.plan.schema.num_entries < MIN_TRAINING_ROWS for job in jobs):
         return []
-    cause = f"nothing was learned, because torch is not installed: {INSTALL} for smaller files"
+    cause = (
+        f"nothing was learned, because torch is not installed: {install_command('train')} for smaller files"
+    )
     return [f"{cause}; level fast (--level fast) learns without it"]
 
 
@@ -287,7 +297,7 @@ def _missing(job: TreeJob) -> list[tuple[str, str]]:
 
 def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
     """The error that lists what cannot be carried."""
-    lines = listed((f"{name}: {cause}" for name, cause in skipped), most=20, separator="\n  ")
+    lines = listed((f"{name}: {cause}" for name, cause in skipped), max_items=20, separator="\n  ")
     return (
         f"{source}: {len(skipped)} branches or objects cannot be carried:\n  {lines}\n"
         "--skip-unsupported (skip_unsupported=True) compresses the rest and lists them again"
@@ -299,7 +309,7 @@ def _encoded_clusters(
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
     """(tree, cluster, encoded) of all clusters, in the order of the file; at most `ahead` wait in memory."""
     tasks = [
-        Task(tree, cluster, job.key, job.plan, start, stop)
+        ClusterTask(tree, cluster, job.key, job.plan, start, stop)
         for tree, job in plan.jobs_with_pages
         for cluster, (start, stop) in enumerate(job.ranges())
     ]

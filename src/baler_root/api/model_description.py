@@ -24,19 +24,19 @@ def describe_models(models: ModelStore, trained: Sequence[ModelOrigin]) -> list[
     trained_models = {entry.digest: entry for entry in trained}
     descriptions = []
     for digest in models:
-        about: dict[str, Any] = {"sha256": digest.hex()}
+        entry: dict[str, Any] = {"sha256": digest.hex()}
         reference = models.detached.get(digest)
         if reference is not None:
-            about |= {"size": reference.size, "file": reference.file, "found": None}
+            entry |= {"size": reference.size, "file": reference.file, "found": None}
             try:
-                about["found"], data = models.find(digest)
+                entry["found"], data = models.find(digest)
             except MissingModelError as error:
-                descriptions.append({**about, "problem": str(error)})
+                descriptions.append({**entry, "problem": str(error)})
                 continue
         else:
             data = models[digest]
         descriptions.append(
-            {**about, **describe_model(open_model(data), len(data), trained_models.get(digest))}
+            {**entry, **describe_model(open_model(data), len(data), trained_models.get(digest))}
         )
     return descriptions
 
@@ -60,7 +60,7 @@ def describe_model(model: AnyModel, size: int, trained: ModelOrigin | None = Non
         "histograms": sum(network["histograms"] > 0 for network in networks),
         "weights": sum(network["weights"] for network in networks),
         **(_autoencoder(model, networks) if isinstance(model, AutoencoderModel) else {}),
-        **model.about,
+        **model.training_record,
         "architecture": networks,
     }
 

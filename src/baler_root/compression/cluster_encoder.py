@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.outlier_rows import with_exact_rows
@@ -36,9 +36,6 @@ from baler_root.format.values_digest import values_digest
 
 if TYPE_CHECKING:
     import awkward as ak
-
-
-Values = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from baler_root._types import Values
 from baler_root.compression.fingerprint import equality_key, is_constant
-from baler_root.compression.plan import Values
 
 SOLO_SIZE = 1 << 16
 """Bytes in memory per cluster from which a column has a page to itself."""

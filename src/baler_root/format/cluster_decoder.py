@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from numpy.typing import NDArray
-
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec, is_context_codec
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.source_check import check_sources
 from baler_root.format.page import Page
-
-Values = NDArray[Any]
 
 
 class ClusterPage(NamedTuple):

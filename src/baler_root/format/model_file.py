@@ -31,7 +31,7 @@ class StoredModel:
     def of(cls, tree: str, columns: Sequence[KnownColumn], data: bytes) -> StoredModel:
         """A model just trained; its history is its description of itself."""
         model = open_model(data)
-        trained = ModelOrigin(sha256(data).digest(), tree, tuple(columns), dict(model.about))
+        trained = ModelOrigin(sha256(data).digest(), tree, tuple(columns), dict(model.training_record))
         return cls(trained, data, model)
 
 

@@ -102,7 +102,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     classic = [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[num_context:]]
     classic_bits = [0.0] * num_context + classic
     ranked = rank([column.bins for column in columns], num_context)
-    about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
+    training_record: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, classic_bits, ranked, effort.seed)
     networks: list[Candidate | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
@@ -113,7 +113,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
         candidates, trained = _networks(table, level_effort, progress)
         networks = [max(pair, key=_net_saving) for pair in zip(networks, candidates, strict=True)]
         if level == effort.level:
-            about |= {
+            training_record |= {
                 "steps": trained.steps,
                 "history": trained.history[:: max(1, len(trained.history) // 5)],
             }
@@ -135,7 +135,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
         kind = sample.context_kinds[number] if number < num_context else "value"
         axis, quantiser = columns[number].axis, sample.quantisers[number]
         model_columns.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
-    data = Model(tuple(model_columns), about).to_bytes()
+    data = Model(tuple(model_columns), training_record).to_bytes()
     if not pays_for_itself(sum(choice.saved for choice in selected.values()), len(data)):
         return TableModel(None, notes=notes)
     # The model as a reader gets it, so that pages are checked against that one.

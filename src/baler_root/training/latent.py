@@ -17,7 +17,7 @@ from baler_root.format.binary.bit_patterns import MANTISSA_BITS
 from baler_root.format.codecs.axis import EXACT_PLACES, QuantileAxis
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.columns import LATENT, latents_of, pack_latents
-from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.codecs.registry import latent_codec
@@ -145,7 +145,7 @@ def find_autoencoder(
     )
     axes = [fit_axis(column.symbols, weight) for column in columns]
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
-    residual = Residual(options.residual).in_model
+    residual = ResidualMode(options.residual).in_model
     try:
         trained, hardware = _train(columns, axes, places, classic_bytes * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
@@ -198,7 +198,7 @@ def find_autoencoder(
     notes = list(trained.notes)
     if hardware is not None:
         notes.append(_firmware_note(hardware, encoder))
-    elif residual is not Residual.NONE and not pays_for_itself(saved, len(data)):
+    elif residual is not ResidualMode.NONE and not pays_for_itself(saved, len(data)):
         note = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {classic_bytes * weight / 1000:.3g}"
@@ -232,8 +232,8 @@ def _train(
     if options is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.values_per_row for column in columns)
-    most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
-    latents = min(values, options.latents or max(1, min(most, values // 2)))
+    limit = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
+    latents = min(values, options.latents or max(1, min(limit, values // 2)))
     width = next(width for limit, width in WIDTHS[level] if classic_bytes <= limit)
     shape = AutoencoderShape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(options.codec)
@@ -246,7 +246,7 @@ def _train(
         seed=effort.seed,
         seconds=effort.seconds,
         latent_weight=LATENT_WEIGHT_NO_RESIDUAL
-        if options.residual == Residual.NONE or options.hardware
+        if options.residual == ResidualMode.NONE or options.hardware
         else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].values_per_row

@@ -22,7 +22,7 @@ from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
 from baler_root.rootio.source_tree import SourceTree
 from baler_root.training.conditional import TableModel, TableSample, classic_size, find_model
-from baler_root.training.effort import MIN_ROWS, TrainingEffort
+from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair
 
 MIN_GRIDS = 16
@@ -74,7 +74,7 @@ def learn(
 def min_rows(effort: TrainingEffort) -> int:
     """Fewest rows from which a model is learned."""
     options = effort.latents
-    return MIN_GRIDS if options is not None and latent_codec(options.codec).grids else MIN_ROWS
+    return MIN_GRIDS if options is not None and latent_codec(options.codec).grids else MIN_TRAINING_ROWS
 
 
 def learn_from(
@@ -131,14 +131,14 @@ def _group_model(
     """The model of a table as that of page `group`."""
     if table.model is None:
         raise ValueError("a table without a model")
-    num_context = len(context.names)
+    num_context = len(context.columns)
     numbers = {
         members[index - num_context]: n for n, index in enumerate(table.numbers) if index >= num_context
     }
     context_numbers = {
-        context.columns[index]: n
+        context.columns[index].number: n
         for n, index in enumerate(table.numbers)
-        if index < num_context and context.kinds[index] == "entry"
+        if index < num_context and context.columns[index].kind == "entry"
     }
     name = hashlib.sha256(table.data).digest()
     return GroupModel(group, name, table.model, numbers, context=context_numbers, lists=context.lists)
@@ -186,11 +186,12 @@ def _table(
     """Columns of one table, behind their context columns."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
-        context.names + [names[number] for number in members],
-        context.quantisers + [column.quantiser.to_bytes() for column in quantised],
-        context.symbols + [column.symbols for column in quantised],
+        [column.name for column in context.columns] + [names[number] for number in members],
+        [column.quantiser for column in context.columns]
+        + [column.quantiser.to_bytes() for column in quantised],
+        [column.symbols for column in context.columns] + [column.symbols for column in quantised],
         entries / sample.entries,
-        tuple(context.kinds),
+        tuple(column.kind for column in context.columns),
         context.is_first,
     )
 
@@ -222,7 +223,7 @@ def _find_autoencoder(
 
 
 def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
-    """Note on columns that are no input because all their values are the same."""
+    """Note on columns that are not inputs because all their values are the same."""
     constant_names = [
         repr(names[number])
         for number, (column, values) in enumerate(zip(sample.columns, sample.values, strict=True))
@@ -230,7 +231,7 @@ def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     ]
     if not constant_names:
         return []
-    return [f"no input of latents, since their values never change: {listed(constant_names, NAMES)}"]
+    return [f"not inputs of latents, since their values never change: {listed(constant_names, NAMES)}"]
 
 
 def _runs(sample: TreeSample, is_modelled: Callable[[int], bool], min_columns: int) -> list[list[int]]:

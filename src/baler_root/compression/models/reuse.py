@@ -16,7 +16,7 @@ from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError, listed
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS
-from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.model_references import DetachedModel, KnownColumn
@@ -24,11 +24,11 @@ from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of
 from baler_root.training.model_cost import MARGIN, pays_for_itself
 
-SAMPLE_ENTRIES = 1 << 14
+MAX_TRIAL_ENTRIES = 1 << 14
 """Most entries of a tree on which models are tried out."""
 
 
-SAMPLE_BYTES = 1 << 23
+MAX_TRIAL_BYTES = 1 << 23
 """Most bytes in memory of the entries on which models are tried out."""
 
 
@@ -243,7 +243,7 @@ def _try_out(
 ) -> tuple[Plan, list[StoredModel], list[str]]:
     """The plan with the models that pay, these models, and notes on the others."""
     entries = job.plan.schema.num_entries
-    sampled = min(entries, SAMPLE_ENTRIES, max(1, int(SAMPLE_BYTES / max(job.source.entry_size, 1e-9))))
+    sampled = min(entries, MAX_TRIAL_ENTRIES, max(1, int(MAX_TRIAL_BYTES / max(job.source.entry_size, 1e-9))))
     start = (entries - sampled) // 2
     arrays = job.source.read(job.plan.schema.stored(), start, start + sampled)
     values = flatten(job.plan.schema, job.plan.columns, arrays)
@@ -299,7 +299,7 @@ def _paying_columns(match: MatchedModel, gains: NDArray[Any]) -> dict[int, int]:
 def _has_no_residual(match: MatchedModel) -> bool:
     """Whether a model stores latents without a residual: its user wants the latents, whatever they save."""
     model = match.stored.model
-    return isinstance(model, AutoencoderModel) and model.residual is Residual.NONE
+    return isinstance(model, AutoencoderModel) and model.residual is ResidualMode.NONE
 
 
 def _planned(

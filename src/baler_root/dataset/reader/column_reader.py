@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from numpy.typing import NDArray
-
+from baler_root._types import Values
 from baler_root.dataset.reader.context import OpenedPage, ReadContext
 from baler_root.dataset.reader.page_decoder import PageDecoder
 from baler_root.dataset.reader.page_errors import errors_of_page
@@ -15,9 +13,6 @@ from baler_root.format.container.read import PageId
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.source_check import check_sources, checked_numbers
-
-Values = NDArray[Any]
-
 
 Place = tuple[int, int]
 """A column of one cluster: cluster and number of the column."""

@@ -13,12 +13,10 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.columns.form_columns import Column
-
-Values = NDArray[Any]
-
 
 SYMBOL_SIZES = (1, 2, 4, 8)
 """Allowed sizes of a symbol, in bytes."""
