@@ -260,7 +260,7 @@ class FileCompression:
         )
 
     def _provenance(self, plan: FilePlan) -> Json:
-        """Where the data come from, and how the file was made."""
+        """Record of the source of the data, and of the options of the compression."""
         provenance = provenance_of(
             self.root, self.rules, self.trees, plan.codec, self.cluster_size, plan.skipped
         )
