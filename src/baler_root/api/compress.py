@@ -103,6 +103,11 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
         )
     models = None if reuse is None else read_model_file(reuse.path)
     check_not_input(target, source)
+    if target.suffix.lower() == ".root":
+        raise ConfigError(
+            f"{target}: the output is a .baler file, not a ROOT file; name it {target.with_suffix('.baler')} "
+            "(several inputs need a folder as output)"
+        )
     if reuse is not None:
         check_not_input(target, reuse.path, "the model file")
 

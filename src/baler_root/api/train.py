@@ -29,6 +29,7 @@ from baler_root.format.codecs.conditional.model import Conditional
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.atomic_file import check_not_input, check_output
+from baler_root.format.container.layout import HEAD_MAGIC
 from baler_root.format.container.manifest import Json
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.rootio.source import RootSource
@@ -115,9 +116,9 @@ def train(
     if not paths:
         raise ConfigError("no files to learn from")
     rules = rules_from("train", bounds)
-    check_output(Path(target), overwrite)
     for path in paths:
         check_not_input(target, path, "an input")
+    check_output(Path(target), overwrite, HEAD_MAGIC)
     latents = latent_options(codec)
     name = codec.codec if isinstance(codec, LatentOptions) else codec
     if not isinstance(get_codec(name), ModelCodec):

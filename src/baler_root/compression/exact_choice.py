@@ -64,4 +64,5 @@ def _parts(symbols: NDArray[Any]) -> NDArray[Any]:
     if len(symbols) <= PARTS * PART_LENGTH:
         return symbols
     starts = np.linspace(0, len(symbols) - PART_LENGTH, PARTS).astype(np.int64)
-    return symbols[(starts[:, None] + np.arange(PART_LENGTH)).reshape(-1)]
+    part: NDArray[Any] = symbols[(starts[:, None] + np.arange(PART_LENGTH)).reshape(-1)]
+    return part
