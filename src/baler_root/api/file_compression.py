@@ -18,8 +18,8 @@ from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.planner import plan_tree, skipped_in
 from baler_root.compression.provenance import provenance_of
+from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
-from baler_root.compression.rules.unused import check_used
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import Task, in_order
@@ -29,8 +29,8 @@ from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
+from baler_root.format.container.model_references import Detached
 from baler_root.format.container.read import PageId
-from baler_root.format.container.references import Detached
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
 from baler_root.format.model_store import hint_of

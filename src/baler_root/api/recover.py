@@ -17,22 +17,16 @@ from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
 from baler_root.format.codecs.registry import codec_with
 from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.bytesource import LocalFile
-from baler_root.format.container.layout import (
-    BLOCK,
-    BLOCK_MAGIC,
-    SECTION,
-    BlockHeader,
-    BlockKind,
-    SectionKind,
-    open_block,
-)
+from baler_root.format.container.checksum import BlockHeader, open_block
+from baler_root.format.container.layout import BLOCK, BLOCK_MAGIC, SECTION, BlockKind, SectionKind
 from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.read import PageId, open_container
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import ModelStore, Places
 from baler_root.format.page import Page
-from baler_root.format.statistics import RECORD, digest_of, pack_statistics, unknown_record
+from baler_root.format.statistics import RECORD, pack_statistics, unknown_record
 from baler_root.format.tables import find_tables
+from baler_root.format.values_digest import values_digest
 
 SCAN_SIZE = 1 << 24
 """Bytes searched at a time."""
@@ -224,7 +218,7 @@ def _save_tree(
                 block = blocks[page]
                 part = [values[i] for i in range(first, first + count)]
                 length = sum(array.nbytes for array in part)
-                encoded = EncodedPage(bytes(block.payload), length, digest_of(part))
+                encoded = EncodedPage(bytes(block.payload), length, values_digest(part))
                 writer.write_page(PageId(number, len(lengths), page.group), encoded, block.header.codec)
                 first += count
             lengths.append(_entries(tree, values))

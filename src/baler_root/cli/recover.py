@@ -15,7 +15,8 @@ def recover(
     like: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="A whole .baler file of the same trees, if the schema is lost too."
+            metavar="FILE",
+            help="An undamaged .baler file with the same trees; needed if the schema is lost, too.",
         ),
     ] = None,
     model: Models = None,
@@ -23,12 +24,12 @@ def recover(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Save the clusters that are whole from a damaged or truncated file.
+    """Save the undamaged clusters of a damaged or truncated file.
 
     baler-root recover broken.baler saved.baler
     baler-root recover broken.baler saved.baler --like other-run.baler
 
-    Saved values obey their bounds; the errors made are not known any more.
+    Saved values are within their bounds. The largest errors are no longer known.
     """
     from baler_root.api.recover import recover as run
 

@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError, TruncatedFileError
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.container.bytesource import ByteSource, open_bytes
+from baler_root.format.container.checksum import BlockHeader, open_block
 from baler_root.format.container.layout import (
     HEAD,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,
     block_name,
     check_head,
-    open_block,
 )
 from baler_root.format.container.manifest import BlockEntry, Manifest
 

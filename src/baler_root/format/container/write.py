@@ -11,12 +11,12 @@ from typing import Self
 
 from baler_root.errors import OutputError
 from baler_root.format.container.atomic_file import AtomicFile
+from baler_root.format.container.checksum import BlockHeader
 from baler_root.format.container.layout import (
     HEAD_MAGIC,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,

@@ -1,5 +1,4 @@
-"""Exact coding as a candidate for every column: within a bound, no column is larger than it is without
-loss."""
+"""Exact coding, and its comparison with any other: no column within a bound is larger than without loss."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from baler_root.compression.plan import Plan
 from baler_root.compression.quantisation.quantise import narrowed, quantise
 from baler_root.format.bounds import LOSSLESS
 from baler_root.format.codecs.classic.codec import Classic, quick_size
-from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
+from baler_root.format.encodings.double32 import PackedFloat, PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import EncodedColumn, pack_page
 
@@ -46,8 +45,9 @@ def page_size(column: EncodedColumn) -> int:
     return len(payload)
 
 
-def smaller(column: EncodedColumn, exact: EncodedColumn) -> EncodedColumn:
-    """`exact`, the column without loss, if `classic` stores it in fewer bytes; otherwise `column`."""
+def exact_if_smaller(plan: Plan, number: int, values: NDArray[Any], column: EncodedColumn) -> EncodedColumn:
+    """Column `number` encoded exactly if `classic` stores that in fewer bytes; otherwise `column`."""
+    exact = encode_exactly(plan, number, values)
     if (
         column.symbols is not None
         and exact.symbols is not None
@@ -64,5 +64,4 @@ def _parts(symbols: NDArray[Any]) -> NDArray[Any]:
     if len(symbols) <= PARTS * PART_LENGTH:
         return symbols
     starts = np.linspace(0, len(symbols) - PART_LENGTH, PARTS).astype(np.int64)
-    part: NDArray[Any] = symbols[(starts[:, None] + np.arange(PART_LENGTH)).reshape(-1)]
-    return part
+    return np.asarray(symbols[(starts[:, None] + np.arange(PART_LENGTH)).reshape(-1)])
