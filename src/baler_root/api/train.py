@@ -17,6 +17,7 @@ from baler_root.api.options import (
     note_on_masses,
     rules_from,
     training_options,
+    tree_names,
     with_residual,
 )
 from baler_root.api.unreadable import Unreadable, retry_without_unreadable
@@ -76,7 +77,7 @@ def train(
     sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     target: str | os.PathLike[str],
     *,
-    trees: Sequence[str] | None = None,
+    trees: str | Sequence[str] | None = None,
     codec: str | LatentOptions = "conditional",
     training: str | TrainingOptions = "default",
     overwrite: bool = False,
@@ -116,6 +117,7 @@ def train(
     if not paths:
         raise ConfigError("no files to learn from")
     rules = rules_from("train", bounds)
+    trees = tree_names(trees)
     for path in paths:
         check_not_input(target, path, "an input")
     check_output(Path(target), overwrite, HEAD_MAGIC)
