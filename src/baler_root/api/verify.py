@@ -33,6 +33,8 @@ class Verification:
     worst: dict[str, tuple[str, float]] = field(default_factory=dict)
     """Bound and largest error by `tree: branch`, or `tree: branch.field` for a record (with `against`)."""
     problems: list[str] = field(default_factory=list)
+    damaged: bool = False
+    """Whether bytes of the file are not those that were written."""
 
     @property
     def ok(self) -> bool:
@@ -64,13 +66,15 @@ def verify(
     """
     with open_file(path, models=models) as file:
         problems = _check_blocks(file)
+        damaged = bool(problems)
         total = sum(tree.cluster_offsets[-1] for tree in _trees_with_pages(file))
         pages = done = 0
         for tree in _trees_with_pages(file):
             for cluster, entries in enumerate(tree.stored.clusters):
-                checked, damage = _check_cluster(tree, cluster)
+                checked, damage, is_damaged = _check_cluster(tree, cluster)
                 pages += checked
                 problems += damage
+                damaged |= is_damaged
                 done += entries
                 if progress is not None:
                     progress(done, total)
@@ -80,7 +84,7 @@ def verify(
             problems += part.problems
             for name, (bound, error) in part.worst.items():
                 worst[name] = (bound, max(error, worst.get(name, (bound, 0.0))[1]))
-        return Verification(file.path, pages, values, worst, problems)
+        return Verification(file.path, pages, values, worst, problems, damaged)
 
 
 def _trees_with_pages(file: FileReader) -> Iterator[TreeReader]:
@@ -108,8 +112,11 @@ def _check_blocks(file: FileReader) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str]]:
-    """(Number of checked pages, problems) of one cluster: checksums first, then the decoded values."""
+def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str], bool]:
+    """Number of checked pages of one cluster, problems, and whether bytes are damaged.
+
+    Checksums come first, then the decoded values.
+    """
     container, columns = tree.container, tree.columns
     problems = []
     pages = [PageId(tree.position, cluster, group) for group in range(len(tree.stored.groups(cluster)))]
@@ -119,11 +126,11 @@ def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str]]:
         except FormatError as error:
             problems.append(str(error))
     if problems:
-        return 0, problems
+        return 0, problems, True
     try:
         values = tree.read_columns([cluster], range(len(columns)))[0]
     except (FormatError, UnknownCodecError) as error:
-        return 0, [str(error)]
+        return 0, [str(error)], False
     first = 0
     for page, count in zip(pages, tree.stored.groups(cluster), strict=True):
         row = container.pages[container.page_row(page)]
@@ -134,7 +141,7 @@ def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str]]:
                 "the bytes are undamaged, so this decoder or its libraries compute something else"
             )
         first += count
-    return len(pages), problems
+    return len(pages), problems, False
 
 
 def _compare_all(file: FileReader, source: str) -> Iterator[_Comparison]:

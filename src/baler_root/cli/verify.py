@@ -9,7 +9,7 @@ import typer
 
 from baler_root.cli.common import Json, Models, Quiet, count_text, echo, print_json, user_errors
 from baler_root.cli.progress import progress_bar
-from baler_root.errors import ConfigError, FormatError, listed
+from baler_root.errors import ConfigError, FormatError, UnsupportedFeatureError, listed
 
 if TYPE_CHECKING:
     from baler_root.api.verify import Verification
@@ -45,6 +45,8 @@ def verify(
 
     If anything is wrong, the exit code is 1, and every damaged part is named.
     """
+    from baler_root.api.recover import saves_something
+    from baler_root.api.verify import Verification
     from baler_root.api.verify import verify as run
 
     with user_errors():
@@ -56,16 +58,16 @@ def verify(
                 try:
                     result = run(path, against, models=model, progress=progress)
                 except FormatError as error:
-                    if len(files) == 1 and not as_json:
-                        raise
-                    from baler_root.api.verify import Verification
-
-                    result = Verification(path, problems=[str(error)])
+                    is_damaged = not isinstance(error, UnsupportedFeatureError)
+                    result = Verification(path, problems=[str(error)], damaged=is_damaged)
             sound = sound and result.ok
+            recoverable = result.damaged and "://" not in path and saves_something(path, model)
             if as_json:
-                print_json(_as_json(result))
+                print_json({**_as_json(result), "recoverable": recoverable})
             elif not result.ok:
                 _print_problems(path, result)
+                if recoverable:
+                    echo(f"  `baler-root recover {path} OUT` saves the undamaged parts", err=True)
             elif not quiet:
                 echo(_sound(path, result))
         if not sound:

@@ -124,10 +124,12 @@ class Trailer:
         if magic != TAIL_MAGIC:
             raise TruncatedFileError(
                 f"{location}: no .baler trailer at the end; the file is truncated, still being written, "
-                "or not a .baler file. `baler-root recover` saves the pages that are whole"
+                "or not a .baler file. If pages are whole, `baler-root recover` saves them"
             )
         if xxhash.xxh3_64_intdigest(bytes(data)[:-16]) != trailer_digest:
-            raise CorruptFileError(f"{location}: the trailer's checksum is wrong; try `baler-root recover`")
+            raise CorruptFileError(
+                f"{location}: the trailer's checksum is wrong. If pages are whole, `baler-root recover` saves them"
+            )
         if major > VERSION_MAJOR:
             raise UnsupportedFeatureError(
                 f"{location}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
