@@ -128,7 +128,8 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> ReusedModel
             used.update({stored.trained.digest: stored for stored in paying})
             notes += tree_notes
     if not num_columns or num_other_bound > num_columns:
-        raise ConfigError(f"{file.path}: no model fits: {'; '.join([*unknown_trees, *problems, *notes])}")
+        reasons = [*unknown_trees, *(problems or notes)]
+        raise ConfigError(f"{file.path}: no model fits: {'; '.join(reasons)}")
     notes = [f"{file.name}: {note}" for note in [*problems, *notes]]
     if used and detach:
         names = ", ".join(f"{digest.hex()[:12]}…" for digest in used)
