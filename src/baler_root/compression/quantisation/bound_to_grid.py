@@ -130,5 +130,5 @@ def _cost(keys: NDArray[np.int64], share: float) -> float:
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     runs = np.diff(np.append(starts, count))
     width = math.log2(float(np.uint64(int(keys[-1]) - int(keys[0]))) + 2.0)
-    frequent = np.log2(count / runs) + (width + 8.0) * share / runs
-    return float(np.mean(np.minimum(density, np.repeat(frequent, runs)))) + _PER_RANGE_BIT * width
+    frequent_bits = np.log2(count / runs) + (width + 8.0) * share / runs
+    return float(np.mean(np.minimum(density, np.repeat(frequent_bits, runs)))) + _PER_RANGE_BIT * width
