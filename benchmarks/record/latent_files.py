@@ -102,7 +102,7 @@ def timed_training() -> Iterator[TrainingTime]:
 def models_always_used() -> Iterator[None]:
     """Context in which `compress --model` uses models even if they make a file larger."""
     with (
-        mock.patch.object(reuse, "WORTHWHILE", -math.inf),
+        mock.patch.object(reuse, "MIN_SAVED_SHARE", -math.inf),
         mock.patch.object(reuse, "_paying_columns", lambda match, gains: match.numbers),  # noqa: ARG005
     ):
         yield
@@ -111,7 +111,7 @@ def models_always_used() -> Iterator[None]:
 @contextmanager
 def networks_always_kept() -> Iterator[None]:
     """Context in which training keeps networks that make latents even if they make a file larger."""
-    with mock.patch.object(latent, "MARGIN", -math.inf):
+    with mock.patch.object(latent, "pays_for_itself", return_value=True):
         yield
 
 
@@ -214,8 +214,7 @@ def largest_errors(summary: Summary) -> dict[str, float]:
     largest, squares = 0.0, []
     for tree in summary.trees:
         for branch in tree.branches:
-            bounds = [ErrorBound.parse(text) for text in branch.bound.split(" + ")]
-            limit = max(bound.value for bound in bounds if bound.kind in ("lossless", "abs", "rel"))
+            limit = max(ErrorBound.parse(text).largest_error for text in branch.bound.split(" + "))
             if limit:
                 largest = max(largest, branch.max_error / limit)
                 squares.append((branch.rms_error / limit) ** 2)

@@ -2,7 +2,7 @@
 
 `compress` turns a ROOT file into a `.baler` file, `open` reads it as uproot reads the original, `decompress`
 turns it back into a ROOT file, `verify` checks it, `inspect` describes it. `train` learns models from some
-files, which make all files of their kind smaller.
+files, which make all files of their kind smaller. Errors are classes of `baler_root.errors`.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from baler_root import errors
+
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "HardwareLimits": "baler_root.training.hardware.limits",
     "LatentOptions": "baler_root.training.options",
     "ModelReuse": "baler_root.api.options",
@@ -42,6 +44,7 @@ __all__ = [
     "compress",
     "concatenate",
     "decompress",
+    "errors",
     "inspect",
     "iterate",
     "merge",
@@ -68,9 +71,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'baler_root' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

@@ -186,7 +186,7 @@ def test_objects_that_are_not_there(small: Path, tmp_path: Path, cli: Cli) -> No
         for kind, tree, payload in forger.blocks
     ]
     garbage = forger.write(tmp_path / "garbage.baler")
-    for path, message in ((listed, "'nothere' of cycle 1 is listed"), (garbage, "are no ROOT file")):
+    for path, message in ((listed, "'nothere' of cycle 1 is listed"), (garbage, "are not a ROOT file")):
         assert any(message in problem for problem in baler_root.verify(path).problems)
         with pytest.raises(CorruptFileError, match=message):
             baler_root.decompress(path, tmp_path / "out.root")

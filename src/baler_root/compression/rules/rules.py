@@ -14,7 +14,7 @@ from baler_root.compression.rules.presets import PRESETS
 from baler_root.compression.rules.rule import BoundTarget, Rule
 from baler_root.compression.rules.toml_file import read_rules_file
 from baler_root.errors import ConfigError, nearest
-from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.bounds import KIND_MISSING, LOSSLESS, ErrorBound
 from baler_root.training.pair_masses import PairMass
 
 DEFAULT = ErrorBound("rel", 1e-3)
@@ -76,7 +76,7 @@ class Rules:
         independent
             Patterns of branches that are never recomputed from others; added to those of `rules`.
 
-        Raises ConfigError for anything that makes no sense.
+        Raises ConfigError for arguments that are not valid.
 
         >>> Rules.build(bound="abs=0.5", bounds={"Muon_*": "bits=12"}).rules[0].bound
         ErrorBound(kind='bits', value=12.0)
@@ -200,15 +200,12 @@ def _path_or_bound(rules: object) -> tuple[str | PathLike[str] | None, ErrorBoun
 
 
 def _as_bound(bound: object) -> ErrorBound:
-    """The bound that a text is; ConfigError for a number, which does not say what kind of error it bounds."""
+    """The bound in a text; raises ConfigError for a number, since that leaves the kind of the bound open."""
     if isinstance(bound, ErrorBound):
         return bound
     if isinstance(bound, str):
         return ErrorBound.parse(bound)
-    raise ConfigError(
-        f'bound {bound!r}: the kind of error is missing; write "rel=1e-3" (relative), "abs=1e-3" (absolute), '
-        '"bits=10" (mantissa bits) or "lossless"'
-    )
+    raise ConfigError(f"bound {bound!r}: {KIND_MISSING}")
 
 
 def _rules_by_pattern(bounds: Any) -> tuple[Rule, ...]:

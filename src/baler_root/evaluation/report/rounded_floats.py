@@ -9,16 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.binary.bit_patterns import MANTISSA_BITS, round_mantissa
+from baler_root.format.binary.bit_patterns import round_mantissa
 from baler_root.format.bounds import ErrorBound
 
 if TYPE_CHECKING:
     import awkward as ak
-
-
-def mantissa_bits(bound: ErrorBound) -> int:
-    """Fewest mantissa bits whose rounding keeps a bound `rel` or `bits`."""
-    return int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
 
 
 def rounded_values(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
@@ -27,16 +22,17 @@ def rounded_values(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
     Infinities, NaN and, for `rel` and `bits`, subnormal numbers are unchanged, and so are values that are not
     floats.
     """
-    if values.dtype.kind != "f" or bound.kind == "lossless":
+    if values.dtype.kind != "f" or bound.is_lossless:
         return values
     usable = np.isfinite(values)
     with np.errstate(all="ignore"):
-        if bound.kind == "abs":
+        bits = bound.mantissa_bits(values.dtype)
+        if bits is None:
             step = 2.0 ** math.floor(math.log2(2 * bound.value))
             rounded = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
         else:
             usable &= np.abs(values) >= np.finfo(values.dtype).smallest_normal
-            rounded = round_mantissa(values, min(mantissa_bits(bound), MANTISSA_BITS[values.dtype.itemsize]))
+            rounded = round_mantissa(values, bits)
     return np.where(usable & np.isfinite(rounded), rounded, values)
 
 

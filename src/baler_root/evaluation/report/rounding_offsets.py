@@ -63,14 +63,6 @@ def _of_branches(bounds: Bounds, branches: Sequence[str]) -> Bounds:
 
 def scaled_rules(bounds: Bounds, factor: float) -> Rules:
     """Rules with these bounds times `factor`; all other columns are exact."""
-    return Rules(LOSSLESS, tuple(Rule(name, scaled_bound(text, factor)) for name, text in bounds.items()))
-
-
-def scaled_bound(text: str, factor: float) -> ErrorBound:
-    """The bound times `factor`; `lossless` and `bits` are unchanged.
-
-    >>> str(scaled_bound("rel=0.001", 0.99)), str(scaled_bound("bits=10", 0.99))
-    ('rel=0.00099', 'bits=10')
-    """
-    bound = ErrorBound.parse(text)
-    return bound if bound.kind in ("lossless", "bits") else ErrorBound(bound.kind, bound.value * factor)
+    return Rules(
+        LOSSLESS, tuple(Rule(name, ErrorBound.parse(text).scaled(factor)) for name, text in bounds.items())
+    )
