@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.axis import CODE_LIMIT
-from baler_root.format.codecs.base import PayloadKind, SymbolSpec
+from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.list_context import ListContext, ListStructure
@@ -139,6 +139,10 @@ class ConditionalCodec:
         columns = self.decode_more(payload, specs, selected, {})
         return {position: columns[position] for position in selected}
 
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> OpenedPayload | None:
+        """See `OpeningCodec.open_payload`; columns that a model codes need others."""
+        return Classic().open_payload(payload[1:], specs) if PayloadKind.PLAIN.is_kind_of(payload) else None
+
     def decode_more(
         self,
         payload: memoryview,
@@ -148,11 +152,9 @@ class ConditionalCodec:
     ) -> dict[int, Symbols]:
         """See `IncrementalCodec.decode_more`."""
         if PayloadKind.PLAIN.is_kind_of(payload):
-            missing = [position for position in positions if position not in decoded]
-            classic_columns = Classic().decode(payload[1:], specs, missing)
-            return classic_columns | {
-                position: decoded[position] for position in positions if position in decoded
-            }
+            known = {position: decoded[position] for position in positions if position in decoded}
+            missing = [position for position in positions if position not in known]
+            return known | Classic().decode(payload[1:], specs, missing)
         page = ConditionalPage(payload, specs, self._table)
         dependencies = page.dependencies(positions, decoded)
         columns = {position: decoded[position] for position in dependencies.columns if position in decoded}
@@ -311,11 +313,8 @@ def _decode_chained(
                 decoder.finish()
             decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
         items = lists.order[start:stop]
-        step_codes = (
-            {p: codes[p][items] for p in column.conditional.parents if p != number}
-            if column.conditional
-            else {}
-        )
+        parents = column.conditional.parents if column.conditional else ()
+        step_codes = {p: codes[p][items] for p in parents if p != number}
         # The last element of `item_codes` is never written: it stands for the item before a first item.
         step_codes[number] = item_codes[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
         if decoder is not None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import PayloadKind, SymbolSpec
+from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import scale_shares
 from baler_root.format.codecs.latent.columns import (
@@ -182,6 +182,10 @@ class LatentCodec:
             page.rest, [specs[position] for position in rest_positions], rest_indices
         )
         return columns | {rest_positions[index]: symbols for index, symbols in rest_columns.items()}
+
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> OpenedPayload | None:
+        """See `OpeningCodec.open_payload`; the columns of a model share its latents."""
+        return Classic().open_payload(payload[1:], specs) if PayloadKind.PLAIN.is_kind_of(payload) else None
 
     def latent_page(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> LatentPage | None:
         """The parts of a payload with latents; None if it has none. Raises FormatError."""
