@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from baler_root.api.verify import verify
     from baler_root.compression.rules.rules import Rules
     from baler_root.dataset.file import open  # noqa: A004 - as in uproot
-    from baler_root.dataset.many import concatenate, iterate
+    from baler_root.dataset.multiple_files import concatenate, iterate
     from baler_root.training.hardware.limits import HardwareLimits
     from baler_root.training.options import LatentOptions, TrainingOptions
 

@@ -15,8 +15,8 @@ from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import ConfigError
 from baler_root.format.container.layout import NO_CODEC, BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.model_references import Trained
 from baler_root.format.container.read import Container, PageId
-from baler_root.format.container.references import Trained
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import moved
 from baler_root.format.statistics import pack_statistics

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from baler_root.cli.common import count_text, size_text
-from baler_root.format.bounds import ErrorBound
+from baler_root.cli.tables import allowed_error, plain_table, short_type
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -83,9 +82,14 @@ def _bound_lines(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]
     reasons = Counter(f"{branch.bound} ({_reason(branch.reason)})" for branch in bounded).most_common()
     text = ", ".join(f"{number} × {reason}" for reason, number in reasons)
     yield "bounded", f"{count_text(len(bounded), 'branch', 'branches')}: {text}"
-    worst = max(bounded, key=used)
-    error = f"largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} is allowed"
-    yield "checked", f"every value, after decoding; {error} ({worst.path}, {worst.bound})"
+    # The statistics of a record with several bounds do not say which of its fields has the largest error.
+    single = [branch for branch in bounded if len(set(branch.bound.split(" + ")) - {"lossless"}) == 1]
+    checked = "every value, after decoding"
+    if single:
+        worst = max(single, key=share_of_bound)
+        error = f"largest error {worst.max_error:.3g} where {allowed_error(worst.bound):.3g} is allowed"
+        checked += f"; {error} ({worst.path}, {worst.bound})"
+    yield "checked", checked
 
 
 def _reason(reason: str) -> str:
@@ -94,19 +98,9 @@ def _reason(reason: str) -> str:
     return words.get(reason, reason.partition(" '")[0] if reason.startswith("preset ") else reason)
 
 
-def limit(bound: str) -> float:
-    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise (for `bits`,
-    with |x| at least the smallest normal number of the type)."""
-    return max(_limit(ErrorBound.parse(part)) for part in bound.split(" + "))
-
-
-def _limit(bound: ErrorBound) -> float:
-    return 2.0 ** -(bound.value + 1) if bound.kind == "bits" else bound.value
-
-
-def used(branch: BranchSummary) -> float:
+def share_of_bound(branch: BranchSummary) -> float:
     """Largest error as a share of the allowed one."""
-    allowed = limit(branch.bound)
+    allowed = allowed_error(branch.bound)
     return branch.max_error / allowed if allowed else 0.0
 
 
@@ -138,16 +132,3 @@ def largest(branches: Iterable[BranchSummary], total: int) -> Table:
             "" if exact else str(branch.outliers),
         )
     return table
-
-
-def plain_table(title: str | None = None) -> Table:
-    """A table without boxes."""
-    return Table(
-        title=title, title_justify="left", title_style="dim", box=None, pad_edge=True, padding=(0, 2, 0, 0)
-    )
-
-
-def short_type(name: str) -> str:
-    """A C++ type name, at most 24 characters, the usual prefixes dropped."""
-    name = re.sub(r"\b(std|ROOT::VecOps)::", "", name)
-    return name if len(name) <= 24 else f"{name[:23]}…"

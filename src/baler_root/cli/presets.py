@@ -12,14 +12,17 @@ from baler_root.errors import ConfigError, nearest
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Only this one.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A preset; without it, all are shown.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the presets: their bounds, the reasons, and the public sources.
+    """Show the presets with their bounds, reasons and public sources.
 
     baler-root presets
     baler-root presets nanoaod
-    baler-root compress nano.root nano.baler --preset nanoaod --branch 'Muon_*=lossless'
+    baler-root compress nano.root nano.baler --preset nanoaod \\
+        --branch 'Muon_*=lossless'
     """
     with user_errors():
         if name is not None and name not in PRESETS:
@@ -34,7 +37,7 @@ def presets(
 
 
 def _page(name: str, preset: Preset) -> str:
-    """One preset in words."""
+    """The text on one preset."""
     import textwrap
 
     lines = [f"{name}: {preset.summary}", f"  floating-point branches: {preset.default}"]

@@ -20,7 +20,7 @@ from baler_root.format.binary.bit_patterns import (
     round_integers,
     round_mantissa,
 )
-from baler_root.format.binary.exact_limits import whole_share, within, within_share
+from baler_root.format.binary.exact_comparison import whole_share, within, within_share
 
 BoundKind = Literal["lossless", "abs", "rel", "bits"]
 

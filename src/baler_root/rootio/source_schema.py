@@ -11,7 +11,7 @@ from baler_root.format.columns.form_columns import Form, columns_of
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio import source_tree
-from baler_root.rootio.rntuple_fields import link_fields
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.source_tree import SourceTree, cause
 
 FIRST_ENTRIES = 1000

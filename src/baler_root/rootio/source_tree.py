@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
-from baler_root.rootio.rntuple_clusters import cluster_ranges, join_arrays
+from baler_root.rootio.rntuple_reader import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -53,7 +53,7 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
     that contradicts itself.
     """
-    from baler_root.rootio.guard import check_lengths
+    from baler_root.rootio.length_check import check_lengths
 
     check_lengths(handle)
     with warnings.catch_warnings():

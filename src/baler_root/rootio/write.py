@@ -12,10 +12,10 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
-from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
-from baler_root.rootio.rntuple_fields import link_fields
-from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
+from baler_root.rootio.rntuple_reader import link_fields
+from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
+from baler_root.rootio.ttree_writer import DoesNotFitError, TTreeWriter
 
 if TYPE_CHECKING:
     import awkward as ak

@@ -19,7 +19,7 @@ from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns.to_columns import flatten
-from baler_root.format.container.references import Detached, KnownColumn
+from baler_root.format.container.model_references import Detached, KnownColumn
 from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of
 

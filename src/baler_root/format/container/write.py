@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from baler_root.errors import OutputError
 from baler_root.format.container.atomic_file import AtomicFile
+from baler_root.format.container.checksum import BlockHeader
 from baler_root.format.container.layout import (
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,
@@ -98,10 +100,11 @@ class ContainerWriter:
         self._blocks.append(BlockEntry(kind, tree, self._offset, len(block)))
         self._write(block)
 
-    def finish(self, manifest: Manifest) -> dict[str, int]:
+    def finish(self, manifest: Manifest, check: Callable[[Path], None] | None = None) -> dict[str, int]:
         """Write the footer and give the file its name; returns the bytes of each part of the file.
 
-        The blocks written and the footers superseded are filled into the `manifest` here.
+        The blocks written and the footers superseded are filled into the `manifest` here. `check` gets the
+        path of the whole file before it has its name; if it raises, there is no file.
         """
         written = replace(manifest, blocks=tuple(self._blocks), superseded=tuple(self._superseded))
         packed = written.pack()
@@ -112,6 +115,9 @@ class ContainerWriter:
         offset, size = self._offset, self._offset + len(block) + TRAILER.size
         self._write(block)
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
+        if check is not None:
+            self._output.file.flush()
+            check(self._output.temporary)
         self._output.commit()
         parts = {"pages": self.page_size}
         for entry in self._blocks:
