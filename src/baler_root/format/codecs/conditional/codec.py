@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.codecs.axis import CODE_LIMIT, symbols_at
 from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
@@ -23,6 +23,7 @@ from baler_root.format.codecs.conditional.list_context import ListContext, ListS
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS, NAME_SIZE, ConditionalPage, Dependencies
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
+from baler_root.format.limits import MAX_PAGE_PRODUCTS
 
 Symbols = NDArray[Any]
 
@@ -157,6 +158,7 @@ class ConditionalCodec:
             return known | Classic().decode(payload[1:], specs, missing)
         page = ConditionalPage(payload, specs, self._table)
         dependencies = page.dependencies(positions, decoded)
+        page.check_products(dependencies, specs)
         columns = {position: decoded[position] for position in dependencies.columns if position in decoded}
         rest_positions = [position for position in range(len(specs)) if position not in page.streams]
         rest_indices = [
@@ -241,8 +243,12 @@ def _streams(
         number: table[number].axis.codes[column_places] for number, column_places in places.items()
     }
     streams = {}
+    products = 0
     for number, symbols in columns.items():
         column = table[number]
+        products += column.products * len(symbols)
+        if column.products and products > MAX_PAGE_PRODUCTS:
+            continue
         parents = () if column.conditional is None else column.conditional.parents
         if column.conditional is None or any(
             p not in codes or len(codes[p]) != len(symbols) for p in parents
@@ -334,16 +340,3 @@ def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: 
     for index, parent in enumerate(conditional.parents):
         inputs[:, index] = codes[parent][block]
     return conditional.net(inputs)
-
-
-def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
-    """Symbols at these places of an axis; raises CorruptFileError if they do not fit the type of the
-    column.
-    """
-    if dtype.kind not in "uib":
-        raise CorruptFileError(f"an axis of {dtype} symbols")
-    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    lowest, highest = low + int(places.min(initial=0)), low + int(places.max(initial=0))
-    if lowest < limits[0] or highest > limits[1]:
-        raise CorruptFileError(f"symbols from {lowest} to {highest} in a column of {dtype}")
-    return (places + low).astype(dtype)

@@ -33,6 +33,7 @@ from baler_root.format.codecs.latent.columns import (
 from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
 from baler_root.format.codecs.latent.page import LatentPage, pack_latent_page, pack_rows
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
+from baler_root.format.limits import MAX_LATENT_PRODUCTS
 
 Symbols = NDArray[Any]
 
@@ -124,7 +125,7 @@ class LatentCodec:
         # Columns with symbols outside their axis are not modelled, but remain inputs of the encoder.
         modelled = {position: n for n, position in positions.items() if parts[n][1]}
         rows = rows_of(model, places)
-        if not modelled or rows * model.latents > MAX_LATENT_VALUES:
+        if not modelled or not _is_feasible(model, rows):
             return _without_latents(columns, specs)
         latents = latents_of(model, places)
         streams: dict[int, bytes] = {}
@@ -235,8 +236,14 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
             raise CorruptFileError("streams of a model whose latents stand alone")
     if page.missed_rows and model.residual is Residual.BOUNDED:
         raise CorruptFileError("rows stored by themselves beside streams")
-    if page.rows * model.latents > MAX_LATENT_VALUES:
-        raise CorruptFileError(f"{page.rows} rows of {model.latents} latents")
+    if not _is_feasible(model, page.rows):
+        products = model.decoder.products
+        raise CorruptFileError(f"{page.rows} rows of {model.latents} latents and {products} products each")
+
+
+def _is_feasible(model: AutoencoderModel, rows: int) -> bool:
+    """Whether a page of this many rows is within the limits of latents and products."""
+    return rows * model.latents <= MAX_LATENT_VALUES and rows * model.decoder.products <= MAX_LATENT_PRODUCTS
 
 
 def _without_latents(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
