@@ -8,7 +8,7 @@ import typer
 
 from baler_root.cli.common import Json, echo, print_json, user_errors
 from baler_root.compression.rules.presets import PRESETS, Preset
-from baler_root.errors import ConfigError, nearest
+from baler_root.errors import ConfigError
 
 
 def presets(
@@ -26,9 +26,7 @@ def presets(
     """
     with user_errors():
         if name is not None and name not in PRESETS:
-            raise ConfigError(
-                f"unknown preset {name!r}; there are {', '.join(nearest(name, PRESETS) or PRESETS)}"
-            )
+            raise ConfigError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
         chosen = PRESETS if name is None else {name: PRESETS[name]}
         if as_json:
             print_json(chosen)

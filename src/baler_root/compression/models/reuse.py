@@ -114,9 +114,8 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
             result.models.update({stored.trained.digest: stored for stored in used})
             result.notes += notes
     if not num_columns or num_other_bound > num_columns:
-        raise ConfigError(
-            f"{file.path}: no model fits: {'; '.join([*unknown_trees, *problems, *result.notes])}"
-        )
+        reasons = [*unknown_trees, *(problems or result.notes)]
+        raise ConfigError(f"{file.path}: no model fits: {'; '.join(reasons)}")
     if result.models:
         (result.codec,) = codecs
     result.notes = [f"{file.name}: {note}" for note in [*problems, *result.notes]]

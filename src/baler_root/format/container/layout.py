@@ -159,6 +159,10 @@ def pack_head() -> bytes:
 def check_head(data: bytes, location: str) -> int:
     """The minor version at the start of a .baler file; raises FormatError for a file that cannot be read."""
     if len(data) < HEAD.size or data[:4] != HEAD_MAGIC[:4]:
+        if data[:4] == b"root":
+            raise CorruptFileError(
+                f"{location}: a ROOT file, not a .baler file; `baler-root compress` makes one of it"
+            )
         raise CorruptFileError(f"{location}: not a .baler file (it does not start with the .baler magic)")
     magic, major, minor, zero = HEAD.unpack(data[: HEAD.size])
     if magic != HEAD_MAGIC:

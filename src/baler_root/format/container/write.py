@@ -13,6 +13,7 @@ from baler_root.errors import OutputError
 from baler_root.format.container.atomic_file import AtomicFile
 from baler_root.format.container.checksum import BlockHeader
 from baler_root.format.container.layout import (
+    HEAD_MAGIC,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
@@ -47,7 +48,7 @@ class ContainerWriter:
         self, path: str | os.PathLike[str], overwrite: bool = False, base: Container | None = None
     ) -> None:
         """Start a file; with `base`, as a copy of it to which blocks and a new footer are added."""
-        self._output = AtomicFile(path, overwrite)
+        self._output = AtomicFile(path, overwrite, HEAD_MAGIC)
         self._offset = 0
         self._pages: dict[PageId, bytes] = {}
         self._blocks: list[BlockEntry] = []
