@@ -94,7 +94,7 @@ def timed_training() -> Iterator[TrainingTime]:
 def models_always_used() -> Iterator[None]:
     """Context in which `compress --model` uses models even if they make a file larger."""
     with (
-        mock.patch.object(reuse, "WORTHWHILE", -math.inf),
+        mock.patch.object(reuse, "MIN_SAVED_SHARE", -math.inf),
         mock.patch.object(reuse, "_paying_columns", lambda match, gains: match.numbers),  # noqa: ARG005
     ):
         yield
@@ -103,7 +103,7 @@ def models_always_used() -> Iterator[None]:
 @contextmanager
 def networks_always_kept() -> Iterator[None]:
     """Context in which training keeps networks that make latents even if they make a file larger."""
-    with mock.patch.object(latent, "MARGIN", -math.inf):
+    with mock.patch.object(latent, "pays_for_itself", return_value=True):
         yield
 
 

@@ -140,12 +140,12 @@ def without_counters(fields: list[dict[str, Any]], folder: Path) -> list[dict[st
 def encoding(values: NDArray[Any], bound: ErrorBound) -> dict[str, Any]:
     """Parameters of the narrower of Real32Trunc and Real32Quant; 0 bits if neither can keep the bound."""
     result = {"bits": 0, "low": 0.0, "high": 0.0}
-    if bound.kind == "lossless" or not values.size:
+    if bound.is_lossless or not values.size:
         return result
     finite = values[np.isfinite(values)].astype(np.float64)
     widest = MAX_BITS + 1
-    if bound.kind in ("rel", "bits"):
-        trunc = max(MIN_BITS, SIGN_AND_EXPONENT + rounding.bits_for(bound))
+    if (mantissa_bits := bound.mantissa_bits(np.dtype(np.float64))) is not None:
+        trunc = max(MIN_BITS, SIGN_AND_EXPONENT + mantissa_bits)
         if trunc <= MAX_BITS:
             result["bits"] = widest = trunc
     if bound.kind != "bits" and finite.size == values.size and finite.all() and np.ptp(finite):

@@ -14,16 +14,6 @@ from baler_root.format.bounds import ErrorBound
 MANTISSA = {2: 10, 4: 23, 8: 52}
 
 
-def bits_for(bound: ErrorBound) -> int:
-    """Number of mantissa bits whose rounding meets `rel=ε` or `bits=m`."""
-    if bound.kind == "bits":
-        return int(bound.value)
-    bits = 0
-    while 2.0 ** -(bits + 1) > bound.value:
-        bits += 1
-    return bits
-
-
 def rounded_values(values: NDArray[Any], bits: int) -> NDArray[Any]:
     """Floats rounded to `bits` mantissa bits, ties to even; values other than normal floats stay."""
     size = values.dtype.itemsize
@@ -40,10 +30,10 @@ def rounded_values(values: NDArray[Any], bits: int) -> NDArray[Any]:
 
 def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
     """Floats rounded as far as the bound allows; other values unchanged."""
-    if values.dtype.kind != "f" or bound.kind == "lossless":
+    if values.dtype.kind != "f" or bound.is_lossless:
         return values
-    if bound.kind != "abs":
-        return rounded_values(values, bits_for(bound))
+    if (bits := bound.mantissa_bits(values.dtype)) is not None:
+        return rounded_values(values, bits)
     # Multiples of one power of two, so that all values have the same last bit.
     step = 2.0 ** math.floor(math.log2(2 * bound.value))
     with np.errstate(all="ignore"):

@@ -15,7 +15,7 @@ from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import ConfigError
 from baler_root.format.container.layout import NO_CODEC, BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
-from baler_root.format.container.model_references import Trained
+from baler_root.format.container.model_references import ModelOrigin
 from baler_root.format.container.read import Container, PageId
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import moved
@@ -182,12 +182,12 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
     )
 
 
-def _all_trained(files: Sequence[FileReader]) -> tuple[Trained, ...]:
+def _all_trained(files: Sequence[FileReader]) -> tuple[ModelOrigin, ...]:
     """Descriptions of the models of all model files; a model in several files is described once.
 
     Raises ConfigError if two files describe one model in different ways.
     """
-    trained: dict[bytes, Trained] = {}
+    trained: dict[bytes, ModelOrigin] = {}
     for file in files:
         for model in file.container.manifest.trained:
             known = trained.setdefault(model.digest, model)

@@ -10,7 +10,7 @@ from os import PathLike
 from baler_root.compression.rules.rules import DEFAULT, BoundOptions, Rules
 from baler_root.errors import ConfigError, nearest
 from baler_root.format.bounds import LOSSLESS
-from baler_root.format.codecs.latent.model import Residual
+from baler_root.format.codecs.latent.model import ResidualMode
 from baler_root.format.codecs.registry import is_latent_codec
 from baler_root.training.effort import TrainingEffort
 from baler_root.training.options import LatentOptions, TrainingOptions
@@ -98,7 +98,7 @@ def with_residual(rules: Rules, bound_given: bool, latents: LatentOptions | None
 
     Raises ConfigError if the user gave another default bound besides.
     """
-    if latents is None or latents.residual != Residual.LOSSLESS:
+    if latents is None or latents.residual != ResidualMode.LOSSLESS:
         return rules
     if bound_given or rules.default not in (DEFAULT, LOSSLESS):
         raise ConfigError("a lossless residual keeps every bit: leave the bound out")

@@ -4,7 +4,7 @@ manifest."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -43,11 +43,11 @@ class TreeJob:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTree:
-    """Results of the clusters of a tree that are written so far."""
+    """Results of all clusters of a tree."""
 
-    records: list[NDArray[Any]] = field(default_factory=list)
+    records: tuple[NDArray[Any], ...] = ()
     """Statistics of all columns, for each cluster."""
-    lists: list[list[int]] = field(default_factory=list)
+    lists: tuple[list[int], ...] = ()
     """Digests of the counts columns, for each cluster: lists of equal structure have equal digests."""
 
     def stacked_records(self, columns: int) -> NDArray[Any]:

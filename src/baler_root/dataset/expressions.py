@@ -48,7 +48,7 @@ class Formulas:
 
     @property
     def positions(self) -> list[int]:
-        """Sorted positions of the stored branches needed; raises SourceError when one was not carried."""
+        """Sorted positions of the stored branches needed; raises SourceError if one was not stored."""
         return sorted({position for branch in self.branches for position in branch.needed()})
 
     @property
@@ -66,7 +66,7 @@ class Formulas:
         """Ask for a branch by name, or for a formula and what it needs.
 
         Raises KeyInFileError for an unknown name, ConfigError for an alias that is defined by itself, and
-        SyntaxError for text that is no formula.
+        SyntaxError for text that is not a formula.
         """
         branch = self._node.get(expression)
         if branch is not None:

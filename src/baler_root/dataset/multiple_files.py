@@ -164,7 +164,7 @@ def _tree_in(file: File, object_path: str | None) -> Readable[Any]:
     tree = file[object_path]
     if not isinstance(tree, Readable):
         raise ConfigError(
-            f"{file.file_path}: {object_path!r} is no tree or branch, but a {type(tree).__name__}"
+            f"{file.file_path}: {object_path!r} is not a tree or branch, but a {type(tree).__name__}"
         )
     return tree
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from numpy.typing import NDArray
-
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
@@ -31,9 +30,6 @@ from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.column_record import pack_entry, read_entry
 from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
 from baler_root.format.limits import MAX_PAGE_LENGTH
-
-Values = NDArray[Any]
-
 
 OPENED_LENGTH = 1 << 20
 """Most decoded bytes of a page whose payload stays opened: thousands of small columns are then found once."""

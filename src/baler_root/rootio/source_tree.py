@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from baler_root.errors import SourceError, UnreadableBranchError
@@ -31,6 +31,10 @@ class SourceTree:
     """Estimated bytes in memory per entry."""
     offsets: Sequence[int] = ()
     """Entry numbers at which every branch starts a basket or cluster."""
+
+    def without_first_entries(self) -> SourceTree:
+        """The tree without the arrays of its first entries, which then need no memory."""
+        return replace(self, first_entries={})
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of the branches at these positions; raises SourceError naming the branch that fails."""

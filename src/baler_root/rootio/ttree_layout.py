@@ -37,7 +37,7 @@ class TTreeLayout:
     notes: list[str] = field(default_factory=list)
     """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
-    """Why a TTree cannot hold this tree, (branch, cause); empty when it can."""
+    """(Branch, cause) of every branch that a TTree cannot hold; empty if it can hold the tree."""
 
 
 def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreeLayout:
@@ -159,7 +159,7 @@ def _is_leaf_list(branch: Branch, name: str) -> bool:
 
 
 class _NoLeafError(Exception):
-    """Why a type has no leaf."""
+    """Reason why a type has no leaf."""
 
 
 def _leaves(name: str, kind: Any) -> tuple[list[Leaf], bool]:

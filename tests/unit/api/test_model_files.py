@@ -88,7 +88,7 @@ assert verify({str(tmp_path / "m.baler")!r}, {str(unseen_jets)!r}).ok
 def test_several_processes_use_a_model(
     jets_model: Path, unseen_jets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     for jobs in (1, 2):
         baler_root.compress(
             unseen_jets, tmp_path / f"{jobs}.baler", model=jets_model, cluster_size=3000, jobs=jobs

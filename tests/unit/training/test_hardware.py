@@ -150,7 +150,7 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
             "autoencoder", latents=3, hardware=HardwareLimits.parse("luts<900,edges<6,levels=3")
         ),
     )
-    hardware = read_model_file(model).models[0].model.about["circuit"]
+    hardware = read_model_file(model).models[0].model.training_record["circuit"]
     assert hardware["hidden"] in ([], [16], [32])
     with pytest.raises(ConfigError, match="clock edges"):
         train(

@@ -24,7 +24,7 @@ SENTINELS: tuple[float, ...] = (
 """Values that mean "no value" in ROOT files; each is a special value wherever it occurs, however rarely."""
 
 
-SAMPLE = 4096
+SAMPLE_VALUES = 4096
 """Values in the sample in which frequent ones are sought and by which a grid is chosen."""
 
 
@@ -46,10 +46,10 @@ _MAX_PAYLOADS = 16
 
 
 def take_probe(values: NDArray[Any]) -> NDArray[Any]:
-    """At most `SAMPLE` values, spread evenly over the array."""
-    if values.size <= SAMPLE:
+    """At most `SAMPLE_VALUES` values, spread evenly over the array."""
+    if values.size <= SAMPLE_VALUES:
         return values
-    return values[np.linspace(0, values.size - 1, SAMPLE).astype(np.int64)]
+    return values[np.linspace(0, values.size - 1, SAMPLE_VALUES).astype(np.int64)]
 
 
 def find_candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[float]) -> NDArray[Any]:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.dataset.reader.context import OpenedPage
 from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.dataset.reader.tree_pages import TreePages
@@ -15,9 +14,6 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec, is_context_codec, is_incremental_codec
 from baler_root.format.container.read import PageId
 from baler_root.format.encodings.copy import CopyEncoding
-
-Values = NDArray[Any]
-
 
 Decoded = dict[int, Values]
 """Arrays of columns of one page, by position in it."""

@@ -22,7 +22,7 @@ from baler_root.api.compress import compress
 from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.report.energy_meter import Meter, ResourceUse
 from baler_root.evaluation.report.rounding_offsets import scaled_bound
-from baler_root.format.binary.bit_patterns import MANTISSA_BITS, round_mantissa
+from baler_root.format.binary.bit_patterns import round_mantissa
 from baler_root.format.bounds import ErrorBound
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.source_tree import SourceTree
@@ -171,17 +171,14 @@ def encoding(
 
 def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
     """Floats with the fewest mantissa bits within the bound; for `abs`, multiples of a power of two."""
-    if values.dtype.kind != "f" or bound.kind == "lossless":
+    if values.dtype.kind != "f" or bound.is_lossless:
         return values
     with np.errstate(all="ignore"):
-        if bound.kind == "abs":
+        if (bits := bound.mantissa_bits(values.dtype)) is None:
             step = 2.0 ** math.floor(math.log2(2 * bound.value))
             rounded = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
         else:
-            bits = (
-                int(bound.value) if bound.kind == "bits" else max(0, math.ceil(-math.log2(bound.value)) - 1)
-            )
-            rounded = round_mantissa(values, min(bits, MANTISSA_BITS[values.dtype.itemsize]))
+            rounded = round_mantissa(values, bits)
     return np.where(np.isfinite(values) & np.isfinite(rounded), rounded, values)
 
 
@@ -201,7 +198,7 @@ def _rounded(array: ak.Array, text: str) -> ak.Array:
     import awkward as ak
 
     bound = scaled_bound(text, 1.0)
-    if bound.kind == "lossless":
+    if bound.is_lossless:
         return array
 
     def visit(layout: Any, **_: Any) -> Any:

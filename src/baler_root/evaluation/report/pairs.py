@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.rules.exact_branches import exact_by_name
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
@@ -21,9 +21,6 @@ from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.columns.to_columns import flatten
 from baler_root.rootio.source import RootSource
-
-Values = NDArray[Any]
-
 
 MAX_MISSED = 0.5
 """Largest share of values that may miss their bound before two columns count as different events."""

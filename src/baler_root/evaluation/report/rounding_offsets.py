@@ -69,4 +69,4 @@ def scaled_bound(text: str, factor: float) -> ErrorBound:
     'bits=10'
     """
     bound = ErrorBound.parse(next((part for part in text.split(" + ") if part != "lossless"), "lossless"))
-    return bound if bound.kind in ("lossless", "bits") else ErrorBound(bound.kind, bound.value * factor)
+    return bound.scaled(factor)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from baler_root._types import Log
 from baler_root.api.compress import compress
 from baler_root.compression.rules.rules import Rules
 from baler_root.errors import ConfigError, OutputError
@@ -21,9 +22,6 @@ from baler_root.format.bounds import ErrorBound
 
 Results = Mapping[str, Mapping[str, Quantity]]
 """Inferred quantities by observable."""
-
-Log = Callable[[str], object]
-"""Callback with one line as each step begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.entropy import probability_tables
 from baler_root.format.entropy.probability_tables import MAX_SYMBOLS
-
-Ints = NDArray[np.int64]
-
 
 SHARE_BITS = 24
 """Fraction bits of the shares at knots."""

@@ -52,7 +52,7 @@ _unfinished: dict[Path, int] = {}
 class AtomicFile:
     """A file that gets its name only when it is whole: temporary sibling, fsync, rename.
 
-    A lock on the sibling tells whether its process still lives; siblings without one are removed when the
+    A lock on the sibling shows whether its process still runs; siblings without one are removed when the
     next file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
     process, unless the program handles these signals itself.
     """

@@ -13,10 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.format.entropy.probability_tables import SIGMA_BITS, TOTAL_BITS
-
-Ints = NDArray[np.int64]
-
 
 AXIS_WEIGHT_BITS = 8
 """The axis has one part in 2**8 of the weight of every histogram: no symbol costs more than 8 bits beyond it.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
+from baler_root.format.binary.bounded_json import integer
 from baler_root.format.networks.arithmetic import (
     INT_LIMIT,
     MAX_WIDTH,
@@ -25,7 +26,6 @@ from baler_root.format.networks.arithmetic import (
     Take,
     Value,
     floats_for,
-    integer,
 )
 
 ROWS = 1 << 13

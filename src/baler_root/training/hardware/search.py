@@ -29,9 +29,9 @@ def find_hardware(candidates: Sequence[Hardware], trial: Trial) -> Hardware:
     best: tuple[float, Hardware] | None = None
     rejected: list[str] = []
     for hardware in candidates:
-        least = Resources(0, DEPTH_PER_LAYER * len(hardware.weight_bits))
+        minimum = Resources(0, DEPTH_PER_LAYER * len(hardware.weight_bits))
         try:
-            check_latency(least, hardware)
+            check_latency(minimum, hardware)
             loss, encoder = trial(hardware)
             check_latency(resources_of(encoder, hardware), hardware)
         except ConfigError as error:

@@ -67,7 +67,7 @@ BOMBS = {
         model([{}, network(1, 4096, 4096, 3)], weights=4096 + (1 << 24) - (1 << 13), biases=8195),
         "products for each row; at most",
     ),
-    "components": (model([{}, network(0, 3072)], biases=3072), "which is no mixture"),
+    "components": (model([{}, network(0, 3072)], biases=3072), "which is not a mixture"),
     "weights": (model([{}, network(0, 3)], weights=(1 << 24) + 1, biases=3), "16777217 weights together"),
 }  # fmt: skip
 

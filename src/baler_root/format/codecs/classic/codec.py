@@ -21,7 +21,7 @@ from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic import streams
 from baler_root.format.codecs.classic.streams import Coding, Transform
 
-SAMPLE = 1 << 13
+SAMPLE_VALUES = 1 << 13
 """Values of a long column on which transforms are compared."""
 
 
@@ -183,7 +183,7 @@ def decode_column(
         row = math.prod(spec.shape)
         if row < 1 or spec.length % row:
             raise CorruptFileError(
-                f"{spec.length} values are no whole number of arrays of shape {spec.shape}"
+                f"{spec.length} values are not a whole number of arrays of shape {spec.shape}"
             )
         if transform is not Transform.LORENZO:
             values = streams.rows_decode(values, spec.shape)
@@ -206,7 +206,7 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
     if values.dtype.kind in "ui" and values.dtype.itemsize < 8:
         candidates += _integer_transforms(values, spec)
     candidates += _dictionary(bits, values)
-    sample = SAMPLE_ARRAYS if spec.shape else SAMPLE
+    sample = SAMPLE_ARRAYS if spec.shape else SAMPLE_VALUES
     if len(candidates) > 1 and len(values) > 4 * sample:
         candidates = _best_on_sample(candidates, spec, sample)
     encoded = [
@@ -236,7 +236,7 @@ def _integer_transforms(
         if len(values) > row:
             transforms.append((Transform.ROWS, streams.rows_encode(values, spec.shape), b""))
             transforms.append((Transform.GRID, streams.rows_encode(axes, spec.shape), b""))
-    if len(values) <= 4 * SAMPLE:
+    if len(values) <= 4 * SAMPLE_VALUES:
         transforms.append((Transform.DELTA, streams.delta_encode(values), b""))
     return transforms
 
@@ -245,7 +245,7 @@ def _dictionary(bits: NDArray[Any], values: NDArray[Any]) -> list[tuple[Transfor
     """Codes of one byte for columns of wide types with few values."""
     if values.dtype.itemsize == 1 or len(values) < 16:
         return []
-    sample = bits if len(bits) <= SAMPLE else bits[:: len(bits) // SAMPLE]
+    sample = bits if len(bits) <= SAMPLE_VALUES else bits[:: len(bits) // SAMPLE_VALUES]
     if len(np.unique(sample)) > min(MAX_DICTIONARY, len(sample) // 2):
         return []
     distinct = np.unique(bits)

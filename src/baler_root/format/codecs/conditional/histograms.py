@@ -14,12 +14,10 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.limits import MAX_CONTEXTS
-
-Ints = NDArray[np.int64]
-
 
 MAX_CELLS = 1 << 8
 """Most cells of one histogram."""
@@ -40,7 +38,7 @@ class Histograms:
 
     def __post_init__(self) -> None:
         if len(self.cuts) != len(self.parents):
-            raise CorruptFileError("the parents of a histogram are not those that are cut into buckets")
+            raise CorruptFileError("the parents of a histogram and the parents that are cut into bins differ")
         for cuts in self.cuts:
             limits = (-CODE_LIMIT, *cuts, CODE_LIMIT)
             if any(start >= stop for start, stop in pairwise(limits)):

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import BalerError, CorruptFileError
-from baler_root.format.binary.bounded_json import load_json
+from baler_root.format.binary.bounded_json import integer, load_json
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
@@ -32,7 +32,6 @@ from baler_root.format.codecs.model_arrays import (
     axis_from_arrays,
     check_places,
     count,
-    integer,
     joined,
 )
 from baler_root.format.entropy.histogram_table import HistogramTable
@@ -105,7 +104,7 @@ class Model:
     """Columns in decoding order: the parents of a column come before it, or are the column itself."""
 
     columns: tuple[ModelColumn, ...]
-    about: dict[str, Any]
+    training_record: dict[str, Any]
     """Notes on the training, for users."""
 
     def to_bytes(self) -> bytes:
@@ -124,7 +123,7 @@ class Model:
             arrays.append(joined((table.roots for table in histograms), np.uint8))
         document = {
             "format": FORMAT,
-            "about": self.about,
+            "about": self.training_record,
             "columns": [_column_to_json(column) for column in self.columns],
             "lengths": [len(array) for array in arrays],
         }
@@ -149,7 +148,7 @@ class Model:
             raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
 
 
-def digest_of(data: bytes | memoryview) -> str:
+def model_sha256(data: bytes | memoryview) -> str:
     """Name of a model: hexadecimal SHA-256 of its bytes."""
     return hashlib.sha256(data).hexdigest()
 
@@ -236,7 +235,7 @@ def _net(layers: Sequence[Any], inputs: int, weights: ArrayReader, biases: Array
         )
         inputs = outputs
     if inputs % 3 or inputs > 3 * MAX_COMPONENTS or not dense_layers:
-        raise CorruptFileError(f"a network with {inputs} outputs, which is no mixture")
+        raise CorruptFileError(f"a network with {inputs} outputs, which is not a mixture")
     return FixedPointNet(dense_layers, -CODE_LIMIT, CODE_LIMIT - 1)
 
 

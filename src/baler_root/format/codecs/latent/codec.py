@@ -30,7 +30,7 @@ from baler_root.format.codecs.latent.columns import (
     split_symbols,
     unpack_latents,
 )
-from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.page import LatentPage, pack_latent_page, pack_rows
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
 from baler_root.format.limits import MAX_LATENT_PRODUCTS
@@ -130,10 +130,10 @@ class LatentCodec:
         latents = latents_of(model, places)
         streams: dict[int, bytes] = {}
         missed = b""
-        compare = self.compare and model.residual is Residual.BOUNDED
+        compare = self.compare and model.residual is ResidualMode.BOUNDED
         classic_payload, classic_shares = _without_latents(columns, specs) if compare else (b"", [])
         low, low_shares = pack_low_bits({position: parts[n][2] for position, n in modelled.items()})
-        if model.residual is Residual.BOUNDED:
+        if model.residual is ResidualMode.BOUNDED:
             streams = encode_streams(model, latents, modelled, places)
         else:
             missed = pack_missed(model, latents, modelled, places)
@@ -232,9 +232,9 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
         if not exact and (column.dropped_bits is not None or spec.dtype.kind not in "uib"):
             dropped = "" if column.dropped_bits is None else f" without {column.dropped_bits} bits"
             raise CorruptFileError(f"an axis of {spec.dtype} symbols{dropped}")
-        if page.streams[position] and model.residual is not Residual.BOUNDED:
+        if page.streams[position] and model.residual is not ResidualMode.BOUNDED:
             raise CorruptFileError("streams of a model whose latents stand alone")
-    if page.missed_rows and model.residual is Residual.BOUNDED:
+    if page.missed_rows and model.residual is ResidualMode.BOUNDED:
         raise CorruptFileError("rows stored by themselves beside streams")
     if not _is_feasible(model, page.rows):
         products = model.decoder.products
