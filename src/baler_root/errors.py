@@ -1,6 +1,6 @@
 """Errors, by their cause: one base class, few kinds.
 
-Messages say what, where, expected and found, and what to do about it.
+Messages name the problem and its place, the expected and the actual value, and a remedy.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened
 
 
 class ConfigError(BalerError, ValueError):
-    """A rule, bound or option makes no sense."""
+    """A rule, bound or option is not valid."""
 
 
 class AnalysisError(BalerError):

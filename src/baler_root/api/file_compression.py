@@ -144,7 +144,7 @@ class FileCompression:
         """The plan with models where they pay; the models are written, before the pages that need them.
 
         Its trees of several clusters are without their first entries, which are not needed any more. Raises
-        ConfigError where nothing can be learned for want of torch, or no model fits.
+        ConfigError if torch is needed and not installed, or no model fits.
         """
         if self.models is not None:
             plan = self._reuse(plan, self.models)
@@ -217,7 +217,7 @@ class FileCompression:
         ]
 
     def finish(self, plan: FilePlan, encoded: Sequence[EncodedTree], started: float | None = None) -> Summary:
-        """Write statistics, objects and footer, give the file its name, and say what became of it.
+        """Write statistics, objects and footer, and give the file its name; returns a summary.
 
         `started` is the time (`time.perf_counter()`) from which the summary counts.
         """

@@ -30,8 +30,7 @@ class TreeJob:
     lengths: tuple[int, ...]
     """Entries in each cluster."""
     same_as: int | None = None
-    """Position of an earlier tree with the same data, in whose pages this one lies too; None for a tree of
-    its own."""
+    """Position of an earlier tree with the same data, whose pages this one shares; None if there is none."""
     notes: tuple[str, ...] = ()
     """Notes on the plan, for people."""
 

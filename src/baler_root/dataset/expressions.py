@@ -63,7 +63,7 @@ class Formulas:
         self.terms.append(Term(name, [branch], True, is_primary, is_cut, branch.is_jagged))
 
     def add(self, expression: str, *, is_cut: bool = False, path: tuple[str, ...] = ()) -> None:
-        """Ask for a branch by name, or for a formula and what it needs.
+        """Request a branch by name, or a formula and the branches that it needs.
 
         Raises KeyInFileError for an unknown name, ConfigError for an alias that is defined by itself, and
         SyntaxError for text that is not a formula.

@@ -29,7 +29,7 @@ class StoredModel:
 
     @classmethod
     def of(cls, tree: str, columns: Sequence[KnownColumn], data: bytes) -> StoredModel:
-        """A model just trained; its history is its description of itself."""
+        """A model that was just trained; its history is the training record in its bytes."""
         model = open_model(data)
         trained = ModelOrigin(sha256(data).digest(), tree, tuple(columns), dict(model.training_record))
         return cls(trained, data, model)

@@ -31,7 +31,7 @@ class TrainingOptions:
     """Random seed of the training; the same input and seed give the same bytes."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for values that make no sense."""
+        """Raise ConfigError for values that are not valid."""
         if self.level not in LEVEL_NAMES:
             raise ConfigError(f"no level {self.level!r}; there are {', '.join(LEVEL_NAMES)}")
         if self.seconds is not None and not self.seconds > 0:
@@ -64,7 +64,7 @@ class LatentOptions:
     """Limits of an encoder that is to become firmware (codec `autoencoder` only)."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for values that make no sense, UnknownCodecError."""
+        """Raise ConfigError for values that are not valid, UnknownCodecError for an unknown codec."""
         codec = latent_codec(self.codec)
         if self.latents is not None and not 1 <= self.latents <= MAX_LATENTS:
             raise ConfigError(f"{self.latents} latents; from 1 to {MAX_LATENTS} are possible")

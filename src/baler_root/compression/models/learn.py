@@ -29,7 +29,7 @@ MIN_GRIDS = 16
 """Fewest arrays of a column of grids for which a model can pay."""
 
 
-NAMES = 6
+MAX_NAMES = 6
 """Most columns a note lists by name."""
 
 
@@ -231,7 +231,7 @@ def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     ]
     if not constant_names:
         return []
-    return [f"not inputs of latents, since their values never change: {listed(constant_names, NAMES)}"]
+    return [f"not inputs of latents, since their values never change: {listed(constant_names, MAX_NAMES)}"]
 
 
 def _runs(sample: TreeSample, is_modelled: Callable[[int], bool], min_columns: int) -> list[list[int]]:

@@ -66,7 +66,7 @@ class TreeSample:
         return EXACT_PLACES if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
 
     def is_exact(self, number: int) -> bool:
-        """Whether a column has exact floats that are not all the same."""
+        """Whether a column has exact floats that are not all equal."""
         quantised, column = self.encoded[number].quantised, self.columns[number]
         if quantised is None:
             return False

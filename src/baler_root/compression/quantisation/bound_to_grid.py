@@ -18,7 +18,7 @@ from baler_root.format.binary.bit_patterns import (
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, fold, rounding, steps_per_octave
 
-_INDIFFERENT = 0.05
+_MIN_LOSSY_GAIN = 0.05
 """Bits per value that a lossy grid must save more than an exact one."""
 
 
@@ -48,7 +48,7 @@ def choose_grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[t
     for grid in exact + lossy:
         index, usable = grid.index(probe)
         keys = fold(index, negative, int(index[usable].min(initial=2**62))) if grid.folded else index
-        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _INDIFFERENT)
+        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _MIN_LOSSY_GAIN)
         if saving > 0 and 2 * np.count_nonzero(usable) > probe.size:
             choices.append((saving, grid))
     return sorted(choices, key=lambda entry: -entry[0])
@@ -130,5 +130,5 @@ def _cost(keys: NDArray[np.int64], share: float) -> float:
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     runs = np.diff(np.append(starts, count))
     width = math.log2(float(np.uint64(int(keys[-1]) - int(keys[0]))) + 2.0)
-    frequent = np.log2(count / runs) + (width + 8.0) * share / runs
-    return float(np.mean(np.minimum(density, np.repeat(frequent, runs)))) + _PER_RANGE_BIT * width
+    frequent_bits = np.log2(count / runs) + (width + 8.0) * share / runs
+    return float(np.mean(np.minimum(density, np.repeat(frequent_bits, runs)))) + _PER_RANGE_BIT * width

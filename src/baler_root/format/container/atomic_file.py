@@ -119,7 +119,7 @@ def check_output(path: Path, overwrite: bool, magic: bytes = b"") -> None:
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:
-    """Whether the file is empty or has these first bytes; True for what is no regular file."""
+    """Whether the file is empty or has these first bytes; True for anything but a regular file."""
     if not path.is_file():
         return True
     try:

@@ -29,7 +29,7 @@ class ByteSource(Protocol):
         """The bytes of each (offset, size), in order."""
 
     def close(self) -> None:
-        """Release what was opened here; file objects given by the caller stay open."""
+        """Close files that were opened here; file objects given by the caller stay open."""
 
 
 class LocalFile:

@@ -65,7 +65,7 @@ class ContainerWriter:
             raise
 
     def _continue(self, base: Container) -> None:
-        """Copy `base` whole, and take over what its footer says."""
+        """Copy all bytes of `base`, and take over the contents of its footer."""
         for start in range(0, base.size, COPY_SIZE):
             self._write(base.read_raw(start, min(COPY_SIZE, base.size - start)))
         self._pages = {page: base.pages[base.page_row(page)].tobytes() for page in base.page_ids()}

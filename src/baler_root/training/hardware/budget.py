@@ -14,7 +14,7 @@ CLOCK = 200.0
 
 
 ADDER_LEVELS = 3
-"""Default for the adders in series between two registers: what firmware reaches at `CLOCK`."""
+"""Default for the adders in series between two registers, as firmware reaches it at `CLOCK`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ class Histograms:
 
     def __post_init__(self) -> None:
         if len(self.cuts) != len(self.parents):
-            raise CorruptFileError("the parents of a histogram and the parents that are cut into bins differ")
+            raise CorruptFileError("the parents of a histogram are not those that are cut into bins")
         for cuts in self.cuts:
             limits = (-CODE_LIMIT, *cuts, CODE_LIMIT)
             if any(start >= stop for start, stop in pairwise(limits)):
