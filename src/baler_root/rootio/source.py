@@ -14,6 +14,7 @@ from baler_root.errors import FormatError, KeyInFileError, SourceError
 from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.source_schema import baskets_of, open_rntuple, open_ttree, with_first_entries
 from baler_root.rootio.source_tree import SourceTree, cause
 
@@ -144,6 +145,8 @@ class RootSource:
                 yield item
                 yield from visit(item)
 
+        if schema.kind == "RNTuple":
+            link_fields(tree)
         items = list(visit(tree))
         names, expected = [item.name for item in items], [branch.name for branch in schema.branches]
         if names != expected:

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
 from baler_root.rootio.ttree_writer import DoesNotFitError, TTreeWriter
@@ -259,6 +260,8 @@ def _compare(source: Any, check: _Check) -> None:
 def _difference(source: Any, check: _Check) -> str:
     """Difference between the tree in the file and the expected one; empty if there is none."""
     tree = key_at(source, check.tree.path, check.cycle).get()
+    if check.written.kind == "RNTuple":
+        link_fields(tree)
     items = list(tree.branches) if check.written.kind == "TTree" else list(tree.fields)
     if (names := [item.name for item in items]) != check.names:
         return f"branches {names} instead of {check.names}"

@@ -87,12 +87,10 @@ class MatchedModel:
 
 
 def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> ReusedModels:
-    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for
-    nothing.
+    """The jobs with the models that make their trees smaller by enough to pay for their own bytes.
 
-    Autoencoders without a residual are given whatever they save.
-
-    Raises ConfigError where no column of any tree fits any model, or most have another bound.
+    With `detach` their bytes do not count. Autoencoders without a residual are used whatever they save.
+    Raises ConfigError if no column of any tree fits any model, or most have another bound.
     """
     codecs = sorted({codec_of(stored.model) for stored in file.models})
     if len(codecs) > 1:
