@@ -65,7 +65,9 @@ def test_a_branch_that_is_missing_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sources", [[MODEL, EVENTS], [EVENTS, MODEL], [EVENTS, EVENTS, MODEL]])
 def test_models_and_events_are_not_merged(sources: list[Path], tmp_path: Path) -> None:
     check_refused(
-        sources, tmp_path / "all.baler", r"detached\.balermodel: is a model file, and .*integers.* holds events"
+        sources,
+        tmp_path / "all.baler",
+        r"detached\.balermodel: is a model file, and .*integers.* holds events",
     )
 
 
