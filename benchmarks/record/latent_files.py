@@ -26,7 +26,6 @@ from numpy.typing import NDArray
 
 import baler_root
 from baler_root import ModelReuse
-from baler_root.compression.models import reuse
 from baler_root.compression.summary import Summary
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.latent.model import AutoencoderModel
@@ -99,16 +98,6 @@ def timed_training() -> Iterator[TrainingTime]:
 
 
 @contextmanager
-def models_always_used() -> Iterator[None]:
-    """Context in which `compress --model` uses models even if they make a file larger."""
-    with (
-        mock.patch.object(reuse, "MIN_SAVED_SHARE", -math.inf),
-        mock.patch.object(reuse, "_paying_columns", lambda match, gains: match.numbers),  # noqa: ARG005
-    ):
-        yield
-
-
-@contextmanager
 def networks_always_kept() -> Iterator[None]:
     """Context in which training keeps networks that make latents even if they make a file larger."""
     with mock.patch.object(latent, "pays_for_itself", return_value=True):
@@ -117,9 +106,9 @@ def networks_always_kept() -> Iterator[None]:
 
 def latents_of(path: Path, model: Path, bound: str) -> NDArray[np.int16]:
     """Latents (rows, latents) of all rows of a file, even if they make it larger."""
-    with tempfile.TemporaryDirectory() as folder, models_always_used():
+    with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.baler"
-        baler_root.compress(path, target, bound=bound, model=ModelReuse(model, detach=True))
+        baler_root.compress(path, target, bound=bound, model=ModelReuse(model, detach=True, always=True))
         with baler_root.open(target, models=model) as file:
             (tree,) = (file[name] for name in file.keys(cycle=False))
             tree_latents = tree.latents()

@@ -86,9 +86,9 @@ def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
     A model is always used, even if the file gets larger, and its own bytes are not counted.
     """
     ways: dict[str, Any] = (
-        {"codec": "classic"} if model is None else {"model": ModelReuse(model, detach=True)}
+        {"codec": "classic"} if model is None else {"model": ModelReuse(model, detach=True, always=True)}
     )
-    with tempfile.TemporaryDirectory() as folder, latent_files.models_always_used():
+    with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.baler"
         summary = baler_root.compress(source, target, bound=bound, **ways)
         described = baler_root.inspect(target, models=model)

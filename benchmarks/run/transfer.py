@@ -124,8 +124,7 @@ def compare(
             )
             way = f"model beside, {SHARE:.0%} flagged"
             for path in (*group.seen, *group.unseen):
-                with latent_files.models_always_used():
-                    flagged = row(path, codec, way, {"model": ModelReuse(model, detach=True)})
+                flagged = row(path, codec, way, {"model": ModelReuse(model, detach=True, always=True)})
                 yield flagged | trained
 
 

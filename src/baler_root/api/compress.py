@@ -135,6 +135,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
                 codec=codec.codec if isinstance(codec, LatentOptions) else codec,
                 models=models,
                 detach=reuse is not None and reuse.detach,
+                always_reuse=reuse is not None and reuse.always,
                 cluster_size=cluster_size,
                 skip_unsupported=skip_unsupported,
                 unreadable=unreadable,

@@ -94,6 +94,8 @@ class FileCompression:
     """Models to reuse instead of training."""
     detach: bool = False
     """Leave reused models in their file."""
+    always_reuse: bool = False
+    """Reuse models even if they make the output larger."""
     cluster_size: int | str = "64 MB"
     skip_unsupported: bool = False
     unreadable: Unreadable | None = None
@@ -178,7 +180,7 @@ class FileCompression:
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
         """The plan with the models of a file that pay here; they are written, or referred to if they stay
         detached."""
-        reused = reuse(plan.jobs, models, self.detach)
+        reused = reuse(plan.jobs, models, self.detach, self.always_reuse)
         detached: tuple[DetachedModel, ...] = ()
         if self.detach:
             detached = reused.detached(hint_of(models.path, self.target))
