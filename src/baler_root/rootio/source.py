@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from baler_root.errors import FormatError, KeyInFileError, SourceError
+from baler_root.format.container.layout import HEAD_MAGIC
 from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
@@ -32,6 +33,7 @@ class RootSource:
             raise SourceError(f"{self.path}: is a folder, not a ROOT file")
         from baler_root.rootio.uproot_source import UprootSource
 
+        _check_magic(self.path)
         try:
             self.directory = uproot.open(
                 {self.path: None}, array_cache=None, object_cache=None, handler=UprootSource
@@ -43,7 +45,7 @@ class RootSource:
             raise SourceError(str(error)) from None
         except Exception as error:
             raise SourceError(
-                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated, or of another kind"
+                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated"
             ) from error
         try:
             self._check_end()
@@ -161,3 +163,20 @@ class RootSource:
             raise SourceError(f"tree {key!r} has {tree.num_entries} entries, not {schema.num_entries}")
         stored = schema.stored()
         return SourceTree(schema, {position: items[position] for position in stored})
+
+
+def _check_magic(path: str) -> None:
+    """Raise SourceError for a local file that does not begin as ROOT files do."""
+    if "://" in path:
+        return
+    try:
+        with Path(path).open("rb") as file:
+            magic = file.read(len(HEAD_MAGIC))
+    except OSError:
+        return  # the reader says why
+    if not magic:
+        raise SourceError(f"{path}: is empty; it may be truncated")
+    if magic == HEAD_MAGIC:
+        raise SourceError(f"{path}: is a .baler file; `baler-root decompress` makes a ROOT file of it")
+    if not b"root".startswith(magic[:4]):
+        raise SourceError(f"{path}: is not a ROOT file; those begin with the bytes 'root'")
