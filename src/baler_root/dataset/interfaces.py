@@ -134,6 +134,10 @@ class BranchLike(NodeLike, Protocol):
         """Why the branch was not carried; empty when it was."""
 
     @property
+    def is_raw(self) -> bool:
+        """Whether it is carried as bytes, which nobody interprets."""
+
+    @property
     def in_variant(self) -> bool:
         """Whether it is an alternative of a `std::variant`, which has no name to be listed under."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
+from baler_root.rootio.raw_branch import RawBranch
 from baler_root.rootio.rntuple_clusters import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class SourceTree:
     """Estimated bytes in memory per entry."""
     offsets: Sequence[int] = ()
     """Entry numbers at which every branch starts a basket or cluster."""
+    items: Sequence[Any] = ()
+    """uproot branch of every position; empty for an RNTuple."""
+    left_out: Sequence[tuple[str, str]] = ()
+    """(name, cause) of what the tree has besides branches and cannot be carried."""
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of the branches at these positions; raises SourceError naming the branch that fails."""
@@ -53,9 +58,12 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
     that contradicts itself.
     """
-    from baler_root.rootio.guard import check_lengths
+    from baler_root.rootio.guard import check_lengths, refuse_memberwise
 
+    if isinstance(handle, RawBranch):
+        return handle.array(start, stop)
     check_lengths(handle)
+    refuse_memberwise(handle, start, stop)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         array = _uproot_array(handle, start, stop)
