@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from baler_root.errors import UnreadableBranchError
-from baler_root.rootio.raw_branch import AS_BYTES
+from baler_root.rootio.raw.raw_branch import AS_BYTES
 
 Result = TypeVar("Result")
 

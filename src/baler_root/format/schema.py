@@ -58,7 +58,7 @@ class Tree:
     weight: float = 1.0
     """Weight of all entries of a TTree."""
     tail: dict[str, Any] | None = None
-    """Index, friends and user info of a TTree, with its aliases, as ROOT streams them; None if it has none."""
+    """Index, friends, user info and aliases of a TTree as ROOT streams them; None for aliases alone."""
     compression: str = ""
     """Compression setting in the ROOT file (`ZLIB(1)`), for information."""
 

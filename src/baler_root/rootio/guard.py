@@ -15,7 +15,7 @@ from uproot.interpretation.jagged import AsJagged
 from uproot.interpretation.objects import AsObjects, AsStridedObjects
 from uproot.source.cursor import Cursor
 
-from baler_root.rootio.raw_branch import RawBranch
+from baler_root.rootio.raw.raw_branch import RawBranch
 
 if TYPE_CHECKING:
     import struct

@@ -14,7 +14,7 @@ from baler_root.errors import KeyInFileError, SourceError
 from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
-from baler_root.rootio.raw_branch import RawBranch
+from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.source_schema import baskets_of, open_rntuple, open_ttree, with_first_entries
 from baler_root.rootio.source_tree import SourceTree, cause
 

@@ -10,7 +10,7 @@ from baler_root.format.columns.form_columns import Form, columns_of
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio import source_tree
-from baler_root.rootio.raw_schema import with_raw_branches
+from baler_root.rootio.raw.raw_schema import with_raw_branches
 from baler_root.rootio.source_tree import SourceTree, cause
 from baler_root.rootio.tree_tail import read_tail
 

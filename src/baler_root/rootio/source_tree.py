@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
-from baler_root.rootio.raw_branch import RawBranch
+from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.rntuple_clusters import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:

@@ -126,11 +126,14 @@ def read_tail(tree: Any) -> tuple[TreeTail | None, list[tuple[str, str]]]:
     names = ", ".join(carried)
     if len(data) > MAX_TAIL:
         return None, [*left_out, (names, f"{len(data):,} bytes; at most {MAX_TAIL:,} are carried")]
-    own, others = set(), set()
+    own: set[int] = set()
+    others: set[int] = set()
     for match in _CLASS_NAME.finditer(whole):
         place = match.start()
         (own if start <= place < start + len(data) else others).add(place - origin + 2)
-    words = sum(np.frombuffer(data, np.uint8)[n : len(data) - 3 + n].astype(np.int64) << 24 - 8 * n for n in range(4))
+    words = sum(
+        np.frombuffer(data, np.uint8)[n : len(data) - 3 + n].astype(np.int64) << 24 - 8 * n for n in range(4)
+    )
     if np.isin(words, np.array([*others], np.int64) | _CLASS).any():
         return None, [*left_out, (names, "an object has a class that a branch has brought along")]
     references = np.flatnonzero(np.isin(words, np.array([*own], np.int64) | _CLASS)).tolist()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.rootio.array_parts import flat_values, list_parts
 from baler_root.rootio.leaves import (
     IO_FEATURES,
     HasBaskets,
@@ -23,9 +24,9 @@ from baler_root.rootio.leaves import (
     fill_attributes,
     write_branch,
 )
-from baler_root.rootio.object_bytes import encode_array
-from baler_root.rootio.raw_branch import GENERATED_OFFSETS
-from baler_root.rootio.record_writer import Basket, OutputRecord, PendingBasket, write_record
+from baler_root.rootio.raw.object_bytes import encode_array
+from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
+from baler_root.rootio.raw.record_writer import Basket, OutputRecord, PendingBasket, write_record
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 from baler_root.rootio.tree_tail import TreeTail, write_empty_tail
 
@@ -132,9 +133,13 @@ class TTreeWriter:
         )
         self.cycle = key.cycle
 
+    def _with_baskets(self) -> list[HasBaskets]:
+        """All branches that have baskets."""
+        return [*self.branches, *self.records]
+
     def discard(self) -> None:
         """Gives back the space of all baskets, when the tree will not be closed."""
-        for branch in (*self.branches, *self.records):
+        for branch in self._with_baskets():
             for seek, size in zip(branch.seeks, branch.sizes, strict=True):
                 self._free.release(seek, seek + size)
 
@@ -258,7 +263,7 @@ class TTreeWriter:
     def _metadata(self) -> bytearray:
         strings = string_bytes("TTree") + string_bytes(self.name) + string_bytes(self.title)
         buffer = TBuffer(_KEY_HEAD.size + len(strings))
-        written = [*self.branches, *self.records]
+        written = self._with_baskets()
         total_bytes = sum(branch.tot_bytes for branch in written)
         stored_bytes = sum(sum(branch.sizes) for branch in written)
         items = {item.position: item for item in self.records}
@@ -315,35 +320,6 @@ def _strings_of_size(name: str, title: str, size: int) -> bytes:
         if room >= 259:
             return strings + b"\xff" + struct.pack(">I", room - 4) + b" " * (room - 4)
     raise DoesNotFitError(f"the key of a basket of branch {name!r} cannot have the size that it had")
-
-
-def list_parts(array: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Offsets (int64, from 0) and content (NumPy, native order) of an array of lists or strings."""
-    import awkward as ak
-
-    layout = ak.to_packed(array).layout
-    while layout.is_indexed:
-        layout = layout.project()
-    layout = layout.to_ListOffsetArray64(True)
-    offsets = np.asarray(layout.offsets.data)
-    content = ak.to_numpy(ak.without_parameters(ak.Array(layout.content[: offsets[-1]])), allow_missing=False)
-    return offsets, content
-
-
-def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
-    """Values of a branch, in native byte order; several leaves become a big-endian structured array."""
-    import awkward as ak
-
-    if array.layout.is_record:
-        packed = [
-            (leaf.name, leaf.dtype.newbyteorder(">"), leaf.shape) for leaf in leaves if leaf.dtype is not None
-        ]
-        records = np.empty(len(array), np.dtype(packed))
-        for leaf in leaves:
-            records[leaf.name] = ak.to_numpy(array[leaf.name], allow_missing=False)
-        return records
-    values: NDArray[Any] = ak.to_numpy(array, allow_missing=False)
-    return values
 
 
 def _compressed(data: bytes, compression: Any) -> bytes:

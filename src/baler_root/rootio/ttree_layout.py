@@ -13,8 +13,8 @@ import numpy as np
 from baler_root.errors import listed
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.leaves import LETTERS, Leaf, OutputBranch
-from baler_root.rootio.record_layout import described_branches
-from baler_root.rootio.record_writer import OutputRecord
+from baler_root.rootio.raw.record_layout import described_branches
+from baler_root.rootio.raw.record_writer import OutputRecord
 
 _NO_LEAF_NAME = re.compile(r"[\[\]/:]")
 """Characters that ROOT and uproot take for dimensions, types or the next leaf."""
@@ -52,7 +52,8 @@ def lay_out_ttree(
     """The layout for `tree`, given its first cluster (empty for a tree without entries).
 
     With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for
-    them. The branches in `without` are left out unless they are described. Raises CorruptFileError for descriptions of branches that are not valid.
+    them. The branches in `without` are left out unless they are described. Raises CorruptFileError for
+    descriptions of branches that are not valid.
     """
     import awkward as ak
 
@@ -71,7 +72,9 @@ def lay_out_ttree(
     for position in outside:
         branch, name = tree.branches[position], names[position]
         if branch.raw:
-            layout.notes.append(f"{tree.path_of(position)}: raw, and not described: its bytes are not written")
+            layout.notes.append(
+                f"{tree.path_of(position)}: raw, and not described: its bytes are not written"
+            )
             continue
         if name != branch.name:
             layout.notes.append(

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
-from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
-from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.leaves import OutputBranch
-from baler_root.rootio.record_writer import OutputRecord
-from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
+from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
+from baler_root.rootio.raw.record_writer import OutputRecord
+from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.tree_tail import TreeTail
+from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
 
 if TYPE_CHECKING:
@@ -132,10 +132,12 @@ def _write_tree(
             if causes:
                 break
             try:
-                yield _fill_ttree(directory, name, tree, layout, clusters, progress)
-                return
+                written = _fill_ttree(directory, name, tree, layout, clusters, progress)
             except DoesNotFitError as error:
                 causes, without = [("its data", str(error))], tree.stored()
+            else:
+                yield written
+                return
         if kind == "ttree":
             raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
         if has_raw:
@@ -160,14 +162,14 @@ def _write_tree(
     yield _fill_rntuple(directory, name, tree, fields, reasons, clusters, progress)
 
 
-def _part(tree: Tree, positions: Set[int], path: str) -> Tree:
+def _part(tree: Tree, positions: Collection[int], path: str) -> Tree:
     """The tree with these stored branches only, at another path."""
     branches = tuple(
         branch if position in positions else replace(branch, form=None, raw="", record=None)
         for position, branch in enumerate(tree.branches)
     )
-    kept = {} if path == tree.path else {"aliases": {}, "weight": 1.0, "tail": None}
-    return replace(tree, path=path, branches=branches, **kept)
+    part = replace(tree, path=path, branches=branches)
+    return part if path == tree.path else replace(part, aliases={}, weight=1.0, tail=None)
 
 
 def _grouped(causes: list[tuple[str, str]]) -> list[str]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from baler_root.format.schema import Tree
-from baler_root.rootio.branch_record import Record, expand
-from baler_root.rootio.object_bytes import check_encoding
-from baler_root.rootio.record_writer import OutputRecord
+from baler_root.rootio.raw.branch_record import Record, expand
+from baler_root.rootio.raw.object_bytes import check_encoding
+from baler_root.rootio.raw.record_writer import OutputRecord
 
 
 def described_branches(tree: Tree) -> dict[int, OutputRecord]:
     """The branches at the top level that are written as in the source, by position, with all below them.
 
-    A branch whose values cannot become bytes again is not among them. Raises CorruptFileError for descriptions
-    that are not valid.
+    A branch whose values cannot become bytes again is not among them. Raises CorruptFileError for
+    descriptions that are not valid.
     """
     records = {
         position: expand(branch.record, len(tree.branches))

@@ -1,4 +1,4 @@
-"""Descriptions of TBranches as ROOT stores them, from which a branch can be written again (formats/container.md).
+"""Descriptions of TBranches, from which a branch can be written again (formats/container.md#raw-branches).
 
 A description is plain JSON that has the names of ROOT's members. Branches and leaves that others point to are
 given by their positions.
@@ -177,7 +177,9 @@ def _check_position(value: Any, length: int) -> None:
 
 def compact(record: Record) -> Record:
     """The description without members that are 0, empty or null."""
-    leaves = [{name: value for name, value in leaf.items() if value or value == []} for leaf in record["fLeaves"]]
+    leaves = [
+        {name: value for name, value in leaf.items() if value or value == []} for leaf in record["fLeaves"]
+    ]
     members = {name: value for name, value in record.items() if value}
     return {**members, "fLeaves": leaves}
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.rootio.branch_record import ELEMENT, ELEMENT_TEXTS, LEAF, LEAF_NUMBERS, LEAF_VERSIONS, Record
 from baler_root.rootio.leaves import fill_attributes, write_basket_list
+from baler_root.rootio.raw.branch_record import (
+    ELEMENT,
+    ELEMENT_TEXTS,
+    LEAF,
+    LEAF_NUMBERS,
+    LEAF_VERSIONS,
+    Record,
+)
 from baler_root.rootio.tbuffer import TBuffer
 
 _IS_REFERENCED = 1 << 4
@@ -91,7 +99,7 @@ class PendingBasket:
         content = np.asarray(entries.content.data).view(np.uint8)
         starts = np.flatnonzero(positions)
         edges = [0, *starts.tolist(), len(positions)]
-        for number, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+        for number, (first, last) in enumerate(pairwise(edges)):
             if number:
                 yield from self.finish()
                 self._position = int(positions[first])
@@ -178,4 +186,3 @@ def _write_leaf(buffer: TBuffer, item: OutputRecord, number: int, items: Mapping
             buffer.pack(code, leaf[name])
         if leaf["class"] in ("TLeafF16", "TLeafD32"):
             buffer.data += bytes(6 if leaf["class"] == "TLeafF16" else 8)  # smallest and largest value
-

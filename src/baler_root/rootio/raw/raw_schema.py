@@ -8,9 +8,9 @@ from typing import Any
 
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Tree
-from baler_root.rootio.branch_record import Record, compact, describe_branches, pointed_to
-from baler_root.rootio.find_encoding import find_encoding
-from baler_root.rootio.raw_branch import AS_BYTES, RAW, RawBranch
+from baler_root.rootio.raw.branch_record import Record, compact, describe_branches, pointed_to
+from baler_root.rootio.raw.find_encoding import find_encoding
+from baler_root.rootio.raw.raw_branch import AS_BYTES, RAW, RawBranch
 from baler_root.rootio.source_tree import SourceTree, cause
 from baler_root.rootio.ttree_layout import lay_out_ttree
 
@@ -18,9 +18,9 @@ from baler_root.rootio.ttree_layout import lay_out_ttree
 def with_raw_branches(source: SourceTree, entries: int) -> SourceTree:
     """The tree with its missing branches raw, as far as their bytes can be written to a TTree again.
 
-    Then branches at the top level get a description of everything in them, except plain leaves: the tree will be
-    written as it was. So many `entries` are read first. A tree without missing branches is returned
-    unchanged.
+    Then branches at the top level get a description of everything in them, except plain leaves: the tree will
+    be written as it was. So many `entries` are read first. A tree without missing branches is returned as it
+    is.
     """
     missing = [position for position, branch in enumerate(source.schema.branches) if branch.missing]
     if not missing:
@@ -80,7 +80,11 @@ def _described(schema: Tree, first: dict[int, Any], records: dict[int, Record]) 
     layout = lay_out_ttree(schema, first)
     needed = [position for position, branch in enumerate(schema.branches) if branch.raw]
     tops = {schema.top_of(position) for position in (*needed, *layout.unfit)}
-    tops |= {p for p, record in records.items() if schema.branches[p].parent is None and record["class"] != "TBranch"}
+    tops |= {
+        p
+        for p, record in records.items()
+        if schema.branches[p].parent is None and record["class"] != "TBranch"
+    }
     while True:
         described = {position for position in range(len(schema.branches)) if schema.top_of(position) in tops}
         pointed: Iterable[int] = (

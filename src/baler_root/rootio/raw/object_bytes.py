@@ -9,7 +9,7 @@ An encoding is JSON, one dictionary for each level of the type:
     {"counted": E}                                  number of items in four bytes, then the items
     {"versioned": E, "version": "0009"}             count of bytes, version (and checksum), then E
     {"template": "4000003c0004...", "at": [["fP/fX", ">f8", 32], ...]}
-                                                    bytes that all records share, with numbers put in their places
+                                                    bytes that all records share, and numbers in their places
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def check_encoding(encoding: Any) -> None:
         if "versioned" in inner:
             bytes.fromhex(inner["version"])
         inner = next((inner[key] for key in _LEVELS if key in inner), None)
-    raise CorruptFileError(f"{str(encoding):.80} is no encoding of values")
+    raise CorruptFileError(f"{encoding!s:.80} is no encoding of values")
 
 
 def packed(array: Any) -> Any:

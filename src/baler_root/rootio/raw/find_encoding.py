@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from baler_root.rootio.object_bytes import Encoding, encode, packed
+from baler_root.rootio.raw.object_bytes import Encoding, encode, packed
 
 _INNER = ("items", "counted", "versioned", "regular")
 
@@ -83,18 +83,27 @@ def _of_strided(interpretation: Any, front: int = 0) -> Encoding:
     return encoding
 
 
+def _places(dtype: Any, front: int) -> list[list[Any]]:
+    """Name, dtype and place of each member of a structured dtype, behind so many bytes."""
+    return [[name, dtype.fields[name][0].str, front + dtype.fields[name][1]] for name in dtype.names]
+
+
 def _num_records(encoding: Encoding, layout: Any) -> int:
     """Number of records that a template is used for."""
-    marked = [b"\1" * (len(level[key]) // 2) if key == "template" else b"" for level, key in _shared(encoding)]
+    marked = [
+        b"\1" * (len(level[key]) // 2) if key == "template" else b"" for level, key in _shared(encoding)
+    ]
     longer = [part + b"\1" if part else b"" for part in marked]
-    return len(encode(_filled(encoding, longer), layout)[0]) - len(encode(_filled(encoding, marked), layout)[0])
+    return len(encode(_filled(encoding, longer), layout)[0]) - len(
+        encode(_filled(encoding, marked), layout)[0]
+    )
 
 
 def _of_model(model: Any, layout: Any, file: Any, front: int, entry_size: int) -> Encoding:
     """The encoding that belongs to a model of uproot: a number, string, container, or class of fixed size.
 
-    Records of plain numbers have so many bytes in `front` of these: counts of bytes and versions of the class and
-    its bases.
+    Records of plain numbers have so many bytes in `front` of these: counts of bytes, and versions of the
+    class and its bases.
     """
     from uproot import containers
 
@@ -113,7 +122,7 @@ def _of_model(model: Any, layout: Any, file: Any, front: int, entry_size: int) -
         return _of_strided(strided, entry_size - np.dtype(strided.from_dtype).itemsize)
     elif isinstance(model, type) and layout.is_record and _is_flat(layout):
         dtype = np.dtype([(name, _dtype_of(layout.content(name))) for name in layout.fields])
-        members = [[name, dtype[name].str, front + dtype.fields[name][1]] for name in layout.fields]
+        members = _places(dtype, front)
         return {"template": bytes(front + dtype.itemsize).hex(), "at": members}
     elif isinstance(model, type):
         return _of_strided(_strided_of_class(model, file))
@@ -134,7 +143,7 @@ def _is_flat(layout: Any) -> bool:
     return bool(layout.fields) and all(layout.content(name).is_numpy for name in layout.fields)
 
 
-def _dtype_of(layout: Any) -> np.dtype[Any]:
+def _dtype_of(layout: Any) -> Any:
     return np.dtype(layout.dtype).newbyteorder(">")
 
 

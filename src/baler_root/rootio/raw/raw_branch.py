@@ -28,11 +28,11 @@ GENERATED_OFFSETS = 1
 class RawBranch:
     """A branch of uproot whose entries are read as bytes.
 
-    The array has a record for each entry of the tree: its `bytes`, and `basket`, which is 0 except in the first
-    entry of a basket. There it is the position of the bytes in the buffer of the basket, counted from the start
-    of its key: objects in the bytes refer to others by such positions. A branch with fewer entries than its
-    tree has empty bytes behind them. Bytes of a basket whose entries cannot be told apart all belong to its
-    first entry.
+    The array has a record for each entry of the tree: its `bytes`, and `basket`, which is 0 except in the
+    first entry of a basket. There it is the position of the bytes in the buffer of the basket, counted from
+    the start of its key: objects refer to others by such positions. A branch with fewer entries than its tree
+    has empty bytes behind them. Bytes of a basket whose entries cannot be told apart all belong to its first
+    entry.
     """
 
     def __init__(self, branch: Any) -> None:
@@ -57,7 +57,7 @@ class RawBranch:
         return getattr(self.branch, name)
 
     def array(self, start: int, stop: int) -> ak.Array:
-        """Records of the entries `start` to `stop`; raises SourceError for baskets that contradict themselves."""
+        """Records of the entries `start` to `stop`; raises SourceError for baskets that are not valid."""
         import awkward as ak
 
         pieces: list[NDArray[np.uint8]] = []
