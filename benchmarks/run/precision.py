@@ -19,8 +19,8 @@ from unittest import mock
 import torch
 
 import baler_root
+from baler_root.training.torch import column_networks
 from baler_root.training.torch import fit_conditional as fit
-from baler_root.training.torch import network_stack
 from benchmarks.data import sources
 from benchmarks.record import command_line, results
 
@@ -45,7 +45,7 @@ class Captured(Exception):  # noqa: N818  # carries data and is no error
         self.arguments = arguments
 
 
-class Measured(network_stack.NetworkStack):
+class Measured(column_networks.ColumnNetworks):
     """Networks that are trained and measured, but not stored."""
 
     def net(self, *_: int) -> Any:
@@ -59,12 +59,12 @@ class FloatStack(Measured):
     float_activations = False
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """`NetworkStack.forward` without rounding of weights and, if `float_activations`, of activations."""
+        """`ColumnNetworks.forward` without rounding weights and, if `float_activations`, activations."""
         last = len(self.weights) - 1
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             values = torch.baddbmm(bias[:, None], values, weight.transpose(1, 2))
             if number < last:
-                step, high = 2.0**network_stack.HIDDEN_BITS, float(network_stack.HIDDEN_HIGH)
+                step, high = 2.0**column_networks.HIDDEN_BITS, float(column_networks.HIDDEN_HIGH)
                 values = values.clamp(0, high / step)
                 if not self.float_activations:
                     values = values + (torch.floor(values * step + 0.5) / step - values).detach()
@@ -90,11 +90,11 @@ def changed(
     hidden: tuple[int, int] | None = None, float_weights: bool = False, float_activations: bool = False
 ) -> Iterator[None]:
     """Context in which `fit_networks` trains a variant; default: 10-bit activations and 8-bit weights."""
-    bits, high = hidden or (network_stack.HIDDEN_BITS, network_stack.HIDDEN_HIGH)
+    bits, high = hidden or (column_networks.HIDDEN_BITS, column_networks.HIDDEN_HIGH)
     with (
-        mock.patch.object(network_stack, "HIDDEN_BITS", bits),
-        mock.patch.object(network_stack, "HIDDEN_HIGH", high),
-        mock.patch.object(fit, "NetworkStack", FloatStack if float_weights else Measured),
+        mock.patch.object(column_networks, "HIDDEN_BITS", bits),
+        mock.patch.object(column_networks, "HIDDEN_HIGH", high),
+        mock.patch.object(fit, "ColumnNetworks", FloatStack if float_weights else Measured),
         mock.patch.object(FloatStack, "float_activations", float_activations),
     ):
         yield

@@ -2,13 +2,15 @@
 
 `compress` turns a ROOT file into a `.baler` file, `open` reads it as uproot reads the original, `decompress`
 turns it back into a ROOT file, `verify` checks it, `inspect` describes it. `train` learns models from some
-files, which make all files of their kind smaller.
+files, which make all files of their kind smaller. Errors are classes of `baler_root.errors`.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from baler_root import errors
 
 __version__ = "0.1.0"
 
@@ -42,6 +44,7 @@ __all__ = [
     "compress",
     "concatenate",
     "decompress",
+    "errors",
     "inspect",
     "iterate",
     "merge",
@@ -62,7 +65,7 @@ if TYPE_CHECKING:
     from baler_root.api.verify import verify
     from baler_root.compression.rules.rules import Rules
     from baler_root.dataset.file import open  # noqa: A004 - as in uproot
-    from baler_root.dataset.many import concatenate, iterate
+    from baler_root.dataset.multiple_files import concatenate, iterate
     from baler_root.training.hardware.limits import HardwareLimits
     from baler_root.training.options import LatentOptions, TrainingOptions
 

@@ -15,7 +15,7 @@ from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.codecs.latent.model import AutoencoderModel
-from baler_root.format.container.references import KnownColumn
+from baler_root.format.container.model_references import KnownColumn
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.format.networks.dense import Dense
 from baler_root.format.networks.program import Program

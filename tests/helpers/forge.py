@@ -11,11 +11,11 @@ from typing import Any
 import xxhash
 
 from baler_root.format.binary.packed import pack_bytes
+from baler_root.format.container.checksum import BlockHeader
 from baler_root.format.container.layout import (
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,

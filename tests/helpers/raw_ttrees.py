@@ -10,7 +10,7 @@ import awkward as ak
 import numpy as np
 import uproot
 
-from baler_root.rootio import ttree
+from baler_root.rootio import ttree_writer
 from baler_root.rootio.leaves import Leaf, OutputBranch
 
 
@@ -19,7 +19,7 @@ def write_branches(
 ) -> Path:
     """A ROOT file with the TTree `t`; arrays may differ in length, the first one gives the tree's."""
     with uproot.recreate(path, compression=None) as file:
-        writer = ttree.TTreeWriter(file, "t", "", list(branches), {})
+        writer = ttree_writer.TTreeWriter(file, "t", "", list(branches), {})
         bounds = [np.linspace(0, len(array), clusters + 1).astype(int) for array in arrays]
         for n in range(clusters):
             parts = {

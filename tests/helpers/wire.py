@@ -14,7 +14,7 @@ import baler_root
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.axis import CODE_LIMIT
-from baler_root.format.container.references import KnownColumn
+from baler_root.format.container.model_references import KnownColumn
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.format.networks.program import Program
 from baler_root.fpga.link import Link

@@ -11,6 +11,7 @@ import uproot
 
 import baler_root
 from tests.conftest import fixed_columns, flat_columns, jagged_columns, nested_columns
+from tests.promises.damaged_files import CLUSTERS, ENTRIES, Original, columns, compressed
 
 
 @pytest.fixture(scope="module")
@@ -45,3 +46,16 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         )
     baler_root.compress(root, path)
     return path
+
+
+@pytest.fixture(scope="session")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Original, Original]:
+    """Two files of one kind with different values, two trees each."""
+    folder = tmp_path_factory.mktemp("pages")
+    files = []
+    for seed in (1, 2):
+        trees = {"Events": columns(seed), "Lumi": {"n": np.arange(seed, seed + 7), "block": np.full(7, seed)}}
+        files.append(compressed(folder / str(seed), ENTRIES // CLUSTERS, **trees))
+    first, second = files
+    assert len({page.group for page in first.pages if page.tree == 0}) >= 4
+    return first, second

@@ -1,4 +1,4 @@
-"""Recovery of undamaged clusters: any truncation or damage loses at most the clusters it touches."""
+"""Recovery of what is undamaged: any truncation or damage loses at most the pages that it touches."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def saved_entries(path: Path, whole: Path, entries: int) -> None:
     """The file is sound, and holds `entries` entries of the whole one, in order."""
     assert baler_root.verify(path).ok
     with open_file(path) as file, open_file(whole) as original:
-        (tree,), (first,) = file.trees, original.trees
+        tree, first = file.trees[0], original.trees[0]
         assert tree.schema.num_entries == entries
         assert file.metadata["recovered"] is True
         branches = tree.schema.stored()
@@ -64,8 +64,15 @@ def block_ends(path: Path) -> tuple[list[int], list[int]]:
         return sorted([*(end for _, end in pages), *others, container.size - TRAILER.size]), clusters
 
 
+def starts(path: Path) -> list[int]:
+    """Ends of the first page of each cluster: with it, some branches of the cluster are whole."""
+    with open_container(path) as container:
+        rows = [container.pages[container.page_row(page)] for page in container.page_ids() if page.group == 0]
+    return [int(row["offset"]) + int(row["size"]) - 1 for row in rows]
+
+
 def test_truncated_anywhere(whole: Path, tmp_path: Path) -> None:
-    """Clusters before the cut come back: cut at the end of each block, one byte before, one after."""
+    """Pages before the cut come back: cut at the end of each block, one byte before, one after."""
     data = whole.read_bytes()
     ends, clusters = block_ends(whole)
     assert len(ends) >= 8
@@ -73,16 +80,20 @@ def test_truncated_anywhere(whole: Path, tmp_path: Path) -> None:
     for size in sorted({end + shift for end in ends for shift in (-1, 0, 1)}):
         broken.write_bytes(data[:size])
         kept = sum(end <= size for end in clusters)
-        if not kept:
+        partly = sum(start < size for start in starts(whole)) > kept
+        if not (kept or partly):
             with pytest.raises(CorruptFileError, match="no cluster is whole"):
                 baler_root.recover(broken, target, like=whole, overwrite=True)
             continue
         result = baler_root.recover(broken, target, like=whole, overwrite=True)
-        assert (result.clusters, result.entries) == ({"Events": kept}, {"Events": 50 * kept})
-        saved_entries(target, whole, 50 * kept)
+        assert sum(result.clusters.values()) == kept + partly
+        assert sum(result.entries.values()) == 50 * (kept + partly)
+        if kept:
+            assert (result.clusters["Events"], result.entries["Events"]) == (kept, 50 * kept)
+            saved_entries(target, whole, 50 * kept)
 
 
-def test_a_flipped_byte_costs_one_cluster(whole: Path, tmp_path: Path) -> None:
+def test_a_flipped_byte_costs_one_page(whole: Path, tmp_path: Path) -> None:
     data = whole.read_bytes()
     with open_container(whole) as container:
         places = [
@@ -95,7 +106,8 @@ def test_a_flipped_byte_costs_one_cluster(whole: Path, tmp_path: Path) -> None:
         broken, target = tmp_path / "broken.baler", tmp_path / "saved.baler"
         broken.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
         result = baler_root.recover(broken, target, overwrite=True)
-        assert result.clusters == {"Events": 3}, cluster
+        assert result.clusters == {"Events": 3, "Events_part2": 1}, cluster
+        assert [loss.entries for loss in result.lost] == [(50 * cluster, 50 * cluster + 50)]
         saved_entries(target, whole, 150)
 
 

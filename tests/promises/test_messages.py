@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import uproot
 
+from baler_root.format.container.layout import HEAD_MAGIC
 from tests.helpers.cli import Cli
 
 Root = Callable[..., Path]
@@ -169,11 +170,11 @@ def test_overwrite_replaces_only_when_all_went_well(
     tmp_path: Path,
 ) -> None:
     target = tmp_path / "out.baler"
-    target.write_bytes(b"precious")
+    target.write_bytes(HEAD_MAGIC + b"precious")
     refused(2, source, "--overwrite", "--branch", "nothing=bits=3")
-    assert target.read_bytes() == b"precious"
+    assert target.read_bytes() == HEAD_MAGIC + b"precious"
     assert cli("compress", source, target, "--overwrite", "--quiet").code == 0
-    assert target.read_bytes() != b"precious"
+    assert target.read_bytes() != HEAD_MAGIC + b"precious"
 
 
 def test_output_folder_missing(refused: Callable[..., str], source: Path, tmp_path: Path) -> None:

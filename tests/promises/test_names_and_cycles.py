@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 import baler_root
 from baler_root.errors import SourceError
 from baler_root.format.schema import Branch, Tree
-from baler_root.rootio import ttree
+from baler_root.rootio import ttree_writer
 from baler_root.rootio.objects import TREES, numbered
-from baler_root.rootio.rntuple import field_names
+from baler_root.rootio.rntuple_writer import field_names
 from baler_root.rootio.ttree_layout import branch_names
 from tests.helpers.raw_ttrees import first_integers, numbers
 from tests.helpers.rootio_write import read, tree_of, written
@@ -81,7 +81,7 @@ def test_half_precision_is_written_as_float() -> None:
 @pytest.mark.parametrize("folder", ["dir:colon", "a:b/c:d"])
 def test_verify_in_folders_with_colons(tmp_path: Path, folder: str) -> None:
     with uproot.recreate(tmp_path / "a.root") as file:
-        writer = ttree.TTreeWriter(file.mkdir(folder), "t", "", [numbers("a", 0)], {})
+        writer = ttree_writer.TTreeWriter(file.mkdir(folder), "t", "", [numbers("a", 0)], {})
         writer.extend({0: ak.Array(first_integers(5))}, 5)
         writer.close()
     baler_root.compress(tmp_path / "a.root", tmp_path / "a.baler")
@@ -99,13 +99,13 @@ def test_cycles_are_kept(tmp_path: Path) -> None:
     with uproot.recreate(source) as file:
         for cycle, length in ((7, 25), (2, 10), (4, 15)):
             with numbered(file, cycle):
-                writer = ttree.TTreeWriter(file, "t", "", [numbers("a", 0)], {})
+                writer = ttree_writer.TTreeWriter(file, "t", "", [numbers("a", 0)], {})
                 writer.extend({0: ak.Array(first_integers(length))}, length)
                 writer.close()
         file.mktree("mixed", {"a": "i4"}).extend({"a": first_integers(3)})
         file["mixed"] = "an object with the name of a tree"
         with numbered(file, 5):
-            writer = ttree.TTreeWriter(file, "mixed", "", [numbers("a", 0)], {})
+            writer = ttree_writer.TTreeWriter(file, "mixed", "", [numbers("a", 0)], {})
             writer.extend({0: ak.Array(first_integers(6))}, 6)
             writer.close()
     with uproot.open(source) as file:
@@ -124,7 +124,7 @@ def test_cycles_are_kept(tmp_path: Path) -> None:
 def write_branchless(path: Path, entries: int) -> Path:
     with uproot.recreate(path) as file:
         file.mktree("t", {"a": "i4"}).extend({"a": first_integers(5)})
-        writer = ttree.TTreeWriter(file, "nothing", "no branches", [], {})
+        writer = ttree_writer.TTreeWriter(file, "nothing", "no branches", [], {})
         writer.num_entries = entries
         writer.close()
     return path
@@ -161,7 +161,7 @@ def test_a_chain_is_carried_as_an_object(tmp_path: Path) -> None:
     """A TChain has names of files and no entries: its bytes are kept, and other trees are not lost."""
     with uproot.recreate(tmp_path / "a.root", compression=None) as file:
         file.mktree("t", {"a": "i4"}).extend({"a": first_integers(5)})
-        writer = ttree.TTreeWriter(file, "chain", "", [], {})
+        writer = ttree_writer.TTreeWriter(file, "chain", "", [], {})
         writer.num_entries = 1234567890123456789  # TTree::kMaxEntries, as a chain has until it is loaded
         writer.close()
     data = (tmp_path / "a.root").read_bytes().replace(b"\x05TTree\x05chain", b"\x05TChaI\x05chain")

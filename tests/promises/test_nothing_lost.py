@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 import baler_root
 from baler_root.errors import SourceError
-from baler_root.rootio import ttree
+from baler_root.rootio import ttree_writer
 from baler_root.rootio.array_check import find_fault
 from baler_root.rootio.leaves import Leaf, OutputBranch, write_branch
 from tests.helpers.raw_ttrees import first_integers, numbers, write_branches
 
 
-def fill_as_root(self: ttree.TTreeWriter, branch: OutputBranch, offsets: Any, content: Any) -> None:
+def fill_as_root(self: ttree_writer.TTreeWriter, branch: OutputBranch, offsets: Any, content: Any) -> None:
     """Empty C strings take no bytes at all, as ROOT writes them."""
     raw = [content[start:stop].tobytes() for start, stop in itertools.pairwise(offsets)]
     heads = [
@@ -51,7 +51,7 @@ def test_empty_c_strings(
 ) -> None:
     branch = OutputBranch("C", "C/C", [Leaf("C", None)], 0)
     with monkeypatch.context() as patch:
-        patch.setattr(ttree.TTreeWriter, "_fill_strings", fill_as_root)
+        patch.setattr(ttree_writer.TTreeWriter, "_fill_strings", fill_as_root)
         source = write_branches(tmp_path / "a.root", [branch], [ak.Array(strings)], clusters)
     target, back = tmp_path / "a.baler", tmp_path / "b.root"
     baler_root.compress(source, target)
@@ -82,10 +82,12 @@ def test_branch_and_tree_differ_in_length(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tree: int, branch: int
 ) -> None:
     """Entries beyond the tree's, or missing ones: the branch is named, never cut in silence."""
-    monkeypatch.setattr(ttree, "write_branch", lambda out, made, _: write_branch(out, made, made.entries[-1]))
+    monkeypatch.setattr(
+        ttree_writer, "write_branch", lambda out, made, _: write_branch(out, made, made.entries[-1])
+    )
     a, b = np.arange(tree, dtype=np.int32), np.arange(branch, dtype=np.int32)
     with uproot.recreate(tmp_path / "a.root") as file:
-        writer = ttree.TTreeWriter(file, "t", "", [numbers("a", 0), numbers("b", 1)], {})
+        writer = ttree_writer.TTreeWriter(file, "t", "", [numbers("a", 0), numbers("b", 1)], {})
         for made, values in zip(writer.branches, (a, b), strict=True):
             if len(values):
                 writer._fill_flat(made, values)
@@ -121,7 +123,7 @@ def test_a_branch_that_raises_when_looked_at(
 def test_a_record_with_two_members_of_one_name(tmp_path: Path) -> None:
     leaves = [Leaf("x", np.dtype(np.int32)), Leaf("x", np.dtype(np.int32), offset=4)]
     with uproot.recreate(tmp_path / "a.root") as file:
-        writer = ttree.TTreeWriter(
+        writer = ttree_writer.TTreeWriter(
             file, "t", "", [numbers("a", 0), OutputBranch("b", "x/I:x/I", leaves, 1)], {}
         )
         writer._fill_flat(writer.branches[0], np.arange(4, dtype=np.int32))

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 import baler_root
 from baler_root.dataset.reader.file_reader import open_file
+from baler_root.format.encodings.double32 import PackedFloat
 from baler_root.format.encodings.grid import MAX_STEPS, Grid
-from baler_root.format.encodings.packed_float import PackedFloat
 from baler_root.format.encodings.quantiser import Quantiser
 
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "abs=1e-2", "abs=1e-4", "bits=4", "bits=10"]

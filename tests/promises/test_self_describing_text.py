@@ -30,7 +30,7 @@ from baler_root.format.codecs.registry import codec_ids, get_codec
 from baler_root.format.columns.form_columns import MAX_ROW
 from baler_root.format.container import layout
 from baler_root.format.encodings.base import ColumnKind
-from baler_root.format.encodings.entry import ENCODINGS
+from baler_root.format.encodings.column_record import ENCODINGS
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.grid import MAX_STEPS, octave_tables
 from baler_root.format.encodings.quantiser import DTYPES, KINDS

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import baler_root
-from baler_root.rootio.rntuple_clusters import join_arrays
+from baler_root.rootio.rntuple_reader import join_arrays
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.write import write_root
 from tests.helpers.rootio_write import tree_of

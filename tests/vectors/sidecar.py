@@ -16,11 +16,11 @@ from baler_root.format.codecs.classic.codec import streams_of
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.double32 import PackedFloatEncoding
 from baler_root.format.encodings.formula import FormulaEncoding
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import Rows
 from baler_root.format.encodings.lookup import LookupEncoding
-from baler_root.format.encodings.packed_float import PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import Page
 from tests.vectors.source import LONG, Made

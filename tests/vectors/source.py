@@ -25,8 +25,8 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.columns.to_columns import flatten, plain_form
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.model_references import Detached, KnownColumn
 from baler_root.format.container.read import PageId
-from baler_root.format.container.references import Detached, KnownColumn
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.encodings.sum import Sum
 from baler_root.format.model_file import StoredModel, write_model_file

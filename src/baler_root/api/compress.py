@@ -10,7 +10,15 @@ from typing import Unpack
 
 from baler_root._types import Progress
 from baler_root.api.file_compression import FileCompression
-from baler_root.api.options import ModelReuse, latent_options, rules_from, training_options, with_residual
+from baler_root.api.options import (
+    ModelReuse,
+    latent_options,
+    one_file,
+    rules_from,
+    training_options,
+    tree_names,
+    with_residual,
+)
 from baler_root.api.unreadable import Unreadable, retry_without_unreadable
 from baler_root.compression.rules.rules import BoundOptions
 from baler_root.compression.summary import Summary
@@ -32,7 +40,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
     source: str | os.PathLike[str],
     target: str | os.PathLike[str],
     *,
-    trees: Sequence[str] | None = None,
+    trees: str | Sequence[str] | None = None,
     codec: str | LatentOptions | None = None,
     training: str | TrainingOptions = "default",
     model: str | os.PathLike[str] | ModelReuse | None = None,
@@ -90,7 +98,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
     `model`); nothing is left then.
     """
     started = time.perf_counter()
-    source, target = os.fspath(source), Path(target)
+    source, target = one_file(source), Path(target)
     latents = latent_options(codec)
     rules = with_residual(rules_from("compress", bounds), bounds.get("bound") is not None, latents)
     effort = TrainingEffort.of(training_options(training), latents, rules.masses)
@@ -103,6 +111,11 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
         )
     models = None if reuse is None else read_model_file(reuse.path)
     check_not_input(target, source)
+    if target.suffix.lower() == ".root":
+        raise ConfigError(
+            f"{target}: the output is a .baler file, not a ROOT file; name it {target.with_suffix('.baler')} "
+            "(several inputs need a folder as output)"
+        )
     if reuse is not None:
         check_not_input(target, reuse.path, "the model file")
 
@@ -118,7 +131,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
                 target,
                 rules,
                 effort,
-                trees=trees,
+                trees=tree_names(trees),
                 codec=codec.codec if isinstance(codec, LatentOptions) else codec,
                 models=models,
                 detach=reuse is not None and reuse.detach,

@@ -64,7 +64,7 @@ def decompress(
     check_not_input(target, source)
     with open_file(source, num_workers=jobs, models=models) as file:
         file.check_objects()
-        output = AtomicFile(target, overwrite)
+        output = AtomicFile(target, overwrite, b"root")
         output.file.close()
         total = sum(tree.schema.num_entries for tree in file.trees)
         try:

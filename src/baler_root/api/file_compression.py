@@ -6,9 +6,11 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from baler_root._types import Progress
+from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
 from baler_root.api.unreadable import Unreadable
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
@@ -16,8 +18,8 @@ from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.planner import plan_tree, skipped_in
 from baler_root.compression.provenance import provenance_of
+from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
-from baler_root.compression.rules.unused import check_used
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import Task, in_order
@@ -27,8 +29,8 @@ from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
+from baler_root.format.container.model_references import Detached
 from baler_root.format.container.read import PageId
-from baler_root.format.container.references import Detached
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
 from baler_root.format.model_store import hint_of
@@ -215,7 +217,9 @@ class FileCompression:
             objects=tuple((item.path, item.cycle, item.classname, item.title) for item in plan.objects),
             provenance=self._provenance(plan),
         )
-        parts = self.writer.finish(manifest)
+        schemas = [job.plan.schema for job in plan.jobs]
+        models = None if self.models is None else self.models.path
+        parts = self.writer.finish(manifest, partial(check_finished, schemas=schemas, models=models))
         trees = tuple(_tree_summary(plan.jobs, encoded, number) for number in range(len(plan.jobs)))
         branches = [branch for tree in trees if tree.same_as is None for branch in tree.branches]
         return Summary(

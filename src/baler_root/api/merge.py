@@ -15,8 +15,8 @@ from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.errors import ConfigError
 from baler_root.format.container.layout import NO_CODEC, BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.model_references import Trained
 from baler_root.format.container.read import Container, PageId
-from baler_root.format.container.references import Trained
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import moved
 from baler_root.format.statistics import pack_statistics
@@ -36,6 +36,8 @@ def merge(
     Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
     files with events; FormatError for damaged files; OutputError. Nothing is left then.
     """
+    if isinstance(sources, str | os.PathLike):
+        raise ConfigError(f"merge needs a list of files, not the one path {os.fspath(sources)!r}")
     if not sources:
         raise ConfigError("no files to merge")
     with ExitStack() as stack:
@@ -111,7 +113,7 @@ def _check_kinds(files: Sequence[FileReader]) -> None:
         if _is_model_file(file) != _is_model_file(first):
             model, events = (file, first) if _is_model_file(file) else (first, file)
             raise ConfigError(
-                f"{model.path}: is a model file, and {events.path} is none; "
+                f"{model.path}: is a model file, and {events.path} holds events; "
                 "merge model files with each other, or files with events"
             )
         trees, others = first.container.manifest.trees, file.container.manifest.trees
@@ -120,8 +122,7 @@ def _check_kinds(files: Sequence[FileReader]) -> None:
             if difference is not None:
                 path = (other or tree).schema.path
                 raise ConfigError(
-                    f"{file.path}: tree {number} ({path!r}) has other branches or bounds than in {first.path}: "
-                    f"{difference}; compress both with the same rules, from files of the same kind"
+                    f"{file.path}: tree {number} ({path!r}) differs from that of {first.path}: {difference}; compress both with the same rules, from files of the same kind"
                 )
 
 

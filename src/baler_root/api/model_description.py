@@ -10,7 +10,7 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import AnyModel, open_model
-from baler_root.format.container.references import Trained
+from baler_root.format.container.model_references import Trained
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_store import ModelStore
 

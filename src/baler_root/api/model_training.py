@@ -11,11 +11,11 @@ from baler_root.compression.models.learn import check_latents, learn_from, least
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.plan import GroupModel, Plan, plan_columns
 from baler_root.compression.planner import plan_tree, skipped_in
+from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
-from baler_root.compression.rules.unused import check_used
 from baler_root.errors import ConfigError, listed
 from baler_root.format.columns.form_columns import tree_columns
-from baler_root.format.container.references import KnownColumn
+from baler_root.format.container.model_references import KnownColumn
 from baler_root.format.model_file import StoredModel
 from baler_root.format.schema import Tree
 from baler_root.rootio.source import RootSource

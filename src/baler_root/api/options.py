@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from os import PathLike
 
@@ -31,6 +33,37 @@ class ModelReuse:
             raise ConfigError(f"model {self.path!r}: write the path of a .balermodel file")
 
 
+_HINTS = {
+    "level": 'the level of training is training="fast"',
+    "seconds": "the time of training is training=TrainingOptions(seconds=...)",
+    "train_seconds": "the time of training is training=TrainingOptions(seconds=...)",
+    "seed": "the seed is training=TrainingOptions(seed=...)",
+    "config": 'a rules file is rules="rules.toml"',
+    "branch": 'bounds of branches are bounds={"Muon_*": "bits=12"}',
+    "branches": 'bounds of branches are bounds={"Muon_*": "bits=12"}',
+    "rel": 'a relative error is bound="rel=1e-3"',
+    "abs": 'an absolute error is bound="abs=1e-3"',
+    "bits": 'mantissa bits are bound="bits=10"',
+    "lossless": 'no error at all is bound="lossless"',
+}
+"""Hints for keywords that do not exist but are tried, such as the names of the command line's options."""
+
+
+def tree_names(trees: str | Sequence[str] | None) -> Sequence[str] | None:
+    """The paths of trees that a caller named; one path may stand alone."""
+    return [trees] if isinstance(trees, str) else trees
+
+
+def one_file(path: object) -> str:
+    """The path or URL of the only input; raises ConfigError for anything else, such as a list of paths."""
+    if isinstance(path, str | os.PathLike):
+        return os.fspath(path)
+    raise ConfigError(
+        f"{type(path).__name__} as input: name one ROOT file by its path or URL; for several, call it once "
+        "for each, or use the command line"
+    )
+
+
 def rules_from(verb: str, options: BoundOptions) -> Rules:
     """The rules for the keywords of `compress` or `train` that are about error bounds.
 
@@ -39,7 +72,8 @@ def rules_from(verb: str, options: BoundOptions) -> Rules:
     for name in options:
         if name not in BoundOptions.__optional_keys__:
             near = nearest(name, BoundOptions.__optional_keys__, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
+            hint = _HINTS.get(name, f"did you mean {near[0]!r}?" if near else "")
+            hint = f"; {hint}" if hint else ""
             raise TypeError(f"{verb}() got an unexpected keyword argument {name!r}{hint}")
     return Rules.build(**options)
 

@@ -3,50 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from hashlib import sha256
-from pathlib import Path
+from itertools import count
+from pathlib import Path, PurePosixPath
 
-import numpy as np
-from numpy.typing import NDArray
-
-from baler_root.errors import CorruptFileError, FormatError, MissingModelError, UnknownCodecError
-from baler_root.format.binary.varint import Cursor
-from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
-from baler_root.format.codecs.registry import codec_with
+from baler_root.api.recovered_cluster import ClusterRecovery
+from baler_root.api.recovered_tree import RecoveredTree, without_branches
+from baler_root.api.recovery_report import Loss, LossReport, Recovery
+from baler_root.api.verify import verify
+from baler_root.dataset.reader.file_reader import unpack_objects_block
+from baler_root.errors import BalerError, CorruptFileError, listed
 from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.bytesource import LocalFile
-from baler_root.format.container.layout import (
-    BLOCK,
-    BLOCK_MAGIC,
-    SECTION,
-    BlockHeader,
-    BlockKind,
-    SectionKind,
-    open_block,
-)
+from baler_root.format.container.damaged_file import DamagedFile, open_damaged
+from baler_root.format.container.layout import NO_CODEC, BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
-from baler_root.format.container.read import PageId, open_container
-from baler_root.format.container.write import ContainerWriter, EncodedPage
+from baler_root.format.container.read import open_container
+from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import ModelStore, Places
-from baler_root.format.page import Page
-from baler_root.format.statistics import RECORD, digest_of, pack_statistics, unknown_record
-from baler_root.format.tables import find_tables
+from baler_root.rootio.objects import list_objects
 
-SCAN_SIZE = 1 << 24
-"""Bytes searched at a time."""
+__all__ = ["Loss", "Recovery", "recover", "saves_something"]
 
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """Clusters and entries saved from a damaged file."""
-
-    target: Path
-    clusters: dict[str, int]
-    """Clusters saved, by tree."""
-    entries: dict[str, int]
-    """Entries saved, by tree."""
+Objects = tuple[tuple[str, int, str, str], ...]
+"""Carried objects: path, cycle, class name, title."""
 
 
 def recover(
@@ -57,11 +40,16 @@ def recover(
     models: Places = None,
     overwrite: bool = False,
 ) -> Recovery:
-    """Write the clusters of `source` that are whole into the new file `target`; returns what was saved.
+    """Write what is whole in `source` into the new file `target`; returns what was saved, and what is lost.
 
-    The schema comes from a footer or schema block found in `source`, else from `like`, a whole file of the
-    same trees. `models` are places of models that the file refers to: files, or folders of them. The errors
-    made are unknown afterwards (NaN in the statistics); all bounds still hold. Raises CorruptFileError when
+    A page is whole if its bytes have their checksum, and its values the digest in the page table. Clusters
+    whose pages are all whole are copied. Of others, the branches that are whole are saved; clusters that lack
+    the same branches make a tree. The largest of these trees keeps its name; the others have `_part2` and so
+    on after it. Pages of other files in `source` are not taken.
+
+    The schema comes from a footer or schema block in `source`, else from `like`, a whole file of the same
+    trees. `models` are places of models that the file refers to: files, or folders of them. The errors made
+    are unknown afterwards (NaN in the statistics); all bounds still hold. Raises CorruptFileError when
     nothing can be saved, MissingModelError when a model is not found.
     """
     check_not_input(target, source)
@@ -69,200 +57,215 @@ def recover(
         check_not_input(target, like, "the file of --like")
     file = LocalFile(source)
     try:
-        return _recover(file, Path(target), like, models, overwrite)
+        damaged = _open(file, like)
+        return _FileRecovery(damaged, Path(target), models).write(overwrite)
     finally:
         file.close()
 
 
-def _recover(
-    file: LocalFile, target: Path, like: str | os.PathLike[str] | None, places: Places, overwrite: bool
-) -> Recovery:
-    blocks = _scan(file)
-    schema = _schema(blocks, like, file.name)
-    pages = {PageId(b.header.tree, b.header.cluster, b.header.group): b for b in blocks if b.is_page}
-    clusters: dict[str, int] = {}
-    entries: dict[str, int] = {}
-    included = {
-        sha256(b.payload).digest(): bytes(b.payload) for b in blocks if b.header.kind is BlockKind.MODEL
-    }
-    models = ModelStore(included, schema.detached, file.name, places)
-    with ContainerWriter(target, overwrite) as writer:
-        for number, model in enumerate(included.values()):
-            writer.write_block(BlockKind.MODEL, model, number)
-        trees: list[StoredTree] = []
-        for number, tree in enumerate(schema.trees):
-            saved = _save_tree(writer, number, tree, pages, schema.codecs, models)
-            if saved.same_as is not None:
-                entry_count = trees[saved.same_as].schema.num_entries
-                saved = replace(saved, schema=replace(saved.schema, num_entries=entry_count))
-            else:
-                path = tree.schema.path
-                clusters[path] = clusters.get(path, 0) + len(saved.clusters)
-                entries[path] = entries.get(path, 0) + saved.schema.num_entries
-            trees.append(saved)
-        if not any(clusters.values()):
-            raise CorruptFileError(f"{file.name}: no cluster is whole; nothing can be saved")
-
-        carried = next((b for b in reversed(blocks) if b.header.kind is BlockKind.OBJECTS), None)
-        if carried is not None and schema.objects:
-            writer.write_block(BlockKind.OBJECTS, bytes(carried.payload))
-        writer.finish(
-            Manifest(
-                tuple(trees),
-                schema.codecs,
-                directories=schema.directories,
-                objects=schema.objects if carried is not None else (),
-                provenance={**schema.provenance, "recovered": True},
-                detached=models.references(target),
-            )
-        )
-    return Recovery(target, clusters, entries)
+def saves_something(source: str | os.PathLike[str], models: Places = None) -> bool:
+    """Whether `recover` would save anything of a file on this machine, without a file that is `like` it."""
+    try:
+        file = LocalFile(source)
+    except BalerError:
+        return False
+    try:
+        return _FileRecovery(_open(file), Path(source), models).saves_something()
+    except BalerError:
+        return False
+    finally:
+        file.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A whole block found in a file; its payload is read when needed, since a file may be larger than
-    memory."""
-
-    file: LocalFile
-    header: BlockHeader
-    offset: int
-    size: int
-
-    @property
-    def is_page(self) -> bool:
-        return self.header.kind is BlockKind.PAGE
-
-    @property
-    def payload(self) -> memoryview:
-        return self.file.read([(self.offset, self.size)])[0][BLOCK.size :]
-
-
-def _scan(file: LocalFile) -> list[_Block]:
-    """All blocks whose checksum is right, in the order of the file."""
-    blocks = []
-    position = 0
-    while position + BLOCK.size <= file.size:
-        window = bytes(file.read([(position, min(SCAN_SIZE, file.size - position))])[0])
-        index = window.find(BLOCK_MAGIC)
-        if index < 0:
-            position += len(window) - len(BLOCK_MAGIC) + 1
-            continue
-        start = position + index
-        position = start + 1
-        if start + BLOCK.size > file.size:
-            break
-        size = BLOCK.size + int(BLOCK.unpack(file.read([(start, BLOCK.size)])[0])[7])
-        if start + size > file.size:
-            continue
-        try:
-            header, _, _ = open_block(file.read([(start, size)])[0], file.name)
-        except FormatError:
-            continue
-        blocks.append(_Block(file, header, start, size))
-        position = start + size
-    return blocks
-
-
-def _schema(blocks: list[_Block], like: str | os.PathLike[str] | None, name: str) -> Manifest:
-    """The newest manifest found, else the schema copy, else that of the file `like`."""
-    for kind in (BlockKind.FOOTER, BlockKind.SCHEMA):
-        for block in reversed(blocks):
-            if block.header.kind is kind:
-                try:
-                    footer = kind is BlockKind.FOOTER
-                    return Manifest.unpack(_manifest_section(block.payload) if footer else block.payload)
-                except FormatError:
-                    continue
+def _open(file: LocalFile, like: str | os.PathLike[str] | None = None) -> DamagedFile:
     if like is None:
-        raise CorruptFileError(
-            f"{name}: neither footer nor schema is left; name a whole file of the same trees with --like"
-        )
+        return open_damaged(file)
     with open_container(like) as container:
-        return replace(container.manifest, objects=())
+        return open_damaged(file, container.manifest)
 
 
-def _manifest_section(payload: memoryview) -> memoryview:
-    """The manifest in a footer."""
-    cursor = Cursor(payload)
-    while True:
-        kind, _, size = SECTION.unpack(cursor.take(SECTION.size))
-        section = cursor.take(size)
-        if kind == SectionKind.MANIFEST:
-            return section
+class _FileRecovery:
+    """The recovery of one file."""
+
+    def __init__(self, damaged: DamagedFile, target: Path, places: Places) -> None:
+        self._damaged, self._target, self._places = damaged, target, places
+        self._included = {sha256(model).digest(): model for model in damaged.models}
+        self._store = ModelStore(self._included, damaged.manifest.detached, damaged.name, places)
+        self._models = _UsedModels(self._store)
+        self._trees = {
+            number: ClusterRecovery(damaged, number, self._models)
+            for number, tree in enumerate(damaged.manifest.trees)
+            if tree.same_as is None
+        }
+        self._objects, self._packed_objects = _whole_objects(damaged)
+        self._trained = tuple(m for m in damaged.manifest.trained if m.digest in self._included)
+        self._codecs = _with_classic(damaged.manifest.codecs)
+        self._report = LossReport(damaged)
+
+    def saves_something(self) -> bool:
+        """Whether there is anything to write."""
+        return bool(self._objects or self._trained) or any(
+            recovery.saves(recovery.read(cluster))
+            for recovery in self._trees.values()
+            for cluster in recovery.clusters
+        )
+
+    def write(self, overwrite: bool) -> Recovery:
+        """Write all that is whole; raises CorruptFileError if that is nothing."""
+        damaged = self._damaged
+        with ContainerWriter(self._target, overwrite) as writer:
+            parts, needed = self._write_pages(writer)
+            trees = self._finish_trees(writer, parts)
+            if not (self._objects or self._trained or any(tree.clusters for tree in trees)):
+                raise CorruptFileError(
+                    f"{damaged.name}: no cluster is whole, nor any branch of one; nothing can be saved"
+                )
+            needed |= {model.digest for model in self._trained}
+            for number, digest in enumerate(digest for digest in self._included if digest in needed):
+                writer.write_block(BlockKind.MODEL, self._included[digest], number)
+            if self._objects:
+                writer.write_block(BlockKind.OBJECTS, self._packed_objects)
+            report = self._report
+            report.add_missing(self._objects, self._trained)
+            writer.finish(
+                Manifest(
+                    tuple(trees),
+                    self._codecs,
+                    directories=damaged.manifest.directories or _directories(self._objects),
+                    objects=self._objects,
+                    provenance={
+                        **damaged.manifest.provenance,
+                        "recovered": True,
+                        "recovery": report.to_json(),
+                    },
+                    detached=self._store.references(self._target),
+                    trained=self._trained,
+                ),
+                self._check,
+            )
+        return report.result(self._target, trees)
+
+    def _check(self, path: Path) -> None:
+        """Raise CorruptFileError if the new file would not pass `verify`."""
+        problems = verify(path, models=self._places).problems
+        if problems:
+            raise CorruptFileError(f"{self._damaged.name}: cannot be recovered ({listed(problems, 1)})")
+
+    def _write_pages(self, writer: ContainerWriter) -> tuple[dict[int, list[RecoveredTree]], set[bytes]]:
+        """Write the clusters; returns the trees of the new file by the number of the original, and the models
+        that they need."""
+        parts: dict[int, list[RecoveredTree]] = {}
+        needed: set[bytes] = set()
+        total = len(self._damaged.manifest.trees)
+        paths = {tree.schema.path for tree in self._damaged.manifest.trees} | {o[0] for o in self._objects}
+        for number, recovery in self._trees.items():
+            path = recovery.tree.schema.path
+            main = RecoveredTree(recovery.tree, _most_frequent_loss(recovery), path, number)
+            parts[number] = [main]
+            for cluster in recovery.clusters:
+                self._models.used.clear()
+                content = recovery.read(cluster)
+                part = None
+                if recovery.saves(content):
+                    part = next((p for p in parts[number] if p.lost.keys() == content.lost.keys()), None)
+                    if part is None:
+                        name = _new_path(path, paths)
+                        part = RecoveredTree(recovery.tree, content.lost, name, total)
+                        parts[number].append(part)
+                        total += 1
+                    part.write(writer, recovery, content, self._codecs.index("classic"))
+                    needed |= self._models.used if part.is_complete else set()
+                self._report.add(recovery, cluster, content, part)
+        return parts, needed
+
+    def _finish_trees(
+        self, writer: ContainerWriter, parts: Mapping[int, list[RecoveredTree]]
+    ) -> list[StoredTree]:
+        """The entries of the manifest: the trees of the damaged file, then the parts that were added."""
+        finished = {part.position: part.finish(writer) for number in parts for part in parts[number]}
+        for number, tree in enumerate(self._damaged.manifest.trees):
+            if tree.same_as is not None:
+                reduced = without_branches(tree, parts[tree.same_as][0].lost)
+                entries = finished[tree.same_as].schema.num_entries
+                finished[number] = replace(reduced, schema=replace(reduced.schema, num_entries=entries))
+        return [finished[position] for position in sorted(finished)]
 
 
-def _save_tree(
-    writer: ContainerWriter,
-    number: int,
-    tree: StoredTree,
-    blocks: dict[PageId, _Block],
-    codecs: tuple[str, ...],
-    models: Mapping[bytes, bytes],
-) -> StoredTree:
-    """Write the whole clusters of one tree; returns its entry in the manifest."""
-    if tree.same_as is not None:
-        return tree
-    lengths: list[int] = []
-    records: list[NDArray[np.void]] = []
-    layouts: list[int] = []
-    columns = tree.columns
-    for cluster in sorted({page.cluster for page in blocks if page.tree == number}):
-        for position, layout in enumerate(tree.layouts):
-            pages = [PageId(number, cluster, group) for group in range(len(layout))]
-            extra = PageId(number, cluster, len(layout))
-            if extra in blocks or not all(page in blocks for page in pages):
+class _UsedModels(Mapping[bytes, bytes]):
+    """Models by their SHA-256, which notes those that were used."""
+
+    def __init__(self, models: Mapping[bytes, bytes]) -> None:
+        self._models = models
+        self.used: set[bytes] = set()
+
+    def __getitem__(self, digest: bytes) -> bytes:
+        self.used.add(digest)
+        return self._models[digest]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._models)
+
+    def __len__(self) -> int:
+        return len(self._models)
+
+
+def _most_frequent_loss(recovery: ClusterRecovery) -> Mapping[int, str]:
+    """The lost branches of most clusters, weighted by the columns that are left: those of the tree that keeps
+    its name.
+
+    Clusters that have all their pages are taken as whole if the first of them is.
+    """
+    weights: Counter[frozenset[int]] = Counter()
+    reasons: dict[frozenset[int], Mapping[int, str]] = {frozenset(): {}}
+    trusted: bool | None = None
+    for cluster in recovery.clusters:
+        lost: Mapping[int, str] = {}
+        is_complete = recovery.is_complete(cluster)
+        if not (is_complete and trusted):
+            content = recovery.read(cluster)
+            if is_complete and trusted is None:
+                trusted = not content.lost
+            if not recovery.saves(content):
                 continue
-            try:
-                values = _decode(tree, layout, [blocks[page] for page in pages], codecs, models)
-            except MissingModelError:
-                raise
-            except (FormatError, UnknownCodecError, IndexError):
-                continue
-            first = 0
-            for page, count in zip(pages, layout, strict=True):
-                block = blocks[page]
-                part = [values[i] for i in range(first, first + count)]
-                length = sum(array.nbytes for array in part)
-                encoded = EncodedPage(bytes(block.payload), length, digest_of(part))
-                writer.write_page(PageId(number, len(lengths), page.group), encoded, block.header.codec)
-                first += count
-            lengths.append(_entries(tree, values))
-            records.append(np.array([unknown_record(values[i]) for i in range(len(columns))], dtype=RECORD))
-            layouts.append(position)
-            break
-    stacked = np.stack(records) if records else np.zeros((0, len(columns)), dtype=RECORD)
-    writer.write_block(BlockKind.STATISTICS, pack_statistics(stacked), number)
-    lists, tables = find_tables(tree.schema, columns, [(table,) for table in tree.lists])
-    schema = replace(tree.schema, num_entries=sum(lengths))
-    return replace(
-        tree, schema=schema, clusters=tuple(lengths), layout=tuple(layouts), lists=lists, tables=tables
-    )
+            lost = content.lost
+        key = frozenset(lost)
+        reasons.setdefault(key, lost)
+        weights[key] += sum(column.branch not in lost for column in recovery.columns)
+    return reasons[weights.most_common(1)[0][0]] if weights else {}
 
 
-def _decode(
-    tree: StoredTree,
-    layout: tuple[int, ...],
-    blocks: list[_Block],
-    codecs: tuple[str, ...],
-    models: Mapping[bytes, bytes],
-) -> dict[int, NDArray[np.generic]]:
-    """All columns of one cluster."""
-    columns = tree.columns
-    opened = []
-    first = 0
-    for block, count in zip(blocks, layout, strict=True):
-        if block.header.codec >= len(codecs):
-            raise CorruptFileError(f"codec number {block.header.codec} of {len(codecs)}")
-        page = Page(block.payload, columns[first : first + count])
-        opened.append(OpenedPage(first, page, codec_with(codecs[block.header.codec], lambda: models)))
-        first += count
-    return decode_cluster(opened, columns)
+def _whole_objects(damaged: DamagedFile) -> tuple[Objects, bytes]:
+    """The carried objects that are whole, and their block; without a footer, all objects in the block."""
+    block = damaged.last_block(BlockKind.OBJECTS)
+    if block is None:
+        return (), b""
+    try:
+        available = {item[:2]: item for item in list_objects(unpack_objects_block(block.payload))}
+    except Exception:  # noqa: BLE001 - whatever uproot meets in bytes that are no ROOT file
+        return (), b""
+    objects: Objects = tuple((i.path, i.cycle, i.classname, i.title) for i in available.values())
+    listed = objects if damaged.table is None else damaged.manifest.objects
+    return tuple(item for item in listed if item[:2] in available), bytes(block.payload)
 
 
-def _entries(tree: StoredTree, values: dict[int, NDArray[np.generic]]) -> int:
-    """Entries of a cluster, from a column with one row per entry."""
-    for number, column in enumerate(tree.columns):
-        if column.table == 0:
-            return len(values[number]) // max(1, column.values_per_row)
-    raise CorruptFileError("no column has one row per entry")
+def _directories(objects: Objects) -> tuple[str, ...]:
+    """The directories of objects, parents first."""
+    paths = {str(parent) for item in objects for parent in PurePosixPath(item[0]).parents}
+    return tuple(sorted(paths - {"."}))
+
+
+def _with_classic(codecs: tuple[str, ...]) -> tuple[str, ...]:
+    """The codecs, and `classic` after them if it is none of them; raises CorruptFileError if they are too
+    many."""
+    if "classic" in codecs:
+        return codecs
+    if len(codecs) >= NO_CODEC:
+        raise CorruptFileError(f"{len(codecs)} codecs in one file; at most {NO_CODEC} are allowed")
+    return (*codecs, "classic")
+
+
+def _new_path(path: str, taken: set[str]) -> str:
+    """A new path, with `_part2` or the next number that is free; it is added to those `taken`."""
+    name = next(name for n in count(2) if (name := f"{path}_part{n}") not in taken)
+    taken.add(name)
+    return name

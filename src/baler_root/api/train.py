@@ -17,6 +17,7 @@ from baler_root.api.options import (
     note_on_masses,
     rules_from,
     training_options,
+    tree_names,
     with_residual,
 )
 from baler_root.api.unreadable import Unreadable, retry_without_unreadable
@@ -29,6 +30,7 @@ from baler_root.format.codecs.conditional.model import Conditional
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.atomic_file import check_not_input, check_output
+from baler_root.format.container.layout import HEAD_MAGIC
 from baler_root.format.container.manifest import Json
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.rootio.source import RootSource
@@ -75,7 +77,7 @@ def train(
     sources: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     target: str | os.PathLike[str],
     *,
-    trees: Sequence[str] | None = None,
+    trees: str | Sequence[str] | None = None,
     codec: str | LatentOptions = "conditional",
     training: str | TrainingOptions = "default",
     overwrite: bool = False,
@@ -115,9 +117,10 @@ def train(
     if not paths:
         raise ConfigError("no files to learn from")
     rules = rules_from("train", bounds)
-    check_output(Path(target), overwrite)
+    trees = tree_names(trees)
     for path in paths:
         check_not_input(target, path, "an input")
+    check_output(Path(target), overwrite, HEAD_MAGIC)
     latents = latent_options(codec)
     name = codec.codec if isinstance(codec, LatentOptions) else codec
     if not isinstance(get_codec(name), ModelCodec):

@@ -4,9 +4,10 @@ source."""
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 from baler_root._types import Progress
@@ -17,10 +18,10 @@ from baler_root.format.bounds import measure
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.read import PageId
 from baler_root.format.model_store import Places
-from baler_root.format.statistics import digest_of
+from baler_root.format.values_digest import values_digest
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Results of a verification."""
 
@@ -30,13 +31,24 @@ class Verification:
     values: int = 0
     """Values compared with the source (0 without `against`)."""
     worst: dict[str, tuple[str, float]] = field(default_factory=dict)
-    """Bound and largest error found, by `tree: branch` (with `against`)."""
+    """Bound and largest error by `tree: branch`, or `tree: branch.field` for a record (with `against`)."""
     problems: list[str] = field(default_factory=list)
+    damaged: bool = False
+    """Whether bytes of the file are not those that were written."""
 
     @property
     def ok(self) -> bool:
         """Whether there are no problems."""
         return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Values of one cluster compared with the source, or the problem that prevented it."""
+
+    values: int = 0
+    worst: dict[str, tuple[str, float]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 def verify(
@@ -53,36 +65,42 @@ def verify(
     cannot be read.
     """
     with open_file(path, models=models) as file:
-        result = Verification(file.path)
-        result.problems += _check_blocks(file)
-        total = sum(tree.cluster_offsets[-1] for tree in _owners(file))
-        done = 0
-        for tree in _owners(file):
-            for cluster in range(len(tree.stored.clusters)):
-                _check_cluster(tree, cluster, result)
-                done += tree.stored.clusters[cluster]
+        problems = _check_blocks(file)
+        damaged = bool(problems)
+        total = sum(tree.cluster_offsets[-1] for tree in _trees_with_pages(file))
+        pages = done = 0
+        for tree in _trees_with_pages(file):
+            for cluster, entries in enumerate(tree.stored.clusters):
+                checked, damage, is_damaged = _check_cluster(tree, cluster)
+                pages += checked
+                problems += damage
+                damaged |= is_damaged
+                done += entries
                 if progress is not None:
                     progress(done, total)
-        if against is not None:
-            _check_against(file, os.fspath(against), result)
-    return result
+        values, worst = 0, dict[str, tuple[str, float]]()
+        for part in () if against is None else _compare_all(file, os.fspath(against)):
+            values += part.values
+            problems += part.problems
+            for name, (bound, error) in part.worst.items():
+                worst[name] = (bound, max(error, worst.get(name, (bound, 0.0))[1]))
+        return Verification(file.path, pages, values, worst, problems, damaged)
 
 
-def _owners(file: FileReader) -> Iterator[TreeReader]:
-    """The trees that have pages of their own."""
+def _trees_with_pages(file: FileReader) -> Iterator[TreeReader]:
+    """The trees, without those whose entries are stored as another tree."""
     for tree, stored in zip(file.trees, file.container.manifest.trees, strict=True):
         if stored.same_as is None:
             yield tree
 
 
 def _check_blocks(file: FileReader) -> list[str]:
-    """Problems in blocks that are not pages, those that later ones replace included, and in the branches'
-    types."""
+    """Problems in blocks that are not pages, superseded ones included, and in the types of branches."""
     container = file.container
     checks: list[Callable[[], object]] = [container.check_head]
     checks += [partial(container.check_block, block) for block in container.manifest.blocks]
     checks += [partial(container.check_superseded, *part) for part in container.manifest.superseded]
-    checks += [partial(getattr, tree, "statistics") for tree in _owners(file)]
+    checks += [partial(getattr, tree, "statistics") for tree in _trees_with_pages(file)]
     checks.append(file.check_objects)
     checks += [partial(tree.read, [branch], 0, 0) for tree in file.trees for branch in tree.schema.stored()]
     problems = []
@@ -94,82 +112,82 @@ def _check_blocks(file: FileReader) -> list[str]:
     return list(dict.fromkeys(problems))
 
 
-def _check_cluster(tree: TreeReader, cluster: int, result: Verification) -> None:
-    """Check the pages of one cluster: checksums first, then the decoded values."""
+def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str], bool]:
+    """Number of checked pages of one cluster, problems, and whether bytes are damaged.
+
+    Checksums come first, then the decoded values.
+    """
     container, columns = tree.container, tree.columns
-    damaged = False
+    problems = []
     pages = [PageId(tree.position, cluster, group) for group in range(len(tree.stored.groups(cluster)))]
     for page in pages:
         try:
             container.read_pages([page])
         except FormatError as error:
-            result.problems.append(str(error))
-            damaged = True
-    if damaged:
-        return
+            problems.append(str(error))
+    if problems:
+        return 0, problems, True
     try:
         values = tree.read_columns([cluster], range(len(columns)))[0]
     except (FormatError, UnknownCodecError) as error:
-        result.problems.append(str(error))
-        return
+        return 0, [str(error)], False
     first = 0
     for page, count in zip(pages, tree.stored.groups(cluster), strict=True):
         row = container.pages[container.page_row(page)]
         part = [values[column] for column in range(first, first + count)]
-        if digest_of(part) != int(row["digest"]) or sum(v.nbytes for v in part) != int(row["length"]):
-            result.problems.append(
+        if values_digest(part) != int(row["digest"]) or sum(v.nbytes for v in part) != int(row["length"]):
+            problems.append(
                 f"{container.describe(page)}: the decoded values differ from those that were written; "
-                "the bytes are whole, so this decoder or its libraries compute something else"
+                "the bytes are undamaged, so this decoder or its libraries compute something else"
             )
         first += count
-        result.pages += 1
+    return len(pages), problems, False
 
 
-def _check_against(file: FileReader, source: str, result: Verification) -> None:
-    """Compare every value with the source under its bound."""
+def _compare_all(file: FileReader, source: str) -> Iterator[_Comparison]:
+    """Every value compared with the source under its bound, cluster by cluster."""
     from baler_root.rootio.source import RootSource
 
     with RootSource(source) as root:
         for tree in file.trees:
             key = f"{tree.schema.path};{tree.schema.cycle}"
             if key not in root.classnames:
-                result.problems.append(f"{source}: has no tree {key!r}")
+                yield _Comparison(problems=[f"{source}: has no tree {key!r}"])
                 continue
             try:
                 handles = root.open_handles(key, tree.schema)
             except SourceError as error:
-                result.problems.append(f"{source}: {error}")
+                yield _Comparison(problems=[f"{source}: {error}"])
                 continue
-            for cluster, (start, stop) in enumerate(
-                zip(tree.cluster_offsets, tree.cluster_offsets[1:], strict=False)
-            ):
+            for cluster, (start, stop) in enumerate(pairwise(tree.cluster_offsets)):
                 try:
                     arrays = handles.read(tree.schema.stored(), start, stop)
                     originals = flatten(tree.schema, tree.columns, arrays)
                 except SourceError as error:
-                    result.problems.append(f"{source}: {error}")
+                    yield _Comparison(problems=[f"{source}: {error}"])
                     break
                 try:
                     decoded = tree.read_columns([cluster], range(len(originals)))[0]
                 except (FormatError, UnknownCodecError):
                     continue  # reported already
-                _compare(tree, originals, decoded, result)
+                yield _compare(tree, originals, decoded)
 
 
-def _compare(tree: TreeReader, originals: list[Any], decoded: dict[int, Any], result: Verification) -> None:
-    """Check each column of one cluster against its bound."""
+def _compare(tree: TreeReader, originals: Sequence[Any], decoded: Mapping[int, Any]) -> _Comparison:
+    """Each column of one cluster compared with the source under its bound."""
+    values, worst, problems = 0, dict[str, tuple[str, float]](), []
     bounds = tree.stored.column_bounds
     for number, (column, bound) in enumerate(zip(tree.columns, bounds, strict=True)):
-        name = f"{tree.schema.path}: {tree.schema.path_of(column.branch)}"
+        name = f"{tree.schema.path}: {column.name_in(tree.schema)}"
         if len(originals[number]) != len(decoded[number]):
-            result.problems.append(
-                f"{name}: {len(decoded[number])} values, the source has {len(originals[number])}"
-            )
+            problems.append(f"{name}: {len(decoded[number])} values, the source has {len(originals[number])}")
             continue
         errors = measure(originals[number], decoded[number], bound)
-        result.values += len(originals[number])
+        values += len(originals[number])
         if errors.violations:
-            result.problems.append(f"{name}: {errors.violations} values miss the bound {bound}")
+            problems.append(f"{name}: {errors.violations} values miss the bound {bound}")
         if column.has_values:
-            _, before = result.worst.get(name, ("", 0.0))
-            result.worst[name] = (str(bound), max(before, errors.max))
+            # The types of a union share a name, but not always a bound.
+            label = name if worst.get(name, (str(bound), 0.0))[0] == str(bound) else f"{name} ({bound})"
+            worst[label] = (str(bound), max(errors.max, worst.get(label, ("", 0.0))[1]))
+    return _Comparison(values, worst, problems)

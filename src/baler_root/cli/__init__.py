@@ -30,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong use. BALER_ROOT_DEBUG=1 shows the traceback behind an error.",
+    epilog="Exit codes: 0 success, 1 failure, 2 usage error. With BALER_ROOT_DEBUG=1, errors show their traceback.",
 )
 
 
@@ -69,5 +69,5 @@ def overview(
 
 
 def main() -> None:
-    """Run the command line; exits with 0 (done), 1 (failed) or 2 (wrong use)."""
+    """Run the command line; exits with 0 (success), 1 (failure) or 2 (usage error)."""
     app()

@@ -1,4 +1,4 @@
-"""Parts that all commands share: errors as one line, common options, JSON, sizes as text."""
+"""Parts that all commands share: errors on one line, common options, JSON, sizes as text."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead, for machines.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")]
 
 
 Models = Annotated[
@@ -28,8 +28,7 @@ Models = Annotated[
     typer.Option(
         "--model",
         metavar="FILE",
-        help="Models that the file refers to: a .balermodel file, or a folder of them, to search first; "
-        "repeatable.",
+        help="A .balermodel file that the file needs, or a folder to search for it first; repeatable.",
     ),
 ]
 
@@ -39,15 +38,15 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace the output
 
 @contextlib.contextmanager
 def user_errors(*usage: type[BalerError]) -> Iterator[None]:
-    """Ends the command with one line on stderr: 2 for wrong use (ConfigError and `usage`), 1 for other
-    failures."""
+    """Ends the command on an error: one line on stderr, and exit code 2 for usage errors (ConfigError and
+    `usage`), 1 for other failures."""
     if os.environ.get("BALER_ROOT_DEBUG"):
         yield
         return
-    wrong_use: tuple[type[BalerError], ...] = (ConfigError, *usage)
+    usage_errors: tuple[type[BalerError], ...] = (ConfigError, *usage)
     try:
         yield
-    except wrong_use as error:
+    except usage_errors as error:
         complain(error)
         raise typer.Exit(2) from None
     except BrokenPipeError:
@@ -57,8 +56,10 @@ def user_errors(*usage: type[BalerError]) -> Iterator[None]:
         complain(error)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
-        warnings.simplefilter("ignore")  # reads given up half-way would warn when the interpreter ends
-        typer.secho("interrupted; nothing unfinished is left behind", err=True)
+        warnings.simplefilter(
+            "ignore"
+        )  # reads that were given up half-way would warn when the interpreter ends
+        typer.secho("interrupted; no unfinished file remains", err=True)
         raise typer.Exit(130) from None
 
 
@@ -68,7 +69,7 @@ def complain(error: BaseException) -> None:
     if isinstance(error, OSError) and error.strerror and not isinstance(error, BalerError):
         text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
     elif isinstance(error, MemoryError):
-        text = "not enough memory; a smaller --cluster-size needs less"
+        text = "not enough memory; files compressed with a smaller --cluster-size need less"
     typer.secho("error: ", err=True, nl=False, fg="red", bold=True)
     echo(text, err=True)
 

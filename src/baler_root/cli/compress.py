@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Annotated[
-        list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files; globs and URLs too.")
+        list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files: paths, globs or URLs.")
     ],
     output: Annotated[
         str,
@@ -58,7 +58,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str | None,
         typer.Option(
             metavar=f"[{CODECS}]",
-            help="classic learns nothing from the data; conditional always learns, and fails without torch; "
+            help="classic learns nothing from the data. conditional always learns, and fails without torch. "
             "autoencoder and transformer store latents of tables, convolutional those of grids.",
             show_default="conditional where it pays",
         ),
@@ -68,7 +68,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Use the models of this .balermodel file (see `baler-root train`) instead of training; no torch needed.",
+            help="Use the models of this .balermodel file (see `baler-root train`) instead of training; needs no torch.",
         ),
     ] = None,
     detach_model: Annotated[
@@ -84,17 +84,24 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     clusters: Clusters = None,
     seed: Seed = 0,
     cluster_size: Annotated[
-        str, typer.Option(help="Entries held in memory at a time: a size in memory, or a number of entries.")
+        str,
+        typer.Option(
+            help="Entries per cluster, which is held in memory at a time: a size such as '64 MB', or a number of entries."
+        ),
     ] = "64 MB",
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Processes that share the work.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of processes.")] = 1,
     overwrite: Overwrite = False,
     skip_unsupported: Annotated[
-        bool, typer.Option("--skip-unsupported", help="Leave out, and list, what cannot be carried.")
+        bool,
+        typer.Option(
+            "--skip-unsupported",
+            help="Leave out branches and objects that cannot be stored, and list them, instead of failing.",
+        ),
     ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compress ROOT files; every value is decoded and checked before the output gets its name.
+    """Compress ROOT files; each output appears under its name only after every value is checked.
 
     baler-root compress events.root events.baler
     baler-root compress 'data/*.root' compressed/ --jobs 4
@@ -107,40 +114,40 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     baler-root compress in.root out.baler --model higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
-    By default, floating-point branches are kept within a relative error of
-    1e-3. All else is exact: integers, booleans, strings, list
-    structure and, known by their names, identifiers (run, event, ...) and
-    weights. NaN, infinities and sentinels such as -999 are always exact.
+    By default, floating-point branches have a relative error of at most 1e-3.
+    Everything else is exact: integers, booleans, strings, list structure, and
+    branches whose names mark them as identifiers (run, event, ...) or weights.
+    NaN, infinities and sentinels such as -999 are always exact.
 
-    A PATTERN is the name or path of a branch, or a glob of them ('Muon_*').
-    A glob binds floating-point branches, but identifiers and weights only
-    if the pattern itself reads like one ('LHE*Weight=rel=1e-4'). A branch
-    named in full is bounded whatever its type, integers too.
+    A PATTERN is the name or path of a branch, or a glob ('Muon_*'). A glob
+    changes the bound of floating-point branches; of identifiers and weights
+    only if the pattern itself looks like their names ('LHE*Weight=rel=1e-4').
+    A full name changes the bound of a branch of any type, integers too.
 
-    Codecs that store latents (autoencoder, transformer; convolutional for
-    grids) store a few integers per row, from which a decoder predicts the
-    rest; all bounds hold. The residual is what latents miss: within the
-    bounds (--residual bounded), to the last bit (lossless), or only for rows
-    that latents miss (none). Rows far from all others can be stored exactly
-    and listed afterwards (--outliers 1%).
+    The codecs autoencoder, transformer and convolutional (for grids) store
+    latents: a few integers per row, from which a decoder predicts the values.
+    The residual corrects the predictions: to within the bounds (--residual
+    bounded), to the last bit (lossless), or not at all, and rows beyond a
+    bound are stored in full (none). All bounds hold in each case. Rows whose
+    latents are far from all others can be stored exactly (--outliers 1%).
 
-    Models (--model) are used where they make a file smaller (models trained
-    with --residual none always); the report lists those that are not used,
-    and why. They become part of the output, which can then be read alone;
-    with --detach-model many files share one model file.
+    Models (--model) are used where they make the file smaller; those trained
+    with --residual none are always used. The report lists models that are not
+    used, and why. The output contains the models that it needs; with
+    --detach-model, many files share one model file instead.
 
-    A rules file is TOML; everything in it is optional:
+    A rules file is TOML; all its entries are optional:
 
-    preset = "nanoaod"       # to start from
-    default = "rel=1e-3"     # of floating-point branches
-    sentinels = \\[-99.5]      # stay exact, besides the usual ones
+    preset = "nanoaod"       # rules to start from
+    default = "rel=1e-3"     # bound of floating-point branches
+    sentinels = \\[-99.5]      # exact, in addition to the usual ones
     independent = \\["E_*"]    # never recomputed from other branches
-    relations = \\["E = pt * cosh(eta)"]  # besides those that are found
-    \\[\\[rules]]                # any number; the last match wins
+    relations = \\["E = pt * cosh(eta)"]  # in addition to those found
+    \\[\\[rules]]                # repeatable; the last match wins
     branch = "Muon_*"
     bound = "bits=12"
     tree = "Events"
-    \\[\\[physics]]              # masses that latents preserve, too
+    \\[\\[physics]]              # masses that training preserves
     mass = \\["mu_pt", "mu_eta", "mu_phi", "tau_pt", "tau_eta", "tau_phi"]
     """
     from baler_root.api.compress import compress as run
@@ -151,7 +158,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
         chosen = codec_of(codec, latents, residual, outliers, clusters)
         training = training_of(level, train_seconds, seed)
         if detach_model and model is None:
-            raise ConfigError("--detach-model is for the models of a file: name it with --model")
+            raise ConfigError("--detach-model needs --model, the file that the models stay in")
         reuse = None if model is None else ModelReuse(model, detach_model)
         jobs_to_do = plan_files(sources, output)
         failed = 0

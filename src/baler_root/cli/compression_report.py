@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -11,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from baler_root.cli.common import count_text, size_text
+from baler_root.cli.tables import allowed_error, plain_table, short_type
 from baler_root.errors import listed
-from baler_root.format.bounds import ErrorBound
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -81,7 +80,8 @@ def grouped_causes(items: Sequence[tuple[str, str]]) -> str:
 def _kind_of(cause: str) -> str:
     """A cause without names and numbers, in which causes of one kind differ; at most 80 characters."""
     text = re.sub(r"^\w+: ", "", cause)
-    text = re.split(r" for interpretation| in tree/branch| of As| because| \(", text)[0]
+    text = re.sub(r" in tree/branch .*?(?= has the| when|$)", "", text)
+    text = re.split(r" for interpretation| of As| because| \(", text)[0]
     text = re.sub(r"\d+", "…", text)
     return text if len(text) <= 80 else f"{text[:79]}…"
 
@@ -113,9 +113,14 @@ def _bound_lines(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]
     reasons = Counter(f"{branch.bound} ({_reason(branch.reason)})" for branch in bounded).most_common()
     text = ", ".join(f"{number} × {reason}" for reason, number in reasons)
     yield "bounded", f"{count_text(len(bounded), 'branch', 'branches')}: {text}"
-    worst = max(bounded, key=used)
-    error = f"largest error {worst.max_error:.3g} where {limit(worst.bound):.3g} is allowed"
-    yield "checked", f"every value, after decoding; {error} ({worst.path}, {worst.bound})"
+    # The statistics of a record with several bounds do not say which of its fields has the largest error.
+    single = [branch for branch in bounded if len(set(branch.bound.split(" + ")) - {"lossless"}) == 1]
+    checked = "every value, after decoding"
+    if single:
+        worst = max(single, key=share_of_bound)
+        error = f"largest error {worst.max_error:.3g} where {allowed_error(worst.bound):.3g} is allowed"
+        checked += f"; {error} ({worst.path}, {worst.bound})"
+    yield "checked", checked
 
 
 def _reason(reason: str) -> str:
@@ -124,19 +129,9 @@ def _reason(reason: str) -> str:
     return words.get(reason, reason.partition(" '")[0] if reason.startswith("preset ") else reason)
 
 
-def limit(bound: str) -> float:
-    """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise (for `bits`,
-    with |x| at least the smallest normal number of the type)."""
-    return max(_limit(ErrorBound.parse(part)) for part in bound.split(" + "))
-
-
-def _limit(bound: ErrorBound) -> float:
-    return 2.0 ** -(bound.value + 1) if bound.kind == "bits" else bound.value
-
-
-def used(branch: BranchSummary) -> float:
+def share_of_bound(branch: BranchSummary) -> float:
     """Largest error as a share of the allowed one."""
-    allowed = limit(branch.bound)
+    allowed = allowed_error(branch.bound)
     return branch.max_error / allowed if allowed else 0.0
 
 
@@ -168,16 +163,3 @@ def largest(branches: Iterable[BranchSummary], total: int) -> Table:
             "" if exact else str(branch.outliers),
         )
     return table
-
-
-def plain_table(title: str | None = None) -> Table:
-    """A table without boxes."""
-    return Table(
-        title=title, title_justify="left", title_style="dim", box=None, pad_edge=True, padding=(0, 2, 0, 0)
-    )
-
-
-def short_type(name: str) -> str:
-    """A C++ type name, at most 24 characters, the usual prefixes dropped."""
-    name = re.sub(r"\b(std|ROOT::VecOps)::", "", name)
-    return name if len(name) <= 24 else f"{name[:23]}…"

@@ -31,28 +31,33 @@ class Kind(Enum):
     RNTUPLE = "rntuple"
 
 
-def decompress(
+def decompress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A .baler file or URL.")],
     target: Annotated[str, typer.Argument(metavar="OUT", show_default=False, help="The ROOT file to write.")],
-    kind: Annotated[Kind, typer.Option(help="auto: a TTree if the source was one and it fits.")] = Kind.AUTO,
+    kind: Annotated[
+        Kind,
+        typer.Option(help="Kind of the trees. auto: a TTree if the source was one and all its branches fit."),
+    ] = Kind.AUTO,
     compression: Annotated[
         str,
         typer.Option(
-            metavar="NAME-LEVEL", help="Compression of the ROOT file: zstd-5, zlib-1, lzma-9, lz4-4 or none."
+            metavar="NAME-LEVEL",
+            help="Compression of the ROOT file: none, or zstd, zlib, lzma or lz4 with a level, such as lzma-9.",
         ),
     ] = "zstd-5",
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Number of threads.")] = 1,
     model: Models = None,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write a ROOT file again: names, order, titles and types as in the source, other objects included.
+    """Restore a ROOT file: names, order, titles, types and other objects are those of the source.
 
     baler-root decompress events.baler events.root
     baler-root decompress events.baler events.root --kind rntuple
 
-    What a TTree cannot hold (lists of lists, lists of strings) is written
-    as an RNTuple. What still differs from the source is listed.
+    A tree with branches that a TTree cannot hold (lists of lists, lists of
+    strings) is written as an RNTuple. Differences from the source are listed.
     """
     from baler_root.api.decompress import decompress as run
 
@@ -63,6 +68,7 @@ def decompress(
                 target,
                 kind=kind.value,
                 compression=compression,
+                jobs=jobs,
                 models=model,
                 overwrite=overwrite,
                 progress=progress,

@@ -25,7 +25,7 @@ def demo(
             "--output",
             "-o",
             metavar="DIR",
-            help="Existing folder for the files.",
+            help="An existing folder for the files.",
             show_default="a new temporary folder",
         ),
     ] = None,
@@ -35,8 +35,8 @@ def demo(
 ) -> None:
     """Compress toy events at several bounds, read them back, and print a table of sizes, errors and times.
 
-    The events look like CMS NanoAOD: muons, jets, missing momentum, trigger bits and weights. Nothing is
-    downloaded.
+    The events look like CMS NanoAOD: muons, jets, missing momentum, trigger
+    bits and weights. The demonstration needs no network.
 
     baler-root demo
     baler-root demo --output files --entries 200000
@@ -56,19 +56,19 @@ def demo(
             terminal.print(_table(rows))
             terminal.print(
                 "The bound holds for floating-point branches; integers, flags, identifiers, weights and list structure "
-                "are exact. Largest error: relative to |x|, over all values read back. The ROOT files keep all bits."
+                "are exact. The largest error is relative to |x|, over all values. The ROOT files are lossless."
             )
             terminal.print(
                 "Every value is within its bound." if not missed else f"{missed} values MISS their bound."
             )
-            terminal.print(f"The files are in {folder}; to look into one:", soft_wrap=True)
+            terminal.print(f"The files are in {folder}; to inspect one:", soft_wrap=True)
             terminal.print(f"  baler-root inspect {folder / 'sample-rel1e-3.baler'}", soft_wrap=True)
         if missed:
             raise typer.Exit(1)
 
 
 def _table(rows: Sequence[DemoRow]) -> Table:
-    from baler_root.cli.compression_report import plain_table
+    from baler_root.cli.tables import plain_table
 
     table = plain_table()
     table.add_column("file", no_wrap=True)

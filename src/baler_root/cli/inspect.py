@@ -25,12 +25,12 @@ def inspect(
         str, typer.Argument(metavar="FILE", show_default=False, help="A .baler or .balermodel file or URL.")
     ],
     by_size: Annotated[
-        bool, typer.Option("--by-size", help="Largest branches first, not in their order.")
+        bool, typer.Option("--by-size", help="Sort branches by size, the largest first.")
     ] = False,
     model: Models = None,
     as_json: Json = False,
 ) -> None:
-    """Show what is in a file without decoding it: schema, bounds, errors made, sizes of all parts, models.
+    """Show the contents of a file without decoding it: schema, bounds, errors, sizes of all parts, models.
 
     baler-root inspect events.baler
     baler-root inspect events.baler --by-size | head -40
@@ -173,7 +173,7 @@ def _error(largest: float) -> str:
 def _branches(branches: list[dict[str, Any]], total: int, by_size: bool) -> Table:
     from rich.text import Text
 
-    from baler_root.cli.compression_report import plain_table, short_type
+    from baler_root.cli.tables import plain_table, short_type
 
     table = plain_table()
     for name in ("branch", "type", "bound", "reason"):

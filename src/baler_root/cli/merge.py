@@ -13,18 +13,19 @@ from baler_root.cli.common import Json, Overwrite, Quiet, count_text, echo, prin
 def merge(
     files: Annotated[
         list[str],
-        typer.Argument(metavar="IN... OUT", show_default=False, help=".baler files, the output last."),
+        typer.Argument(metavar="IN... OUT", show_default=False, help="The files to merge, then the output."),
     ],
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Put files of the same trees and bounds together, without decoding a page.
+    """Merge files that have the same trees and bounds, without decoding a page.
 
     baler-root merge run1.baler run2.baler all.baler
     baler-root merge all.baler run3.baler all.baler --overwrite
 
-    Entries follow one another; histograms and other objects are those of the first file.
+    The entries of the files follow one another. Histograms and other objects
+    are those of the first file. Model files (.balermodel) merge, too.
     """
     from baler_root.api.merge import merge as run
     from baler_root.errors import ConfigError
@@ -32,7 +33,7 @@ def merge(
     with user_errors():
         if len(files) < 2:
             raise ConfigError(
-                "name the files to merge, then the output: baler-root merge a.baler b.baler all.baler"
+                "too few files: name the inputs, then the output: baler-root merge a.baler b.baler all.baler"
             )
         *sources, target = files
         run(sources, target, overwrite=overwrite)

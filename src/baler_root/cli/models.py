@@ -1,4 +1,4 @@
-"""What people read about a model."""
+"""Report of a model for `inspect`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TRAINING: dict[str, Callable[[Any], str]] = {
 
 
 def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
-    """One model of what `inspect` gives: where it is, how it was trained, and its networks column by
+    """The report of one model in the result of `inspect`: its place, its training, and its networks by
     column."""
     from rich.text import Text
 
@@ -61,11 +61,11 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     if isinstance(history, list) and history:
         points = " → ".join(f"{bits} (step {step})" for step, bits in history)
         columns_text = "all columns" if "encoder" in model else "the columns with networks"
-        yield Text(f"  bits per row of {columns_text}, on rows kept apart: {points}")
+        yield Text(f"  bits per row of {columns_text}, on rows not used for training: {points}")
     masses = model.get("masses")
     for mass in masses if isinstance(masses, list) else ():
         yield Text(
-            f"  trained for a mass, too: {', '.join(mass['branches'])} ({mass['bits']} bits if it were a column)"
+            f"  also trained to preserve a mass: {', '.join(mass['branches'])} ({mass['bits']} bits if it were a column)"
         )
     yield _columns(model["architecture"], latents="encoder" in model)
 
@@ -73,7 +73,7 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
 def _columns(networks: list[dict[str, Any]], latents: bool) -> Table:
     from rich.text import Text
 
-    from baler_root.cli.compression_report import plain_table
+    from baler_root.cli.tables import plain_table
 
     bounds = any("bound" in network for network in networks)
     table = plain_table()

@@ -31,14 +31,15 @@ def opendata(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """List the files of the ATLAS Open Data, one on each line, from their catalogue on the network.
+    """List files of the ATLAS Open Data, one per line, from their online catalogue.
 
     baler-root opendata 2020 GamGam
     baler-root opendata 2020 4lep 345060
-    baler-root scan $(baler-root opendata 2020 GamGam --folder /data) -a hgamgam -o scan/
+    baler-root scan $(baler-root opendata 2020 GamGam --folder /data) \\
+        -a hgamgam -o scan/
 
     Needs pip install "baler-root\\[opendata]". The files are for educational
-    purposes only; reports of analyses repeat that note.
+    purposes only; reports of analyses repeat this note.
     """
     with user_errors():
         from baler_root.analyses.samples.schema.release import USAGE_NOTE, files

@@ -1,4 +1,4 @@
-"""Flags that `compress` and `train` share, and the objects of the library that they become."""
+"""Options that `compress` and `train` share, and the objects of the library that they become."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Bound = Annotated[
 
 Branches = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN=BOUND", help="Bound of some branches; repeatable, the last match wins."),
+    typer.Option(metavar="PATTERN=BOUND", help="Bound of some branches; repeatable; the last match wins."),
 ]
 
 
@@ -39,7 +39,7 @@ Independent = Annotated[
     list[str] | None,
     typer.Option(
         metavar="PATTERN",
-        help="Branches never recomputed from others (such as E from pt and eta); repeatable, '*' for all.",
+        help="Branches never recomputed from others (such as E from pt and eta); repeatable; '*' for all.",
     ),
 ]
 
@@ -67,8 +67,8 @@ LevelName = Annotated[
     str,
     typer.Option(
         metavar="[fast|default|max]",
-        help="How much is learned: fast counts, in about a second; default also trains small networks, max larger "
-        "ones (both need torch).",
+        help="How much is learned. fast: histograms, in about a second; default: also small networks; max: larger "
+        "networks (default and max need torch).",
     ),
 ]
 
@@ -77,7 +77,7 @@ TrainSeconds = Annotated[
     float | None,
     typer.Option(
         metavar="SECONDS",
-        help="Longest training of each tree. Without it, the same input and seed give the same bytes.",
+        help="Time limit of the training of each tree. Without it, the same input and seed give the same bytes.",
     ),
 ]
 
@@ -91,7 +91,7 @@ Latents = Annotated[
     int | None,
     typer.Option(
         help="Latents per row (codecs that store latents).",
-        show_default="half the columns, 8 at most",
+        show_default="half the columns, at most 8; convolutional: half the values of a row, at most 32",
     ),
 ]
 
@@ -100,7 +100,7 @@ Residual = Annotated[
     str | None,
     typer.Option(
         metavar="[bounded|lossless|none]",
-        help="Data stored besides latents: what they miss within the bounds, or to the last bit, or only rows they miss.",
+        help="Corrections stored besides latents: within the bounds, to the last bit, or none but rows beyond a bound.",
         show_default="bounded",
     ),
 ]
@@ -110,7 +110,7 @@ Outliers = Annotated[
     str | None,
     typer.Option(
         metavar="SHARE",
-        help="Share of rows to store exactly because their latents are far from all others, e.g. 1%.",
+        help="Share of rows to store exactly because their latents are far from all others, such as 1%.",
     ),
 ]
 
@@ -118,7 +118,7 @@ Outliers = Annotated[
 Clusters = Annotated[
     int | None,
     typer.Option(
-        help="Clusters of latents; only rows far from all of them count as --outliers.", show_default="1"
+        help="Clusters of latents; only rows far from all clusters are --outliers.", show_default="1"
     ),
 ]
 
@@ -181,14 +181,10 @@ def codec_of(
     options = {name: value for name, value in flags.items() if value is not None}
     if codec is None or not is_latent_codec(codec):
         if hardware is not None:
-            raise ConfigError(
-                "bits and budgets of firmware are for the codec autoencoder: --codec autoencoder"
-            )
+            raise ConfigError("options of firmware need --codec autoencoder")
         if options:
             names = ", ".join(f"--{name}" for name in options)
-            raise ConfigError(
-                f"{names}: for codecs that store latents; ask for one with --codec autoencoder, say"
-            )
+            raise ConfigError(f"{names}: only for codecs that store latents, such as --codec autoencoder")
         return codec
     if not options and hardware is None:
         return codec
@@ -204,4 +200,4 @@ def share_of(text: str) -> float:
         text = text.strip()
         return float(text[:-1]) / 100 if text.endswith("%") else float(text)
     except ValueError:
-        raise ConfigError(f"{text!r} is no share of rows: write 0.01 or 1%") from None
+        raise ConfigError(f"--outliers {text!r}: not a share of rows; write 0.01 or 1%") from None

@@ -8,24 +8,25 @@ import typer
 
 from baler_root.cli.common import Json, echo, print_json, user_errors
 from baler_root.compression.rules.presets import PRESETS, Preset
-from baler_root.errors import ConfigError, nearest
+from baler_root.errors import ConfigError
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(help="Only this one.", show_default=False)] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="A preset; without it, all are shown.", show_default=False)
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Show the presets: their bounds, the reasons, and the public sources.
+    """Show the presets with their bounds, reasons and public sources.
 
     baler-root presets
     baler-root presets nanoaod
-    baler-root compress nano.root nano.baler --preset nanoaod --branch 'Muon_*=lossless'
+    baler-root compress nano.root nano.baler --preset nanoaod \\
+        --branch 'Muon_*=lossless'
     """
     with user_errors():
         if name is not None and name not in PRESETS:
-            raise ConfigError(
-                f"unknown preset {name!r}; there are {', '.join(nearest(name, PRESETS) or PRESETS)}"
-            )
+            raise ConfigError(f"unknown preset {name!r}; there are {', '.join(PRESETS)}")
         chosen = PRESETS if name is None else {name: PRESETS[name]}
         if as_json:
             print_json(chosen)
@@ -34,7 +35,7 @@ def presets(
 
 
 def _page(name: str, preset: Preset) -> str:
-    """One preset in words."""
+    """The text on one preset."""
     import textwrap
 
     lines = [f"{name}: {preset.summary}", f"  floating-point branches: {preset.default}"]

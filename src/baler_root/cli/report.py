@@ -54,7 +54,7 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
         list[str] | None,
         typer.Option(
             metavar="ORIGINAL=COMPRESSED",
-            help="A further pair of files, simulated events for the analysis; repeatable.",
+            help="Another pair of files: simulated events for the analysis; repeatable.",
         ),
     ] = None,
     toys: Annotated[
@@ -77,14 +77,15 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write one page on the impact of compression: an analysis of the original and the compressed events.
+    """Write a page on the effect of compression on values, sizes and, with -a, an analysis.
 
     baler-root report events.root events.baler -o report.html
-    baler-root report data.root data.baler -a hgamgam --simulation mc.root=mc.baler -o report.html
+    baler-root report data.root data.baler -a hgamgam \\
+        --simulation mc.root=mc.baler -o report.html
     baler-root report data.root data.baler -a path/to/mine.py -o report.html
 
-    The page works offline and can be printed. Beside it are a JSON file with
-    every number, and the plots as PNG and PDF.
+    The page works offline and can be printed. A JSON file with all numbers
+    and a folder of plots (PNG and PDF) are written beside it.
     """
     with user_errors():
         from baler_root.evaluation.report.output import check

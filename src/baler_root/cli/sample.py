@@ -58,7 +58,7 @@ def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
         typer.Option(
             metavar="FB⁻¹",
             help="Luminosity of the pseudo-data. For gamgam it sets only the signal: more luminosity, higher peak.",
-            show_default="gamgam: the one that the entries represent, 7.6 for 200 000; 4lep: 10.064",
+            show_default="gamgam: that of the entries, 7.6 for 200 000; 4lep: 10.064",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Random seed; the same seed gives the same events.")] = 1,
@@ -66,8 +66,7 @@ def sample(  # noqa: PLR0913, PLR0917 - one parameter for each option
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Generate collision events with the schema of the ATLAS Open Data, for trials of analyses and
-    compression.
+    """Generate collision events with the schema of the ATLAS Open Data, to try analyses and compression.
 
     baler-root sample gamgam -o gamgam.root
     baler-root sample gamgam -n 20000 --generator quick -o small.root

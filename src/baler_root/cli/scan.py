@@ -38,11 +38,12 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter for each option
     bounds: Annotated[
         str,
         typer.Option(
-            metavar="BOUNDS", help="Relative error bounds, or bounds such as abs=0.1 and bits=10, by commas."
+            metavar="BOUNDS",
+            help="Relative error bounds, or bounds such as abs=0.1 and bits=10; comma-separated.",
         ),
     ] = "1e-2,3e-3,1e-3,3e-4,1e-4",
     codecs: Annotated[
-        str, typer.Option(metavar="CODECS", help="Codecs to try at every bound, by commas.")
+        str, typer.Option(metavar="CODECS", help="Codecs to try at every bound; comma-separated.")
     ] = "classic,conditional",
     level: LevelName = "default",
     train_seconds: TrainSeconds = None,
@@ -57,12 +58,13 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Compress at several bounds with several codecs, and compare the results of an analysis.
 
-    baler-root scan data.root mc.root -a hgamgam -o scan/ baler-root scan data.root mc.root -a hgamgam
-    --codecs classic,autoencoder --bounds 1e-2,1e-3 --train-seconds 60
+    baler-root scan data.root mc.root -a hgamgam -o scan/
+    baler-root scan data.root mc.root -a hgamgam \\
+        --codecs classic,autoencoder --bounds 1e-2,1e-3 --train-seconds 60
 
     Sizes are those of whole files. Errors of shifts are paired: each bootstrap
-    replica draws the same events before and after. The codec conditional and
-    codecs that store latents train networks at every bound, which takes time.
+    replica draws the same events before and after compression. Codecs other than
+    classic train models at every bound, which takes time.
     """
     from baler_root.evaluation.analysis.analysis import load
     from baler_root.evaluation.tuning.scan import ScanOptions
@@ -71,7 +73,7 @@ def scan(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
     with user_errors(UnknownCodecError):
         if output is not None and Path(output).exists() and not overwrite:
-            raise OutputError(f"{output}: exists; --overwrite writes into it")
+            raise OutputError(f"{output}: exists; --overwrite replaces files in it")
         for library in ("hist", "matplotlib", "mplhep") if output is not None else ():
             needed(library)  # before minutes of measuring
         options = ScanOptions(
@@ -99,7 +101,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _table(points: Sequence[ScanPoint], observable: str) -> Table:
-    from baler_root.cli.compression_report import plain_table
+    from baler_root.cli.tables import plain_table
 
     table = plain_table(f"shifts of the results from {observable}, ± paired errors")
     for name in ("codec", "bound"):

@@ -44,7 +44,10 @@ if TYPE_CHECKING:
 
 def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
     sources: Annotated[
-        list[str], typer.Argument(metavar="IN", show_default=False, help="ROOT files of one kind; globs too.")
+        list[str],
+        typer.Argument(
+            metavar="IN", show_default=False, help="ROOT files with the same branches: paths, globs or URLs."
+        ),
     ],
     output: Annotated[
         str,
@@ -62,7 +65,7 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str,
         typer.Option(
             metavar=f"[{CODECS}]",
-            help="Codec of the files to compress: conditional, or one that stores latents; classic learns nothing.",
+            help="Codec that will use the models: conditional, or one that stores latents. classic has no models.",
         ),
     ] = "conditional",
     level: LevelName = "default",
@@ -82,22 +85,22 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Learn from some files how their columns depend on each other, for all files of their kind.
+    """Train models on some files, to compress all files with the same branches.
 
     baler-root train dy.root ttbar.root -o higgs.balermodel
-    baler-root train 'data/*_1.root' -o jets.balermodel --codec autoencoder --latents 6
-    baler-root train jets.root -o trigger.balermodel --codec autoencoder --latents 14 \\
-        --fpga-budget 'luts<10000,edges<12'
+    baler-root train 'data/*_1.root' -o jets.balermodel \\
+        --codec autoencoder --latents 6
+    baler-root train jets.root -o trigger.balermodel --codec autoencoder \\
+        --latents 14 --fpga-budget 'luts<10000,edges<12'
     baler-root inspect higgs.balermodel
     baler-root compress 'data/*.root' out/ --model higgs.balermodel --detach-model
 
-    Entries are taken from all files, which must have the same branches.
-    Bounds are part of the models: `compress --model` needs the same bounds.
-    A file that differs from those learned from gets larger, but never less
-    accurate: all bounds hold, and models that save nothing are not used.
+    Entries are taken from all files. Bounds are part of the models:
+    `compress --model` needs the same bounds. Files unlike the training files
+    compress less; all bounds still hold.
 
-    Networks need torch (pip install "baler-root\\[train]"); --level fast, using
-    the models and reading what they compressed do not.
+    Networks need torch (pip install "baler-root\\[train]"). Training with
+    --level fast, compressing with the models and reading the files do not.
     """
     from baler_root.api.train import train as run
     from baler_root.training.hardware.limits import HardwareLimits

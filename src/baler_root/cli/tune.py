@@ -34,7 +34,7 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str,
         typer.Option(
             metavar="LIMITS",
-            help="Largest shifts of the results: 'dZ<0.01,dm<10MeV'; also 5% (of the value) or 0.1sigma (of its error).",
+            help="Largest shifts of the results, such as 'dZ<0.01,dm<10MeV'; also 5% (of the value) or 0.1sigma (of its error).",
             show_default=False,
         ),
     ],
@@ -51,7 +51,7 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
         float,
         typer.Option(
             metavar="SHARE",
-            help="Share of the budget that the tuning half of the events may use; the rest allows for chance.",
+            help="Share of the budget that may be used in the half of the events that tunes; the rest allows for chance.",
         ),
     ] = 0.5,
     offsets: Annotated[
@@ -59,7 +59,7 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
         typer.Option(
             "--lattices",
             metavar="N",
-            help="Rounding offsets that each choice is tried with; the largest shift counts.",
+            help="Rounding offsets that each choice of bounds is tried with; the largest shift counts.",
         ),
     ] = 3,
     overwrite: Overwrite = False,
@@ -68,12 +68,13 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
 ) -> None:
     """Find the loosest error bounds that keep the results of an analysis within a budget.
 
-    baler-root tune data.root mc.root -a hgamgam --budget "dZ<0.02,dm<10MeV" -o rules.toml
+    baler-root tune data.root mc.root -a hgamgam \\
+        --budget "dZ<0.02,dm<10MeV" -o rules.toml
     baler-root compress data.root data.baler --config rules.toml
 
-    Every other entry is used for tuning. The other half must then keep the
-    budget too; if it does not, nothing is written and the exit code is 1.
-    Branches that the analysis does not read keep --bound.
+    Every second entry is used for tuning. The other entries validate the
+    bounds: if they exceed the budget, nothing is written and the exit code
+    is 1. Branches that the analysis does not read have --bound.
     """
     from baler_root.evaluation.analysis.analysis import load
     from baler_root.evaluation.tuning.budget import Budget
@@ -109,7 +110,7 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
 
 
 def _show(tuned: Tuned, budget: Budget) -> None:
-    from baler_root.cli.compression_report import plain_table
+    from baler_root.cli.tables import plain_table
 
     bounds = plain_table(f"bounds found in {count_text(tuned.trials, 'trial')}")
     bounds.add_column("branch")

@@ -9,7 +9,7 @@ import typer
 
 from baler_root.cli.common import Json, Models, Quiet, count_text, echo, print_json, user_errors
 from baler_root.cli.progress import progress_bar
-from baler_root.errors import ConfigError, FormatError, listed
+from baler_root.errors import ConfigError, FormatError, UnsupportedFeatureError, listed
 
 if TYPE_CHECKING:
     from baler_root.api.verify import Verification
@@ -28,46 +28,46 @@ def verify(
     ],
     against: Annotated[
         str | None,
-        typer.Option(
-            metavar="ROOT", help="The source: check every value of the file against its bound again."
-        ),
+        typer.Option(metavar="ROOT", help="The source file: compare every value with it, under its bound."),
     ] = None,
     model: Models = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Check every checksum and every decoded value; with --against, every error bound too.
+    """Check every checksum and decoded value; with --against, every error bound, too.
 
     baler-root verify events.baler
     baler-root verify events.baler --against events.root
     baler-root verify compressed/*.baler --quiet || echo damaged
 
-    A file whose models are elsewhere is checked with them; they are looked
-    for beside it, and in the folders of BALER_ROOT_MODELS.
+    Models that a file refers to are looked for beside it, and in the folders
+    of BALER_ROOT_MODELS.
 
-    Exit code 1 if anything is wrong; what is damaged is named, and so is what stays readable.
+    If anything is wrong, the exit code is 1, and every damaged part is named.
     """
+    from baler_root.api.recover import saves_something
+    from baler_root.api.verify import Verification
     from baler_root.api.verify import verify as run
 
     with user_errors():
         if against is not None and len(files) > 1:
-            raise ConfigError("--against compares one file with its source; give one file")
+            raise ConfigError("--against compares one file with its source: name one file")
         sound = True
         for path in files:
             with progress_bar(Path(path).name, quiet) as progress:
                 try:
                     result = run(path, against, models=model, progress=progress)
                 except FormatError as error:
-                    if len(files) == 1 and not as_json:
-                        raise
-                    from baler_root.api.verify import Verification
-
-                    result = Verification(path, problems=[str(error)])
+                    is_damaged = not isinstance(error, UnsupportedFeatureError)
+                    result = Verification(path, problems=[str(error)], damaged=is_damaged)
             sound = sound and result.ok
+            recoverable = result.damaged and "://" not in path and saves_something(path, model)
             if as_json:
-                print_json(_as_json(result))
+                print_json({**_as_json(result), "recoverable": recoverable})
             elif not result.ok:
                 _print_problems(path, result)
+                if recoverable:
+                    echo(f"  `baler-root recover {path} OUT` saves the undamaged parts", err=True)
             elif not quiet:
                 echo(_sound(path, result))
         if not sound:
@@ -96,17 +96,19 @@ def _sound(path: str, result: Verification) -> str:
     """The report of a sound file: one line, or two if its values were compared with a source."""
     text = f"{path}: OK, all checksums and decoded values agree ({count_text(result.pages, 'page')})"
     if result.worst:
-        from baler_root.cli.compression_report import limit
+        from baler_root.cli.tables import allowed_error
 
         bounded = {name: pair for name, pair in result.worst.items() if pair[0] != "lossless"}
         text += (
-            f"\n  {count_text(result.values, 'value')} compared with the source: {len(bounded)} branches are "
+            f"\n  {count_text(result.values, 'value')} compared with the source: "
+            f"{count_text(len(bounded), 'column')} within their bounds, {len(result.worst) - len(bounded)} identical"
         )
-        text += f"within their bounds, {len(result.worst) - len(bounded)} identical"
         if bounded:
-            name = max(bounded, key=lambda key: bounded[key][1] / limit(bounded[key][0]))
+            name = max(bounded, key=lambda key: bounded[key][1] / allowed_error(bounded[key][0]))
             bound, error = bounded[name]
-            text += f"; largest error {error:.3g} where {limit(bound):.3g} is allowed ({name}, {bound})"
+            text += (
+                f"; largest error {error:.3g} where {allowed_error(bound):.3g} is allowed ({name}, {bound})"
+            )
             if bound.startswith("bits"):
                 text += "; it is relative to the value, or to the smallest normal number if that is larger"
     return text

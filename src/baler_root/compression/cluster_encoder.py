@@ -30,8 +30,9 @@ from baler_root.format.container.write import EncodedPage
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.page import EncodedColumn, Page, pack_page
-from baler_root.format.statistics import RECORD, digest_of, record
+from baler_root.format.statistics import RECORD, record
 from baler_root.format.tables import tables_of
+from baler_root.format.values_digest import values_digest
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -90,7 +91,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     pages = []
     for payload, numbers in zip(payloads, members, strict=True):
         decoded = [values[n] for n in numbers]
-        pages.append(EncodedPage(payload, sum(array.nbytes for array in decoded), digest_of(decoded)))
+        pages.append(EncodedPage(payload, sum(array.nbytes for array in decoded), values_digest(decoded)))
     lists = [equality_key(v)[1] for v, c in zip(originals, columns, strict=True) if c.role == "counts"]
     return EncodedCluster(entries, pages, records, lists)
 

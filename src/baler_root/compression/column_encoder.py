@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.exact_choice import encode_exactly, smaller
+from baler_root.compression.exact_candidate import encode_exactly, exact_if_smaller
 from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.interpolation import INTERPOLATES, with_interpolation
 from baler_root.compression.plan import Plan
@@ -155,7 +155,7 @@ class _ColumnEncoder:
         if column is None:
             self.encode_values(number)
         elif self.compare and bound != LOSSLESS:
-            self.encoded[number] = smaller(column, encode_exactly(self.plan, number, values))
+            self.encoded[number] = exact_if_smaller(self.plan, number, values, column)
         else:
             self.encoded[number] = column
 
@@ -207,7 +207,7 @@ def _encode_values(
         encoded = with_interpolation(encoded, values, bound, plan.sentinels)
     if quantised.quantiser.kind == "exact" and values.dtype.kind != "f":
         return encoded
-    return smaller(encoded, encode_exactly(plan, number, values))
+    return exact_if_smaller(plan, number, values, encoded)
 
 
 def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBound) -> Quantised | None:

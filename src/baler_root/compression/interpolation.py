@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.exact_choice import page_size
+from baler_root.compression.exact_candidate import page_size
 from baler_root.compression.quantisation.special_values import find_candidates, locate
 from baler_root.format.binary.bit_patterns import patterns
 from baler_root.format.bounds import ErrorBound, violations

@@ -10,8 +10,8 @@ from baler_root.compression.plan import Plan, plan_columns
 from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
+from baler_root.compression.rules.matching import bound_target
 from baler_root.compression.rules.rules import Rules
-from baler_root.compression.rules.unused import bound_target
 from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError, SourceError
 from baler_root.format.columns.form_columns import tree_columns

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from baler_root.dataset.interfaces import TreeLike
 from baler_root.dataset.reading import Readable
 from baler_root.dataset.request import Request, entry_range
-from baler_root.dataset.rntuple import array_of_field
-from baler_root.dataset.ttree import array_of_branch
+from baler_root.dataset.rntuple_request import array_of_field
+from baler_root.dataset.ttree_request import array_of_branch
 from baler_root.errors import SourceError
 from baler_root.format.schema import Branch as BranchSchema
 

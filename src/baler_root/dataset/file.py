@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from baler_root.dataset.directory import DIRECTORY, Directory, Key
 from baler_root.dataset.source import FileSource
 from baler_root.dataset.tree import Tree
-from baler_root.errors import ConfigError, SourceError
+from baler_root.errors import ConfigError, SourceError, nearest
 
 
 class File(Directory):
@@ -128,6 +128,17 @@ def split_path(path: str) -> tuple[str, str | None]:
     return match[1], match[2].strip("/ ")
 
 
+_OPTIONS = ("num_workers", "models", "cache_size")
+"""Options of `open` itself; all others go to fsspec, which only URLs need."""
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Raise TypeError for an option of a local file that does not exist."""
+    for name in options.keys() - set(_OPTIONS):
+        hint = "".join(f"; did you mean {near!r}?" for near in nearest(name, _OPTIONS, 1))
+        raise TypeError(f"open() got an unexpected keyword argument {name!r}{hint}")
+
+
 def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **options: Any) -> Any:  # noqa: A001
     """The `.baler` file at a path, in a file object, or behind an fsspec URL, as a directory of trees.
 
@@ -144,6 +155,8 @@ def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **o
     """
     from baler_root.dataset.reader.file_reader import open_file
 
+    if isinstance(path, list | tuple):
+        raise ConfigError("open reads one file; baler_root.concatenate and baler_root.iterate read several")
     file_path: Any = path
     object_path: str | None = None
     if isinstance(path, Mapping):
@@ -152,6 +165,8 @@ def open(path: str | os.PathLike[str] | BinaryIO | Mapping[Any, str | None], **o
         ((file_path, object_path),) = path.items()
     elif isinstance(path, str):
         file_path, object_path = split_path(path)
+    if not (isinstance(file_path, str) and "://" in file_path):
+        _check_options(options)
     file = File(open_file(file_path, **options), file_path, options)
     if object_path is None:
         return file

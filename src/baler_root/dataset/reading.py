@@ -11,8 +11,8 @@ from baler_root.dataset.filters import FilterOptions, Filters
 from baler_root.dataset.interfaces import AnyBranch
 from baler_root.dataset.node import Node
 from baler_root.dataset.request import Expressions, ReadOptions, Request, ResolvedRequest, entry_range
-from baler_root.dataset.rntuple import RNTupleRequest
-from baler_root.dataset.ttree import TTreeRequest
+from baler_root.dataset.rntuple_request import RNTupleRequest
+from baler_root.dataset.ttree_request import TTreeRequest
 from baler_root.errors import ConfigError
 
 

@@ -20,7 +20,7 @@ from baler_root.format.binary.bit_patterns import (
     round_integers,
     round_mantissa,
 )
-from baler_root.format.binary.exact_limits import whole_share, within, within_share
+from baler_root.format.binary.exact_comparison import whole_share, within, within_share
 
 BoundKind = Literal["lossless", "abs", "rel", "bits"]
 
@@ -30,6 +30,13 @@ MAX_BITS = 52
 
 
 _EXAMPLES = "write lossless, abs=1e-4, rel=1e-3 or bits=10"
+
+
+KIND_MISSING = (
+    'the kind of error is missing; write "rel=1e-3" (relative), "abs=1e-3" (absolute), "bits=10" (mantissa '
+    'bits) or "lossless"'
+)
+"""Problem of a bound that is only a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,8 @@ class ErrorBound:
         kinds: tuple[BoundKind, ...] = get_args(BoundKind)
         kind = next((name for name in kinds if name == word), None)
         if kind is None:
+            if _is_number(text):
+                raise ConfigError(f"bound {text!r}: {KIND_MISSING}")
             hint = "".join(f"; did you mean {near!r}?" for near in nearest(word, kinds, 1))
             raise ConfigError(f"bound {text!r}: unknown kind {word!r}{hint} ({_EXAMPLES})")
         if kind == "lossless":
@@ -86,6 +95,14 @@ class ErrorBound:
         if self.kind == "lossless":
             return self.kind
         return f"{self.kind}={int(self.value) if self.kind == 'bits' else float(self.value)!r}"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _problem(kind: str, value: float) -> str:

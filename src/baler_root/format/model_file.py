@@ -13,8 +13,8 @@ from baler_root.errors import CorruptFileError, FormatError, SourceError
 from baler_root.format.codecs.model_loader import AnyModel, codec_of, open_model
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest
+from baler_root.format.container.model_references import KnownColumn, Trained
 from baler_root.format.container.read import Container, open_container
-from baler_root.format.container.references import KnownColumn, Trained
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.encodings.quantiser import Quantiser
 

@@ -10,8 +10,8 @@ from threading import Lock
 from typing import TypeAlias
 
 from baler_root.errors import BalerError, MissingModelError
+from baler_root.format.container.model_references import Detached
 from baler_root.format.container.read import Container, open_container
-from baler_root.format.container.references import Detached
 
 VARIABLE = "BALER_ROOT_MODELS"
 """Environment variable: folders in which models are looked for, separated as in PATH."""

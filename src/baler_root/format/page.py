@@ -21,7 +21,7 @@ from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
-from baler_root.format.encodings.entry import pack_entry, read_entry
+from baler_root.format.encodings.column_record import pack_entry, read_entry
 from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
 from baler_root.format.limits import MAX_PAGE_LENGTH
 

@@ -8,7 +8,6 @@ from math import isnan
 from typing import Any
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
@@ -60,14 +59,6 @@ def record(decoded: NDArray[Any], errors: ErrorStats, outliers: int, size: float
 def unknown_record(decoded: NDArray[Any]) -> tuple[float, ...]:
     """The record of a column whose original values are not available: its errors are NaN."""
     return record(decoded, ErrorStats(np.nan, np.nan, np.nan, 0, None), 0, 0.0)
-
-
-def digest_of(columns: Sequence[NDArray[Any]]) -> int:
-    """XXH3-64 of the decoded values of a page's columns, one after another, little-endian."""
-    state = xxhash.xxh3_64()
-    for values in columns:
-        state.update(values.data)
-    return state.intdigest()
 
 
 def _outward(value: float, toward: float) -> float:

@@ -20,7 +20,7 @@ from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
-from baler_root.format.container.references import KnownColumn
+from baler_root.format.container.model_references import KnownColumn
 from baler_root.format.encodings.quantiser import Quantiser
 
 

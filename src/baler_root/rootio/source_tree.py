@@ -11,7 +11,7 @@ from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
 from baler_root.rootio.raw.raw_branch import RawBranch
-from baler_root.rootio.rntuple_clusters import cluster_ranges, join_arrays
+from baler_root.rootio.rntuple_reader import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:
     import awkward as ak
@@ -58,7 +58,7 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
     that contradicts itself.
     """
-    from baler_root.rootio.guard import check_lengths, refuse_memberwise
+    from baler_root.rootio.length_check import check_lengths, refuse_memberwise
 
     if isinstance(handle, RawBranch):
         return handle.array(start, stop)

@@ -14,10 +14,10 @@ from baler_root.format.schema import Tree, TreeKind
 from baler_root.rootio.leaves import OutputBranch
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
 from baler_root.rootio.raw.record_writer import OutputRecord
-from baler_root.rootio.rntuple import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
+from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.tree_tail import TreeTail
-from baler_root.rootio.ttree import DoesNotFitError, TTreeWriter
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
+from baler_root.rootio.ttree_writer import DoesNotFitError, TTreeWriter
 
 if TYPE_CHECKING:
     import awkward as ak

@@ -36,7 +36,7 @@ from baler_root.training.pair_masses import Pair
 
 if TYPE_CHECKING:
     from baler_root.format.networks.program import Program
-    from baler_root.training.hardware.limits import Hardware
+    from baler_root.training.hardware.encoder_hardware import Hardware
     from baler_root.training.torch.autoencoder import Autoencoder, AutoencoderShape
     from baler_root.training.torch.fit_autoencoder import AutoencoderSettings, TrainedAutoencoder
 

@@ -16,6 +16,7 @@ from baler_root.errors import (
     SourceError,
 )
 from baler_root.format.container.atomic_file import AtomicFile
+from baler_root.format.container.layout import HEAD_MAGIC
 from tests.helpers.trees import digest
 
 # Nothing is left behind
@@ -77,16 +78,49 @@ def test_interrupted(jobs: int, untouched: Callable[..., None], monkeypatch: pyt
 
 def test_overwriting(flat_root: Path, tmp_path: Path) -> None:
     target = tmp_path / "a.baler"
-    target.write_bytes(b"kept")
+    target.write_bytes(HEAD_MAGIC + b"kept")
     with pytest.raises(OutputError, match=r"a\.baler: exists already; use --overwrite"):
         baler_root.compress(flat_root, target)
-    assert target.read_bytes() == b"kept"
+    assert target.read_bytes() == HEAD_MAGIC + b"kept"
     baler_root.compress(flat_root, target, overwrite=True)
     assert baler_root.verify(target).ok
     with pytest.raises(KeyboardInterrupt):
         baler_root.compress(flat_root, target, overwrite=True, progress=_interrupt)
     assert baler_root.verify(target).ok
     assert {path.name for path in tmp_path.iterdir()} == {"a.baler", "flat.root"}
+
+
+def test_files_of_another_kind_are_never_replaced(flat_root: Path, tmp_path: Path) -> None:
+    packed, precious = tmp_path / "a.baler", tmp_path / "precious"
+    baler_root.compress(flat_root, packed)
+    writers: list[Callable[[], object]] = [
+        lambda: baler_root.compress(flat_root, precious, overwrite=True),
+        lambda: baler_root.merge([packed], precious, overwrite=True),
+        lambda: baler_root.recover(packed, precious, overwrite=True),
+        lambda: baler_root.decompress(packed, precious, overwrite=True),
+        lambda: baler_root.train(flat_root, precious, overwrite=True),
+    ]
+    for content in (b"precious", b"PK\x03\x04", bytes(1000)):
+        precious.write_bytes(content)
+        for write in writers:
+            with pytest.raises(OutputError, match="precious: is a file of another kind than the output"):
+                write()
+        assert precious.read_bytes() == content
+    precious.write_bytes(flat_root.read_bytes())
+    with pytest.raises(OutputError, match="another kind"):
+        writers[0]()
+    assert digest(precious) == digest(flat_root)
+    writers[3]()
+    assert digest(precious) != digest(flat_root)
+    precious.write_bytes(b"")
+    writers[0]()
+    assert baler_root.verify(precious).ok
+
+
+def test_the_output_is_no_root_file(flat_root: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"b\.root: the output is a \.baler file.*name it .*b\.baler"):
+        baler_root.compress(flat_root, tmp_path / "b.root")
+    assert list(tmp_path.glob("b*")) == []
 
 
 def _interrupt(done: int, total: int) -> None:

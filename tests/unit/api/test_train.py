@@ -17,6 +17,7 @@ from baler_root.errors import (
     OutputError,
     SourceError,
 )
+from baler_root.format.container.layout import HEAD_MAGIC
 from baler_root.format.model_file import read_model_file
 from baler_root.training import effort
 from tests.helpers.cli import Cli
@@ -100,14 +101,14 @@ def test_an_interrupted_training_leaves_nothing(
         raise KeyboardInterrupt
 
     old = tmp_path / "m.balermodel"
-    old.write_bytes(b"precious")
+    old.write_bytes(HEAD_MAGIC + b"precious")
     for module, name in ((model_training, "learn_from"), (train, "write_model_file")):
         with monkeypatch.context() as patch:
             patch.setattr(module, name, interrupted)
             with quick_level():
                 assert cli("train", unseen_jets, "-o", old, "--overwrite").code == 130
         assert [path.name for path in tmp_path.iterdir()] == ["m.balermodel"]
-        assert old.read_bytes() == b"precious"
+        assert old.read_bytes() == HEAD_MAGIC + b"precious"
 
 
 def test_an_existing_output_is_kept(jets_model: Path, unseen_jets: Path, tmp_path: Path) -> None:

@@ -91,6 +91,27 @@ def test_a_change_within_the_bound_is_no_problem(pair: tuple[Path, Path], make_r
     assert result.worst["Events: energy"] == ("rel=0.001", 0.0)
 
 
+def test_each_field_of_a_record_has_its_bound_and_its_error(make_root: Make, tmp_path: Path) -> None:
+    random = np.random.default_rng(4)
+    x, y, n = random.exponential(size=500), random.exponential(size=500), np.arange(500)
+    root = make_root("in.root", kind="rntuple", Events={"p": ak.zip({"x": x, "y": y, "n": n})})
+    target = tmp_path / "in.baler"
+    baler_root.compress(
+        root, target, bounds={"p.x": "rel=1e-2", "p.y": "abs=1e-5"}, codec="classic", cluster_size=100
+    )
+    worst = baler_root.verify(target, root).worst
+    assert {name: bound for name, (bound, _) in worst.items()} == {
+        "Events: p.x": "rel=0.01",
+        "Events: p.y": "abs=1e-05",
+        "Events: p.n": "lossless",
+    }
+    decoded = baler_root.open(target)["Events"]["p"].array()
+    x, y = x.astype(np.float64), y.astype(np.float64)
+    assert worst["Events: p.x"][1] == pytest.approx(np.max(np.abs(decoded.x / x - 1)))
+    assert worst["Events: p.y"][1] == pytest.approx(np.max(np.abs(decoded.y - y)))
+    assert worst["Events: p.n"][1] == 0
+
+
 def test_other_list_structure_is_found(pair: tuple[Path, Path], make_root: Make) -> None:
     other = columns()
     other["Muon"] = one_moved(other["Muon"], place=next(i for i, n in enumerate(ak.num(other["Muon"])) if n))

@@ -23,11 +23,11 @@ def test_every_step_of_the_ablation_without_networks_can_be_measured(tmp_path: P
 
 @pytest.mark.parametrize(("_", "variant"), precision.WAYS)
 def test_every_precision_can_be_set(_: str, variant: dict[str, object]) -> None:
-    usual = precision.fit.NetworkStack
+    usual = precision.fit.ColumnNetworks
     with precision.changed(**variant):
-        assert precision.fit.NetworkStack is not usual
-        assert issubclass(precision.fit.NetworkStack, usual)
-    assert precision.fit.NetworkStack is usual
+        assert precision.fit.ColumnNetworks is not usual
+        assert issubclass(precision.fit.ColumnNetworks, usual)
+    assert precision.fit.ColumnNetworks is usual
 
 
 def test_training_is_caught_before_it_starts(tmp_path: Path) -> None:

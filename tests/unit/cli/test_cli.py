@@ -269,7 +269,7 @@ def test_interrupt_leaves_nothing(flat_root: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", INTERRUPTED, str(flat_root), str(folder / "flat.baler")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 130, done.stderr
-    assert done.stderr.strip() == "interrupted; nothing unfinished is left behind"
+    assert done.stderr.strip() == "interrupted; no unfinished file remains"
     assert list(folder.iterdir()) == []
 
 

@@ -10,10 +10,10 @@ import pytest
 
 from baler_root.cli.options import rules_of as cli_rules
 from baler_root.compression.rules.exact_branches import exact_by_name
+from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.presets import PRESETS
 from baler_root.compression.rules.rule import BoundTarget, Rule
 from baler_root.compression.rules.rules import Rules
-from baler_root.compression.rules.unused import check_used
 from baler_root.errors import ConfigError
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.schema import Branch, Tree

@@ -27,7 +27,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.columns.form_columns import Column, columns_of
 from baler_root.format.columns.to_columns import plain_form, to_columns
 from baler_root.format.encodings.copy import CopyEncoding
-from baler_root.format.encodings.packed_float import PackedFloat, PackedFloatEncoding
+from baler_root.format.encodings.double32 import PackedFloat, PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree

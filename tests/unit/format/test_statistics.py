@@ -19,14 +19,8 @@ import baler_root
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.errors import CorruptFileError, FormatError
 from baler_root.format.bounds import ErrorStats
-from baler_root.format.statistics import (
-    RECORD,
-    digest_of,
-    merge_errors,
-    pack_statistics,
-    record,
-    unpack_statistics,
-)
+from baler_root.format.statistics import RECORD, merge_errors, pack_statistics, record, unpack_statistics
+from baler_root.format.values_digest import values_digest
 from tests.conftest import flat_columns, jagged_columns
 
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-6", "abs=1e-3", "abs=10", "bits=10", "bits=3"]
@@ -235,6 +229,6 @@ def test_merged_errors_weigh_by_length() -> None:
 
 def test_digest_is_of_the_bytes_one_after_another() -> None:
     values = np.arange(10, dtype=np.int16)
-    assert digest_of([values]) == digest_of([values[:3], values[3:]])
-    assert digest_of([values]) != digest_of([values.astype(np.int32)])
-    assert digest_of([]) == 0x2D06800538D394C2
+    assert values_digest([values]) == values_digest([values[:3], values[3:]])
+    assert values_digest([values]) != values_digest([values.astype(np.int32)])
+    assert values_digest([]) == 0x2D06800538D394C2

@@ -13,7 +13,7 @@ import uproot
 import baler_root
 from baler_root.errors import ConfigError
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
-from baler_root.format.container.references import KnownColumn
+from baler_root.format.container.model_references import KnownColumn
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_file import StoredModel
 from baler_root.fpga.front_end import read_rows

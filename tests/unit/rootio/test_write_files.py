@@ -7,7 +7,7 @@ import io
 import pytest
 import uproot
 
-from baler_root.rootio.rntuple import lay_out_rntuple
+from baler_root.rootio.rntuple_writer import lay_out_rntuple
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.ttree_layout import lay_out_ttree
 from baler_root.rootio.write import same_values, write_root

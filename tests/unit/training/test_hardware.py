@@ -33,10 +33,11 @@ from baler_root.fpga.wire.decode import decode
 from baler_root.fpga.wire.software_board import SendOptions, send
 from baler_root.training import latent
 from baler_root.training.hardware.budget import HardwareBudget
-from baler_root.training.hardware.limits import Hardware, HardwareLimits
+from baler_root.training.hardware.encoder_hardware import Hardware
+from baler_root.training.hardware.limits import HardwareLimits
 from baler_root.training.hardware.resources import ESTIMATE_ERROR, Resources, nonzero_digits
 from baler_root.training.torch.autoencoder import AutoencoderShape
-from baler_root.training.torch.networks import DenseAutoencoder
+from baler_root.training.torch.builtin_autoencoders import DenseAutoencoder
 from baler_root.training.torch.pruning import BitPruning
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")

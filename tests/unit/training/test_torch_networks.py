@@ -21,12 +21,12 @@ from baler_root.errors import CorruptFileError
 from baler_root.training import latent
 from baler_root.training.torch import fit_autoencoder
 from baler_root.training.torch.autoencoder import Autoencoder, AutoencoderShape
-from baler_root.training.torch.fit_autoencoder import AutoencoderSettings
-from baler_root.training.torch.networks import (
+from baler_root.training.torch.builtin_autoencoders import (
     ConvolutionalAutoencoder,
     DenseAutoencoder,
     TransformerAutoencoder,
 )
+from baler_root.training.torch.fit_autoencoder import AutoencoderSettings
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*:DeprecationWarning:torch")
 

@@ -11,7 +11,7 @@ from baler_root.cli.fpga.wire import decode, receive, send
 app = typer.Typer(
     name="fpga",
     no_args_is_help=True,
-    help="Make firmware of an autoencoder model, bit for bit, and decode the packets that a board sends.",
+    help="Write firmware that computes a model's encoder bit for bit, and decode the packets that a board sends.",
 )
 
 

@@ -33,13 +33,15 @@ def build(  # noqa: PLR0913, PLR0917 - one parameter for each option
         typer.Option(
             metavar="ROOT",
             show_default=False,
-            help="A ROOT file: its rows become test vectors, and show how many rows are sent raw.",
+            help="A ROOT file whose rows become test vectors; the share of rows sent raw is measured on it.",
         ),
     ] = None,
     tree: Annotated[
         str | None,
         typer.Option(
-            metavar="PATH", show_default=False, help="Tree of the model, if the file has models of several."
+            metavar="PATH",
+            show_default=False,
+            help="Tree of the model, if the file has models of several trees.",
         ),
     ] = None,
     target: Annotated[
@@ -63,13 +65,13 @@ def build(  # noqa: PLR0913, PLR0917 - one parameter for each option
     ] = "latency",
     reuse: Annotated[
         int,
-        typer.Option(metavar="N", help="Uses of a multiplier for one row; needs --strategy resource."),
+        typer.Option(metavar="N", help="Uses of each multiplier per row; needs --strategy resource."),
     ] = 1,
     levels: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Most adders in series between two registers in rtl/.",
+            help="Most adders in series between two registers, in rtl/.",
             show_default="that of the target",
         ),
     ] = None,
@@ -81,15 +83,16 @@ def build(  # noqa: PLR0913, PLR0917 - one parameter for each option
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Write firmware of a model's encoder: HLS project, Verilog, benches, agreement and report.
+    """Write firmware of a model's encoder: HLS project, Verilog, test benches, comparison and report.
 
-    baler-root train jets.root -o jets.balermodel --codec autoencoder --latents 14
+    baler-root train jets.root -o jets.balermodel --codec autoencoder \\
+        --latents 14
     baler-root fpga build jets.balermodel -o firmware/ --data jets.root
 
-    All computations of the latents are compared on at least 10 000 rows; one
-    row that differs is an error. Tools that are not installed are listed and
-    left out: hls4ml (pip install "baler-root\\[fpga]"), da4ml (pip install
-    "baler-root\\[rtl]", LGPLv3), and g++, verilator and yosys (apt install).
+    All computations of the latents are compared on at least 10 000 rows; any
+    difference is an error. Steps whose tools are not installed are skipped
+    and listed: hls4ml (pip install "baler-root\\[fpga]"), da4ml (pip install
+    "baler-root\\[rtl]", LGPLv3), g++, verilator and yosys (apt install).
     """
     from baler_root.fpga.build.project import BuildOptions
     from baler_root.fpga.build.project import build as run
@@ -110,9 +113,12 @@ def verify(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare all computations of the latents again, on the vectors in a folder of firmware.
+    """Compare all computations of the latents again, on the test vectors in a firmware folder.
 
-    Exit code 1 if a row differs, or if a file was changed after it was written.
+    baler-root fpga verify firmware/
+
+    The exit code is 1 if a row differs, or if a file was changed after it was
+    written.
     """
     from baler_root.fpga.build.project import verify as run
 
@@ -164,5 +170,7 @@ def _print_report(report: Report, output: Path) -> None:
     echo()
     _print_agreement(report.agreement)
     for gap in report.gaps:
-        echo(f"  not done here: {gap}")
-    echo(f"{output}: firmware in {report.seconds['all']:.3g} s; {count_text(len(report.gaps), 'gap')}")
+        echo(f"  skipped: {gap}")
+    echo(
+        f"{output}: firmware in {report.seconds['all']:.3g} s; {count_text(len(report.gaps), 'step')} skipped"
+    )

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
 
 
 def explore(  # noqa: PLR0913, PLR0917 - one parameter for each option
-    source: Annotated[
-        str, typer.Argument(metavar="IN", show_default=False, help="A ROOT file to learn from.")
-    ],
+    source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A ROOT file to train on.")],
     output: Annotated[
         str, typer.Option("--output", "-o", metavar="FOLDER", show_default=False, help="The folder to write.")
     ],
     hidden: Annotated[
         str,
         typer.Option(
-            metavar="N,N;N;…", help="Hidden layers of each network, as neurons per layer; none for no layer."
+            metavar="N,N;N;…",
+            help="Neurons of each hidden layer, for each network to try; none for no hidden layer.",
         ),
     ] = "32,16;16;none",
     weight_bits: Annotated[
@@ -36,35 +35,36 @@ def explore(  # noqa: PLR0913, PLR0917 - one parameter for each option
     input_bits: Annotated[int, typer.Option(metavar="N", help="Bits of the encoders' input codes.")] = 8,
     latent_bits: Annotated[int, typer.Option(metavar="N", help="Bits of each latent.")] = 9,
     luts: Annotated[
-        float | None, typer.Option(metavar="N", help="LUTs to prune encoders to.", show_default="no pruning")
+        float | None,
+        typer.Option(metavar="N", help="Most LUTs; larger encoders are pruned.", show_default="no pruning"),
     ] = None,
     clock: Annotated[float, typer.Option(metavar="MHZ", help="Clock frequency of the pipeline.")] = 200.0,
     levels: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Adders in series between two registers.")
+        int, typer.Option(metavar="N", min=1, help="Most adders in series between two registers.")
     ] = 3,
     seconds: Annotated[
         float | None,
         typer.Option(
-            metavar="SECONDS", help="Time limit of each training; without it, all steps.", show_default=False
+            metavar="SECONDS", help="Time limit of each training; none by default.", show_default=False
         ),
     ] = None,
     response: Annotated[
         list[str] | None,
         typer.Option(
             metavar="BRANCH",
-            help="A branch whose resolution from latents alone is measured; repeatable.",
-            show_default="pt, energy or E, mass: two at most",
+            help="A branch whose resolution, with latents alone, is measured; repeatable.",
+            show_default="at most two of pt, energy, E, mass",
         ),
     ] = None,
     test: Annotated[
         str | None,
         typer.Option(
             metavar="ROOT",
-            help="A file like IN; all errors are measured on its last 20 000 rows.",
-            show_default="IN itself, which is learned from",
+            help="A file with the same branches as IN; errors are measured on its last 20 000 rows.",
+            show_default="IN itself",
         ),
     ] = None,
-    tree: Annotated[str | None, typer.Option(metavar="PATH", help="The tree to learn from.")] = None,
+    tree: Annotated[str | None, typer.Option(metavar="PATH", help="The tree to train on.")] = None,
     bound: Bound = None,
     branch: Branches = None,
     seed: Seed = 0,
@@ -72,17 +72,17 @@ def explore(  # noqa: PLR0913, PLR0917 - one parameter for each option
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train encoders of several sizes, and plot their accuracy against what they cost in an FPGA.
+    """Train encoders of several sizes, and plot their accuracy against their resources in an FPGA.
 
     baler-root fpga explore jets.root -o scan/ --latents 8,14 --seconds 20
     baler-root fpga build scan/models/03.balermodel -o firmware/
 
-    LUTs and latency are estimates: by da4ml where it is installed. Errors are
-    root mean squares on the axes of the columns, on which each column is
-    roughly standard logistic. The resolution of a branch is half of the
-    shortest interval that holds 68.27 % of decoded / original - 1; only values
-    whose original is 0, or not finite, are left out. explore.json and
-    explore.csv have all points, models/ has their encoders.
+    LUTs and latency are estimates, by da4ml if it is installed. The error is
+    the root mean square over all columns, each in units in which its
+    distribution is roughly standard logistic. The resolution of a branch is
+    half of the shortest interval that holds 68.27 % of decoded / original - 1;
+    originals that are 0 or not finite are left out. explore.json and
+    explore.csv contain all points, models/ their encoders.
     """
     from baler_root.fpga.explore.options import ExploreOptions, ScanGrid
     from baler_root.fpga.explore.scan import explore as run

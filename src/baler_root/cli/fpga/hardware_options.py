@@ -13,8 +13,9 @@ FpgaBudget = Annotated[
     str | None,
     typer.Option(
         metavar="LIMITS",
-        help='Limits of the encoder in an FPGA, such as "luts<15000,latency<100ns". edges<12, clock=200MHz and '
-        "levels=3 (adders an edge) can be added. Layers and bits that are not given are searched, weights are pruned.",
+        help='Limits of the encoder in an FPGA, such as "luts<15000,latency<100ns"; also edges<12 (clock cycles), '
+        "clock=200MHz or 5ns, and levels=3 (adders per cycle). Layers and bits that are not set are searched, and "
+        "weights are pruned.",
         rich_help_panel=_PANEL,
     ),
 ]

@@ -31,12 +31,12 @@ Output = Annotated[
 
 Tree = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Tree of the model, if the file has models of several."),
+    typer.Option(metavar="NAME", help="Tree of the model, if the file has models of several trees."),
 ]
 
 
 Window = Annotated[
-    int, typer.Option(help="Events that a packet may arrive late and still be put in its place.")
+    int, typer.Option(help="Number of events by which a packet may be late and still be sorted in.")
 ]
 
 
@@ -50,14 +50,15 @@ def decode(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decode a recorded stream of packets to an ordinary .baler file.
+    """Decode a recorded stream of packets to a .baler file.
 
     baler-root fpga decode stream.bin --model jets.balermodel -o jets.baler
     baler-root decompress jets.baler jets.root
 
-    Values are decoded from the latents alone: no bound holds against the events
-    before the encoder. Missing events are left out; wire_entry and wire_flags
-    identify those that arrived, the tree wire_incidents lists all incidents.
+    Values are decoded from the latents alone: their errors relative to the
+    events before the encoder have no bound. The branches wire_entry and
+    wire_flags identify the events that arrived; the tree wire_incidents lists
+    lost events and all other incidents.
     """
     from baler_root.fpga.wire.decode import decode as run
 
@@ -71,18 +72,18 @@ def decode(
 
 def receive(  # noqa: PLR0913, PLR0917 - one parameter for each option
     address: Annotated[
-        str, typer.Argument(metavar="HOST:PORT", show_default=False, help="Address that datagrams arrive at.")
+        str, typer.Argument(metavar="HOST:PORT", show_default=False, help="Address to listen at.")
     ],
     model: Model,
     output: Output,
     tree: Tree = None,
-    idle: Annotated[float, typer.Option(help="Seconds of silence after which the run ends.")] = 10.0,
+    idle: Annotated[float, typer.Option(help="Seconds without packets after which the run ends.")] = 10.0,
     window: Window = 4096,
     overwrite: Overwrite = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Decode packets that arrive as datagrams to a .baler file, until the run ends or no more arrive.
+    """Receive packets as datagrams, until the run ends or none arrive, and decode them to a .baler file.
 
     baler-root fpga receive 127.0.0.1:5005 --model jets.balermodel -o live.baler
 
@@ -112,7 +113,10 @@ def send(  # noqa: PLR0913, PLR0917 - one parameter for each option
     source: Annotated[str, typer.Argument(metavar="IN", show_default=False, help="A ROOT file.")],
     model: Model,
     to: Annotated[
-        str, typer.Option(metavar="TARGET", help="HOST:PORT, or a file to record.", show_default=False)
+        str,
+        typer.Option(
+            metavar="TARGET", help="HOST:PORT, or a file that records the packets.", show_default=False
+        ),
     ],
     tree: Tree = None,
     rate: Annotated[
@@ -122,17 +126,19 @@ def send(  # noqa: PLR0913, PLR0917 - one parameter for each option
     events: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Number of events, from the file's beginning again if needed.", show_default=False
+            min=0, help="Number of events; the file is repeated if it has fewer.", show_default=False
         ),
     ] = None,
-    together: Annotated[int, typer.Option(help="Events in a packet.")] = 8,
-    pass_through: Annotated[bool, typer.Option(help="Send events raw that latents represent poorly.")] = True,
+    together: Annotated[int, typer.Option(help="Events per packet.")] = 8,
+    pass_through: Annotated[
+        bool, typer.Option(help="Send events raw if latents represent them poorly.")
+    ] = True,
     loss: Annotated[float, typer.Option(min=0, max=1, help="Share of packets that are lost.")] = 0.0,
     duplication: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of packets that arrive twice.")
+        float, typer.Option(min=0, max=1, help="Share of packets that are sent twice.")
     ] = 0.0,
     reorder: Annotated[
-        float, typer.Option(min=0, max=1, help="Share of packets that others overtake.")
+        float, typer.Option(min=0, max=1, help="Share of packets that are overtaken by others.")
     ] = 0.0,
     flip: Annotated[float, typer.Option(min=0, max=1, help="Share of packets with a flipped bit.")] = 0.0,
     seed: Annotated[int, typer.Option(help="Random seed of the faults.")] = 0,
@@ -140,13 +146,15 @@ def send(  # noqa: PLR0913, PLR0917 - one parameter for each option
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Send the rows of a ROOT file as a board would: encoded by the model's integers, in packets.
+    """Send the rows of a ROOT file as a board does: as packets of latents.
 
-    baler-root fpga send jets.root --model jets.balermodel --to 127.0.0.1:5005 --rate 50000
-    baler-root fpga send jets.root --model jets.balermodel --to stream.bin --loss 0.01 --flip 0.001
+    baler-root fpga send jets.root --model jets.balermodel \\
+        --to 127.0.0.1:5005 --rate 50000
+    baler-root fpga send jets.root --model jets.balermodel \\
+        --to stream.bin --loss 0.01 --flip 0.001
 
-    --loss, --duplication, --reorder and --flip simulate a bad wire; the end of
-    the run is spared.
+    --loss, --duplication, --reorder and --flip simulate a bad wire; the
+    packet that ends the run is never affected.
     """
     from baler_root.fpga.wire.fault_injection import Faults
     from baler_root.fpga.wire.software_board import SendOptions
@@ -173,8 +181,10 @@ def _print_decoded(report: DecodeReport, as_json: bool, quiet: bool) -> None:
             f"({size_text(statistics.size)} of packets), {report.rate:,.0f} events/s"
         )
         echo(f"  sent raw: {statistics.raw}, saturated: {statistics.saturated}")
-        echo(f"  on the wire: {statistics.problems or 'nothing lost, nothing damaged'}")
-        echo("  values are decoded from latents alone: no bound holds against the events before the encoder")
+        echo(f"  on the wire: {statistics.problems or 'no losses, no damage'}")
+        echo(
+            "  values are decoded from latents alone: their errors relative to the events before the encoder have no bound"
+        )
 
 
 def _print_sent(report: SendReport) -> None:

@@ -19,7 +19,7 @@ from baler_root.format.codecs.conditional.page import LENGTH_KINDS
 from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns.to_columns import flatten
-from baler_root.format.container.references import Detached, KnownColumn
+from baler_root.format.container.model_references import Detached, KnownColumn
 from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of
 
@@ -114,9 +114,8 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
             result.models.update({stored.trained.digest: stored for stored in used})
             result.notes += notes
     if not num_columns or num_other_bound > num_columns:
-        raise ConfigError(
-            f"{file.path}: no model fits: {'; '.join([*unknown_trees, *problems, *result.notes])}"
-        )
+        reasons = [*unknown_trees, *(problems or result.notes)]
+        raise ConfigError(f"{file.path}: no model fits: {'; '.join(reasons)}")
     if result.models:
         (result.codec,) = codecs
     result.notes = [f"{file.name}: {note}" for note in [*problems, *result.notes]]

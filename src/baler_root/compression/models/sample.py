@@ -15,7 +15,7 @@ from baler_root.compression.plan import Plan, PlannedColumn
 from baler_root.format.codecs.axis import EXACT_PLACES
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.quantised import Quantised
-from baler_root.format.entropy.tables import MAX_SYMBOLS
+from baler_root.format.entropy.probability_tables import MAX_SYMBOLS
 from baler_root.format.page import EncodedColumn
 from baler_root.format.tables import tables_of
 from baler_root.rootio.source_tree import SourceTree

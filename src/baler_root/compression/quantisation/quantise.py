@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.quantisation.grid_choice import choose_grids
+from baler_root.compression.quantisation.bound_to_grid import choose_grids
 from baler_root.compression.quantisation.special_values import (
     SENTINELS,
     find_candidates,

@@ -14,7 +14,7 @@ from baler_root.compression.rules.presets import PRESETS
 from baler_root.compression.rules.rule import BoundTarget, Rule
 from baler_root.compression.rules.toml_file import read_rules_file
 from baler_root.errors import ConfigError, nearest
-from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.bounds import KIND_MISSING, LOSSLESS, ErrorBound
 from baler_root.training.pair_masses import PairMass
 
 DEFAULT = ErrorBound("rel", 1e-3)
@@ -205,10 +205,7 @@ def _as_bound(bound: object) -> ErrorBound:
         return bound
     if isinstance(bound, str):
         return ErrorBound.parse(bound)
-    raise ConfigError(
-        f'bound {bound!r}: the kind of error is missing; write "rel=1e-3" (relative), "abs=1e-3" (absolute), '
-        '"bits=10" (mantissa bits) or "lossless"'
-    )
+    raise ConfigError(f"bound {bound!r}: {KIND_MISSING}")
 
 
 def _rules_by_pattern(bounds: Any) -> tuple[Rule, ...]:

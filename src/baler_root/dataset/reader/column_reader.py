@@ -13,7 +13,7 @@ from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.dataset.reader.tree_pages import TreePages
 from baler_root.errors import CorruptFileError
 from baler_root.format.container.read import PageId
-from baler_root.format.encodings.base import ColumnEncoding
+from baler_root.format.encodings.base import ColumnEncoding, alike
 from baler_root.format.encodings.copy import CopyEncoding
 
 Values = NDArray[Any]
@@ -107,13 +107,8 @@ class ColumnReader(TreePages):
             if (
                 source.sources
                 or source.length != encoding.length
-                or not (any_source or self._alike(column, number))
+                or not (any_source or alike(self.columns[column].dtype, self.columns[number].dtype))
             ):
                 problem = "relation" if any_source else "copy or sum"
                 location = self.container.describe(self.page_of(*place)[0])
                 raise CorruptFileError(f"{location}: a {problem} of a column that is not like it")
-
-    def _alike(self, column: int, other: int) -> bool:
-        """Whether a column can be a copy of the other: equal types, or integers of any width."""
-        dtypes = {self.columns[column].dtype, self.columns[other].dtype}
-        return len(dtypes) == 1 or all(dtype.kind in "bui" for dtype in dtypes)

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.entropy import tables
-from baler_root.format.entropy.tables import MAX_SYMBOLS
+from baler_root.format.entropy import probability_tables
+from baler_root.format.entropy.probability_tables import MAX_SYMBOLS
 
 Ints = NDArray[np.int64]
 
@@ -60,7 +60,7 @@ class QuantileAxis:
         symbols = np.arange(self.length + 1)
         knot = np.minimum(np.searchsorted(self.positions, symbols, side="right"), len(self.positions) - 1) - 1
         rise, run = np.diff(self.shares)[knot], np.diff(self.positions)[knot]
-        extra = tables.SIGMA_BITS - SHARE_BITS
+        extra = probability_tables.SIGMA_BITS - SHARE_BITS
         interpolated = ((symbols - self.positions[knot]) * rise << extra) // run
         return np.asarray((self.shares[knot] << extra) + interpolated)
 
@@ -73,7 +73,7 @@ class QuantileAxis:
     def codes(self) -> NDArray[np.int16]:
         """Code of each symbol, the input of networks: its middle on the axis, in units of 2**-8."""
         middle = quantile(self.cumulative[:-1] + self.cumulative[1:] >> 1)
-        shift = tables.AXIS_BITS - CODE_BITS
+        shift = probability_tables.AXIS_BITS - CODE_BITS
         codes = np.clip(middle + (1 << (shift - 1)) >> shift, -CODE_LIMIT, CODE_LIMIT - 1)
         return np.asarray(codes, dtype=np.int16)
 
@@ -97,11 +97,17 @@ class QuantileAxis:
 
 def quantile(shares: Ints) -> Ints:
     """Positions below which the logistic distribution has these parts of 2**28, in units of 2**-20."""
-    sigma = tables.sigma()
+    sigma = probability_tables.sigma()
     entry = np.clip(np.searchsorted(sigma, shares, side="right") - 1, 0, len(sigma) - 2)
     low, step = sigma[entry], np.maximum(1, sigma[entry + 1] - sigma[entry])
-    interpolated = np.clip((shares - low << tables.SIGMA_STEP_BITS) // step, 0, 1 << tables.SIGMA_STEP_BITS)
-    return np.asarray((entry << tables.SIGMA_STEP_BITS) + interpolated - tables.AXIS_LIMIT)
+    interpolated = np.clip(
+        (shares - low << probability_tables.SIGMA_STEP_BITS) // step,
+        0,
+        1 << probability_tables.SIGMA_STEP_BITS,
+    )
+    return np.asarray(
+        (entry << probability_tables.SIGMA_STEP_BITS) + interpolated - probability_tables.AXIS_LIMIT
+    )
 
 
 EXACT_PLACES = MAX_SYMBOLS >> 2

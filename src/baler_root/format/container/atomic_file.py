@@ -57,10 +57,11 @@ class AtomicFile:
     process, unless the program handles these signals itself.
     """
 
-    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], overwrite: bool = False, magic: bytes = b"") -> None:
+        """Start a file; `overwrite` replaces a file that begins with `magic`, never one of another kind."""
         self.path = Path(path)
-        self._overwrite = overwrite
-        check_output(self.path, overwrite)
+        self._overwrite, self._magic = overwrite, magic
+        check_output(self.path, overwrite, magic)
         remove_stale(self.path)
         try:
             self._temporary, self.file, self._lock = _create(self.path)
@@ -81,7 +82,7 @@ class AtomicFile:
                 self.file.close()
             with self._temporary.open("rb") as written:
                 os.fsync(written.fileno())
-            check_output(self.path, self._overwrite)
+            check_output(self.path, self._overwrite, self._magic)
             self._temporary.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
@@ -100,14 +101,34 @@ class AtomicFile:
         _restore_signals()
 
 
-def check_output(path: Path, overwrite: bool) -> None:
-    """Raise OutputError when `path` cannot become a new file."""
+def check_output(path: Path, overwrite: bool, magic: bytes = b"") -> None:
+    """Raise OutputError when `path` cannot become a new file, or replace a file that begins with `magic`."""
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; create it first")
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; name a file in it")
-    if path.exists() and not overwrite:
+    if not path.exists():
+        return
+    if not overwrite:
         raise OutputError(f"{path}: exists already; use --overwrite (overwrite=True) to replace it")
+    if not _begins_with(path, magic):
+        raise OutputError(
+            f"{path}: is a file of another kind than the output, so --overwrite (overwrite=True) does not "
+            "replace it; name another output, or delete it first"
+        )
+
+
+def _begins_with(path: Path, magic: bytes) -> bool:
+    """Whether the file is empty or has these first bytes; True for what is no regular file."""
+    if not path.is_file():
+        return True
+    try:
+        with path.open("rb") as file:
+            return file.read(len(magic)) in {b"", magic}
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be replaced, because it cannot be read ({error.strerror})"
+        ) from None
 
 
 def check_not_input(

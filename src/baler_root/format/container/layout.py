@@ -1,4 +1,5 @@
-"""Every struct, magic and limit of the container; `formats/container.md` is the text, this its constants."""
+"""Structs and magic numbers of the container, its kinds of blocks, its head and its trailer
+(formats/container.md). Headers and checksums of blocks are in `checksum`."""
 
 from __future__ import annotations
 
@@ -79,58 +80,6 @@ class Critical(IntFlag):
 
 
 @dataclass(frozen=True, slots=True)
-class BlockHeader:
-    """Header that identifies a block, so that a damaged file can be searched for blocks."""
-
-    kind: BlockKind
-    tree: int = 0
-    cluster: int = 0
-    group: int = 0
-    codec: int = NO_CODEC
-
-    def seal(self, payload: bytes) -> tuple[bytes, int]:
-        """The block (header and payload) and its XXH3-64, which covers both."""
-        head = BLOCK.pack(
-            BLOCK_MAGIC, self.kind, self.codec, 0, self.tree, self.cluster, self.group, len(payload), 0
-        )[:-8]
-        digest = block_digest(head, payload)
-        return head + struct.pack("<Q", digest) + payload, digest
-
-
-def block_digest(head: bytes | memoryview, payload: bytes | memoryview) -> int:
-    """XXH3-64 of the header without its digest field, then the payload."""
-    state = xxhash.xxh3_64(head)
-    state.update(payload)
-    return state.intdigest()
-
-
-def open_block(block: memoryview, location: str) -> tuple[BlockHeader, memoryview, int]:
-    """Header, payload and XXH3-64 of one whole block, checked.
-
-    Raises CorruptFileError naming `location` when any byte differs from what was written.
-    """
-    if len(block) < BLOCK.size:
-        raise TruncatedFileError(
-            f"{location}: {len(block)} bytes are too few for a block header ({BLOCK.size})"
-        )
-    magic, kind, codec, zero, tree, cluster, group, size, digest = BLOCK.unpack_from(block)
-    payload = block[BLOCK.size :]
-    if magic != BLOCK_MAGIC or zero != 0 or size != len(payload):
-        raise CorruptFileError(f"{location}: no valid block header; the file is damaged there")
-    actual = block_digest(block[: BLOCK.size - 8], payload)
-    if actual != digest:
-        raise CorruptFileError(
-            f"{location}: checksum {actual:016x} != stored {digest:016x}; the file is damaged there, "
-            "other pages remain readable"
-        )
-    try:
-        block_kind = BlockKind(kind)
-    except ValueError:
-        raise CorruptFileError(f"{location}: unknown block kind {kind}") from None
-    return BlockHeader(block_kind, tree, cluster, group, codec), payload, digest
-
-
-@dataclass(frozen=True, slots=True)
 class Trailer:
     """The last bytes of a file: place of its footer, and features that a reader must know."""
 
@@ -175,10 +124,12 @@ class Trailer:
         if magic != TAIL_MAGIC:
             raise TruncatedFileError(
                 f"{location}: no .baler trailer at the end; the file is truncated, still being written, "
-                "or not a .baler file. `baler-root recover` saves the pages that are whole"
+                "or not a .baler file. If pages are whole, `baler-root recover` saves them"
             )
         if xxhash.xxh3_64_intdigest(bytes(data)[:-16]) != trailer_digest:
-            raise CorruptFileError(f"{location}: the trailer's checksum is wrong; try `baler-root recover`")
+            raise CorruptFileError(
+                f"{location}: the trailer's checksum is wrong. If pages are whole, `baler-root recover` saves them"
+            )
         if major > VERSION_MAJOR:
             raise UnsupportedFeatureError(
                 f"{location}: format version {major}.{minor} is newer than {VERSION_MAJOR}.{VERSION_MINOR}, "
@@ -208,6 +159,10 @@ def pack_head() -> bytes:
 def check_head(data: bytes, location: str) -> int:
     """The minor version at the start of a .baler file; raises FormatError for a file that cannot be read."""
     if len(data) < HEAD.size or data[:4] != HEAD_MAGIC[:4]:
+        if data[:4] == b"root":
+            raise CorruptFileError(
+                f"{location}: a ROOT file, not a .baler file; `baler-root compress` makes one of it"
+            )
         raise CorruptFileError(f"{location}: not a .baler file (it does not start with the .baler magic)")
     magic, major, minor, zero = HEAD.unpack(data[: HEAD.size])
     if magic != HEAD_MAGIC:

@@ -15,7 +15,7 @@ from baler_root.format.binary.varint import Cursor
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.container.manifest_limits import check_limits, check_text
-from baler_root.format.container.references import Detached, Trained
+from baler_root.format.container.model_references import Detached, Trained
 from baler_root.format.limits import MAX_COLUMN_LENGTH, MAX_MANIFEST_LENGTH
 from baler_root.format.schema import Branch, Tree
 

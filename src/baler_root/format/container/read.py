@@ -14,18 +14,17 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError, TruncatedFileError
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.container.bytesource import ByteSource, open_bytes
+from baler_root.format.container.checksum import BlockHeader, open_block
 from baler_root.format.container.layout import (
     HEAD,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,
     block_name,
     check_head,
-    open_block,
 )
 from baler_root.format.container.manifest import BlockEntry, Manifest
 
@@ -86,23 +85,7 @@ class Container:
         header, payload, digest = open_block(block, f"{self.name}: footer")
         if header.kind is not BlockKind.FOOTER or digest != self.trailer.footer_digest:
             raise CorruptFileError(f"{self.name}: the footer is not the one that the trailer names")
-        cursor = Cursor(payload)
-        sections: dict[int, memoryview] = {}
-        while cursor.position < len(payload):
-            kind, zero, size = SECTION.unpack(cursor.take(SECTION.size))
-            if zero or kind in sections:
-                raise CorruptFileError(f"{self.name}: section {kind} of the footer is not valid")
-            sections[kind] = cursor.take(size)
-        if not {SectionKind.MANIFEST, SectionKind.PAGE_TABLE} <= sections.keys():
-            raise CorruptFileError(f"{self.name}: the footer lacks manifest or page table")
-        table = sections[SectionKind.PAGE_TABLE]
-        if len(table) % PAGE_ENTRY.size:
-            raise CorruptFileError(f"{self.name}: a page table of {len(table)} bytes")
-        try:
-            manifest = Manifest.unpack(sections[SectionKind.MANIFEST])
-        except CorruptFileError as error:
-            raise CorruptFileError(f"{self.name}: {error}") from None
-        return manifest, np.frombuffer(table, dtype=PAGE_RECORD)
+        return unpack_footer(payload, self.name)
 
     def _number_pages(self) -> list[list[int]]:
         """Row in the page table of each tree's and cluster's first page; every page must have a row."""
@@ -115,21 +98,7 @@ class Container:
                 count += len(tree.groups(cluster))
         if count != len(self.pages):
             raise CorruptFileError(f"{self.name}: a page table of {len(self.pages)} rows, {count} are needed")
-        for position, tree in enumerate(self.manifest.trees):
-            source = tree.same_as
-            if source is None:
-                continue
-            if source >= position or self.manifest.trees[source].same_as is not None:
-                raise CorruptFileError(
-                    f"{self.name}: tree {position} repeats tree {source}, which is not stored before"
-                )
-            source_tree = self.manifest.trees[source]
-            if [b.form for b in tree.schema.branches] != [b.form for b in source_tree.schema.branches] or (
-                tree.schema.num_entries != source_tree.schema.num_entries
-            ):
-                raise CorruptFileError(
-                    f"{self.name}: tree {position} repeats tree {source}, which is of another kind"
-                )
+        check_repeated_trees(self.manifest, self.name)
         return first_rows
 
     def _check_tiling(self) -> None:
@@ -155,12 +124,7 @@ class Container:
 
     def page_ids(self) -> list[PageId]:
         """All pages, in the order of the page table."""
-        return [
-            PageId(number, cluster, group)
-            for number, tree in enumerate(self.manifest.trees)
-            for cluster in range(len(tree.clusters))
-            for group in range(len(tree.groups(cluster)))
-        ]
+        return page_ids(self.manifest)
 
     def read_raw(self, offset: int, size: int) -> memoryview:
         """Bytes of the file, unchecked."""
@@ -227,6 +191,54 @@ class Container:
             raise CorruptFileError(
                 f"{self.name}: the head of the file is damaged (its version is not the trailer's)"
             )
+
+
+def unpack_footer(payload: memoryview, name: str) -> tuple[Manifest, NDArray[Any]]:
+    """Manifest and page table (`PAGE_RECORD`) of a footer; raises FormatError naming the file `name`."""
+    cursor = Cursor(payload)
+    sections: dict[int, memoryview] = {}
+    while cursor.position < len(payload):
+        kind, zero, size = SECTION.unpack(cursor.take(SECTION.size))
+        if zero or kind in sections:
+            raise CorruptFileError(f"{name}: section {kind} of the footer is not valid")
+        sections[kind] = cursor.take(size)
+    if not {SectionKind.MANIFEST, SectionKind.PAGE_TABLE} <= sections.keys():
+        raise CorruptFileError(f"{name}: the footer lacks manifest or page table")
+    table = sections[SectionKind.PAGE_TABLE]
+    if len(table) % PAGE_ENTRY.size:
+        raise CorruptFileError(f"{name}: a page table of {len(table)} bytes")
+    try:
+        manifest = Manifest.unpack(sections[SectionKind.MANIFEST])
+    except CorruptFileError as error:
+        raise CorruptFileError(f"{name}: {error}") from None
+    return manifest, np.frombuffer(table, dtype=PAGE_RECORD)
+
+
+def check_repeated_trees(manifest: Manifest, name: str) -> None:
+    """Raise CorruptFileError, naming the file `name`, for a tree that cannot have the data of another one."""
+    for position, tree in enumerate(manifest.trees):
+        source = tree.same_as
+        if source is None:
+            continue
+        if source >= position or manifest.trees[source].same_as is not None:
+            raise CorruptFileError(
+                f"{name}: tree {position} repeats tree {source}, which is not stored before"
+            )
+        source_tree = manifest.trees[source]
+        if [b.form for b in tree.schema.branches] != [b.form for b in source_tree.schema.branches] or (
+            tree.schema.num_entries != source_tree.schema.num_entries
+        ):
+            raise CorruptFileError(f"{name}: tree {position} repeats tree {source}, which is of another kind")
+
+
+def page_ids(manifest: Manifest) -> list[PageId]:
+    """All pages of the file that the manifest describes, in the order of its page table."""
+    return [
+        PageId(number, cluster, group)
+        for number, tree in enumerate(manifest.trees)
+        for cluster in range(len(tree.clusters))
+        for group in range(len(tree.groups(cluster)))
+    ]
 
 
 def open_container(path: str | os.PathLike[str] | BinaryIO, **options: Any) -> Container:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from baler_root.errors import OutputError
 from baler_root.format.container.atomic_file import AtomicFile
+from baler_root.format.container.checksum import BlockHeader
 from baler_root.format.container.layout import (
+    HEAD_MAGIC,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     SectionKind,
     Trailer,
@@ -45,7 +48,7 @@ class ContainerWriter:
         self, path: str | os.PathLike[str], overwrite: bool = False, base: Container | None = None
     ) -> None:
         """Start a file; with `base`, as a copy of it to which blocks and a new footer are added."""
-        self._output = AtomicFile(path, overwrite)
+        self._output = AtomicFile(path, overwrite, HEAD_MAGIC)
         self._offset = 0
         self._pages: dict[PageId, bytes] = {}
         self._blocks: list[BlockEntry] = []
@@ -98,10 +101,11 @@ class ContainerWriter:
         self._blocks.append(BlockEntry(kind, tree, self._offset, len(block)))
         self._write(block)
 
-    def finish(self, manifest: Manifest) -> dict[str, int]:
+    def finish(self, manifest: Manifest, check: Callable[[Path], None] | None = None) -> dict[str, int]:
         """Write the footer and give the file its name; returns the bytes of each part of the file.
 
-        The blocks written and the footers superseded are filled into the `manifest` here.
+        The blocks written and the footers superseded are filled into the `manifest` here. `check` gets the
+        path of the whole file before it has its name; if it raises, there is no file.
         """
         written = replace(manifest, blocks=tuple(self._blocks), superseded=tuple(self._superseded))
         packed = written.pack()
@@ -112,6 +116,9 @@ class ContainerWriter:
         offset, size = self._offset, self._offset + len(block) + TRAILER.size
         self._write(block)
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
+        if check is not None:
+            self._output.file.flush()
+            check(self._output.temporary)
         self._output.commit()
         parts = {"pages": self.page_size}
         for entry in self._blocks:

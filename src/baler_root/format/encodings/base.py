@@ -90,3 +90,8 @@ def read_symbol_dtype(cursor: Cursor) -> np.dtype[Any]:
     if itemsize not in SYMBOL_SIZES:
         raise CorruptFileError(f"symbols of {itemsize} bytes")
     return np.dtype(f"u{itemsize}")
+
+
+def alike(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
+    """Whether a column can be a copy of another: both have one type, or are integers of any width."""
+    return dtype == other or (dtype.kind in "bui" and other.kind in "bui")

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.entropy.tables import SIGMA_BITS, TOTAL_BITS
+from baler_root.format.entropy.probability_tables import SIGMA_BITS, TOTAL_BITS
 
 Ints = NDArray[np.int64]
 

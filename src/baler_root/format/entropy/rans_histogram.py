@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.entropy._numba import compiled
 from baler_root.format.entropy.histogram_table import LOOKUP_BITS, PLACE_LOOKUP_BITS, HistogramTable
-from baler_root.format.entropy.tables import SIGMA_BITS, TOTAL_BITS
+from baler_root.format.entropy.probability_tables import SIGMA_BITS, TOTAL_BITS
 
 Ints = NDArray[np.int64]
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import probability_tables
 from baler_root.format.entropy._numba import compiled
-from baler_root.format.entropy.tables import TOTAL_BITS
+from baler_root.format.entropy.probability_tables import TOTAL_BITS
 
 Ints = NDArray[np.int64]
 
@@ -26,33 +26,33 @@ _TOTAL = 1 << TOTAL_BITS
 _STATE = 1 << 31
 
 
-_MEAN_SHIFT = tables.AXIS_BITS - tables.OUTPUT_BITS
+_MEAN_SHIFT = probability_tables.AXIS_BITS - probability_tables.OUTPUT_BITS
 
 
-_LOG_SHIFT = tables.OUTPUT_BITS - 4
+_LOG_SHIFT = probability_tables.OUTPUT_BITS - 4
 
 
-_FIRST_SCALE = tables.MIN_LOG_SCALE * tables.LOG_STEPS
+_FIRST_SCALE = probability_tables.MIN_LOG_SCALE * probability_tables.LOG_STEPS
 
 
-_LIMIT = tables.AXIS_LIMIT
+_LIMIT = probability_tables.AXIS_LIMIT
 
 
-_STEP_BITS = tables.SIGMA_STEP_BITS
+_STEP_BITS = probability_tables.SIGMA_STEP_BITS
 
 
-_FLOOR = tables.FLOOR_WEIGHT
+_FLOOR = probability_tables.FLOOR_WEIGHT
 
 
 _LOOKUP_BITS = 13
 """Axis units between entries of the lookup of symbols, as a power of two."""
 
 
-_REACH = 3 << tables.AXIS_BITS
+_REACH = 3 << probability_tables.AXIS_BITS
 """Scales from the mean of the heaviest component within which a symbol is searched first."""
 
 
-_ALL_WEIGHT = 1 << tables.WEIGHT_BITS
+_ALL_WEIGHT = 1 << probability_tables.WEIGHT_BITS
 
 
 class Axis(NamedTuple):
@@ -90,7 +90,7 @@ def set_mixture(outputs: Any, mixture: Any, constants: Any) -> Any:
         remaining -= mixture[0, k]
     mixture[0, count] = remaining
     mixture[1, count] = 0
-    mixture[2, count] = 1 << tables.INVERSE_BITS
+    mixture[2, count] = 1 << probability_tables.INVERSE_BITS
     return heaviest
 
 
@@ -105,14 +105,14 @@ def cumulative(symbol: Any, edges: Any, mixture: Any, sigma: Any) -> Any:
     total = 0
     edge = edges[symbol]
     for k in range(mixture.shape[1]):
-        position = ((edge - mixture[1, k]) * mixture[2, k] >> tables.INVERSE_BITS) + _LIMIT
+        position = ((edge - mixture[1, k]) * mixture[2, k] >> probability_tables.INVERSE_BITS) + _LIMIT
         position = max(0, min(2 * _LIMIT - 1, position))
         i = position >> _STEP_BITS
         low = sigma[i]
         low += (sigma[i + 1] - low) * (position & ((1 << _STEP_BITS) - 1)) >> _STEP_BITS
         total += mixture[0, k] * low
-    share = total >> tables.WEIGHT_BITS
-    return symbol + (share * (_TOTAL - num_symbols) >> tables.SIGMA_BITS)
+    share = total >> probability_tables.WEIGHT_BITS
+    return symbol + (share * (_TOTAL - num_symbols) >> probability_tables.SIGMA_BITS)
 
 
 @compiled()
@@ -163,7 +163,10 @@ def _decode(
         low, high = 0, len(edges) - 1
         below, above = 0, _TOTAL
         # Most symbols lie where the heaviest component does: first the ends of that, then halves and secants.
-        mean, width = mixture[1, heaviest], (_REACH << tables.INVERSE_BITS) // mixture[2, heaviest]
+        mean, width = (
+            mixture[1, heaviest],
+            (_REACH << probability_tables.INVERSE_BITS) // mixture[2, heaviest],
+        )
         guess = nearest_symbol(mean - width, lookup)
         tries = 0
         while high - low > 1:
@@ -195,7 +198,7 @@ def encode(symbols: Ints, edges: Ints, outputs: NDArray[np.int32]) -> bytes:
 
     `edges` has one position more than there are symbols on the axis.
     """
-    words = _encode(symbols, edges, outputs, tables.mixture_tables())
+    words = _encode(symbols, edges, outputs, probability_tables.mixture_tables())
     return bytes(words.astype("<u4").tobytes())
 
 
@@ -224,7 +227,7 @@ class Decoder:
             symbols,
             self._axis,
             outputs,
-            tables.mixture_tables(),
+            probability_tables.mixture_tables(),
         )
         if self._position < 0:
             raise CorruptFileError("a stream of symbols ends too early")

@@ -11,7 +11,8 @@ from typing import Any
 from baler_root.compression.rules.rules import Rules
 from baler_root.errors import ConfigError
 from baler_root.training.hardware.budget import HardwareBudget
-from baler_root.training.hardware.limits import Hardware, HardwareLimits
+from baler_root.training.hardware.encoder_hardware import Hardware
+from baler_root.training.hardware.limits import HardwareLimits
 
 MAX_POINTS = 64
 """Most points of a scan, each of which is a training."""

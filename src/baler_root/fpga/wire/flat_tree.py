@@ -22,8 +22,9 @@ from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.page import EncodedColumn, Page, pack_page
 from baler_root.format.schema import Branch, Tree
-from baler_root.format.statistics import RECORD, digest_of, pack_statistics, record
+from baler_root.format.statistics import RECORD, pack_statistics, record
 from baler_root.format.tables import ENTRIES
+from baler_root.format.values_digest import values_digest
 
 TYPENAMES = {"float32": "float", "float64": "double", "bool": "bool"}
 """C++ names of NumPy types; an integer's is NumPy's name with `_t`."""
@@ -109,7 +110,7 @@ class FlatTreeWriter:
         for group, (first, page) in enumerate(zip(firsts, pages, strict=True)):
             arrays = [values[first + index] for index in range(len(page.sizes))]
             length = sum(array.nbytes for array in arrays)
-            encoded = EncodedPage(page.payload, length, digest_of(arrays))
+            encoded = EncodedPage(page.payload, length, values_digest(arrays))
             writer.write_page(PageId(self._number, cluster, group), encoded, page.codec_number)
         self._lengths.append(entries)
         self._records.append(records)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from baler_root.errors import ConfigError
 from baler_root.format.networks.program import Program
-from baler_root.training.hardware.limits import Hardware
+from baler_root.training.hardware.encoder_hardware import Hardware
 from baler_root.training.hardware.resources import DEPTH_PER_LAYER, Resources
 
 SEARCH_DIVISOR = 8

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from baler_root.format.codecs.latent.model import LATENT_LIMIT
-from baler_root.format.entropy.tables import OUTPUT_BITS
+from baler_root.format.entropy.probability_tables import OUTPUT_BITS
 from baler_root.format.networks.program import Program
-from baler_root.training.hardware.limits import Hardware
+from baler_root.training.hardware.encoder_hardware import Hardware
 from baler_root.training.torch.layers import Dense
 from baler_root.training.torch.network import CODE_TOTAL, Network
 from baler_root.training.torch.qat_layers import qat_layers

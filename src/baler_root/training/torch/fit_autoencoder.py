@@ -15,7 +15,7 @@ from torch import Tensor
 
 from baler_root._types import Progress
 from baler_root.format.codecs.axis import CODE_BITS, QuantileAxis
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import probability_tables
 from baler_root.training.torch.autoencoder import Autoencoder
 from baler_root.training.torch.loop import (
     EVALUATE_EVERY,
@@ -213,7 +213,7 @@ class AutoencoderData:
         self.values = sum(column_places.shape[1] for column_places in places)
         self._places = [torch.from_numpy(column_places).to(device) for column_places in places]
         self._codes = [torch.from_numpy(axis.codes.astype(np.float32)).to(device) for axis in axes]
-        unit = 1 << tables.AXIS_BITS
+        unit = 1 << probability_tables.AXIS_BITS
         self._edges = [torch.from_numpy((axis.edges / unit).astype(np.float32)).to(device) for axis in axes]
         self.masses = masses.loss(self._edges, self._places)
 

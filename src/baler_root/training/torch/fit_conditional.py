@@ -11,8 +11,9 @@ from torch import Tensor
 
 from baler_root._types import Progress
 from baler_root.format.codecs.axis import CODE_BITS, QuantileAxis
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import probability_tables
 from baler_root.training.settings import NetworkSettings, TrainedNetworks
+from baler_root.training.torch.column_networks import ColumnNetworks
 from baler_root.training.torch.loop import (
     EVALUATION_ROWS,
     VALIDATION_SHARE,
@@ -21,7 +22,6 @@ from baler_root.training.torch.loop import (
     train,
 )
 from baler_root.training.torch.mixture_loss import mixture_bits
-from baler_root.training.torch.network_stack import NetworkStack
 
 WARM_UP = 50
 """Steps in which the learning rate rises."""
@@ -88,7 +88,7 @@ class ConditionalTask:
     ) -> None:
         self.rows = Rows(axes, places, parents)
         self.max_parents = settings.parents
-        self.stack = NetworkStack(len(parents), self.rows.width, settings)
+        self.stack = ColumnNetworks(len(parents), self.rows.width, settings)
         self._prunings = [share for share in PRUNE_AT if self.rows.width > settings.parents]
 
     def parameters(self) -> list[torch.nn.Parameter]:
@@ -168,7 +168,8 @@ class Rows:
             np.stack([axis.codes[column_places] for axis, column_places in zip(axes, places, strict=True)])
         )
         self._edges = [
-            torch.from_numpy(axes[column].edges / (1 << tables.AXIS_BITS)).float() for column in parents
+            torch.from_numpy(axes[column].edges / (1 << probability_tables.AXIS_BITS)).float()
+            for column in parents
         ]
         self._places = torch.from_numpy(np.stack([places[column] for column in parents]))
         self._arrange()

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from baler_root.format.entropy.tables import OUTPUT_BITS
+from baler_root.format.entropy.probability_tables import OUTPUT_BITS
 from baler_root.training.pair_masses import Leg, Pair
 
 MAX_ETA = 20.0

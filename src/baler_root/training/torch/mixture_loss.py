@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import probability_tables
 
 MIN_PROBABILITY = 1e-9
 """Smaller probabilities count as this: rounding to 0 would make the loss infinite."""
@@ -21,12 +21,12 @@ def mixture_bits(outputs: Tensor, low: Tensor, high: Tensor) -> Tensor:
     components = outputs.shape[-1] // 3
     weights, means, scales = torch.split(outputs, components, dim=-1)
     weights = torch.softmax(weights * math.log(2), -1)
-    inverse = torch.exp2(-scales.clamp(tables.MIN_LOG_SCALE, tables.MAX_LOG_SCALE))
+    inverse = torch.exp2(-scales.clamp(probability_tables.MIN_LOG_SCALE, probability_tables.MAX_LOG_SCALE))
     probability = interval_probability(
         (low[..., None] - means) * inverse, (high[..., None] - means) * inverse
     )
     column = torch.sigmoid(high) - torch.sigmoid(low)
-    floor = tables.FLOOR_WEIGHT / (1 << tables.WEIGHT_BITS)
+    floor = probability_tables.FLOOR_WEIGHT / (1 << probability_tables.WEIGHT_BITS)
     return negative_log2((weights * probability).sum(-1) * (1 - floor) + column * floor)
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from baler_root.format.networks import dense as fixedpoint
 from baler_root.format.networks.arithmetic import Operation
-from baler_root.training.hardware.limits import CODE_WIDTH, Hardware
+from baler_root.training.hardware.encoder_hardware import CODE_WIDTH, Hardware
 from baler_root.training.torch.layers import BIAS_LIMIT, Dense, Layer, limits, quantise
 
 RANGE_BITS = 3

@@ -15,17 +15,16 @@ from baler_root.errors import (
     TruncatedFileError,
     UnsupportedFeatureError,
 )
+from baler_root.format.container.checksum import BlockHeader, open_block
 from baler_root.format.container.layout import (
     BLOCK,
     HEAD,
     PAGE_ENTRY,
     SECTION,
     TRAILER,
-    BlockHeader,
     BlockKind,
     Trailer,
     check_head,
-    open_block,
     pack_head,
 )
 from baler_root.format.container.read import open_container

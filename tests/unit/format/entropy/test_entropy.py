@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import QuantileAxis
-from baler_root.format.entropy import rans_mixture, tables
+from baler_root.format.entropy import probability_tables, rans_mixture
 from baler_root.training.axis_fit import fit_axis
 from tests.helpers.models import uniform_axis
 
@@ -20,9 +20,9 @@ from tests.helpers.models import uniform_axis
 @pytest.mark.parametrize(
     ("table", "length", "digest"),
     [
-        (tables.sigma, 5121, "47e7cc0eeb2049cb"),
-        (tables.powers, 256, "fddb182592f57f85"),
-        (tables.inverse_scales, 241, "8e7827aa7c2a408d"),
+        (probability_tables.sigma, 5121, "47e7cc0eeb2049cb"),
+        (probability_tables.powers, 256, "fddb182592f57f85"),
+        (probability_tables.inverse_scales, 241, "8e7827aa7c2a408d"),
     ],
 )
 def test_tables_are_what_they_always_were(table: object, length: int, digest: str) -> None:
@@ -32,12 +32,15 @@ def test_tables_are_what_they_always_were(table: object, length: int, digest: st
 
 
 def test_tables_follow_their_formulas() -> None:
-    sigma = tables.sigma()
+    sigma = probability_tables.sigma()
     assert np.all(np.diff(sigma) >= 0)
     assert all(abs(sigma[j] - 2**28 / (1 + math.exp(20 - j / 128))) < 0.51 for j in range(0, 5121, 10))
     assert np.array_equal(sigma + sigma[::-1], np.full(5121, 1 << 28))
-    assert all(abs(v - 2 ** (15 - d / 16)) < 0.51 for d, v in enumerate(tables.powers()))
-    assert all(abs(v - 2 ** (8 - t / 16)) < 0.51 for t, v in enumerate(tables.inverse_scales(), start=-192))
+    assert all(abs(v - 2 ** (15 - d / 16)) < 0.51 for d, v in enumerate(probability_tables.powers()))
+    assert all(
+        abs(v - 2 ** (8 - t / 16)) < 0.51
+        for t, v in enumerate(probability_tables.inverse_scales(), start=-192)
+    )
 
 
 @st.composite
@@ -72,11 +75,12 @@ def test_shares_add_up_and_none_is_empty(seed: int, places: int) -> None:
     axis = fit_axis(np.concatenate([rng.poisson(places / 3, 500) % places, [0, places - 1]]))
     mixture = np.zeros((3, 4), dtype=np.int64)
     outputs = rng.integers(-20000, 20000, 9).astype(np.int32)
-    rans_mixture.set_mixture.py_func(outputs, mixture, tables.mixture_tables())
-    assert mixture[0].sum() == 1 << tables.WEIGHT_BITS
+    rans_mixture.set_mixture.py_func(outputs, mixture, probability_tables.mixture_tables())
+    assert mixture[0].sum() == 1 << probability_tables.WEIGHT_BITS
     assert mixture[0].min() >= 0
     shares = [
-        rans_mixture.cumulative.py_func(i, axis.edges, mixture, tables.sigma()) for i in range(places + 1)
+        rans_mixture.cumulative.py_func(i, axis.edges, mixture, probability_tables.sigma())
+        for i in range(places + 1)
     ]
     assert shares[0] == 0
     assert shares[-1] == 1 << 30

@@ -201,6 +201,13 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
     return min(encoded, key=lambda stream: stream.cost)
 
 
+def quick_size(values: NDArray[Any]) -> int:
+    """Bytes of the symbols in the quickest codings: an estimate that takes a tenth of the time of
+    `encode_column`."""
+    separate = streams.pco_encode(values.view(streams.pco_dtype(values.dtype)))
+    return min(len(separate), len(zstd_frame(streams.planes_encode(values), 3)))
+
+
 def _integer_transforms(
     values: NDArray[Any], spec: SymbolSpec
 ) -> list[tuple[Transform, NDArray[Any], bytes]]:

@@ -11,7 +11,7 @@ class AutoencoderCodec(LatentCodec):
     """`autoencoder`: latents from dense layers, for tables, as in Baler (arXiv:2305.02283)."""
 
     id: ClassVar[str] = "autoencoder"
-    network: ClassVar[str] = "baler_root.training.torch.networks:DenseAutoencoder"
+    network: ClassVar[str] = "baler_root.training.torch.builtin_autoencoders:DenseAutoencoder"
     firmware: ClassVar[bool] = True
 
 
@@ -19,7 +19,7 @@ class ConvolutionalCodec(LatentCodec):
     """`convolutional`: latents from convolutions, for columns of two-dimensional arrays."""
 
     id: ClassVar[str] = "convolutional"
-    network: ClassVar[str] = "baler_root.training.torch.networks:ConvolutionalAutoencoder"
+    network: ClassVar[str] = "baler_root.training.torch.builtin_autoencoders:ConvolutionalAutoencoder"
     grids: ClassVar[bool] = True
 
 
@@ -27,4 +27,4 @@ class TransformerCodec(LatentCodec):
     """`transformer`: latents from attention between the columns, for tables."""
 
     id: ClassVar[str] = "transformer"
-    network: ClassVar[str] = "baler_root.training.torch.networks:TransformerAutoencoder"
+    network: ClassVar[str] = "baler_root.training.torch.builtin_autoencoders:TransformerAutoencoder"

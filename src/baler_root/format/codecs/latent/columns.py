@@ -22,7 +22,7 @@ from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, Residual
 from baler_root.format.codecs.latent.page import LatentPage, pack_rows
 from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
-from baler_root.format.entropy.tables import AXIS_BITS, OUTPUT_BITS
+from baler_root.format.entropy.probability_tables import AXIS_BITS, OUTPUT_BITS
 
 Symbols = NDArray[Any]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from baler_root.format.binary.exact_limits import whole_share, within, within_share
+from baler_root.format.binary.exact_comparison import whole_share, within, within_share
 from baler_root.format.bounds import ErrorBound, measure, violations
 
 FLOATS = ["f2", "f4", "f8"]

@@ -1,4 +1,4 @@
-"""Choice of a grid for a column: grids that keep the bound, and an estimate of the bits that each saves."""
+"""From an error bound to a grid: grids that keep the bound, and an estimate of the bits that each saves."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 import uproot
 from uproot.interpretation.objects import AsObjects
 
-from baler_root.rootio.guard import SMALL, GuardedModel, check_lengths
+from baler_root.rootio.length_check import SMALL, GuardedModel, check_lengths
 from baler_root.rootio.source_tree import read_array
 from tests.helpers.root_files import write_root
 

@@ -1,4 +1,4 @@
-"""Entries of a page's directory: one encoding for each column (formats/pages.md#page)."""
+"""Records of a page's directory: the encoding of each column (formats/pages.md#page)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.double32 import PackedFloatEncoding
 from baler_root.format.encodings.formula import FormulaEncoding
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.lookup import LookupEncoding
-from baler_root.format.encodings.packed_float import PackedFloatEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.encodings.sum import SumEncoding
 from baler_root.format.limits import MAX_COLUMN_LENGTH

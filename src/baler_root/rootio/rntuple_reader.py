@@ -1,4 +1,4 @@
-"""Fields of an RNTuple that uproot reads right only one cluster at a time (docs/upstream.md)."""
+"""Reads RNTuples through uproot, one cluster at a time where uproot needs that (docs/upstream.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Packed floats: `Double32_t` and `Float16_t` with a range, which ROOT stores as integers
+"""`Double32_t` and `Float16_t` with a range, which ROOT stores as integers: packed floats
 (formats/pages.md#packed-floats).
 
 Such values were computed as `integer * step + low`. The column is stored as those integers if every value

@@ -1,4 +1,4 @@
-"""`NetworkStack`: the networks of all columns of a table, trained at once as the integers that they will
+"""`ColumnNetworks`: the networks of all columns of a table, trained at once as the integers that they will
 be.
 """
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from baler_root.format.codecs.axis import CODE_BITS, CODE_LIMIT
-from baler_root.format.entropy import tables
+from baler_root.format.entropy import probability_tables
 from baler_root.format.networks.arithmetic import INT_LIMIT
 from baler_root.format.networks.dense import Dense, FixedPointNet
 from baler_root.training.settings import NetworkSettings
@@ -30,7 +30,7 @@ MIN_SCALE_BITS, MAX_SCALE_BITS = 4, 10
 """Fraction bits of weights: fewer would need a shift to the left, more add nothing to small weights."""
 
 
-class NetworkStack(torch.nn.Module):
+class ColumnNetworks(torch.nn.Module):
     """One fixed-point network for each column; a layer of all of them is one batch of matrix products."""
 
     def __init__(self, columns: int, inputs: int, settings: NetworkSettings) -> None:
@@ -90,7 +90,7 @@ class NetworkStack(torch.nn.Module):
 def _output_format(last: bool) -> tuple[int, int, int]:
     """Fraction bits, lowest and highest code of the outputs of a layer."""
     if last:
-        return tables.OUTPUT_BITS, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1
+        return probability_tables.OUTPUT_BITS, -OUTPUT_LIMIT, OUTPUT_LIMIT - 1
     return HIDDEN_BITS, 0, HIDDEN_HIGH
 
 
