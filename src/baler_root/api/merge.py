@@ -149,8 +149,8 @@ def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator
         if (branch.name, branch.parent) != (reference.name, reference.parent):
             yield f"{name} in place of {two.path_of(position)!r}"
         elif bool(branch.raw) != bool(reference.raw):
-            raw, other = (branch, "the first file") if branch.raw else (reference, "it")
-            yield f"{name} is raw ({raw.raw}), but not in {other}"
+            where = "" if branch.raw else " of the first file"
+            yield f"{name}{where} is raw ({branch.raw or reference.raw}), the other is not"
         elif branch.missing and not reference.missing:
             yield f"{name} was left out ({branch.missing})"
         elif reference.missing and not branch.missing:

@@ -59,7 +59,7 @@ def lay_out_ttree(
 
     layout = TTreeLayout()
     described = described_branches(tree)
-    inside = {item.position for top in described.values() for item in top.walk() if item.has_values}
+    inside = {item.source for top in described.values() for item in top.walk() if item.has_values}
     layout.described = inside
     outside = [position for position in tree.stored() if position not in inside and position not in without]
     names = branch_names(tree)

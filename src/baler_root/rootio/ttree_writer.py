@@ -72,7 +72,7 @@ class TTreeWriter:
         self.top = list(branches)
         self.branches = [branch for branch in branches if isinstance(branch, OutputBranch)]
         self.records = [item for top in branches if isinstance(top, OutputRecord) for item in top.walk()]
-        self._pending = {item.position: PendingBasket() for item in self.records if item.is_raw}
+        self._pending = {item.source: PendingBasket() for item in self.records if item.is_raw}
         self.num_entries = 0
         self.cycle = 0
         _add_streamers(directory.file)
@@ -115,14 +115,14 @@ class TTreeWriter:
                 self._fill_flat(branch, values)
         for item in self.records:
             if item.has_values:
-                self._fill_record(item, arrays[item.position])
+                self._fill_record(item, arrays[item.source])
         self.num_entries += length
 
     def close(self) -> None:
         """Writes the baskets that are not full, the tree's metadata and its key."""
         for item in self.records:
             if item.is_raw:
-                for basket in self._pending[item.position].finish():
+                for basket in self._pending[item.source].finish():
                     self._raw_basket(item, basket)
             elif not item.has_values:
                 item.entries.append(self.num_entries)
@@ -204,7 +204,7 @@ class TTreeWriter:
     def _fill_record(self, item: OutputRecord, array: Any) -> None:
         """Baskets of one cluster of a described branch."""
         if item.encoding is None:
-            for basket in self._pending[item.position].add(array):
+            for basket in self._pending[item.source].add(array):
                 self._raw_basket(item, basket)
             return
         data, offsets = encode_array(item.encoding, array)
@@ -266,7 +266,7 @@ class TTreeWriter:
         written = self._with_baskets()
         total_bytes = sum(branch.tot_bytes for branch in written)
         stored_bytes = sum(sum(branch.sizes) for branch in written)
-        items = {item.position: item for item in self.records}
+        items = {item.source: item for item in self.records}
         with buffer.versioned(20):
             buffer.named(self.name, self.title)
             with buffer.versioned(2):  # TAttLine: colour, style, width

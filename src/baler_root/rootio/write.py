@@ -208,9 +208,8 @@ def _fill_ttree(
 
 def _expected(branch: OutputBranch | OutputRecord, first: dict[int, Any]) -> Any:
     """The first entries of a branch that is written to be read by anybody; None for others."""
-    position = branch.position if isinstance(branch, OutputRecord) else branch.source
     is_plain = isinstance(branch, OutputBranch) or branch.encoding is not None
-    return first.get(position) if is_plain and position is not None else None
+    return first.get(branch.source) if is_plain and branch.source is not None else None
 
 
 def _fill_rntuple(

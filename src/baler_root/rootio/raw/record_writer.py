@@ -36,8 +36,8 @@ class OutputRecord:
     name: str
     title: str
     record: Record
-    position: int
-    """Position of the branch in the schema; its values come from there."""
+    source: int
+    """Position of the branch that its values come from."""
     encoding: Record | None = None
     """How values become bytes (`object_bytes`); None for raw bytes and for branches without values."""
     has_values: bool = True
