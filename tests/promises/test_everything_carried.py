@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ ENCODED = [
 @pytest.mark.parametrize(("encoding", "array", "expected"), ENCODED)
 def test_values_become_bytes_as_root_streams_them(encoding: Any, array: Any, expected: list[bytes]) -> None:
     data, offsets = encode_array(encoding, array)
-    assert [data[a:b].tobytes() for a, b in zip(offsets[:-1], offsets[1:], strict=True)] == expected
+    assert [data[a:b].tobytes() for a, b in pairwise(offsets)] == expected
 
 
 FILES = [

@@ -32,8 +32,9 @@ def merge(
 
     The first file is copied whole and the pages of the others are added behind it, under a new footer that
     points to the first file's own. The trees must have the same branches and bounds. Objects that are not
-    trees, and what a TTree has besides branches, are those of the first file, but not an index of entries. Model files give a model file with the models of all. `target` may be
-    one of the sources if `overwrite` is set.
+    trees are those of the first file, and so is what a TTree has besides branches, except an index, which is
+    left out. Model files give a model file with the models of all. `target` may be one of the sources if
+    `overwrite` is set.
 
     Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
     files with events; FormatError for damaged files; OutputError. Nothing is left then.
