@@ -17,11 +17,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from baler_root import LatentOptions, TrainingOptions
-from baler_root.format.codecs.latent.model import Residual
+from baler_root.format.codecs.latent.model import ResidualMode
 from benchmarks.data import sources
 from benchmarks.record import command_line, latent_files, results
 
-RESIDUALS = tuple(residual.value for residual in Residual)
+RESIDUALS = tuple(residual.value for residual in ResidualMode)
 
 MATRIX = {
     "pythia_jets_365k": ("lossless", "rel=1e-4", "rel=1e-3", "rel=1e-2"),
@@ -85,12 +85,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--latents", action="extend", type=int, nargs="*", help="numbers of latents for `autoencoder`"
     )
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     options = parser.parse_args()
     if options.latents is None:
         options.latents = [] if options.residual else SWEEP

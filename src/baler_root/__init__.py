@@ -14,7 +14,7 @@ from baler_root import errors
 
 __version__ = "0.1.0"
 
-_HOMES = {
+_MODULES = {
     "HardwareLimits": "baler_root.training.hardware.limits",
     "LatentOptions": "baler_root.training.options",
     "ModelReuse": "baler_root.api.options",
@@ -71,9 +71,9 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'baler_root' has no attribute {name!r}")
-    value = getattr(import_module(_HOMES[name]), name)
+    value = getattr(import_module(_MODULES[name]), name)
     globals()[name] = value
     return value
 

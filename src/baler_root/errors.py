@@ -1,6 +1,6 @@
 """Errors, by their cause: one base class, few kinds.
 
-Messages say what, where, expected and found, and what to do about it.
+Messages name the problem and its place, the expected and the actual value, and a remedy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,10 @@ from typing import Self
 
 class BalerError(Exception):
     """Base class of all errors that this package raises on purpose."""
+
+    def __str__(self) -> str:
+        """The message; what a terminal may obey in a name from a file is shown as an escape."""
+        return printable(super().__str__())
 
 
 class FormatError(BalerError, ValueError):
@@ -61,7 +65,7 @@ class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened
 
 
 class ConfigError(BalerError, ValueError):
-    """A rule, bound or option makes no sense."""
+    """A rule, bound or option is not valid."""
 
 
 class AnalysisError(BalerError):
@@ -95,7 +99,7 @@ class KeyInFileError(BalerError, KeyError):
     def __str__(self) -> str:
         inside = f" in {self.where}" if self.where else ""
         hint = f"; nearest: {', '.join(map(repr, self.nearest))}" if self.nearest else ""
-        return f"not found: {self.key!r}{inside}{hint}"
+        return printable(f"not found: {self.key!r}{inside}{hint}")
 
 
 class MissingExtraError(BalerError, ImportError):
@@ -119,17 +123,17 @@ def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
     return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=n, cutoff=0.5)
 
 
-def listed(items: Iterable[str], most: int = 5, separator: str = ", ") -> str:
-    """The first `most` items as text, and how many more there are.
+def listed(items: Iterable[str], max_items: int = 5, separator: str = ", ") -> str:
+    """The first `max_items` items as text, and how many more there are.
 
     >>> listed(["pt", "eta", "phi", "m"], 2)
     'pt, eta and 2 more'
     """
     items = list(items)
-    text = separator.join(items[:most])
-    if len(items) <= most:
+    text = separator.join(items[:max_items])
+    if len(items) <= max_items:
         return text
-    return f"{text}{' ' if separator == ', ' else separator}and {len(items) - most} more"
+    return f"{text}{' ' if separator == ', ' else separator}and {len(items) - max_items} more"
 
 
 def printable(text: str) -> str:

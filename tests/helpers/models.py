@@ -16,7 +16,7 @@ from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.latent.columns import latents_of, split_symbols
-from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.networks.arithmetic import Operation
@@ -171,7 +171,7 @@ def random_autoencoder(
     decoder = decoder or random_program(rng, latents, 3 * components * values, LATENT_LIMIT)
     about, coded = {"made": "of random numbers"}, (None,) * latents
     return AutoencoderModel(
-        "autoencoder", tuple(columns), encoder, decoder, components, Residual(residual), b"", coded, about
+        "autoencoder", tuple(columns), encoder, decoder, components, ResidualMode(residual), b"", coded, about
     )
 
 
@@ -242,7 +242,7 @@ def following(leaders: Sequence[int], residual: str, columns: Sequence[ModelColu
         Program([encoder], values, -CODE_LIMIT, CODE_LIMIT - 1),
         Program([decoder], latents, -LATENT_LIMIT, LATENT_LIMIT - 1),
         1,
-        Residual(residual),
+        ResidualMode(residual),
         b"",
         (None,) * latents,
         {"made": "by hand"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,14 @@ import pytest
 
 import baler_root
 from baler_root.dataset.reader.file_reader import open_file
-from baler_root.errors import CorruptFileError, SourceError
+from baler_root.errors import (
+    BalerError,
+    CorruptFileError,
+    KeyInFileError,
+    MissingModelError,
+    SourceError,
+    UnreadableBranchError,
+)
 from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.columns.form_columns import columns_of
 from baler_root.format.container.layout import BlockKind
@@ -186,7 +194,7 @@ def test_objects_that_are_not_there(small: Path, tmp_path: Path, cli: Cli) -> No
         for kind, tree, payload in forger.blocks
     ]
     garbage = forger.write(tmp_path / "garbage.baler")
-    for path, message in ((listed, "'nothere' of cycle 1 is listed"), (garbage, "are no ROOT file")):
+    for path, message in ((listed, "'nothere' of cycle 1 is listed"), (garbage, "are not a ROOT file")):
         assert any(message in problem for problem in baler_root.verify(path).problems)
         with pytest.raises(CorruptFileError, match=message):
             baler_root.decompress(path, tmp_path / "out.root")
@@ -226,3 +234,20 @@ def test_names_cannot_control_the_terminal(small: Path, tmp_path: Path, cli: Cli
     assert "\\x1b[2J" in outputs[1]
     assert "[/x][link=" in outputs[1]
     assert json.loads(outputs[2])["trees"][0]["title"] == evil
+
+
+def test_errors_cannot_control_the_terminal() -> None:
+    """Python prints the text of an error as it is; names in it come from files."""
+    evil = "\x1b]0;x\x07\x1b[2J\x9b31m\u202e\0\ud800"
+    errors = (
+        BalerError(evil),
+        CorruptFileError(f"needs {evil}"),
+        MissingModelError(evil),
+        SourceError(evil),
+        UnreadableBranchError(evil, evil, evil),
+        KeyInFileError(evil, [evil], evil),
+    )
+    for error in errors:
+        assert str(error).isprintable()
+        assert "\\x1b[2J" in str(error)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals 
 PROGRAM = """
 import sys
 from baler_root.compression import workers
-workers.POOL_SIZE = 0
+workers.MIN_SIZE_FOR_POOL = 0
 from baler_root.cli import main
 if __name__ == "__main__":
     main()

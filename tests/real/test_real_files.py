@@ -160,7 +160,7 @@ def test_what_is_learned_makes_files_smaller_within_bounds(
 def test_several_clusters_and_jobs_make_no_difference(
     name: str, data_file: DataFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     source = data_file("real", f"{name}.root")
     for number, jobs in enumerate((1, 2)):
         baler_root.compress(

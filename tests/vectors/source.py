@@ -25,7 +25,7 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.columns.to_columns import flatten, plain_form
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
-from baler_root.format.container.model_references import Detached, KnownColumn
+from baler_root.format.container.model_references import DetachedModel, KnownColumn
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.encodings.sum import Sum
@@ -164,7 +164,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 tuple(stored),
                 codecs,
                 provenance={"made": "golden file"},
-                detached=tuple(Detached(m.trained.digest, len(m.data), beside.name) for m in models),
+                detached=tuple(DetachedModel(m.trained.digest, len(m.data), beside.name) for m in models),
             )
         )
     if models:

@@ -8,28 +8,32 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
 
 from baler_root._types import Progress
 from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
+from baler_root.api.provenance import provenance_of
 from baler_root.api.unreadable import Unreadable
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.planner import plan_tree, skipped_in
-from baler_root.compression.provenance import provenance_of
 from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
-from baler_root.compression.workers import Task, in_order
+from baler_root.compression.workers import ClusterTask, in_order
 from baler_root.errors import SourceError, listed
+from baler_root.extras import install_command
 from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
-from baler_root.format.container.model_references import Detached
+from baler_root.format.container.model_references import DetachedModel
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
@@ -38,7 +42,7 @@ from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
 from baler_root.rootio.objects import CarriedObject, pack_objects
 from baler_root.rootio.source import RootSource
-from baler_root.training.effort import INSTALL, MIN_ROWS, TrainingEffort
+from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
 
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
@@ -56,13 +60,13 @@ class FilePlan:
     """Bytes of the objects; empty if there are none."""
     skipped: tuple[tuple[str, str], ...]
     """(name, cause) of branches and objects that cannot be carried."""
-    detached: tuple[Detached, ...] = ()
+    detached: tuple[DetachedModel, ...] = ()
     """Models that the file needs and another file holds."""
     notes: tuple[str, ...] = ()
 
     @property
-    def own_jobs(self) -> list[tuple[int, TreeJob]]:
-        """Trees with pages of their own, with their positions in the file."""
+    def jobs_with_pages(self) -> list[tuple[int, TreeJob]]:
+        """Trees that have pages, with their positions in the file; not those that share pages."""
         return [(number, job) for number, job in enumerate(self.jobs) if job.same_as is None]
 
 
@@ -91,6 +95,8 @@ class FileCompression:
     """Models to reuse instead of training."""
     detach: bool = False
     """Leave reused models in their file."""
+    always_reuse: bool = False
+    """Reuse models even if they make the output larger."""
     cluster_size: int | str = "64 MB"
     skip_unsupported: bool = False
     unreadable: Unreadable | None = None
@@ -141,19 +147,28 @@ class FileCompression:
     def learn(self, plan: FilePlan) -> FilePlan:
         """The plan with models where they pay; the models are written, before the pages that need them.
 
-        Raises ConfigError where nothing can be learned for want of torch, or no model fits.
+        Its trees of several clusters are without their first entries, which are not needed any more. Raises
+        ConfigError if torch is needed and not installed, or no model fits.
         """
         if self.models is not None:
-            return self._reuse(plan, self.models)
-        if not isinstance(get_codec(plan.codec), ModelCodec):
-            return plan
-        from baler_root.compression.models.learn import check_latents, learn, least_rows
+            plan = self._reuse(plan, self.models)
+        elif isinstance(get_codec(plan.codec), ModelCodec):
+            plan = self._train(plan)
+        jobs = [
+            replace(job, source=job.source.without_first_entries()) if len(job.lengths) > 1 else job
+            for job in plan.jobs
+        ]
+        return replace(plan, jobs=tuple(jobs))
 
-        least = least_rows(self.effort)
-        large = [job for _, job in plan.own_jobs if job.plan.schema.num_entries >= least]
+    def _train(self, plan: FilePlan) -> FilePlan:
+        """The plan with models of its trees where they pay; they are written."""
+        from baler_root.compression.models.learn import check_latents, learn, min_rows
+
+        minimum = min_rows(self.effort)
+        large = [job for _, job in plan.jobs_with_pages if job.plan.schema.num_entries >= minimum]
         check_latents(((job.plan, take_sample([(job.source, job.plan)])) for job in large), self.effort)
         jobs, notes, models = list(plan.jobs), list(plan.notes), 0
-        for number, job in plan.own_jobs:
+        for number, job in plan.jobs_with_pages:
             learned = learn(job.source, job.plan, job.lengths, self.effort, self.progress)
             jobs[number] = replace(job, plan=learned.plan)
             notes += learned.notes
@@ -167,8 +182,8 @@ class FileCompression:
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
         """The plan with the models of a file that pay here; they are written, or referred to if they stay
         detached."""
-        reused = reuse(plan.jobs, models, self.detach)
-        detached: tuple[Detached, ...] = ()
+        reused = reuse(plan.jobs, models, self.detach, self.always_reuse)
+        detached: tuple[DetachedModel, ...] = ()
         if self.detach:
             detached = reused.detached(hint_of(models.path, self.target))
         else:
@@ -184,29 +199,33 @@ class FileCompression:
 
         With a `pool`, its processes encode up to `ahead` clusters that wait in memory.
         """
-        encoded = [EncodedTree() for _ in plan.jobs]
-        total = sum(sum(job.lengths) for _, job in plan.own_jobs)
-        schema = self._manifest(plan, encoded, emptied=True).pack()
+        records: list[list[NDArray[Any]]] = [[] for _ in plan.jobs]
+        lists: list[list[list[int]]] = [[] for _ in plan.jobs]
+        total = sum(sum(job.lengths) for _, job in plan.jobs_with_pages)
+        schema = self._manifest(plan, [EncodedTree()] * len(plan.jobs), emptied=True).pack()
         done, copied = 0, False
         for tree, cluster, result in _encoded_clusters(plan, pool, ahead):
             for group, page in enumerate(result.pages):
                 self.writer.write_page(PageId(tree, cluster, group), page)
-            encoded[tree].records.append(result.records)
-            encoded[tree].lists.append(result.lists)
+            records[tree].append(result.records)
+            lists[tree].append(result.lists)
             if not copied and self.writer.size > SCHEMA_SHARE * len(schema):
                 self.writer.write_block(BlockKind.SCHEMA, schema)
                 copied = True
             done += result.entries
             if self.progress is not None:
                 self.progress(done, total)
-        return encoded
+        return [
+            EncodedTree(tuple(clusters), tuple(digests))
+            for clusters, digests in zip(records, lists, strict=True)
+        ]
 
     def finish(self, plan: FilePlan, encoded: Sequence[EncodedTree], started: float | None = None) -> Summary:
-        """Write statistics, objects and footer, give the file its name, and say what became of it.
+        """Write statistics, objects and footer, and give the file its name; returns a summary.
 
         `started` is the time (`time.perf_counter()`) from which the summary counts.
         """
-        for number, job in plan.own_jobs:
+        for number, job in plan.jobs_with_pages:
             records = encoded[number].stacked_records(len(job.plan.columns))
             self.writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
         if plan.packed_objects:
@@ -245,7 +264,7 @@ class FileCompression:
         )
 
     def _provenance(self, plan: FilePlan) -> Json:
-        """Where the data come from, and how the file was made."""
+        """Record of the source of the data, and of the options of the compression."""
         provenance = provenance_of(
             self.root, self.rules, self.trees, plan.codec, self.cluster_size, plan.skipped
         )
@@ -262,9 +281,11 @@ def _with_codec(plan: FilePlan, codec: str) -> FilePlan:
 
 def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
     """A note that nothing is learned because torch is missing; none if all trees are too small for it."""
-    if all(job.plan.schema.num_entries < MIN_ROWS for job in jobs):
+    if all(job.plan.schema.num_entries < MIN_TRAINING_ROWS for job in jobs):
         return []
-    cause = f"nothing was learned, because torch is not installed: {INSTALL} for smaller files"
+    cause = (
+        f"nothing was learned, because torch is not installed: {install_command('train')} for smaller files"
+    )
     return [f"{cause}; level fast (--level fast) learns without it"]
 
 
@@ -285,7 +306,7 @@ def _missing(job: TreeJob) -> list[tuple[str, str]]:
 
 def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
     """The error that lists what cannot be carried."""
-    lines = listed((f"{name}: {cause}" for name, cause in skipped), most=20, separator="\n  ")
+    lines = listed((f"{name}: {cause}" for name, cause in skipped), max_items=20, separator="\n  ")
     return (
         f"{source}: {len(skipped)} branches or objects cannot be carried:\n  {lines}\n"
         "--skip-unsupported (skip_unsupported=True) compresses the rest and lists them again"
@@ -297,8 +318,8 @@ def _encoded_clusters(
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
     """(tree, cluster, encoded) of all clusters, in the order of the file; at most `ahead` wait in memory."""
     tasks = [
-        Task(tree, cluster, job.key, job.plan, start, stop)
-        for tree, job in plan.own_jobs
+        ClusterTask(tree, cluster, job.key, job.plan, start, stop)
+        for tree, job in plan.jobs_with_pages
         for cluster, (start, stop) in enumerate(job.ranges())
     ]
     if pool is not None:
@@ -308,8 +329,6 @@ def _encoded_clusters(
         source = plan.jobs[task.tree].source
         arrays = source.read(task.plan.schema.stored(), task.start, task.stop)
         yield task.tree, task.cluster, encode_cluster(task.plan, arrays, task.stop - task.start)
-        if task.stop == task.plan.schema.num_entries:
-            source.first_entries.clear()
 
 
 def _directories(root: RootSource) -> list[str]:

@@ -10,12 +10,12 @@ from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, ModelColumn
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.model_loader import AnyModel, open_model
-from baler_root.format.container.model_references import Trained
+from baler_root.format.container.model_references import ModelOrigin
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_store import ModelStore
 
 
-def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict[str, Any]]:
+def describe_models(models: ModelStore, trained: Sequence[ModelOrigin]) -> list[dict[str, Any]]:
     """Each model of a file: its SHA-256, bytes, columns, networks, weights and history.
 
     One that the file only refers to has `file`, where it was, and `found`, where it is; if it is not found
@@ -24,24 +24,24 @@ def describe_models(models: ModelStore, trained: Sequence[Trained]) -> list[dict
     trained_models = {entry.digest: entry for entry in trained}
     descriptions = []
     for digest in models:
-        about: dict[str, Any] = {"sha256": digest.hex()}
+        entry: dict[str, Any] = {"sha256": digest.hex()}
         reference = models.detached.get(digest)
         if reference is not None:
-            about |= {"size": reference.size, "file": reference.file, "found": None}
+            entry |= {"size": reference.size, "file": reference.file, "found": None}
             try:
-                about["found"], data = models.find(digest)
+                entry["found"], data = models.find(digest)
             except MissingModelError as error:
-                descriptions.append({**about, "problem": str(error)})
+                descriptions.append({**entry, "problem": str(error)})
                 continue
         else:
             data = models[digest]
         descriptions.append(
-            {**about, **describe_model(open_model(data), len(data), trained_models.get(digest))}
+            {**entry, **describe_model(open_model(data), len(data), trained_models.get(digest))}
         )
     return descriptions
 
 
-def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -> dict[str, Any]:
+def describe_model(model: AnyModel, size: int, trained: ModelOrigin | None = None) -> dict[str, Any]:
     """The description of one model; `trained` names its columns in the files that it is for.
 
     An autoencoder has `codec`, `latents`, `residual`, `encoder` and `decoder` besides, and no networks by
@@ -60,7 +60,7 @@ def describe_model(model: AnyModel, size: int, trained: Trained | None = None) -
         "histograms": sum(network["histograms"] > 0 for network in networks),
         "weights": sum(network["weights"] for network in networks),
         **(_autoencoder(model, networks) if isinstance(model, AutoencoderModel) else {}),
-        **model.about,
+        **model.training_record,
         "architecture": networks,
     }
 
@@ -75,7 +75,7 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
         "encoder": model.encoder.describe(),
         "decoder": model.decoder.describe(),
         "weights": model.encoder.weights + model.decoder.weights,
-        "anomalies": None
+        "outlier_rows": None
         if model.outlier_detector is None
         else {"threshold": model.outlier_detector.threshold, "clusters": len(model.outlier_detector.centres)},
     }

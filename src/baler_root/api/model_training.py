@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from baler_root._types import Progress
 from baler_root.api.unreadable import Unreadable
-from baler_root.compression.models.learn import check_latents, learn_from, least_rows
+from baler_root.compression.models.learn import check_latents, learn_from, min_rows
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.plan import GroupModel, Plan, plan_columns
 from baler_root.compression.planner import plan_tree, skipped_in
@@ -63,8 +63,8 @@ class ModelTraining:
         ]
         check_used(self.rules, [job.plan.schema for job in jobs])
         alike = [self._open_all(job.source, job.plan) for job in jobs]
-        least = least_rows(self.effort)
-        large = [trees for trees in alike if _entries(trees) >= least]
+        minimum = min_rows(self.effort)
+        large = [trees for trees in alike if _entries(trees) >= minimum]
         check_latents(((trees[0][1], take_sample(trees)) for trees in large), self.effort)
         models: list[StoredModel] = []
         notes: list[str] = []
@@ -72,8 +72,8 @@ class ModelTraining:
         for trees in alike:
             entries, plan = _entries(trees), trees[0][1]
             path = plan.schema.path
-            if entries < least:
-                notes.append(f"tree {path!r}: {entries} entries; at least {least} are needed to learn from")
+            if entries < minimum:
+                notes.append(f"tree {path!r}: {entries} entries; at least {minimum} are needed to learn from")
                 continue
             learned = learn_from(take_sample(trees), plan, entries, entries, self.effort, self.progress)
             notes += learned.notes
@@ -105,8 +105,7 @@ class ModelTraining:
                 raise ConfigError(
                     f"{root.path}: has no tree {path!r}, which {self.roots[0].path} has; {_ALIKE}"
                 )
-            source = root.open_tree(key, skipped_in(key, self.unreadable))
-            source.first_entries.clear()
+            source = root.open_tree(key, skipped_in(key, self.unreadable)).without_first_entries()
             actual = _described(source.schema)
             if list(actual.items()) != list(expected.items()):
                 raise ConfigError(

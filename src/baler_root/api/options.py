@@ -10,7 +10,7 @@ from os import PathLike
 from baler_root.compression.rules.rules import DEFAULT, BoundOptions, Rules
 from baler_root.errors import ConfigError, nearest
 from baler_root.format.bounds import LOSSLESS
-from baler_root.format.codecs.latent.model import Residual
+from baler_root.format.codecs.latent.model import ResidualMode
 from baler_root.format.codecs.registry import is_latent_codec
 from baler_root.training.effort import TrainingEffort
 from baler_root.training.options import LatentOptions, TrainingOptions
@@ -26,6 +26,8 @@ class ModelReuse:
     """Leave the models in their file, so that many files share them. It is then needed to read the output:
     `open` looks beside the output, at the path of the model file as seen from there, and in the folders of
     the environment variable BALER_ROOT_MODELS."""
+    always: bool = False
+    """Use the models even if they make the output larger, for their latents or to measure them."""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for something else than a path."""
@@ -98,7 +100,7 @@ def with_residual(rules: Rules, bound_given: bool, latents: LatentOptions | None
 
     Raises ConfigError if the user gave another default bound besides.
     """
-    if latents is None or latents.residual != Residual.LOSSLESS:
+    if latents is None or latents.residual != ResidualMode.LOSSLESS:
         return rules
     if bound_given or rules.default not in (DEFAULT, LOSSLESS):
         raise ConfigError("a lossless residual keeps every bit: leave the bound out")

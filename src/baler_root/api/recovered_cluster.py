@@ -9,7 +9,7 @@ from itertools import accumulate
 import numpy as np
 
 from baler_root.errors import CorruptFileError, FormatError, MissingModelError, UnknownCodecError
-from baler_root.format.cluster_decoder import DecodedColumns, OpenedPage, decode_columns
+from baler_root.format.cluster_decoder import ClusterPage, DecodedColumns, decode_columns
 from baler_root.format.codecs.registry import codec_with
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.columns.from_columns import from_columns, offsets_dtypes, offsets_from
@@ -133,7 +133,7 @@ class ClusterRecovery:
 
     def _open(
         self, layout: tuple[int, ...], blocks: Sequence[WholeBlock | None]
-    ) -> tuple[list[OpenedPage], dict[int, str]]:
+    ) -> tuple[list[ClusterPage], dict[int, str]]:
         """The pages that can be opened, and for each column of the others the reason."""
         codecs = self.damaged.manifest.codecs
         opened, problems = [], {}
@@ -150,7 +150,7 @@ class ClusterRecovery:
             except (ValueError, UnknownCodecError) as error:
                 problems.update(dict.fromkeys(numbers, _reason(error)))
             else:
-                opened.append(OpenedPage(numbers.start, page, codec))
+                opened.append(ClusterPage(numbers.start, page, codec))
         return opened, problems
 
     def _check_digests(

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.api.recovered_cluster import ClusterRecovery, RecoveredCluster
 from baler_root.compression.fingerprint import equality_key
-from baler_root.format.cluster_decoder import DecodedColumns, Values
+from baler_root.format.cluster_decoder import DecodedColumns
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.container.layout import BlockKind

@@ -12,7 +12,7 @@ from baler_root.api.recovered_tree import RecoveredTree
 from baler_root.errors import listed
 from baler_root.format.container.damaged_file import DamagedFile
 from baler_root.format.container.manifest import StoredTree
-from baler_root.format.container.model_references import Trained
+from baler_root.format.container.model_references import ModelOrigin
 
 MAX_LOSSES = 1000
 """Most losses listed in a file; their number is unlimited, that of a manifest's items is not."""
@@ -95,7 +95,9 @@ class LossReport:
                 return
         self._losses.append(loss)
 
-    def add_missing(self, objects: Sequence[tuple[str, int, str, str]], trained: Sequence[Trained]) -> None:
+    def add_missing(
+        self, objects: Sequence[tuple[str, int, str, str]], trained: Sequence[ModelOrigin]
+    ) -> None:
         """Note the objects and models of the manifest that are not among those saved."""
         manifest = self._damaged.manifest
         missing = [item[0] for item in manifest.objects if item not in objects]

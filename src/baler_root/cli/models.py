@@ -45,10 +45,10 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     for part in ("encoder", "decoder"):
         if part in model:
             yield Text(f"  {part} {model[part]}")
-    if model.get("anomalies"):
+    if model.get("outlier_rows"):
         yield Text(
-            f"  rows further than {model['anomalies']['threshold']:.3g} standard deviations from "
-            f"{count_text(model['anomalies']['clusters'], 'cluster')} of latents are kept exactly"
+            f"  rows further than {model['outlier_rows']['threshold']:.3g} standard deviations from "
+            f"{count_text(model['outlier_rows']['clusters'], 'cluster')} of latents are kept exactly"
         )
     settings = [
         describe(model[name])

@@ -25,8 +25,4 @@ def short_type(name: str) -> str:
 def allowed_error(bound: str) -> float:
     """The largest error that a bound allows: of |x - y| for `abs`, of |x - y| / |x| otherwise (for `bits`,
     with |x| at least the smallest normal number of the type)."""
-    return max(_limit(ErrorBound.parse(part)) for part in bound.split(" + "))
-
-
-def _limit(bound: ErrorBound) -> float:
-    return 2.0 ** -(bound.value + 1) if bound.kind == "bits" else bound.value
+    return max(ErrorBound.parse(part).largest_error for part in bound.split(" + "))

@@ -6,18 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.outlier_rows import with_exact_rows
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ErrorBoundViolated
 from baler_root.format.bounds import measure
-from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
+from baler_root.format.cluster_decoder import ClusterPage, decode_cluster
 from baler_root.format.codecs.base import Codec
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.list_context import ListContext
@@ -36,9 +36,6 @@ from baler_root.format.values_digest import values_digest
 
 if TYPE_CHECKING:
     import awkward as ak
-
-
-Values = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +71,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     for codec, numbers in zip(codecs, members, strict=True):
         payload, shares = pack_page(codec, [encoded[n] for n in numbers])
         page = Page(memoryview(payload), [columns[n] for n in numbers])
-        opened.append(OpenedPage(numbers.start, page, codec))
+        opened.append(ClusterPage(numbers.start, page, codec))
         payloads.append(payload)
         sizes += shares
     values = decode_cluster(opened, columns)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.exact_candidate import encode_exactly, exact_if_smaller
 from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.interpolation import INTERPOLATES, with_interpolation
 from baler_root.compression.plan import Plan
-from baler_root.compression.quantisation.quantise import MAX_OUTLIERS, narrowed, quantise, quantise_as
+from baler_root.compression.quantisation.quantise import MAX_OUTLIER_SHARE, narrowed, quantise, quantise_as
 from baler_root.compression.relations.fit import PlannedRelation, balance_error, encode_residual
 from baler_root.compression.relations.lookup_table import fill_table
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
@@ -24,11 +24,8 @@ from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.encodings.relations import Relation
-from baler_root.format.encodings.residual import Residual
+from baler_root.format.encodings.residual import FormulaResidual
 from baler_root.format.page import EncodedColumn
-
-Values = NDArray[Any]
-
 
 MAX_FORCED = 0.02
 """Most rows, as a share, in which sources are stored exactly so that a function of them keeps its bound."""
@@ -223,7 +220,7 @@ def _quantise_as_learned(plan: Plan, number: int, values: Values, bound: ErrorBo
         return quantised
     low, high = column.axis.low, column.axis.low + column.axis.length - 1
     out_of_range = np.flatnonzero((values < low) | (values > high))
-    if out_of_range.size > MAX_OUTLIERS * values.size:
+    if out_of_range.size > MAX_OUTLIER_SHARE * values.size:
         return None
     symbols = values.copy()
     symbols[out_of_range] = low
@@ -240,7 +237,7 @@ def _encode_relation(
         if steps is None:
             return None
         symbols, missed = steps
-        residual = Residual(planned.dropped_bits, symbols.dtype)
+        residual = FormulaResidual(planned.dropped_bits, symbols.dtype)
         encoding = FormulaEncoding(len(values), relation, residual, Outliers(missed, values[missed]))
         return EncodedColumn(encoding, symbols)
     if isinstance(relation, Lookup):
@@ -249,6 +246,6 @@ def _encode_relation(
             return None
         relation = table
     missed = violations(values, relation.values(sources, values.dtype), bound)
-    if missed.size > MAX_OUTLIERS * len(values):
+    if missed.size > MAX_OUTLIER_SHARE * len(values):
         return None
     return EncodedColumn(relation.encoding(len(values), Outliers(missed, values[missed])))

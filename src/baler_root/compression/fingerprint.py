@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xxhash
 
-from baler_root.compression.plan import Values
+from baler_root._types import Values
 
 
 def equality_key(values: Values) -> tuple[int, int]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.exact_candidate import page_size
 from baler_root.compression.quantisation.special_values import find_candidates, locate
 from baler_root.format.binary.bit_patterns import patterns
@@ -22,15 +21,12 @@ from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.page import EncodedColumn
 
-Values = NDArray[Any]
-
-
 INTERPOLATES = (Classic.id, ConditionalCodec.id)
 """Codecs that store fixed-size arrays as `classic` does; any other codec gets such arrays without
 interpolation."""
 
 
-MIN_ROW = 4
+MIN_ARRAY_VALUES = 4
 """Fewest values in an array; smaller arrays are not interpolated."""
 
 
@@ -44,15 +40,15 @@ points that they predict: with a wide bound it pays to keep coarse points nearer
 range of a fluid), with a tight one it does not."""
 
 
-SAMPLE = 1 << 16
+COMPARED_VALUES = 1 << 16
 """Values in the middle of a column by which interpolations are compared, rounded to whole rows."""
 
 
-SAMPLE_ROWS = 16
+MIN_COMPARED_ROWS = 16
 """Fewest rows for that comparison."""
 
 
-MAX_OUTLIERS = 0.25
+MAX_INTERPOLATION_OUTLIER_SHARE = 0.25
 """Most outliers, as a share of the values. They are often a region, such as the zeros within an obstacle."""
 
 
@@ -66,7 +62,7 @@ def with_interpolation(
     quantised, shape = column.quantised, column.encoding.symbol_shape
     row = math.prod(shape)
     floats = values.dtype.kind == "f" and values.dtype.itemsize >= 4
-    if quantised is None or bound.kind != "abs" or not floats or row < MIN_ROW:
+    if quantised is None or not bound.is_absolute or not floats or row < MIN_ARRAY_VALUES:
         return column
     # The quantiser has found how wide a step may be, and whether one pays at all.
     step = quantised.quantiser.size / STEPS_PER_UNIT if quantised.quantiser.kind == "linear" else 0.0
@@ -104,7 +100,7 @@ def _interpolate(
     decoded = interpolation.values(symbols, shape, values.dtype)
     moved = special[patterns(decoded)[special] != patterns(values)[special]]
     missed = np.union1d(violations(values, decoded, bound), moved)
-    if missed.size > MAX_OUTLIERS * values.size:
+    if missed.size > MAX_INTERPOLATION_OUTLIER_SHARE * values.size:
         return None
     outliers = Outliers(missed, values[missed])
     encoding = InterpolatedEncoding(len(values), shape, interpolation, symbols.dtype, outliers)
@@ -114,7 +110,7 @@ def _interpolate(
 def _middle(length: int, row: int) -> slice:
     """Positions of some rows in the middle of a column."""
     rows = length // row
-    count = min(rows, max(SAMPLE_ROWS, SAMPLE // row))
+    count = min(rows, max(MIN_COMPARED_ROWS, COMPARED_VALUES // row))
     start = (rows - count) // 2
     return slice(start * row, (start + count) * row)
 

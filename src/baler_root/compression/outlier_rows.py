@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.format.page import EncodedColumn
-
-Values = NDArray[Any]
-
 
 Rows = NDArray[np.integer]
 

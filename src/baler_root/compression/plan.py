@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any
-
-from numpy.typing import NDArray
 
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
@@ -14,8 +11,6 @@ from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
 from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.schema import Tree
-
-Values = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,12 +108,12 @@ def _target_length(schema: Tree, cluster_size: int | str, entry_size: float) -> 
     A tree without stored branches gets the longest clusters. Raises SourceError for too many clusters.
     """
     longest = MAX_COLUMN_LENGTH * 4 // 5
-    target, most = longest, MAX_EMPTY_CLUSTERS
+    target, max_clusters = longest, MAX_EMPTY_CLUSTERS
     if schema.stored():
-        target, most = min(longest, _cluster_entries(cluster_size, entry_size)), MAX_CLUSTERS
-    if schema.num_entries > target * most:
+        target, max_clusters = min(longest, _cluster_entries(cluster_size, entry_size)), MAX_CLUSTERS
+    if schema.num_entries > target * max_clusters:
         raise SourceError(
-            f"tree {schema.path!r}: {schema.num_entries} entries need more than {most} clusters"
+            f"tree {schema.path!r}: {schema.num_entries} entries need more than {max_clusters} clusters"
         )
     return target
 

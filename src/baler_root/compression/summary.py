@@ -46,8 +46,7 @@ class TreeSummary:
     clusters: int
     branches: tuple[BranchSummary, ...]
     same_as: int | None = None
-    """Position of an earlier tree with the same data, whose pages this one shares; None for a tree of its
-    own."""
+    """Position of an earlier tree with the same data, whose pages this one shares; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)

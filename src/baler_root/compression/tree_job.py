@@ -4,7 +4,7 @@ manifest."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -30,8 +30,7 @@ class TreeJob:
     lengths: tuple[int, ...]
     """Entries in each cluster."""
     same_as: int | None = None
-    """Position of an earlier tree with the same data, in whose pages this one lies too; None for a tree of
-    its own."""
+    """Position of an earlier tree with the same data, whose pages this one shares; None if there is none."""
     notes: tuple[str, ...] = ()
     """Notes on the plan, for people."""
 
@@ -43,11 +42,11 @@ class TreeJob:
 
 @dataclass(frozen=True, slots=True)
 class EncodedTree:
-    """Results of the clusters of a tree that are written so far."""
+    """Results of all clusters of a tree."""
 
-    records: list[NDArray[Any]] = field(default_factory=list)
+    records: tuple[NDArray[Any], ...] = ()
     """Statistics of all columns, for each cluster."""
-    lists: list[list[int]] = field(default_factory=list)
+    lists: tuple[list[int], ...] = ()
     """Digests of the counts columns, for each cluster: lists of equal structure have equal digests."""
 
     def stacked_records(self, columns: int) -> NDArray[Any]:

@@ -20,15 +20,15 @@ from baler_root.errors import WorkerError
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.source_tree import SourceTree
 
-POOL_SIZE = 1 << 25
-"""Bytes of a source from which several processes pay for their start-up of about a second."""
+MIN_SIZE_FOR_POOL = 1 << 25
+"""Bytes of the smallest source for which several processes pay for their start-up of about a second."""
 
 
 PARENT_CHECK = 2.0
-"""Seconds between two looks of a worker at whether its parent still lives."""
+"""Seconds after which a worker checks again that its parent still runs."""
 
 
-class Task(NamedTuple):
+class ClusterTask(NamedTuple):
     """A cluster to encode."""
 
     tree: int
@@ -47,7 +47,7 @@ def processes(source: str, jobs: int, size: int) -> Iterator[Executor | None]:
 
     They end when the context ends, at once if it does so with an exception, and when this process is killed.
     """
-    if jobs <= 1 or size < POOL_SIZE:
+    if jobs <= 1 or size < MIN_SIZE_FOR_POOL:
         yield None
         return
     context = multiprocessing.get_context("spawn")
@@ -80,13 +80,13 @@ def _interrupts_here() -> Iterator[None]:
 
 
 def in_order(
-    pool: Executor, tasks: Sequence[Task], max_waiting: int
+    pool: Executor, tasks: Sequence[ClusterTask], max_waiting: int
 ) -> Iterator[tuple[int, int, EncodedCluster]]:
     """(tree, cluster, encoded) of all tasks in order; at most `max_waiting` of them wait in memory.
 
     Raises WorkerError when a worker process is killed.
     """
-    waiting: deque[tuple[Task, Future[EncodedCluster]]] = deque()
+    waiting: deque[tuple[ClusterTask, Future[EncodedCluster]]] = deque()
     try:
         for task in tasks:
             with _interrupts_here():
@@ -124,7 +124,7 @@ def _start_worker(source: str, ended: Connection) -> None:
 def _end_with_parent(ended: Connection) -> None:
     """End this process when the one that started it closes its end of the pipe, or is gone.
 
-    A copy of that process (a fork) may keep the pipe open, hence the look at the parent's number.
+    A copy of that process (a fork) may keep the pipe open, so the number of the parent is checked, too.
     """
     parent = multiprocessing.parent_process()
     while not ended.poll(PARENT_CHECK):

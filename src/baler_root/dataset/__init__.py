@@ -5,9 +5,9 @@ Where the results differ from uproot's on the original file:
 - Arrays come as uproot interpreted the branches; another interpretation cannot be chosen.
 - `library="np"`: objects such as TLorentzVector are structured values, not instances of Python classes.
 - Groups in groups of branches can be read on their own.
-- RNTuples: formulas, aliases and cuts work; an expression that is no name of a field is an error.
+- RNTuples: formulas, aliases and cuts work; an expression that is not the name of a field is an error.
 - `concatenate` of files without entries gives an empty array of the right type.
-- Caches, executors and virtual arrays are uproot's affair and no arguments here.
+- There are no arguments for uproot's caches, executors and virtual arrays.
 """
 
 from __future__ import annotations

@@ -101,7 +101,7 @@ class Branch(Readable["Branch"]):
 
     @property
     def missing(self) -> str:
-        """Why the branch was not carried; empty when it was."""
+        """Reason why the branch was not stored; empty if it was."""
         return self.schema.missing
 
     @property
@@ -162,7 +162,7 @@ class Branch(Readable["Branch"]):
         return [self.position] if self.is_stored or self.is_raw else []
 
     def needed(self) -> list[int]:
-        """`stored_below`; raises SourceError when the branch was not carried."""
+        """`stored_below`; raises SourceError if the branch was not stored."""
         if self.top.missing or self.missing:
             path = self._tree.file.file_path
             raise SourceError(
@@ -182,7 +182,7 @@ class Branch(Readable["Branch"]):
 
         `library` is `"ak"`, `"np"` or `"pd"`. A group gives a record array of what is below it, a raw branch
         the bytes of each entry, as ROOT stores them.
-        Raises SourceError when the branch was not carried.
+        Raises SourceError if the branch was not stored.
         """
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)
         request = Request(library=library, ak_add_doc=ak_add_doc)

@@ -75,7 +75,7 @@ class Directory:
         return f"/{self._prefix}"
 
     def close(self) -> None:
-        """Release the file; what has been read stays."""
+        """Close the file; arrays that were read stay valid."""
         self._file.close()
 
     @property

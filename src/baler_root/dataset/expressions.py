@@ -48,7 +48,7 @@ class Formulas:
 
     @property
     def positions(self) -> list[int]:
-        """Sorted positions of the stored branches needed; raises SourceError when one was not carried."""
+        """Sorted positions of the stored branches needed; raises SourceError if one was not stored."""
         return sorted({position for branch in self.branches for position in branch.needed()})
 
     @property
@@ -63,10 +63,10 @@ class Formulas:
         self.terms.append(Term(name, [branch], True, is_primary, is_cut, branch.is_jagged))
 
     def add(self, expression: str, *, is_cut: bool = False, path: tuple[str, ...] = ()) -> None:
-        """Ask for a branch by name, or for a formula and what it needs.
+        """Request a branch by name, or a formula and the branches that it needs.
 
         Raises KeyInFileError for an unknown name, ConfigError for an alias that is defined by itself, and
-        SyntaxError for text that is no formula.
+        SyntaxError for text that is not a formula.
         """
         branch = self._node.get(expression)
         if branch is not None:

@@ -1,4 +1,4 @@
-"""Files: opening them, and what they hold."""
+"""Files: how they are opened, and their contents."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class File(Directory):
         return self._closed
 
     def close(self) -> None:
-        """Release the file; what has been read stays."""
+        """Close the file; arrays that were read stay valid."""
         self._closed = True
         self.source.close()
 

@@ -131,7 +131,7 @@ class BranchLike(NodeLike, Protocol):
 
     @property
     def missing(self) -> str:
-        """Why the branch was not carried; empty when it was."""
+        """Reason why the branch was not stored; empty if it was."""
 
     @property
     def is_raw(self) -> bool:
@@ -172,7 +172,7 @@ class BranchLike(NodeLike, Protocol):
         """Positions of the stored branches that make up its array."""
 
     def needed(self) -> list[int]:
-        """`stored_below`; raises SourceError when the branch was not carried."""
+        """`stored_below`; raises SourceError if the branch was not stored."""
 
 
 class TreeLike(NodeLike, Protocol[AnyBranch_co]):

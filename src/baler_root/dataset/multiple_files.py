@@ -164,7 +164,7 @@ def _tree_in(file: File, object_path: str | None) -> Readable[Any]:
     tree = file[object_path]
     if not isinstance(tree, Readable):
         raise ConfigError(
-            f"{file.file_path}: {object_path!r} is no tree or branch, but a {type(tree).__name__}"
+            f"{file.file_path}: {object_path!r} is not a tree or branch, but a {type(tree).__name__}"
         )
     return tree
 
@@ -197,7 +197,7 @@ def _sources(files: Files, *, split: bool) -> Iterator[tuple[Any, str | None]]:
 
 
 def _matches(path: str) -> list[str]:
-    """The files that a glob names, in order of name; any other path as it is."""
+    """The files that match a glob, ordered by name; any other path unchanged."""
     if not any(letter in path for letter in "*?["):
         return [path]
     if "://" not in path:

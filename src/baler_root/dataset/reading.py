@@ -38,7 +38,7 @@ class Readable(Node[AnyBranch]):
     ) -> Any:
         """Arrays of several branches or formulas, in the library and grouping asked for.
 
-        Raises KeyInFileError for an unknown name, SourceError for a branch that was not carried, and
+        Raises KeyInFileError for an unknown name, SourceError for a branch that was not stored, and
         FormatError for damaged pages.
 
         Parameters

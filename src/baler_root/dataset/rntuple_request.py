@@ -37,7 +37,7 @@ class RNTupleRequest:
             if filters.name is not None:
                 raise ConfigError("an RNTuple takes expressions or filter_name, not both")
             for name in names:
-                self._check_carried(name)
+                self._check_stored(name)
             patterns = [name for name in names if self._matches(name)]
             formulas = [name for name in names if name not in patterns]
             filters = replace(filters, name=string_test(patterns))
@@ -48,8 +48,8 @@ class RNTupleRequest:
         self._tops = [top for top in node.tree.branches if top.position in self._positions and top.is_stored]
         self.branches = sorted({top.position for top in self._tops} | set(self._formulas.positions))
 
-    def _check_carried(self, name: str) -> None:
-        """Raise SourceError for the name of a field that was not carried."""
+    def _check_stored(self, name: str) -> None:
+        """Raise SourceError for the name of a field that was not stored."""
         branch = self._node.get(name)
         if branch is not None:
             branch.needed()

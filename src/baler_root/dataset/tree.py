@@ -38,7 +38,7 @@ class Tree(Readable[Branch]):
 
     @property
     def as_branch(self) -> None:
-        """None: a tree is no branch."""
+        """None: a tree is not a branch."""
         return
 
     @property

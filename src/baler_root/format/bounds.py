@@ -43,14 +43,14 @@ KIND_MISSING = (
 class ErrorBound:
     """A condition that every value `x` of a column and its decoded value `y` fulfil.
 
-    `lossless`: the same bits. `abs`: |x - y| <= value. `rel`: |x - y| <= value * |x|. Both are checked
-    without
-    rounding, for subnormal numbers too. `bits`: y is x rounded to `value` explicit mantissa bits (ties to
-    even),
-    or x itself, so that |x - y| <= 2**-(value + 1) * |x|. Floats below the smallest normal number S of their
-    type
-    have fewer bits: they keep |x - y| <= 2**-(value + 1) * S, and may become zero. NaN, Inf and zeros always
-    keep their bits.
+    - `lossless`: y has the bits of x.
+    - `abs`: |x - y| <= value, checked without rounding.
+    - `rel`: |x - y| <= value * |x|, checked without rounding, for subnormal numbers too.
+    - `bits`: y is x, or x rounded to `value` explicit mantissa bits (ties to even).
+
+    So |x - y| <= 2**-(value + 1) * |x| for `bits`. Floats below the smallest normal number S of their type
+    have fewer bits: they keep |x - y| <= 2**-(value + 1) * S, and may become zero. NaN, Inf and zeros keep
+    their bits under every bound.
     """
 
     kind: BoundKind
@@ -63,8 +63,7 @@ class ErrorBound:
 
     @classmethod
     def parse(cls, text: str) -> ErrorBound:
-        """The bound written as `lossless`, `abs=1e-4`, `rel=1e-3` or `bits=10`; raises ConfigError for other
-        text."""
+        """The bound written as `lossless`, `abs=1e-4`, `rel=1e-3` or `bits=10`; raises ConfigError."""
         word, equals, number = (part.strip() for part in text.partition("="))
         kinds: tuple[BoundKind, ...] = get_args(BoundKind)
         kind = next((name for name in kinds if name == word), None)
@@ -87,9 +86,56 @@ class ErrorBound:
             raise ConfigError(f"bound {text!r}: {error}") from None
 
     def implies(self, other: ErrorBound) -> bool:
-        """Whether any value that keeps this bound keeps the other: an equal one, or a looser `abs` or
-        `rel`."""
+        """Whether all values within this bound keep the other: an equal, or a looser `abs` or `rel` one."""
         return self == other or (self.kind == other.kind in ("abs", "rel") and self.value <= other.value)
+
+    @property
+    def is_lossless(self) -> bool:
+        """Whether every value keeps its bits."""
+        return self.kind == "lossless"
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether the bound limits |x - y| itself; all others limit it relative to |x|."""
+        return self.kind == "abs"
+
+    @property
+    def is_scalable(self) -> bool:
+        """Whether `scaled` can make the bound tighter or looser."""
+        return self.kind in ("abs", "rel")
+
+    @property
+    def largest_error(self) -> float:
+        """Largest |x - y| that an `abs` bound allows; largest |x - y| / |x| for other bounds.
+
+        >>> ErrorBound("bits", 9).largest_error
+        0.0009765625
+        """
+        return 2.0 ** -(self.value + 1) if self.kind == "bits" else self.value
+
+    def scaled(self, factor: float, digits: int | None = None) -> ErrorBound:
+        """An `abs` or `rel` bound times `factor`, rounded to `digits` digits if given; others unchanged.
+
+        >>> str(ErrorBound("rel", 1e-3).scaled(0.99)), str(ErrorBound("bits", 10).scaled(0.99))
+        ('rel=0.00099', 'bits=10')
+        """
+        if not self.is_scalable:
+            return self
+        value = self.value * factor
+        return ErrorBound(self.kind, value if digits is None else float(f"{value:.{digits}g}"))
+
+    def mantissa_bits(self, dtype: np.dtype[Any]) -> int | None:
+        """Fewest explicit mantissa bits to which normal floats of `dtype` can be rounded within the bound.
+
+        At most those of the type. Integers count as float64. None for `abs`, where it depends on the values.
+        """
+        limit = MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8]
+        if self.kind == "bits":
+            return min(limit, int(self.value))
+        if self.kind == "rel":
+            # Rounding to m bits errs by up to 2**-(m + 1); the bound is at least 2**(exponent - 1).
+            return min(limit, max(0, -math.frexp(self.value)[1]))
+        return limit if self.kind == "lossless" else None
 
     def __str__(self) -> str:
         if self.kind == "lossless":
@@ -134,8 +180,8 @@ class ErrorStats:
     """Errors of one column: absolute for `abs`, relative to |x| without zeros for `rel` and `bits`.
 
     For `bits`, errors of subnormal floats are relative to the smallest normal number of the type, because
-    that is
-    what the bound limits. Values that are not finite, before or after, can be violations but have no error.
+    that is what the bound limits. Values that are not finite, before or after, can be violations but have no
+    error.
     """
 
     max: float
@@ -164,7 +210,7 @@ def measure(original: NDArray[Any], decoded: NDArray[Any], bound: ErrorBound) ->
             if num_missed and first_violation is None:
                 first_violation = start + int(np.argmax(missed))
             violations += num_missed
-            if bound.kind == "lossless":
+            if bound.is_lossless:
                 continue
             error = _errors(x, y, bound)
             count += error.size

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from numpy.typing import NDArray
-
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError, MissingModelError
 from baler_root.format.codecs.base import Codec, is_context_codec
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnEncoding, alike
+from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
+from baler_root.format.encodings.source_check import check_sources
 from baler_root.format.page import Page
 
-Values = NDArray[Any]
 
-
-class OpenedPage(NamedTuple):
-    """A page, the number of its first column in the tree, and the codec of its symbols."""
+class ClusterPage(NamedTuple):
+    """A page of a cluster, the number of its first column in the tree, and the codec of its symbols."""
 
     first: int
     page: Page
@@ -35,10 +33,10 @@ class DecodedColumns:
     symbols: dict[int, Values] = field(default_factory=dict)
     values: dict[int, Values] = field(default_factory=dict)
     problems: dict[int, Exception] = field(default_factory=dict)
-    """Why a column of the pages has no values."""
+    """Reason why a column of the pages has no values."""
 
 
-def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> dict[int, Values]:
+def decode_cluster(pages: Sequence[ClusterPage], columns: Sequence[Column]) -> dict[int, Values]:
     """Values of all columns by number; raises FormatError for pages that do not fit together."""
     decoded = decode_columns(pages, columns)
     for problem in decoded.problems.values():
@@ -46,7 +44,7 @@ def decode_cluster(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> di
     return decoded.values
 
 
-def decode_columns(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> DecodedColumns:
+def decode_columns(pages: Sequence[ClusterPage], columns: Sequence[Column]) -> DecodedColumns:
     """The columns of some pages of a cluster, as far as they do not need columns that cannot be decoded.
 
     Raises MissingModelError.
@@ -57,7 +55,7 @@ def decode_columns(pages: Sequence[OpenedPage], columns: Sequence[Column]) -> De
 class _ClusterDecoder:
     """The columns of one cluster while they are decoded."""
 
-    def __init__(self, pages: Sequence[OpenedPage], columns: Sequence[Column]) -> None:
+    def __init__(self, pages: Sequence[ClusterPage], columns: Sequence[Column]) -> None:
         self._pages, self._columns = pages, columns
         self._location_of = {
             opened.first + i: (opened, i) for opened in pages for i in range(len(opened.page.encodings))
@@ -70,8 +68,8 @@ class _ClusterDecoder:
         """All columns."""
         problems = self._decoded.problems
         # Pages without context come first, since pages of lists take pages of the entries as context.
-        independent: list[OpenedPage] = []
-        dependent: list[OpenedPage] = []
+        independent: list[ClusterPage] = []
+        dependent: list[ClusterPage] = []
         for opened in self._pages:
             try:
                 has_context = bool(opened.page.context_columns(opened.codec))
@@ -98,14 +96,14 @@ class _ClusterDecoder:
         self._decode_relations()
         return self._decoded
 
-    def _symbols_of(self, opened: OpenedPage) -> dict[int, Values]:
+    def _symbols_of(self, opened: ClusterPage) -> dict[int, Values]:
         """Symbols of the columns of a page, by position in it."""
         numbers = range(opened.first, opened.first + len(opened.page.encodings))
         symbols = self._decoded.symbols
         return {i: symbols[number] for i, number in enumerate(numbers) if number in symbols}
 
     def _decode_page(
-        self, opened: OpenedPage, positions: Sequence[int] | None, context: dict[int, Values] | None = None
+        self, opened: ClusterPage, positions: Sequence[int] | None, context: dict[int, Values] | None = None
     ) -> None:
         """The symbols at these positions (None: all), given symbols of columns of other pages."""
         codec = opened.codec
@@ -121,7 +119,7 @@ class _ClusterDecoder:
         else:
             self._decoded.symbols.update((opened.first + i, array) for i, array in symbols.items())
 
-    def _decode_dependent(self, opened: OpenedPage) -> None:
+    def _decode_dependent(self, opened: ClusterPage) -> None:
         """The symbols of a page that needs columns of other pages, as far as these are there."""
         context: dict[int, Values] = {}
         problems: dict[int, Exception] = {}
@@ -164,19 +162,16 @@ class _ClusterDecoder:
             if not encoding.sources or number in decoded.problems:
                 continue
             try:
+                check_sources(number, decoded.encodings, self._columns)
                 if any(source not in sources for source in encoding.sources):
                     raise CorruptFileError("a copy or relation of columns that are not there")
                 arrays = [sources[source] for source in encoding.sources]
                 dtype = self._columns[number].dtype
-                for source, array in zip(encoding.sources, arrays, strict=True):
-                    is_valid = encoding.any_source or (source < number and alike(dtype, array.dtype))
-                    if len(array) != encoding.length or not is_valid:
-                        raise CorruptFileError("a copy or relation of a column that is not like it")
                 decoded.values[number] = encoding.decode(decoded.symbols.get(number), arrays, dtype)
             except (ValueError, IndexError) as error:
                 decoded.problems[number] = error
 
-    def _give_up(self, opened: OpenedPage, positions: Sequence[int], error: Exception) -> None:
+    def _give_up(self, opened: ClusterPage, positions: Sequence[int], error: Exception) -> None:
         """Note why the symbols at these positions of a page cannot be decoded."""
         for position in filter(opened.page.has_symbols, positions):
             self._decoded.problems[opened.first + position] = error

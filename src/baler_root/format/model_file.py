@@ -13,7 +13,7 @@ from baler_root.errors import CorruptFileError, FormatError, SourceError
 from baler_root.format.codecs.model_loader import AnyModel, codec_of, open_model
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Manifest
-from baler_root.format.container.model_references import KnownColumn, Trained
+from baler_root.format.container.model_references import KnownColumn, ModelOrigin
 from baler_root.format.container.read import Container, open_container
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.encodings.quantiser import Quantiser
@@ -23,15 +23,15 @@ from baler_root.format.encodings.quantiser import Quantiser
 class StoredModel:
     """A model, and the tree and columns that it is for."""
 
-    trained: Trained
+    trained: ModelOrigin
     data: bytes
     model: AnyModel
 
     @classmethod
     def of(cls, tree: str, columns: Sequence[KnownColumn], data: bytes) -> StoredModel:
-        """A model just trained; its history is its description of itself."""
+        """A model that was just trained; its history is the training record in its bytes."""
         model = open_model(data)
-        trained = Trained(sha256(data).digest(), tree, tuple(columns), dict(model.about))
+        trained = ModelOrigin(sha256(data).digest(), tree, tuple(columns), dict(model.training_record))
         return cls(trained, data, model)
 
 

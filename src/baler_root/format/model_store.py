@@ -10,7 +10,7 @@ from threading import Lock
 from typing import TypeAlias
 
 from baler_root.errors import BalerError, MissingModelError
-from baler_root.format.container.model_references import Detached
+from baler_root.format.container.model_references import DetachedModel
 from baler_root.format.container.read import Container, open_container
 
 VARIABLE = "BALER_ROOT_MODELS"
@@ -30,7 +30,7 @@ class ModelStore(Mapping[bytes, bytes]):
     def __init__(
         self,
         included: Mapping[bytes, bytes],
-        detached: Sequence[Detached],
+        detached: Sequence[DetachedModel],
         location: str,
         places: Places = None,
     ) -> None:
@@ -65,7 +65,7 @@ class ModelStore(Mapping[bytes, bytes]):
                 self._opened[digest] = self._search(self.detached[digest])
             return self._opened[digest]
 
-    def references(self, target: Path) -> tuple[Detached, ...]:
+    def references(self, target: Path) -> tuple[DetachedModel, ...]:
         """References to detached models for a file at `target`: to where they were found, or as before."""
         return tuple(
             replace(model, file=hint_of(self._opened[digest][0], target))
@@ -74,7 +74,7 @@ class ModelStore(Mapping[bytes, bytes]):
             for digest, model in self.detached.items()
         )
 
-    def _search(self, reference: Detached) -> tuple[str, bytes]:
+    def _search(self, reference: DetachedModel) -> tuple[str, bytes]:
         tried: list[str] = []
         for place in self._candidates(reference):
             try:
@@ -96,7 +96,7 @@ class ModelStore(Mapping[bytes, bytes]):
             f"Put {name} beside the file, or name it with --model (models=...) or its folder in {VARIABLE}"
         )
 
-    def _candidates(self, reference: Detached) -> Iterator[str]:
+    def _candidates(self, reference: DetachedModel) -> Iterator[str]:
         """Paths and URLs to search for a model, each once."""
         name = PurePosixPath(reference.file).name
         candidates: list[str] = []
@@ -134,7 +134,7 @@ def hint_of(model: str, target: Path) -> str:
     return name if path.startswith("../..") or Path(path).is_absolute() else path
 
 
-def moved(model: Detached, source: str, target: Path) -> Detached:
+def moved(model: DetachedModel, source: str, target: Path) -> DetachedModel:
     """A reference of the file `source`, for a file at `target`."""
     if "://" in source or source.startswith("<") or "\0" in model.file:
         return model

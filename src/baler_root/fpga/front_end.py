@@ -58,8 +58,7 @@ def read_rows(link: Link, source: str | os.PathLike[str], values: Sequence[int] 
     with RootSource(source) as root:
         path = link.definition.tree
         (key, *_) = sorted(root.tree_keys([path]), key=lambda key: -int(key.rpartition(";")[2]))
-        tree = root.open_tree(key)
-        tree.first_entries.clear()
+        tree = root.open_tree(key).without_first_entries()
         columns = tree_columns(tree.schema)
         numbers = _column_numbers(link, tree.schema, columns, root.path)
         for start in range(0, tree.schema.num_entries, BATCH_ENTRIES):

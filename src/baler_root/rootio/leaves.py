@@ -1,4 +1,4 @@
-"""Branches and leaves of a TTree to be written, and how ROOT stores what it knows about them."""
+"""Branches and leaves of a TTree to be written, and their metadata as ROOT stores it."""
 
 from __future__ import annotations
 

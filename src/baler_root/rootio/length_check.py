@@ -1,4 +1,4 @@
-"""Checks of lengths that uproot reads, before it allocates what a misread one claims, and of members.
+"""Checks of lengths that uproot reads, before it allocates memory for a misread one, and of members.
 
 Where a class is streamed in a way that uproot does not expect, it takes other bytes for the length of a
 vector and allocates that many elements before it fails: 13 GiB for one 6 kB basket of a PHYSLITE file.

@@ -44,7 +44,7 @@ class RNTupleLayout:
     notes: list[str] = field(default_factory=list)
     """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
-    """Why an RNTuple cannot hold this tree, (branch, cause); empty when it can."""
+    """(Branch, cause) of every branch that an RNTuple cannot hold; empty if it can hold the tree."""
 
 
 def lay_out_rntuple(tree: Tree) -> RNTupleLayout:
@@ -134,7 +134,7 @@ class RNTupleWriter:
 
 
 class _NoFieldError(Exception):
-    """Why a type has no RNTuple field."""
+    """Reason why a type has no RNTuple field."""
 
 
 def holdable(layout: Any, notes: set[str]) -> Any:

@@ -10,11 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from baler_root.errors import KeyInFileError, SourceError
+from baler_root.errors import FormatError, KeyInFileError, SourceError
+from baler_root.format.container.layout import HEAD_MAGIC
 from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
 from baler_root.rootio.raw.raw_branch import RawBranch
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.source_schema import baskets_of, open_rntuple, open_ttree, with_first_entries
 from baler_root.rootio.source_tree import SourceTree, cause
 
@@ -28,26 +30,43 @@ class RootSource:
         self.path = os.fspath(path)
         self._opened: list[tuple[str, Any, SourceTree]] = []
         self._repeated = 0
-        if "://" not in self.path:
-            if not Path(self.path).exists():
-                raise SourceError(f"{self.path}: no such file")
-            if Path(self.path).is_dir():
-                raise SourceError(f"{self.path}: is a folder, not a ROOT file")
+        if "://" not in self.path and Path(self.path).is_dir():
+            raise SourceError(f"{self.path}: is a folder, not a ROOT file")
+        from baler_root.rootio.uproot_source import UprootSource
+
+        _check_magic(self.path)
         try:
-            # uproot's default for local files, fsspec's event loop, is twice as slow with 1 500 branches
-            handler = {} if "://" in self.path else {"handler": uproot.MemmapSource}
-            self.directory = uproot.open({self.path: None}, array_cache=None, object_cache=None, **handler)
+            self.directory = uproot.open(
+                {self.path: None}, array_cache=None, object_cache=None, handler=UprootSource
+            )
             self.classnames: dict[str, str] = self.directory.classnames()
+        except SourceError:
+            raise
+        except FormatError as error:
+            raise SourceError(str(error)) from None
         except Exception as error:
             raise SourceError(
-                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated, or of another kind"
+                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated"
             ) from error
-
-        if "://" not in self.path and Path(self.path).stat().st_size < self.directory.file.fEND:
+        try:
+            self._check_end()
+        except SourceError:
             self.directory.close()
+            raise
+
+    def _check_end(self) -> None:
+        """Raise SourceError for a file that ends early, or that was never closed."""
+        file = self.directory.file
+        size = int(file.source.num_bytes)
+        if size < file.fEND:
             raise SourceError(
-                f"{self.path}: truncated: {Path(self.path).stat().st_size} bytes of {self.directory.file.fEND}; "
-                "copy or download it again"
+                f"{self.path}: truncated: {size} bytes of {file.fEND}; copy or download it again"
+            )
+        if not self.classnames and self.directory.fSeekKeys <= file.fBEGIN and size > file.fEND:
+            raise SourceError(
+                f"{self.path}: was not closed by the program that wrote it, or is still being written, and so has "
+                "no list of its contents. ROOT can repair it: open it once with "
+                f'`TFile::Open("{Path(self.path).name}", "UPDATE")` and close it'
             )
 
     def __enter__(self) -> Self:
@@ -129,6 +148,8 @@ class RootSource:
                 yield item
                 yield from visit(item)
 
+        if schema.kind == "RNTuple":
+            link_fields(tree)
         items = list(visit(tree))
         names, expected = [item.name for item in items], [branch.name for branch in schema.branches]
         if names != expected:
@@ -146,3 +167,20 @@ class RootSource:
             for position in schema.stored()
         }
         return SourceTree(schema, handles)
+
+
+def _check_magic(path: str) -> None:
+    """Raise SourceError for a local file that does not begin as ROOT files do."""
+    if "://" in path:
+        return
+    try:
+        with Path(path).open("rb") as file:
+            magic = file.read(len(HEAD_MAGIC))
+    except OSError:
+        return  # the reader says why
+    if not magic:
+        raise SourceError(f"{path}: is empty; it may be truncated")
+    if magic == HEAD_MAGIC:
+        raise SourceError(f"{path}: is a .baler file; `baler-root decompress` makes a ROOT file of it")
+    if not b"root".startswith(magic[:4]):
+        raise SourceError(f"{path}: is not a ROOT file; those begin with the bytes 'root'")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from baler_root.errors import SourceError, UnreadableBranchError
@@ -36,6 +36,10 @@ class SourceTree:
     """uproot branch of every position; empty for an RNTuple."""
     left_out: Sequence[tuple[str, str]] = ()
     """(name, cause) of what the tree has besides branches and cannot be carried."""
+
+    def without_first_entries(self) -> SourceTree:
+        """The tree without the arrays of its first entries, which then need no memory."""
+        return replace(self, first_entries={})
 
     def read(self, branches: Sequence[int], start: int, stop: int) -> dict[int, ak.Array]:
         """Arrays of the branches at these positions; raises SourceError naming the branch that fails."""

@@ -39,7 +39,7 @@ class TTreeLayout:
     notes: list[str] = field(default_factory=list)
     """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
-    """Why a TTree cannot hold this tree, (branch, cause); empty when it can."""
+    """(Branch, cause) of every branch that a TTree cannot hold; empty if it can hold the tree."""
     unfit: list[int] = field(default_factory=list)
     """Positions of the branches with causes."""
     described: set[int] = field(default_factory=set)
@@ -120,15 +120,15 @@ def branch_names(tree: Tree) -> dict[int, str]:
         branch = tree.branches[position]
         parents.setdefault(branch.name, set()).add(branch.parent)
     names = {}
-    changed = []
+    changed: dict[int, str] = {}
     for position in tree.stored():
         name = tree.branches[position].name
         names[position] = name
         if len(parents[name]) > 1:
             names[position] = tree.path_of(position).replace("/", ".")
-            changed += [position] if names[position] != name else []
+            changed |= {position: names[position]} if names[position] != name else {}
     kept = [name for position, name in names.items() if position not in changed]
-    wanted = [*kept, *(names[position] for position in changed)]
+    wanted = [*kept, *changed.values()]
     distinct = distinct_names(wanted, [*kept, *[""] * len(changed)], repeat=True)
     return names | dict(zip(changed, distinct[len(kept) :], strict=True))
 
@@ -144,10 +144,12 @@ def distinct_names(wanted: Sequence[str], original: Sequence[str], *, repeat: bo
         kept.append(name == unchanged and (repeat or name not in taken))
         taken |= {name} if kept[-1] else set()
     names = []
+    numbers: dict[str, int] = {}
     for name, stays in zip(wanted, kept, strict=True):
-        result, number = name, 2
+        result = name
         while not stays and result in taken:
-            result, number = f"{name}_{number}", number + 1
+            numbers[name] = numbers.get(name, 1) + 1
+            result = f"{name}_{numbers[name]}"
         taken.add(result)
         names.append(result)
     return names
@@ -184,7 +186,7 @@ def _is_leaf_list(branch: Branch, name: str) -> bool:
 
 
 class _NoLeafError(Exception):
-    """Why a type has no leaf."""
+    """Reason why a type has no leaf."""
 
 
 def _leaves(name: str, kind: Any) -> tuple[list[Leaf], bool]:
@@ -249,6 +251,7 @@ def _assign_counters(
     import awkward as ak
 
     positions = {names[p]: p for p in reversed(tree.stored())}
+    is_jagged = set(jagged)
     groups: dict[bytes | int, list[int]] = {}
     for position in jagged:
         branch = tree.branches[position]
@@ -260,7 +263,7 @@ def _assign_counters(
         ):
             if (
                 candidate is not None
-                and candidate not in jagged
+                and candidate not in is_jagged
                 and _counts(leaves.get(candidate, []), first.get(candidate), counts)
             ):
                 leaves[candidate][0].is_range = True
@@ -271,11 +274,14 @@ def _assign_counters(
             groups.setdefault(key, []).append(position)
     new_counters: dict[Leaf, int] = {}
     used_names = set(names.values())
+    longest: dict[str, str] = {}
     for members in groups.values():
-        name = _counter_name([names[p] for p in members])
+        wanted = _counter_name([names[p] for p in members])
+        name = longest.get(wanted, wanted)
         while name in used_names:
             name += "_"
         used_names.add(name)
+        longest[wanted] = name
         counter_leaf = Leaf(name, np.dtype(np.int32), is_range=True)
         new_counters[counter_leaf] = members[0]
         for position in members:

@@ -17,15 +17,13 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
+from baler_root.format.limits import MAX_ALL_CONTEXTS, MAX_ALL_ROOTS
 from baler_root.training.axis_fit import fit_axis, previous_item_axis
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.histograms import VALIDATION_SHARE, BinnedColumn, fit_histograms
+from baler_root.training.model_cost import pays_for_itself
 from baler_root.training.mutual_information import RANK_ROWS, Ancestors, mutual_information, rank
 from baler_root.training.settings import TrainedNetworks
-
-MARGIN = 1.25
-"""A model must save at least this many times its own bytes, since the saving is an estimate."""
-
 
 WEIGHT_COST = 0.9
 """Bytes per weight of a model (measured: 0.75-0.9), axis and biases included."""
@@ -82,7 +80,7 @@ class TableSample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FoundModel:
+class TableModel:
     """The model of a table; None if it would save nothing."""
 
     model: AnyModel | None
@@ -94,7 +92,7 @@ class FoundModel:
     """Messages for the user."""
 
 
-def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> FoundModel:
+def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> TableModel:
     """The model with which these columns are smallest, its own bytes counted."""
     columns = []
     for symbols in sample.symbols:
@@ -105,7 +103,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     classic = [8 * classic_size(symbols) / sample.rows for symbols in sample.symbols[num_context:]]
     classic_bits = [0.0] * num_context + classic
     ranked = rank([column.bins for column in columns], num_context)
-    about: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
+    training_record: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, classic_bits, ranked, effort.seed)
     networks: list[Candidate | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
@@ -116,7 +114,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
         candidates, trained = _networks(table, level_effort, progress)
         networks = [max(pair, key=_net_saving) for pair in zip(networks, candidates, strict=True)]
         if level == effort.level:
-            about |= {
+            training_record |= {
                 "steps": trained.steps,
                 "history": trained.history[:: max(1, len(trained.history) // 5)],
             }
@@ -126,7 +124,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     )
     needed = sorted({n for number, choice in selected.items() for n in (number, *choice.conditional.parents)})
     if not needed:
-        return FoundModel(None, notes=notes)
+        return TableModel(None, notes=notes)
     new_numbers = {old: new for new, old in enumerate(needed)}
     model_columns = []
     for number in needed:
@@ -138,11 +136,11 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
         kind = sample.context_kinds[number] if number < num_context else "value"
         axis, quantiser = columns[number].axis, sample.quantisers[number]
         model_columns.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
-    data = Model(tuple(model_columns), about).to_bytes()
-    if sum(choice.saved for choice in selected.values()) < MARGIN * len(data):
-        return FoundModel(None, notes=notes)
+    data = Model(tuple(model_columns), training_record).to_bytes()
+    if not pays_for_itself(sum(choice.saved for choice in selected.values()), len(data)):
+        return TableModel(None, notes=notes)
     # The model as a reader gets it, so that pages are checked against that one.
-    return FoundModel(Model.from_bytes(data), tuple(needed), data, notes)
+    return TableModel(Model.from_bytes(data), tuple(needed), data, notes)
 
 
 def _net_saving(choice: Candidate | None) -> float:
@@ -280,6 +278,7 @@ def _choose(
     """
     ancestors = Ancestors()
     chosen = {}
+    roots = contexts = 0
     for number, (histogram, network) in enumerate(zip(histograms, networks, strict=True)):
         options = [option for option in (histogram, network) if option is not None]
         options.sort(key=lambda option: -option.net_saving)
@@ -288,7 +287,11 @@ def _choose(
             if histogram.net_saving >= network.net_saving - tolerance:
                 options = [histogram, network]
         for option in options:
+            shape = option.conditional.roots.shape if isinstance(option.conditional, Histograms) else (0, 0)
+            if roots + shape[0] * shape[1] > MAX_ALL_ROOTS or contexts + shape[0] > MAX_ALL_CONTEXTS:
+                continue
             if ancestors.allow(option.conditional.parents):
+                roots, contexts = roots + shape[0] * shape[1], contexts + shape[0]
                 ancestors.set(number, option.conditional.parents)
                 chosen[number] = option
                 break

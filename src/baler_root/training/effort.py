@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Self
 
 from baler_root.errors import ConfigError
+from baler_root.extras import install_command
 from baler_root.training.options import LatentOptions, TrainingOptions
 from baler_root.training.settings import NetworkSettings
 
@@ -15,11 +16,7 @@ if TYPE_CHECKING:
     from baler_root.training.pair_masses import PairMass
 
 
-INSTALL = 'pip install "baler-root[train]"'
-"""Command that installs torch, for messages."""
-
-
-MIN_ROWS = 2000
+MIN_TRAINING_ROWS = 2000
 """Rows of a table below which no model saves as many bytes as it takes."""
 
 
@@ -113,7 +110,7 @@ class TrainingEffort:
         if self.level.training is not None and not can_train():
             otherwise = "level fast" if self.latents is None else "the codec conditional at level fast"
             raise ConfigError(
-                f"training needs torch, which is not installed: {INSTALL}; {otherwise} does without"
+                f"training needs torch, which is not installed: {install_command('train')}; {otherwise} does without"
             )
 
     def for_piece(self, pieces: int) -> TrainingEffort:

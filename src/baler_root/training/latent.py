@@ -17,14 +17,14 @@ from baler_root.format.binary.bit_patterns import MANTISSA_BITS
 from baler_root.format.codecs.axis import EXACT_PLACES, QuantileAxis
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.columns import LATENT, latents_of, pack_latents
-from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.outlier_rows import OutlierDetector
 from baler_root.format.codecs.latent.split_floats import split_bits
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.encodings.quantised import Quantised
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.training.axis_fit import fit_axis
-from baler_root.training.conditional import MARGIN, FoundModel, TableSample, classic_size, find_model
+from baler_root.training.conditional import TableModel, TableSample, classic_size, find_model
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.hardware.search import (
     SEARCH_DIVISOR,
@@ -32,6 +32,7 @@ from baler_root.training.hardware.search import (
     find_hardware,
     resources_of,
 )
+from baler_root.training.model_cost import pays_for_itself
 from baler_root.training.pair_masses import Pair
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ def find_autoencoder(
     effort: TrainingEffort,
     progress: Progress | None = None,
     pairs: Sequence[Pair] = (),
-) -> FoundModel:
+) -> TableModel:
     """The autoencoder of these columns of one table, if they are smaller with it.
 
     `classic_bytes` is the size of the sample in `classic`; each row of the sample stands for `weight` rows of
@@ -144,12 +145,12 @@ def find_autoencoder(
     )
     axes = [fit_axis(column.symbols, weight) for column in columns]
     places = [axis.places(column.symbols) for axis, column in zip(axes, columns, strict=True)]
-    residual = Residual(options.residual).in_model
+    residual = ResidualMode(options.residual).in_model
     try:
         trained, hardware = _train(columns, axes, places, classic_bytes * weight, effort, progress, pairs)
         encoder, decoder = trained.network.programs()
     except (CorruptFileError, FloatingPointError) as error:
-        return FoundModel(None, notes=(f"{label} is not used, but classic: {error}",))
+        return TableModel(None, notes=(f"{label} is not used, but classic: {error}",))
     masses = [
         {"branches": list(pair.mass.branches), "bits": round(bits, 3)}
         for pair, bits in zip(pairs, trained.masses, strict=True)
@@ -197,14 +198,14 @@ def find_autoencoder(
     notes = list(trained.notes)
     if hardware is not None:
         notes.append(_firmware_note(hardware, encoder))
-    elif residual is not Residual.NONE and saved < MARGIN * len(data):
+    elif residual is not ResidualMode.NONE and not pays_for_itself(saved, len(data)):
         note = (
             f"{label} is not used: it would take {(size * weight + len(data)) / 1000:.3g} kB, "
             f"classic takes {classic_bytes * weight / 1000:.3g}"
         )
-        return FoundModel(None, notes=(*trained.notes, note))
+        return TableModel(None, notes=(*trained.notes, note))
     # The model as a reader gets it, so that pages are checked against that one.
-    return FoundModel(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
+    return TableModel(AutoencoderModel.from_bytes(data), tuple(range(len(columns))), data, tuple(notes))
 
 
 def _train(
@@ -231,8 +232,8 @@ def _train(
     if options is None:
         raise ValueError("no autoencoder was asked for")
     values = sum(column.values_per_row for column in columns)
-    most = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
-    latents = min(values, options.latents or max(1, min(most, values // 2)))
+    limit = GRID_LATENTS if columns[0].shape else DEFAULT_LATENTS
+    latents = min(values, options.latents or max(1, min(limit, values // 2)))
     width = next(width for limit, width in WIDTHS[level] if classic_bytes <= limit)
     shape = AutoencoderShape(values, latents, COMPONENTS, width, columns[0].shape)
     make = _maker(options.codec)
@@ -245,7 +246,7 @@ def _train(
         seed=effort.seed,
         seconds=effort.seconds,
         latent_weight=LATENT_WEIGHT_NO_RESIDUAL
-        if options.residual == Residual.NONE or options.hardware
+        if options.residual == ResidualMode.NONE or options.hardware
         else LATENT_WEIGHT,
     )
     rows = len(columns[0].symbols) // columns[0].values_per_row
@@ -293,8 +294,8 @@ def _firmware_note(hardware: Hardware, encoder: Program) -> str:
     resources = resources_of(encoder, hardware)
     return (
         f"encoder for firmware: {hardware.describe()}: about {resources.luts:.3g} LUTs, "
-        f"{resources.latency_cycles(hardware.budget.adder_levels)} clock edges at {hardware.budget.adder_levels} adders "
-        "an edge (estimated; `baler-root fpga build` says more)"
+        f"{resources.latency_cycles(hardware.budget.adder_levels)} clock cycles at {hardware.budget.adder_levels} adders "
+        "per cycle (estimated; `baler-root fpga build` gives details)"
     )
 
 

@@ -82,8 +82,8 @@ class Ancestors:
     columns.
     """
 
-    def __init__(self, most: int = MAX_ANCESTORS) -> None:
-        self.most = most
+    def __init__(self, limit: int = MAX_ANCESTORS) -> None:
+        self.limit = limit
         self._of: dict[int, frozenset[int]] = {}
 
     def of(self, parents: Sequence[int]) -> frozenset[int]:
@@ -92,17 +92,17 @@ class Ancestors:
 
     def allow(self, parents: Sequence[int]) -> bool:
         """Whether a column may have these parents."""
-        return len(self.of(parents)) <= self.most
+        return len(self.of(parents)) <= self.limit
 
     def set(self, column: int, parents: Sequence[int]) -> None:
         """Record the parents of a column."""
         self._of[column] = self.of(parents)
 
-    def choose(self, column: int, candidates: Sequence[int], most: int) -> list[int]:
-        """The first `most` candidates that are allowed, sorted; they become the parents of the column."""
+    def choose(self, column: int, candidates: Sequence[int], limit: int) -> list[int]:
+        """The first `limit` candidates that are allowed, sorted; they become the parents of the column."""
         chosen: list[int] = []
         for candidate in candidates:
-            if len(chosen) == most:
+            if len(chosen) == limit:
                 break
             if self.allow([*chosen, candidate]):
                 chosen.append(candidate)

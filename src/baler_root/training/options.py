@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from baler_root.errors import ConfigError
-from baler_root.format.codecs.latent.model import MAX_LATENTS, Residual
+from baler_root.format.codecs.latent.model import MAX_LATENTS, ResidualMode
 from baler_root.format.codecs.latent.outlier_rows import MAX_CENTRES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.training.hardware.limits import HardwareLimits
@@ -31,7 +31,7 @@ class TrainingOptions:
     """Random seed of the training; the same input and seed give the same bytes."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for values that make no sense."""
+        """Raise ConfigError for values that are not valid."""
         if self.level not in LEVEL_NAMES:
             raise ConfigError(f"no level {self.level!r}; there are {', '.join(LEVEL_NAMES)}")
         if self.seconds is not None and not self.seconds > 0:
@@ -51,7 +51,8 @@ class LatentOptions:
     codec: str
     """`"autoencoder"` or `"transformer"` for tables, `"convolutional"` for grids, or an installed one."""
     latents: int | None = None
-    """Latents per row; None for half the columns, 8 at most."""
+    """Latents per row. None for half the columns, 8 at most; for `convolutional`, half the values of a row,
+    at most 32."""
     residual: str = "bounded"
     """`"bounded"` stores columns given the latents, within the error bounds; `"lossless"` keeps every bit of
     branches that no rule names; `"none"` stores only the rows that latents do not reproduce."""
@@ -63,12 +64,12 @@ class LatentOptions:
     """Limits of an encoder that is to become firmware (codec `autoencoder` only)."""
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for values that make no sense, UnknownCodecError."""
+        """Raise ConfigError for values that are not valid, UnknownCodecError for an unknown codec."""
         codec = latent_codec(self.codec)
         if self.latents is not None and not 1 <= self.latents <= MAX_LATENTS:
             raise ConfigError(f"{self.latents} latents; from 1 to {MAX_LATENTS} are possible")
-        if self.residual not in list(Residual):
-            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(Residual)}")
+        if self.residual not in list(ResidualMode):
+            raise ConfigError(f"no residual {self.residual!r}; there are {', '.join(ResidualMode)}")
         if not _is_share(self.outliers):
             raise ConfigError(f"outliers {self.outliers!r}: a share from 0 to 1 (100%) is needed")
         if not 1 <= self.clusters <= MAX_CENTRES:

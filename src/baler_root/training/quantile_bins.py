@@ -5,16 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from baler_root._types import Ints
 
 
-def quantile_cuts(counts: NDArray[np.generic], most: int) -> Ints:
-    """Values at which the second and later of at most `most` bins begin, from the count of each value."""
+def quantile_cuts(counts: NDArray[np.generic], limit: int) -> Ints:
+    """Values at which the second and later of at most `limit` bins begin, from the count of each value."""
     below = np.concatenate([[0.0], np.cumsum(counts, dtype=np.float64)])
     total = below[-1]
     cuts: list[int] = []
     start = int(np.searchsorted(below, 0.0, side="right")) - 1
-    for remaining in range(most, 1, -1):
+    for remaining in range(limit, 1, -1):
         target = (total - below[start]) / remaining
         # The first value with which the bin is full; it is left out if the content is nearer to the target
         # without it, or if it fills a bin by itself.

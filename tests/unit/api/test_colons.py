@@ -17,7 +17,7 @@ from baler_root.compression import workers
 def test_every_verb_takes_colons(
     path: str, jobs: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workers, "POOL_SIZE", 0)
+    monkeypatch.setattr(workers, "MIN_SIZE_FOR_POOL", 0)
     if jobs > 1 and path != "dir:colon/t":
         pytest.skip("one path is enough for the workers")
     folder, _, name = path.rpartition("/")

@@ -117,7 +117,7 @@ def test_same_input_same_bytes(rich_root: Path, tmp_path: Path) -> None:
 def test_same_bytes_whatever_the_number_of_jobs(
     rich_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     seen: list[tuple[int, int]] = []
     baler_root.compress(rich_root, tmp_path / "one.baler", cluster_size=200)
     baler_root.compress(

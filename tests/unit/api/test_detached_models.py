@@ -82,10 +82,10 @@ def test_another_model_in_its_place_is_refused(detached_file: Path, jets_model: 
     "hint", ["/etc/passwd", "../../x.balermodel", "a\0b", "", "..", "c:\\x", "a/../../b"]
 )
 def test_a_file_cannot_send_its_reader_elsewhere(hint: str, tmp_path: Path) -> None:
-    from baler_root.format.container.model_references import Detached
+    from baler_root.format.container.model_references import DetachedModel
     from baler_root.format.model_store import ModelStore
 
-    store = ModelStore({}, [Detached(bytes(32), 1, hint)], str(tmp_path / "sub" / "f.baler"))
+    store = ModelStore({}, [DetachedModel(bytes(32), 1, hint)], str(tmp_path / "sub" / "f.baler"))
     with pytest.raises(MissingModelError) as caught:
         store[bytes(32)]
     assert "passwd (" not in str(caught.value) or str(tmp_path) in str(caught.value)

@@ -88,7 +88,7 @@ assert verify({str(tmp_path / "m.baler")!r}, {str(unseen_jets)!r}).ok
 def test_several_processes_use_a_model(
     jets_model: Path, unseen_jets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     for jobs in (1, 2):
         baler_root.compress(
             unseen_jets, tmp_path / f"{jobs}.baler", model=jets_model, cluster_size=3000, jobs=jobs
@@ -149,6 +149,28 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
     with pytest.raises(ConfigError, match="tree 'Tracks' is not among the trees of its training"):
         baler_root.compress(elsewhere, tmp_path / "b.baler", model=jets_model)
     assert not (tmp_path / "b.baler").exists()
+
+
+def test_models_that_save_nothing_are_used_on_request(
+    jets_model: Path, tmp_path: Path, make_root: Maker
+) -> None:
+    arrays = correlated_jets(3000, 5)
+    random = np.random.default_rng(1)
+    shuffled = {
+        name: ak.unflatten(random.permutation(ak.to_numpy(ak.flatten(array))), ak.num(array))
+        if array.ndim > 1
+        else array
+        for name, array in arrays.items()
+    }
+    source = make_root("shuffled.root", Events=shuffled)
+    numbers = {}
+    for always in (False, True):
+        reuse = ModelReuse(jets_model, detach=True, always=always)
+        summary = baler_root.compress(source, tmp_path / f"{always}.baler", model=reuse)
+        assert baler_root.verify(summary.target, source, models=jets_model).problems == []
+        assert any("is not used" in note for note in summary.notes) != always
+        numbers[always] = len(baler_root.inspect(summary.target, models=jets_model)["models"])
+    assert numbers[False] < numbers[True]
 
 
 def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:

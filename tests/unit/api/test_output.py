@@ -64,7 +64,7 @@ def test_disk_full_at_the_end(
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_interrupted(jobs: int, untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
 
     def interrupt(done: int, total: int) -> None:
         if done * 2 > total:

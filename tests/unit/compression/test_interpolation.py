@@ -270,7 +270,7 @@ def test_a_cluster_interpolates_what_its_codec_leaves_to_classic() -> None:
 def test_arrays_that_are_not_whole_are_refused() -> None:
     way = Interpolation(1.0, Rows.PREDICTED, (1,))
     for length, shape in ((5, (2, 3)), (4, (0,)), (1, (2,))):
-        with pytest.raises(CorruptFileError, match="no whole number of arrays"):
+        with pytest.raises(CorruptFileError, match="not a whole number of arrays"):
             way.values(np.zeros(length, np.uint8), shape, np.dtype("f8"))
     assert len(way.values(np.zeros(0, np.uint8), (0,), np.dtype("f4"))) == 0
 

@@ -103,7 +103,7 @@ def test_merged_and_recovered_files_keep_their_models(make_root: Maker, tmp_path
 def test_several_processes_write_the_same(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     source = make_root("jets.root", Events=correlated_jets())
     for jobs in (1, 2):
         baler_root.compress(

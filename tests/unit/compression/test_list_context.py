@@ -65,7 +65,7 @@ def test_networks_see_the_item_before(
     torch.set_num_threads(1)
     quick = TrainingLevel("default", NetworkSettings(width=8, components=2, steps=300, batch=512))
     monkeypatch.setitem(effort.LEVELS, "default", quick)
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     source, unseen = (make_root(f"{seed}.root", Events=hits(8000, seed)) for seed in (1, 2))
     for jobs in (1, 2):
         baler_root.compress(source, tmp_path / f"{jobs}.baler", cluster_size=3000, jobs=jobs)

@@ -95,7 +95,7 @@ def test_mistakes_with_many_files(several: tuple[list[Path], list[Path]], mixed:
         baler_root.concatenate({paths[2]: "othr"})
     with pytest.raises(KeyInFileError):
         baler_root.concatenate([{p: "other"} for p in paths])
-    with pytest.raises(ConfigError, match="is no tree"):
+    with pytest.raises(ConfigError, match="is not a tree"):
         baler_root.concatenate({mixed[1]: "hist"})
     with pytest.raises(TypeError):
         baler_root.concatenate(5)

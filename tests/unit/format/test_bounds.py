@@ -14,6 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError
+from baler_root.format.binary.bit_patterns import round_mantissa
 from baler_root.format.bounds import LOSSLESS, ErrorBound, measure, violations
 
 FLOATS = ["f2", "f4", "f8"]
@@ -260,3 +261,38 @@ def test_a_bound_implies_looser_ones_of_its_kind() -> None:
     }
     for (tight, loose), implied in cases.items():
         assert ErrorBound.parse(tight).implies(ErrorBound.parse(loose)) == implied
+
+
+@pytest.mark.parametrize("code", FLOATS)
+@pytest.mark.parametrize(
+    "text",
+    ["rel=0.3", "rel=0.5", "rel=0.25", "rel=1e-2", "rel=1e-3", "bits=0", "bits=7", "bits=30", "lossless"],
+)
+def test_mantissa_bits_are_the_fewest_that_keep_a_bound(text: str, code: str) -> None:
+    bound, dtype = ErrorBound.parse(text), np.dtype(code)
+    values = np.linspace(1, 2, 4001).astype(dtype)
+    bits = bound.mantissa_bits(dtype)
+    assert bits is not None
+    assert violations(values, round_mantissa(values, bits), bound).size == 0
+    if bits > 0 and values.size > 1 << bits:
+        assert violations(values, round_mantissa(values, bits - 1), bound).size > 0
+
+
+def test_mantissa_bits_of_a_bound_between_powers_of_two() -> None:
+    """A bound just below a power of two needs one bit more, however little it is below."""
+    double = np.dtype("f8")
+    assert ErrorBound("rel", 0.25).mantissa_bits(double) == 1
+    assert ErrorBound("rel", math.nextafter(0.25, 0)).mantissa_bits(double) == 2
+    assert ErrorBound("abs", 0.25).mantissa_bits(double) is None
+    assert ErrorBound("rel", 1e-9).mantissa_bits(np.dtype("f4")) == 23
+    assert ErrorBound("rel", 1e-3).mantissa_bits(np.dtype("i4")) == 9
+
+
+def test_scaled_bounds_and_largest_errors() -> None:
+    assert ErrorBound("abs", 0.3).scaled(1 / 3, digits=3) == ErrorBound("abs", 0.1)
+    assert ErrorBound("rel", 0.5).scaled(0.5).largest_error == 0.25
+    for bound in (LOSSLESS, ErrorBound("bits", 9)):
+        assert bound.scaled(0.1) == bound
+        assert not bound.is_scalable
+    assert ErrorBound("bits", 9).largest_error == 2.0**-10
+    assert LOSSLESS.largest_error == 0.0

@@ -182,7 +182,7 @@ def test_a_missing_model_is_named(latent_source: Path, tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_bytes_in_several_processes(
     latent_source: Path, latent_files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("baler_root.compression.workers.POOL_SIZE", 0)
+    monkeypatch.setattr("baler_root.compression.workers.MIN_SIZE_FOR_POOL", 0)
     codec = LatentOptions("autoencoder", latents=3, residual="none", outliers=0.01)
     baler_root.compress(latent_source, tmp_path / "two.baler", codec=codec, jobs=2, cluster_size=CLUSTER)
     assert (tmp_path / "two.baler").read_bytes() == latent_files["none"].read_bytes()

@@ -40,7 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings of a few steps; whatever comes of them is used."""
     torch.set_num_threads(1)
     monkeypatch.setattr(latent, "STEPS", {"default": 8, "max": 8})
-    monkeypatch.setattr(latent, "MARGIN", -math.inf)
+    monkeypatch.setattr(latent, "pays_for_itself", lambda *_: True)
 
 
 def table(rows: int = 2500) -> dict[str, np.ndarray]:
@@ -139,7 +139,7 @@ def test_low_bits_count_in_what_pays(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Predicting leading bits of exact floats gains nothing where whole values repeat, as `classic` sees."""
-    monkeypatch.setattr(latent, "MARGIN", 1.0)
+    monkeypatch.setattr(latent, "pays_for_itself", lambda saved, size: saved >= size)
     rng = np.random.default_rng(0)
     few = (0x3F800000 + rng.integers(0, 1 << 13, (2, 200))).astype("u4").view("f4")
     source = make_root("few.root", t={name: rng.choice(few[n], 9000) for n, name in enumerate("ab")})
@@ -163,7 +163,7 @@ def test_many_exact_floats_have_one_model(make_root: Maker, tmp_path: Path) -> N
 def test_what_does_not_pay_is_said(
     codec: str, make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(latent, "MARGIN", math.inf)
+    monkeypatch.setattr(latent, "pays_for_itself", lambda *_: False)
     arrays = {"field": frames()} if codec == "convolutional" else table()
     summary = baler_root.compress(make_root("in.root", t=arrays), tmp_path / "out.baler", codec=codec)
     (note,) = summary.notes

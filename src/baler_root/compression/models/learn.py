@@ -7,29 +7,29 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from baler_root._types import Progress
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.models.list_context import ContextColumns, find_context
 from baler_root.compression.models.mass_columns import locate_masses
 from baler_root.compression.models.sample import TreeSample, take_sample
-from baler_root.compression.page_groups import plan_groups
+from baler_root.compression.page_groups import plan_groups_with_models
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
 from baler_root.format.tables import ENTRIES, common_name
 from baler_root.rootio.source_tree import SourceTree
-from baler_root.training.conditional import FoundModel, TableSample, classic_size, find_model
-from baler_root.training.effort import MIN_ROWS, TrainingEffort
+from baler_root.training.conditional import TableModel, TableSample, classic_size, find_model
+from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
 from baler_root.training.pair_masses import Pair
 
 MIN_GRIDS = 16
 """Fewest arrays of a column of grids for which a model can pay."""
 
 
-NAMES = 6
+MAX_NAMES = 6
 """Most columns a note lists by name."""
 
 
@@ -40,13 +40,14 @@ columns.
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedTree:
     """Result of learning from a tree."""
 
     plan: Plan
     """The plan, with models where they pay."""
-    models: list[bytes] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    models: tuple[bytes, ...] = ()
+    """The models as bytes, in the order of the plan."""
+    notes: tuple[str, ...] = ()
     """Messages for the user."""
 
 
@@ -56,24 +57,24 @@ def learn(
     lengths: Sequence[int],
     effort: TrainingEffort,
     progress: Progress | None = None,
-) -> Learned:
+) -> LearnedTree:
     """The plan with models where they pay, and the bytes of the models.
 
     Raises ConfigError if torch is needed and not installed.
     """
     entries = source.schema.num_entries
-    if entries < (least := least_rows(effort)):
-        note = f"{plan.schema.path}: {entries} entries are too few to train latents; {least} are needed"
-        return Learned(plan, notes=[] if effort.latents is None else [note])
+    if entries < (minimum := min_rows(effort)):
+        note = f"{plan.schema.path}: {entries} entries are too few to train latents; {minimum} are needed"
+        return LearnedTree(plan, notes=() if effort.latents is None else (note,))
     effort.check()
     sample = take_sample([(source, plan)])
     return learn_from(sample, plan, max(lengths), entries, effort, progress)
 
 
-def least_rows(effort: TrainingEffort) -> int:
+def min_rows(effort: TrainingEffort) -> int:
     """Fewest rows from which a model is learned."""
     options = effort.latents
-    return MIN_GRIDS if options is not None and latent_codec(options.codec).grids else MIN_ROWS
+    return MIN_GRIDS if options is not None and latent_codec(options.codec).grids else MIN_TRAINING_ROWS
 
 
 def learn_from(
@@ -83,78 +84,64 @@ def learn_from(
     entries: int,
     effort: TrainingEffort,
     progress: Progress | None = None,
-) -> Learned:
+) -> LearnedTree:
     """Like `learn`, from a sample that stands for `entries` entries in clusters of `cluster`."""
     runs = _runs(sample, *_selection(sample, effort))
     names = [plan.schema.path_of(column.branch) for column in sample.columns]
-    groups: list[int] = []
-    models: list[GroupModel] = []
-    learned = Learned(plan)
+    notes: list[str] = []
     if effort.latents is not None and not runs:
-        learned.notes.append(
-            f"{plan.schema.path}: no latents, since no table has enough columns that can be learned"
-        )
-    tables = [members for _, _, members in runs]
+        notes.append("no latents, since no table has enough columns that can be learned")
     pairs: dict[int, list[Pair]] = {}
     if effort.latents is not None and runs:
-        mass_pairs, notes = locate_masses(effort.masses, sample, tables)
-        pairs = {members[0]: table_pairs for members, table_pairs in zip(tables, mass_pairs, strict=True)}
-        notes += _constants(sample, names)
-        learned.notes.extend(f"{plan.schema.path}: {note}" for note in notes)
-    time_shares = _TimeShares(effort.seconds, list(map(len, tables)))
-    next_column = 0
-    for start, stop, members in [*runs, (len(sample.columns), len(sample.columns), [])]:
-        if next_column < start:
-            groups += plan_groups(sample.values[next_column:start], sample.entries, cluster)
-        if members:
-            table_effort = replace(effort, seconds=time_shares.share())
-            if effort.latents is None:
-                context = find_context(sample, members, names)
-                trained = find_model(_table(sample, members, names, entries, context), table_effort, progress)
-            else:
-                context = ContextColumns()
-                pieces = sum(sample.tables[columns[0]] == sample.tables[members[0]] for _, _, columns in runs)
-                trained = _find_autoencoder(
-                    sample,
-                    members,
-                    names,
-                    entries,
-                    pairs[members[0]],
-                    table_effort.for_piece(pieces),
-                    progress,
-                )
-            learned.notes.extend(f"{plan.schema.path}: {note}" for note in trained.notes)
-            if trained.model is not None:
-                num_context = len(context.names)
-                numbers = {
-                    members[index - num_context]: n
-                    for n, index in enumerate(trained.numbers)
-                    if index >= num_context
-                }
-                context_numbers = {
-                    context.columns[index]: n
-                    for n, index in enumerate(trained.numbers)
-                    if index < num_context and context.kinds[index] == "entry"
-                }
-                name = hashlib.sha256(trained.data).digest()
-                models.append(
-                    GroupModel(
-                        len(groups),
-                        name,
-                        trained.model,
-                        numbers,
-                        context=context_numbers,
-                        lists=context.lists,
-                    )
-                )
-                learned.models.append(trained.data)
-                groups.append(stop - start)
-            else:
-                groups += plan_groups(sample.values[start:stop], sample.entries, cluster)
-        next_column = stop
-    if not models:
-        return learned
-    return replace(learned, plan=replace(plan, groups=tuple(groups), models=tuple(models)))
+        mass_pairs, mass_notes = locate_masses(effort.masses, sample, runs)
+        pairs = {members[0]: table_pairs for members, table_pairs in zip(runs, mass_pairs, strict=True)}
+        notes += [*mass_notes, *_constants(sample, names)]
+    time_shares = _TimeShares(effort.seconds, list(map(len, runs)))
+    trained: list[tuple[list[int], ContextColumns, TableModel]] = []
+    for members in runs:
+        table_effort = replace(effort, seconds=time_shares.share())
+        if effort.latents is None:
+            context = find_context(sample, members, names)
+            table = find_model(_table(sample, members, names, entries, context), table_effort, progress)
+        else:
+            context = ContextColumns()
+            pieces = sum(sample.tables[columns[0]] == sample.tables[members[0]] for columns in runs)
+            piece_effort = table_effort.for_piece(pieces)
+            table = _find_autoencoder(
+                sample, members, names, entries, pairs[members[0]], piece_effort, progress
+            )
+        notes += table.notes
+        trained.append((members, context, table))
+    sections = [
+        (range(members[0], members[-1] + 1), table.model is not None) for members, _, table in trained
+    ]
+    groups, positions = plan_groups_with_models(sample.values, sample.entries, cluster, sections)
+    paying = [entry for entry in trained if entry[2].model is not None]
+    models = [_group_model(group, *entry) for group, entry in zip(positions, paying, strict=True)]
+    return LearnedTree(
+        replace(plan, groups=groups, models=tuple(models)) if models else plan,
+        tuple(table.data for _, _, table in paying),
+        tuple(f"{plan.schema.path}: {note}" for note in notes),
+    )
+
+
+def _group_model(
+    group: int, members: Sequence[int], context: ContextColumns, table: TableModel
+) -> GroupModel:
+    """The model of a table as that of page `group`."""
+    if table.model is None:
+        raise ValueError("a table without a model")
+    num_context = len(context.columns)
+    numbers = {
+        members[index - num_context]: n for n, index in enumerate(table.numbers) if index >= num_context
+    }
+    context_numbers = {
+        context.columns[index].number: n
+        for n, index in enumerate(table.numbers)
+        if index < num_context and context.columns[index].kind == "entry"
+    }
+    name = hashlib.sha256(table.data).digest()
+    return GroupModel(group, name, table.model, numbers, context=context_numbers, lists=context.lists)
 
 
 def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffort) -> None:
@@ -164,7 +151,7 @@ def check_latents(trees: Iterable[tuple[Plan, TreeSample]], effort: TrainingEffo
         return
     widths: dict[str, int] = {}
     for plan, sample in trees:
-        for _, _, members in _runs(sample, *_selection(sample, effort)):
+        for members in _runs(sample, *_selection(sample, effort)):
             names = [plan.schema.branches[sample.columns[number].branch].name for number in members]
             table = common_name(names) if sample.tables[members[0]] else ENTRIES
             width = sum(sample.columns[number].values_per_row for number in members)
@@ -199,11 +186,12 @@ def _table(
     """Columns of one table, behind their context columns."""
     quantised = [sample.quantised(number) for number in members]
     return TableSample(
-        context.names + [names[number] for number in members],
-        context.quantisers + [column.quantiser.to_bytes() for column in quantised],
-        context.symbols + [column.symbols for column in quantised],
+        [column.name for column in context.columns] + [names[number] for number in members],
+        [column.quantiser for column in context.columns]
+        + [column.quantiser.to_bytes() for column in quantised],
+        [column.symbols for column in context.columns] + [column.symbols for column in quantised],
         entries / sample.entries,
-        tuple(context.kinds),
+        tuple(column.kind for column in context.columns),
         context.is_first,
     )
 
@@ -225,7 +213,7 @@ def _find_autoencoder(
     pairs: Sequence[Pair],
     effort: TrainingEffort,
     progress: Progress | None,
-) -> FoundModel:
+) -> TableModel:
     """Autoencoder of columns of one table."""
     from baler_root.training.latent import LatentColumn, find_autoencoder
 
@@ -235,7 +223,7 @@ def _find_autoencoder(
 
 
 def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
-    """Note on columns that are no input because all their values are the same."""
+    """Note on columns that are not inputs because all their values are the same."""
     constant_names = [
         repr(names[number])
         for number, (column, values) in enumerate(zip(sample.columns, sample.values, strict=True))
@@ -243,32 +231,22 @@ def _constants(sample: TreeSample, names: Sequence[str]) -> list[str]:
     ]
     if not constant_names:
         return []
-    return [f"no input of latents, since their values never change: {listed(constant_names, NAMES)}"]
+    return [f"not inputs of latents, since their values never change: {listed(constant_names, MAX_NAMES)}"]
 
 
-def _runs(
-    sample: TreeSample, is_modelled: Callable[[int], bool], least: int
-) -> list[tuple[int, int, list[int]]]:
-    """(first column, end, columns to model) of each run of columns of one table with `least` of them or
-    more.
-    """
-    runs: list[tuple[int, int, list[int]]] = []
+def _runs(sample: TreeSample, is_modelled: Callable[[int], bool], min_columns: int) -> list[list[int]]:
+    """The columns to model in each run of columns of one table with `min_columns` of them or more."""
+    runs: list[list[int]] = []
     current: list[int] = []
     total_length = 0
-
-    def close() -> None:
-        if len(current) >= least:
-            runs.append((current[0], current[-1] + 1, list(current)))
-        current.clear()
-
     for number in range(len(sample.columns)):
         if not is_modelled(number):
             continue
         length = sample.axis_length(number)
         full = total_length + length > MAX_TABLE_PLACES
-        if current and (least == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
-            close()
-        total_length = total_length + length if current else length
+        if current and (min_columns == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
+            runs.append(current)
+            current, total_length = [], 0
+        total_length += length
         current.append(number)
-    close()
-    return runs
+    return [run for run in [*runs, current] if len(run) >= min_columns]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,19 +28,26 @@ MAX_CANDIDATES = 128
 """Most columns of the entries that are tried: the last before the list and the first behind it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
+class ContextColumn:
+    """A context column with a value for every item of the lists."""
+
+    number: int
+    """Number of the column in the tree."""
+    kind: str
+    """Its kind; see `codecs.conditional.model.KINDS`."""
+    name: str
+    quantiser: bytes
+    symbols: NDArray[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ContextColumns:
-    """Context columns of a list, with a value for every item; empty for a table that is no list."""
+    """Context columns of a list; none for a table that is not a list."""
 
     lists: int | None = None
     """Number of the column with the lengths of the lists."""
-    columns: list[int] = field(default_factory=list)
-    """Number in the tree of each context column."""
-    kinds: list[str] = field(default_factory=list)
-    """Kind of each context column; see `codecs.conditional.model.KINDS`."""
-    names: list[str] = field(default_factory=list)
-    quantisers: list[bytes] = field(default_factory=list)
-    symbols: list[NDArray[Any]] = field(default_factory=list)
+    columns: tuple[ContextColumn, ...] = ()
     is_first: NDArray[np.bool_] | None = None
     """Whether each item has no previous item; see `codecs.conditional.list_context`."""
 
@@ -56,13 +63,13 @@ def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str
     thinned = np.arange(0, len(item), max(1, len(item) // RANK_ROWS))
     bins = [_bins(sample.quantised(n).symbols[thinned]) for n in members]
     exact = Quantiser("exact", np.dtype(np.int64)).to_bytes()
-    context = ContextColumns(lists, is_first=structure.steps == 0)
+    columns: list[ContextColumn] = []
     for kind, name, symbols in (
         ("length", "length of the list", lengths[item]),
         ("position", "place in the list", structure.positions),
     ):
         if np.ptp(symbols) and _largest_information(_bins(symbols[thinned]), bins) > 0:
-            _add(context, lists, kind, name, exact, symbols)
+            columns.append(ContextColumn(lists, kind, name, exact, symbols))
     candidates = [
         n
         for n in range(len(sample.columns))
@@ -77,18 +84,9 @@ def find_context(sample: TreeSample, members: Sequence[int], names: Sequence[str
     ]
     for number in sorted(selected):
         quantised = sample.quantised(number)
-        _add(context, number, "entry", names[number], quantised.quantiser.to_bytes(), quantised.symbols[item])
-    return context
-
-
-def _add(
-    context: ContextColumns, column: int, kind: str, name: str, quantiser: bytes, symbols: NDArray[Any]
-) -> None:
-    context.columns.append(column)
-    context.kinds.append(kind)
-    context.names.append(name)
-    context.quantisers.append(quantiser)
-    context.symbols.append(symbols)
+        quantiser = quantised.quantiser.to_bytes()
+        columns.append(ContextColumn(number, "entry", names[number], quantiser, quantised.symbols[item]))
+    return ContextColumns(lists, tuple(columns), structure.steps == 0)
 
 
 def _bins(symbols: NDArray[Any]) -> NDArray[np.int64]:

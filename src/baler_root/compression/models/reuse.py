@@ -10,61 +10,63 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.page_groups import plan_groups
+from baler_root.compression.page_groups import plan_groups_with_models
 from baler_root.compression.plan import GroupModel, Plan
 from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError, listed
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS
-from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.model_loader import codec_of
 from baler_root.format.columns.to_columns import flatten
-from baler_root.format.container.model_references import Detached, KnownColumn
+from baler_root.format.container.model_references import DetachedModel, KnownColumn
 from baler_root.format.model_file import ModelFile, StoredModel
 from baler_root.format.tables import lengths_of, tables_of
+from baler_root.training.model_cost import MARGIN, pays_for_itself
 
-SAMPLE_ENTRIES = 1 << 14
+MAX_TRIAL_ENTRIES = 1 << 14
 """Most entries of a tree on which models are tried out."""
 
 
-SAMPLE_SIZE = 1 << 23
+MAX_TRIAL_BYTES = 1 << 23
 """Most bytes in memory of the entries on which models are tried out."""
 
 
-WORTHWHILE = 0.01
+MIN_SAVED_SHARE = 0.01
 """Share of its columns' bytes that a detached model must save: a file should not depend on another for less.
 """
 
 
-NAMES = 6
+MAX_NAMES = 6
 """Most columns a message lists by name."""
 
 
-@dataclass(slots=True)
-class Reuse:
+@dataclass(frozen=True, slots=True)
+class ReusedModels:
     """Models of a file that are used, and notes on the others."""
 
-    jobs: list[TreeJob]
+    jobs: tuple[TreeJob, ...]
     """The trees, with plans that use the models."""
-    models: dict[bytes, StoredModel] = field(default_factory=dict)
-    codec: str = "classic"
+    models: dict[bytes, StoredModel]
+    """The models that are used, by their SHA-256."""
+    codec: str
     """Codec of the compressed file."""
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...]
     """Messages on models and columns that are not used, with the reason."""
 
-    def detached(self, hint: str) -> tuple[Detached, ...]:
+    def detached(self, hint: str) -> tuple[DetachedModel, ...]:
         """References to the models for a compressed file that does not contain them; `hint` is their path."""
-        return tuple(Detached(digest, len(stored.data), hint) for digest, stored in self.models.items())
+        return tuple(DetachedModel(digest, len(stored.data), hint) for digest, stored in self.models.items())
 
 
-@dataclass(slots=True)
-class Match:
+@dataclass(frozen=True, slots=True)
+class MatchedModel:
     """A model and the columns of a tree that it knows."""
 
     stored: StoredModel
     numbers: dict[int, int]
     """Number in the model of each column of the tree."""
-    problems: list[str]
+    problems: tuple[str, ...]
     """Messages on columns that do not fit."""
     context: dict[int, int] = field(default_factory=dict)
     """Number in the model of each column of the entries that a list uses as context."""
@@ -78,22 +80,28 @@ class Match:
         """Name of the model in messages."""
         return f"model {self.stored.trained.digest.hex()[:12]}… of tree {self.stored.trained.tree!r}"
 
+    @property
+    def columns(self) -> range:
+        """The columns of its page: all from its first to its last."""
+        return range(min(self.numbers), max(self.numbers) + 1)
 
-def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
-    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for
-    nothing.
 
-    Autoencoders without a residual are given whatever they save.
+def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool, always: bool = False) -> ReusedModels:
+    """The jobs with the models that make their trees smaller by enough to pay for their own bytes.
 
-    Raises ConfigError where no column of any tree fits any model, or most have another bound.
+    With `detach` their bytes do not count. Autoencoders without a residual, and with `always` all models, are
+    used whatever they save.
+    Raises ConfigError if no column of any tree fits any model, or most have another bound.
     """
-    result = Reuse(list(jobs))
-    unknown_trees: list[str] = []
-    problems: list[str] = []
-    num_columns = num_other_bound = 0
     codecs = sorted({codec_of(stored.model) for stored in file.models})
     if len(codecs) > 1:
         raise ConfigError(f"{file.path}: models of several codecs ({', '.join(codecs)})")
+    new_jobs = list(jobs)
+    used: dict[bytes, StoredModel] = {}
+    unknown_trees: list[str] = []
+    problems: list[str] = []
+    notes: list[str] = []
+    num_columns = num_other_bound = 0
     for number, job in enumerate(jobs):
         path = job.plan.schema.path
         if job.same_as is not None:
@@ -109,23 +117,26 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> Reuse:
         num_columns += sum(len(match.numbers) for match in fitting)
         num_other_bound += sum(match.num_other_bound for match in matches)
         if fitting and job.lengths:
-            plan, used, notes = _try_out(job, _without_overlaps(fitting, problems), detach)
-            result.jobs[number] = replace(job, plan=plan)
-            result.models.update({stored.trained.digest: stored for stored in used})
-            result.notes += notes
+            disjoint, overlapping = _split_overlapping(fitting)
+            problems += [
+                f"the {match.label} is not used: its columns lie among those of another here"
+                for match in overlapping
+            ]
+            plan, paying, tree_notes = _try_out(job, disjoint, detach, always)
+            new_jobs[number] = replace(job, plan=plan)
+            used.update({stored.trained.digest: stored for stored in paying})
+            notes += tree_notes
     if not num_columns or num_other_bound > num_columns:
-        reasons = [*unknown_trees, *(problems or result.notes)]
+        reasons = [*unknown_trees, *(problems or notes)]
         raise ConfigError(f"{file.path}: no model fits: {'; '.join(reasons)}")
-    if result.models:
-        (result.codec,) = codecs
-    result.notes = [f"{file.name}: {note}" for note in [*problems, *result.notes]]
-    if result.models and detach:
-        names = ", ".join(f"{digest.hex()[:12]}…" for digest in result.models)
-        result.notes.append(f"{file.name} is needed to read the file: keep it (model {names})")
-    return result
+    notes = [f"{file.name}: {note}" for note in [*problems, *notes]]
+    if used and detach:
+        names = ", ".join(f"{digest.hex()[:12]}…" for digest in used)
+        notes.append(f"{file.name} is needed to read the file: keep it (model {names})")
+    return ReusedModels(tuple(new_jobs), used, codecs[0] if used else "classic", tuple(notes))
 
 
-def _match(job: TreeJob, stored: StoredModel) -> Match:
+def _match(job: TreeJob, stored: StoredModel) -> MatchedModel:
     """The columns of the tree that a model knows, and the reasons why others are left out."""
     plan = job.plan
     columns = plan.columns
@@ -178,7 +189,9 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
             f"trained at {trained}, but {requested} is requested: {_named(names)}; "
             f"ask for {trained} here, or train again at {requested}"
         )
-    match = Match(stored, members, problems, context, lists, sum(map(len, other_bound.values())))
+    match = MatchedModel(
+        stored, members, tuple(problems), context, lists, sum(map(len, other_bound.values()))
+    )
     streams = _streams(match)
     model_columns = stored.model.columns
     lost = [
@@ -186,17 +199,18 @@ def _match(job: TreeJob, stored: StoredModel) -> Match:
         for _, index in sorted(members.items())
         if model_columns[index].conditional is not None and index not in streams
     ]
-    if lost and problems:
-        problems[-1] += f"; without these the model cannot predict {_named(lost)}"
-    return match
+    if not lost or not problems:
+        return match
+    problems[-1] += f"; without these the model cannot predict {_named(lost)}"
+    return replace(match, problems=tuple(problems))
 
 
 def _named(columns: Sequence[KnownColumn]) -> str:
     """Names of the first columns, and the number of the others."""
-    return listed((repr(column.name) for column in columns), NAMES)
+    return listed((repr(column.name) for column in columns), MAX_NAMES)
 
 
-def _streams(match: Match) -> list[int]:
+def _streams(match: MatchedModel) -> list[int]:
     """Columns, by number in the model, whose network or histograms have all their parents."""
     columns = match.stored.model.columns
     if isinstance(match.stored.model, AutoencoderModel):
@@ -214,47 +228,45 @@ def _streams(match: Match) -> list[int]:
     )
 
 
-def _without_overlaps(matches: Sequence[Match], problems: list[str]) -> list[Match]:
-    """The matches in their order in the tree, without those that overlap an earlier one: each must be one
-    page.
-    """
-    disjoint: list[Match] = []
-    for match in sorted(matches, key=lambda match: min(match.numbers)):
-        if disjoint and min(match.numbers) <= max(disjoint[-1].numbers):
-            problems.append(f"the {match.label} is not used: its columns lie among those of another here")
-        else:
-            disjoint.append(match)
-    return disjoint
+def _split_overlapping(matches: Sequence[MatchedModel]) -> tuple[list[MatchedModel], list[MatchedModel]]:
+    """The matches in their order in the tree, and those that overlap an earlier one, as no page may."""
+    disjoint: list[MatchedModel] = []
+    overlapping: list[MatchedModel] = []
+    for match in sorted(matches, key=lambda match: match.columns.start):
+        overlaps = disjoint and match.columns.start < disjoint[-1].columns.stop
+        (overlapping if overlaps else disjoint).append(match)
+    return disjoint, overlapping
 
 
 def _try_out(
-    job: TreeJob, matches: Sequence[Match], detach: bool
+    job: TreeJob, matches: Sequence[MatchedModel], detach: bool, always: bool
 ) -> tuple[Plan, list[StoredModel], list[str]]:
-    """The plan with the models that pay, these models, and notes on the others."""
+    """The plan with the models that pay (with `always`, all), these models, and notes on the others."""
     entries = job.plan.schema.num_entries
-    sampled = min(entries, SAMPLE_ENTRIES, max(1, int(SAMPLE_SIZE / max(job.source.entry_size, 1e-9))))
+    sampled = min(entries, MAX_TRIAL_ENTRIES, max(1, int(MAX_TRIAL_BYTES / max(job.source.entry_size, 1e-9))))
     start = (entries - sampled) // 2
     arrays = job.source.read(job.plan.schema.stored(), start, start + sampled)
     values = flatten(job.plan.schema, job.plan.columns, arrays)
     drafted = _planned(job, matches, values, sampled)
     baseline = encode_cluster(job.plan, arrays, sampled).records["size"].astype(np.int64)
     modelled = encode_cluster(drafted, arrays, sampled).records["size"].astype(np.int64)
-    used: list[Match] = []
+    used: list[MatchedModel] = []
     notes: list[str] = []
     for match in matches:
-        numbers = _paying_columns(match, baseline - modelled)
-        page = slice(min(match.numbers), max(match.numbers) + 1)
+        numbers = match.numbers if always else _paying_columns(match, baseline - modelled)
+        page = slice(match.columns.start, match.columns.stop)
         scale = entries / sampled
         saved = int((baseline - modelled)[sorted(numbers)].sum() * scale) if numbers else 0
-        least = WORTHWHILE * float(baseline[page].sum()) * scale
-        cost = least if detach else len(match.stored.data)
-        if numbers and (saved > cost or _has_no_residual(match)):
+        size = len(match.stored.data)
+        pays_detached = saved > MIN_SAVED_SHARE * float(baseline[page].sum()) * scale
+        pays = pays_detached if detach else pays_for_itself(saved, size)
+        if numbers and (pays or always or _has_no_residual(match)):
             used.append(replace(match, numbers=numbers))
-        elif numbers and not detach and saved > least:
+        elif numbers and not detach and pays_detached:
             notes.append(
                 f"the {match.label} is not used: it would save about {saved / 1000:.3g} kB of "
-                f"{baseline[page].sum() * scale / 1000:.3g}, and take {cost / 1000:.3g} kB itself; kept outside "
-                "(--detach-model) it would pay"
+                f"{baseline[page].sum() * scale / 1000:.3g}, and take {size / 1000:.3g} kB itself (it must save "
+                f"{MARGIN} times that); kept outside (--detach-model) it would pay"
             )
         else:
             notes.append(
@@ -267,7 +279,7 @@ def _try_out(
     return _planned(job, used, values, sampled), [match.stored for match in used], notes
 
 
-def _paying_columns(match: Match, gains: NDArray[Any]) -> dict[int, int]:
+def _paying_columns(match: MatchedModel, gains: NDArray[Any]) -> dict[int, int]:
     """Columns that save bytes, and the parents of their networks; empty if no network pays."""
     columns, streams = match.stored.model.columns, set(_streams(match))
     if isinstance(match.stored.model, AutoencoderModel):
@@ -284,34 +296,27 @@ def _paying_columns(match: Match, gains: NDArray[Any]) -> dict[int, int]:
     return {number: index for number, index in match.numbers.items() if index in needed} if paying else {}
 
 
-def _has_no_residual(match: Match) -> bool:
+def _has_no_residual(match: MatchedModel) -> bool:
     """Whether a model stores latents without a residual: its user wants the latents, whatever they save."""
     model = match.stored.model
-    return isinstance(model, AutoencoderModel) and model.residual is Residual.NONE
+    return isinstance(model, AutoencoderModel) and model.residual is ResidualMode.NONE
 
 
-def _planned(job: TreeJob, matches: Sequence[Match], values: Sequence[NDArray[Any]], entries: int) -> Plan:
+def _planned(
+    job: TreeJob, matches: Sequence[MatchedModel], values: Sequence[NDArray[Any]], entries: int
+) -> Plan:
     """The plan with a page for each match, and ordinary pages between them."""
-    cluster = max(job.lengths)
-    groups: list[int] = []
-    models: list[GroupModel] = []
-    next_column = 0
-    for match in matches:
-        start, stop = min(match.numbers), max(match.numbers) + 1
-        if next_column < start:
-            groups += plan_groups(values[next_column:start], entries, cluster)
-        models.append(
-            GroupModel(
-                len(groups),
-                match.stored.trained.digest,
-                match.stored.model,
-                dict(match.numbers),
-                context=match.context,
-                lists=match.lists,
-            )
+    sections = [(match.columns, True) for match in matches]
+    groups, positions = plan_groups_with_models(values, entries, max(job.lengths), sections)
+    models = tuple(
+        GroupModel(
+            group,
+            match.stored.trained.digest,
+            match.stored.model,
+            dict(match.numbers),
+            context=match.context,
+            lists=match.lists,
         )
-        groups.append(stop - start)
-        next_column = stop
-    if next_column < len(values):
-        groups += plan_groups(values[next_column:], entries, cluster)
-    return replace(job.plan, groups=tuple(groups), codec=codec_of(models[0].model), models=tuple(models))
+        for group, match in zip(positions, matches, strict=True)
+    )
+    return replace(job.plan, groups=groups, codec=codec_of(models[0].model), models=models)

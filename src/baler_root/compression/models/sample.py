@@ -19,9 +19,9 @@ from baler_root.format.entropy.probability_tables import MAX_SYMBOLS
 from baler_root.format.page import EncodedColumn
 from baler_root.format.tables import tables_of
 from baler_root.rootio.source_tree import SourceTree
-from baler_root.training.effort import MIN_ROWS
+from baler_root.training.effort import MIN_TRAINING_ROWS
 
-SAMPLE_SIZE = 1 << 26
+MAX_SAMPLE_BYTES = 1 << 26
 """Bytes of a tree in memory that the sample may take."""
 
 
@@ -55,7 +55,7 @@ class TreeSample:
         if column.role != "data" or column.shape:
             return False
         symbols = quantised.symbols
-        if self.tables[number] < 0 or symbols.dtype.kind not in "uib" or len(symbols) < MIN_ROWS:
+        if self.tables[number] < 0 or symbols.dtype.kind not in "uib" or len(symbols) < MIN_TRAINING_ROWS:
             return False
         low, high = int(symbols.min()), int(symbols.max())
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
@@ -66,14 +66,14 @@ class TreeSample:
         return EXACT_PLACES if symbols.dtype.kind == "f" else int(symbols.max()) - int(symbols.min()) + 1
 
     def is_exact(self, number: int) -> bool:
-        """Whether a column has exact floats that are not all the same."""
+        """Whether a column has exact floats that are not all equal."""
         quantised, column = self.encoded[number].quantised, self.columns[number]
         if quantised is None:
             return False
         symbols = quantised.symbols
         usual = column.role == "data" and not column.shape and self.tables[number] >= 0
         floats = symbols.dtype.kind == "f" and symbols.dtype.itemsize > 2
-        return usual and floats and len(symbols) >= MIN_ROWS and not is_constant(symbols)
+        return usual and floats and len(symbols) >= MIN_TRAINING_ROWS and not is_constant(symbols)
 
     def is_grid(self, number: int) -> bool:
         """Whether a column has arrays of two dimensions, with symbols that fit on an axis."""
@@ -99,7 +99,7 @@ def take_sample(sources: Sequence[tuple[SourceTree, Plan]]) -> TreeSample:
     plan = sources[0][1]
     total = sum(source.schema.num_entries for source, _ in sources)
     size = max(source.entry_size for source, _ in sources)
-    share = min(1.0, max(1, int(SAMPLE_SIZE / max(size, 1e-9))) / total)
+    share = min(1.0, max(1, int(MAX_SAMPLE_BYTES / max(size, 1e-9))) / total)
     pieces, sampled = [], 0
     for source, tree_plan in sources:
         entries = source.schema.num_entries

@@ -18,7 +18,7 @@ from baler_root.format.binary.bit_patterns import (
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, fold, rounding, steps_per_octave
 
-_INDIFFERENT = 0.05
+_MIN_LOSSY_GAIN = 0.05
 """Bits per value that a lossy grid must save more than an exact one."""
 
 
@@ -48,7 +48,7 @@ def choose_grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[t
     for grid in exact + lossy:
         index, usable = grid.index(probe)
         keys = fold(index, negative, int(index[usable].min(initial=2**62))) if grid.folded else index
-        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _INDIFFERENT)
+        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _MIN_LOSSY_GAIN)
         if saving > 0 and 2 * np.count_nonzero(usable) > probe.size:
             choices.append((saving, grid))
     return sorted(choices, key=lambda entry: -entry[0])
@@ -57,7 +57,7 @@ def choose_grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[t
 def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
     """The grid with points as far apart as the bound allows; empty if the bound allows none."""
     dtype = probe.dtype
-    if bound.kind == "abs":
+    if bound.is_absolute:
         if dtype.kind != "f":
             reach = min(math.floor(bound.value), 2**62 - 1)
             return [Grid("linear", dtype, 2 * reach + 1)] if reach else []
@@ -68,18 +68,14 @@ def _lossy(probe: NDArray[Any], bound: ErrorBound) -> list[Grid]:
             reach_f -= 2.0 ** (math.frexp(large)[1] - 1) * rounding(dtype)
         step = min(2.0 * reach_f * (1.0 - 2.0**-30), float(np.finfo(np.float64).max))
         return [Grid("linear", dtype, step)] if step > 0 else []
-    if bound.kind != "rel":
-        return _shift(dtype, int(bound.value)) if dtype.kind != "f" and bound.kind == "bits" else []
+    if bound.is_lossless or (bound.kind == "bits" and dtype.kind == "f"):
+        return []  # the values of `bits` lie on an exact grid
     if dtype.kind == "f":
         tolerance = (bound.value - rounding(dtype)) * (1.0 - 2.0**-20)
         if tolerance > 0 and (steps := steps_per_octave(tolerance)) <= MAX_STEPS:
             return [Grid("log", dtype, steps)]
-    return _shift(dtype, max(0, math.ceil(-math.log2(bound.value)) - 1))
-
-
-def _shift(dtype: np.dtype[Any], mantissa: int) -> list[Grid]:
-    """The grid of values with `mantissa` explicit mantissa bits; empty if that drops no bit."""
-    dropped_bits = MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8] - mantissa
+    kept = bound.mantissa_bits(dtype)
+    dropped_bits = 0 if kept is None else MANTISSA_BITS[dtype.itemsize if dtype.kind == "f" else 8] - kept
     return [Grid("shift", dtype, dropped_bits)] if dropped_bits > 0 else []
 
 
@@ -134,5 +130,5 @@ def _cost(keys: NDArray[np.int64], share: float) -> float:
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     runs = np.diff(np.append(starts, count))
     width = math.log2(float(np.uint64(int(keys[-1]) - int(keys[0]))) + 2.0)
-    spike = np.log2(count / runs) + (width + 8.0) * share / runs
-    return float(np.mean(np.minimum(density, np.repeat(spike, runs)))) + _PER_RANGE_BIT * width
+    frequent_bits = np.log2(count / runs) + (width + 8.0) * share / runs
+    return float(np.mean(np.minimum(density, np.repeat(frequent_bits, runs)))) + _PER_RANGE_BIT * width

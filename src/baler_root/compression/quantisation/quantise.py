@@ -27,7 +27,7 @@ from baler_root.format.encodings.grid import Grid, fold
 from baler_root.format.encodings.quantised import TABLE, Quantised, symbol_values
 from baler_root.format.encodings.quantiser import DTYPES, Quantiser
 
-MAX_OUTLIERS = 0.05
+MAX_OUTLIER_SHARE = 0.05
 """Most outliers, as a share of the values; with more a grid is not used."""
 
 
@@ -76,7 +76,7 @@ def quantise_as(values: NDArray[Any], bound: ErrorBound, quantiser: Quantiser) -
         positions, which = locate(values, quantiser.special_values[order])
         symbols[positions] = special_symbols[order][which].astype(symbols.dtype)
     missed = violations(values, symbol_values(symbols, quantiser), bound)
-    if missed.size > MAX_OUTLIERS * values.size:
+    if missed.size > MAX_OUTLIER_SHARE * values.size:
         return None
     return Quantised(symbols, quantiser, missed, values[missed])
 
@@ -127,7 +127,7 @@ def _on_grid(
     """
     index, usable = grid.index(values)
     usable[positions] = False
-    if values.size - positions.size - np.count_nonzero(usable) > MAX_OUTLIERS * values.size:
+    if values.size - positions.size - np.count_nonzero(usable) > MAX_OUTLIER_SHARE * values.size:
         return None
     everywhere = bool(usable.all())
     floor = 0
@@ -159,7 +159,7 @@ def _on_grid(
         has_symbol = needed[which]
         symbols[positions[has_symbol]] = symbol_of[which[has_symbol]]
     missed = violations(values, symbol_values(symbols, quantiser), bound)
-    if missed.size > MAX_OUTLIERS * values.size:
+    if missed.size > MAX_OUTLIER_SHARE * values.size:
         return None
     return Quantised(symbols, quantiser, missed, values[missed])
 

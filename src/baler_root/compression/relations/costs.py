@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.compression.relations.fit import (
@@ -26,21 +26,18 @@ from baler_root.format.encodings.functions import PROPORTIONAL
 from baler_root.format.encodings.quantised import Quantised, dequantise
 from baler_root.format.encodings.relations import Relation
 
-Values = NDArray[Any]
-
-
 Doubles = NDArray[np.float64]
 
 
-MIN_ROWS = 100
+MIN_RELATION_ROWS = 100
 """Fewest rows from which a relation may be concluded."""
 
 
-MAX_ROWS = 400
+MAX_FIT_ROWS = 400
 """Most rows used to find coefficients; all rows are used to check them."""
 
 
-MAX_MISSED = 0.01
+MAX_MISSED_SHARE = 0.01
 """Most rows, as a share, in which a relation may miss its bound."""
 
 
@@ -48,20 +45,16 @@ UNITS = (1.0, 1000.0, 0.001)
 """Ratios of the units in which related columns may be stored: equal, GeV and MeV, MeV and GeV."""
 
 
-SCALABLE = ("rel", "abs")
-"""Kinds of bounds that can be scaled."""
-
-
 TIGHTENING = (1.0, 0.85, 0.7, 0.6, 0.5, 0.42, 0.35, 0.3, 0.25, 0.21, 0.18)
 """Factors by which bounds of arguments may be tightened, so that a column computed from them keeps its
 bound."""
 
 
-WORTHWHILE = 0.8
+MAX_COST_SHARE = 0.8
 """A relation must save at least 20 %: its column may cost this share of its bits when stored alone."""
 
 
-CONSISTENT = 2.0
+MAX_CONSISTENCY_COST = 2.0
 """Bits per value that a relation without residual may cost more than one with: it keeps events consistent."""
 
 
@@ -69,21 +62,21 @@ class ColumnSample:
     """Sampled columns of a tree, and the costs of storing them."""
 
     def __init__(
-        self, columns: Sequence[Values], bounds: Sequence[ErrorBound], groups: Sequence[int]
+        self, columns: Sequence[Values], bounds: Sequence[ErrorBound], tables: Sequence[int]
     ) -> None:
-        """`groups` has a number for each column, equal for columns of equal length and lists; see
+        """`tables` has a number for each column, equal for columns of equal length and lists; see
         `discover`."""
-        self.columns, self.bounds, self.groups = columns, bounds, groups
+        self.columns, self.bounds, self.tables = columns, bounds, tables
         distinct: set[tuple[int, bytes]] = set()
         self.numbers = []
         """Numeric columns that vary and may be related; of equal columns the first."""
         for number, values in enumerate(columns):
             if (
-                can_be_related(values, groups[number])
+                can_be_related(values, tables[number])
                 and values.dtype.kind in "iuf"
                 and values.dtype.itemsize > 2
             ):
-                key = (groups[number], values.tobytes())
+                key = (tables[number], values.tobytes())
                 if key not in distinct:
                     self.numbers.append(number)
                 distinct.add(key)
@@ -101,7 +94,7 @@ class ColumnSample:
                 if values.dtype.kind in "bui":
                     first_numbers.setdefault(equality_key(values), number)
             self._integers = [
-                n for n in first_numbers.values() if can_be_related(self.columns[n], self.groups[n])
+                n for n in first_numbers.values() if can_be_related(self.columns[n], self.tables[n])
             ]
         return self._integers
 
@@ -109,7 +102,7 @@ class ColumnSample:
         """Rows with a finite value other than 0, ordered by the number of `neighbours` that are finite, most
         first."""
         values = self.columns[number]
-        rows = np.arange(0, len(values), max(1, len(values) // MAX_ROWS))[:MAX_ROWS]
+        rows = np.arange(0, len(values), max(1, len(values) // MAX_FIT_ROWS))[:MAX_FIT_ROWS]
         rows = rows[np.isfinite(values[rows]) & (values[rows] != 0)]
         finite_counts = np.sum([np.isfinite(self.columns[column][rows]) for column in neighbours], axis=0)
         return np.asarray(rows[np.argsort(-finite_counts, kind="stable")]) if neighbours else rows[:0]
@@ -128,12 +121,14 @@ class ColumnSample:
         options = [
             option
             for option in (exact, with_residual)
-            if option is not None and option[0] <= WORTHWHILE * bits_alone
+            if option is not None and option[0] <= MAX_COST_SHARE * bits_alone
         ]
         if not options:
             return None
         chosen = min(options, key=lambda option: option[0])
-        if exact is not None and exact[0] <= min(WORTHWHILE * bits_alone, chosen[0] + CONSISTENT):
+        if exact is not None and exact[0] <= min(
+            MAX_COST_SHARE * bits_alone, chosen[0] + MAX_CONSISTENCY_COST
+        ):
             chosen = exact
         bits, planned, factors = chosen
         return replace(planned, saved=bits_alone - bits), factors
@@ -148,13 +143,13 @@ class ColumnSample:
         self, number: int, formula: Formula, tightened: Mapping[int, float], *, may_share: bool
     ) -> tuple[float, PlannedRelation, dict[int, float]] | None:
         """Bits per value without a residual, the planned relation, and the factors that its sources need."""
-        lead, *others = formula.sources
+        first_source, *others = formula.sources
         best: tuple[float, PlannedRelation, dict[int, float]] | None = None
-        kinds = [self.bounds[source].kind in SCALABLE for source in (number, *formula.sources)]
+        kinds = [self.bounds[source].is_scalable for source in (number, *formula.sources)]
         shared = may_share and formula.function in PROPORTIONAL and all(kinds[:2])
         for first in TIGHTENING if kinds[1] else TIGHTENING[:1]:
             for second in TIGHTENING if any(kinds[2:]) else TIGHTENING[:1]:
-                factors = {lead: first} | {
+                factors = {first_source: first} | {
                     source: second if scales else 1.0
                     for source, scales in zip(others, kinds[2:], strict=True)
                 }
@@ -168,24 +163,29 @@ class ColumnSample:
                     continue
                 share = self._missed(number, formula, factors, shared=shared)
                 bits = extra_bits + share * len(factors) * (32 + 8 * self.columns[number].itemsize)
-                if share <= MAX_MISSED and (best is None or bits < best[0]):
+                if share <= MAX_MISSED_SHARE and (best is None or bits < best[0]):
                     best = bits, PlannedRelation(formula, shared=shared), factors
         return best
 
     def _missed(self, number: int, formula: Formula, factors: Mapping[int, float], *, shared: bool) -> float:
         """Share of the values that the formula misses with the bounds of its sources scaled by `factors`."""
         values = self.columns[number]
-        bounds = {source: scaled(self.bounds[source], factor) for source, factor in factors.items()}
-        lead, *others = formula.sources
+        bounds = {source: tightened_bound(self.bounds[source], factor) for source, factor in factors.items()}
+        first_source, *others = formula.sources
         decoded = {source: self._decoded_within(source, bounds[source]) for source in others}
         if shared:
             arguments = [decoded[source] for source in others]
             first = balance_error(
-                formula, self.columns[lead], arguments, values, self.bounds[lead], bounds[lead]
+                formula,
+                self.columns[first_source],
+                arguments,
+                values,
+                self.bounds[first_source],
+                bounds[first_source],
             )
-            decoded[lead] = _decoded(quantise(first, bounds[lead]))
+            decoded[first_source] = _decoded(quantise(first, bounds[first_source]))
         else:
-            decoded[lead] = self._decoded_within(lead, bounds[lead])
+            decoded[first_source] = self._decoded_within(first_source, bounds[first_source])
         computed = formula.values([decoded[source] for source in formula.sources], values.dtype)
         return len(violations(values, computed, self.bounds[number])) / len(values)
 
@@ -205,7 +205,8 @@ class ColumnSample:
         if dropped_bits is None:
             return None
         sources = [
-            self._decoded_within(s, scaled(self.bounds[s], tightened.get(s, 1.0))) for s in formula.sources
+            self._decoded_within(s, tightened_bound(self.bounds[s], tightened.get(s, 1.0)))
+            for s in formula.sources
         ]
         residual = encode_residual(formula, sources, values, self.bounds[number], dropped_bits)
         if residual is None:
@@ -215,25 +216,24 @@ class ColumnSample:
         return bits, PlannedRelation(formula, dropped_bits), {}
 
 
-def scaled(bound: ErrorBound, factor: float) -> ErrorBound:
-    """A relative or absolute bound times `factor`; other bounds unchanged."""
-    value = float(f"{bound.value * factor:.6g}")
-    return replace(bound, value=value) if factor < 1.0 and bound.kind in SCALABLE else bound
+def tightened_bound(bound: ErrorBound, factor: float) -> ErrorBound:
+    """The bound times `factor`, to six digits, where that makes it tighter."""
+    return bound.scaled(factor, 6) if factor < 1.0 else bound
 
 
-def can_be_related(values: Values, group: int) -> bool:
+def can_be_related(values: Values, table: int) -> bool:
     """Whether a column is numeric, varies, has enough rows, and shares these with other columns."""
     return (
-        group >= 0
-        and len(values) >= MIN_ROWS
+        table >= 0
+        and len(values) >= MIN_RELATION_ROWS
         and values.dtype.kind in "buif"
         and bool(np.ptp(usable(values)))
     )
 
 
 def usable(values: Values) -> Doubles:
-    """At most `MAX_ROWS` values as doubles, with 0 for values that are not finite or too large."""
-    wide = values[:: max(1, len(values) // MAX_ROWS)][:MAX_ROWS].astype(np.float64)
+    """At most `MAX_FIT_ROWS` values as doubles, with 0 for values that are not finite or too large."""
+    wide = values[:: max(1, len(values) // MAX_FIT_ROWS)][:MAX_FIT_ROWS].astype(np.float64)
     return np.where(np.isfinite(wide) & (np.abs(wide) < 1e15), wide, 0.0)
 
 
@@ -241,7 +241,7 @@ def holds(relation: Relation, number: int, columns: Sequence[Values], bounds: Se
     """Whether a relation gives the column within its bound from its decoded sources."""
     sources = [_decoded(quantise(columns[source], bounds[source])) for source in relation.sources]
     values = relation.values(sources, columns[number].dtype)
-    return len(violations(columns[number], values, bounds[number])) <= MAX_MISSED * len(values)
+    return len(violations(columns[number], values, bounds[number])) <= MAX_MISSED_SHARE * len(values)
 
 
 def _decoded(quantised: Quantised) -> Values:

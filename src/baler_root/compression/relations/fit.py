@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.quantisation.quantise import MAX_OUTLIERS
+from baler_root._types import Values
+from baler_root.compression.quantisation.quantise import MAX_OUTLIER_SHARE
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS
 from baler_root.format.bounds import ErrorBound, violations
-from baler_root.format.encodings.base import Values
 from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import ENERGIES, FUNCTIONS
 from baler_root.format.encodings.relations import Relation
@@ -35,15 +35,8 @@ class PlannedRelation:
 def droppable_bits(bound: ErrorBound, dtype: np.dtype[Any]) -> int | None:
     """Low bits of patterns of the float `dtype` that may be rounded away within the bound; None for `abs`
     bounds."""
-    mantissa = MANTISSA_BITS[dtype.itemsize]
-    if bound.kind == "lossless":
-        return 0
-    if bound.kind == "bits":
-        return max(0, mantissa - int(bound.value))
-    if bound.kind == "rel":
-        # Half a step is at most 2**(dropped - mantissa - 1) of the value.
-        return max(0, min(mantissa, int(np.floor(np.log2(bound.value))) + mantissa + 1))
-    return None
+    kept = bound.mantissa_bits(dtype)
+    return None if kept is None else MANTISSA_BITS[dtype.itemsize] - kept
 
 
 def balance_error(
@@ -90,7 +83,7 @@ def encode_residual(
     too_large = np.abs(steps) > np.iinfo(np.int16).max
     steps[too_large] = 0
     missed = violations(values, apply_residual(predicted, steps, dropped_bits), bound)
-    if len(missed) > MAX_OUTLIERS * len(values):
+    if len(missed) > MAX_OUTLIER_SHARE * len(values):
         return None
     small = np.abs(steps).max(initial=0) <= np.iinfo(np.int8).max
     return steps.astype(np.int8 if small else np.int16), missed

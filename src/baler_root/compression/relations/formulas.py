@@ -10,7 +10,13 @@ from itertools import combinations, islice
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.compression.relations.costs import MAX_MISSED, MIN_ROWS, UNITS, ColumnSample, Doubles
+from baler_root.compression.relations.costs import (
+    MAX_MISSED_SHARE,
+    MIN_RELATION_ROWS,
+    UNITS,
+    ColumnSample,
+    Doubles,
+)
 from baler_root.compression.relations.masses import MAX_ETA, masses
 from baler_root.format.encodings.formula import Formula
 
@@ -31,7 +37,7 @@ def find_formulas(sample: ColumnSample) -> list[tuple[int, Formula]]:
     formula."""
     tables: dict[int, list[int]] = {}
     for number in sample.numbers:
-        tables.setdefault(sample.groups[number], []).append(number)
+        tables.setdefault(sample.tables[number], []).append(number)
     formulas = []
     for members in tables.values():
         for position, number in enumerate(members):
@@ -46,7 +52,7 @@ def find_formulas(sample: ColumnSample) -> list[tuple[int, Formula]]:
 def _formulas_of(sample: ColumnSample, number: int, neighbours: Sequence[int]) -> list[Formula]:
     """The first formulas of nearby columns that give a column."""
     rows = sample.rows(number, neighbours)
-    if len(rows) < MIN_ROWS // 2:
+    if len(rows) < MIN_RELATION_ROWS // 2:
         return []
     target = sample.columns[number][rows].astype(np.float64)
     kinds = (_copies, _products, _energies, _norms, _angles, masses)
@@ -63,7 +69,7 @@ def _formulas_of(sample: ColumnSample, number: int, neighbours: Sequence[int]) -
 def _holds(formula: Formula, sample: ColumnSample, target: Doubles, rows: NDArray[np.int64]) -> bool:
     sources = [sample.columns[source][rows] for source in formula.sources]
     value = formula.values(sources, np.dtype(np.float64))
-    return bool(np.mean(np.abs(value - target) <= MAX_DIFFERENCE * np.abs(target)) >= 1 - MAX_MISSED)
+    return bool(np.mean(np.abs(value - target) <= MAX_DIFFERENCE * np.abs(target)) >= 1 - MAX_MISSED_SHARE)
 
 
 def _copies(

@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.format.encodings.lookup import MAX_COMBINATIONS, Lookup
-
-Values = NDArray[Any]
-
 
 MAX_SHARE = 0.5
 """A table and its outliers may cost at most this share of the column's entropy; a codec needs less than all

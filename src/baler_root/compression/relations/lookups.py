@@ -21,7 +21,7 @@ PAIRS = 256
 """Pairs of rows that are compared, as the bits of four words."""
 
 
-MAX_LEADS = 8
+MAX_FIRST_SOURCES = 8
 """Columns for which a second one is sought: those that distinguish most pairs of rows."""
 
 
@@ -38,7 +38,7 @@ MIN_CONFIRMED = 8
 nothing."""
 
 
-OVERHEAD = 64
+MANIFEST_BYTES = 64
 """Approximate size, in bytes, of the text of a lookup in the manifest."""
 
 
@@ -47,12 +47,12 @@ def find_lookups(
     derived: Mapping[int, PlannedRelation],
     declared: Sequence[tuple[int, Lookup]],
     independent: Container[int],
-    growth: float,
+    cluster_scale: float,
 ) -> dict[int, PlannedRelation]:
     """Lookups by the number of their column: `declared` ones first, then those found in the sample.
 
     Columns with a relation in `derived`, and sources of relations, are not looked up. See `discover` for
-    `growth`.
+    `cluster_scale`.
     """
     columns = _Columns(sample)
     declared_sources = [
@@ -61,7 +61,7 @@ def find_lookups(
     candidates = [
         (number, sources)
         for number in columns.coded
-        if number not in independent and number not in derived and columns.may_pay(number, growth)
+        if number not in independent and number not in derived and columns.may_pay(number, cluster_scale)
         for sources in columns.sources_of(number, derived)
     ]
     targets = {number for number, _ in candidates}
@@ -79,7 +79,7 @@ def find_lookups(
             or {*sources} & (lookups.keys() | derived.keys())
         ):
             continue
-        if (saved := columns.saved(number, sources, growth)) > 0:
+        if (saved := columns.saved(number, sources, cluster_scale)) > 0:
             lookups[number] = PlannedRelation(Lookup(sources), saved=saved)
             used_sources.update(sources)
     return lookups
@@ -96,10 +96,10 @@ class _Columns:
                 self.coded[number] = coded
         self._members: dict[int, list[int]] = {}
         for number in self.coded:
-            self._members.setdefault(sample.groups[number], []).append(number)
+            self._members.setdefault(sample.tables[number], []).append(number)
         self._codes = {
-            group: np.stack([self.coded[number][1] for number in members]).astype(np.uint8)
-            for group, members in self._members.items()
+            table: np.stack([self.coded[number][1] for number in members]).astype(np.uint8)
+            for table, members in self._members.items()
         }
 
     def sources_of(self, number: int, excluded: Container[int]) -> list[tuple[int, ...]]:
@@ -108,7 +108,7 @@ class _Columns:
         rare = self._rare(number)
         if np.count_nonzero(rare) < MIN_CONFIRMED:
             return []
-        members = self._members[self._sample.groups[number]]
+        members = self._members[self._sample.tables[number]]
         alike = self._alike(number, np.flatnonzero(rare))
         alike[[n == number or n in excluded for n in members]] = True
         choices: list[tuple[int, ...]] = []
@@ -131,7 +131,7 @@ class _Columns:
         generator = np.random.default_rng(0)
         first, second = generator.choice(rare, 4 * PAIRS), generator.integers(len(codes), size=4 * PAIRS)
         differ = np.flatnonzero(codes[first] != codes[second])[:PAIRS]
-        stacked = self._codes[self._sample.groups[number]]
+        stacked = self._codes[self._sample.tables[number]]
         return np.asarray(stacked[:, first[differ]] == stacked[:, second[differ]])
 
     def follows(self, number: int, sources: Sequence[int]) -> bool:
@@ -139,7 +139,7 @@ class _Columns:
         if number not in self.coded or not self.coded.keys() >= {*sources}:
             return False
         shape = table_shape([self.coded[source] for source in sources])
-        if shape is None or len({self._sample.groups[n] for n in (number, *sources)}) > 1:
+        if shape is None or len({self._sample.tables[n] for n in (number, *sources)}) > 1:
             return False
         codes = self.coded[number][1]
         combination = np.ravel_multi_index([self.coded[source][1] for source in sources], shape)
@@ -151,18 +151,18 @@ class _Columns:
         confirmed = int(np.sum(rare & (np.bincount(combination)[combination] > 1)))
         return confirmed >= max(MIN_CONFIRMED, 0.9 * int(rare.sum()))
 
-    def may_pay(self, number: int, growth: float) -> bool:
+    def may_pay(self, number: int, cluster_scale: float) -> bool:
         """Whether a lookup of a column can save anything; quicker than `saved`."""
         codes = self.coded[number][1]
         shares = np.bincount(codes) / len(codes)
-        return -float(shares @ np.log2(shares)) * len(codes) * growth > 8 * OVERHEAD
+        return -float(shares @ np.log2(shares)) * len(codes) * cluster_scale > 8 * MANIFEST_BYTES
 
-    def saved(self, number: int, sources: tuple[int, ...], growth: float) -> float:
+    def saved(self, number: int, sources: tuple[int, ...], cluster_scale: float) -> float:
         """Bits per value saved in a cluster; 0 or less if the lookup does not pay."""
         columns = self._sample.columns
         counts = [len(self.coded[source][0]) for source in sources]
-        size = math.prod(counts) * columns[number].itemsize + sum(counts) + OVERHEAD
-        return self._sample.cost(number) - 8 * size / (len(columns[number]) * growth)
+        size = math.prod(counts) * columns[number].itemsize + sum(counts) + MANIFEST_BYTES
+        return self._sample.cost(number) - 8 * size / (len(columns[number]) * cluster_scale)
 
 
 def _covering(alike: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Iterator[tuple[int, ...]]:
@@ -172,10 +172,12 @@ def _covering(alike: NDArray[np.bool_], sizes: NDArray[np.int64]) -> Iterator[tu
     singles = np.flatnonzero(counts == 0)
     padded = np.pad(alike, ((0, 0), (0, PAIRS - alike.shape[1])))
     words = np.ascontiguousarray(np.packbits(padded, axis=1)).view(np.uint64)
-    leads = np.argsort(counts, kind="stable")[singles.size : singles.size + MAX_LEADS]
-    leads = leads[2 * counts[leads] <= alike.shape[1]]  # one row of each pair has at most half of the ones
-    lead, partner = np.nonzero(~(words[leads, None] & words).any(axis=2) & (counts > 0))
-    pairs = np.unique(np.sort(np.stack([leads[lead], partner], axis=1), axis=1), axis=0)
+    first_rows = np.argsort(counts, kind="stable")[singles.size : singles.size + MAX_FIRST_SOURCES]
+    first_rows = first_rows[
+        2 * counts[first_rows] <= alike.shape[1]
+    ]  # one row of each pair has at most half of the ones
+    first, partner = np.nonzero(~(words[first_rows, None] & words).any(axis=2) & (counts > 0))
+    pairs = np.unique(np.sort(np.stack([first_rows[first], partner], axis=1), axis=1), axis=0)
     pairs = pairs[sizes[pairs].prod(axis=1) <= MAX_COMBINATIONS]
     pairs = pairs[np.argsort(sizes[pairs].prod(axis=1), kind="stable")[:MAX_TRIED]]
     singles = singles[np.argsort(sizes[singles], kind="stable")[:MAX_TRIED]]

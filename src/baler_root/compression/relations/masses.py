@@ -62,16 +62,16 @@ class _Momenta:
     """Columns in some rows as components of momenta: their squares, and the squares of cosh if they are η."""
 
     squares: Doubles
-    growth: Doubles
+    cosh_squared: Doubles
 
     def cartesian(self, indices: ColumnIndices) -> Doubles:
         return np.asarray(self.squares[indices].sum(axis=1))
 
     def polar(self, indices: ColumnIndices) -> Doubles:
-        return self.squares[indices[:, 0]] * self.growth[indices[:, 1]]
+        return self.squares[indices[:, 0]] * self.cosh_squared[indices[:, 1]]
 
     def in_rows(self, rows: NDArray[np.int64]) -> _Momenta:
-        return _Momenta(self.squares[:, rows], self.growth[:, rows])
+        return _Momenta(self.squares[:, rows], self.cosh_squared[:, rows])
 
 
 SquaredMomenta = Callable[[_Momenta, ColumnIndices], Doubles]
@@ -92,11 +92,11 @@ def masses(
     shown_rows = np.concatenate([order[:LOW_ENERGY_ROWS], order[-HIGH_ENERGY_ROWS:]])
     columns = np.stack([sample.columns[n][rows].astype(np.float64) for n in numbers])
     error = ROUNDING * max(_precision(target), *map(_precision, columns))
-    growth = np.cosh(np.where(np.abs(columns) <= MAX_ETA, columns, np.nan)) ** 2
-    momenta = _Momenta(columns**2, growth)
+    cosh_squared = np.cosh(np.where(np.abs(columns) <= MAX_ETA, columns, np.nan)) ** 2
+    momenta = _Momenta(columns**2, cosh_squared)
     few_momenta = momenta.in_rows(shown_rows)
     formulas: list[Formula] = []
-    likely: list[tuple[str, float, ColumnIndices, Doubles]] = []
+    mass_candidates: list[tuple[str, float, ColumnIndices, Doubles]] = []
 
     def find(name: str, make: SquaredMomenta, indices: ColumnIndices) -> None:
         squares = make(few_momenta, indices)
@@ -112,17 +112,19 @@ def masses(
             # With a mass that varies, the energy exceeds the momentum, and only by little where it is large.
             excess = energies[shown_rows] - squares
             above = (excess >= -error * energies[shown_rows]).all(axis=1)
-            promising = above & (
+            has_small_excess = above & (
                 excess[:, -HIGH_ENERGY_ROWS:] <= MAX_MASS_SHARE * energies[shown_rows[-HIGH_ENERGY_ROWS:]]
             ).all(axis=1)
-            if promising.any():
-                likely.append((name, unit, indices[promising], make(momenta, indices[promising])))
+            if has_small_excess.any():
+                mass_candidates.append(
+                    (name, unit, indices[has_small_excess], make(momenta, indices[has_small_excess]))
+                )
 
     for count in range(1, min(3, len(numbers)) + 1):
         find("norm", _Momenta.cartesian, np.array(list(combinations(range(len(numbers)), count))))
     find("energy", _Momenta.polar, np.argwhere(~np.eye(len(numbers), dtype=bool)))
-    for key, values in _mass_keys(sample, rows, order, neighbours) if likely else ():
-        for name, unit, indices, squares in likely:
+    for key, values in _mass_keys(sample, rows, order, neighbours) if mass_candidates else ():
+        for name, unit, indices, squares in mass_candidates:
             for hit, table in _tables(np.square(target / unit), squares, values, order, error):
                 sources = (*_numbers_of(indices[hit], numbers), key)
                 formulas.append(Formula(f"{name}_by", sources, unit, table=table))
@@ -138,7 +140,7 @@ def _mass_keys(
 ) -> list[tuple[int, Doubles]]:
     """Integer columns that may give the mass, with their values; those with fewest distinct values first."""
     middle = neighbours[len(neighbours) // 2]
-    table = [n for n in sample.integers if sample.groups[n] == sample.groups[middle]]
+    table = [n for n in sample.integers if sample.tables[n] == sample.tables[middle]]
     nearest = sorted(table, key=lambda n: abs(n - middle))[:MAX_INTEGERS]
     columns = [(n, sample.columns[n][rows].astype(np.float64)) for n in nearest]
     classes = {n: len(np.unique(values[order])) for n, values in columns}
@@ -160,9 +162,9 @@ def _tables(
     fits &= low.max(axis=0) > high.min(axis=0)  # else a constant would do
     for hit in np.flatnonzero(fits).tolist():
         table = []
-        for (key, _), least, most in zip(classes, low[:, hit], high[:, hit], strict=True):
+        for (key, _), minimum, maximum in zip(classes, low[:, hit], high[:, hit], strict=True):
             rows_of_key = keys == key
-            square = float(least + most) / 2
+            square = float(minimum + maximum) / 2
             table.append((key, _mass(energies[rows_of_key], momenta[hit, rows_of_key], error, square)))
         yield hit, tuple(table)
 

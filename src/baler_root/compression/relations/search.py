@@ -6,7 +6,8 @@ from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from baler_root.compression.relations.costs import ColumnSample, Values, holds, scaled
+from baler_root._types import Values
+from baler_root.compression.relations.costs import ColumnSample, holds, tightened_bound
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.compression.relations.formulas import find_formulas
 from baler_root.compression.relations.lookups import find_lookups
@@ -18,16 +19,16 @@ from baler_root.format.encodings.lookup import Lookup
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.encodings.sum import Sum
 
-__all__ = ["Discovery", "discover"]
+__all__ = ["FoundRelations", "discover"]
 
 
-DIRECTIONS = 1.0
+MIN_BITS_FOR_DIRECTIONS = 1.0
 """Bits per row that must be saved to compute directions from momenta instead of momenta from directions:
 analyses cut on directions, and read them without momenta."""
 
 
 @dataclass(frozen=True, slots=True)
-class Discovery:
+class FoundRelations:
     """Relations found in a tree."""
 
     derived: Mapping[int, PlannedRelation]
@@ -39,19 +40,19 @@ class Discovery:
 def discover(
     columns: Sequence[Values],
     bounds: Sequence[ErrorBound],
-    groups: Sequence[int],
+    tables: Sequence[int],
     declared: Mapping[int, Relation] | None = None,
     independent: Container[int] = (),
-    growth: float = 1.0,
-) -> Discovery:
+    cluster_scale: float = 1.0,
+) -> FoundRelations:
     """The relations of a tree, found in the sampled values of its `columns`.
 
-    `groups` has a number for each column, equal for columns of equal length and list structure; -1 leaves a
+    `tables` has a number for each column, equal for columns of equal length and list structure; -1 leaves a
     column out. Sources of a relation are neither related themselves nor copies of other columns. Relations in
-    `declared` are used if they hold, before all others; columns in `independent` are never computed. `growth`
-    is the number of entries in a cluster divided by that in the sample.
+    `declared` are used if they hold, before all others; columns in `independent` are never computed.
+    `cluster_scale` is the number of entries in a cluster divided by that in the sample.
     """
-    sample = ColumnSample(columns, bounds, groups)
+    sample = ColumnSample(columns, bounds, tables)
     declared_relations = {n: relation for n, relation in (declared or {}).items() if n not in independent}
     derived = {
         number: PlannedRelation(relation, saved=sample.cost(number))
@@ -60,7 +61,7 @@ def discover(
     }
     derived |= {
         number: PlannedRelation(total, saved=sample.cost(number))
-        for number, total in find_sums(columns, bounds, groups, {*derived}).items()
+        for number, total in find_sums(columns, bounds, tables, {*derived}).items()
         if number not in independent and number not in declared_relations
     }
     declared_formulas = [
@@ -70,14 +71,16 @@ def discover(
     selections = [
         _Selection(sample, derived, [*declared_formulas, *order]) for order in _orders(sample, formulas)
     ]
-    best = max(selections, key=lambda selection: selection.saved - DIRECTIONS * selection.has_angles)
+    best = max(
+        selections, key=lambda selection: selection.saved - MIN_BITS_FOR_DIRECTIONS * selection.has_angles
+    )
     declared_lookups = [
         (number, lookup) for number, lookup in declared_relations.items() if isinstance(lookup, Lookup)
     ]
-    lookups = find_lookups(sample, best.derived, declared_lookups, independent, growth)
-    return Discovery(
+    lookups = find_lookups(sample, best.derived, declared_lookups, independent, cluster_scale)
+    return FoundRelations(
         {**best.derived, **lookups},
-        {n: scaled(bounds[n], factor) for n, factor in best.tightened.items() if factor < 1.0},
+        {n: tightened_bound(bounds[n], factor) for n, factor in best.tightened.items() if factor < 1.0},
     )
 
 
@@ -98,15 +101,15 @@ def _orders(
     angles = sorted(
         (entry for entry in saved if entry[1].function in ANGLES), key=lambda entry: -saved[entry]
     )
-    others = [entry for entry in saved if entry not in angles]
-    targets = {number for number, _ in others}
+    formulas_without_angles = [entry for entry in saved if entry not in angles]
+    targets = {number for number, _ in formulas_without_angles}
     ranks: list[Callable[[tuple[int, Formula]], Any]] = [
         lambda entry: -saved[entry],
         lambda entry: (len(targets & {*entry[1].sources}), -saved[entry]),
         lambda entry: (entry[1].function in NORMS, len(targets & {*entry[1].sources}), -saved[entry]),
         lambda entry: (entry[1].function not in NORMS, -saved[entry]),
     ]
-    orders = [sorted(others, key=rank) + angles for rank in ranks]
+    orders = [sorted(formulas_without_angles, key=rank) + angles for rank in ranks]
     return list(dict.fromkeys(map(tuple, [*orders, angles + orders[-1]])))
 
 
@@ -122,13 +125,13 @@ class _Selection:
         self.saved = 0.0
         """Bits saved per row, in all columns together."""
         used_sources = {source for planned in sums.values() for source in planned.relation.sources}
-        leads: set[int] = set()
-        others: set[int] = set()
+        shared_sources: set[int] = set()
+        other_sources: set[int] = set()
         for number, formula in order:
-            lead, *rest = formula.sources
+            first_source, *rest = formula.sources
             if number in self.derived or number in used_sources or self.derived.keys() & {*formula.sources}:
                 continue
-            may_share = not leads & {lead, *rest} and lead not in others
+            may_share = not shared_sources & {first_source, *rest} and first_source not in other_sources
             chosen = sample.best(number, formula, self.tightened, may_share=may_share)
             if chosen is None:
                 continue
@@ -137,8 +140,8 @@ class _Selection:
             self.saved += planned.saved
             used_sources.update(formula.sources)
             if planned.shared:
-                leads.add(lead)
-                others.update(rest)
+                shared_sources.add(first_source)
+                other_sources.update(rest)
             for source, factor in factors.items():
                 self.tightened[source] = min(factor, self.tightened.get(source, 1.0))
         relations = [planned.relation for planned in self.derived.values()]

@@ -6,7 +6,8 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 
-from baler_root.compression.relations.costs import MAX_ROWS, Values, can_be_related, holds, usable
+from baler_root._types import Values
+from baler_root.compression.relations.costs import MAX_FIT_ROWS, can_be_related, holds, usable
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.sum import MAX_TERMS, Sum
 
@@ -21,7 +22,7 @@ TOLERANCE = 1e-4
 def find_sums(
     columns: Sequence[Values],
     bounds: Sequence[ErrorBound],
-    groups: Sequence[int],
+    tables: Sequence[int],
     excluded: Container[int] = (),
 ) -> dict[int, Sum]:
     """Columns that are sums of earlier ones in the same group, within their bounds; see `discover`.
@@ -33,25 +34,25 @@ def find_sums(
     distinct: set[bytes] = set()
     for number, values in enumerate(columns):
         kind = values.dtype.kind
-        if number in excluded or not can_be_related(values, groups[number]):
+        if number in excluded or not can_be_related(values, tables[number]):
             continue
         bits = values.tobytes()
         if bits in distinct:
             continue
         distinct.add(bits)
-        family = earlier.setdefault((groups[number], values.dtype.str if kind == "f" else "integers"), [])
+        candidates = earlier.setdefault((tables[number], values.dtype.str if kind == "f" else "integers"), [])
         if kind != "b":
-            total = _sum_of(number, columns, family[-NEAR_SUMS:])
+            total = _sum_of(number, columns, candidates[-NEAR_SUMS:])
             if total is not None and holds(total, number, columns, bounds):
                 sums[number] = total
                 continue
-        family.append(number)
+        candidates.append(number)
     return sums
 
 
 def _sum_of(number: int, columns: Sequence[Values], candidates: Sequence[int]) -> Sum | None:
     """The sum that gives a column, by least squares; None if its coefficients are not 0, 1 or -1."""
-    if not candidates or min(len(columns[number]), MAX_ROWS) < 2 * len(candidates):
+    if not candidates or min(len(columns[number]), MAX_FIT_ROWS) < 2 * len(candidates):
         return None
     matrix = np.stack([usable(columns[c]) for c in candidates], axis=1)
     scale = np.maximum(np.sqrt((matrix**2).mean(axis=0)), 1e-300)

@@ -23,7 +23,7 @@ IDENTIFIERS = (
 WEIGHTS = (
     "*weight*", "*wgt*", "*sumw", "*sumw2", "*sumofw*",
     "*scalefactor*", "sf", "sf_*", "*_sf", "*_sf_*", "*effsf*",
-    # what weights are multiplied by, or divided by, to get a yield
+    # factors and divisors of weights in a yield
     "xsec*", "*xsection*", "*crosssection*", "kfac*", "filteff*", "*filtereff*", "*prescale*",
     "num_events",
 )  # fmt: skip

@@ -76,7 +76,7 @@ class Rules:
         independent
             Patterns of branches that are never recomputed from others; added to those of `rules`.
 
-        Raises ConfigError for anything that makes no sense.
+        Raises ConfigError for arguments that are not valid.
 
         >>> Rules.build(bound="abs=0.5", bounds={"Muon_*": "bits=12"}).rules[0].bound
         ErrorBound(kind='bits', value=12.0)
@@ -200,7 +200,7 @@ def _path_or_bound(rules: object) -> tuple[str | PathLike[str] | None, ErrorBoun
 
 
 def _as_bound(bound: object) -> ErrorBound:
-    """The bound that a text is; ConfigError for a number, which does not say what kind of error it bounds."""
+    """The bound in a text; raises ConfigError for a number, since that leaves the kind of the bound open."""
     if isinstance(bound, ErrorBound):
         return bound
     if isinstance(bound, str):

@@ -27,7 +27,7 @@ EXAMPLES = {
 
 @dataclass(frozen=True, slots=True)
 class RulesFile:
-    """Contents of a rules file; None or empty for what it leaves out."""
+    """Contents of a rules file; settings that it leaves out are None or empty."""
 
     preset: str | None = None
     default: ErrorBound | None = None

@@ -1,4 +1,4 @@
-"""A cache of limited size in bytes: what was used longest ago is dropped first."""
+"""A cache of limited size in bytes; the least recently used entries are dropped first."""
 
 from __future__ import annotations
 

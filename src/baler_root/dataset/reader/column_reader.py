@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-from numpy.typing import NDArray
-
+from baler_root._types import Values
 from baler_root.dataset.reader.context import OpenedPage, ReadContext
 from baler_root.dataset.reader.page_decoder import PageDecoder
 from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.dataset.reader.tree_pages import TreePages
-from baler_root.errors import CorruptFileError
 from baler_root.format.container.read import PageId
-from baler_root.format.encodings.base import ColumnEncoding, alike
+from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
-
-Values = NDArray[Any]
-
+from baler_root.format.encodings.source_check import check_sources, checked_numbers
 
 Place = tuple[int, int]
 """A column of one cluster: cluster and number of the column."""
@@ -85,30 +80,14 @@ class ColumnReader(TreePages):
 
     def _sources(self, pages: Mapping[PageId, OpenedPage], place: Place) -> tuple[int, ...]:
         """Columns that a column is computed from; raises CorruptFileError for impossible ones."""
-        encoding = self._encoding(pages, place)
-        any_source = encoding.any_source
-        limit = len(self.columns) if any_source else place[1]
-        if encoding.sources and max(encoding.sources) >= limit:
-            problem = (
-                "relation of a column that is not there" if any_source else "copy or sum of a later column"
-            )
-            raise CorruptFileError(f"{self.container.describe(self.page_of(*place)[0])}: a {problem}")
-        return encoding.sources
+        with errors_of_page(self.container, self.page_of(*place)[0]):
+            return checked_numbers(place[1], self._encoding(pages, place), len(self.columns))
 
     def _check_sources(
         self, pages: Mapping[PageId, OpenedPage], place: Place, sources: Sequence[int]
     ) -> None:
-        """Raise CorruptFileError for a source that has sources, or another length or type than the column."""
+        """Raise CorruptFileError for a source from which the column cannot be computed."""
         cluster, column = place
-        encoding = self._encoding(pages, place)
-        any_source = encoding.any_source
-        for number in sources:
-            source = self._encoding(pages, (cluster, number))
-            if (
-                source.sources
-                or source.length != encoding.length
-                or not (any_source or alike(self.columns[column].dtype, self.columns[number].dtype))
-            ):
-                problem = "relation" if any_source else "copy or sum"
-                location = self.container.describe(self.page_of(*place)[0])
-                raise CorruptFileError(f"{location}: a {problem} of a column that is not like it")
+        encodings = {number: self._encoding(pages, (cluster, number)) for number in (column, *sources)}
+        with errors_of_page(self.container, self.page_of(*place)[0]):
+            check_sources(column, encodings, self.columns)

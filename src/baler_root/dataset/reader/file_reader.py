@@ -83,7 +83,7 @@ class FileReader:
             raise
         except Exception as error:
             raise CorruptFileError(
-                f"{self.path}: the carried objects are no ROOT file ({type(error).__name__}: {error})"
+                f"{self.path}: the carried objects are not a ROOT file ({type(error).__name__}: {error})"
             ) from error
         for entry in self.objects:
             if (entry.path, entry.cycle) not in actual:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.dataset.reader.context import OpenedPage
 from baler_root.dataset.reader.page_errors import errors_of_page
 from baler_root.dataset.reader.tree_pages import TreePages
@@ -15,9 +14,6 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import Codec, is_context_codec, is_incremental_codec
 from baler_root.format.container.read import PageId
 from baler_root.format.encodings.copy import CopyEncoding
-
-Values = NDArray[Any]
-
 
 Decoded = dict[int, Values]
 """Arrays of columns of one page, by position in it."""
@@ -65,7 +61,7 @@ class PageDecoder:
 
         Pages of lists may need columns of the entries, in other pages, which need no further ones.
         """
-        remembered = {page: self._remembered(pages[page]) for page in requested}
+        remembered = {page: self._remembered(pages[page], numbers) for page, numbers in requested.items()}
         context_columns = {
             page: self._context_columns(pages[page], positions - remembered[page].keys())
             for page, positions in requested.items()
@@ -81,7 +77,7 @@ class PageDecoder:
         }
         for origin, position in origins.values():
             independent.setdefault(origin.id, set()).add(position)
-            remembered.setdefault(origin.id, self._remembered(origin))
+            remembered[origin.id] = remembered.get(origin.id, {}) | self._remembered(origin, {position})
         context: dict[PageId, Decoded] = {}
 
         def context_of(page: PageId) -> Decoded:
@@ -134,9 +130,14 @@ class PageDecoder:
                 cached.flags.writeable = False
                 self._context.columns.put((page.id, position), cached, cached.nbytes)
 
-    def _remembered(self, page: OpenedPage) -> Decoded:
-        """Symbols of the page's columns that are in the cache."""
-        keys = [(page.id, position) for position in range(len(page.content.encodings))]
+    def _remembered(self, page: OpenedPage, positions: Iterable[int]) -> Decoded:
+        """Symbols of the columns at these positions that are in the cache; those of all columns of the page
+        where others are decoded with their help."""
+        with errors_of_page(self._tree.container, page.id):
+            codec = self._context.codec(page.codec)
+            if is_incremental_codec(codec) and page.content.opened(codec) is None:
+                positions = range(len(page.content.encodings))
+        keys = [(page.id, position) for position in positions]
         return {position: array for (_, position), array in self._context.columns.find(keys).items()}
 
     def _context_columns(self, page: OpenedPage, positions: Iterable[int]) -> tuple[int, ...]:

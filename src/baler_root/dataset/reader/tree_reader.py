@@ -7,8 +7,8 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.dataset.reader.column_reader import ColumnReader
 from baler_root.dataset.reader.context import ReadContext
 from baler_root.dataset.reader.latent_reader import LatentReader
@@ -18,9 +18,6 @@ from baler_root.format.columns.from_columns import from_columns, offsets_dtypes,
 
 if TYPE_CHECKING:
     import awkward as ak
-
-
-Values = NDArray[Any]
 
 
 class TreeReader(ColumnReader):

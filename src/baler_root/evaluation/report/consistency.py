@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from baler_root._types import Values
 from baler_root.evaluation.report.fidelity import Moments
-from baler_root.evaluation.report.pairs import PairedColumn, Values
+from baler_root.evaluation.report.pairs import PairedColumn
 
 _PT = re.compile(r"(?P<stem>.*?)(?P<name>pt|Pt|PT)")
 

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from baler_root.evaluation.report.pairs import PairedColumn, Values
-from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
+from baler_root._types import Values
+from baler_root.evaluation.report.pairs import PairedColumn
+from baler_root.format.bounds import LOSSLESS, violations
 
 MAX_PAIRS = 40_000_000
 """Most pairs of values in memory for distances between distributions, over all columns."""
@@ -164,7 +165,7 @@ class _Column:
         self.residual.add(error)
         self.response.add(response)
         bound = self.first.bound
-        share = (error if bound.kind == "abs" else response) / limit_of(bound)
+        share = (error if bound.is_absolute else response) / bound.largest_error
         self.errors += np.histogram(share, BINS, (-1.0, 1.0))[0]
         dtype = x.dtype if x.dtype.kind == "f" else np.float64
         self.sample.add(wide_x.astype(dtype), wide_y.astype(dtype))
@@ -174,8 +175,8 @@ class _Column:
         common = (first.tree, first.name, str(first.original.dtype), str(bound), self.values)
         if bound == LOSSLESS:
             return BranchFidelity(*common, 0, 0, *(0.0,) * 12, self.values, ())
-        error = self.residual if bound.kind == "abs" else self.response
-        limit = limit_of(bound)
+        error = self.residual if bound.is_absolute else self.response
+        limit = bound.largest_error
         x, y = self.sample.pairs()
         ks, area = distances(x, y)
         spread = float(np.std(x.astype(np.float64))) if len(x) else math.nan
@@ -198,15 +199,6 @@ class _Column:
             len(x),
             tuple(self.errors.tolist()),
         )
-
-
-def limit_of(bound: ErrorBound) -> float:
-    """Largest error that a bound allows: absolute for `abs`, else relative.
-
-    >>> limit_of(ErrorBound("bits", 9))
-    0.0009765625
-    """
-    return 2.0 ** -(bound.value + 1) if bound.kind == "bits" else bound.value
 
 
 def distances(x: Values, y: Values) -> tuple[float, float]:

@@ -6,11 +6,11 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.rules.exact_branches import exact_by_name
 from baler_root.dataset.reader.file_reader import open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
@@ -21,9 +21,6 @@ from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.columns.to_columns import flatten
 from baler_root.rootio.source import RootSource
-
-Values = NDArray[Any]
-
 
 MAX_MISSED = 0.5
 """Largest share of values that may miss their bound before two columns count as different events."""
@@ -73,6 +70,16 @@ class FilePair:
     def num_entries(self) -> int:
         """Entries of all trees, without those that are stored as equal to another."""
         return sum(tree.cluster_offsets[-1] for tree in self._trees())
+
+    def bounds(self) -> dict[str, dict[str, str]]:
+        """Bound by path of the tree and name of the column, which is `branch`, or `branch.field`."""
+        bounds: dict[str, dict[str, str]] = {}
+        for tree in self._trees():
+            of_tree = bounds.setdefault(tree.schema.path, {})
+            for column, name, _, bound in _described(tree):
+                if column.has_values and of_tree.get(name, str(LOSSLESS)) == str(LOSSLESS):
+                    of_tree[name] = str(bound)
+        return bounds
 
     def clusters(self) -> Iterator[tuple[int, list[PairedColumn]]]:
         """(Number of entries, numeric columns) of every cluster of every tree.

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from baler_root._types import Log
 from baler_root.api.compress import compress
 from baler_root.errors import ConfigError
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.selection import Selection
-from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
+from baler_root.evaluation.report.result_shifts import Shift, replicas, shifts
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.registry import get_codec
 from baler_root.training.options import TrainingOptions
-
-Log = Callable[[str], object]
-"""Callback with one line as each step begins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ def load_json(data: bytes | memoryview) -> Any:
     """The value of this UTF-8 JSON.
 
     Raises CorruptFileError beyond the limits of the format (formats/container.md#limits), for a key that
-    appears twice and for numbers that JSON readers understand differently; raises ValueError if it is no
+    appears twice and for numbers that JSON readers understand differently; raises ValueError if it is not
     JSON.
     """
     text = str(data, "utf-8")
@@ -26,6 +26,18 @@ def load_json(data: bytes | memoryview) -> Any:
         text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite
     )
     check_depth(value)
+    return value
+
+
+def integer(value: Any, low: int | None = None, high: int | None = None) -> int:
+    """The value, which must be an integer from `low` to `high`; without limits, one of 64 bits.
+
+    Raises CorruptFileError.
+    """
+    smallest, largest = -(1 << 63) + 1 if low is None else low, (1 << 63) - 1 if high is None else high
+    if not isinstance(value, int) or isinstance(value, bool) or not smallest <= value <= largest:
+        limits = "" if low is None and high is None else f" from {smallest} to {largest}"
+        raise CorruptFileError(f"an integer{limits} expected, not {value!r}")
     return value
 
 

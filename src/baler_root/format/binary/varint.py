@@ -76,6 +76,6 @@ class Cursor:
         return self.take(len(self.data) - self.position)
 
     def finish(self, name: str) -> None:
-        """Raise CorruptFileError unless all bytes have been read; `name` says in the message after what."""
+        """Raise CorruptFileError unless all bytes have been read; `name` is what was read, for messages."""
         if self.position != len(self.data):
             raise CorruptFileError(f"{len(self.data) - self.position} bytes left over after {name}")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
+from baler_root.format.binary.bounded_json import integer
 from baler_root.format.codecs.axis import SHARE_BITS, QuantileAxis
 
 MAX_MODEL_LENGTH = 1 << 26
@@ -69,15 +70,8 @@ def _summed(steps: NDArray[Any]) -> NDArray[np.int64]:
     return np.concatenate([np.zeros(1, np.int64), np.cumsum(steps, dtype=np.int64)])
 
 
-def integer(value: Any) -> int:
-    """The value, which must be an integer of 64 bits; raises CorruptFileError."""
-    if not isinstance(value, int) or isinstance(value, bool) or abs(value) >= 1 << 63:
-        raise CorruptFileError(f"an integer expected, not {value!r}")
-    return value
-
-
-def count(value: Any, most: int) -> int:
-    """The value, which must be an integer from 0 to `most`; raises CorruptFileError."""
-    if not 0 <= integer(value) <= most:
-        raise CorruptFileError(f"a count up to {most} expected, not {value}")
+def count(value: Any, limit: int) -> int:
+    """The value, which must be an integer from 0 to `limit`; raises CorruptFileError."""
+    if not 0 <= integer(value) <= limit:
+        raise CorruptFileError(f"a count up to {limit} expected, not {value}")
     return int(value)

@@ -50,9 +50,9 @@ _unfinished: dict[Path, int] = {}
 
 
 class AtomicFile:
-    """A file that gets its name only when it is whole: temporary sibling, fsync, rename.
+    """A file that appears under its name only when it is complete: temporary sibling, fsync, rename.
 
-    A lock on the sibling tells whether its process still lives; siblings without one are removed when the
+    A lock on the sibling shows whether its process still runs; siblings without one are removed when the
     next file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
     process, unless the program handles these signals itself.
     """
@@ -87,7 +87,7 @@ class AtomicFile:
             _sync_folder(self.path.parent)
         except OSError as error:
             reason = error.strerror or error
-            raise OutputError(f"{self.path}: cannot be written ({reason}); nothing is left") from None
+            raise OutputError(f"{self.path}: cannot be written ({reason}); no output remains") from None
 
     def discard(self) -> None:
         """Leave nothing behind."""
@@ -119,7 +119,7 @@ def check_output(path: Path, overwrite: bool, magic: bytes = b"") -> None:
 
 
 def _begins_with(path: Path, magic: bytes) -> bool:
-    """Whether the file is empty or has these first bytes; True for what is no regular file."""
+    """Whether the file is empty or has these first bytes; True for anything but a regular file."""
     if not path.is_file():
         return True
     try:

@@ -29,7 +29,7 @@ class ByteSource(Protocol):
         """The bytes of each (offset, size), in order."""
 
     def close(self) -> None:
-        """Release what was opened here; file objects given by the caller stay open."""
+        """Close files that were opened here; file objects given by the caller stay open."""
 
 
 class LocalFile:
@@ -157,10 +157,14 @@ class RemoteFile:
         for (offset, size), part in zip(merged, parts, strict=True):
             if isinstance(part, Exception):  # some versions of fsspec return what others raise
                 raise SourceError(f"{self.name}: cannot be read ({_cause(part)})") from part
-            if len(part) != size:
+            if len(part) > size:
                 raise TruncatedFileError(
-                    f"{self.name}: {len(part)} bytes at {offset}, {size} were expected; either the file has changed, "
-                    "or the server cannot send ranges: download the file first then"
+                    f"{self.name}: the server cannot send ranges of bytes ({len(part)} bytes came for {size}); "
+                    "download the file first"
+                )
+            if len(part) < size:
+                raise TruncatedFileError(
+                    f"{self.name}: {len(part)} bytes at {offset}, {size} were expected; the file has changed"
                 )
         return split(ranges, merged, [memoryview(part) for part in parts])
 

@@ -34,7 +34,7 @@ class DamagedFile:
     models: tuple[bytes, ...] = ()
     """All models in the file, those of other files included: pages name them by their SHA-256."""
     notes: tuple[str, ...] = ()
-    """What was passed over, and why, for people."""
+    """Notes on data that were passed over, with the reason, for people."""
 
     def last_block(self, kind: BlockKind) -> WholeBlock | None:
         """The last block of this kind; None if there is none."""
@@ -42,7 +42,7 @@ class DamagedFile:
 
 
 def open_damaged(file: LocalFile, like: Manifest | None = None) -> DamagedFile:
-    """What is whole in a file: described by a footer in it, else by the copy of its schema, else by `like`.
+    """Data that are whole in a file, described by its footer, else by the copy of its schema, else by `like`.
 
     Pages are those that the page table names. Without one, they are the pages of one extent, since nothing
     shows that other extents are of the same file. Raises CorruptFileError if nothing describes the pages,

@@ -15,7 +15,7 @@ from baler_root.format.binary.varint import Cursor
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.container.manifest_limits import check_limits, check_text
-from baler_root.format.container.model_references import Detached, Trained
+from baler_root.format.container.model_references import DetachedModel, ModelOrigin
 from baler_root.format.limits import MAX_COLUMN_LENGTH, MAX_MANIFEST_LENGTH
 from baler_root.format.schema import Branch, Tree
 
@@ -96,9 +96,9 @@ class Manifest:
     superseded: tuple[tuple[int, int], ...] = ()
     """Footers of earlier generations: offset, size (trailer included)."""
     provenance: Json = field(default_factory=dict)
-    detached: tuple[Detached, ...] = ()
+    detached: tuple[DetachedModel, ...] = ()
     """Models that pages need and that lie in other files."""
-    trained: tuple[Trained, ...] = ()
+    trained: tuple[ModelOrigin, ...] = ()
     """Descriptions of the models in the file, if they are for other files."""
 
     def pack(self) -> bytes:
@@ -155,8 +155,8 @@ class Manifest:
                 ),
                 superseded=tuple((_count(o), _count(s)) for o, s in document["superseded"]),
                 provenance=dict(document["provenance"]),
-                detached=tuple(map(Detached.from_json, document.get("detached", ()))),
-                trained=tuple(map(Trained.from_json, document.get("models", ()))),
+                detached=tuple(map(DetachedModel.from_json, document.get("detached", ()))),
+                trained=tuple(map(ModelOrigin.from_json, document.get("models", ()))),
             )
         except BalerError as error:
             raise CorruptFileError(f"the manifest is not valid: {error}") from None

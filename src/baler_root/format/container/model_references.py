@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Detached:
+class DetachedModel:
     """A model that pages need and that lies in another file (formats/model.md#detached-models)."""
 
     digest: bytes
@@ -27,7 +27,7 @@ class Detached:
         return [self.digest.hex(), self.size, self.file]
 
     @classmethod
-    def from_json(cls, entry: Any) -> Detached:
+    def from_json(cls, entry: Any) -> DetachedModel:
         """The reference in an entry of the manifest; raises CorruptFileError."""
         digest, size, file = entry
         if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size < 1 << 63:
@@ -58,8 +58,8 @@ class KnownColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
-    """A model in this file that was made for other files (formats/model.md#models)."""
+class ModelOrigin:
+    """Tree and columns for which a model of a model file was trained (formats/model.md#models)."""
 
     digest: bytes
     tree: str
@@ -80,7 +80,7 @@ class Trained:
         }
 
     @classmethod
-    def from_json(cls, document: Json) -> Trained:
+    def from_json(cls, document: Json) -> ModelOrigin:
         """The model in an entry of the manifest; raises CorruptFileError or what Python raises."""
         columns = tuple(KnownColumn(*_texts(entry)) for entry in document["columns"])
         (tree,) = _texts([document["tree"]], 1)

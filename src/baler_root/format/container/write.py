@@ -65,7 +65,7 @@ class ContainerWriter:
             raise
 
     def _continue(self, base: Container) -> None:
-        """Copy `base` whole, and take over what its footer says."""
+        """Copy all bytes of `base`, and take over the contents of its footer."""
         for start in range(0, base.size, COPY_SIZE):
             self._write(base.read_raw(start, min(COPY_SIZE, base.size - start)))
         self._pages = {page: base.pages[base.page_row(page)].tobytes() for page in base.page_ids()}
@@ -132,6 +132,6 @@ class ContainerWriter:
             self._output.file.write(data)
         except OSError as error:
             raise OutputError(
-                f"{self._output.path}: cannot be written ({error.strerror}); nothing is left"
+                f"{self._output.path}: cannot be written ({error.strerror}); no output remains"
             ) from None
         self._offset += len(data)

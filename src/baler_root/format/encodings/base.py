@@ -13,12 +13,10 @@ from typing import Any, ClassVar, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.columns.form_columns import Column
-
-Values = NDArray[Any]
-
 
 SYMBOL_SIZES = (1, 2, 4, 8)
 """Allowed sizes of a symbol, in bytes."""
@@ -90,8 +88,3 @@ def read_symbol_dtype(cursor: Cursor) -> np.dtype[Any]:
     if itemsize not in SYMBOL_SIZES:
         raise CorruptFileError(f"symbols of {itemsize} bytes")
     return np.dtype(f"u{itemsize}")
-
-
-def alike(dtype: np.dtype[Any], other: np.dtype[Any]) -> bool:
-    """Whether a column can be a copy of another: both have one type, or are integers of any width."""
-    return dtype == other or (dtype.kind in "bui" and other.kind in "bui")

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnKind, Values
+from baler_root.format.encodings.base import ColumnKind
 
 
 @dataclass(frozen=True, slots=True)

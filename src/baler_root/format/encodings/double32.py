@@ -17,9 +17,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnKind, Values
+from baler_root.format.encodings.base import ColumnKind
 from baler_root.format.encodings.quantised import QuantisedEncoding
 
 _STORAGE = re.compile(r"As(?:Double32|Float16)\(([^,]+), ([^,]+), (\d+)")

@@ -12,11 +12,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import one_nan
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnKind, Values
+from baler_root.format.encodings.base import ColumnKind
 from baler_root.format.encodings.functions import (
     FUNCTIONS,
     MAX_KEYS,
@@ -26,7 +27,7 @@ from baler_root.format.encodings.functions import (
     is_table,
 )
 from baler_root.format.encodings.outliers import Outliers
-from baler_root.format.encodings.residual import Residual, apply_residual
+from baler_root.format.encodings.residual import FormulaResidual, apply_residual
 from baler_root.format.encodings.sum import read_count
 
 _SCALE_OFFSET = struct.Struct("<dd")
@@ -130,7 +131,9 @@ class Formula:
         sources = tuple(cursor.varint() for _ in range(count))
         return cls(name, sources, scale, offset, constant, table)
 
-    def encoding(self, length: int, outliers: Outliers, residual: Residual | None = None) -> FormulaEncoding:
+    def encoding(
+        self, length: int, outliers: Outliers, residual: FormulaResidual | None = None
+    ) -> FormulaEncoding:
         """The encoding of a column of `length` values that is this formula, plus its residual, but for its
         outliers."""
         return FormulaEncoding(length, self, residual, outliers)
@@ -154,7 +157,7 @@ class FormulaEncoding:
     any_source: ClassVar[bool] = True
     length: int
     relation: Formula
-    residual: Residual | None
+    residual: FormulaResidual | None
     """Format of the column's symbols, the steps from the formula to the values; None if it has no symbols."""
     outliers: Outliers
     """Outliers in the column's type."""
@@ -184,7 +187,7 @@ class FormulaEncoding:
     def from_bytes(cls, cursor: Cursor, length: int, column: Column) -> Self:
         """See `ColumnEncoding.from_bytes`."""
         relation = Formula.from_bytes(cursor)
-        residual = Residual.from_bytes(cursor, column.dtype)
+        residual = FormulaResidual.from_bytes(cursor, column.dtype)
         outliers = Outliers.from_bytes(cursor, length, column.dtype)
         return cls(length, relation, residual, outliers, column.shape)
 

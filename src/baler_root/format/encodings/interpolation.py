@@ -19,11 +19,9 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-
-Ints = NDArray[np.int64]
-
 
 LIMIT = 1 << 52
 """Largest magnitude of a point: exact in a double, and no sum in a prediction reaches 2**57."""
@@ -135,7 +133,7 @@ class Interpolation:
         limit."""
         row = math.prod(shape)
         if len(symbols) % max(1, row) or (len(symbols) and not row):
-            raise CorruptFileError(f"{len(symbols)} values are no whole number of arrays of shape {shape}")
+            raise CorruptFileError(f"{len(symbols)} values are not a whole number of arrays of shape {shape}")
         if not len(symbols):
             return np.zeros(0, dtype)
         if not self._allows(int(symbols.max())):

@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint, pack_zigzag
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnKind, Values
+from baler_root.format.encodings.base import ColumnKind
+from baler_root.format.encodings.computed import ComputedEncoding
 from baler_root.format.encodings.outliers import Outliers
 
 MAX_COMBINATIONS = 256
@@ -93,27 +94,11 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LookupEncoding:
+class LookupEncoding(ComputedEncoding[Lookup]):
     """A column of integers or booleans given by a lookup, with outliers."""
 
     kind: ClassVar[ColumnKind] = ColumnKind.LOOKUP
     any_source: ClassVar[bool] = True
-    symbol_dtype: ClassVar[None] = None
-    symbol_shape: ClassVar[tuple[int, ...]] = ()
-    length: int
-    relation: Lookup
-    outliers: Outliers
-    """Outliers in the column's type."""
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        """See `ColumnEncoding.sources`."""
-        return self.relation.sources
-
-    @property
-    def outlier_count(self) -> int:
-        """See `ColumnEncoding.outlier_count`."""
-        return len(self.outliers)
 
     def to_bytes(self) -> bytes:
         """See `ColumnEncoding.to_bytes`."""
@@ -124,11 +109,3 @@ class LookupEncoding:
         """See `ColumnEncoding.from_bytes`."""
         relation = Lookup.from_bytes(cursor, column.dtype)
         return cls(length, relation, Outliers.from_bytes(cursor, length, column.dtype))
-
-    def decode(self, symbols: Values | None, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:  # noqa: ARG002
-        """See `ColumnEncoding.decode`."""
-        return self.outliers.put_into(self.relation.values(sources, dtype))
-
-    def with_exact(self, positions: NDArray[np.int64], original: Values) -> Self:
-        """See `ColumnEncoding.with_exact`."""
-        return replace(self, outliers=self.outliers.including(positions, original))

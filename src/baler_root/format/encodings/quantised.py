@@ -10,11 +10,12 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import BLOCK
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnKind, Values, read_symbol_dtype
+from baler_root.format.encodings.base import ColumnKind, read_symbol_dtype
 from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.quantiser import Quantiser
 

@@ -9,15 +9,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import MANTISSA_BITS, negatives
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.encodings.base import SYMBOL_SIZES, Values
+from baler_root.format.encodings.base import SYMBOL_SIZES
 from baler_root.format.encodings.grid import Grid, fold, unfold
 
 
 @dataclass(frozen=True, slots=True)
-class Residual:
+class FormulaResidual:
     """Format of the steps between the results of a formula and the values of a column."""
 
     dropped_bits: int

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import one_nan
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.columns.form_columns import Column
-from baler_root.format.encodings.base import ColumnKind, Values
+from baler_root.format.encodings.base import ColumnKind
+from baler_root.format.encodings.computed import ComputedEncoding
 from baler_root.format.encodings.outliers import Outliers
 
 MAX_TERMS = 16
@@ -76,27 +77,11 @@ class Sum:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class SumEncoding:
+class SumEncoding(ComputedEncoding[Sum]):
     """A column computed as a sum of earlier ones, with outliers."""
 
     kind: ClassVar[ColumnKind] = ColumnKind.SUM
     any_source: ClassVar[bool] = False
-    symbol_dtype: ClassVar[None] = None
-    symbol_shape: ClassVar[tuple[int, ...]] = ()
-    length: int
-    relation: Sum
-    outliers: Outliers
-    """Outliers in the column's type."""
-
-    @property
-    def sources(self) -> tuple[int, ...]:
-        """See `ColumnEncoding.sources`."""
-        return self.relation.sources
-
-    @property
-    def outlier_count(self) -> int:
-        """See `ColumnEncoding.outlier_count`."""
-        return len(self.outliers)
 
     def to_bytes(self) -> bytes:
         """See `ColumnEncoding.to_bytes`."""
@@ -106,14 +91,6 @@ class SumEncoding:
     def from_bytes(cls, cursor: Cursor, length: int, column: Column) -> Self:
         """See `ColumnEncoding.from_bytes`."""
         return cls(length, Sum.from_bytes(cursor), Outliers.from_bytes(cursor, length, column.dtype))
-
-    def decode(self, symbols: Values | None, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:  # noqa: ARG002
-        """See `ColumnEncoding.decode`."""
-        return self.outliers.put_into(self.relation.values(sources, dtype))
-
-    def with_exact(self, positions: NDArray[np.int64], original: Values) -> Self:
-        """See `ColumnEncoding.with_exact`."""
-        return replace(self, outliers=self.outliers.including(positions, original))
 
 
 def read_count(cursor: Cursor, relation: str) -> int:

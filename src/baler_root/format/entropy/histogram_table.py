@@ -13,10 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.format.entropy.probability_tables import SIGMA_BITS, TOTAL_BITS
-
-Ints = NDArray[np.int64]
-
 
 AXIS_WEIGHT_BITS = 8
 """The axis has one part in 2**8 of the weight of every histogram: no symbol costs more than 8 bits beyond it.
@@ -89,8 +87,10 @@ class HistogramTable:
     def lookup(self) -> NDArray[np.uint8]:
         """(contexts, 256): the cell in which each 256th of a histogram begins."""
         slots = np.arange(1 << LOOKUP_BITS) << (TOTAL_BITS - LOOKUP_BITS)
-        cells = [np.searchsorted(row[1:-1], slots, side="right") for row in self.edges]
-        return np.array(cells, dtype=np.uint8)
+        lookup = np.empty((len(self.edges), len(slots)), dtype=np.uint8)
+        for context, row in enumerate(self.edges):
+            lookup[context] = np.searchsorted(row[1:-1], slots, side="right")
+        return lookup
 
     @cached_property
     def place_lookup(self) -> Ints:

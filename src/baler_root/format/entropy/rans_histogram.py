@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.entropy._numba import compiled
 from baler_root.format.entropy.histogram_table import LOOKUP_BITS, PLACE_LOOKUP_BITS, HistogramTable
 from baler_root.format.entropy.probability_tables import SIGMA_BITS, TOTAL_BITS
-
-Ints = NDArray[np.int64]
-
 
 LANES = 2
 """Number of states of a stream."""
@@ -39,7 +37,9 @@ def encode(places: Ints, contexts: NDArray[np.int32], table: HistogramTable) -> 
 def decode(data: bytes | memoryview, contexts: NDArray[np.int32], table: HistogramTable) -> Ints:
     """The places that `encode` encoded with the same contexts; raises CorruptFileError."""
     if len(data) % 4 or len(data) < 8 * LANES:
-        raise CorruptFileError(f"a stream of {len(data)} bytes is no whole number of words, or too short")
+        raise CorruptFileError(
+            f"a stream of {len(data)} bytes is not a whole number of words, or is too short"
+        )
     words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
     places = np.empty(len(contexts), dtype=np.int64)
     if _decode(words, places, contexts, table.arrays) != len(words):

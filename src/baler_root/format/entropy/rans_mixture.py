@@ -12,13 +12,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.entropy import probability_tables
 from baler_root.format.entropy._numba import compiled
 from baler_root.format.entropy.probability_tables import TOTAL_BITS
-
-Ints = NDArray[np.int64]
-
 
 _TOTAL = 1 << TOTAL_BITS
 
@@ -208,7 +206,7 @@ class Decoder:
     def __init__(self, data: bytes | memoryview, edges: Ints) -> None:
         """Raises CorruptFileError if the data cannot be a stream."""
         if len(data) % 4 or len(data) < 8:
-            raise CorruptFileError(f"a stream of {len(data)} bytes is no whole number of words")
+            raise CorruptFileError(f"a stream of {len(data)} bytes is not a whole number of words")
         self._words = np.frombuffer(data, dtype="<u4").astype(np.uint32)
         self._position = 2
         self._state = np.uint64(int(self._words[0]) | int(self._words[1]) << 32)

@@ -52,13 +52,6 @@ def floats_for(limit: int) -> type[Any]:
     return np.float32 if limit < EXACT_SINGLE else np.float64
 
 
-def integer(value: Any, low: int, high: int) -> int:
-    """The value, which must be an integer from `low` to `high`; raises CorruptFileError."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise CorruptFileError(f"an integer from {low} to {high} expected, not {value!r}")
-    return value
-
-
 @dataclass(frozen=True, slots=True)
 class Value:
     """Shape and limits of a value of a row, known before it is computed; the last axis has the features."""

@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.networks.arithmetic import Floats, Operation, Step, Value, floats_for, integer
+from baler_root.format.binary.bounded_json import integer
+from baler_root.format.networks.arithmetic import Floats, Operation, Step, Value, floats_for
 
 SHARE_BITS = 8
 """The best score of a token has a share of `2**SHARE_BITS`, others have smaller ones."""
@@ -48,8 +49,8 @@ class Attention(Operation):
         tokens, width = operand.shape[0], operand.shape[1] // 3
         head = width // heads
         single = floats_for(2 * head * operand.largest**2)
-        most = tokens << SHARE_BITS
-        dtype = floats_for(2 * most * operand.largest + 3 * most)
+        total_share = tokens << SHARE_BITS
+        dtype = floats_for(2 * total_share * operand.largest + 3 * total_share)
         # Differences of scores are placed in the exponent of a float32, which makes them powers of two.
         scale, worst = single(2.0 ** (FRACTION - bits)), single(-(SHARE_BITS + 1) << FRACTION)
         best = np.int32((BIAS + SHARE_BITS) << FRACTION)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.networks.arithmetic import Floats, Operation, Step, Take, Value, floats_for, integer
+from baler_root.format.binary.bounded_json import integer
+from baler_root.format.networks.arithmetic import Floats, Operation, Step, Take, Value, floats_for
 from baler_root.format.networks.dense import Dense
 
 MAX_AXES = 3
@@ -70,9 +71,9 @@ class Offset(Operation):
         operand = values[-1]
         if self.table.shape != operand.shape:
             raise CorruptFileError(f"adds a table of {list(self.table.shape)} to {operand} numbers")
-        least, most = int(self.table.min()), int(self.table.max())
-        result = Value(operand.shape, operand.low + least, operand.high + most)
-        dtype = floats_for(max(operand.largest, result.largest, -least, most))
+        low, high = int(self.table.min()), int(self.table.max())
+        result = Value(operand.shape, operand.low + low, operand.high + high)
+        dtype = floats_for(max(operand.largest, result.largest, -low, high))
         table = self.table.astype(dtype)
 
         def run(values: Floats, _: Mapping[int, Floats]) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
+from baler_root.format.binary.bounded_json import integer
 from baler_root.format.networks.arithmetic import (
     INT_LIMIT,
     Floats,
@@ -18,7 +19,6 @@ from baler_root.format.networks.arithmetic import (
     Take,
     Value,
     floats_for,
-    integer,
 )
 from baler_root.format.networks.attention import Attention
 from baler_root.format.networks.dense import Dense
@@ -79,8 +79,8 @@ class Program:
             raise CorruptFileError("the outputs of a program do not fit 32 bits")
         self.outputs = values[-1].size
         num_earlier = sum(values[source].size for source in self._last)
-        most = max((step.result.size + step.scratch for step in self._steps), default=inputs)
-        self._rows, self._dtype = max(1, BLOCK // (num_earlier + most)), floats_for(values[0].largest)
+        max_numbers = max((step.result.size + step.scratch for step in self._steps), default=inputs)
+        self._rows, self._dtype = max(1, BLOCK // (num_earlier + max_numbers)), floats_for(values[0].largest)
 
     def __reduce__(self) -> tuple[type[Program], tuple[Sequence[Operation], int, int, int]]:
         """Pickle the operations only, for other processes."""
@@ -103,7 +103,7 @@ class Program:
         CorruptFileError.
         """
         if not isinstance(operations, list):
-            raise CorruptFileError("the operations of a program are no list")
+            raise CorruptFileError("the operations of a program are not a list")
         values, parsed = [_input(inputs, low, high)], list[Operation]()
         for entry in operations:
             try:

@@ -20,12 +20,13 @@ from typing import Any
 import numpy as np
 
 from baler_root.errors import ConfigError, ToolFailedError
+from baler_root.extras import needed
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import COMPILER, package, run
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import COMPILER, run
 
 PROJECT = "encoder"
 
@@ -95,9 +96,9 @@ def write_hls(
     Raises MissingExtraError without hls4ml or torch, ConfigError for options that hls4ml cannot follow.
     """
     check_options(backend, strategy, reuse)
-    hls4ml, torch = package("hls4ml", "fpga"), package("torch", "fpga")
+    hls4ml, torch = needed("hls4ml", "fpga"), needed("torch", "fpga")
     if strategy == "distributed_arithmetic":
-        package("da4ml", "rtl")  # hls4ml makes the adders of these layers with it
+        needed("da4ml", "rtl")  # hls4ml makes the adders of these layers with it
     layers: OrderedDict[str, Any] = OrderedDict()
     for number, layer in enumerate(definition.layers):
         outputs, inputs = layer.weights.shape

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from baler_root.extras import needed
 from baler_root.fpga.build.published import PUBLISHED_RESULTS
 from baler_root.fpga.build.report import Report
-from baler_root.fpga.build.tools import package
 
 ACCENT, NEUTRAL = "#1f5fa8", "#b8c4d0"
 """Colours of this network's own results, and of all others."""
@@ -15,7 +15,7 @@ ACCENT, NEUTRAL = "#1f5fa8", "#b8c4d0"
 
 def draw(report: Report, path: Path) -> None:
     """Write a PNG; raises MissingExtraError without matplotlib."""
-    package("matplotlib", "report")
+    needed("matplotlib", "report")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from baler_root.errors import ConfigError, CorruptFileError
+from baler_root.extras import needed
 from baler_root.fpga.build.packetiser import write_packetiser
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import package, package_version
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import package_version
 from baler_root.training.hardware.resources import Resources
 
 NETWORK = "encoder"
@@ -77,8 +78,8 @@ def write_rtl(
 
     Raises MissingExtraError without da4ml, ConfigError if all latents are constant.
     """
-    trace = package("da4ml.trace", "rtl")
-    verilog = package("da4ml.codegen.rtl.verilog", "rtl")
+    trace = needed("da4ml.trace", "rtl")
+    verilog = needed("da4ml.codegen.rtl.verilog", "rtl")
     logic = _trace(definition)
     pipe = trace.to_pipeline(logic, adder_levels, verbose=False)
     inputs, outputs = _fields(pipe.inp_qint), _fields(pipe.out_qint)
@@ -123,7 +124,7 @@ def estimate(definition: EncoderDefinition) -> Resources:
 
 def interpret(folder: Path, codes: Codes) -> Codes:
     """The latents that da4ml's interpreter computes; raises MissingExtraError and CorruptFileError."""
-    types = package("da4ml.types", "rtl")
+    types = needed("da4ml.types", "rtl")
     path = folder / LOGIC
     try:
         logic = types.CombLogic.load(path)
@@ -134,7 +135,7 @@ def interpret(folder: Path, codes: Codes) -> Codes:
 
 def _trace(definition: EncoderDefinition) -> Any:
     """The network as da4ml's adders, with integer codes and weights of `shift` fraction bits."""
-    trace, ops = package("da4ml.trace", "rtl"), package("da4ml.trace.ops", "rtl")
+    trace, ops = needed("da4ml.trace", "rtl"), needed("da4ml.trace.ops", "rtl")
     code = definition.input
     parts = (np.full(definition.width, part) for part in (int(code.signed), code.width - code.signed, 0))
     first = trace.FixedVariableArray.from_kif(*parts, hwconf=trace.HWConfig(1, -1, -1))
@@ -149,7 +150,7 @@ def _trace(definition: EncoderDefinition) -> Any:
 
 def _fields(intervals: Sequence[Any]) -> list[PortField]:
     """Fields of a port with these value intervals, one behind the other."""
-    minimal = package("da4ml.types", "rtl").minimal_kif
+    minimal = needed("da4ml.types", "rtl").minimal_kif
     fields: list[PortField] = []
     offset = 0
     for interval in intervals:

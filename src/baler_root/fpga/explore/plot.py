@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from baler_root.fpga.build.tools import package
+from baler_root.extras import needed
 from baler_root.fpga.explore.point import ScanPoint
 
 COLUMNS = ("luts", "latency")
@@ -20,7 +20,7 @@ def draw(points: Sequence[ScanPoint], path: Path, rows: str) -> None:
 
     The first row of panels has errors, the second one resolutions, if there are any.
     """
-    package("matplotlib", "report")
+    needed("matplotlib", "report")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

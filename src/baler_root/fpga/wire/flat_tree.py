@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.format.bounds import LOSSLESS, ErrorStats
-from baler_root.format.cluster_decoder import OpenedPage, decode_cluster
+from baler_root.format.cluster_decoder import ClusterPage, decode_cluster
 from baler_root.format.codecs.base import Codec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.container.layout import BlockKind
@@ -93,7 +93,7 @@ class FlatTreeWriter:
         columns = self.stored.columns
         firsts = list(accumulate(self._groups, initial=0))[:-1]
         opened = [
-            OpenedPage(
+            ClusterPage(
                 first,
                 Page(memoryview(page.payload), columns[first : first + len(page.sizes)]),
                 page.codec,

@@ -13,7 +13,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.builtin import AutoencoderCodec
 from baler_root.format.codecs.latent.columns import LATENT, pack_latents, pack_low_bits
-from baler_root.format.codecs.latent.model import AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.page import pack_latent_page, pack_rows
 from baler_root.format.codecs.latent.split_floats import low_dtype
 from baler_root.format.encodings.outliers import Outliers
@@ -44,9 +44,11 @@ class ReceivedPages:
     def __init__(self, link: Link) -> None:
         self._link = link
         # No residual was sent, so the file stores the model, and names it, as one without a residual.
-        without_residual = link.model.residual is Residual.NONE
+        without_residual = link.model.residual is ResidualMode.NONE
         self.data = (
-            link.stored.data if without_residual else replace(link.model, residual=Residual.NONE).to_bytes()
+            link.stored.data
+            if without_residual
+            else replace(link.model, residual=ResidualMode.NONE).to_bytes()
         )
         """Bytes of the model in the file."""
         self.model = AutoencoderModel.from_bytes(self.data)

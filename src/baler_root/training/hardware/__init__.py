@@ -1,1 +1,1 @@
-"""Encoders for firmware: their bit widths, what they cost in an FPGA, and the search within a budget."""
+"""Encoders for firmware: their bit widths, their cost in an FPGA, and the search within a budget."""

@@ -53,7 +53,7 @@ class Hardware:
                 f"hidden layers {_listed(self.hidden)}: at most {MAX_HIDDEN} layers of 1 to {MAX_NEURONS} neurons "
                 "are possible"
             )
-        for name, bits, count, (least, most) in (
+        for name, bits, count, (low, high) in (
             ("weights", self.weight_bits, layers, WEIGHT_BITS),
             ("activations", self.activation_bits, layers - 1, ACTIVATION_BITS),
             ("inputs", (self.input_bits,), 1, INPUT_BITS),
@@ -63,8 +63,8 @@ class Hardware:
                 raise ConfigError(
                     f"bits of {name}: {len(bits)} numbers for {count} layers; give one for all, or one for each"
                 )
-            if any(not least <= width <= most for width in bits):
-                raise ConfigError(f"bits of {name}: {_listed(bits)}; from {least} to {most} are possible")
+            if any(not low <= width <= high for width in bits):
+                raise ConfigError(f"bits of {name}: {_listed(bits)}; from {low} to {high} are possible")
 
     @property
     def input_fraction(self) -> int:

@@ -95,7 +95,7 @@ class HardwareLimits:
         ]
 
     def to_json(self) -> Json:
-        """The entry in the provenance of a file: only what was asked for."""
+        """The entry in the provenance of a file: only the limits that were given."""
         entries = asdict(replace(self, budget=None))
         entries["budget"] = None if self.budget is None else str(self.budget)
         return {name: value for name, value in entries.items() if value is not None}

@@ -90,8 +90,8 @@ class AutoencoderSettings:
 
     def schedule(self, network: Autoencoder, rows: int) -> TrainingSchedule:
         """Steps and batch for this network and this many training rows."""
-        most = max(1, min(self.batch, rows, max(MIN_BATCH, MAX_NUMBERS // network.numbers)))
-        batch = 1 << (most.bit_length() - 1)
+        max_batch = max(1, min(self.batch, rows, max(MIN_BATCH, MAX_NUMBERS // network.numbers)))
+        batch = 1 << (max_batch.bit_length() - 1)
         epoch_steps = max(MIN_STEPS, self.epochs * rows // batch)
         steps = min(self.steps, epoch_steps, max(1.0, self.products / (batch * network.products)))
         return TrainingSchedule(
@@ -233,7 +233,7 @@ class AutoencoderData:
 
 
 class AutoencoderTask:
-    """An autoencoder and its data as a `Task`."""
+    """An autoencoder and its data as a `TrainingTask`."""
 
     def __init__(self, data: AutoencoderData, network: Autoencoder, settings: AutoencoderSettings) -> None:
         self.data, self.settings = data, settings
@@ -260,15 +260,15 @@ class AutoencoderTask:
         )
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """See `Task`."""
+        """See `TrainingTask`."""
         return [*self.network.parameters(), self.prior]
 
     def state(self) -> list[Tensor]:
-        """See `Task`; the masks of pruned weights are part of it."""
+        """See `TrainingTask`; the masks of pruned weights are part of it."""
         return [*self.network.state_dict().values(), self.prior]
 
     def loss(self, batch: int) -> Tensor:
-        """See `Task`."""
+        """See `TrainingTask`."""
         rows = torch.randint(self.data.validation, self.data.count, (batch,)).to(self.data.device)
         bits = self.bits(rows, noisy=True)
         loss = bits.values.mean(0).sum() + self.settings.latent_weight * bits.latents.mean(0).sum()
@@ -276,13 +276,13 @@ class AutoencoderTask:
         return loss if self.pruning is None else self.pruning.loss(loss)
 
     def after_step(self, step: int, share_done: float) -> bool:
-        """See `Task`; pruned weights stay parameters."""
+        """See `TrainingTask`; pruned weights stay parameters."""
         if self.pruning is not None:
             self.pruning.prune(step, share_done)
         return False
 
     def evaluate(self) -> Evaluation:
-        """See `Task`; an encoder that exceeds its budget has an infinite loss."""
+        """See `TrainingTask`; an encoder that exceeds its budget has an infinite loss."""
         quality = self.quality(min(self.data.validation, EVALUATION_ROWS))
         residual = float(quality.residual.sum())
         loss = residual + self.settings.latent_weight * quality.latents + sum(quality.masses) + quality.raw
@@ -291,7 +291,7 @@ class AutoencoderTask:
         return Evaluation(np.array([loss]), residual + quality.latents)
 
     def may_stop(self, share_done: float) -> bool:
-        """See `Task`; pruning must have ended."""
+        """See `TrainingTask`; pruning must have ended."""
         return self.pruning is None or share_done > PRUNE_END
 
     def bits(self, rows: Tensor, noisy: bool) -> RowBits:

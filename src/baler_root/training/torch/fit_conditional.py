@@ -75,7 +75,7 @@ def fit_networks(
 
 
 class ConditionalTask:
-    """The networks of a table as a `Task`; the network of each column is trained independently of the
+    """The networks of a table as a `TrainingTask`; the network of each column is trained independently of the
     others.
     """
 
@@ -92,32 +92,32 @@ class ConditionalTask:
         self._prunings = [share for share in PRUNE_AT if self.rows.width > settings.parents]
 
     def parameters(self) -> list[torch.nn.Parameter]:
-        """See `Task`."""
+        """See `TrainingTask`."""
         return list(self.stack.parameters())
 
     state = parameters
 
     def loss(self, batch: int) -> Tensor:
-        """See `Task`."""
+        """See `TrainingTask`."""
         inputs, low, high = self.rows.take(torch.randint(self.rows.validation, self.rows.count, (batch,)))
         return mixture_bits(self.stack(inputs), low, high).mean(1).sum()
 
-    def after_step(self, step: int, share_done: float) -> bool:  # noqa: ARG002 - as `Task` has it
-        """See `Task`."""
+    def after_step(self, step: int, share_done: float) -> bool:  # noqa: ARG002 - as `TrainingTask` has it
+        """See `TrainingTask`."""
         if not self._prunings or not self._prunings[0] <= share_done < 1:
             return False
         self._prunings.pop(0)
-        most = (self.rows.width + self.max_parents) // 2 if self._prunings else self.max_parents
-        self.stack.keep_inputs(self.rows.keep_parents(self._most_useful(most)))
+        max_inputs = (self.rows.width + self.max_parents) // 2 if self._prunings else self.max_parents
+        self.stack.keep_inputs(self.rows.keep_parents(self._most_useful(max_inputs)))
         return True
 
     def evaluate(self) -> Evaluation:
-        """See `Task`."""
+        """See `TrainingTask`."""
         losses = self.validation_bits(min(self.rows.validation, EVALUATION_ROWS))
         return Evaluation(losses, float(losses.sum()))
 
-    def may_stop(self, share_done: float) -> bool:  # noqa: ARG002 - as `Task` has it
-        """See `Task`."""
+    def may_stop(self, share_done: float) -> bool:  # noqa: ARG002 - as `TrainingTask` has it
+        """See `TrainingTask`."""
         return True
 
     @torch.no_grad()
@@ -130,8 +130,8 @@ class ConditionalTask:
         return np.asarray((total / count).numpy())
 
     @torch.no_grad()
-    def _most_useful(self, most: int) -> list[list[int]]:
-        """Indices of at most `most` inputs of each column: those without which its network would lose
+    def _most_useful(self, max_inputs: int) -> list[list[int]]:
+        """Indices of at most `max_inputs` inputs of each column: those without which its network would lose
         most.
         """
         rows = self.rows
@@ -143,7 +143,7 @@ class ConditionalTask:
             bits[:, index] = mixture_bits(self.stack(inputs), low, high).double().mean(1)
             inputs[..., index] = values
         bits[rows.present == 0] = -1.0
-        order = torch.argsort(bits, dim=1, descending=True, stable=True)[:, :most].tolist()
+        order = torch.argsort(bits, dim=1, descending=True, stable=True)[:, :max_inputs].tolist()
         return [
             sorted(index for index in row if index < len(parents))
             for row, parents in zip(order, rows.parents, strict=True)

@@ -121,8 +121,10 @@ class _Weighted(Layer):
     def _weight_bits(self) -> int:
         """Fraction bits of weights: the largest weight just fits 8 bits, and sums are not shifted left."""
         largest = min(max(1e-6, float(self.weight.detach().abs().max())), 1e6)
-        least = max(MIN_WEIGHT_BITS, self.output_bits - self.bits + 1)
-        return min(max(math.floor(math.log2(WEIGHT_LIMIT / largest)), least), max(MAX_WEIGHT_BITS, least))
+        min_bits = max(MIN_WEIGHT_BITS, self.output_bits - self.bits + 1)
+        return min(
+            max(math.floor(math.log2(WEIGHT_LIMIT / largest)), min_bits), max(MAX_WEIGHT_BITS, min_bits)
+        )
 
     def _rounded(self) -> tuple[Tensor, Tensor]:
         """Weights and biases, rounded as in the program."""

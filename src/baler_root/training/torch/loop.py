@@ -1,7 +1,7 @@
 """The training loop: learning rate, time limit, evaluations, best state, early stopping and progress.
 
-`train` is used for the networks of `conditional` and for autoencoders. A `Task` supplies what differs: the
-loss, its evaluation on validation rows, and what happens between steps.
+`train` is used for the networks of `conditional` and for autoencoders. A `TrainingTask` supplies what
+differs: the loss, its evaluation on validation rows, and what happens between steps.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Evaluation(NamedTuple):
     """Bits per row."""
 
 
-class Task(Protocol):
+class TrainingTask(Protocol):
     """One or more networks to train, and their data."""
 
     def parameters(self) -> Sequence[torch.nn.Parameter]:
@@ -126,7 +126,7 @@ class TrainingLog:
 class BestState:
     """Best state so far of each network, which are judged independently of each other."""
 
-    def __init__(self, task: Task, networks: int) -> None:
+    def __init__(self, task: TrainingTask, networks: int) -> None:
         self.losses = np.full(networks, np.inf)
         self._tensors = [tensor.detach() for tensor in task.state()]
         self._best = [tensor.clone() for tensor in self._tensors]
@@ -150,7 +150,7 @@ class BestState:
 
 
 def train(
-    task: Task, networks: int, schedule: TrainingSchedule, progress: Progress | None = None
+    task: TrainingTask, networks: int, schedule: TrainingSchedule, progress: Progress | None = None
 ) -> TrainingLog:
     """Train the `networks` of a task, and leave them in their best state."""
     optimiser, best, stopping = _start(task, networks, schedule)
@@ -188,7 +188,7 @@ def train(
 
 
 def _start(
-    task: Task, networks: int, schedule: TrainingSchedule
+    task: TrainingTask, networks: int, schedule: TrainingSchedule
 ) -> tuple[torch.optim.Adam, BestState, EarlyStopping]:
     """Optimiser, best state and early stopping for the present parameters."""
     optimiser = torch.optim.Adam(task.parameters(), lr=schedule.rate, betas=BETAS)

@@ -43,9 +43,9 @@ class BitPruning:
         self._first_luts = self.resources().luts
         self._penalty: float | None = None
         self._penalised = self._first_luts > self.luts
-        if (least := self.resources(math.inf).luts) > self.luts:
+        if (min_luts := self.resources(math.inf).luts) > self.luts:
             raise ConfigError(
-                f"a budget of {luts:.0f} LUTs: rounding alone takes about {least:.0f} with this many hidden numbers "
+                f"a budget of {luts:.0f} LUTs: rounding alone takes about {min_luts:.0f} with this many hidden numbers "
                 "and latents; ask for fewer"
             )
 

@@ -65,8 +65,8 @@ class QatDense(Dense):
         """See `_Weighted`; the step with the smallest squared error, such that the shift is at least 1."""
         weight = self.weight.detach() * self.keep
         largest = min(max(1e-6, float(weight.abs().max())), 1e6)
-        least = self.output_bits - self.bits + 1
-        coarsest = max(least, min(12, math.floor(math.log2(self.limit / largest))))
+        min_bits = self.output_bits - self.bits + 1
+        coarsest = max(min_bits, min(12, math.floor(math.log2(self.limit / largest))))
         errors = [
             float((weight - quantise(weight, bits, -self.limit, self.limit)).square().sum())
             for bits in range(coarsest, coarsest + FINER_STEPS + 1)
@@ -81,8 +81,8 @@ class QatDense(Dense):
     def _output(self, sums: Tensor) -> Tensor:
         if not self.fine:
             return super()._output(sums)
-        most = self.high + 1 << self.fine + OVERFLOW_BITS
-        return quantise(sums, self.output_bits + self.fine, -most, most)
+        overflow_limit = self.high + 1 << self.fine + OVERFLOW_BITS
+        return quantise(sums, self.output_bits + self.fine, -overflow_limit, overflow_limit)
 
     def bit_operations(self) -> Tensor:
         """Bits of all weights times the bits of their inputs; a weight has `log2(1 + |weight|)` bits, in

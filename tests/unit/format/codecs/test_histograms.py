@@ -194,7 +194,7 @@ def test_parents_are_those_that_tell() -> None:
 
 
 def test_ancestors_are_bounded() -> None:
-    ancestors = Ancestors(most=3)
+    ancestors = Ancestors(limit=3)
     assert ancestors.choose(1, [0], 5) == [0]
     assert ancestors.choose(2, [1, 0], 5) == [0, 1]
     assert ancestors.choose(3, [2, 1], 5) == [1, 2]

@@ -21,7 +21,7 @@ from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic import streams
 from baler_root.format.codecs.classic.streams import Coding, Transform
 
-SAMPLE = 1 << 13
+SAMPLE_VALUES = 1 << 13
 """Values of a long column on which transforms are compared."""
 
 
@@ -91,11 +91,25 @@ class Classic:
         self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
         """See `Codec.decode`."""
-        selected = range(len(specs)) if positions is None else set(positions)
+        return self.open_payload(payload, specs).decode(range(len(specs)) if positions is None else positions)
+
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> ClassicPayload:
+        """See `OpeningCodec.open_payload`."""
+        return ClassicPayload(payload, specs)
+
+
+class ClassicPayload:
+    """The columns of a payload, found but not decoded."""
+
+    def __init__(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> None:
+        """Raises FormatError where bytes are missing or left over."""
+        self._specs, self._entries = specs, _read_entries(payload, specs)
+
+    def decode(self, positions: Sequence[int]) -> dict[int, NDArray[Any]]:
+        """See `OpenedPayload`."""
         return {
-            position: decode_column(*source, specs[position])
-            for position, source in enumerate(_read_entries(payload, specs))
-            if position in selected
+            position: decode_column(*self._entries[position], self._specs[position])
+            for position in sorted(set(positions))
         }
 
 
@@ -169,7 +183,7 @@ def decode_column(
         row = math.prod(spec.shape)
         if row < 1 or spec.length % row:
             raise CorruptFileError(
-                f"{spec.length} values are no whole number of arrays of shape {spec.shape}"
+                f"{spec.length} values are not a whole number of arrays of shape {spec.shape}"
             )
         if transform is not Transform.LORENZO:
             values = streams.rows_decode(values, spec.shape)
@@ -192,7 +206,7 @@ def encode_column(values: NDArray[Any], spec: SymbolSpec) -> Stream:
     if values.dtype.kind in "ui" and values.dtype.itemsize < 8:
         candidates += _integer_transforms(values, spec)
     candidates += _dictionary(bits, values)
-    sample = SAMPLE_ARRAYS if spec.shape else SAMPLE
+    sample = SAMPLE_ARRAYS if spec.shape else SAMPLE_VALUES
     if len(candidates) > 1 and len(values) > 4 * sample:
         candidates = _best_on_sample(candidates, spec, sample)
     encoded = [
@@ -222,7 +236,7 @@ def _integer_transforms(
         if len(values) > row:
             transforms.append((Transform.ROWS, streams.rows_encode(values, spec.shape), b""))
             transforms.append((Transform.GRID, streams.rows_encode(axes, spec.shape), b""))
-    if len(values) <= 4 * SAMPLE:
+    if len(values) <= 4 * SAMPLE_VALUES:
         transforms.append((Transform.DELTA, streams.delta_encode(values), b""))
     return transforms
 
@@ -231,7 +245,7 @@ def _dictionary(bits: NDArray[Any], values: NDArray[Any]) -> list[tuple[Transfor
     """Codes of one byte for columns of wide types with few values."""
     if values.dtype.itemsize == 1 or len(values) < 16:
         return []
-    sample = bits if len(bits) <= SAMPLE else bits[:: len(bits) // SAMPLE]
+    sample = bits if len(bits) <= SAMPLE_VALUES else bits[:: len(bits) // SAMPLE_VALUES]
     if len(np.unique(sample)) > min(MAX_DICTIONARY, len(sample) // 2):
         return []
     distinct = np.unique(bits)

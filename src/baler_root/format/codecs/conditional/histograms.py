@@ -6,7 +6,6 @@ They are the fast alternative to a network: fitted by counting, decoded by looku
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,18 +14,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import CODE_LIMIT
-
-Ints = NDArray[np.int64]
-
+from baler_root.format.limits import MAX_CONTEXTS
 
 MAX_CELLS = 1 << 8
 """Most cells of one histogram."""
-
-
-MAX_SIZE = 1 << 18
-"""Most cells of all histograms of a column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +38,7 @@ class Histograms:
 
     def __post_init__(self) -> None:
         if len(self.cuts) != len(self.parents):
-            raise CorruptFileError("the parents of a histogram are not those that are cut into buckets")
+            raise CorruptFileError("the parents of a histogram are not those that are cut into bins")
         for cuts in self.cuts:
             limits = (-CODE_LIMIT, *cuts, CODE_LIMIT)
             if any(start >= stop for start, stop in pairwise(limits)):
@@ -53,6 +47,8 @@ class Histograms:
                 )
         if not 2 <= len(self.cells) <= MAX_CELLS + 1 or self.cells[0] or np.any(np.diff(self.cells) <= 0):
             raise CorruptFileError("the cells of a histogram do not increase, or are none or too many")
+        if contexts_of(self.cuts) > MAX_CONTEXTS:
+            raise CorruptFileError(f"histograms of more than {MAX_CONTEXTS} contexts")
         if self.roots.shape != (contexts_of(self.cuts), len(self.cells) - 1):
             raise CorruptFileError("a histogram is not as large as its contexts and cells say")
 
@@ -76,5 +72,8 @@ class Histograms:
 
 
 def contexts_of(cuts: Sequence[Sequence[int]]) -> int:
-    """Number of contexts with these cuts."""
-    return math.prod(len(values) + 1 for values in cuts)
+    """Number of contexts with these cuts; any number above MAX_CONTEXTS if there are more."""
+    contexts = 1
+    for values in cuts:
+        contexts = min(contexts * (len(values) + 1), MAX_CONTEXTS + 1)
+    return contexts

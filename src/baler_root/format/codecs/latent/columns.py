@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.axis import QuantileAxis
+from baler_root.format.codecs.axis import QuantileAxis, symbols_at
 from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec, symbols_at
+from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec
 from baler_root.format.codecs.conditional.model import ModelColumn
-from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, Residual
+from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.page import LatentPage, pack_rows
 from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
 from baler_root.format.entropy.probability_tables import AXIS_BITS, OUTPUT_BITS
@@ -165,7 +165,7 @@ def decode_columns(
     }
     for position, values, outputs in _outputs(model, latents, modelled):
         column = model.columns[modelled[position]]
-        if model.residual is Residual.BOUNDED:
+        if model.residual is ResidualMode.BOUNDED:
             words = streams[position].take(streams[position].varint())
             places = coder.decode(words, column.axis.edges, outputs)
         else:

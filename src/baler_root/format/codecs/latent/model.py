@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import BalerError, CorruptFileError
-from baler_root.format.binary.bounded_json import load_json
+from baler_root.format.binary.bounded_json import integer, load_json
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.axis import CODE_LIMIT
@@ -35,10 +35,9 @@ from baler_root.format.codecs.model_arrays import (
     axis_from_arrays,
     check_places,
     count,
-    integer,
     joined,
 )
-from baler_root.format.limits import MAX_MANIFEST_LENGTH
+from baler_root.format.limits import MAX_COMPONENTS, MAX_MANIFEST_LENGTH, MAX_WEIGHTS
 from baler_root.format.networks.operations import MAX_SIZE
 from baler_root.format.networks.program import Program
 
@@ -53,11 +52,7 @@ MAX_LATENTS = 1 << 8
 """Most latents of a row."""
 
 
-MAX_COMPONENTS = 1 << 4
-"""Most components of a mixture."""
-
-
-class Residual(StrEnum):
+class ResidualMode(StrEnum):
     """Data that are stored besides latents, so that every value comes back within its bound."""
 
     BOUNDED = "bounded"
@@ -68,9 +63,9 @@ class Residual(StrEnum):
     """No streams; rows that the latents do not reproduce within the error bounds are stored whole."""
 
     @property
-    def in_model(self) -> Residual:
+    def in_model(self) -> ResidualMode:
         """The residual as a model stores it: lossless columns are a matter of bounds, not of the model."""
-        return Residual.NONE if self is Residual.NONE else Residual.BOUNDED
+        return ResidualMode.NONE if self is ResidualMode.NONE else ResidualMode.BOUNDED
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,13 +82,13 @@ class AutoencoderModel:
     """Network from latents to the mixture of each value of a row, (values, 3 × components)."""
     components: int
     """Components of each mixture."""
-    residual: Residual
+    residual: ResidualMode
     """`BOUNDED` or `NONE`."""
     coding: bytes
     """Model whose columns are latents, as bytes; empty if it would not pay."""
     latent_numbers: tuple[int | None, ...]
     """Number of each latent in that model; None for latents that `classic` codes."""
-    about: dict[str, Any]
+    training_record: dict[str, Any]
     """Notes on the training, for users."""
     outlier_detector: OutlierDetector | None = None
     """Detector of the rows that are stored exactly because their latents are far from all others."""
@@ -139,7 +134,7 @@ class AutoencoderModel:
             arrays += [joined(weights, np.int8), joined(biases, np.int32)]
         document = {
             "format": FORMAT,
-            "about": self.about,
+            "about": self.training_record,
             "codec": self.codec,
             "columns": [_column_to_json(column) for column in self.columns],
             "latents": list(self.latent_numbers),
@@ -193,6 +188,9 @@ def _model(
         dtypes.append(np.float32)
     if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
         raise CorruptFileError("its arrays are too many, too few or too long")
+    start = 2 * len(described)
+    if max(lengths[start], lengths[start + 2]) > MAX_WEIGHTS:
+        raise CorruptFileError(f"networks of {lengths[start]} and {lengths[start + 2]} weights")
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
     columns = []
@@ -216,7 +214,6 @@ def _model(
     check_places(column.axis for column in columns)
     quantisers.finish("the recipes")
     latent_numbers = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
-    start = 2 * len(described)
     values = sum(column.values_per_row for column in columns)
     encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[start], arrays[start + 1])
     decoder = _program(
@@ -241,11 +238,11 @@ def _model(
     )
 
 
-def _residual(name: Any) -> Residual:
+def _residual(name: Any) -> ResidualMode:
     """The residual of this name; raises CorruptFileError if no model has it."""
-    if name not in (Residual.NONE, Residual.BOUNDED):
+    if name not in (ResidualMode.NONE, ResidualMode.BOUNDED):
         raise CorruptFileError(f"a residual of the kind {name!r}")
-    return Residual(name)
+    return ResidualMode(name)
 
 
 def _program(

@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.bit_patterns import magnitude_mask, negatives, patterns
 from baler_root.format.encodings.grid import fold, unfold
-
-Values = NDArray[Any]
 
 
 def low_dtype(dropped_bits: int) -> np.dtype[Any]:
@@ -30,7 +29,7 @@ def split_bits(values: Values, dropped_bits: int) -> tuple[NDArray[np.int64], Va
 
 
 def join_bits(coarse: NDArray[np.int64], low: Values, dtype: np.dtype[Any], dropped_bits: int) -> Values:
-    """Floats that `split_bits` split; raises CorruptFileError for parts that are no floats of this dtype."""
+    """Floats that `split_bits` split; raises CorruptFileError for parts that are not floats of this dtype."""
     index, negative = unfold(coarse, 0)
     if int(index.max(initial=0)) > magnitude_mask(dtype.itemsize) >> dropped_bits:
         raise CorruptFileError(f"a pattern beyond those of {dtype}")

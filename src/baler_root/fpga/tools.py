@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import os
 import shutil
@@ -10,9 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
-from baler_root.errors import MissingExtraError, MissingToolError, ToolFailedError
+from baler_root.errors import MissingToolError, ToolFailedError
 
 SHOWN_LINES = 5
 """Last lines of a failed program's output that a message quotes."""
@@ -73,15 +71,6 @@ def run(
         lines = [line for line in (process.stdout + process.stderr).splitlines() if line.strip()]
         raise ToolFailedError(f"{name} failed ({process.returncode}): " + "; ".join(lines[-SHOWN_LINES:]))
     return process.stdout
-
-
-def package(name: str, extra: str) -> ModuleType:
-    """Import a library of an optional extra; raises MissingExtraError with the command that installs it."""
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        top = name.partition(".")[0]
-        raise MissingExtraError(f'{top} is not installed: pip install "baler-root[{extra}]"') from None
 
 
 def package_version(name: str) -> str:
