@@ -36,6 +36,11 @@ class Branch:
     counter: str = ""
     """Name of the counter branch of a C-style array of variable length (`nMuon` for `Muon_pt[nMuon]`). TTree
     only."""
+    raw: str = ""
+    """Reason why the branch is raw: the bytes of its baskets, not interpreted. Empty if it is interpreted, or
+    missing."""
+    record: dict[str, Any] | None = None
+    """Description of the TBranch, from which it can be written again; None where nothing needs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,10 @@ class Tree:
     aliases: dict[str, str] = field(default_factory=dict)
     compression: str = ""
     """Compression setting in the ROOT file (`ZLIB(1)`), for information."""
+    weight: float = 1.0
+    """Weight of all entries of a TTree."""
+    tail: dict[str, Any] | None = None
+    """Index, friends, user info and aliases of a TTree as ROOT streams them; None for aliases alone."""
 
     def children(self, parent: int | None) -> list[int]:
         """Positions of the branches directly under `parent`, in order."""
@@ -65,6 +74,12 @@ class Tree:
             names.append(self.branches[position].name)
             position = self.branches[position].parent
         return ("." if self.kind == "RNTuple" else "/").join(reversed(names))
+
+    def top_of(self, index: int) -> int:
+        """Position of the branch at the top level that is, or has below it, a branch."""
+        while (parent := self.branches[index].parent) is not None:
+            index = parent
+        return index
 
     def stored(self) -> list[int]:
         """Positions of the branches that hold columns."""
