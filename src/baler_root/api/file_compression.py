@@ -38,6 +38,7 @@ from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
 from baler_root.format.model_store import hint_of
+from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
 from baler_root.rootio.objects import CarriedObject, pack_objects
 from baler_root.rootio.source import RootSource
@@ -120,14 +121,15 @@ class FileCompression:
         if not jobs:
             raise SourceError("; ".join(text for _, text in lost))
         check_used(self.rules, [job.plan.schema for job in jobs])
-        packed, objects, left_out = pack_objects(self.root.directory)
+        every_class = any(_needs_classes(job.plan.schema) for job in jobs)
+        packed, objects, left_out = pack_objects(self.root.directory, every_class=every_class)
         skipped = (
             lost
             + [
                 (f"{job.plan.schema.path}: {name}", cause)
                 for job in jobs
                 if job.same_as is None
-                for name, cause in _missing(job)
+                for name, cause in (*_missing(job), *job.source.left_out)
             ]
             + left_out
         )
@@ -283,6 +285,11 @@ def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
         f"nothing was learned, because torch is not installed: {install_command('train')} for smaller files"
     )
     return [f"{cause}; level fast (--level fast) learns without it"]
+
+
+def _needs_classes(schema: Tree) -> bool:
+    """Whether a tree has bytes of objects, which only ROOT interprets."""
+    return schema.tail is not None or any(branch.raw for branch in schema.branches)
 
 
 def _missing(job: TreeJob) -> list[tuple[str, str]]:

@@ -14,6 +14,7 @@ from baler_root.dataset.reader.latent_pages import LatentTable
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.format.container.layout import HEAD, TRAILER, VERSION_MAJOR, block_name
 from baler_root.format.model_store import Places
+from baler_root.rootio.tree_tail import TreeTail
 
 
 def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -> dict[str, Any]:
@@ -22,6 +23,9 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
 
     Sizes are in bytes. The `parts` of the file add up to its `size`; a merged file has an `unused` part, the
     footers and statistics of the files that it was made from.
+
+    A raw branch, which is carried as bytes, has the reason as `raw`. The `members` of a TTree are what it has
+    besides branches and aliases: index, friends, user info.
 
     Head, footer, statistics and models are read, and pages only of codecs that store latents, one cluster at
     a time: their tables have `latents`, with the number of `rows`, of `anomalies` (rows kept exactly as
@@ -70,6 +74,8 @@ def _tree(tree: TreeReader, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "pages": sum(len(stored.groups(cluster)) for cluster in range(len(stored.clusters))),
         "tables": _tables(tree, models),
         "aliases": schema.aliases,
+        "weight": schema.weight,
+        "members": [] if schema.tail is None else TreeTail.from_json(schema.tail).names,
         "relations": [{"text": text, "saved": saved} for text, saved in stored.relations],
         "branches": [
             {
@@ -90,7 +96,8 @@ def _tree(tree: TreeReader, models: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _numbers(branch: Any) -> dict[str, Any]:
     names = ("bound", "reason", "raw_size", "size", "max_error", "rms_error", "mean_error", "outliers")
-    return {name: getattr(branch, name) for name in names}
+    numbers = {name: getattr(branch, name) for name in names}
+    return {**numbers, "raw": branch.raw} if branch.raw else numbers
 
 
 def _tables(tree: TreeReader, models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -148,6 +148,9 @@ def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator
         name = f"branch {one.path_of(position)!r}"
         if (branch.name, branch.parent) != (reference.name, reference.parent):
             yield f"{name} in place of {two.path_of(position)!r}"
+        elif bool(branch.raw) != bool(reference.raw):
+            where = "" if branch.raw else " of the first file"
+            yield f"{name}{where} is raw ({branch.raw or reference.raw}), the other is not"
         elif branch.missing and not reference.missing:
             yield f"{name} was left out ({branch.missing})"
         elif reference.missing and not branch.missing:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from baler_root.errors import UnreadableBranchError
+from baler_root.rootio.raw.raw_branch import AS_BYTES
 
 Result = TypeVar("Result")
 
@@ -14,17 +15,19 @@ Unreadable = Mapping[tuple[str, str], str]
 """Causes why branches cannot be read, by (path of the tree, path of the branch)."""
 
 
-def retry_without_unreadable(attempt: Callable[[Unreadable], Result], allowed: bool = True) -> Result:
-    """The result of `attempt`, which gets the branches to leave out: those that earlier attempts could not
-    read.
+def retry_without_unreadable(attempt: Callable[[Unreadable], Result]) -> Result:
+    """The result of `attempt`, which gets the branches that earlier attempts could not read, with the causes.
 
-    Raises UnreadableBranchError if leaving out is not `allowed`, or does not help.
+    A branch of a TTree is raw in the next attempt, and left out of the one after that. Raises
+    UnreadableBranchError if leaving it out does not help.
     """
     unreadable: dict[tuple[str, str], str] = {}
     while True:
         try:
             return attempt(unreadable)
         except UnreadableBranchError as error:
-            if not allowed or (error.tree, error.branch) in unreadable:
+            earlier = unreadable.get((error.tree, error.branch))
+            if earlier is not None and AS_BYTES in earlier:
                 raise
-            unreadable = {**unreadable, (error.tree, error.branch): error.why}
+            why = error.why if earlier is None else f"{earlier}{AS_BYTES}{error.why}"
+            unreadable = {**unreadable, (error.tree, error.branch): why}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from baler_root.cli.common import count_text, size_text
 from baler_root.cli.tables import allowed_error, plain_table, short_type
+from baler_root.errors import listed
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -49,10 +51,40 @@ def _lines(summary: Summary, branches: Sequence[BranchSummary]) -> Iterator[tupl
     yield "parts", " · ".join(f"{name} {size_text(size)}" for name, size in _by_size(summary.parts))
     speed = summary.raw_size / summary.seconds / 1e6 if summary.seconds > 0 else 0.0
     yield "time", f"{summary.seconds:.3g} s, {speed:.3g} MB/s ({size_text(summary.raw_size)} in memory)"
-    for name, cause in summary.skipped:
-        yield "left out", f"{name}: {cause}"
+    if raw := [branch for branch in branches if branch.raw]:
+        yield "raw", _raw_text(raw)
+    if summary.skipped:
+        yield "left out", f"{len(summary.skipped)}: {grouped_causes(summary.skipped)}"
     for note in summary.notes:
         yield "note", note
+
+
+def _raw_text(branches: Sequence[BranchSummary]) -> str:
+    """Number and size of the raw branches, and why they are raw."""
+    size = size_text(sum(branch.size for branch in branches))
+    causes = grouped_causes([(branch.path, branch.raw) for branch in branches])
+    return (
+        f"{count_text(len(branches), 'branch', 'branches')}, {size}, as the bytes that ROOT stored: {causes}"
+    )
+
+
+def grouped_causes(items: Sequence[tuple[str, str]]) -> str:
+    """(name, cause) pairs as one line: each kind of cause once, with how often it occurs and an example."""
+    kinds: dict[str, list[str]] = {}
+    for name, cause in items:
+        kinds.setdefault(_kind_of(cause), []).append(name)
+    ordered = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
+    texts = [f"{len(names)} × {kind} ({names[0]}{', …' if names[1:] else ''})" for kind, names in ordered]
+    return listed(texts, most=4, separator="; ")
+
+
+def _kind_of(cause: str) -> str:
+    """A cause without names and numbers, in which causes of one kind differ; at most 80 characters."""
+    text = re.sub(r"^\w+: ", "", cause)
+    text = re.sub(r" in tree/branch .*?(?= has the| when|$)", "", text)
+    text = re.split(r" for interpretation| of As| because| \(", text)[0]
+    text = re.sub(r"\d+", "…", text)
+    return text if len(text) <= 80 else f"{text[:79]}…"
 
 
 def _tree_text(tree: TreeSummary, summary: Summary) -> str:

@@ -118,6 +118,8 @@ def _list(value: Any) -> list[Any]:
 def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[RenderableType]:
     from rich.text import Text
 
+    from baler_root.cli.compression_report import grouped_causes
+
     title = f" {tree['title']!r}" if tree["title"] else ""
     clusters = count_text(len(tree["clusters"]), "cluster")
     entries = count_text(tree["num_entries"], "entry", "entries")
@@ -136,6 +138,13 @@ def _tree(tree: dict[str, Any], total: int, by_size: bool) -> Iterator[Renderabl
         yield Text(f"  relation {relation['text']}: about {size_text(relation['saved'])} saved")
     for name, expression in tree["aliases"].items():
         yield Text(f"  alias {name} = {expression}")
+    if tree["weight"] != 1.0:
+        yield Text(f"  weight {tree['weight']:g}")
+    if tree["members"]:
+        yield Text(f"  carried besides branches: {', '.join(tree['members'])}")
+    raw = [(branch["path"], branch["raw"]) for branch in tree["branches"] if "raw" in branch]
+    if raw:
+        yield Text(f"  raw, as the bytes that ROOT stored: {grouped_causes(raw)}")
     yield _branches(tree["branches"], total, by_size)
 
 

@@ -32,6 +32,8 @@ class BranchSummary:
     mean_error: float
     outliers: int
     """Values stored exactly because the quantiser missed the bound."""
+    raw: str = ""
+    """Reason why the branch is carried as bytes, which nobody interprets; empty if it is interpreted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def summarise_branches(
                 rms_error=rms,
                 mean_error=mean,
                 outliers=outliers,
+                raw=schema.branches[branch].raw,
             )
         )
     return tuple(summaries)

@@ -106,13 +106,19 @@ class Branch(Readable["Branch"]):
 
     @property
     def is_stored(self) -> bool:
-        """Whether it holds data itself."""
-        return self.schema.form is not None
+        """Whether it holds values itself."""
+        return self.schema.form is not None and not self.schema.raw
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether it is carried as the bytes of its entries, which nobody interprets."""
+        return bool(self.schema.raw) and not self.is_group
 
     @property
     def is_group(self) -> bool:
         """Whether it only holds the branches below it (TTree)."""
-        return self.kind == "TTree" and self.schema.form is None and not self.schema.missing
+        no_values = self.schema.form is None or self.schema.interpretation == "AsGrouped"
+        return self.kind == "TTree" and no_values and not self.schema.missing
 
     @property
     def is_jagged(self) -> bool:
@@ -153,7 +159,7 @@ class Branch(Readable["Branch"]):
             return [self.top.position]
         if self.is_group:
             return [branch.position for branch in self.all_below() if branch.is_stored]
-        return [self.position] if self.is_stored else []
+        return [self.position] if self.is_stored or self.is_raw else []
 
     def needed(self) -> list[int]:
         """`stored_below`; raises SourceError if the branch was not stored."""
@@ -174,7 +180,8 @@ class Branch(Readable["Branch"]):
     ) -> Any:
         """The entries from `entry_start` to `entry_stop` (negative ones count from the end) of this branch.
 
-        `library` is `"ak"`, `"np"` or `"pd"`. A group gives a record array of what is below it.
+        `library` is `"ak"`, `"np"` or `"pd"`. A group gives a record array of what is below it, a raw branch
+        the bytes of each entry, as ROOT stores them.
         Raises SourceError if the branch was not stored.
         """
         start, stop = entry_range(self.num_entries, entry_start, entry_stop)

@@ -134,6 +134,10 @@ class BranchLike(NodeLike, Protocol):
         """Reason why the branch was not stored; empty if it was."""
 
     @property
+    def is_raw(self) -> bool:
+        """Whether it is carried as bytes, which nobody interprets."""
+
+    @property
     def in_variant(self) -> bool:
         """Whether it is an alternative of a `std::variant`, which has no name to be listed under."""
 

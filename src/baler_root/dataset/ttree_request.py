@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class TTreeRequest:
     """A request for arrays of a TTree, or of a branch of one.
 
-    Without expressions, the result has one field for each branch that holds data, by its name. A group of
+    Without expressions, the result has one field for each branch that holds values, by its name; raw branches
+    must be named. A group of
     which the filters pass only some members is one field, with all its members.
     """
 
@@ -57,13 +58,15 @@ def array_of_branch(
     """The array of a branch in the library of the request; for a group, the grouped arrays of its members."""
     library = library_name(request.library)
     if branch.is_group:
-        members = {member.name: member for member in branch.branches if not member.missing}
+        members = {member.name: member for member in branch.branches if not (member.missing or member.is_raw)}
         member_arrays = {
             name: array_of_branch(member, arrays, start, stop, request) for name, member in members.items()
         }
         context: Context = [(name, {"is_jagged": member.is_jagged}) for name, member in members.items()]
         return _documented(group(member_arrays, context, request.how, library), branch, request.ak_add_doc)
     array = arrays[branch.position]
+    if branch.is_raw:
+        array = array["bytes"]
     if request.ak_add_doc and library == "ak":
         import awkward as ak
 
@@ -94,7 +97,7 @@ def _requested_branches(node: NodeLike, request: Request) -> Iterator[BranchLike
     groups: dict[int, BranchLike] = {}
     hidden: set[int] = set()
     for branch in selected:
-        if not branch.is_group or any(member.missing for member in branch.branches):
+        if not branch.is_group or any(member.missing or member.is_raw for member in branch.branches):
             continue
         members = set(branch.stored_below())
         if not members or not members <= stored:

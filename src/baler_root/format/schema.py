@@ -33,6 +33,11 @@ class Branch:
     of its own, and for a branch that could not be stored (see `missing`)."""
     missing: str = ""
     """Reason why the branch was not stored; empty if it was."""
+    raw: str = ""
+    """Reason why the branch is raw: the bytes of its baskets, not interpreted. Empty if it is interpreted, or
+    missing."""
+    record: dict[str, Any] | None = None
+    """Description of the TBranch, from which it can be written again; None where nothing needs it."""
     counter: str = ""
     """Name of the counter branch of a C-style array of variable length (`nMuon` for `Muon_pt[nMuon]`). TTree
     only."""
@@ -50,6 +55,10 @@ class Tree:
     num_entries: int
     branches: tuple[Branch, ...]
     aliases: dict[str, str] = field(default_factory=dict)
+    weight: float = 1.0
+    """Weight of all entries of a TTree."""
+    tail: dict[str, Any] | None = None
+    """Index, friends, user info and aliases of a TTree as ROOT streams them; None for aliases alone."""
     compression: str = ""
     """Compression setting in the ROOT file (`ZLIB(1)`), for information."""
 
@@ -65,6 +74,12 @@ class Tree:
             names.append(self.branches[position].name)
             position = self.branches[position].parent
         return ("." if self.kind == "RNTuple" else "/").join(reversed(names))
+
+    def top_of(self, index: int) -> int:
+        """Position of the branch at the top level that is, or has below it, a branch."""
+        while (parent := self.branches[index].parent) is not None:
+            index = parent
+        return index
 
     def stored(self) -> list[int]:
         """Positions of the branches that hold columns."""

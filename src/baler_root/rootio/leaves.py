@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -98,14 +98,36 @@ def write_branch(buffer: TBuffer, branch: OutputBranch, num_entries: int) -> Non
         with buffer.object_array(len(branch.leaves)):
             for leaf in branch.leaves:
                 _write_leaf(buffer, leaf)
-        with buffer.object_array(0):
-            pass
-        for values, fmt in ((branch.sizes, ">i4"), (branch.entries, ">i8"), (branch.seeks, ">i8")):
-            buffer.pack("B", 1)
-            padded = np.zeros(capacity, fmt)
-            padded[: len(values)] = values
-            buffer.data += padded.tobytes()
-        buffer.string("")
+        write_basket_list(buffer, branch, capacity)
+
+
+class HasBaskets(Protocol):
+    """A branch whose baskets are written."""
+
+    sizes: list[int]
+    """Bytes of each basket, with its key."""
+    entries: list[int]
+    """Number of the first entry of each basket, and the number of entries."""
+    seeks: list[int]
+    """Position of each basket in the file."""
+    tot_bytes: int
+    """Bytes of all baskets, uncompressed."""
+
+    @property
+    def name(self) -> str:
+        """Name of the branch."""
+
+
+def write_basket_list(buffer: TBuffer, branch: HasBaskets, capacity: int) -> None:
+    """Appends the end of a TBranch: no baskets in memory, the places of those in the file, no other file."""
+    with buffer.object_array(0):
+        pass
+    for values, fmt in ((branch.sizes, ">i4"), (branch.entries, ">i8"), (branch.seeks, ">i8")):
+        buffer.pack("B", 1)
+        padded = np.zeros(capacity, fmt)
+        padded[: len(values)] = values
+        buffer.data += padded.tobytes()
+    buffer.string("")
 
 
 def _write_leaf(buffer: TBuffer, leaf: Leaf) -> None:

@@ -1,4 +1,4 @@
-"""Check of lengths that uproot reads, before it allocates memory for a misread one.
+"""Checks of lengths that uproot reads, before it allocates memory for a misread one, and of members.
 
 Where a class is streamed in a way that uproot does not expect, it takes other bytes for the length of a
 vector and allocates that many elements before it fails: 13 GiB for one 6 kB basket of a PHYSLITE file.
@@ -8,14 +8,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import awkward as ak
+import numpy as np
 from uproot import containers
-from uproot.interpretation.objects import AsObjects
+from uproot.interpretation.jagged import AsJagged
+from uproot.interpretation.objects import AsObjects, AsStridedObjects
 from uproot.source.cursor import Cursor
+
+from baler_root.rootio.raw.raw_branch import RawBranch
 
 if TYPE_CHECKING:
     import struct
 
     from uproot.source.chunk import Chunk
+
+MEMBERWISE = 0x40
+"""Bit in the first byte of the version of a vector that is streamed member by member."""
+
 
 SMALL = 1 << 20
 """Lengths up to this are let through whatever is left of the basket: elements may take no bytes at all."""
@@ -30,6 +39,22 @@ def check_lengths(handle: Any) -> None:
     interpretation = getattr(handle, "interpretation", None)
     if isinstance(interpretation, AsObjects) and type(interpretation._model) is not GuardedModel:
         interpretation._model = GuardedModel(interpretation._model)
+
+
+def refuse_memberwise(handle: Any, start: int, stop: int) -> None:
+    """Raise ValueError for a vector of objects whose members are streamed one after another.
+
+    uproot does not look at the bit that says so, and takes the members for objects (docs/upstream.md).
+    """
+    interpretation = getattr(handle, "interpretation", None)
+    if not isinstance(interpretation, AsJagged) or interpretation.header_bytes != 10:
+        return
+    if not isinstance(interpretation.content, AsStridedObjects):
+        return
+    entries = ak.without_parameters(RawBranch(handle).array(start, stop)["bytes"])
+    versions = entries[ak.num(entries) > 4][:, 4]
+    if np.any(np.asarray(versions) & MEMBERWISE):
+        raise ValueError(f"memberwise serialization of {interpretation.content}")
 
 
 class GuardedModel:

@@ -49,11 +49,12 @@ class CarriedObject(NamedTuple):
 
 
 def pack_objects(
-    directory: uproot.ReadOnlyDirectory,
+    directory: uproot.ReadOnlyDirectory, *, every_class: bool = False
 ) -> tuple[bytes, list[CarriedObject], list[tuple[str, str]]]:
     """The objects of an open ROOT file as bytes, their list, and (path, cause) of those left out.
 
-    All cycles are carried; trees are not objects. There are no bytes if there are no objects.
+    All cycles are carried; trees are not objects. Streamer information comes along of the classes that the
+    objects need, or of `every_class` of the file. There are no bytes if there is neither.
     """
     objects: list[RootObject] = []
     missing: list[tuple[str, str]] = []
@@ -64,10 +65,10 @@ def pack_objects(
             missing.append((item.path, f"{type(error).__name__}: {error}".splitlines()[0]))
         else:
             objects.append(item)
-    if not objects:
+    if not objects and not every_class:
         return b"", [], missing
     try:
-        streamers = _streamers_for(directory.file, objects)
+        streamers = _streamers_for(directory.file, objects, every_class)
     except Exception as error:  # noqa: BLE001 - objects of known classes are readable without their streamers
         streamers = []
         missing.append(("StreamerInfo", f"{type(error).__name__}: {error}".splitlines()[0]))
@@ -200,14 +201,20 @@ def _objects_in(
         yield from _objects_in(subdirectory, path, missing)
 
 
-def _streamers_for(file: Any, objects: list[RootObject]) -> list[bytes]:
-    """Serialised streamer information of all classes that keys or objects name, and of their bases."""
+def _streamers_for(file: Any, objects: list[RootObject], every_class: bool) -> list[bytes]:
+    """Serialised streamer information of all classes that keys or objects name, and of their bases.
+
+    With `every_class`, of all classes of the file.
+    """
     import uproot.serialization
 
     names = {item.key.fClassName for item in objects if item.key is not None}
     for item in objects:
         names.update(match.decode(errors="replace") for match in _CLASS_TAG.findall(item.payload))
     needed: list[tuple[str, int]] = []
+    if every_class:
+        needed = [(name, version) for name, versions in file.streamers.items() for version in versions]
+        names = set()
     for name in sorted(names):
         for streamer in file.streamers_named(name) or ():
             streamer._dependencies(file.streamers, needed)

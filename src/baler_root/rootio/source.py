@@ -14,6 +14,7 @@ from baler_root.errors import FormatError, KeyInFileError, SourceError
 from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
+from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.source_schema import baskets_of, open_rntuple, open_ttree, with_first_entries
 from baler_root.rootio.source_tree import SourceTree, cause
 
@@ -156,5 +157,8 @@ class RootSource:
             )
         if int(tree.num_entries) != schema.num_entries:
             raise SourceError(f"tree {key!r} has {tree.num_entries} entries, not {schema.num_entries}")
-        stored = schema.stored()
-        return SourceTree(schema, {position: items[position] for position in stored})
+        handles = {
+            position: RawBranch(items[position]) if schema.branches[position].raw else items[position]
+            for position in schema.stored()
+        }
+        return SourceTree(schema, handles)

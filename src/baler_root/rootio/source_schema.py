@@ -10,7 +10,9 @@ from baler_root.format.columns.form_columns import Form, columns_of
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio import source_tree
+from baler_root.rootio.raw.raw_schema import with_raw_branches
 from baler_root.rootio.source_tree import SourceTree, cause
+from baler_root.rootio.tree_tail import read_tail
 
 FIRST_ENTRIES = 1000
 """Entries read first, to learn each branch's form and size."""
@@ -20,10 +22,12 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
     """A TTree of uproot with its schema; forms of branches are not known yet (`with_first_entries`)."""
     branches: list[Branch] = []
     handles: dict[int, Any] = {}
+    items: list[Any] = []
 
     def visit(owner: Any, parent: int | None) -> None:
         for branch in owner.branches:
             position = len(branches)
+            items.append(branch)
             interpretation, text, why = _interpretation(branch)
             branches.append(
                 Branch(
@@ -41,6 +45,7 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
             visit(branch, position)
 
     visit(tree, None)
+    tail, left_out = read_tail(tree)
     schema = Tree(
         path=path,
         cycle=cycle,
@@ -49,10 +54,12 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
         num_entries=int(tree.num_entries),
         branches=tuple(branches),
         aliases=dict(tree.aliases),
+        weight=float(tree.member("fWeight")),
+        tail=None if tail is None else tail.to_json(),
         compression=_ttree_compression(tree),
     )
     stored = float(tree.uncompressed_bytes) / max(1, schema.num_entries)
-    return SourceTree(schema, handles, entry_size=stored)
+    return SourceTree(schema, handles, entry_size=stored, items=items, left_out=left_out)
 
 
 def _interpretation(branch: Any) -> tuple[Any, str, str]:
@@ -98,7 +105,7 @@ def with_first_entries(tree: SourceTree, skip: Mapping[str, str]) -> SourceTree:
 
     Branches in `skip`, and those that uproot cannot read, are marked as missing.
     """
-    source = _with_first_entries(tree, skip)
+    source = with_raw_branches(_with_first_entries(tree, skip), min(tree.schema.num_entries, FIRST_ENTRIES))
     source.entry_size = max(source.entry_size, tree.entry_size)
     offsets = [handle.entry_offsets for handle in source.handles.values()]
     common = set(offsets[0]).intersection(*offsets[1:]) if offsets else set()
@@ -171,7 +178,7 @@ def _with_first_entries(source: SourceTree, skip: Mapping[str, str]) -> SourceTr
     schema = source.schema
     branches = list(schema.branches)
     entries = min(schema.num_entries, FIRST_ENTRIES)
-    result = SourceTree(schema)
+    result = SourceTree(schema, items=source.items, left_out=source.left_out)
     size = 0
     for position, handle in source.handles.items():
         problem = skip.get(schema.path_of(position), "")

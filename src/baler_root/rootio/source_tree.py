@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from baler_root.errors import SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
+from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.rntuple_reader import cluster_ranges, join_arrays
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class SourceTree:
     """Estimated bytes in memory per entry."""
     offsets: Sequence[int] = ()
     """Entry numbers at which every branch starts a basket or cluster."""
+    items: Sequence[Any] = ()
+    """uproot branch of every position; empty for an RNTuple."""
+    left_out: Sequence[tuple[str, str]] = ()
+    """(name, cause) of what the tree has besides branches and cannot be carried."""
 
     def without_first_entries(self) -> SourceTree:
         """The tree without the arrays of its first entries, which then need no memory."""
@@ -57,9 +62,12 @@ def read_array(handle: Any, start: int, stop: int) -> ak.Array:
     Raises whatever uproot raises, and SourceError when another number of entries comes back, or an array
     that contradicts itself.
     """
-    from baler_root.rootio.length_check import check_lengths
+    from baler_root.rootio.length_check import check_lengths, refuse_memberwise
 
+    if isinstance(handle, RawBranch):
+        return handle.array(start, stop)
     check_lengths(handle)
+    refuse_memberwise(handle, start, stop)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         array = _uproot_array(handle, start, stop)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -13,6 +13,8 @@ import numpy as np
 from baler_root.errors import listed
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.leaves import LETTERS, Leaf, OutputBranch
+from baler_root.rootio.raw.record_layout import described_branches
+from baler_root.rootio.raw.record_writer import OutputRecord
 
 _NO_LEAF_NAME = re.compile(r"[\[\]/:]")
 """Characters that ROOT and uproot take for dimensions, types or the next leaf."""
@@ -33,31 +35,47 @@ _TYPENAMES = {
 class TTreeLayout:
     """The branches of a TTree to be written, in order."""
 
-    branches: list[OutputBranch] = field(default_factory=list)
+    branches: list[OutputBranch | OutputRecord] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     """Differences from the source."""
     causes: list[tuple[str, str]] = field(default_factory=list)
     """(Branch, cause) of every branch that a TTree cannot hold; empty if it can hold the tree."""
+    unfit: list[int] = field(default_factory=list)
+    """Positions of the branches with causes."""
+    described: set[int] = field(default_factory=set)
+    """Positions of the branches that are written as in the source, from their descriptions."""
 
 
-def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -> TTreeLayout:
+def lay_out_ttree(
+    tree: Tree, first: Mapping[int, Any], *, share: bool = True, without: Collection[int] = ()
+) -> TTreeLayout:
     """The layout for `tree`, given its first cluster (empty for a tree without entries).
 
     With `share`, lists of the same lengths in the first cluster get one counter, if the source has none for
-    them.
+    them. The branches in `without` are left out unless they are described. Raises CorruptFileError for
+    descriptions of branches that are not valid.
     """
     import awkward as ak
 
     layout = TTreeLayout()
+    described = described_branches(tree)
+    inside = {item.source for top in described.values() for item in top.walk() if item.has_values}
+    layout.described = inside
+    outside = [position for position in tree.stored() if position not in inside and position not in without]
     names = branch_names(tree)
-    parents = {branch.parent for branch in tree.branches}
-    flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and b.form is None]
+    parents = {tree.branches[position].parent for position in outside}
+    flattened = [tree.path_of(i) for i, b in enumerate(tree.branches) if i in parents and not _has_values(b)]
     if flattened and tree.kind == "TTree":
         layout.notes.append(f"members of {listed(flattened)} are written as branches of the tree itself")
     leaves: dict[int, list[Leaf]] = {}
     jagged: list[int] = []
-    for position in tree.stored():
+    for position in outside:
         branch, name = tree.branches[position], names[position]
+        if branch.raw:
+            layout.notes.append(
+                f"{tree.path_of(position)}: raw, and not described: its bytes are not written"
+            )
+            continue
         if name != branch.name:
             layout.notes.append(
                 f"{tree.path_of(position)}: named {name!r}, since another branch has its name"
@@ -72,15 +90,24 @@ def lay_out_ttree(tree: Tree, first: Mapping[int, Any], *, share: bool = True) -
                 jagged += [position] if is_list else []
         if problem is not None:
             layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", problem))
+            layout.unfit.append(position)
     if layout.causes:
         return layout
     new_counters = _assign_counters(tree, first, leaves, jagged, names, share=share)
-    for position in tree.stored():
+    for position in range(len(tree.branches)):
+        if position in described:
+            layout.branches.append(described[position])
+        if position not in leaves:
+            continue
         counter = leaves[position][0].counter
         if counter is not None and new_counters.get(counter) == position:
             layout.branches.append(OutputBranch(counter.name, f"{counter.name}/I", [counter], None, position))
         _place(layout, tree, position, names[position], leaves[position], is_new=counter in new_counters)
     return layout
+
+
+def _has_values(branch: Branch) -> bool:
+    return branch.form is not None and branch.interpretation != "AsGrouped"
 
 
 def branch_names(tree: Tree) -> dict[int, str]:

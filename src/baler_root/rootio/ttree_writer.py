@@ -9,14 +9,26 @@ offers.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.rootio.leaves import IO_FEATURES, Leaf, OutputBranch, fill_attributes, write_branch
+from baler_root.rootio.array_parts import flat_values, list_parts
+from baler_root.rootio.leaves import (
+    IO_FEATURES,
+    HasBaskets,
+    Leaf,
+    OutputBranch,
+    fill_attributes,
+    write_branch,
+)
+from baler_root.rootio.raw.object_bytes import encode_array
+from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
+from baler_root.rootio.raw.record_writer import Basket, OutputRecord, PendingBasket, write_record
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
+from baler_root.rootio.tree_tail import TreeTail, write_empty_tail
 
 _KEY_HEAD = struct.Struct(">ihiIhhqq")
 
@@ -40,13 +52,27 @@ class TTreeWriter:
     """Writes one TTree into a directory of an open file, cluster by cluster; `close` makes it readable."""
 
     def __init__(
-        self, directory: Any, name: str, title: str, branches: list[OutputBranch], aliases: Mapping[str, str]
+        self,
+        directory: Any,
+        name: str,
+        title: str,
+        branches: Sequence[OutputBranch | OutputRecord],
+        aliases: Mapping[str, str],
+        *,
+        weight: float = 1.0,
+        tail: TreeTail | None = None,
     ) -> None:
+        """Start a tree; a `tail` has the aliases, too."""
         self._directory = directory._cascading
         self._sink = directory.file.sink
         self._free = self._directory.freesegments
         self._compression = directory.file.compression
-        self.name, self.title, self.branches, self.aliases = name, title, branches, aliases
+        self.name, self.title = name, title
+        self._aliases, self._weight, self._tail = aliases, weight, tail
+        self.top = list(branches)
+        self.branches = [branch for branch in branches if isinstance(branch, OutputBranch)]
+        self.records = [item for top in branches if isinstance(top, OutputRecord) for item in top.walk()]
+        self._pending = {item.source: PendingBasket() for item in self.records if item.is_raw}
         self.num_entries = 0
         self.cycle = 0
         _add_streamers(directory.file)
@@ -87,10 +113,19 @@ class TTreeWriter:
                         f"counter {leaf.name!r} differs from the list lengths it should count"
                     )
                 self._fill_flat(branch, values)
+        for item in self.records:
+            if item.has_values:
+                self._fill_record(item, arrays[item.source])
         self.num_entries += length
 
     def close(self) -> None:
-        """Writes the tree's metadata and its key."""
+        """Writes the baskets that are not full, the tree's metadata and its key."""
+        for item in self.records:
+            if item.is_raw:
+                for basket in self._pending[item.source].finish():
+                    self._raw_basket(item, basket)
+            elif not item.has_values:
+                item.entries.append(self.num_entries)
         raw = bytes(self._metadata())
         stored = _compressed(raw, self._compression)
         key = self._directory.add_object(
@@ -98,9 +133,13 @@ class TTreeWriter:
         )
         self.cycle = key.cycle
 
+    def _with_baskets(self) -> list[HasBaskets]:
+        """All branches that have baskets."""
+        return [*self.branches, *self.records]
+
     def discard(self) -> None:
         """Gives back the space of all baskets, when the tree will not be closed."""
-        for branch in self.branches:
+        for branch in self._with_baskets():
             for seek, size in zip(branch.seeks, branch.sizes, strict=True):
                 self._free.release(seek, seek + size)
 
@@ -162,16 +201,45 @@ class TTreeWriter:
             self._basket(branch, part, stop - start, stop - start + 2, inside)
             start = stop
 
+    def _fill_record(self, item: OutputRecord, array: Any) -> None:
+        """Baskets of one cluster of a described branch."""
+        if item.encoding is None:
+            for basket in self._pending[item.source].add(array):
+                self._raw_basket(item, basket)
+            return
+        data, offsets = encode_array(item.encoding, array)
+        start, length = 0, len(offsets) - 1
+        while start < length:
+            limit = offsets[start] + _BASKET_LIMIT
+            stop = min(length, max(start + 1, int(np.searchsorted(offsets, limit, side="right")) - 1))
+            inside = offsets[start : stop + 1] - offsets[start]
+            self._raw_basket(item, Basket(data[offsets[start] : offsets[stop]].tobytes(), inside, 0))
+            start = stop
+
+    def _raw_basket(self, item: OutputRecord, basket: Basket) -> None:
+        entries = len(basket.offsets) - 1
+        generated = item.record["fIOBits"] & GENERATED_OFFSETS
+        if item.has_offsets and not generated:
+            self._basket(item, basket.data, entries, entries + 2, basket.offsets, basket.position)
+        else:
+            per_entry = entries + 2 if item.has_offsets else len(basket.data) // max(1, entries)
+            self._basket(item, basket.data, entries, per_entry, None, basket.position)
+
     def _basket(
         self,
-        branch: OutputBranch,
+        branch: HasBaskets,
         data: bytes,
         entries: int,
         per_entry: int,
         offsets: NDArray[np.int64] | None = None,
+        position: int = 0,
     ) -> None:
+        """Writes a basket; its bytes begin at `position`, counted from the start of its key (0: anywhere)."""
         strings = string_bytes("TBasket") + string_bytes(branch.name) + string_bytes(self.name)
         head = _KEY_HEAD.size + len(strings) + _BASKET_HEAD.size
+        if position:
+            strings = _strings_of_size(branch.name, self.name, position - _KEY_HEAD.size - _BASKET_HEAD.size)
+            head = position
         last = head + len(data)
         if last >= 1 << 30:
             raise DoesNotFitError(
@@ -195,8 +263,10 @@ class TTreeWriter:
     def _metadata(self) -> bytearray:
         strings = string_bytes("TTree") + string_bytes(self.name) + string_bytes(self.title)
         buffer = TBuffer(_KEY_HEAD.size + len(strings))
-        total_bytes = sum(branch.tot_bytes for branch in self.branches)
-        stored_bytes = sum(sum(branch.sizes) for branch in self.branches)
+        written = self._with_baskets()
+        total_bytes = sum(branch.tot_bytes for branch in written)
+        stored_bytes = sum(sum(branch.sizes) for branch in written)
+        items = {item.source: item for item in self.records}
         with buffer.versioned(20):
             buffer.named(self.name, self.title)
             with buffer.versioned(2):  # TAttLine: colour, style, width
@@ -204,67 +274,52 @@ class TTreeWriter:
             fill_attributes(buffer)
             with buffer.versioned(2):  # TAttMarker: colour, style, size
                 buffer.pack("hhf", 1, 1, 1.0)
-            buffer.pack("qqqqqd", self.num_entries, total_bytes, stored_bytes, 0, stored_bytes, 1.0)
+            buffer.pack("qqqqq", self.num_entries, total_bytes, stored_bytes, 0, stored_bytes)
+            buffer.pack("d", self._weight)
             buffer.pack(
                 "iiiii", 0, 25, 0, 1000, 0
             )  # timer, scan field, update, entry offset length, cluster ranges
             buffer.pack("qqqqqq", 10**12, 10**12, 0, -300_000_000, -30_000_000, 10**6)
             buffer.pack("BB", 0, 0)  # cluster range ends and sizes: none
             buffer.data += IO_FEATURES
-            with buffer.object_array(len(self.branches)):
-                for branch in self.branches:
-                    write_branch(buffer, branch, self.num_entries)
-            leaves = [leaf for branch in self.branches for leaf in branch.leaves]
-            with buffer.object_array(len(leaves)):
-                for leaf in leaves:
-                    buffer.refer(leaf.reference)
-            self._write_aliases(buffer)
-            buffer.pack("ii", 0, 0)  # index values, index
-            for _ in range(4):  # tree index, friends, user info, branch references
-                buffer.refer()
+            with buffer.object_array(len(self.top)):
+                for branch in self.top:
+                    if isinstance(branch, OutputRecord):
+                        write_record(buffer, branch, items)
+                    else:
+                        write_branch(buffer, branch, self.num_entries)
+            references = [reference for branch in self.top for reference in _leaf_references(branch)]
+            with buffer.object_array(len(references)):
+                for reference in references:
+                    buffer.refer(reference)
+            if self._tail is not None:
+                buffer.data += self._tail.at(buffer.origin + len(buffer.data))
+            else:
+                write_empty_tail(buffer, self._aliases)
         return buffer.data
 
-    def _write_aliases(self, buffer: TBuffer) -> None:
-        if not self.aliases:
-            buffer.refer()
-            return
-        with buffer.pointed_to("TList"), buffer.versioned(5):
-            buffer.tobject()
-            buffer.string("")
-            buffer.pack("i", len(self.aliases))
-            for name, expression in self.aliases.items():
-                with buffer.pointed_to("TNamed"):
-                    buffer.named(name, expression)
-                buffer.string("")  # the option under which it is listed
+
+def _leaf_references(branch: OutputBranch | OutputRecord) -> list[int]:
+    """References to all leaves of a branch, once it is written."""
+    if isinstance(branch, OutputBranch):
+        return [leaf.reference for leaf in branch.leaves]
+    return [reference for item in branch.walk() for reference in item.leaf_references.values()]
 
 
-def list_parts(array: Any) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Offsets (int64, from 0) and content (NumPy, native order) of an array of lists or strings."""
-    import awkward as ak
+def _strings_of_size(name: str, title: str, size: int) -> bytes:
+    """Class, name and title of a basket's key, in as many bytes as asked for; nobody reads name and title.
 
-    layout = ak.to_packed(array).layout
-    while layout.is_indexed:
-        layout = layout.project()
-    layout = layout.to_ListOffsetArray64(True)
-    offsets = np.asarray(layout.offsets.data)
-    content = ak.to_numpy(ak.without_parameters(ak.Array(layout.content[: offsets[-1]])), allow_missing=False)
-    return offsets, content
-
-
-def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
-    """Values of a branch, in native byte order; several leaves become a big-endian structured array."""
-    import awkward as ak
-
-    if array.layout.is_record:
-        packed = [
-            (leaf.name, leaf.dtype.newbyteorder(">"), leaf.shape) for leaf in leaves if leaf.dtype is not None
-        ]
-        records = np.empty(len(array), np.dtype(packed))
-        for leaf in leaves:
-            records[leaf.name] = ak.to_numpy(array[leaf.name], allow_missing=False)
-        return records
-    values: NDArray[Any] = ak.to_numpy(array, allow_missing=False)
-    return values
+    Raises DoesNotFitError where there is no room for the class.
+    """
+    classname = string_bytes("TBasket")
+    for text in (name, ""):
+        strings = classname + string_bytes(text)
+        room = size - len(strings) - 1
+        if 0 <= room < 255:
+            return strings + bytes([room]) + title.encode(errors="surrogateescape")[:room].ljust(room)
+        if room >= 259:
+            return strings + b"\xff" + struct.pack(">I", room - 4) + b" " * (room - 4)
+    raise DoesNotFitError(f"the key of a basket of branch {name!r} cannot have the size that it had")
 
 
 def _compressed(data: bytes, compression: Any) -> bytes:

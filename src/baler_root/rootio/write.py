@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
+from baler_root.rootio.leaves import OutputBranch
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
+from baler_root.rootio.raw.record_writer import OutputRecord
 from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
+from baler_root.rootio.tree_tail import TreeTail
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
 from baler_root.rootio.ttree_writer import DoesNotFitError, TTreeWriter
 
@@ -67,11 +70,11 @@ def write_root(
         if objects:
             copy_objects(objects, file)
         report = progress or (lambda _: None)
-        checks = []
+        checks: list[_Check] = []
         for tree, clusters in trees:
             directory = file.mkdir(tree.path.rpartition("/")[0]) if "/" in tree.path else file
             with numbered(directory, tree.cycle):
-                checks.append(_write_tree(directory, tree, clusters, kind, report))
+                checks += _write_tree(directory, tree, clusters, kind, report)
             if checks[-1].cycle > 1:
                 list_newest_first(directory)
     finally:
@@ -106,6 +109,8 @@ class _Check:
     cycle: int
     first: list[Any]
     """The first entries of each branch by place in `names`; None where there are none."""
+    described: frozenset[str] = frozenset()
+    """Names of the branches that are written as in the source, and need not be readable by uproot."""
 
 
 def _write_tree(
@@ -114,22 +119,36 @@ def _write_tree(
     clusters: Clusters,
     kind: Literal["auto", "ttree", "rntuple"],
     progress: Callable[[int], None],
-) -> _Check:
+) -> Iterator[_Check]:
     name = tree.path.rpartition("/")[2]
     causes: list[tuple[str, str]] = []
+    has_raw = any(branch.raw for branch in tree.branches)
     if kind == "ttree" or (kind == "auto" and tree.kind == "TTree"):
+        first = next(clusters(), {})
+        without: list[int] = []
         for share in (True, False):
-            first = next(clusters(), {})
             layout = lay_out_ttree(tree, first, share=share)
-            causes = layout.causes
+            causes, without = layout.causes, layout.unfit
             if causes:
                 break
             try:
-                return _fill_ttree(directory, name, tree, layout, clusters, progress)
+                written = _fill_ttree(directory, name, tree, layout, clusters, progress)
             except DoesNotFitError as error:
-                causes = [("its data", str(error))]
+                causes, without = [("its data", str(error))], tree.stored()
+            else:
+                yield written
+                return
         if kind == "ttree":
             raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
+        if has_raw:
+            layout = lay_out_ttree(tree, first, without=without)
+            rest = _part(tree, set(without) - layout.described, f"{tree.path}_rntuple")
+            texts = _grouped(causes)
+            layout.notes += [f"written to the RNTuple {rest.path!r} besides, since {text}" for text in texts]
+            yield _fill_ttree(directory, name, tree, layout, clusters, progress)
+            tree, name, causes, progress = rest, f"{name}_rntuple", [], lambda _: None
+    raw = [tree.path_of(position) for position, branch in enumerate(tree.branches) if branch.raw]
+    tree = _part(tree, {p for p in tree.stored() if not tree.branches[p].raw}, tree.path)
     fields = lay_out_rntuple(tree)
     if fields.causes:
         raise SourceError(
@@ -137,11 +156,28 @@ def _write_tree(
                 tree, "an RNTuple", fields.causes, "No ROOT file can hold these; baler_root.open reads them."
             )
         )
+    reasons = [f"written as RNTuple, since {text}" for text in _grouped(causes)]
+    if raw:
+        reasons.append(f"raw branches are not written, since only a TTree can hold them: {listed(raw)}")
+    yield _fill_rntuple(directory, name, tree, fields, reasons, clusters, progress)
+
+
+def _part(tree: Tree, positions: Collection[int], path: str) -> Tree:
+    """The tree with these stored branches only, at another path."""
+    branches = tuple(
+        branch if position in positions else replace(branch, form=None, raw="", record=None)
+        for position, branch in enumerate(tree.branches)
+    )
+    part = replace(tree, path=path, branches=branches)
+    return part if path == tree.path else replace(part, aliases={}, weight=1.0, tail=None)
+
+
+def _grouped(causes: list[tuple[str, str]]) -> list[str]:
+    """One text for each cause, with the branches that have it."""
     branches: dict[str, list[str]] = {}
     for branch, cause in causes:
         branches.setdefault(cause, []).append(branch)
-    reasons = [f"written as RNTuple, since {cause}: {listed(names)}" for cause, names in branches.items()]
-    return _fill_rntuple(directory, name, tree, fields, reasons, clusters, progress)
+    return [f"{cause}: {listed(names)}" for cause, names in branches.items()]
 
 
 def _fill_ttree(
@@ -152,7 +188,10 @@ def _fill_ttree(
     clusters: Clusters,
     progress: Callable[[int], None],
 ) -> _Check:
-    writer = TTreeWriter(directory, name, tree.title, layout.branches, tree.aliases)
+    tail = None if tree.tail is None else TreeTail.from_json(tree.tail)
+    writer = TTreeWriter(
+        directory, name, tree.title, layout.branches, tree.aliases, weight=tree.weight, tail=tail
+    )
     try:
         first = _fill(writer, tree, clusters, progress)
     except DoesNotFitError:
@@ -160,11 +199,17 @@ def _fill_ttree(
         progress(-writer.num_entries)
         raise
     writer.close()
-    expected = [None if branch.source is None else first.get(branch.source) for branch in layout.branches]
+    expected = [_expected(branch, first) for branch in layout.branches]
     written = TreeWritten(tree.path, "TTree", (*layout.notes, *_absent(tree)))
-    return _Check(
-        tree, written, [branch.name for branch in layout.branches], writer.num_entries, writer.cycle, expected
-    )
+    names = [branch.name for branch in layout.branches]
+    described = frozenset(branch.name for branch in layout.branches if isinstance(branch, OutputRecord))
+    return _Check(tree, written, names, writer.num_entries, writer.cycle, expected, described)
+
+
+def _expected(branch: OutputBranch | OutputRecord, first: dict[int, Any]) -> Any:
+    """The first entries of a branch that is written to be read by anybody; None for others."""
+    is_plain = isinstance(branch, OutputBranch) or branch.encoding is not None
+    return first.get(branch.source) if is_plain and branch.source is not None else None
 
 
 def _fill_rntuple(
@@ -183,7 +228,7 @@ def _fill_rntuple(
             *reasons,
             f"its {tree.num_entries} entries are not kept: an RNTuple needs a field for them",
         ]
-    notes = (*reasons, *layout.notes, *(["aliases are not kept"] if tree.aliases else []), *_absent(tree))
+    notes = (*reasons, *layout.notes, *_not_kept(tree), *_absent(tree))
     written = TreeWritten(tree.path, "RNTuple", notes)
     expected = [first.get(position) for position in layout.fields]
     return _Check(tree, written, list(layout.fields.values()), writer.num_entries, writer.cycle, expected)
@@ -213,6 +258,15 @@ def _fill(
             f"tree {tree.path!r}: its clusters have {writer.num_entries} entries instead of {tree.num_entries}"
         )
     return first
+
+
+def _not_kept(tree: Tree) -> list[str]:
+    """What a TTree has and an RNTuple has not."""
+    notes = ["aliases are not kept"] if tree.aliases else []
+    notes += [f"the weight {tree.weight:g} is not kept"] if tree.weight != 1.0 else []
+    if tree.tail is not None:
+        notes.append(f"{', '.join(TreeTail.from_json(tree.tail).names)}: not kept")
+    return notes
 
 
 def _absent(tree: Tree) -> list[str]:
@@ -264,7 +318,9 @@ def _difference(source: Any, check: _Check) -> str:
         return f"branches {names} instead of {check.names}"
     if tree.num_entries != check.num_entries:
         return f"{tree.num_entries} entries instead of {check.num_entries}"
-    for item, first in zip(items, check.first, strict=True):
+    for item, name, first in zip(items, names, check.first, strict=True):
+        if name in check.described and first is None:
+            continue
         stop = min(check.num_entries, _CHECKED_ENTRIES)
         read = item.array(entry_start=0, entry_stop=stop, library="ak", array_cache=None)
         if first is not None and not same_values(read[: len(first)], first):

@@ -19,6 +19,9 @@ from baler_root.format.schema import Tree
 def bound_target(tree: Tree, column: Column) -> BoundTarget:
     """A column with values as rules see it; a field of a record is named like a branch below its branch."""
     branch = tree.branches[column.branch]
+    if branch.raw:
+        path = tree.path_of(column.branch)
+        return BoundTarget(tree.path, path, branch.name, np.dtype(bool), branch.typename, raw=True)
     name = column.field.rpartition(".")[2] or branch.name
     dtype = column.dtype if column.role == "data" else np.dtype(bool)
     return BoundTarget(tree.path, column.name_in(tree), name, dtype, branch.typename)

@@ -27,10 +27,14 @@ class BoundTarget(NamedTuple):
     """Dtype of the values; bool if they are not numbers."""
     typename: str
     """C++ type of the branch, as uproot reports it."""
+    raw: bool = False
+    """Whether the branch is carried as bytes, which nobody interprets."""
 
     @property
     def kind(self) -> str:
         """Reason, for people, why the values stay exact if they are not floating-point."""
+        if self.raw:
+            return "raw"
         if re.search(r"string|char\s*\*|TString", self.typename, re.IGNORECASE):
             return "string"
         return {"b": "boolean", "i": "integer", "u": "integer"}.get(self.dtype.kind, "not floating-point")
@@ -78,6 +82,13 @@ class Rule:
         spelled_out = self.pattern in (target.path, target.name)
         if self.bound == LOSSLESS:
             return True
+        if target.raw and spelled_out:
+            raise ConfigError(
+                f"{self}: branch {target.path!r} of type {target.typename} is raw: its bytes are carried as they "
+                f"are, and have no error to bound; drop the rule, or write '{self.pattern}=lossless'"
+            )
+        if target.raw:
+            return False
         if target.dtype.kind == "f":
             return spelled_out or not exact_by_name(target.path) or bool(exact_by_name(self.pattern))
         if not spelled_out:

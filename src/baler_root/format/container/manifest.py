@@ -194,6 +194,15 @@ def _tree_to_json(tree: StoredTree) -> Json:
         "title": schema.title,
         "titles": [branch.title for branch in schema.branches],
     }
+    if schema.weight != 1.0:
+        document["weight"] = schema.weight.hex()
+    if schema.tail is not None:
+        document["tail"] = schema.tail
+    if any(branch.raw for branch in schema.branches):
+        document["raws"] = _intern([branch.raw for branch in schema.branches])
+    records = [[i, branch.record] for i, branch in enumerate(schema.branches) if branch.record is not None]
+    if records:
+        document["records"] = records
     if tree.relations:
         document["relations"] = [list(relation) for relation in tree.relations]
     for name in _BRANCH_TEXTS:
@@ -205,20 +214,25 @@ def _tree_to_json(tree: StoredTree) -> Json:
 def _tree_from_json(document: Json) -> StoredTree:
     names = [_text(name) for name in document["names"]]
     texts = [[_text(t) for t in _extern(document[f"{name}s"])] for name in _BRANCH_TEXTS]
+    raws = [_text(t) for t in _extern(document["raws"])] if "raws" in document else [""] * len(names)
+    records = {_count(position): dict(record) for position, record in document.get("records", ())}
     branches = tuple(
         Branch(
             name=name,
             parent=_parent(parent, i),
             title=_text(title),
             form=form,
+            raw=raw,
+            record=records.get(i),
             **dict(zip(_BRANCH_TEXTS, values, strict=True)),
         )
-        for i, (name, parent, title, form, *values) in enumerate(
+        for i, (name, parent, title, form, raw, *values) in enumerate(
             zip(
                 names,
                 document["parents"],
                 document["titles"],
                 _extern(document["forms"]),
+                raws,
                 *texts,
                 strict=True,
             )
@@ -234,6 +248,8 @@ def _tree_from_json(document: Json) -> StoredTree:
         num_entries=_count(document["entries"]),
         branches=branches,
         aliases={_text(k): _text(v) for k, v in document["aliases"].items()},
+        weight=float.fromhex(_text(document.get("weight", "1"))),
+        tail=dict(document["tail"]) if "tail" in document else None,
         compression=_text(document["compression"]),
     )
     tree = StoredTree(

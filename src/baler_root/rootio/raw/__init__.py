@@ -1,0 +1,1 @@
+"""Branches as ROOT stores them: their bytes, their descriptions, and how values become bytes."""

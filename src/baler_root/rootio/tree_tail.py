@@ -1,0 +1,170 @@
+"""What a TTree has besides its branches: aliases, index, friends and user info, carried as ROOT streams them.
+
+They are the last members of a TTree. Where one of their objects has the class of an earlier one, it refers to
+that by a position; such references are kept relative to the first byte.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from baler_root.errors import CorruptFileError
+from baler_root.rootio.tbuffer import TBuffer
+
+MAX_TAIL = 1 << 22
+"""Most bytes that are carried; only an index of many entries has more."""
+
+
+_NAMES = ("aliases", "index values", "index numbers", "index", "friends", "user info", "table of references")
+"""The members, in order."""
+
+
+_POINTER, _ARRAY = {0, 3, 4, 5, 6}, {1: 8, 2: 4}
+"""Members that are pointers to objects; members that are arrays, and bytes of their items."""
+
+
+_REFERENCES = 6
+"""Member that is not carried: branches of `TRef` fill it again."""
+
+
+_BYTE_COUNT, _CLASS, _NEW_CLASS = 0x40000000, 0x80000000, b"\xff\xff\xff\xff"
+
+
+_CLASS_NAME = re.compile(re.escape(_NEW_CLASS) + rb"[\x20-\x7e]{1,1000}\x00")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeTail:
+    """The last members of a TTree."""
+
+    data: bytes
+    references: tuple[int, ...]
+    """Places in `data` of references to classes, which count from the first byte."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The tail as JSON."""
+        return {"data": base64.b64encode(self.data).decode(), "references": list(self.references)}
+
+    @classmethod
+    def from_json(cls, document: Any) -> TreeTail:
+        """The tail in a manifest; raises CorruptFileError."""
+        try:
+            data = base64.b64decode(document["data"], validate=True)
+            references = tuple(document["references"])
+            if any(type(place) is not int or not 0 <= place <= len(data) - 4 for place in references):
+                raise CorruptFileError("a reference lies outside of the members of a tree")
+        except (KeyError, TypeError, binascii.Error, ValueError) as error:
+            raise CorruptFileError(f"the members of a tree are not valid ({error})") from None
+        return cls(data, references)
+
+    @property
+    def names(self) -> list[str]:
+        """The members that are not empty, without aliases."""
+        return _present(list(_members(self.data)))
+
+    def at(self, position: int) -> bytes:
+        """The bytes for this position of the first one, counted from the start of the tree's key.
+
+        All members that ROOT expects are there.
+        """
+        data = bytearray(self.data)
+        for place in self.references:
+            (value,) = struct.unpack_from(">I", data, place)
+            struct.pack_into(">I", data, place, (value + position) & 0xFFFFFFFF)
+        present = len(list(_members(bytes(data))))
+        return bytes(data) + bytes(4 * (len(_NAMES) - present))
+
+
+def write_empty_tail(buffer: TBuffer, aliases: Mapping[str, str]) -> None:
+    """Appends the last members of a TTree that has nothing but aliases."""
+    if not aliases:
+        buffer.refer()
+    else:
+        with buffer.pointed_to("TList"), buffer.versioned(5):
+            buffer.tobject()
+            buffer.string("")
+            buffer.pack("i", len(aliases))
+            for name, expression in aliases.items():
+                with buffer.pointed_to("TNamed"):
+                    buffer.named(name, expression)
+                buffer.string("")  # the option under which it is listed
+    buffer.pack("ii", 0, 0)  # index values, index numbers
+    for _ in range(4):  # index, friends, user info, table of references
+        buffer.refer()
+
+
+def read_tail(tree: Any) -> tuple[TreeTail | None, list[tuple[str, str]]]:
+    """The tail of a TTree of uproot, and (name, cause) of what cannot be carried.
+
+    There is no tail if there are only aliases, which uproot reads.
+    """
+    leaves = tree.member("fLeaves")
+    start = leaves._cursor.index + leaves._num_bytes
+    stop = tree._cursor.index + tree._num_bytes
+    whole = bytes(tree.chunk.get(0, stop, tree._cursor, {}))
+    origin = tree._cursor.origin
+    try:
+        members = list(_members(whole[start:stop]))
+    except (struct.error, ValueError) as error:
+        return None, [("index, friends and user info", f"not as ROOT streams them ({error})")]
+    present = _present(members)
+    left_out = []
+    if _NAMES[_REFERENCES] in present:
+        left_out.append((_NAMES[_REFERENCES], "its branches fill it again only as they are read with ROOT"))
+    carried = [name for name in present if name != _NAMES[_REFERENCES]]
+    if not carried:
+        return None, left_out
+    data = b"".join(members[:_REFERENCES])
+    names = ", ".join(carried)
+    if len(data) > MAX_TAIL:
+        return None, [*left_out, (names, f"{len(data):,} bytes; at most {MAX_TAIL:,} are carried")]
+    own: set[int] = set()
+    others: set[int] = set()
+    for match in _CLASS_NAME.finditer(whole):
+        place = match.start()
+        (own if start <= place < start + len(data) else others).add(place - origin + 2)
+    words = sum(
+        np.frombuffer(data, np.uint8)[n : len(data) - 3 + n].astype(np.int64) << 24 - 8 * n for n in range(4)
+    )
+    if np.isin(words, np.array([*others], np.int64) | _CLASS).any():
+        return None, [*left_out, (names, "an object has a class that a branch has brought along")]
+    references = np.flatnonzero(np.isin(words, np.array([*own], np.int64) | _CLASS)).tolist()
+    relative = bytearray(data)
+    for place in references:
+        (value,) = struct.unpack_from(">I", relative, place)
+        struct.pack_into(">I", relative, place, value - (start - origin))
+    return TreeTail(bytes(relative), tuple(references)), left_out
+
+
+def _present(members: Sequence[bytes]) -> list[str]:
+    """Names of the members that are not empty, without aliases."""
+    return [name for name, part in zip(_NAMES[1:], members[1:], strict=False) if any(part)]
+
+
+def _members(data: bytes) -> Iterator[bytes]:
+    """The bytes of each member; raises ValueError for bytes that do not end with one."""
+    position = 0
+    for number in range(len(_NAMES)):
+        if position == len(data):
+            return
+        (word,) = struct.unpack_from(">I", data, position)
+        if number in _ARRAY:
+            size = 4 + word * _ARRAY[number]
+        elif word and not word & _BYTE_COUNT:
+            raise ValueError("a pointer to an object that a branch has")
+        else:
+            size = 4 + (word & ~_BYTE_COUNT)
+        if position + size > len(data):
+            raise ValueError(f"{_NAMES[number]} of {size} bytes")
+        yield data[position : position + size]
+        position += size
+    if position != len(data):
+        raise ValueError(f"{len(data) - position} bytes behind them")
