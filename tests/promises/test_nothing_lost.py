@@ -101,11 +101,11 @@ def test_branch_and_tree_differ_in_length(
     assert baler_root.verify(tmp_path / "a.baler", against=tmp_path / "a.root").ok
 
 
-@pytest.mark.parametrize("attribute", ["interpretation", "num_entries"])
+@pytest.mark.parametrize(("attribute", "is_raw"), [("interpretation", True), ("num_entries", False)])
 def test_a_branch_that_raises_when_looked_at(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, attribute: str
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, attribute: str, is_raw: bool
 ) -> None:
-    """uproot may fail anywhere, not only while it reads: only that branch is left out."""
+    """uproot may fail anywhere: that branch is raw, or left out if even that fails."""
     source = write_branches(
         tmp_path / "a.root", [numbers("a", 0), numbers("b", 1)], [first_integers(4), first_integers(4)]
     )
@@ -117,7 +117,10 @@ def test_a_branch_that_raises_when_looked_at(
         return whole.fget(self)
 
     monkeypatch.setattr(uproot.TBranch, attribute, property(fail))
-    check_only_a_is_carried(source, tmp_path, "UnboundLocalError")
+    if is_raw:
+        check_b_is_raw(source, tmp_path, "UnboundLocalError")
+    else:
+        check_only_a_is_carried(source, tmp_path, "UnboundLocalError")
 
 
 def test_a_record_with_two_members_of_one_name(tmp_path: Path) -> None:
@@ -130,7 +133,18 @@ def test_a_record_with_two_members_of_one_name(tmp_path: Path) -> None:
         writer._basket(writer.branches[1], np.arange(8, dtype=">i4").tobytes(), 4, 8)
         writer.num_entries = 4
         writer.close()
-    check_only_a_is_carried(tmp_path / "a.root", tmp_path, "t: b: ")
+    check_b_is_raw(tmp_path / "a.root", tmp_path, "")
+
+
+def check_b_is_raw(source: Path, tmp_path: Path, words: str) -> None:
+    summary = baler_root.compress(source, tmp_path / "a.baler")
+    assert summary.skipped == ()
+    raw = {branch.path: branch.raw for branch in summary.trees[0].branches if branch.raw}
+    assert list(raw) == ["b"]
+    assert words in raw["b"]
+    with baler_root.open(tmp_path / "a.baler") as file:
+        assert file["t"]["a"].array().to_list() == [0, 1, 2, 3]
+        assert len(b"".join(file["t"]["b"].array().to_list())) >= 16
 
 
 def check_only_a_is_carried(source: Path, tmp_path: Path, words: str) -> None:

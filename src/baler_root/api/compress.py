@@ -143,4 +143,4 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
             plan = run.learn(run.plan())
             return run.finish(plan, run.encode(plan, pool, ahead=2 * jobs), started)
 
-    return retry_without_unreadable(attempt)
+    return retry_without_unreadable(attempt, allowed=skip_unsupported)

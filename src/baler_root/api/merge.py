@@ -19,8 +19,10 @@ from baler_root.format.container.model_references import ModelOrigin
 from baler_root.format.container.read import Container, PageId
 from baler_root.format.container.write import ContainerWriter, EncodedPage
 from baler_root.format.model_store import moved
+from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
 from baler_root.format.tables import find_tables
+from baler_root.rootio.tree_tail import TreeTail
 
 
 def merge(
@@ -30,8 +32,9 @@ def merge(
 
     The first file is copied whole and the pages of the others are added behind it, under a new footer that
     points to the first file's own. The trees must have the same branches and bounds. Objects that are not
-    trees are those of the first file. Model files give a model file with the models of all. `target` may be
-    one of the sources if `overwrite` is set.
+    trees are those of the first file, and so is what a TTree has besides branches, except an index, which is
+    left out. Model files give a model file with the models of all. `target` may be one of the sources if
+    `overwrite` is set.
 
     Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
     files with events; FormatError for damaged files; OutputError. Nothing is left then.
@@ -176,13 +179,21 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
     lists, tables = find_tables(first.schema, first.columns, keys)
     return replace(
         first,
-        schema=replace(first.schema, num_entries=sum(part.schema.num_entries for part in parts)),
+        schema=_joined_schema(first.schema, sum(part.schema.num_entries for part in parts)),
         clusters=tuple(entries for part in parts for entries in part.clusters),
         layouts=layouts,
         layout=tuple(layouts.index(part.groups(i)) for part in parts for i in range(len(part.clusters))),
         lists=lists,
         tables=tables,
     )
+
+
+def _joined_schema(schema: Tree, num_entries: int) -> Tree:
+    """The schema of a tree with more entries: without an index, which would have those of the first file."""
+    tail = schema.tail
+    if num_entries > schema.num_entries and tail is not None:
+        tail = TreeTail.from_json(tail).without_index().to_json()
+    return replace(schema, num_entries=num_entries, tail=tail)
 
 
 def _all_trained(files: Sequence[FileReader]) -> tuple[ModelOrigin, ...]:

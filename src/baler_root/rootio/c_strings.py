@@ -8,6 +8,8 @@ import numpy as np
 import uproot
 from uproot.interpretation.strings import AsStrings, StringArray
 
+from baler_root.errors import SourceError
+
 _LONG = 255
 """Length byte after which the length follows in four bytes."""
 
@@ -32,7 +34,7 @@ class CStrings(AsStrings):  # type: ignore[misc]
     ) -> Any:
         """Strings of one basket, as uproot's own method returns them.
 
-        Raises ValueError, naming the entry, where a length differs from the bytes of its entry.
+        Raises SourceError, naming the entry, where a length differs from the bytes of its entry.
         """
         if byte_offsets is None:
             parent: Any = super()
@@ -72,4 +74,4 @@ def _refuse(bad: Any, basket: Any, why: str) -> None:
     if np.any(bad):
         position = int(np.argmax(bad))
         first = basket.entry_start_stop[0] if isinstance(basket, uproot.models.TBasket.Model_TBasket) else 0
-        raise ValueError(f"entry {first + position}: {why}")
+        raise SourceError(f"entry {first + position}: {why}")

@@ -70,6 +70,24 @@ class TreeTail:
         """The members that are not empty, without aliases."""
         return _present(list(_members(self.data)))
 
+    def without_index(self) -> TreeTail:
+        """The tail without an index, whose entry numbers are those of one file."""
+        members = list(_members(self.data))
+        start, empty = len(members[0]), bytes(12)
+        stop = start + sum(map(len, members[1:4]))
+        data = bytearray(b"".join((members[0], empty, *members[4:])))
+        shift = start + len(empty) - stop
+        references = []
+        for place in self.references:
+            if start <= place < stop:
+                continue
+            (value,) = struct.unpack_from(">I", self.data, place)
+            moved = place if place < start else place + shift
+            if value - _CLASS >= stop:
+                struct.pack_into(">I", data, moved, value + shift)
+            references.append(moved)
+        return TreeTail(bytes(data), tuple(references))
+
     def at(self, position: int) -> bytes:
         """The bytes for this position of the first one, counted from the start of the tree's key.
 

@@ -37,6 +37,10 @@ _KEY_HEAD = struct.Struct(">ihiIhhqq")
 _BASKET_HEAD = struct.Struct(">HiiiiB")
 
 
+_GENERATED = 80
+"""Flag of a basket whose offsets the reader works out."""
+
+
 _BIG_KEY = 1004
 """Key version 4, with 64-bit positions."""
 
@@ -220,11 +224,10 @@ class TTreeWriter:
     def _raw_basket(self, item: OutputRecord, basket: Basket) -> None:
         entries = len(basket.offsets) - 1
         generated = item.record["fIOBits"] & GENERATED_OFFSETS
-        if item.has_offsets and not generated:
-            self._basket(item, basket.data, entries, entries + 2, basket.offsets, basket.position)
-        else:
-            per_entry = entries + 2 if item.has_offsets else len(basket.data) // max(1, entries)
-            self._basket(item, basket.data, entries, per_entry, None, basket.position)
+        offsets = basket.offsets if item.has_offsets and not generated else None
+        per_entry = entries + 2 if item.has_offsets else len(basket.data) // max(1, entries)
+        io_bits = generated if item.has_offsets else 0
+        self._basket(item, basket.data, entries, per_entry, offsets, basket.position, io_bits)
 
     def _basket(
         self,
@@ -234,12 +237,14 @@ class TTreeWriter:
         per_entry: int,
         offsets: NDArray[np.int64] | None = None,
         position: int = 0,
+        io_bits: int = 0,
     ) -> None:
         """Writes a basket; its bytes begin at `position`, counted from the start of its key (0: anywhere)."""
+        head_size = _KEY_HEAD.size + _BASKET_HEAD.size + (1 if io_bits else 0)
         strings = string_bytes("TBasket") + string_bytes(branch.name) + string_bytes(self.name)
-        head = _KEY_HEAD.size + len(strings) + _BASKET_HEAD.size
+        head = len(strings) + head_size
         if position:
-            strings = _strings_of_size(branch.name, self.name, position - _KEY_HEAD.size - _BASKET_HEAD.size)
+            strings = _strings_of_size(branch.name, self.name, position - head_size)
             head = position
         last = head + len(data)
         if last >= 1 << 30:
@@ -255,6 +260,9 @@ class TTreeWriter:
         seek = self._free.allocate(size)
         key = _KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
         basket = _BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
+        if io_bits:  # the sign of the third number says that bits follow
+            sizes = struct.pack(">HiiB", 3, 32000, -per_entry, io_bits)
+            basket = sizes + struct.pack(">iiB", entries, last, _GENERATED)
         self._sink.write(seek, b"".join((key, strings, basket, stored)))
         branch.sizes.append(size)
         branch.entries.append(branch.entries[-1] + entries)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import tempfile
+import uuid
 from pathlib import Path
 
 import awkward as ak
 import numpy as np
+import uproot
 
+from baler_root.api.compress import compress
 from baler_root.api.merge import merge
+from baler_root.rootio.leaves import Leaf, OutputBranch
+from baler_root.rootio.ttree_writer import TTreeWriter
 from tests.vectors.source import Made, Source, flat, from_root, write_trees
 
 
@@ -62,6 +67,34 @@ def ttree(target: Path) -> Made:
     }
     objects = {"dir/h": np.histogram(rng.normal(size=100), bins=10, range=(-3, 3)), "note": "carried along"}
     return from_root(target, {"dir/Events": arrays}, {"pt": "rel=0.001"}, objects)
+
+
+def raw(target: Path) -> Made:
+    """A TTree with a weight and a raw branch of two baskets: a list of leaves of which two have one name."""
+    leaves = [Leaf("x", np.dtype(np.int32)), Leaf("x", np.dtype(np.int32), offset=4)]
+    odd = OutputBranch("odd", "x/I:x/I", leaves, 1)
+    numbers = np.arange(30, dtype=np.int32)
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "source.root"
+        with uproot.recreate(source, compression=None, uuid_function=lambda: uuid.UUID(int=1)) as file:
+            number = OutputBranch("number", "number/I", [Leaf("number", np.dtype(np.int32))], 0)
+            writer = TTreeWriter(file, "Events", "", [number, odd], {}, weight=2.5)
+            writer._fill_flat(number, numbers)
+            pairs = np.stack([numbers, -numbers], 1).astype(">i4")
+            for part in (pairs[:20], pairs[20:]):
+                writer._basket(odd, part.tobytes(), len(part), 8)
+            writer.num_entries = len(numbers)
+            writer.close()
+        with uproot.open(source) as file:
+            position = int(file["Events"]["odd"].basket(0).member("fKeylen"))
+        compress(source, target, bound="lossless", cluster_size=16)
+    baskets = np.zeros(30, np.uint32)
+    baskets[[0, 20]] = position
+    arrays = {
+        "number": ak.Array(numbers),
+        "odd": ak.Array({"bytes": [pair.tobytes() for pair in pairs], "basket": baskets}),
+    }
+    return Made([Source("Events", arrays, {})], {})
 
 
 def rntuple(target: Path) -> Made:

@@ -30,18 +30,17 @@ class RawBranch:
 
     The array has a record for each entry of the tree: its `bytes`, and `basket`, which is 0 except in the
     first entry of a basket. There it is the position of the bytes in the buffer of the basket, counted from
-    the start of its key: objects refer to others by such positions. A branch with fewer entries than its tree
-    has empty bytes behind them. Bytes of a basket whose entries cannot be told apart all belong to its first
-    entry.
+    the start of its key: objects refer to others by such positions. The entries of a branch that was never
+    filled are empty. Bytes of a basket whose entries cannot be told apart all belong to its first entry.
     """
 
     def __init__(self, branch: Any) -> None:
-        """Raises SourceError for a branch with more entries than its tree."""
+        """Raises SourceError for a branch with entries, but not as many as its tree."""
         self.branch = branch
         self.num_entries = int(branch.tree.num_entries)
         self._last: tuple[int, NDArray[np.uint8], NDArray[np.int64], int] | None = None
         stored = int(branch.num_entries)
-        if stored > self.num_entries:
+        if stored not in (0, self.num_entries):
             raise SourceError(f"the branch has {stored} entries, its tree {self.num_entries}")
         entries = [0, *np.cumsum([self._length(n) for n in range(int(branch.num_baskets))]).tolist()]
         if entries[-1] != stored:

@@ -8,6 +8,7 @@ from typing import Any
 
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Tree
+from baler_root.rootio import source_tree
 from baler_root.rootio.raw.branch_record import Record, compact, describe_branches, pointed_to
 from baler_root.rootio.raw.find_encoding import find_encoding
 from baler_root.rootio.raw.raw_branch import AS_BYTES, RAW, RawBranch
@@ -32,9 +33,9 @@ def with_raw_branches(source: SourceTree, entries: int) -> SourceTree:
     def make_raw(position: int, why: str) -> None:
         try:
             handle = RawBranch(source.items[position])
-            array = handle.array(0, entries)
+            array = source_tree.read_array(handle, 0, entries)
         except Exception as error:  # noqa: BLE001 - uproot fails in many ways on what it cannot read
-            branches[position] = replace(branches[position], missing=f"{why}{AS_BYTES}{cause(error)}")
+            branches[position] = replace(branches[position], missing=_both(why, cause(error)))
             return
         kind = branches[position].interpretation
         branches[position] = replace(
@@ -47,13 +48,14 @@ def with_raw_branches(source: SourceTree, entries: int) -> SourceTree:
         handles[position], first[position] = handle, array
 
     for position in missing:
-        why = branches[position].missing
-        if position not in records or AS_BYTES in why:
-            continue
-        make_raw(position, why)
+        why, marker, raw_why = branches[position].missing.partition(AS_BYTES)
+        if marker:  # an earlier attempt has met baskets that cannot be read
+            branches[position] = replace(branches[position], missing=_both(why, raw_why))
+        elif position in records and not is_fault(why):
+            make_raw(position, why)
     schema = replace(source.schema, branches=tuple(branches))
     if not any(branch.raw for branch in branches):
-        return source
+        return replace(source, schema=schema)
     described = _described(schema, first, records)
     for position in sorted(described):
         branch = branches[position]
@@ -73,6 +75,16 @@ def with_raw_branches(source: SourceTree, entries: int) -> SourceTree:
         handles={position: handles[position] for position in stored},
         first_entries={position: first[position] for position in stored if position in first},
     )
+
+
+def is_fault(why: str) -> bool:
+    """Whether a branch was read, but contradicts itself: such data are refused, not carried."""
+    return why.startswith(("SourceError: ", "the type changes along the entries"))
+
+
+def _both(why: str, raw_why: str) -> str:
+    """Why a branch is not interpreted, and why its bytes cannot be carried either."""
+    return why if raw_why == why else f"{why}{AS_BYTES}{raw_why}"
 
 
 def _described(schema: Tree, first: dict[int, Any], records: dict[int, Record]) -> set[int]:
