@@ -84,9 +84,9 @@ def numbers() -> list[str]:
         "1e-3: best rival",
     )
     return [
-        "Sizes in kB of whole files, metadata and models included. At `rel=1e-3` every rival keeps the same bound: ROOT's",
-        "TTree and RNTuple with floats rounded to 9 mantissa bits, and compressors of single columns, without metadata:",
-        "bit-rounding or our quantiser followed by zstd, xz or pcodec, SZ3, and zfp.",
+        "Sizes are those of whole files in kB, including metadata and models. Rivals are other formats at the same bound:",
+        "ROOT's TTree and RNTuple, with floats rounded to 9 mantissa bits at `rel=1e-3`, and compressors of single columns",
+        "(bit-rounding or our quantiser followed by zstd, xz or pcodec; SZ3; zfp), whose metadata is not counted.",
         "",
         *table((*head, f"1e-3: `{FIRST}`", f"1e-3: `{LAST}`"), lines),
         "",
@@ -104,7 +104,8 @@ def standing() -> list[str]:
     lines = []
     if missing := summary.get("rows with ROOT files alone as rivals"):
         lines.append(
-            f"- In {missing} of {summary['rows']} pairs of file and bound only ROOT files were measured as rivals."
+            f"- For {missing} of {summary['rows']} pairs of file and bound, the rivals are ROOT files only; compressors of"
+            " single columns were not measured."
         )
     for name in variants.NAMES:
         if not summary.get(f"{name}: rows"):

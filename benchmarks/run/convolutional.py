@@ -34,7 +34,7 @@ from torch.nn.functional import conv2d, pad
 from baler_root.format.bounds import ErrorBound
 from benchmarks.data.fluids import Fluid, Frames
 from benchmarks.record import command_line, results
-from benchmarks.rivals.packers import stored
+from benchmarks.rivals.compressors import stored
 from benchmarks.run import grids
 
 TRAINING, MEASURED, GAP = 4000, 600, 100

@@ -27,7 +27,7 @@ import baler_root
 from benchmarks.data import sources
 from benchmarks.record import command_line, results
 from benchmarks.record.same import difference
-from benchmarks.rivals import root_files
+from benchmarks.rivals import uproot_files
 
 MEMORY = 8 << 30
 """Address space [bytes] that the process of one file may use."""
@@ -53,7 +53,7 @@ def branches_of(file: Any, tree: str) -> dict[str, Any]:
     if file is None or tree not in file:
         return {}
     branches = dict(file[tree].iteritems(recursive=True, full_paths=True))
-    return {root_files.safe(path): branch for path, branch in branches.items()} | branches
+    return {uproot_files.safe(path): branch for path, branch in branches.items()} | branches
 
 
 def compare(original: ak.Array, branches: dict[str, Any], path: str, *, names: bool = True) -> str:
@@ -63,7 +63,7 @@ def compare(original: ak.Array, branches: dict[str, Any], path: str, *, names: b
     also with characters replaced that RNTuple does not allow. `names=False` ignores class names of objects.
     """
     dotted, short = path.replace("/", "."), path.rpartition("/")[2]
-    candidates = (path, dotted, root_files.safe(path), short, root_files.safe(short))
+    candidates = (path, dotted, uproot_files.safe(path), short, uproot_files.safe(short))
     branch = next((branches[name] for name in candidates if name in branches), None)
     if branch is None:
         return "missing"

@@ -34,7 +34,7 @@ from benchmarks.data import sources
 from benchmarks.data.fluids import Fluid, Frames
 from benchmarks.record import command_line, results
 from benchmarks.record.timing import processor_time
-from benchmarks.rivals.packers import SZ3, ZFP
+from benchmarks.rivals.compressors import SZ3, ZFP
 
 CFD = sources.DATA / "grid" / "cfd_animation.npz"
 TREE, BRANCH = "frames", "field"
@@ -102,19 +102,19 @@ def sz3(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
     """SZ3 with the algorithm that is smallest, in as many dimensions as the array has."""
     from pysz import sz
 
-    data = SZ3.pack(np.ascontiguousarray(frames), tolerance)
+    data = SZ3.compress(np.ascontiguousarray(frames), tolerance)
     return data, lambda: sz.decompress(np.frombuffer(data, np.uint8), frames.dtype, frames.shape)[0]
 
 
 def zfp(frames: Frames, tolerance: float) -> tuple[bytes, Callable[[], Frames]]:
     """zfp with the largest tolerance (bound times a power of two) whose errors are within the bound."""
     frames = np.ascontiguousarray(frames)
-    data, times = ZFP.pack(frames, tolerance), 2
+    data, times = ZFP.compress(frames, tolerance), 2
     while not missed(
-        frames, ZFP.unpack(larger := ZFP.pack(frames, times * tolerance), frames.dtype, 0), tolerance
+        frames, ZFP.decompress(larger := ZFP.compress(frames, times * tolerance), frames.dtype, 0), tolerance
     ):
         data, times = larger, 2 * times
-    return data, lambda: ZFP.unpack(data, frames.dtype, 0)
+    return data, lambda: ZFP.decompress(data, frames.dtype, 0)
 
 
 def missed(frames: Frames, decoded: Frames, tolerance: float) -> bool:

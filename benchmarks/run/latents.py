@@ -85,12 +85,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--latents", action="extend", type=int, nargs="*", help="numbers of latents for `autoencoder`"
     )
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     options = parser.parse_args()
     if options.latents is None:
         options.latents = [] if options.residual else SWEEP

@@ -137,12 +137,7 @@ def arguments() -> argparse.Namespace:
         "--residual", action="append", choices=RESIDUALS, help="kind of residual; may be repeated"
     )
     parser.add_argument("--seed", action="append", type=int, help="random seed; may be repeated")
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     return parser.parse_args()
 
 

@@ -10,7 +10,7 @@ import uproot
 
 from benchmarks.data import sources
 from benchmarks.record import command_line, measured_job, results
-from benchmarks.rivals import root_files
+from benchmarks.rivals import uproot_files
 
 TIMES = (1, 4, 16)
 
@@ -52,7 +52,7 @@ def repeat(path: Path, target: Path, times: int) -> None:
     """Write a ROOT file with the trees of `path`, their entries repeated `times` times."""
     with uproot.recreate(target, compression=uproot.ZLIB(1)) as file:
         for tree in sources.read(path):
-            types, data = root_files.ttree_of(root_files.sort_branches(tree))
-            file.mktree(tree.name, types, field_name=root_files.inner_name)
+            types, data = uproot_files.ttree_of(uproot_files.sort_branches(tree))
+            file.mktree(tree.name, types, field_name=uproot_files.inner_name)
             for _ in range(times):
                 file[tree.name].extend(data)

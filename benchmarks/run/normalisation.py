@@ -57,12 +57,7 @@ def main() -> None:
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="files whose name contains one of these words"
     )
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     options = parser.parse_args()
     new = []
     with latent_files.timed_training() as counted, latent_files.networks_always_kept():

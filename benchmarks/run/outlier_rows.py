@@ -86,9 +86,9 @@ def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
     A model is always used, even if the file gets larger, and its own bytes are not counted.
     """
     ways: dict[str, Any] = (
-        {"codec": "classic"} if model is None else {"model": ModelReuse(model, detach=True)}
+        {"codec": "classic"} if model is None else {"model": ModelReuse(model, detach=True, always=True)}
     )
-    with tempfile.TemporaryDirectory() as folder, latent_files.models_always_used():
+    with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "out.baler"
         summary = baler_root.compress(source, target, bound=bound, **ways)
         described = baler_root.inspect(target, models=model)
@@ -96,7 +96,7 @@ def compressed(source: Path, model: Path | None, bound: str) -> dict[str, Any]:
     return {
         "size": summary.size,
         "pages": described["parts"]["pages"],
-        "flagged": sum(table["anomalies"] for table in tables),
+        "flagged": sum(table["outlier_rows"] for table in tables),
     }
 
 
@@ -174,12 +174,7 @@ def main() -> None:
     parser = command_line.parser(__doc__)
     parser.add_argument("--codec", default="autoencoder", help="codec")
     parser.add_argument("--bound", default=BOUND, help="error bound")
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     options = parser.parse_args()
     tables: dict[str, list[dict[str, Any]]] = {
         name: []

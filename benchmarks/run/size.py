@@ -1,14 +1,14 @@
 """Whole-file sizes of `.baler` files, ROOT files and other compressors for the same trees at the same bound.
 
 Rivals store the branches that uproot reads, within the bound where `.baler` may change values and exactly
-elsewhere. ROOT files (`rivals/root_files`) store floats rounded to mantissa bits that meet the bound;
-`rivals/columnwise` describes the others. The original file is a rival at every bound. `.baler` sizes
-include metadata, checksums and objects that are not trees (column `other objects`), ROOT files their
+elsewhere. ROOT files (`rivals/uproot_files`) store floats rounded to mantissa bits that meet the bound;
+`rivals/columnwise_compressors` describes the others. The original file is a rival at every bound. `.baler`
+sizes include metadata, checksums and objects that are not trees (column `other objects`), ROOT files their
 metadata; other rivals have no metadata.
 
 `python -m benchmarks run size [NAME…] [--bound BOUND]… [--only COLUMN…]` measures files whose name contains
 one of the words, at these bounds, and replaces their rows; with `--only`, the other columns of stored rows
-are kept. All rivals of `columnwise` are measured together.
+are kept. All rivals of `columnwise_compressors` are measured together.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ import baler_root
 from benchmarks.data import sources
 from benchmarks.data.columns import columns
 from benchmarks.record import command_line, results, variants
-from benchmarks.rivals import columnwise, real_root, root_files, rounding
+from benchmarks.rivals import columnwise_compressors, native_root_files, uproot_files
 
 BOUNDS = ("lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "bits=10")
-RIVALS = ("original", *root_files.NAMES, *real_root.NAMES, *columnwise.NAMES)
+RIVALS = ("original", *uproot_files.NAMES, *native_root_files.NAMES, *columnwise_compressors.NAMES)
 ROWS, COLUMNS = 20_000, 10
 """Rows and learned columns that the largest table must have for a file to count in the gain of learning."""
 
@@ -53,11 +53,11 @@ def measure(path: Path, trees: list[sources.Tree], bound: str, requested: Iterab
         measured, bound_of = compress(path, bound, "classic", {"codec": "classic"})
         sizes["other objects"] = measured["other objects"]
     within = bounded(trees, bound_of)
-    sizes |= {name: root_files.size(within, name) for name in root_files.NAMES if name in requested}
-    if not requested.isdisjoint(real_root.NAMES):
-        sizes[real_root.NAME] = real_root.size(trees, bound_of)
-    if not requested.isdisjoint(columnwise.NAMES):
-        sizes |= columnwise.sizes(columns(trees, bound_of))
+    sizes |= {name: uproot_files.size(within, name) for name in uproot_files.NAMES if name in requested}
+    if not requested.isdisjoint(native_root_files.NAMES):
+        sizes[native_root_files.NAME] = native_root_files.size(trees, bound_of)
+    if not requested.isdisjoint(columnwise_compressors.NAMES):
+        sizes |= columnwise_compressors.sizes(columns(trees, bound_of))
     return sizes
 
 
@@ -89,7 +89,10 @@ def bounded(trees: list[sources.Tree], bound_of: BoundOf) -> list[sources.Tree]:
     return [
         sources.Tree(
             tree.name,
-            [(name, rounding.rounded(array, bound_of(tree.name, name))) for name, array in tree.branches],
+            [
+                (name, uproot_files.rounded_to(array, bound_of(tree.name, name)))
+                for name, array in tree.branches
+            ],
             tree.unreadable,
         )
         for tree in trees
@@ -112,7 +115,9 @@ def judged(row: dict[str, Any]) -> dict[str, Any]:
 def summarise(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Comparison of each variant with the rivals, and of learned variants with `classic`."""
     summary: dict[str, Any] = {"files": len({row["file"] for row in rows}), "rows": len(rows)}
-    summary["rows with ROOT files alone as rivals"] = sum(row[columnwise.NAMES[0]] is None for row in rows)
+    summary["rows with ROOT files alone as rivals"] = sum(
+        row[columnwise_compressors.NAMES[0]] is None for row in rows
+    )
     at_one_permille = [row for row in rows if row["bound"] == "rel=1e-3"]
     first = variants.NAMES[0]
     for name in variants.NAMES:
@@ -171,8 +176,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     options = arguments()
     requested = options.only or (*RIVALS, *variants.NAMES)
-    if why := real_root.missing():
-        print(f"{', '.join(real_root.NAMES)}: skipped, {why}", file=sys.stderr)
+    if why := native_root_files.missing():
+        print(f"{', '.join(native_root_files.NAMES)}: skipped, {why}", file=sys.stderr)
     rows: list[dict[str, Any]] = []
     for path in sources.chosen(options.names):
         stored = {row["bound"]: row for row in results.rows("size") if row["file"] == path.stem}

@@ -19,7 +19,7 @@ import baler_root
 from benchmarks.data import sources
 from benchmarks.record import command_line, measured_job, results
 from benchmarks.record.timing import median_seconds
-from benchmarks.rivals import root_files, rounding
+from benchmarks.rivals import uproot_files
 from benchmarks.run.memory import repeat
 
 FILES = (
@@ -58,14 +58,18 @@ def compare(source: Path, folder: Path) -> list[dict[str, Any]]:
         note("compress", f"baler jobs={jobs}", median_seconds(compress, RUNS))
     trees = [tree for tree in sources.read(source) if tree.branches]
     trees = [
-        sources.Tree(t.name, [(path, rounding.rounded(array, BOUND)) for path, array in t.branches], [])
+        sources.Tree(
+            t.name, [(path, uproot_files.rounded_to(array, BOUND)) for path, array in t.branches], []
+        )
         for t in trees
     ]
-    files = {rival: folder / f"{rival}.root" for rival in root_files.NAMES}
+    files = {rival: folder / f"{rival}.root" for rival in uproot_files.NAMES}
     for rival, path in files.items():
         runs = 1 if rival == "ttree-lzma9" else RUNS
         note(
-            "compress", f"uproot {rival}", median_seconds(partial(root_files.write, trees, rival, path), runs)
+            "compress",
+            f"uproot {rival}",
+            median_seconds(partial(uproot_files.write, trees, rival, path), runs),
         )
     for job, read in (("read all", sources.read_all), ("read one", read_one)):
         note(job, "baler", median_seconds(partial(read, baler_root.open, packed), RUNS))

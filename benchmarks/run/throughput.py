@@ -26,8 +26,8 @@ from benchmarks.data import sources
 from benchmarks.data.columns import Column, columns
 from benchmarks.record import command_line, results, variants
 from benchmarks.record.timing import processor_time
-from benchmarks.rivals import columnwise, root_files
-from benchmarks.rivals.packers import Stream
+from benchmarks.rivals import columnwise_compressors, uproot_files
+from benchmarks.rivals.compressors import Stream
 from benchmarks.run.size import bounded, compress
 
 BOUND = "rel=1e-3"
@@ -58,26 +58,26 @@ def root(trees: list[sources.Tree], rival: str, raw: int) -> dict[str, Any]:
     """Rates and size of a ROOT file written and read by uproot."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "rival.root"
-        encoding, size = processor_time(partial(root_files.write, trees, rival, target))
+        encoding, size = processor_time(partial(uproot_files.write, trees, rival, target))
         sources.read_all(uproot.open, target)
         decoding, _ = processor_time(partial(sources.read_all, uproot.open, target))
     return rates(raw, size, encoding, decoding)
 
 
-def column_rates(rival: columnwise.Rival, floats: list[Column]) -> dict[str, Any]:
+def column_rates(rival: columnwise_compressors.Rival, floats: list[Column]) -> dict[str, Any]:
     """Rates and size of one rival on the floating-point columns."""
     encoding = decoding = 0.0
     size = raw = 0
     for _, values, bound in floats:
         prepare = partial(rival.prepare, values, bound)
         seconds, prepared = processor_time(prepare)
-        encoded: columnwise.Encoded | Stream | None = None
+        encoded: columnwise_compressors.Encoded | Stream | None = None
         if prepared is not None:
             seconds_packing, packed = processor_time(partial(rival.encode, prepared))
             seconds += seconds_packing
-            encoded = columnwise.with_missed_values(packed, values, bound)
+            encoded = columnwise_compressors.with_missed_values(packed, values, bound)
         if encoded is None:
-            seconds_packing, encoded = processor_time(partial(columnwise.exact, rival, values))
+            seconds_packing, encoded = processor_time(partial(columnwise_compressors.exact, rival, values))
             seconds += seconds_packing
         encoding += seconds
         decode = encoded.values if isinstance(encoded, Stream) else encoded.decode
@@ -109,7 +109,10 @@ def compare(path: Path) -> list[dict[str, Any]]:
         *((name, "file", partial(baler, path, keywords, raw)) for name, keywords in variants.quick()),
         ("default, model at hand", "file", partial(ready, path, raw)),
         *((name, "file", partial(root, rounded, name, raw)) for name in ROOT_FILES),
-        *((rival.name, "float columns", partial(column_rates, rival, floats)) for rival in columnwise.RIVALS),
+        *(
+            (rival.name, "float columns", partial(column_rates, rival, floats))
+            for rival in columnwise_compressors.RIVALS
+        ),
     ]
     rows = []
     for name, what, job in jobs:

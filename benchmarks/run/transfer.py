@@ -124,8 +124,7 @@ def compare(
             )
             way = f"model beside, {SHARE:.0%} flagged"
             for path in (*group.seen, *group.unseen):
-                with latent_files.models_always_used():
-                    flagged = row(path, codec, way, {"model": ModelReuse(model, detach=True)})
+                flagged = row(path, codec, way, {"model": ModelReuse(model, detach=True, always=True)})
                 yield flagged | trained
 
 
@@ -137,12 +136,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--bound", default=BOUND, help="error bound")
     parser.add_argument("--codec", action="append", help="codec; may be repeated")
-    parser.add_argument(
-        "--train-seconds",
-        type=float,
-        default=latent_files.SECONDS,
-        help="longest training [s of processor time]",
-    )
+    latent_files.add_time_limit(parser)
     return parser.parse_args()
 
 

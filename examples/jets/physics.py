@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.format.codecs.axis import CODE_BITS
-from baler_root.format.codecs.conditional.codec import symbols_at
+from baler_root.format.codecs.axis import CODE_BITS, symbols_at
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.fpga.link import Link
 

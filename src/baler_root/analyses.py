@@ -1,4 +1,7 @@
-"""The repository's folder `analyses/` as a package; a wheel has that folder here instead of this file."""
+"""Import path of the analyses in the repository's folder `analyses/`, which replaces this file in a wheel.
+
+`baler_root.evaluation.analysis` is the code that runs them.
+"""
 
 from pathlib import Path
 

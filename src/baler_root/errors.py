@@ -13,6 +13,10 @@ from typing import Self
 class BalerError(Exception):
     """Base class of all errors that this package raises on purpose."""
 
+    def __str__(self) -> str:
+        """The message; what a terminal may obey in a name from a file is shown as an escape."""
+        return printable(super().__str__())
+
 
 class FormatError(BalerError, ValueError):
     """A `.baler` file breaks a rule of the format."""
@@ -95,7 +99,7 @@ class KeyInFileError(BalerError, KeyError):
     def __str__(self) -> str:
         inside = f" in {self.where}" if self.where else ""
         hint = f"; nearest: {', '.join(map(repr, self.nearest))}" if self.nearest else ""
-        return f"not found: {self.key!r}{inside}{hint}"
+        return printable(f"not found: {self.key!r}{inside}{hint}")
 
 
 class MissingExtraError(BalerError, ImportError):

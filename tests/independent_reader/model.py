@@ -71,7 +71,10 @@ def take_histograms(column: dict[str, Any], below: Any, arrays: list[Any]) -> No
     need(all(a < b for some in limits for a, b in itertools.pairwise(some)), "cuts")
     contexts = math.prod(len(some) + 1 for some in cuts)
     need(
-        len(cuts) == len(column["parents"]) and 1 <= n <= 256 and contexts * n <= 1 << 18,
+        len(cuts) == len(column["parents"])
+        and 1 <= n <= 256
+        and contexts <= 1 << 12
+        and contexts * n <= 1 << 18,
         "size of histograms",
     )
     need(len(arrays[0]) >= n - 1 and len(arrays[1]) >= contexts * n, "roots")

@@ -1,4 +1,4 @@
-"""Bound: every value is decoded and checked before the file gets its name, whatever codec or quantiser do."""
+"""Bound: every value is decoded and checked before the file appears, whatever codec or quantiser do."""
 
 from __future__ import annotations
 

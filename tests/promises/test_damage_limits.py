@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,25 @@ import pytest
 
 import baler_root
 from baler_root.dataset.reader.file_reader import open_file
-from baler_root.errors import CorruptFileError, SourceError
-from baler_root.format.binary.packed import pack_bytes
+from baler_root.errors import (
+    BalerError,
+    CorruptFileError,
+    KeyInFileError,
+    MissingModelError,
+    SourceError,
+    UnreadableBranchError,
+)
+from baler_root.format.binary.packed import pack_bytes, unpack_bytes
+from baler_root.format.binary.varint import Cursor
 from baler_root.format.columns.form_columns import columns_of
 from baler_root.format.container.layout import BlockKind
-from baler_root.format.limits import MAX_AXES, MAX_FORM_DEPTH, MAX_JSON_DEPTH
+from baler_root.format.limits import MAX_AXES, MAX_FORM_DEPTH, MAX_JSON_DEPTH, MAX_MANIFEST_LENGTH
 from tests.helpers.cli import Cli
 from tests.helpers.forge import Forger
 
 Json = dict[str, Any]
+
+VECTORS = Path(__file__).parents[2] / "formats" / "vectors"
 
 NUMBERS = {"class": "NumpyArray", "primitive": "float32"}
 
@@ -226,3 +237,48 @@ def test_names_cannot_control_the_terminal(small: Path, tmp_path: Path, cli: Cli
     assert "\\x1b[2J" in outputs[1]
     assert "[/x][link=" in outputs[1]
     assert json.loads(outputs[2])["trees"][0]["title"] == evil
+
+
+def test_errors_cannot_control_the_terminal() -> None:
+    """Python prints the text of an error as it is; names in it come from files."""
+    evil = "\x1b]0;x\x07\x1b[2J\x9b31m\u202e\0\ud800"
+    errors = (
+        BalerError(evil),
+        CorruptFileError(f"needs {evil}"),
+        MissingModelError(evil),
+        SourceError(evil),
+        UnreadableBranchError(evil, evil, evil),
+        KeyInFileError(evil, [evil], evil),
+    )
+    for error in errors:
+        assert str(error).isprintable()
+        assert "\\x1b[2J" in str(error)
+        assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+@pytest.mark.parametrize("name", ["conditional", "autoencoder"])
+def test_notes_of_models_of_any_kind(name: str, tmp_path: Path, cli: Cli) -> None:
+    """Notes on the training are for people: whatever they say, the model is described by what it is."""
+    forger = Forger(VECTORS / f"{name}.baler")
+    facts = cli("inspect", VECTORS / f"{name}.baler", "--json").json["models"][0]
+    for bad in ("\x1b[2J[/x]", 5, [1], [[1, 2, 3]], {"x": 1}, None, [{"branches": 5}, {"branches": [5]}]):
+        notes = dict.fromkeys((*facts, "rows", "steps", "level", "seed", "history", "masses", "file"), bad)
+        blocks = []
+        for kind, tree, payload in forger.blocks:
+            if kind == BlockKind.MODEL:
+                cursor = Cursor(memoryview(payload))
+                document = {**json.loads(bytes(unpack_bytes(cursor, MAX_MANIFEST_LENGTH))), "about": notes}
+                forged = pack_bytes(json.dumps(document).encode()) + bytes(cursor.rest())
+                blocks.append((kind, tree, forged))
+            else:
+                blocks.append((kind, tree, payload))
+        path = tmp_path / f"{name}.baler"
+        original, forger.blocks = forger.blocks, blocks
+        forger.write(path)
+        forger.blocks = original
+        result = cli("inspect", path)
+        assert (result.code, result.err) == (0, "")
+        assert all(character.isprintable() or character == "\n" for character in result.out)
+        described = cli("inspect", path, "--json").json["models"][0]
+        kept = ("columns", "networks", "histograms", "weights", "architecture")
+        assert [described[key] for key in kept] == [facts[key] for key in kept]

@@ -61,11 +61,11 @@ def test_latents_models_and_outlier_rows_are_counted(cli: Cli, latent_files: dic
             assert parts["latents"] > 0
             assert (parts["residual"] > 0) == (residual != "none")
             assert (parts["missed"] > 0) == (latents["missed"] > 0) == (residual == "none")
-            assert latents["anomalies"] > 0 < parts["anomalies"]
+            assert latents["outlier_rows"] > 0 < parts["outlier_rows"]
             assert sum(parts.values()) < found["size"]
         assert tables["entries"]["latents"]["rows"] == EVENTS
         with baler_root.open(path) as file:
-            assert len(file["Events"].outliers("jet")) == tables["jet"]["latents"]["anomalies"]
+            assert len(file["Events"].outliers("jet")) == tables["jet"]["latents"]["outlier_rows"]
     shown = cli("inspect", latent_files["none"]).out
     assert f"latents of entries: {EVENTS // 1000} {EVENTS % 1000} rows: latents " in shown
     assert "rows that they miss" in shown

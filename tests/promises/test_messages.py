@@ -75,11 +75,21 @@ def test_folder_as_input(refused: Callable[..., str], tmp_path: Path) -> None:
     one_line(refused(1, tmp_path / "folder.root"), "folder")
 
 
-@pytest.mark.parametrize("content", [b"", b"not a ROOT file", b"PAR1" * 200, b"\0" * 500])
-def test_not_a_root_file(refused: Callable[..., str], tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "is empty"),
+        (b"plain text", "is not a ROOT file"),
+        (b"PAR1" * 200, "is not a ROOT file"),
+        (b"\0" * 500, "is not a ROOT file"),
+        (HEAD_MAGIC + bytes(500), "is a .baler file"),
+        (b"root" * 200, "not a readable ROOT file"),
+    ],
+)
+def test_not_a_root_file(refused: Callable[..., str], tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "other.root"
     path.write_bytes(content)
-    one_line(refused(1, path), "other.root", "not a readable ROOT file")
+    one_line(refused(1, path), "other.root", reason)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.8, 0.97])

@@ -164,6 +164,16 @@ def test_limits() -> None:
         "codecs": layout.NO_CODEC,
         "window": 1 << 27,
         "places": MAX_PLACES,
+        "parents": limits.MAX_PARENTS,
+        "components": limits.MAX_COMPONENTS,
+        "network products": limits.MAX_NET_PRODUCTS,
+        "page products": limits.MAX_PAGE_PRODUCTS,
+        "latent products": limits.MAX_LATENT_PRODUCTS,
+        "weights": limits.MAX_WEIGHTS,
+        "contexts": limits.MAX_CONTEXTS,
+        "all contexts": limits.MAX_ALL_CONTEXTS,
+        "roots": limits.MAX_ROOTS,
+        "all roots": limits.MAX_ALL_ROOTS,
         "dictionary": MAX_DICTIONARY,
         "steps": MAX_STEPS,
     }
@@ -237,7 +247,7 @@ def test_autoencoder_models() -> None:
     assert f"`{latent_model.FORMAT}`" in text
     for limit, words in (
         (latent_model.MAX_LATENTS, "1 to {} latents"),
-        (latent_model.MAX_COMPONENTS, "`K`, 1 to {} "),
+        (limits.MAX_COMPONENTS, "`K`, 1 to {} "),
         (latent_model.LATENT_LIMIT, "Latents are from -{} to"),
         (MAX_CENTRES, "detect outlier rows, 1 to {};"),
         (ROWS, "min({}, 2^23 // N)"),

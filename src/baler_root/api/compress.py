@@ -53,7 +53,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
 ) -> Summary:
     """Compress the ROOT file `source` into the new file `target`; returns sizes, bounds and errors made.
 
-    Every value is decoded and checked before `target` gets its name. The same input and options give the same
+    Every value is decoded and checked before `target` appears. The same input and options give the same
     bytes.
 
     Parameters
@@ -95,7 +95,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
         object to start from.
 
     Raises SourceError, ConfigError, OutputError, KeyInFileError, UnknownCodecError, or FormatError (of
-    `model`); nothing is left then.
+    `model`); no output remains then.
     """
     started = time.perf_counter()
     source, target = one_file(source), Path(target)
@@ -135,6 +135,7 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
                 codec=codec.codec if isinstance(codec, LatentOptions) else codec,
                 models=models,
                 detach=reuse is not None and reuse.detach,
+                always_reuse=reuse is not None and reuse.always,
                 cluster_size=cluster_size,
                 skip_unsupported=skip_unsupported,
                 unreadable=unreadable,

@@ -53,7 +53,7 @@ def decompress(
     `kind="auto"` writes a TTree where the source was one and every branch fits, else an RNTuple.
     `compression` is that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are
     decoded by `jobs` threads. `models` are places of models that the file refers to: files, or folders of
-    them. The file gets its name once it has been read back. Raises FormatError, ConfigError (also if
+    them. The file appears under its name once it has been read back. Raises FormatError, ConfigError (also if
     `target` is `source`), SourceError (a tree does not fit `kind`) or OutputError.
     """
     from baler_root.rootio.write import compression_of, write_root
@@ -81,7 +81,7 @@ def decompress(
             raise
         except OSError as error:
             reason = error.strerror or error
-            raise OutputError(f"{target}: cannot be written ({reason}); nothing is left") from error
+            raise OutputError(f"{target}: cannot be written ({reason}); no output remains") from error
         finally:
             output.discard()
     return Decompression(os.fspath(source), os.fspath(target), Path(target).stat().st_size, tuple(written))

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from baler_root._types import Progress
 from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
+from baler_root.api.provenance import provenance_of
 from baler_root.api.unreadable import Unreadable
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
 from baler_root.compression.planner import plan_tree, skipped_in
-from baler_root.compression.provenance import provenance_of
 from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
@@ -95,6 +95,8 @@ class FileCompression:
     """Models to reuse instead of training."""
     detach: bool = False
     """Leave reused models in their file."""
+    always_reuse: bool = False
+    """Reuse models even if they make the output larger."""
     cluster_size: int | str = "64 MB"
     skip_unsupported: bool = False
     unreadable: Unreadable | None = None
@@ -180,7 +182,7 @@ class FileCompression:
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
         """The plan with the models of a file that pay here; they are written, or referred to if they stay
         detached."""
-        reused = reuse(plan.jobs, models, self.detach)
+        reused = reuse(plan.jobs, models, self.detach, self.always_reuse)
         detached: tuple[DetachedModel, ...] = ()
         if self.detach:
             detached = reused.detached(hint_of(models.path, self.target))

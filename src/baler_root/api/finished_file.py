@@ -1,4 +1,4 @@
-"""Opens a finished file as its readers will, before it gets its name."""
+"""Opens a finished file as its readers will, before it appears under its name."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def check_finished(path: Path, schemas: Sequence[Tree], models: Places) -> None:
                     if len(array) != stop - start:
                         name = f"tree {schema.path!r}, branch {schema.path_of(position)!r}"
                         raise OutputError(
-                            f"{name}: {stop - start} entries read back as {len(array)}; nothing is left"
+                            f"{name}: {stop - start} entries read back as {len(array)}; no output remains"
                         )
     except FormatError as error:
-        raise OutputError(f"the finished file cannot be read, nothing is left: {error}") from error
+        raise OutputError(f"the finished file cannot be read, no output remains: {error}") from error
 
 
 def _first_entries(offsets: Sequence[int]) -> tuple[int, int]:

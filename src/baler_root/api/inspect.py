@@ -28,9 +28,9 @@ def inspect(path: str | os.PathLike[str] | BinaryIO, *, models: Places = None) -
     besides branches and aliases: index, friends, user info.
 
     Head, footer, statistics and models are read, and pages only of codecs that store latents, one cluster at
-    a time: their tables have `latents`, with the number of `rows`, of `anomalies` (rows kept exactly as
+    a time: their tables have `latents`, with the number of `rows`, of `outlier_rows` (rows kept exactly as
     unlike the others) and of rows that the latents `missed`, the SHA-256 of `models`, and the bytes of each
-    of the `parts`: latents, residual, anomalies (their rows and scores; their values count as their
+    of the `parts`: latents, residual, outlier_rows (their rows and scores; their values count as their
     branches'), missed rows, low_bits of exact floats, models, and the rest (columns that latents do not
     predict). `models` are places of models that the file refers to; a missing one is no error
     here. Raises SourceError or FormatError.

@@ -31,13 +31,13 @@ def merge(
     """Write `target` with the clusters of all `sources`, one after another; returns its path.
 
     The first file is copied whole and the pages of the others are added behind it, under a new footer that
-    points to the first file's own. The trees must have the same branches and bounds. Objects that are not
+    points to that of the first file. The trees must have the same branches and bounds. Objects that are not
     trees are those of the first file, and so is what a TTree has besides branches, except an index, which is
     left out. Model files give a model file with the models of all. `target` may be one of the sources if
     `overwrite` is set.
 
     Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
-    files with events; FormatError for damaged files; OutputError. Nothing is left then.
+    files with events; FormatError for damaged files; OutputError. No output remains then.
     """
     if isinstance(sources, str | os.PathLike):
         raise ConfigError(f"merge needs a list of files, not the one path {os.fspath(sources)!r}")
@@ -139,18 +139,20 @@ def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator
     if first is None or other is None:
         yield "the tree is only in one of them"
         return
-    one, two = other.schema, first.schema
-    for name, here, there in (("path", one.path, two.path), ("kind", one.kind, two.kind)):
-        if here != there:
-            yield f"its {name} is {here!r}, not {there!r}"
-    for position, (branch, reference) in enumerate(zip_longest(one.branches, two.branches)):
-        if branch is None or reference is None:
-            schema, file = (one, "the first file") if reference is None else (two, "it")
-            yield f"branch {schema.path_of(position)!r}, which {file} lacks"
+    expected, schema = first.schema, other.schema
+    for name in ("path", "kind"):
+        if getattr(schema, name) != getattr(expected, name):
+            yield f"its {name} is {getattr(schema, name)!r}, not {getattr(expected, name)!r}"
+    for position, (branch, reference) in enumerate(zip_longest(schema.branches, expected.branches)):
+        if reference is None:
+            yield f"branch {schema.path_of(position)!r}, which the first file lacks"
             return
-        name = f"branch {one.path_of(position)!r}"
+        if branch is None:
+            yield f"branch {expected.path_of(position)!r}, which it lacks"
+            return
+        name = f"branch {schema.path_of(position)!r}"
         if (branch.name, branch.parent) != (reference.name, reference.parent):
-            yield f"{name} in place of {two.path_of(position)!r}"
+            yield f"{name} in place of {expected.path_of(position)!r}"
         elif bool(branch.raw) != bool(reference.raw):
             where = "" if branch.raw else " of the first file"
             yield f"{name}{where} is raw ({branch.raw or reference.raw}), the other is not"
@@ -163,11 +165,11 @@ def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator
         elif branch.form != reference.form:
             yield f"{name} has values of another form"
     columns = [column for column in first.columns if column.has_values]
-    for column, (here, _), (there, _) in zip(columns, other.bounds, first.bounds, strict=True):
-        if here != there:
-            yield f"branch {two.path_of(column.branch)!r} has the bound {here}, not {there}"
+    for column, (bound, _), (first_bound, _) in zip(columns, other.bounds, first.bounds, strict=True):
+        if bound != first_bound:
+            yield f"branch {expected.path_of(column.branch)!r} has the bound {bound}, not {first_bound}"
     if first.same_as != other.same_as:
-        yield "only in one of them, it is an earlier cycle with the entries of another tree"
+        yield "only one of them stores the tree as an earlier cycle with the entries of another tree"
 
 
 def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
@@ -204,10 +206,10 @@ def _all_trained(files: Sequence[FileReader]) -> tuple[ModelOrigin, ...]:
     trained: dict[bytes, ModelOrigin] = {}
     for file in files:
         for model in file.container.manifest.trained:
-            known = trained.setdefault(model.digest, model)
-            if (known.tree, known.columns) != (model.tree, model.columns):
+            earlier = trained.setdefault(model.digest, model)
+            if (earlier.tree, earlier.columns) != (model.tree, model.columns):
                 raise ConfigError(
-                    f"{file.path}: a model of tree {model.tree!r} is in another file, too, for other columns "
-                    f"or for the tree {known.tree!r}"
+                    f"{file.path}: a model of tree {model.tree!r} is also in another file, for other columns "
+                    f"or for the tree {earlier.tree!r}"
                 )
     return tuple(trained.values())

@@ -14,6 +14,12 @@ from baler_root.format.container.model_references import ModelOrigin
 from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.model_store import ModelStore
 
+_FACTS = {
+    *("sha256", "size", "file", "found", "problem", "tree", "columns", "networks", "histograms", "weights"),
+    *("codec", "latents", "residual", "encoder", "decoder", "anomalies", "outlier_rows", "architecture"),
+}
+"""Keys of a description that no note on the training replaces: notes are for people and may say anything."""
+
 
 def describe_models(models: ModelStore, trained: Sequence[ModelOrigin]) -> list[dict[str, Any]]:
     """Each model of a file: its SHA-256, bytes, columns, networks, weights and history.
@@ -60,7 +66,7 @@ def describe_model(model: AnyModel, size: int, trained: ModelOrigin | None = Non
         "histograms": sum(network["histograms"] > 0 for network in networks),
         "weights": sum(network["weights"] for network in networks),
         **(_autoencoder(model, networks) if isinstance(model, AutoencoderModel) else {}),
-        **model.training_record,
+        **{key: note for key, note in model.training_record.items() if key not in _FACTS},
         "architecture": networks,
     }
 
@@ -75,7 +81,7 @@ def _autoencoder(model: AutoencoderModel, networks: list[dict[str, Any]]) -> dic
         "encoder": model.encoder.describe(),
         "decoder": model.decoder.describe(),
         "weights": model.encoder.weights + model.decoder.weights,
-        "anomalies": None
+        "outlier_rows": None
         if model.outlier_detector is None
         else {"threshold": model.outlier_detector.threshold, "clusters": len(model.outlier_detector.centres)},
     }

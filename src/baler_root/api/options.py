@@ -26,6 +26,8 @@ class ModelReuse:
     """Leave the models in their file, so that many files share them. It is then needed to read the output:
     `open` looks beside the output, at the path of the model file as seen from there, and in the folders of
     the environment variable BALER_ROOT_MODELS."""
+    always: bool = False
+    """Use the models even if they make the output larger, for their latents or to measure them."""
 
     def __post_init__(self) -> None:
         """Raises ConfigError for something else than a path."""

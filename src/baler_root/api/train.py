@@ -20,8 +20,8 @@ from baler_root.api.options import (
     tree_names,
     with_residual,
 )
+from baler_root.api.provenance import provenance_of_models
 from baler_root.api.unreadable import Unreadable, retry_without_unreadable
-from baler_root.compression.provenance import provenance_of_models
 from baler_root.compression.rules.rules import BoundOptions
 from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.base import ModelCodec
@@ -110,7 +110,7 @@ def train(
         Error bounds, as in `compress`.
 
     Raises SourceError, ConfigError (files that differ, too few rows, nothing to be learned, no torch),
-    OutputError or KeyInFileError; nothing is left then.
+    OutputError or KeyInFileError; no output remains then.
     """
     started = time.perf_counter()
     paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)

@@ -154,7 +154,7 @@ def _latents(table: dict[str, Any]) -> str:
         "latents": "latents",
         "residual": "residual",
         "missed": f"{count_text(table['missed'], 'row')} that they miss",
-        "anomalies": f"{count_text(table['anomalies'], 'outlier row')} with scores",
+        "outlier_rows": f"{count_text(table['outlier_rows'], 'outlier row')} with scores",
         "low_bits": "low bits of exact floats",
         "rest": "other columns",
         "models": count_text(len(table["models"]), "model"),

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 _TRAINING: dict[str, Callable[[Any], str]] = {
-    "rows": lambda rows: count_text(rows, "row"),
-    "steps": lambda steps: count_text(steps, "step"),
+    "rows": lambda rows: count_text(rows, "row") if type(rows) is int else f"{rows} rows",
+    "steps": lambda steps: count_text(steps, "step") if type(steps) is int else f"{steps} steps",
     "level": lambda level: f"level {level}",
     "seed": lambda seed: f"seed {seed}",
 }
@@ -45,10 +45,10 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     for part in ("encoder", "decoder"):
         if part in model:
             yield Text(f"  {part} {model[part]}")
-    if model.get("anomalies"):
+    if model.get("outlier_rows"):
         yield Text(
-            f"  rows further than {model['anomalies']['threshold']:.3g} standard deviations from "
-            f"{count_text(model['anomalies']['clusters'], 'cluster')} of latents are kept exactly"
+            f"  rows further than {model['outlier_rows']['threshold']:.3g} standard deviations from "
+            f"{count_text(model['outlier_rows']['clusters'], 'cluster')} of latents are kept exactly"
         )
     settings = [
         describe(model[name])
@@ -58,16 +58,23 @@ def model_report(model: dict[str, Any]) -> Iterator[RenderableType]:
     if settings:
         yield Text(f"  learned from {', '.join(settings)}")
     history = model.get("history")
-    if isinstance(history, list) and history:
+    if isinstance(history, list) and history and all(_is_pair(point) for point in history):
         points = " → ".join(f"{bits} (step {step})" for step, bits in history)
         columns_text = "all columns" if "encoder" in model else "the columns with networks"
         yield Text(f"  bits per row of {columns_text}, on rows not used for training: {points}")
     masses = model.get("masses")
     for mass in masses if isinstance(masses, list) else ():
-        yield Text(
-            f"  also trained to preserve a mass: {', '.join(mass['branches'])} ({mass['bits']} bits if it were a column)"
-        )
+        if isinstance(mass, dict) and isinstance(mass.get("branches"), list):
+            branches = ", ".join(map(str, mass["branches"]))
+            yield Text(
+                f"  also trained to preserve a mass: {branches} ({mass.get('bits')} bits if it were a column)"
+            )
     yield _columns(model["architecture"], latents="encoder" in model)
+
+
+def _is_pair(point: Any) -> bool:
+    """Whether a note on the training is a pair, such as bits and step."""
+    return isinstance(point, list | tuple) and len(point) == 2
 
 
 def _columns(networks: list[dict[str, Any]], latents: bool) -> Table:

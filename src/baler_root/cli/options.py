@@ -181,7 +181,7 @@ def codec_of(
     options = {name: value for name, value in flags.items() if value is not None}
     if codec is None or not is_latent_codec(codec):
         if hardware is not None:
-            raise ConfigError("options of firmware need --codec autoencoder")
+            raise ConfigError("options of firmware are only for the codec autoencoder: --codec autoencoder")
         if options:
             names = ", ".join(f"--{name}" for name in options)
             raise ConfigError(f"{names}: only for codecs that store latents, such as --codec autoencoder")

@@ -14,7 +14,7 @@ from baler_root.cli.progress import staged_progress
 from baler_root.errors import ConfigError
 
 if TYPE_CHECKING:
-    from baler_root.evaluation.report.measure import Paths
+    from baler_root.evaluation.report.build_report import Paths
 
 
 def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -94,7 +94,7 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
         check(target, overwrite)
         pairs = [(original, compressed), *map(_pair, simulation or [])]
         from baler_root.evaluation.analysis.analysis import load
-        from baler_root.evaluation.report.measure import build
+        from baler_root.evaluation.report.build_report import build_report
         from baler_root.evaluation.report.options import ReportOptions
         from baler_root.evaluation.report.output import write
         from baler_root.extras import needed
@@ -104,7 +104,7 @@ def report(  # noqa: PLR0913, PLR0917 - one parameter for each option
         loaded = None if analysis is None else load(analysis)
         options = ReportOptions(toys, bootstrap, offsets, seed)
         with staged_progress(quiet) as stage:
-            result = build(pairs, loaded, options, time_encoding=time_encoding, stage=stage)
+            result = build_report(pairs, loaded, options, time_encoding=time_encoding, stage=stage)
             stage("drawing")
             written = write(result, target, _command(), overwrite)
         if as_json:

@@ -24,7 +24,7 @@ from baler_root.errors import OutputError
 
 if TYPE_CHECKING:
     from baler_root.evaluation.tuning.budget import Budget
-    from baler_root.evaluation.tuning.tune import Tuned
+    from baler_root.evaluation.tuning.tune import TuningResult
 
 
 def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
@@ -90,12 +90,12 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
         with staged_progress(quiet) as log:
             tuned = run(load(analysis), sources, limits, options, log=log)
         if as_json:
-            print_json(asdict(tuned) | {"proved": tuned.proved})
+            print_json(asdict(tuned) | {"validated": tuned.validated})
         elif not quiet:
             _show(tuned, limits)
-        if not tuned.proved:
+        if not tuned.validated:
             broken = ", ".join(
-                f"d{name} uses {share:.3g} ×" for name, share in tuned.proof.items() if share > 1
+                f"d{name} uses {share:.3g} ×" for name, share in tuned.validation.items() if share > 1
             )
             raise BudgetError(
                 f"events that were not used for tuning break the budget ({broken}): no rules written; try a smaller "
@@ -104,12 +104,12 @@ def tune(  # noqa: PLR0913, PLR0917 - one parameter for each option
         heading = [
             f"baler-root tune {' '.join(sources)} --analysis {analysis} --budget '{limits}'",
             "Share of the budget in events that were not used for tuning: "
-            + ", ".join(f"d{name} {share:.0%}" for name, share in tuned.proof.items()),
+            + ", ".join(f"d{name} {share:.0%}" for name, share in tuned.validation.items()),
         ]
         write_rules(tuned, output, heading, bound=bound, overwrite=overwrite)
 
 
-def _show(tuned: Tuned, budget: Budget) -> None:
+def _show(tuned: TuningResult, budget: Budget) -> None:
     from baler_root.cli.tables import plain_table
 
     bounds = plain_table(f"bounds found in {count_text(tuned.trials, 'trial')}")
@@ -118,11 +118,11 @@ def _show(tuned: Tuned, budget: Budget) -> None:
     for name, value in tuned.bounds.items():
         bounds.add_row(name, f"rel={value:g}")
     shares = plain_table("share of the budget that is used")
-    for title in ("limit", "tuned", "proof"):
+    for title in ("limit", "tuned", "validation"):
         shares.add_column(title, justify="left" if title == "limit" else "right")
     for limit in budget.limits:
         name = limit.quantity
-        shares.add_row(str(limit), f"{tuned.spent[name]:.0%}", f"{tuned.proof[name]:.0%}")
+        shares.add_row(str(limit), f"{tuned.spent[name]:.0%}", f"{tuned.validation[name]:.0%}")
     terminal = console()
     terminal.print(bounds)
     terminal.print(shares)

@@ -26,7 +26,7 @@ INTERPOLATES = (Classic.id, ConditionalCodec.id)
 interpolation."""
 
 
-MIN_ROW = 4
+MIN_ARRAY_VALUES = 4
 """Fewest values in an array; smaller arrays are not interpolated."""
 
 
@@ -40,11 +40,11 @@ points that they predict: with a wide bound it pays to keep coarse points nearer
 range of a fluid), with a tight one it does not."""
 
 
-SAMPLE_VALUES = 1 << 16
+COMPARED_VALUES = 1 << 16
 """Values in the middle of a column by which interpolations are compared, rounded to whole rows."""
 
 
-SAMPLE_ROWS = 16
+MIN_COMPARED_ROWS = 16
 """Fewest rows for that comparison."""
 
 
@@ -62,7 +62,7 @@ def with_interpolation(
     quantised, shape = column.quantised, column.encoding.symbol_shape
     row = math.prod(shape)
     floats = values.dtype.kind == "f" and values.dtype.itemsize >= 4
-    if quantised is None or not bound.is_absolute or not floats or row < MIN_ROW:
+    if quantised is None or not bound.is_absolute or not floats or row < MIN_ARRAY_VALUES:
         return column
     # The quantiser has found how wide a step may be, and whether one pays at all.
     step = quantised.quantiser.size / STEPS_PER_UNIT if quantised.quantiser.kind == "linear" else 0.0
@@ -110,7 +110,7 @@ def _interpolate(
 def _middle(length: int, row: int) -> slice:
     """Positions of some rows in the middle of a column."""
     rows = length // row
-    count = min(rows, max(SAMPLE_ROWS, SAMPLE_VALUES // row))
+    count = min(rows, max(MIN_COMPARED_ROWS, COMPARED_VALUES // row))
     start = (rows - count) // 2
     return slice(start * row, (start + count) * row)
 

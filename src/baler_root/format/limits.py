@@ -54,5 +54,37 @@ MAX_COLUMN_LENGTH = 1 << 28
 """Most values of a column in one cluster."""
 
 
+MAX_PARENTS = 1 << 8
+"""Most parents of a column in a model."""
+
+
+MAX_COMPONENTS = 1 << 4
+"""Most components of a mixture."""
+
+
+MAX_CONTEXTS, MAX_ALL_CONTEXTS = 1 << 12, 1 << 16
+"""Most contexts of the histograms of a column, and of all columns of a model."""
+
+
+MAX_ROOTS, MAX_ALL_ROOTS = 1 << 18, 1 << 22
+"""Most roots of the histograms of a column, and of all columns of a model: each takes 24 bytes in memory."""
+
+
+MAX_WEIGHTS = 1 << 24
+"""Most weights of all networks of a model: each takes up to 8 bytes in memory."""
+
+
+MAX_NET_PRODUCTS = 1 << 16
+"""Most multiplications for each row in the network of one column."""
+
+
+MAX_PAGE_PRODUCTS = 1 << 38
+"""Most multiplications for a page in the networks of its columns."""
+
+
+MAX_LATENT_PRODUCTS = 1 << 42
+"""Most multiplications for a page in the decoder of its latents."""
+
+
 MAX_EXPANSION = 1 << 16
 """Largest ratio of decoded to compressed size of a zstd frame; zstd itself stays below it."""

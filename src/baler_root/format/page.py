@@ -15,7 +15,14 @@ from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.codecs.base import Codec, SymbolSpec, is_context_codec, is_incremental_codec
+from baler_root.format.codecs.base import (
+    Codec,
+    OpenedPayload,
+    SymbolSpec,
+    is_context_codec,
+    is_incremental_codec,
+    is_opening_codec,
+)
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.columns.form_columns import Column
@@ -23,6 +30,9 @@ from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.column_record import pack_entry, read_entry
 from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
 from baler_root.format.limits import MAX_PAGE_LENGTH
+
+OPENED_LENGTH = 1 << 20
+"""Most decoded bytes of a page whose payload stays opened: thousands of small columns are then found once."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +107,7 @@ class Page:
         self._specs = [_spec(encoding) for encoding in self.encodings]
         self._coded_specs = [spec for spec in self._specs if spec is not None]
         self._positions = [position for position, spec in enumerate(self._specs) if spec is not None]
+        self._indices = {position: index for index, position in enumerate(self._positions)}
         length = sum(
             encoding.length * max(spec.dtype.itemsize if spec else 0, column.dtype.itemsize)
             for encoding, spec, column in zip(self.encodings, self._specs, columns, strict=True)
@@ -105,6 +116,8 @@ class Page:
             raise CorruptFileError(f"a page claims to hold more than {MAX_PAGE_LENGTH} bytes")
         self.coded = cursor.rest()
         """Payload of the codec."""
+        self._is_small = length <= OPENED_LENGTH
+        self._opened: OpenedPayload | None = None
 
     @property
     def num_coded(self) -> int:
@@ -128,13 +141,24 @@ class Page:
         result then also has the columns that were decoded or reused along the way.
         """
         coded_positions, specs, indices = self._coded(positions)
-        if decoded is not None and indices is not None and is_incremental_codec(codec):
-            index_of = {position: index for index, position in enumerate(coded_positions)}
-            decoded_symbols = {index_of[position]: symbols for position, symbols in decoded.items()}
+        if indices is not None and (opened := self.opened(codec)) is not None:
+            result = opened.decode(indices)
+        elif decoded is not None and indices is not None and is_incremental_codec(codec):
+            decoded_symbols = {self._indices[position]: symbols for position, symbols in decoded.items()}
             result = codec.decode_more(self.coded, specs, indices, decoded_symbols)
         else:
             result = codec.decode(self.coded, specs, indices)
         return {coded_positions[index]: symbols for index, symbols in result.items()}
+
+    def opened(self, codec: Codec) -> OpenedPayload | None:
+        """The codec's payload with its columns found, which is remembered; None if it is large, or if its
+        columns cannot be decoded one by one.
+
+        Raises FormatError for a damaged payload.
+        """
+        if self._opened is None and self._is_small and is_opening_codec(codec):
+            self._opened = codec.open_payload(self.coded, self._coded_specs)
+        return self._opened
 
     def context_columns(self, codec: Codec, positions: Sequence[int] | None = None) -> tuple[int, ...]:
         """Numbers of the columns outside the page whose symbols the codec needs to decode `positions`."""
@@ -159,5 +183,5 @@ class Page:
 
     def _coded(self, positions: Sequence[int] | None) -> tuple[list[int], list[SymbolSpec], list[int] | None]:
         """Positions and specs of the columns with symbols, and the indices of `positions` among them."""
-        indices = None if positions is None else [self._positions.index(position) for position in positions]
+        indices = None if positions is None else [self._indices[position] for position in positions]
         return self._positions, self._coded_specs, indices

@@ -152,11 +152,8 @@ def streamed_branch(part: Part, title: str, position: int, typename: str) -> tup
 
     `position` and `typename` are those of the branch of the source. Raises NoLeafError for another type.
     """
-    encoding, classname, written = _streamed(part.kind)
-    if "string" in encoding:
-        classname = _STRING_CLASSES.get(typename, classname)
-        written = typename if typename in _STRING_CLASSES else written
-    else:
+    encoding, classname, written = _streamed(part.kind, "TString" if "TString" in typename else "std::string")
+    if "string" not in encoding:
         encoding = {"versioned": encoding, "version": f"{_VECTOR_VERSION:04x}"}
     return OutputRecord(
         part.name, title, _record(part.name, classname), position, encoding, members=part.members
@@ -186,15 +183,15 @@ def _record(name: str, classname: str) -> Record:
     }  # fmt: skip
 
 
-def _streamed(kind: Any) -> tuple[Encoding, str, str]:
-    """Encoding of a type, ROOT's name of its class, and uproot's."""
+def _streamed(kind: Any, string: str) -> tuple[Encoding, str, str]:
+    """Encoding of a type, ROOT's name of its class, and uproot's; strings are of this type of uproot's."""
     import awkward as ak
 
     array = kind.parameter("__array__")
     if array == "string":
-        return {"string": 1}, "string", "std::string"
+        return {"string": 1}, _STRING_CLASSES[string], string
     if isinstance(kind, ak.types.ListType) and array in (None, "set"):
-        inner, classname, typename = _streamed(kind.content)
+        inner, classname, typename = _streamed(kind.content, string)
         container = array or "vector"
         space = " " * classname.endswith(">")
         return {"counted": inner}, f"{container}<{classname}{space}>", f"std::{container}<{typename}>"

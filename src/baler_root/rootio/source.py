@@ -11,10 +11,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from baler_root.errors import FormatError, KeyInFileError, SourceError
+from baler_root.format.container.layout import HEAD_MAGIC
 from baler_root.format.limits import MAX_REPEATED_TREES
 from baler_root.format.schema import Tree
 from baler_root.rootio.objects import RNTUPLES, TREES, key_at
 from baler_root.rootio.raw.raw_branch import RawBranch
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.source_schema import baskets_of, open_rntuple, open_ttree, with_first_entries
 from baler_root.rootio.source_tree import SourceTree, cause
 
@@ -32,6 +34,7 @@ class RootSource:
             raise SourceError(f"{self.path}: is a folder, not a ROOT file")
         from baler_root.rootio.uproot_source import UprootSource
 
+        _check_magic(self.path)
         try:
             self.directory = uproot.open(
                 {self.path: None}, array_cache=None, object_cache=None, handler=UprootSource
@@ -43,7 +46,7 @@ class RootSource:
             raise SourceError(str(error)) from None
         except Exception as error:
             raise SourceError(
-                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated, or of another kind"
+                f"{self.path}: not a readable ROOT file ({cause(error)}); it may be truncated"
             ) from error
         try:
             self._check_end()
@@ -145,6 +148,8 @@ class RootSource:
                 yield item
                 yield from visit(item)
 
+        if schema.kind == "RNTuple":
+            link_fields(tree)
         items = list(visit(tree))
         names, expected = [item.name for item in items], [branch.name for branch in schema.branches]
         if names != expected:
@@ -162,3 +167,20 @@ class RootSource:
             for position in schema.stored()
         }
         return SourceTree(schema, handles)
+
+
+def _check_magic(path: str) -> None:
+    """Raise SourceError for a local file that does not begin as ROOT files do."""
+    if "://" in path:
+        return
+    try:
+        with Path(path).open("rb") as file:
+            magic = file.read(len(HEAD_MAGIC))
+    except OSError:
+        return  # the reader says why
+    if not magic:
+        raise SourceError(f"{path}: is empty; it may be truncated")
+    if magic == HEAD_MAGIC:
+        raise SourceError(f"{path}: is a .baler file; `baler-root decompress` makes a ROOT file of it")
+    if not b"root".startswith(magic[:4]):
+        raise SourceError(f"{path}: is not a ROOT file; those begin with the bytes 'root'")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +12,7 @@ from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio import source_tree
 from baler_root.rootio.raw.raw_schema import with_raw_branches
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.source_tree import SourceTree, cause
 from baler_root.rootio.tree_tail import read_tail
 
@@ -23,6 +25,7 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
     branches: list[Branch] = []
     handles: dict[int, Any] = {}
     items: list[Any] = []
+    top_names = {branch.name for branch in tree.branches}
 
     def visit(owner: Any, parent: int | None) -> None:
         for branch in owner.branches:
@@ -36,7 +39,7 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
                     typename=_text(branch, "typename"),
                     title=branch.title or "",
                     interpretation=text,
-                    counter=_counter(branch),
+                    counter=_counter(branch, top_names),
                     missing=why,
                 )
             )
@@ -113,8 +116,10 @@ def with_first_entries(tree: SourceTree, skip: Mapping[str, str]) -> SourceTree:
     return source
 
 
-def _counter(branch: Any) -> str:
+def _counter(branch: Any, top_names: AbstractSet[str]) -> str:
     """Name of the branch that counts a variable-length array, or of its leaf if no branch has that name.
+
+    `top_names` are the names of the branches directly below the tree.
 
     Empty where uproot cannot find it.
     """
@@ -122,8 +127,7 @@ def _counter(branch: Any) -> str:
         if branch.count_leaf is None:
             return ""
         leaf = branch.count_leaf.member("fName")
-        is_branch = any(other.name == leaf for other in branch.tree.branches)
-        return str(leaf if is_branch or branch.count_branch is None else branch.count_branch.name)
+        return str(leaf if leaf in top_names or branch.count_branch is None else branch.count_branch.name)
     except Exception:  # noqa: BLE001 - the name is only wanted for writing a TTree again
         return ""
 
@@ -161,6 +165,7 @@ def open_rntuple(ntuple: Any, path: str, cycle: int, skip: Mapping[str, str]) ->
                 handles[position] = item
             visit(item, position)
 
+    link_fields(ntuple)
     visit(ntuple, None)
     schema = Tree(
         path=path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
@@ -69,7 +69,7 @@ def lay_out_ttree(
     leaves: dict[int, list[Leaf]] = {}
     parts: dict[int, tuple[list[OutputBranch | OutputRecord], str]] = {}
     jagged: list[int] = []
-    taken = set(names.values())
+    taken = _TakenNames(names.values())
     for position in outside:
         branch, name = tree.branches[position], names[position]
         if branch.raw:
@@ -132,15 +132,15 @@ def branch_names(tree: Tree) -> dict[int, str]:
         branch = tree.branches[position]
         parents.setdefault(branch.name, set()).add(branch.parent)
     names = {}
-    changed = []
+    changed: dict[int, str] = {}
     for position in tree.stored():
         name = tree.branches[position].name
         names[position] = name
         if len(parents[name]) > 1:
             names[position] = tree.path_of(position).replace("/", ".")
-            changed += [position] if names[position] != name else []
+            changed |= {position: names[position]} if names[position] != name else {}
     kept = [name for position, name in names.items() if position not in changed]
-    wanted = [*kept, *(names[position] for position in changed)]
+    wanted = [*kept, *changed.values()]
     distinct = distinct_names(wanted, [*kept, *[""] * len(changed)], repeat=True)
     return names | dict(zip(changed, distinct[len(kept) :], strict=True))
 
@@ -150,23 +150,25 @@ def distinct_names(wanted: Sequence[str], original: Sequence[str], *, repeat: bo
 
     With `repeat`, original names may occur more than once.
     """
-    taken: set[str] = set()
+    taken: _TakenNames = set()
     kept = []
     for name, unchanged in zip(wanted, original, strict=True):
         kept.append(name == unchanged and (repeat or name not in taken))
         taken |= {name} if kept[-1] else set()
     names = []
+    numbers: dict[str, int] = {}
     for name, stays in zip(wanted, kept, strict=True):
-        result, number = name, 2
+        result = name
         while not stays and result in taken:
-            result, number = f"{name}_{number}", number + 1
+            numbers[name] = numbers.get(name, 1) + 1
+            result = f"{name}_{numbers[name]}"
         taken.add(result)
         names.append(result)
     return names
 
 
 def _parts(
-    tree: Tree, position: int, name: str, kind: Any, taken: set[str]
+    tree: Tree, position: int, name: str, kind: Any, taken: _TakenNames
 ) -> tuple[list[OutputBranch | OutputRecord], str] | None:
     """The branches of a type that is not made of leaves, and a note on what differs from the source.
 
@@ -174,11 +176,10 @@ def _parts(
     """
     branch = tree.branches[position]
     made: list[OutputBranch | OutputRecord] = []
-    names = set(taken)
     written = ""
     try:
         for wanted in parts_of(name, kind):
-            part = replace(wanted, name=_not_taken(wanted.name, names)) if wanted.members else wanted
+            part = replace(wanted, name=taken.add(wanted.name)) if wanted.members else wanted
             title = part.name if part.members or _is_leaf_list(branch, name) else branch.title
             if (leaf := number_of(part)) is not None:
                 made.append(OutputBranch(part.name, title, [leaf], position, members=part.members))
@@ -188,19 +189,27 @@ def _parts(
                 made.append(item)
     except NoLeafError:
         return None
-    taken |= names
     path = f"{tree.path_of(position)}: {branch.typename}"
     if len(made) > 1 or made[0].members:
         return made, f"{path} written as branches of its members: {listed([item.name for item in made])}"
     return made, "" if branch.typename == written else f"{path} written as {written}"
 
 
-def _not_taken(name: str, taken: set[str]) -> str:
-    """The name, or with underscores where it is taken; it is taken then."""
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
+class _TakenNames:
+    """Names of branches, to which new ones are added in a time that does not grow with their number."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = set(names)
+        self._longest: dict[str, str] = {}
+
+    def add(self, wanted: str) -> str:
+        """The name, or with underscores where it is taken; it is taken then."""
+        name = self._longest.get(wanted, wanted)
+        while name in self._names:
+            name += "_"
+        self._names.add(name)
+        self._longest[wanted] = name
+        return name
 
 
 def _place(
@@ -234,7 +243,7 @@ def _assign_counters(
     leaves: Mapping[int, list[Leaf]],
     jagged: list[int],
     names: Mapping[int, str],
-    taken: set[str],
+    taken: _TakenNames,
     *,
     share: bool,
 ) -> dict[Leaf, int]:
@@ -242,6 +251,7 @@ def _assign_counters(
     import awkward as ak
 
     positions = {names[p]: p for p in reversed(tree.stored())}
+    is_jagged = set(jagged)
     groups: dict[bytes | int, list[int]] = {}
     for position in jagged:
         branch = tree.branches[position]
@@ -253,7 +263,7 @@ def _assign_counters(
         ):
             if (
                 candidate is not None
-                and candidate not in jagged
+                and candidate not in is_jagged
                 and _counts(leaves.get(candidate, []), first.get(candidate), counts)
             ):
                 leaves[candidate][0].is_range = True
@@ -264,7 +274,7 @@ def _assign_counters(
             groups.setdefault(key, []).append(position)
     new_counters: dict[Leaf, int] = {}
     for members in groups.values():
-        name = _not_taken(leaf_name(_counter_name([names[p] for p in members])), taken)
+        name = taken.add(leaf_name(_counter_name([names[p] for p in members])))
         counter_leaf = Leaf(name, np.dtype(np.int32), is_range=True)
         new_counters[counter_leaf] = members[0]
         for position in members:

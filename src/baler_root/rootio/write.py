@@ -15,6 +15,7 @@ from baler_root.rootio.branch_types import values_of
 from baler_root.rootio.leaves import OutputBranch
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
 from baler_root.rootio.raw.record_writer import OutputRecord
+from baler_root.rootio.rntuple_reader import link_fields
 from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
 from baler_root.rootio.tree_tail import TreeTail
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
@@ -316,6 +317,8 @@ def _compare(source: Any, check: _Check) -> None:
 def _difference(source: Any, check: _Check) -> str:
     """Difference between the tree in the file and the expected one; empty if there is none."""
     tree = key_at(source, check.tree.path, check.cycle).get()
+    if check.written.kind == "RNTuple":
+        link_fields(tree)
     items = list(tree.branches) if check.written.kind == "TTree" else list(tree.fields)
     if (names := [item.name for item in items]) != check.names:
         return f"branches {names} instead of {check.names}"

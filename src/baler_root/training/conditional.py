@@ -17,6 +17,7 @@ from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
+from baler_root.format.limits import MAX_ALL_CONTEXTS, MAX_ALL_ROOTS
 from baler_root.training.axis_fit import fit_axis, previous_item_axis
 from baler_root.training.effort import TrainingEffort, get_level
 from baler_root.training.histograms import VALIDATION_SHARE, BinnedColumn, fit_histograms
@@ -277,6 +278,7 @@ def _choose(
     """
     ancestors = Ancestors()
     chosen = {}
+    roots = contexts = 0
     for number, (histogram, network) in enumerate(zip(histograms, networks, strict=True)):
         options = [option for option in (histogram, network) if option is not None]
         options.sort(key=lambda option: -option.net_saving)
@@ -285,7 +287,11 @@ def _choose(
             if histogram.net_saving >= network.net_saving - tolerance:
                 options = [histogram, network]
         for option in options:
+            shape = option.conditional.roots.shape if isinstance(option.conditional, Histograms) else (0, 0)
+            if roots + shape[0] * shape[1] > MAX_ALL_ROOTS or contexts + shape[0] > MAX_ALL_CONTEXTS:
+                continue
             if ancestors.allow(option.conditional.parents):
+                roots, contexts = roots + shape[0] * shape[1], contexts + shape[0]
                 ancestors.set(number, option.conditional.parents)
                 chosen[number] = option
                 break

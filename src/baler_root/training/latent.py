@@ -294,8 +294,8 @@ def _firmware_note(hardware: Hardware, encoder: Program) -> str:
     resources = resources_of(encoder, hardware)
     return (
         f"encoder for firmware: {hardware.describe()}: about {resources.luts:.3g} LUTs, "
-        f"{resources.latency_cycles(hardware.budget.adder_levels)} clock edges at {hardware.budget.adder_levels} adders "
-        "an edge (estimated; `baler-root fpga build` says more)"
+        f"{resources.latency_cycles(hardware.budget.adder_levels)} clock cycles at {hardware.budget.adder_levels} adders "
+        "per cycle (estimated; `baler-root fpga build` gives details)"
     )
 
 

@@ -1,4 +1,4 @@
-"""A finished file is read back as its readers will read it, before it gets its name."""
+"""A finished file is read back as its readers will read it, before it appears under its name."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def one_entry_short(self: TreeReader, branches: Sequence[int], start: int, stop:
 @pytest.mark.parametrize(
     ("read", "message"),
     [
-        (refused, "cannot be read, nothing is left: more columns than a reader accepts"),
-        (one_entry_short, "tree 't', branch 'x': 10 entries read back as 9; nothing is left"),
+        (refused, "cannot be read, no output remains: more columns than a reader accepts"),
+        (one_entry_short, "tree 't', branch 'x': 10 entries read back as 9; no output remains"),
     ],
 )
 def test_branches_that_read_back_wrong(

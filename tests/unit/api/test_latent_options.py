@@ -28,7 +28,10 @@ pytestmark = [
         (("--codec", "autoencoder", "--outliers", "101%"), "a share from 0 to 1 (100%) is needed"),
         (("--codec", "autoencoder", "--outliers", "-0.1"), "a share from 0 to 1 (100%) is needed"),
         (("--codec", "autoencoder", "--outliers", "nan"), "a share from 0 to 1 (100%) is needed"),
-        (("--codec", "autoencoder", "--outliers", "x"), "'x' is no share of rows: write 0.01 or 1%"),
+        (
+            ("--codec", "autoencoder", "--outliers", "x"),
+            "--outliers 'x': not a share of rows; write 0.01 or 1%",
+        ),
         (("--codec", "autoencoder", "--clusters", "0"), "0 clusters of latents; from 1 to 256 are possible"),
         (
             ("--codec", "autoencoder", "--residual", "foo"),
@@ -36,9 +39,12 @@ pytestmark = [
         ),
         (("--codec", "autoencoder", "--level", "fast"), "trains a network; level fast trains none"),
         (("--codec", "autoencoder", "--residual", "lossless", "--bound", "rel=0.1"), "leave the bound out"),
-        (("--codec", "classic", "--latents", "3"), "--latents: for codecs that store latents"),
-        (("--codec", "conditional", "--residual", "none"), "--residual: for codecs that store latents"),
-        (("--outliers", "1%", "--clusters", "2"), "--outliers, --clusters: for codecs that store latents"),
+        (("--codec", "classic", "--latents", "3"), "--latents: only for codecs that store latents"),
+        (("--codec", "conditional", "--residual", "none"), "--residual: only for codecs that store latents"),
+        (
+            ("--outliers", "1%", "--clusters", "2"),
+            "--outliers, --clusters: only for codecs that store latents",
+        ),
         (("--codec", "autoencode"), "did you mean 'autoencoder'?"),
     ],
 )

@@ -151,6 +151,28 @@ def test_missing_columns_are_named(jets_model: Path, tmp_path: Path, make_root: 
     assert not (tmp_path / "b.baler").exists()
 
 
+def test_models_that_save_nothing_are_used_on_request(
+    jets_model: Path, tmp_path: Path, make_root: Maker
+) -> None:
+    arrays = correlated_jets(3000, 5)
+    random = np.random.default_rng(1)
+    shuffled = {
+        name: ak.unflatten(random.permutation(ak.to_numpy(ak.flatten(array))), ak.num(array))
+        if array.ndim > 1
+        else array
+        for name, array in arrays.items()
+    }
+    source = make_root("shuffled.root", Events=shuffled)
+    numbers = {}
+    for always in (False, True):
+        reuse = ModelReuse(jets_model, detach=True, always=always)
+        summary = baler_root.compress(source, tmp_path / f"{always}.baler", model=reuse)
+        assert baler_root.verify(summary.target, source, models=jets_model).problems == []
+        assert any("is not used" in note for note in summary.notes) != always
+        numbers[always] = len(baler_root.inspect(summary.target, models=jets_model)["models"])
+    assert numbers[False] < numbers[True]
+
+
 def test_columns_in_other_lists_and_places(jets_model: Path, tmp_path: Path, make_root: Maker) -> None:
     """Branches may have another order and others between them; those of other lengths are left out."""
     arrays = correlated_jets(6000, 4)

@@ -168,9 +168,9 @@ def test_another_source_is_told_apart(kind: str, said: str, pair: tuple[Path, Pa
 def test_what_is_no_source(pair: tuple[Path, Path], tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="no such file"):
         baler_root.verify(pair[1], tmp_path / "none.root")
-    with pytest.raises(SourceError, match="not a readable ROOT file"):
+    with pytest.raises(SourceError, match=r"is a \.baler file"):
         baler_root.verify(pair[1], pair[1])
-    with pytest.raises(FormatError, match=r"not a \.baler file"):
+    with pytest.raises(FormatError, match=r"a ROOT file, not a \.baler file"):
         baler_root.verify(pair[0], pair[0])
 
 

@@ -49,10 +49,8 @@ def test_models_flag_the_requested_share_and_are_used_even_if_the_file_grows(tmp
             model, row_latents, 0.01, 1, tmp_path / "b.balermodel"
         )
         assert isinstance(detector, OutlierDetector)
-        with latent_files.models_always_used():
-            row = latent_files.measure(
-                source, counted, bound="rel=1e-2", model=ModelReuse(flagging, detach=True)
-            )
+        reuse = ModelReuse(flagging, detach=True, always=True)
+        row = latent_files.measure(source, counted, bound="rel=1e-2", model=reuse)
     assert row_latents.shape[0] == row["rows"] == 3000
     assert 0 < row["flagged %"] <= 1
     assert 0.5 < row["largest error / bound"] <= 1

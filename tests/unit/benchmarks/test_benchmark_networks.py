@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch", reason="torch is not installed")
 convolutional = pytest.importorskip("benchmarks.run.convolutional", reason="benchmarks/ is not on the path")
 
 from benchmarks.rivals import baler_autoencoder
-from benchmarks.rivals.packers import stored
+from benchmarks.rivals.compressors import stored
 from benchmarks.run import baler
 
 

@@ -10,12 +10,14 @@ from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 
 pytest.importorskip("pysz", reason="pysz (SZ3) is not installed")
 pytest.importorskip("zfpy", reason="zfpy is not installed")
-columnwise = pytest.importorskip("benchmarks.rivals.columnwise", reason="benchmarks/ is not on the path")
+columnwise_compressors = pytest.importorskip(
+    "benchmarks.rivals.columnwise_compressors", reason="benchmarks/ is not on the path"
+)
 
 from benchmarks.data.columns import Column
 from benchmarks.data.sources import Tree
-from benchmarks.rivals import real_root
-from benchmarks.rivals.packers import lossless
+from benchmarks.rivals import native_root_files
+from benchmarks.rivals.compressors import lossless
 
 ROWS = 3000
 BOUNDS = ["lossless", "rel=1e-2", "rel=1e-3", "rel=1e-4", "rel=1e-6", "abs=1e-2", "abs=1e-5", "bits=10"]
@@ -41,15 +43,15 @@ def columns() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
-@pytest.mark.parametrize("rival", columnwise.RIVALS, ids=columnwise.NAMES)
-def test_what_is_counted_keeps_the_bound(rival: columnwise.Rival, bound: str) -> None:
+@pytest.mark.parametrize("rival", columnwise_compressors.RIVALS, ids=columnwise_compressors.NAMES)
+def test_what_is_counted_keeps_the_bound(rival: columnwise_compressors.Rival, bound: str) -> None:
     """Also from bytes alone: main and side streams are unpacked again."""
     asked = ErrorBound.parse(bound)
     for name, values in columns().items():
         prepared = rival.prepare(values, asked)
         if prepared is None:
             continue
-        encoded = columnwise.with_missed_values(rival.encode(prepared), values, asked)
+        encoded = columnwise_compressors.with_missed_values(rival.encode(prepared), values, asked)
         if encoded is None:
             continue
         decoded = encoded.decode()
@@ -69,13 +71,15 @@ def test_most_columns_go_each_rivals_own_way() -> None:
     """Else every rival would be the lossless one in disguise."""
     momenta = columns()["momenta"]
     exact = len(lossless(momenta).data)
-    for name, size in columnwise.sizes([Column("momenta", momenta, ErrorBound.parse("rel=1e-3"))]).items():
+    for name, size in columnwise_compressors.sizes(
+        [Column("momenta", momenta, ErrorBound.parse("rel=1e-3"))]
+    ).items():
         assert size is not None, name
         assert size < 0.8 * exact, name
 
 
 def test_a_rival_without_means_has_no_size() -> None:
-    found = columnwise.sizes([Column("momenta", columns()["momenta"], LOSSLESS)])
+    found = columnwise_compressors.sizes([Column("momenta", columns()["momenta"], LOSSLESS)])
     assert found["sz3"] is None
     assert found["zfp"] is None
     assert found["round+xz"] is not None
@@ -83,13 +87,13 @@ def test_a_rival_without_means_has_no_size() -> None:
 
 @pytest.mark.parametrize("bound", ["lossless", "rel=1e-3", "abs=1e-2"])
 def test_root_itself_keeps_the_bound(bound: str) -> None:
-    """`real_root.size` raises when what ROOT reads back misses it."""
-    if why := real_root.missing():
+    """`native_root_files.size` raises when what ROOT reads back misses it."""
+    if why := native_root_files.missing():
         pytest.skip(why)
     found = {name: ak.Array(values) for name, values in columns().items() if values.dtype != np.float16}
     found = {name: array for name, array in found.items() if len(array) == ROWS}
     lengths = np.arange(ROWS) % 3
     found["jagged"] = ak.unflatten(np.linspace(1, 9, lengths.sum()).astype(np.float32), lengths)
-    size = real_root.size([Tree("t", list(found.items()), [])], lambda _tree, _branch: bound)
+    size = native_root_files.size([Tree("t", list(found.items()), [])], lambda _tree, _branch: bound)
     assert size is not None
     assert size > 0

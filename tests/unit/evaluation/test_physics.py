@@ -208,7 +208,7 @@ def test_gross_vitells_agrees_with_toys() -> None:
     fitted = model()
     scanner = look_elsewhere.Scanner(fitted, np.arange(110.0, 150.1, 0.5), fitted.background_only(falling()))
     calls: list[tuple[int, int]] = []
-    scans = look_elsewhere.throw(scanner, 600, 8, lambda done, total: calls.append((done, total)))
+    scans = look_elsewhere.scan_toys(scanner, 600, 8, lambda done, total: calls.append((done, total)))
     assert calls[-1] == (600, 600)
     assert 2.0 < scans.crossings < 5.0
     for z in (2.0, 2.5):
@@ -218,7 +218,7 @@ def test_gross_vitells_agrees_with_toys() -> None:
     none = look_elsewhere.by_toys(9.0, scans)
     assert math.isnan(none.value)
     assert "none of 600 toys" in none.failure
-    again = look_elsewhere.throw(scanner, 5, 8)
+    again = look_elsewhere.scan_toys(scanner, 5, 8)
     np.testing.assert_array_equal(again.highest, scans.highest[:5])
 
 

@@ -19,8 +19,8 @@ for library in ("hist", "iminuit", "jinja2", "mplhep", "vector"):
 
 from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.analysis.analysis import load
+from baler_root.evaluation.report.build_report import build_report
 from baler_root.evaluation.report.cost import encoding
-from baler_root.evaluation.report.measure import build
 from baler_root.evaluation.report.options import ReportOptions
 from baler_root.evaluation.report.page import page
 from baler_root.evaluation.report.pairs import FilePair
@@ -43,7 +43,7 @@ def quick(pairs: Pairs, analysis: str | None, bootstrap: int = 0) -> Report:
     """A report with few toys, without rounding offsets."""
     options = ReportOptions(toys=5, bootstrap=bootstrap, offsets=0)
     loaded = None if analysis is None else load(analysis)
-    return build(pairs, loaded, options, time_encoding=False, stage=lambda _: None)
+    return build_report(pairs, loaded, options, time_encoding=False, stage=lambda _: None)
 
 
 def test_a_lossless_file_changes_nothing(pairs: Pairs, tmp_path: Path) -> None:
@@ -56,11 +56,11 @@ def test_a_lossless_file_changes_nothing(pairs: Pairs, tmp_path: Path) -> None:
     assert "nothing moved at all; 0 of" in made.verdict
     for one in made.impact.observables:
         assert {shift.shift for shift in one.shifts} == {0.0}
-        assert (one.every.moved, one.every.largest) == (0, 0.0)
+        assert (one.all_selected.moved, one.all_selected.largest) == (0, 0.0)
         assert {
             quantity.value for quantity in one.study_before.quantities.values() if not quantity.failure
         } == {quantity.value for quantity in one.study_after.quantities.values() if not quantity.failure}
-    assert all(cut.individual.came == cut.individual.went == 0 for cut in made.impact.cuts)
+    assert all(cut.individual.gained == cut.individual.lost == 0 for cut in made.impact.cuts)
     assert all(branch.changed == 0 for pair in made.pairs for branch in pair.fidelity)
 
 
@@ -194,7 +194,7 @@ def test_a_missing_extra_is_named_before_anything_is_measured(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mplhep", None)
     monkeypatch.setattr(
-        "baler_root.evaluation.report.measure.build", lambda *_, **__: pytest.fail("measured")
+        "baler_root.evaluation.report.build_report.build_report", lambda *_, **__: pytest.fail("measured")
     )
     done = cli("report", *pairs[0], "-o", tmp_path / "r.html")
     assert done.code == 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,16 +11,15 @@ import pytest
 from baler_root.api.json_values import json_text
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Selection
-from baler_root.evaluation.report.bootstrap import replicas, shifts
 from baler_root.evaluation.report.consistency import Consistency
 from baler_root.evaluation.report.correlations import Correlations
-from baler_root.evaluation.report.cost import rounded_to
-from baler_root.evaluation.report.energy_meter import Meter, counters
-from baler_root.evaluation.report.event_shifts import median, movement, peak, shortest_interval, signal_of
+from baler_root.evaluation.report.event_movements import movement, peak, signal_of
 from baler_root.evaluation.report.fidelity import Fidelity, Thinned, distances
 from baler_root.evaluation.report.migrations import by_process, migrations, selected
 from baler_root.evaluation.report.pairs import PairedColumn
-from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
+from baler_root.evaluation.report.result_shifts import replicas, shifts
+from baler_root.evaluation.statistics.intervals import median, shortest_interval
+from baler_root.format.bounds import LOSSLESS, ErrorBound
 
 BOUND = ErrorBound("abs", 0.5)
 
@@ -200,7 +198,7 @@ def test_migrations_in_and_out() -> None:
     before, after = selection(x, weights=2.0, process=7), selection(y, weights=2.0, process=7)
     (cut,) = migrations(before, after)
     assert cut.individual == cut.cumulative == selected(before, after) == by_process(before, after)[7]
-    assert (cut.individual.before, cut.individual.after, cut.individual.came, cut.individual.went) == (
+    assert (cut.individual.before, cut.individual.after, cut.individual.gained, cut.individual.lost) == (
         3,
         3,
         1,
@@ -218,8 +216,8 @@ def test_a_smear_moves_as_many_across_a_cut_as_it_must() -> None:
     crossing = selected(selection(x), selection(y))
     # density 1/2 per unit, times ∫₀^w (w − x)/2w dx = w/4 on each side of the cut
     expected = x.size * 0.5 * 0.1 / 4
-    assert crossing.came == pytest.approx(expected, rel=0.05)
-    assert crossing.went == pytest.approx(expected, rel=0.05)
+    assert crossing.gained == pytest.approx(expected, rel=0.05)
+    assert crossing.lost == pytest.approx(expected, rel=0.05)
 
 
 def test_movement_of_an_observable() -> None:
@@ -305,39 +303,3 @@ def test_failed_fits_are_never_numbers() -> None:
     assert math.isnan(shift.shift)
     assert math.isnan(shift.relative)
     assert json.loads(json_text(shift))["shift"] is None
-
-
-# ---- Cost --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("text", ["rel=1e-3", "rel=0.3", "abs=0.01", "bits=7"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_rounded_rivals_hold_the_bounds(text: str, dtype: type) -> None:
-    x = np.random.default_rng(11).normal(0.0, 100.0, 5000).astype(dtype)
-    x[:3] = [np.nan, np.inf, 0.0]
-    bound = ErrorBound.parse(text)
-    rounded = rounded_to(x, bound)
-    assert not len(violations(x, rounded, bound))
-    assert len(np.unique(rounded)) < len(np.unique(x))
-
-
-def test_energy_is_read_from_the_machine(tmp_path: Path) -> None:
-    for name, value in (("intel-rapl:0", 5_000_000), ("intel-rapl:0:0", 1), ("intel-rapl:1", 9_000_000)):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "energy_uj").write_text(f"{value}\n")
-        (tmp_path / name / "max_energy_range_uj").write_text("10000000\n")
-    assert sorted(counters(tmp_path).values()) == [5_000_000, 9_000_000]
-    meter = Meter(tmp_path)
-    with meter:
-        (tmp_path / "intel-rapl:0" / "energy_uj").write_text("7000000")
-        (tmp_path / "intel-rapl:1" / "energy_uj").write_text("500000")  # went round
-    assert meter.total().joules == pytest.approx(2.0 + 1.5)
-    assert meter.total().source.startswith("measured")
-
-
-def test_energy_that_nobody_measures_is_called_an_estimate(tmp_path: Path) -> None:
-    meter = Meter(tmp_path)
-    with meter:
-        sum(range(1000))
-    assert meter.total().source.startswith("estimated")
-    assert meter.total().joules == pytest.approx(10 * meter.cpu)

@@ -17,7 +17,7 @@ for library in ("hist", "iminuit", "jinja2", "mplhep", "vector"):
     pytest.importorskip(library, reason="the extra [report] is not installed")
 
 from baler_root.evaluation.analysis.analysis import load
-from baler_root.evaluation.report.measure import build
+from baler_root.evaluation.report.build_report import build_report
 from baler_root.evaluation.report.options import ReportOptions
 from baler_root.evaluation.report.output import write
 
@@ -31,7 +31,7 @@ def page(pairs: Pairs, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small report of H → γγ, made once."""
     path = tmp_path_factory.mktemp("report") / "report.html"
     options = ReportOptions(toys=10, bootstrap=5, offsets=1, seed=1)
-    report = build(pairs, load("hgamgam"), options, time_encoding=False, stage=lambda _: None)
+    report = build_report(pairs, load("hgamgam"), options, time_encoding=False, stage=lambda _: None)
     write(report, path, "baler-root report <data> & more", False)
     return path
 

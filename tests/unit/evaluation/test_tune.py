@@ -70,8 +70,8 @@ def test_what_matters_stays_tight_and_the_rules_hold(folder: Path, tune: Tune) -
     result = done.json
     assert result["bounds"]["y"] == 0.03  # every event passes its cut
     assert result["bounds"]["x"] < 0.03
-    assert result["proved"]
-    assert result["proof"]["mean"] <= 1
+    assert result["validated"]
+    assert result["validation"]["mean"] <= 1
     assert result["tuned_size"] < result["source_size"]
     document = tomllib.loads((folder / "rules.toml").read_text())
     assert {rule["branch"]: rule["bound"] for rule in document["rules"]} == {
@@ -88,7 +88,7 @@ def test_what_matters_stays_tight_and_the_rules_hold(folder: Path, tune: Tune) -
 def test_the_report_names_limits_and_bounds(tune: Tune) -> None:
     done = tune("dmean<10MeV,dn<1%", "--lattices", "1")
     assert done.code == 0, done.err
-    for text in ("dmean<10MeV", "dn<1%", "rel=0.03", "proof", "tuned"):
+    for text in ("dmean<10MeV", "dn<1%", "rel=0.03", "validation", "tuned"):
         assert text in done.out
 
 

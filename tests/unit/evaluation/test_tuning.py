@@ -9,7 +9,7 @@ import pytest
 from baler_root.errors import ConfigError
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.tuning.budget import Budget
-from baler_root.evaluation.tuning.search import LADDER, Bounds, BudgetError, Trial, search
+from baler_root.evaluation.tuning.search import TRIED_BOUNDS, Bounds, BudgetError, Trial, search
 
 ORIGINAL = {
     "Z": Quantity(4.0, 1.0),
@@ -74,7 +74,7 @@ class Model:
 
     def __call__(self, bounds: Bounds) -> Trial:
         self.tried.append(bounds)
-        size = sum(round(1000 - 100 * math.log2(bound / LADDER[-1])) for bound in bounds.values())
+        size = sum(round(1000 - 100 * math.log2(bound / TRIED_BOUNDS[-1])) for bound in bounds.values())
         return Trial(
             bounds, size + 10_000, {"Z": sum(self.sensitivity[name] * b for name, b in bounds.items())}
         )
@@ -84,10 +84,10 @@ def test_each_branch_gets_the_loosest_bound_that_the_budget_allows() -> None:
     model = Model({"pt": 900.0, "eta": 100.0, "iso": 0.0})
     best = search(list(model.sensitivity), model)[-1]
     assert best.within()
-    assert best.bounds["iso"] == LADDER[0]
+    assert best.bounds["iso"] == TRIED_BOUNDS[0]
     for name, bound in best.bounds.items():
-        if bound < LADDER[0]:
-            looser = {**best.bounds, name: LADDER[LADDER.index(bound) - 1]}
+        if bound < TRIED_BOUNDS[0]:
+            looser = {**best.bounds, name: TRIED_BOUNDS[TRIED_BOUNDS.index(bound) - 1]}
             assert not model(looser).within(), name
 
 
@@ -107,7 +107,7 @@ def test_only_a_share_of_the_budget_is_used() -> None:
 
 def test_where_nothing_moves_all_are_as_loose_as_can_be() -> None:
     best = search(["pt", "eta"], Model({"pt": 0.0, "eta": 0.0}))[-1]
-    assert set(best.bounds.values()) == {LADDER[0]}
+    assert set(best.bounds.values()) == {TRIED_BOUNDS[0]}
 
 
 def test_a_budget_that_nothing_holds_is_an_error_with_numbers() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from baler_root.format.networks.program import Program
-from baler_root.fpga.build import tools
+from baler_root.fpga import tools
 from baler_root.fpga.build.project import BuildOptions, build
 from tests.helpers import firmware, wire
 from tests.helpers.cli import Cli

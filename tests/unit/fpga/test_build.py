@@ -16,7 +16,8 @@ from baler_root.errors import DisagreementError
 from baler_root.format.codecs.axis import CODE_LIMIT
 from baler_root.format.model_file import StoredModel
 from baler_root.format.networks.program import Program
-from baler_root.fpga.build import agreement, tools
+from baler_root.fpga import tools
+from baler_root.fpga.build import agreement
 from baler_root.fpga.build.agreement import C_SIMULATION, INTERPRETER, RTL
 from baler_root.fpga.build.project import BuildOptions, build, verify
 from baler_root.fpga.build.rtl import write_rtl

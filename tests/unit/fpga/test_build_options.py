@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from baler_root.errors import ConfigError, MissingToolError
-from baler_root.fpga.build import tools
-from baler_root.fpga.build.target import Target, folder, parse_clock
+from baler_root.fpga import tools
+from baler_root.fpga.build.target import Target, folder
+from baler_root.training.hardware.budget import parse_clock
 from tests.helpers.cli import Cli
 from tests.helpers.firmware import (
     Make,

@@ -152,7 +152,7 @@ def test_a_search_takes_what_fits(source: Path, tmp_path: Path) -> None:
     )
     hardware = read_model_file(model).models[0].model.training_record["circuit"]
     assert hardware["hidden"] in ([], [16], [32])
-    with pytest.raises(ConfigError, match="clock edges"):
+    with pytest.raises(ConfigError, match="clock cycles"):
         train(
             source,
             tmp_path / "no",
@@ -221,7 +221,7 @@ def test_digits_are_those_of_the_shortest_sums() -> None:
         ("lut<100", "did you mean 'luts'"),
         ("luts=100", "write it as"),
         ("latency<100", "write it as"),
-        ("latency<4ns", "at least two clock edges"),
+        ("latency<4ns", "at least two clock cycles"),
         ("luts<5,luts<6", "write it as"),
         ("", "write it as"),
         ("clock=0MHz,luts<9", "write it as"),
@@ -237,6 +237,10 @@ def test_budgets() -> None:
     assert HardwareBudget.parse("edges<12,latency<25ns,clock=320MHz,levels=4") == HardwareBudget(
         latency_cycles=8, clock=320, adder_levels=4
     )
+    for clock in ("400MHz", "0.4 GHz", "2.5ns"):
+        assert HardwareBudget.parse(f"latency<25ns,clock={clock}") == HardwareBudget(
+            latency_cycles=10, clock=400
+        )
     assert HardwareBudget.parse(str(HardwareBudget(9000, 12, 240, 2))) == HardwareBudget(9000, 12, 240, 2)
 
 

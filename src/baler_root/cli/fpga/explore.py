@@ -114,7 +114,7 @@ def _print_points(points: Sequence[ScanPoint], output: str) -> None:
     from rich.table import Table
 
     names = list(points[0].responses)
-    table = Table("point", "encoder", "latents", "error", *names, "LUTs", "edges", "ns", "Pareto")
+    table = Table("point", "encoder", "latents", "error", *names, "LUTs", "cycles", "ns", "Pareto")
     for point in sorted(points, key=lambda point: point.luts):
         resolutions = [point.responses[name] for name in names]
         table.add_row(
@@ -129,4 +129,4 @@ def _print_points(points: Sequence[ScanPoint], output: str) -> None:
             "yes" if point.on_front else "",
         )
     console().print(table)
-    echo(f"LUTs and edges estimated by {points[0].estimated_by}; written: {output}")
+    echo(f"LUTs and clock cycles estimated by {points[0].estimated_by}; written: {output}")

@@ -86,13 +86,12 @@ class MatchedModel:
         return range(min(self.numbers), max(self.numbers) + 1)
 
 
-def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> ReusedModels:
-    """The jobs with the models that make their trees smaller; with `detach` their own bytes count for
-    nothing.
+def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool, always: bool = False) -> ReusedModels:
+    """The jobs with the models that make their trees smaller by enough to pay for their own bytes.
 
-    Autoencoders without a residual are given whatever they save.
-
-    Raises ConfigError where no column of any tree fits any model, or most have another bound.
+    With `detach` their bytes do not count. Autoencoders without a residual, and with `always` all models, are
+    used whatever they save.
+    Raises ConfigError if no column of any tree fits any model, or most have another bound.
     """
     codecs = sorted({codec_of(stored.model) for stored in file.models})
     if len(codecs) > 1:
@@ -123,7 +122,7 @@ def reuse(jobs: Sequence[TreeJob], file: ModelFile, detach: bool) -> ReusedModel
                 f"the {match.label} is not used: its columns lie among those of another here"
                 for match in overlapping
             ]
-            plan, paying, tree_notes = _try_out(job, disjoint, detach)
+            plan, paying, tree_notes = _try_out(job, disjoint, detach, always)
             new_jobs[number] = replace(job, plan=plan)
             used.update({stored.trained.digest: stored for stored in paying})
             notes += tree_notes
@@ -240,9 +239,9 @@ def _split_overlapping(matches: Sequence[MatchedModel]) -> tuple[list[MatchedMod
 
 
 def _try_out(
-    job: TreeJob, matches: Sequence[MatchedModel], detach: bool
+    job: TreeJob, matches: Sequence[MatchedModel], detach: bool, always: bool
 ) -> tuple[Plan, list[StoredModel], list[str]]:
-    """The plan with the models that pay, these models, and notes on the others."""
+    """The plan with the models that pay (with `always`, all), these models, and notes on the others."""
     entries = job.plan.schema.num_entries
     sampled = min(entries, MAX_TRIAL_ENTRIES, max(1, int(MAX_TRIAL_BYTES / max(job.source.entry_size, 1e-9))))
     start = (entries - sampled) // 2
@@ -254,14 +253,14 @@ def _try_out(
     used: list[MatchedModel] = []
     notes: list[str] = []
     for match in matches:
-        numbers = _paying_columns(match, baseline - modelled)
+        numbers = match.numbers if always else _paying_columns(match, baseline - modelled)
         page = slice(match.columns.start, match.columns.stop)
         scale = entries / sampled
         saved = int((baseline - modelled)[sorted(numbers)].sum() * scale) if numbers else 0
         size = len(match.stored.data)
         pays_detached = saved > MIN_SAVED_SHARE * float(baseline[page].sum()) * scale
         pays = pays_detached if detach else pays_for_itself(saved, size)
-        if numbers and (pays or _has_no_residual(match)):
+        if numbers and (pays or always or _has_no_residual(match)):
             used.append(replace(match, numbers=numbers))
         elif numbers and not detach and pays_detached:
             notes.append(

@@ -18,7 +18,7 @@ from baler_root.format.binary.bit_patterns import (
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.encodings.grid import MAX_STEPS, Grid, fold, rounding, steps_per_octave
 
-_INDIFFERENT = 0.05
+_MIN_LOSSY_GAIN = 0.05
 """Bits per value that a lossy grid must save more than an exact one."""
 
 
@@ -48,7 +48,7 @@ def choose_grids(probe: NDArray[Any], bound: ErrorBound, share: float) -> list[t
     for grid in exact + lossy:
         index, usable = grid.index(probe)
         keys = fold(index, negative, int(index[usable].min(initial=2**62))) if grid.folded else index
-        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _INDIFFERENT)
+        saving = stored - _cost(keys[usable], share) - (0.0 if grid in exact else _MIN_LOSSY_GAIN)
         if saving > 0 and 2 * np.count_nonzero(usable) > probe.size:
             choices.append((saving, grid))
     return sorted(choices, key=lambda entry: -entry[0])

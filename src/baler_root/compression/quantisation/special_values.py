@@ -24,7 +24,7 @@ SENTINELS: tuple[float, ...] = (
 """Values that mean "no value" in ROOT files; each is a special value wherever it occurs, however rarely."""
 
 
-SAMPLE_VALUES = 4096
+PROBE_VALUES = 4096
 """Values in the sample in which frequent ones are sought and by which a grid is chosen."""
 
 
@@ -32,11 +32,11 @@ MAX_SPECIAL_VALUES = 255
 """Most frequent values that become special values."""
 
 
-_FREQUENT = 1e-3
-"""Smallest share of the sample of a frequent value; see also `_WORTHWHILE`."""
+_MIN_SHARE = 1e-3
+"""Smallest share of the sample of a frequent value; see also `_MIN_COUNT`."""
 
 
-_WORTHWHILE = 256
+_MIN_COUNT = 256
 """Smallest count of a frequent value in the column, estimated: a special value costs about 40 bits of
 quantiser."""
 
@@ -46,10 +46,10 @@ _MAX_PAYLOADS = 16
 
 
 def take_probe(values: NDArray[Any]) -> NDArray[Any]:
-    """At most `SAMPLE_VALUES` values, spread evenly over the array."""
-    if values.size <= SAMPLE_VALUES:
+    """At most `PROBE_VALUES` values, spread evenly over the array."""
+    if values.size <= PROBE_VALUES:
         return values
-    return values[np.linspace(0, values.size - 1, SAMPLE_VALUES).astype(np.int64)]
+    return values[np.linspace(0, values.size - 1, PROBE_VALUES).astype(np.int64)]
 
 
 def find_candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequence[float]) -> NDArray[Any]:
@@ -59,7 +59,7 @@ def find_candidates(values: NDArray[Any], probe: NDArray[Any], sentinels: Sequen
     """
     special = _representable(sentinels, values.dtype)
     kinds, counts = np.unique(patterns(probe), return_counts=True)
-    min_count = max(3.0, _FREQUENT * probe.size, _WORTHWHILE * probe.size / max(1, values.size))
+    min_count = max(3.0, _MIN_SHARE * probe.size, _MIN_COUNT * probe.size / max(1, values.size))
     is_frequent = counts >= min_count
     frequent = np.argsort(-counts[is_frequent], kind="stable")[:MAX_SPECIAL_VALUES]
     candidates = [patterns(special), kinds[is_frequent][frequent]]

@@ -139,16 +139,16 @@ class LatentPages:
     def sizes(self, table: LatentTable) -> dict[str, Any]:
         """Sizes of the latents of a table in all clusters.
 
-        Keys: `models` (first bytes of their SHA-256), `rows`, the numbers of rows that are `anomalies`
+        Keys: `models` (first bytes of their SHA-256), `rows`, the numbers of rows that are `outlier_rows`
         (outlier rows) or `missed` by the latents, and `parts`, the bytes of the pages by part.
         """
         models: dict[bytes, None] = {}
-        numbers, parts = Counter(rows=0, anomalies=0, missed=0), Counter[str]()
+        numbers, parts = Counter(rows=0, outlier_rows=0, missed=0), Counter[str]()
         for cluster in range(len(self.tree.stored.clusters)):
             latent_parts = self.parts(cluster, table)
             if latent_parts:
                 rows = latent_parts[0].page.rows
-                numbers.update(rows=rows, anomalies=len(self.outlier_rows(latent_parts, rows)[0]))
+                numbers.update(rows=rows, outlier_rows=len(self.outlier_rows(latent_parts, rows)[0]))
             for part in latent_parts:
                 models[part.page.model] = None
                 numbers["missed"] += part.page.missed_rows

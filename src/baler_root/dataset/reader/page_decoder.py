@@ -61,7 +61,7 @@ class PageDecoder:
 
         Pages of lists may need columns of the entries, in other pages, which need no further ones.
         """
-        remembered = {page: self._remembered(pages[page]) for page in requested}
+        remembered = {page: self._remembered(pages[page], numbers) for page, numbers in requested.items()}
         context_columns = {
             page: self._context_columns(pages[page], positions - remembered[page].keys())
             for page, positions in requested.items()
@@ -77,7 +77,7 @@ class PageDecoder:
         }
         for origin, position in origins.values():
             independent.setdefault(origin.id, set()).add(position)
-            remembered.setdefault(origin.id, self._remembered(origin))
+            remembered[origin.id] = remembered.get(origin.id, {}) | self._remembered(origin, {position})
         context: dict[PageId, Decoded] = {}
 
         def context_of(page: PageId) -> Decoded:
@@ -130,9 +130,14 @@ class PageDecoder:
                 cached.flags.writeable = False
                 self._context.columns.put((page.id, position), cached, cached.nbytes)
 
-    def _remembered(self, page: OpenedPage) -> Decoded:
-        """Symbols of the page's columns that are in the cache."""
-        keys = [(page.id, position) for position in range(len(page.content.encodings))]
+    def _remembered(self, page: OpenedPage, positions: Iterable[int]) -> Decoded:
+        """Symbols of the columns at these positions that are in the cache; those of all columns of the page
+        where others are decoded with their help."""
+        with errors_of_page(self._tree.container, page.id):
+            codec = self._context.codec(page.codec)
+            if is_incremental_codec(codec) and page.content.opened(codec) is None:
+                positions = range(len(page.content.encodings))
+        keys = [(page.id, position) for position in positions]
         return {position: array for (_, position), array in self._context.columns.find(keys).items()}
 
     def _context_columns(self, page: OpenedPage, positions: Iterable[int]) -> tuple[int, ...]:

@@ -18,10 +18,10 @@ from baler_root.evaluation.analysis.histogram import Histogram, of_selection
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Floats, Observable, Selection
 from baler_root.evaluation.analysis.study import Progress, Study
-from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
-from baler_root.evaluation.report.event_shifts import Movement, movement, peak, signal_of
+from baler_root.evaluation.report.event_movements import Movement, movement, peak, signal_of
 from baler_root.evaluation.report.migrations import Crossing, CutMigration, by_process, migrations, selected
 from baler_root.evaluation.report.options import ReportOptions
+from baler_root.evaluation.report.result_shifts import Shift, replicas, shifts
 from baler_root.evaluation.report.rounding_offsets import Bounds, offset_selections
 
 Stage = Callable[[str], Progress | None]
@@ -50,7 +50,7 @@ class ObservableImpact:
     shown: Observable
     """Axis of the observable."""
     spectra: tuple[Spectrum, ...]
-    every: Movement
+    all_selected: Movement
     """Movement of all selected events."""
     signal: Movement
     """Movement of the signal: the processes that the analysis names, else all simulation, else all events."""

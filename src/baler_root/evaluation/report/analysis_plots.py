@@ -92,11 +92,11 @@ def movement(observable: ObservableImpact) -> Plot:
     axes.set_ylabel("selected events")
     axes.set_ylim(bottom=0)
     label(axes, observable.shown.label)
-    every = observable.every
+    movement = observable.all_selected
     return finished(
         f"movement-{observable.name}",
-        f"{observable.shown.label}, event by event: mean {every.mean:+.2g} ± {every.mean_error:.2g} {unit}, "
-        f"RMS {every.rms:.3g} {unit}, largest {every.largest:.3g} {unit}.",
+        f"{observable.shown.label}, event by event: mean {movement.mean:+.2g} ± {movement.mean_error:.2g} {unit}, "
+        f"RMS {movement.rms:.3g} {unit}, largest {movement.largest:.3g} {unit}.",
         figure,
     )
 
@@ -162,13 +162,13 @@ def migrations(impact: AnalysisImpact) -> Plot:
     figure = new_figure((10, 1.6 + 0.6 * len(cuts)))
     axes = figure.subplots()
     rows = np.arange(len(cuts))
-    axes.barh(rows, [cut.cumulative.came for cut in cuts], color=THIRD, label="in", height=0.6)
-    axes.barh(rows, [-cut.cumulative.went for cut in cuts], color=AFTER, label="out", height=0.6)
+    axes.barh(rows, [cut.cumulative.gained for cut in cuts], color=THIRD, label="in", height=0.6)
+    axes.barh(rows, [-cut.cumulative.lost for cut in cuts], color=AFTER, label="out", height=0.6)
     axes.axvline(0.0, color=INK, linewidth=1)
     axes.set_yticks(rows, [cut.cut for cut in cuts])
     axes.minorticks_off()
     axes.set_ylim(len(cuts) - 0.4, -0.6)
-    reach = max([1, *(max(cut.cumulative.came, cut.cumulative.went) for cut in cuts)])
+    reach = max([1, *(max(cut.cumulative.gained, cut.cumulative.lost) for cut in cuts)])
     axes.set_xlim(-1.25 * reach, 1.25 * reach)
     axes.set_xlabel("entries that enter or leave, with all earlier cuts")
     axes.legend()
@@ -176,7 +176,7 @@ def migrations(impact: AnalysisImpact) -> Plot:
     crossed = impact.selected
     return finished(
         "migrations",
-        f"Of {crossed.before} selected entries, {crossed.went} leave and {crossed.came} enter.",
+        f"Of {crossed.before} selected entries, {crossed.lost} leave and {crossed.gained} enter.",
         figure,
     )
 

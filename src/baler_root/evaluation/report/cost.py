@@ -8,7 +8,6 @@ the same error.
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,13 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baler_root.api.compress import compress
 from baler_root.compression.rules.rules import Rules
 from baler_root.evaluation.report.energy_meter import Meter, ResourceUse
-from baler_root.evaluation.report.rounding_offsets import scaled_bound
-from baler_root.format.binary.bit_patterns import round_mantissa
+from baler_root.evaluation.report.rounded_floats import rounded_array
 from baler_root.format.bounds import ErrorBound
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.source_tree import SourceTree
@@ -97,8 +94,8 @@ class Rivals:
 def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rivals:
     """Sizes of ROOT files of all trees, and of `.baler` files with other bounds.
 
-    `bounds` has the bound by path of the tree and path of the branch. Objects other than trees are not
-    counted.
+    `bounds` has the bound by path of the tree and name of the column (`branch` or `branch.field`). Objects
+    other than trees are not counted.
     """
     totals = {compression: [0.0, 0.0] for compression in COMPRESSIONS}
     by_bound = dict.fromkeys(BOUNDS, 0.0)
@@ -113,8 +110,7 @@ def rivals(source: RootSource, bounds: Mapping[str, Mapping[str, str]]) -> Rival
         entries += count
         stated = bounds.get(tree.schema.path, {})
         rounded = {
-            branch: _rounded(array, stated.get(tree.schema.path_of(branch), "lossless"))
-            for branch, array in arrays.items()
+            branch: _rounded(array, tree.schema.path_of(branch), stated) for branch, array in arrays.items()
         }
         scale = tree.schema.num_entries / count
         with tempfile.TemporaryDirectory(prefix="baler-root-report-") as folder:
@@ -169,19 +165,6 @@ def encoding(
     return meter.total(), "compressed again with the options stated in the file"
 
 
-def rounded_to(values: NDArray[Any], bound: ErrorBound) -> NDArray[Any]:
-    """Floats with the fewest mantissa bits within the bound; for `abs`, multiples of a power of two."""
-    if values.dtype.kind != "f" or bound.is_lossless:
-        return values
-    with np.errstate(all="ignore"):
-        if (bits := bound.mantissa_bits(values.dtype)) is None:
-            step = 2.0 ** math.floor(math.log2(2 * bound.value))
-            rounded = (np.rint(values.astype(np.float64) / step) * step).astype(values.dtype)
-        else:
-            rounded = round_mantissa(values, bits)
-    return np.where(np.isfinite(values) & np.isfinite(rounded), rounded, values)
-
-
 def _sample(tree: SourceTree, stored: Sequence[int]) -> dict[int, ak.Array]:
     import awkward as ak
 
@@ -194,21 +177,11 @@ def _sample(tree: SourceTree, stored: Sequence[int]) -> dict[int, ak.Array]:
     return {branch: ak.to_packed(ak.concatenate([block[branch] for block in blocks])) for branch in stored}
 
 
-def _rounded(array: ak.Array, text: str) -> ak.Array:
-    import awkward as ak
-
-    bound = scaled_bound(text, 1.0)
-    if bound.is_lossless:
-        return array
-
-    def visit(layout: Any, **_: Any) -> Any:
-        if layout.is_numpy and layout.dtype.kind == "f":
-            flat = np.ascontiguousarray(layout.data)
-            values = rounded_to(flat.reshape(-1), bound).reshape(flat.shape)
-            return ak.contents.NumpyArray(values, parameters=layout.parameters)
-        return None
-
-    return ak.transform(visit, array)
+def _rounded(array: ak.Array, name: str, bounds: Mapping[str, str]) -> ak.Array:
+    """A branch with each of its fields rounded within the bound of its column."""
+    return rounded_array(
+        array, lambda field: ErrorBound.parse(bounds.get(f"{name}.{field}" if field else name, "lossless"))
+    )
 
 
 def _size(path: Path, tree: SourceTree, arrays: dict[int, ak.Array], count: int, compression: str) -> int:

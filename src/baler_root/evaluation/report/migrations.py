@@ -19,9 +19,9 @@ class Crossing:
     """Entries that pass before."""
     after: int
     """Entries that pass after."""
-    came: int
+    gained: int
     """Entries that pass only after."""
-    went: int
+    lost: int
     """Entries that pass only before."""
     weight_before: float
     """Sum of the weights of `before`."""
@@ -31,7 +31,7 @@ class Crossing:
     @property
     def share(self) -> float:
         """Entries that crossed, in either direction, as a share of `before`; 0 if that is 0."""
-        return (self.came + self.went) / self.before if self.before else 0.0
+        return (self.gained + self.lost) / self.before if self.before else 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from pathlib import PurePath
 from typing import Any
 
 from baler_root.evaluation.analysis.quantity import Quantity
-from baler_root.evaluation.report.bootstrap import Shift
 from baler_root.evaluation.report.figures import Plot
+from baler_root.evaluation.report.result_shifts import Shift
 from baler_root.evaluation.report.results import Report
 from baler_root.extras import needed
 

@@ -71,6 +71,16 @@ class FilePair:
         """Entries of all trees, without those that are stored as equal to another."""
         return sum(tree.cluster_offsets[-1] for tree in self._trees())
 
+    def bounds(self) -> dict[str, dict[str, str]]:
+        """Bound by path of the tree and name of the column, which is `branch`, or `branch.field`."""
+        bounds: dict[str, dict[str, str]] = {}
+        for tree in self._trees():
+            of_tree = bounds.setdefault(tree.schema.path, {})
+            for column, name, _, bound in _described(tree):
+                if column.has_values and of_tree.get(name, str(LOSSLESS)) == str(LOSSLESS):
+                    of_tree[name] = str(bound)
+        return bounds
+
     def clusters(self) -> Iterator[tuple[int, list[PairedColumn]]]:
         """(Number of entries, numeric columns) of every cluster of every tree.
 

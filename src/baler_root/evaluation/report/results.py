@@ -23,7 +23,7 @@ class PairReport:
     codecs: tuple[str, ...]
     provenance: Mapping[str, Any]
     bounds: Mapping[str, Mapping[str, str]]
-    """Bound by path of the tree and path of the branch."""
+    """Bound by path of the tree and name of the column: `branch`, or `branch.field`."""
     sizes: Mapping[str, int]
     """Bytes of each branch in the compressed file, by `tree: branch`."""
     fidelity: tuple[BranchFidelity, ...]

@@ -22,7 +22,7 @@ from baler_root.evaluation.analysis.selection import Selection
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 
 Bounds = Mapping[str, str]
-"""Bound of each branch, as stated in the compressed file."""
+"""Bound of each column (`branch`, or `branch.field` of a record), as stated in the compressed file."""
 
 
 def offset_selections(
@@ -47,7 +47,7 @@ def offset_selections(
         targets = []
         for (path, names), stated in zip(reduced, bounds, strict=True):
             target = path.with_suffix(f".{k}.baler")
-            rules = scaled_rules({name: stated[name] for name in names if name in stated}, 1 - k / 100)
+            rules = scaled_rules(_of_branches(stated, names), 1 - k / 100)
             compress(path, target, rules=replace(rules, independent=tuple(independent)), codec="classic")
             targets.append(target)
         yield analysis.run([str(target) for target in targets])
@@ -55,18 +55,14 @@ def offset_selections(
             target.unlink()
 
 
+def _of_branches(bounds: Bounds, branches: Sequence[str]) -> Bounds:
+    """The bounds of the columns of some branches."""
+    prefixes = tuple(f"{branch}." for branch in branches)
+    return {name: bound for name, bound in bounds.items() if name in branches or name.startswith(prefixes)}
+
+
 def scaled_rules(bounds: Bounds, factor: float) -> Rules:
-    """Rules with these bounds times `factor`; all other branches are exact."""
-    return Rules(LOSSLESS, tuple(Rule(name, scaled_bound(text, factor)) for name, text in bounds.items()))
-
-
-def scaled_bound(text: str, factor: float) -> ErrorBound:
-    """The bound of a branch times `factor`; for a record with several bounds, the loosest.
-
-    >>> str(scaled_bound("rel=0.001", 0.99)), str(scaled_bound("lossless + abs=0.5", 0.5))
-    ('rel=0.00099', 'abs=0.25')
-    >>> str(scaled_bound("bits=10", 0.99))
-    'bits=10'
-    """
-    bound = ErrorBound.parse(next((part for part in text.split(" + ") if part != "lossless"), "lossless"))
-    return bound.scaled(factor)
+    """Rules with these bounds times `factor`; all other columns are exact."""
+    return Rules(
+        LOSSLESS, tuple(Rule(name, ErrorBound.parse(text).scaled(factor)) for name, text in bounds.items())
+    )

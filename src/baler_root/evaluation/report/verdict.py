@@ -10,7 +10,7 @@ from baler_root.format.bounds import LOSSLESS
 
 if TYPE_CHECKING:
     from baler_root.evaluation.report.analysis_impact import AnalysisImpact
-    from baler_root.evaluation.report.bootstrap import Shift
+    from baler_root.evaluation.report.result_shifts import Shift
     from baler_root.evaluation.report.results import PairReport
 
 
@@ -43,7 +43,7 @@ def verdict(pairs: Sequence[PairReport], impact: AnalysisImpact | None) -> str:
         moved = "nothing could be compared with its statistical error"
     failed = f"; NOT MEASURED: {', '.join(failures)}" if failures else ""
     crossed = impact.selected
-    migrated = f"{crossed.came + crossed.went} of {crossed.before} selected events crossed a cut"
+    migrated = f"{crossed.gained + crossed.lost} of {crossed.before} selected events crossed a cut"
     head = f"{', '.join(changes)} {size}" if changes else size[0].upper() + size[1:]
     return f"{head}; {moved}; {migrated}{failed}{broken}."
 

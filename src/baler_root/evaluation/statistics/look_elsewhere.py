@@ -77,7 +77,7 @@ class BackgroundScans:
     """Statistical error of `crossings`."""
 
 
-def throw(scanner: Scanner, toys: int, seed: int, progress: Progress | None = None) -> BackgroundScans:
+def scan_toys(scanner: Scanner, toys: int, seed: int, progress: Progress | None = None) -> BackgroundScans:
     """Scans of background-only toys. Raises FitError if one cannot be fitted, since none may be left out."""
     generator = np.random.default_rng(seed)
     highest, crossings = np.empty(toys), np.empty(toys)

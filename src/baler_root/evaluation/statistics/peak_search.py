@@ -96,7 +96,7 @@ def study(
     scanner = look_elsewhere.Scanner(model, masses, background_fit)
     scan, asimov = scanner.significances(counts), scanner.significances(fitted)
     highest = float(scan.max())
-    toys = look_elsewhere.throw(scanner, options.toys, options.seed, progress)
+    toys = look_elsewhere.scan_toys(scanner, options.toys, options.seed, progress)
     p_global = look_elsewhere.gross_vitells(highest, toys)
     tested, source = _tested(counts, model, template.clipped(), fit)
     return Study(

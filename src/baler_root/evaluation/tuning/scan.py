@@ -15,7 +15,7 @@ from baler_root.api.compress import compress
 from baler_root.errors import ConfigError
 from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.selection import Selection
-from baler_root.evaluation.report.bootstrap import Shift, replicas, shifts
+from baler_root.evaluation.report.result_shifts import Shift, replicas, shifts
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.registry import get_codec
 from baler_root.training.options import TrainingOptions

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from baler_root.errors import BalerError
 
-LADDER = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
+TRIED_BOUNDS = (3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5, 3e-6, 1e-6)
 """Relative bounds that the search tries, loosest first."""
 
 
@@ -39,22 +39,22 @@ def search(
     measure: Callable[[Bounds], Trial],
     *,
     share: float = 1.0,
-    ladder: Sequence[float] = LADDER,
+    tried: Sequence[float] = TRIED_BOUNDS,
 ) -> list[Trial]:
     """The trials within `share` of the budget, each smaller than the one before.
 
-    Bisection of the ladder finds the loosest bound that all branches can have, assuming that shifts grow with
-    the bound. Then one branch at a time gets the next looser bound, as long as that saves bytes and the
-    budget holds; the branch whose last step saved most goes first. Raises BudgetError if even the tightest
-    bound breaks the budget.
+    Bisection of the bounds `tried`, loosest first, finds the loosest bound that all branches can have,
+    assuming that shifts grow with the bound. Then one branch at a time gets the next looser bound, as long as
+    that saves bytes and the budget holds; the branch whose last step saved most goes first. Raises
+    BudgetError if even the tightest bound breaks the budget.
     """
-    best = uniform(branches, measure, share=share, ladder=ladder)
+    best = uniform(branches, measure, share=share, tried=tried)
     passed, saved = [best], dict.fromkeys(branches, float("inf"))
-    steps = {name: ladder.index(bound) for name, bound in best.bounds.items()}
+    steps = {name: tried.index(bound) for name, bound in best.bounds.items()}
     candidates = [name for name in branches if steps[name] > 0]
     while candidates:
         name = max(candidates, key=saved.__getitem__)  # the first, if several are equal
-        trial = measure({**best.bounds, name: ladder[steps[name] - 1]})
+        trial = measure({**best.bounds, name: tried[steps[name] - 1]})
         saved[name] = best.size - trial.size
         if trial.within(share) and trial.size < best.size:
             best, steps[name] = trial, steps[name] - 1
@@ -69,15 +69,15 @@ def uniform(
     measure: Callable[[Bounds], Trial],
     *,
     share: float = 1.0,
-    ladder: Sequence[float] = LADDER,
+    tried: Sequence[float] = TRIED_BOUNDS,
 ) -> Trial:
     """The trial with the loosest bound that all branches can share; raises BudgetError if there is none."""
-    low, high = 0, len(ladder)  # bounds before `low` break the budget; `high` and those after it keep it
+    low, high = 0, len(tried)  # bounds before `low` break the budget; `high` and those after it keep it
     passed: Trial | None = None
     last: Trial | None = None
     while low < high:
         middle = (low + high) // 2
-        last = measure(dict.fromkeys(branches, ladder[middle]))
+        last = measure(dict.fromkeys(branches, tried[middle]))
         if last.within(share):
             passed, high = last, middle
         else:
@@ -87,7 +87,7 @@ def uniform(
             "" if last is None else ", ".join(f"d{name} {spent:.3g} ×" for name, spent in last.spent.items())
         )
         raise BudgetError(
-            f"even rel={ladder[-1]:g} for all branches breaks the budget (times what is allowed: {broken}); "
+            f"even rel={tried[-1]:g} for all branches breaks the budget (times what is allowed: {broken}); "
             "a wider budget or `--margin 1` may help"
         )
     return passed

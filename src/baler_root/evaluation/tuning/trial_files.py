@@ -65,7 +65,7 @@ def relative_rules(bounds: Mapping[str, float], factor: float = 1.0, base: Rules
 
 
 def halves(selection: Selection) -> tuple[Flags, Flags]:
-    """(Entries used for tuning, entries used for the proof): alternating entries."""
+    """(Entries used for tuning, entries used for validation): alternating entries."""
     even = np.arange(len(selection)) % 2 == 0
     return even, ~even
 

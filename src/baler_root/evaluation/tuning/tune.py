@@ -1,4 +1,4 @@
-"""The loosest bounds that keep an analysis within a budget, proved on events not used to find them."""
+"""The loosest bounds that keep an analysis within a budget, validated on events not used to find them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from baler_root.evaluation.analysis.analysis import Analysis
 from baler_root.evaluation.analysis.quantity import Quantity
 from baler_root.evaluation.analysis.selection import Flags, Selection
 from baler_root.evaluation.tuning.budget import Budget
-from baler_root.evaluation.tuning.search import LADDER, Bounds, Trial, search, uniform
+from baler_root.evaluation.tuning.search import TRIED_BOUNDS, Bounds, Trial, search, uniform
 from baler_root.evaluation.tuning.trial_files import TrialFiles, halves, relative_rules
 from baler_root.format.bounds import ErrorBound
 
@@ -44,14 +44,14 @@ class TuneOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuned:
+class TuningResult:
     """Bounds that keep an analysis within a budget; sizes in bytes of whole files coded by `classic`."""
 
     bounds: Bounds
     """Relative bound of each branch."""
     spent: Mapping[str, float]
     """Share of each limit that is used in the tuning half: the largest over all rounding offsets."""
-    proof: Mapping[str, float]
+    validation: Mapping[str, float]
     """Share of each limit that is used in the other half of the events."""
     results: Results
     """Results on the original, in the other half of the events."""
@@ -63,9 +63,9 @@ class Tuned:
     tuned_size: int
 
     @property
-    def proved(self) -> bool:
+    def validated(self) -> bool:
         """Whether the budget also holds in the half of the events that was not used for tuning."""
-        return max(self.proof.values()) <= 1
+        return max(self.validation.values()) <= 1
 
 
 def tune(
@@ -75,13 +75,13 @@ def tune(
     options: TuneOptions | None = None,
     *,
     log: Log = lambda _: None,
-) -> Tuned:
+) -> TuningResult:
     """Searches bounds for the branches that `analysis` reads; all other branches keep `options.bound`.
 
-    Every other entry is used for tuning, within `options.margin` of the budget; the rest proves the result.
-    The values that a bound rounds to are arbitrary, so each choice is tried with several rounding offsets
-    (bounds that differ by 1 %), and the largest shift counts. The result is tried again with twice as many
-    other offsets, which also serve for the proof.
+    Every second entry is used for tuning, within `options.margin` of the budget; the others validate the
+    result. The values that a bound rounds to are arbitrary, so each choice is tried with several rounding
+    offsets (bounds that differ by 1 %), and the largest shift counts. The result is tried again with twice as
+    many other offsets, which also serve for the validation.
 
     Raises ConfigError, SourceError, BudgetError, and AnalysisError for mistakes in the analysis.
     """
@@ -99,13 +99,13 @@ def tune(
             raise ConfigError(
                 f"{analysis.path}: reads no floating-point branch, so there is no bound to tune"
             )
-        tuning, proving = (_Half(analysis, files, budget, flags) for flags in halves(files.original))
+        tuning, validating = (_Half(analysis, files, budget, flags) for flags in halves(files.original))
         searched, confirming = range(options.offsets), range(options.offsets, 3 * options.offsets)
         trials = _Trials(tuning, log)
         passed = search(files.branches, lambda bounds: trials.measure(bounds, searched), share=options.margin)
         best = _confirmed(passed, lambda bounds: trials.measure(bounds, confirming), options.margin)
-        log("proving the result on the other events")
-        proof = proving.measure(best.bounds, confirming)
+        log("validating the result on the other events")
+        validation = validating.measure(best.bounds, confirming)
         log("compressing whole files")
         base = Rules(ErrorBound.parse(options.bound))
         default, tuned = (
@@ -115,11 +115,11 @@ def tune(
             ]
             for rules in (base, relative_rules(best.bounds, base=base))
         )
-    return Tuned(
+    return TuningResult(
         best.bounds,
         best.spent,
-        proof.spent,
-        proving.original,
+        validation.spent,
+        validating.original,
         trials.count,
         source_size=sum(summary.source_size for summary in default),
         default_size=sum(summary.size for summary in default),
@@ -184,12 +184,15 @@ def _confirmed(passed: Sequence[Trial], measure: Callable[[Bounds], Trial], shar
             return repeated
     tightest = max(passed[0].bounds.values())
     return uniform(
-        list(passed[0].bounds), measure, share=share, ladder=[bound for bound in LADDER if bound < tightest]
+        list(passed[0].bounds),
+        measure,
+        share=share,
+        tried=[bound for bound in TRIED_BOUNDS if bound < tightest],
     )
 
 
 def write_rules(
-    tuned: Tuned, path: str | os.PathLike[str], heading: Sequence[str], *, bound: str, overwrite: bool
+    tuned: TuningResult, path: str | os.PathLike[str], heading: Sequence[str], *, bound: str, overwrite: bool
 ) -> None:
     """Writes the rules file for `compress --config`. Raises OutputError if it exists."""
     if Path(path).exists() and not overwrite:

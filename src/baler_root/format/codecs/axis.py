@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,6 +107,19 @@ def quantile(shares: Ints) -> Ints:
     return np.asarray(
         (entry << probability_tables.SIGMA_STEP_BITS) + interpolated - probability_tables.AXIS_LIMIT
     )
+
+
+def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Symbols at these places of an axis; raises CorruptFileError if they do not fit the type of the
+    column.
+    """
+    if dtype.kind not in "uib":
+        raise CorruptFileError(f"an axis of {dtype} symbols")
+    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    lowest, highest = low + int(places.min(initial=0)), low + int(places.max(initial=0))
+    if lowest < limits[0] or highest > limits[1]:
+        raise CorruptFileError(f"symbols from {lowest} to {highest} in a column of {dtype}")
+    return (places + low).astype(dtype)
 
 
 EXACT_PLACES = MAX_SYMBOLS >> 2

@@ -125,6 +125,29 @@ class IncrementalCodec(Codec, Protocol):
         """
 
 
+class OpenedPayload(Protocol):
+    """A payload in which every column has been found; each is decoded when it is asked for."""
+
+    def decode(self, positions: Sequence[int]) -> dict[int, NDArray[Any]]:
+        """The columns at these positions; raises FormatError as `Codec.decode` does."""
+
+
+@runtime_checkable
+class OpeningCodec(Codec, Protocol):
+    """A codec that looks for the columns of a payload once, however many are then read one by one."""
+
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> OpenedPayload | None:
+        """The payload with its columns found; None if they cannot be decoded one by one.
+
+        Raises FormatError as `decode` does.
+        """
+
+
+def is_opening_codec(codec: Codec) -> TypeGuard[OpeningCodec]:
+    """Whether the codec is an `OpeningCodec`; faster than `isinstance`."""
+    return _implements(codec, OpeningCodec)
+
+
 def is_context_codec(codec: Codec) -> TypeGuard[ContextCodec]:
     """Whether the codec is a `ContextCodec`; faster than `isinstance`, which compares every method each
     time.

@@ -50,7 +50,7 @@ _unfinished: dict[Path, int] = {}
 
 
 class AtomicFile:
-    """A file that gets its name only when it is whole: temporary sibling, fsync, rename.
+    """A file that appears under its name only when it is complete: temporary sibling, fsync, rename.
 
     A lock on the sibling shows whether its process still runs; siblings without one are removed when the
     next file is written to the folder. While a file is open, SIGTERM and SIGHUP remove it before they end the
@@ -87,7 +87,7 @@ class AtomicFile:
             _sync_folder(self.path.parent)
         except OSError as error:
             reason = error.strerror or error
-            raise OutputError(f"{self.path}: cannot be written ({reason}); nothing is left") from None
+            raise OutputError(f"{self.path}: cannot be written ({reason}); no output remains") from None
 
     def discard(self) -> None:
         """Leave nothing behind."""

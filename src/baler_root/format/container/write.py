@@ -132,6 +132,6 @@ class ContainerWriter:
             self._output.file.write(data)
         except OSError as error:
             raise OutputError(
-                f"{self._output.path}: cannot be written ({error.strerror}); nothing is left"
+                f"{self._output.path}: cannot be written ({error.strerror}); no output remains"
             ) from None
         self._offset += len(data)

@@ -87,8 +87,10 @@ class HistogramTable:
     def lookup(self) -> NDArray[np.uint8]:
         """(contexts, 256): the cell in which each 256th of a histogram begins."""
         slots = np.arange(1 << LOOKUP_BITS) << (TOTAL_BITS - LOOKUP_BITS)
-        cells = [np.searchsorted(row[1:-1], slots, side="right") for row in self.edges]
-        return np.array(cells, dtype=np.uint8)
+        lookup = np.empty((len(self.edges), len(slots)), dtype=np.uint8)
+        for context, row in enumerate(self.edges):
+            lookup[context] = np.searchsorted(row[1:-1], slots, side="right")
+        return lookup
 
     @cached_property
     def place_lookup(self) -> Ints:

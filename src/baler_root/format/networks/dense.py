@@ -61,7 +61,8 @@ class Dense(Operation):
         limits = -INT_LIMIT <= self.low < self.high < INT_LIMIT
         if not 1 <= self.shift <= MAX_SHIFT or not limits:
             raise CorruptFileError(f"shifts by {self.shift}, {self.low} to {self.high}")
-        largest = int(np.abs(self.weight.astype(np.int64)).sum(axis=1).max(initial=0)) * operand.largest
+        sums = np.abs(self.weight.astype(np.int16)).sum(axis=1, dtype=np.int64)
+        largest = int(sums.max(initial=0)) * operand.largest
         largest += int(np.abs(self.bias.astype(np.int64)).max(initial=0)) + (1 << self.shift)
         dtype = floats_for(largest)
         # Scaling by powers of two is exact: shift before the sums, with the rounding in the bias.
@@ -126,6 +127,11 @@ class FixedPointNet:
             except CorruptFileError as error:
                 raise CorruptFileError(f"layer {number} {error}") from None
             value = self._steps[-1].result
+
+    @property
+    def products(self) -> int:
+        """Multiplications for each row."""
+        return sum(step.products for step in self._steps)
 
     def __reduce__(self) -> tuple[type[FixedPointNet], tuple[Sequence[Dense], int, int]]:
         """Pickle the layers only, for other processes."""

@@ -18,9 +18,9 @@ from baler_root.format.networks.dense import Dense, FixedPointNet
 from baler_root.fpga.build import hls, rtl, rtl_simulation
 from baler_root.fpga.build.packetiser import expected_packets
 from baler_root.fpga.build.rtl_simulation import SimulationResult
-from baler_root.fpga.build.tools import COMPILER, VERILATOR, package_version
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import COMPILER, VERILATOR, package_version
 
 INT64, GEMM, C_SIMULATION, INTERPRETER, RTL = (
     "int64",

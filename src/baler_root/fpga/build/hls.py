@@ -23,10 +23,10 @@ from baler_root.errors import ConfigError, ToolFailedError
 from baler_root.extras import needed
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import COMPILER, run
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import COMPILER, run
 
 PROJECT = "encoder"
 

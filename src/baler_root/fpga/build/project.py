@@ -21,18 +21,19 @@ from baler_root.errors import (
 )
 from baler_root.fpga.build import hls, rtl, rtl_simulation
 from baler_root.fpga.build.agreement import Agreement, agree
-from baler_root.fpga.build.folder import new_folder
 from baler_root.fpga.build.plot import draw
 from baler_root.fpga.build.report import Report
 from baler_root.fpga.build.synthesis import Synthesis, synthesise
-from baler_root.fpga.build.target import DEFAULT, Target, parse_clock
+from baler_root.fpga.build.target import DEFAULT, Target
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import package_version
 from baler_root.fpga.build.vectors import Vectors
 from baler_root.fpga.encoder import EncoderDefinition
 from baler_root.fpga.front_end import InputRows, read_rows
 from baler_root.fpga.link import Link
+from baler_root.fpga.output_folder import new_folder
+from baler_root.fpga.tools import package_version
 from baler_root.fpga.wire.traffic import Traffic
+from baler_root.training.hardware.budget import parse_clock
 
 SPEC, MODEL = "spec.json", "model.balermodel"
 
@@ -94,8 +95,8 @@ def build(
     installed leave gaps, which the report lists.
 
     Raises ConfigError (a model that cannot be firmware, options), SourceError, FormatError, OutputError,
-    ToolFailedError, and DisagreementError if any computation gives other latents; then nothing is left on
-    disk.
+    ToolFailedError, and DisagreementError if any computation gives other latents; then no
+    output remains.
     """
     started = time.monotonic()
     options = options or BuildOptions()

@@ -165,7 +165,7 @@ class Report:
             origin = "estimated by da4ml"
         condition = f"edges at {self.clock:g} MHz as asked; whether that clock is met is not known here"
         figures = [
-            Figure("clock edges, codes to latents", cycles, "", origin),
+            Figure("clock cycles, codes to latents", cycles, "", origin),
             Figure("initiation interval", 1 if cycles else None, "clock", origin, "a row at every clock"),
             Figure("latency", self.latency, "ns", origin, condition),
         ]

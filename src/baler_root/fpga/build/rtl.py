@@ -21,9 +21,9 @@ from baler_root.extras import needed
 from baler_root.fpga.build.packetiser import write_packetiser
 from baler_root.fpga.build.target import Target
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import package_version
 from baler_root.fpga.code_format import CodeFormat
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import package_version
 from baler_root.training.hardware.resources import Resources
 
 NETWORK = "encoder"

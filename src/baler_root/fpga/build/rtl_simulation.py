@@ -10,9 +10,9 @@ from tempfile import TemporaryDirectory
 from baler_root.errors import CorruptFileError, ToolFailedError
 from baler_root.fpga.build.packetiser import TOP
 from baler_root.fpga.build.templating import fill
-from baler_root.fpga.build.tools import COMPILER, VERILATOR, run
 from baler_root.fpga.build.vectors import CODES, from_hex
 from baler_root.fpga.encoder import Codes, EncoderDefinition
+from baler_root.fpga.tools import COMPILER, VERILATOR, run
 from baler_root.fpga.wire.packets import PacketLayout, words_of
 
 BUILD_SECONDS = 1200

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 from baler_root.errors import ToolFailedError
 from baler_root.fpga.build import packetiser, rtl
-from baler_root.fpga.build.tools import YOSYS, run
+from baler_root.fpga.tools import YOSYS, run
 
 FLAGS = "-flatten -noiopad -noclkbuf"
 """Options of `synth_xilinx`."""

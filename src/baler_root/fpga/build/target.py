@@ -1,14 +1,14 @@
-"""`Target`: the FPGA that firmware is made for, read from a TOML file; and the parsing of clocks."""
+"""`Target`: the FPGA that firmware is made for, read from a TOML file."""
 
 from __future__ import annotations
 
-import re
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
 from baler_root.errors import ConfigError, nearest
+from baler_root.training.hardware.budget import parse_clock
 
 DEFAULT = "vu13p"
 """Name of the default target."""
@@ -73,17 +73,3 @@ def folder() -> Path:
     """Folder of the built-in targets: in an installed package, or `fpga/targets/` of the repository."""
     installed = Path(__file__).parent / "targets"
     return installed if installed.is_dir() else Path(__file__).parents[4] / "fpga" / "targets"
-
-
-def parse_clock(text: str) -> float:
-    """Frequency [MHz] of a clock such as `200MHz` or `5ns`; raises ConfigError for any other text.
-
-    >>> parse_clock("200MHz"), parse_clock("2.5 ns"), parse_clock("0.32 GHz")
-    (200.0, 400.0, 320.0)
-    """
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(MHz|GHz|ns)\s*", text, re.IGNORECASE)
-    value = float(match[1]) if match else 0.0
-    if not match or not value:
-        raise ConfigError(f"clock {text!r}: write it as 200MHz or 5ns")
-    unit = match[2].lower()
-    return {"mhz": value, "ghz": 1000 * value, "ns": 1000 / value}[unit]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import ConfigError, nearest
-from baler_root.evaluation.report.event_shifts import shortest_interval
+from baler_root.evaluation.statistics.intervals import shortest_interval
 from baler_root.format.columns.form_columns import tree_columns
 from baler_root.fpga.link import Link
 from baler_root.rootio.source import RootSource
@@ -30,7 +30,7 @@ def resolution(decoded: Floats, original: Floats) -> float | None:
     """Half of the shortest interval that holds 68.27 % of decoded / original - 1.
 
     For a Gaussian this is its standard deviation. Values whose original is 0, or with either value not
-    finite, have no response and are left out. All others count, however far off. None if no value is left.
+    finite, are left out. All others count, however wrong. None without values.
     """
     usable = np.isfinite(decoded) & np.isfinite(original) & (original != 0)
     if not usable.any():
@@ -57,7 +57,7 @@ def check_branches(names: Sequence[str], source: str | os.PathLike[str], tree: s
 def response_columns(link: Link, names: Sequence[str] | None) -> dict[str, int]:
     """Numbers of the model's columns to measure, by name; `names=None` chooses by `DEFAULT_NAMES`.
 
-    Raises ConfigError for a name that the model has no column of.
+    Raises ConfigError for a name without a column in the model.
     """
     numbers = {
         entry.column.name: n for n, entry in enumerate(link.definition.inputs) if entry.column.role == "data"
@@ -75,4 +75,6 @@ def response_columns(link: Link, names: Sequence[str] | None) -> dict[str, int]:
 def _check(name: str, available: Collection[str], owner: str) -> None:
     if name not in available:
         similar = nearest(name, available) or list(dict.fromkeys(available))[:5]
-        raise ConfigError(f"--response {name!r}: no such branch in {owner}; near ones: {', '.join(similar)}")
+        raise ConfigError(
+            f"--response {name!r}: no such branch in {owner}; similar names: {', '.join(similar)}"
+        )

@@ -11,7 +11,6 @@ from pathlib import Path
 from baler_root._types import Log
 from baler_root.api.train import train
 from baler_root.errors import MissingExtraError
-from baler_root.fpga.build.folder import new_folder
 from baler_root.fpga.build.rtl import estimate
 from baler_root.fpga.encoder import EncoderDefinition
 from baler_root.fpga.explore.fidelity import MEASURED_ROWS, LatentFidelity
@@ -20,6 +19,7 @@ from baler_root.fpga.explore.plot import draw
 from baler_root.fpga.explore.point import ScanPoint, mark_front
 from baler_root.fpga.explore.response import check_branches, response_columns
 from baler_root.fpga.link import Link
+from baler_root.fpga.output_folder import new_folder
 from baler_root.training.hardware.resources import Resources
 from baler_root.training.options import LatentOptions, TrainingOptions
 
@@ -41,7 +41,7 @@ def explore(
     without it on those of `source`, most of which are learned from.
 
     Raises what `train` and `read_rows` raise, ConfigError for a branch that is not there, and OutputError;
-    then nothing is left on disk.
+    then no output remains.
     """
     grid, options = grid or ScanGrid(), options or ExploreOptions()
     tree = options.tree

@@ -51,7 +51,7 @@ def decode(
     called with bytes.
 
     Raises SourceError (no stream), ConfigError (another model), CorruptFileError (no packet in the stream),
-    FormatError (of the model) or OutputError; then nothing is left on disk.
+    FormatError (of the model) or OutputError; then no output remains.
     """
     name = os.fspath(stream)
     if not Path(stream).is_file():

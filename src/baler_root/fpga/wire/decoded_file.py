@@ -63,7 +63,7 @@ INCIDENT_COLUMNS = (
 
 
 class DecodedFile:
-    """A file while it is written; nothing is left of it unless it is finished."""
+    """A file while it is written; it is removed unless it is finished."""
 
     def __init__(self, target: str | os.PathLike[str], link: Link, overwrite: bool = False) -> None:
         """Raises OutputError if the file cannot be written."""

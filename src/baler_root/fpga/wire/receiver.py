@@ -58,8 +58,8 @@ def receive(
     The time in the report runs from the first packet to the last. Port 0 lets the system choose a port;
     `listening` is called with the address as soon as datagrams can arrive.
 
-    Raises SourceError (the address is taken, nothing arrived), and what `decode` raises; then nothing is left
-    on disk.
+    Raises SourceError (the address is taken, nothing arrived), and what `decode` raises; then no
+    output remains.
     """
     if not idle > 0:
         raise ConfigError(f"{idle} seconds of silence: it must be more than 0")

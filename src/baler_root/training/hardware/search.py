@@ -50,7 +50,7 @@ def check_latency(resources: Resources, hardware: Hardware) -> None:
     cycles = resources.latency_cycles(budget.adder_levels)
     if cycles > budget.latency_cycles:
         raise ConfigError(
-            f"{resources.adder_depth} adders in series are {cycles} clock edges with {budget.adder_levels} adders an "
-            f"edge; {budget.latency_cycles:g} are allowed; fewer hidden layers or bits need fewer, and levels= sets "
-            "the adders of an edge"
+            f"{resources.adder_depth} adders in series are {cycles} clock cycles with {budget.adder_levels} adders per "
+            f"cycle; {budget.latency_cycles:g} are allowed; fewer hidden layers or bits need fewer, and levels= sets "
+            "the adders per cycle"
         )

@@ -91,11 +91,25 @@ class Classic:
         self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> dict[int, NDArray[Any]]:
         """See `Codec.decode`."""
-        selected = range(len(specs)) if positions is None else set(positions)
+        return self.open_payload(payload, specs).decode(range(len(specs)) if positions is None else positions)
+
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> ClassicPayload:
+        """See `OpeningCodec.open_payload`."""
+        return ClassicPayload(payload, specs)
+
+
+class ClassicPayload:
+    """The columns of a payload, found but not decoded."""
+
+    def __init__(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> None:
+        """Raises FormatError where bytes are missing or left over."""
+        self._specs, self._entries = specs, _read_entries(payload, specs)
+
+    def decode(self, positions: Sequence[int]) -> dict[int, NDArray[Any]]:
+        """See `OpenedPayload`."""
         return {
-            position: decode_column(*source, specs[position])
-            for position, source in enumerate(_read_entries(payload, specs))
-            if position in selected
+            position: decode_column(*self._entries[position], self._specs[position])
+            for position in sorted(set(positions))
         }
 
 

@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.axis import CODE_LIMIT
-from baler_root.format.codecs.base import PayloadKind, SymbolSpec
+from baler_root.format.codecs.axis import CODE_LIMIT, symbols_at
+from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.list_context import ListContext, ListStructure
 from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
 from baler_root.format.codecs.conditional.page import LENGTH_KINDS, NAME_SIZE, ConditionalPage, Dependencies
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
+from baler_root.format.limits import MAX_PAGE_PRODUCTS
 
 Symbols = NDArray[Any]
 
@@ -139,6 +140,10 @@ class ConditionalCodec:
         columns = self.decode_more(payload, specs, selected, {})
         return {position: columns[position] for position in selected}
 
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> OpenedPayload | None:
+        """See `OpeningCodec.open_payload`; columns that a model codes need others."""
+        return Classic().open_payload(payload[1:], specs) if PayloadKind.PLAIN.is_kind_of(payload) else None
+
     def decode_more(
         self,
         payload: memoryview,
@@ -148,13 +153,12 @@ class ConditionalCodec:
     ) -> dict[int, Symbols]:
         """See `IncrementalCodec.decode_more`."""
         if PayloadKind.PLAIN.is_kind_of(payload):
-            missing = [position for position in positions if position not in decoded]
-            classic_columns = Classic().decode(payload[1:], specs, missing)
-            return classic_columns | {
-                position: decoded[position] for position in positions if position in decoded
-            }
+            known = {position: decoded[position] for position in positions if position in decoded}
+            missing = [position for position in positions if position not in known]
+            return known | Classic().decode(payload[1:], specs, missing)
         page = ConditionalPage(payload, specs, self._table)
         dependencies = page.dependencies(positions, decoded)
+        page.check_products(dependencies, specs)
         columns = {position: decoded[position] for position in dependencies.columns if position in decoded}
         rest_positions = [position for position in range(len(specs)) if position not in page.streams]
         rest_indices = [
@@ -239,8 +243,12 @@ def _streams(
         number: table[number].axis.codes[column_places] for number, column_places in places.items()
     }
     streams = {}
+    products = 0
     for number, symbols in columns.items():
         column = table[number]
+        products += column.products * len(symbols)
+        if column.products and products > MAX_PAGE_PRODUCTS:
+            continue
         parents = () if column.conditional is None else column.conditional.parents
         if column.conditional is None or any(
             p not in codes or len(codes[p]) != len(symbols) for p in parents
@@ -311,11 +319,8 @@ def _decode_chained(
                 decoder.finish()
             decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
         items = lists.order[start:stop]
-        step_codes = (
-            {p: codes[p][items] for p in column.conditional.parents if p != number}
-            if column.conditional
-            else {}
-        )
+        parents = column.conditional.parents if column.conditional else ()
+        step_codes = {p: codes[p][items] for p in parents if p != number}
         # The last element of `item_codes` is never written: it stands for the item before a first item.
         step_codes[number] = item_codes[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
         if decoder is not None:
@@ -335,16 +340,3 @@ def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: 
     for index, parent in enumerate(conditional.parents):
         inputs[:, index] = codes[parent][block]
     return conditional.net(inputs)
-
-
-def symbols_at(places: NDArray[np.int64], low: int, dtype: np.dtype[Any]) -> Symbols:
-    """Symbols at these places of an axis; raises CorruptFileError if they do not fit the type of the
-    column.
-    """
-    if dtype.kind not in "uib":
-        raise CorruptFileError(f"an axis of {dtype} symbols")
-    limits = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
-    lowest, highest = low + int(places.min(initial=0)), low + int(places.max(initial=0))
-    if lowest < limits[0] or highest > limits[1]:
-        raise CorruptFileError(f"symbols from {lowest} to {highest} in a column of {dtype}")
-    return (places + low).astype(dtype)

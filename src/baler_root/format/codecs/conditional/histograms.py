@@ -6,7 +6,6 @@ They are the fast alternative to a network: fitted by counting, decoded by looku
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,13 +17,10 @@ from numpy.typing import NDArray
 from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import CODE_LIMIT
+from baler_root.format.limits import MAX_CONTEXTS
 
 MAX_CELLS = 1 << 8
 """Most cells of one histogram."""
-
-
-MAX_SIZE = 1 << 18
-"""Most cells of all histograms of a column."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +47,8 @@ class Histograms:
                 )
         if not 2 <= len(self.cells) <= MAX_CELLS + 1 or self.cells[0] or np.any(np.diff(self.cells) <= 0):
             raise CorruptFileError("the cells of a histogram do not increase, or are none or too many")
+        if contexts_of(self.cuts) > MAX_CONTEXTS:
+            raise CorruptFileError(f"histograms of more than {MAX_CONTEXTS} contexts")
         if self.roots.shape != (contexts_of(self.cuts), len(self.cells) - 1):
             raise CorruptFileError("a histogram is not as large as its contexts and cells say")
 
@@ -74,5 +72,8 @@ class Histograms:
 
 
 def contexts_of(cuts: Sequence[Sequence[int]]) -> int:
-    """Number of contexts with these cuts."""
-    return math.prod(len(values) + 1 for values in cuts)
+    """Number of contexts with these cuts; any number above MAX_CONTEXTS if there are more."""
+    contexts = 1
+    for values in cuts:
+        contexts = min(contexts * (len(values) + 1), MAX_CONTEXTS + 1)
+    return contexts

@@ -23,7 +23,7 @@ from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.axis import CODE_LIMIT, QuantileAxis
 from baler_root.format.codecs.base import SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.histograms import MAX_CELLS, MAX_SIZE, Histograms, contexts_of
+from baler_root.format.codecs.conditional.histograms import MAX_CELLS, Histograms, contexts_of
 from baler_root.format.codecs.model_arrays import (
     MAX_COLUMNS,
     MAX_MODEL_LENGTH,
@@ -35,7 +35,17 @@ from baler_root.format.codecs.model_arrays import (
     joined,
 )
 from baler_root.format.entropy.histogram_table import HistogramTable
-from baler_root.format.limits import MAX_MANIFEST_LENGTH
+from baler_root.format.limits import (
+    MAX_ALL_CONTEXTS,
+    MAX_ALL_ROOTS,
+    MAX_COMPONENTS,
+    MAX_CONTEXTS,
+    MAX_MANIFEST_LENGTH,
+    MAX_NET_PRODUCTS,
+    MAX_PARENTS,
+    MAX_ROOTS,
+    MAX_WEIGHTS,
+)
 from baler_root.format.networks.dense import Dense, FixedPointNet
 
 FORMAT = "baler-root conditional model 1"
@@ -75,6 +85,11 @@ class ModelColumn:
     """For exact floats: low bits that the axis leaves out of their bit patterns; None for other columns."""
     values_per_row: int = 1
     """Number of values in a row; more than 1 for fixed-size arrays."""
+
+    @property
+    def products(self) -> int:
+        """Multiplications for each value in the column's network; 0 if it has none."""
+        return self.conditional.net.products if isinstance(self.conditional, Conditional) else 0
 
     @cached_property
     def table(self) -> HistogramTable:
@@ -161,6 +176,7 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
         dtypes += [np.uint32, np.uint8]
     if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
         raise CorruptFileError("its arrays are too many, too few or too long")
+    _check_sizes(described, lengths[2 * len(described) :])
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
     weights, biases, *histogram_readers = (
@@ -171,6 +187,8 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
         axis = axis_from_arrays(entry["low"], arrays[2 * number], arrays[2 * number + 1])
         conditional: Conditional | Histograms | None = None
         parents = tuple(count(parent, number - ("cuts" in entry)) for parent in entry.get("parents", ()))
+        if len(parents) > MAX_PARENTS:
+            raise CorruptFileError(f"column {number} has {len(parents)} parents; at most {MAX_PARENTS}")
         if "cuts" in entry:
             conditional = _histograms(entry, parents, axis.length, *histogram_readers)
         elif "parents" in entry:
@@ -187,16 +205,36 @@ def _model(document: dict[str, Any], quantisers: Cursor, payload: memoryview) ->
     return Model(tuple(columns), dict(document["about"]))
 
 
+def _check_sizes(described: Sequence[Any], lengths: Sequence[int]) -> None:
+    """Raise CorruptFileError if the networks or histograms of a model are too large together.
+
+    `lengths` are those of weights, biases, cells and roots; nothing is decoded yet.
+    """
+    each = [contexts_of(entry["cuts"]) for entry in described if "cuts" in entry]
+    if max(each, default=0) > MAX_CONTEXTS:
+        raise CorruptFileError(f"histograms of more than {MAX_CONTEXTS} contexts")
+    contexts, roots = sum(each), lengths[-1] if each else 0
+    if contexts > MAX_ALL_CONTEXTS or roots > MAX_ALL_ROOTS:
+        raise CorruptFileError(f"histograms of {contexts} contexts and {roots} roots together")
+    if lengths[0] > MAX_WEIGHTS:
+        raise CorruptFileError(f"networks of {lengths[0]} weights together")
+
+
 def _net(layers: Sequence[Any], inputs: int, weights: ArrayReader, biases: ArrayReader) -> FixedPointNet:
-    dense_layers = []
+    dense_layers, products = [], 0
     for outputs, shift, low, high in layers:
         shape = (count(outputs, 1 << 12), inputs)
+        products += shape[0] * inputs
+        if products > MAX_NET_PRODUCTS:
+            raise CorruptFileError(
+                f"a network of {products} products for each row; at most {MAX_NET_PRODUCTS}"
+            )
         weight = weights.take(shape[0] * inputs).reshape(shape)
         dense_layers.append(
             Dense(weight, biases.take(outputs), count(shift, 64), integer(low), integer(high))
         )
         inputs = outputs
-    if inputs % 3 or not dense_layers:
+    if inputs % 3 or inputs > 3 * MAX_COMPONENTS or not dense_layers:
         raise CorruptFileError(f"a network with {inputs} outputs, which is not a mixture")
     return FixedPointNet(dense_layers, -CODE_LIMIT, CODE_LIMIT - 1)
 
@@ -207,6 +245,6 @@ def _histograms(
     cuts = tuple(tuple(integer(cut) for cut in values) for values in entry["cuts"])
     num_cells = count(entry["cells"], MAX_CELLS)
     inner = np.cumsum(cells.take(max(0, num_cells - 1)), dtype=np.int64)
-    size = count(contexts_of(cuts) * num_cells, MAX_SIZE)
+    size = count(contexts_of(cuts) * num_cells, MAX_ROOTS)
     bounds = np.concatenate([[0], inner, [num_places]])
     return Histograms(parents, cuts, bounds, roots.take(size).reshape(-1, max(1, num_cells)))

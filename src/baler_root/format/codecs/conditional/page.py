@@ -11,6 +11,7 @@ from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_arrays import MAX_COLUMNS
+from baler_root.format.limits import MAX_PAGE_PRODUCTS
 
 NAME_SIZE = 8
 """Leading bytes of the SHA-256 of a model, by which a page names it."""
@@ -95,6 +96,16 @@ class ConditionalPage:
                 "a column that is in the page for the model, and outside of it here, or the reverse"
             )
         return table
+
+    def check_products(self, dependencies: Dependencies, specs: Sequence[SymbolSpec]) -> None:
+        """Raise CorruptFileError if the networks of these columns would compute too much for the page."""
+        coded = dependencies.columns & self.streams.keys()
+        positions = [(n, p) for n, p in self.positions.items() if p in coded]
+        products = sum(self.table[n].products * specs[p].length for n, p in positions)
+        if products > MAX_PAGE_PRODUCTS:
+            raise CorruptFileError(
+                f"networks with {products} products for a page; at most {MAX_PAGE_PRODUCTS}"
+            )
 
     def dependencies(self, positions: Iterable[int], decoded: Container[int] = ()) -> Dependencies:
         """Everything that the columns at these positions are decoded from; raises CorruptFileError.

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.codecs.base import PayloadKind, SymbolSpec
+from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.codecs.conditional.codec import scale_shares
 from baler_root.format.codecs.latent.columns import (
@@ -33,6 +33,7 @@ from baler_root.format.codecs.latent.columns import (
 from baler_root.format.codecs.latent.model import AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.page import LatentPage, pack_latent_page, pack_rows
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
+from baler_root.format.limits import MAX_LATENT_PRODUCTS
 
 Symbols = NDArray[Any]
 
@@ -124,7 +125,7 @@ class LatentCodec:
         # Columns with symbols outside their axis are not modelled, but remain inputs of the encoder.
         modelled = {position: n for n, position in positions.items() if parts[n][1]}
         rows = rows_of(model, places)
-        if not modelled or rows * model.latents > MAX_LATENT_VALUES:
+        if not modelled or not _is_feasible(model, rows):
             return _without_latents(columns, specs)
         latents = latents_of(model, places)
         streams: dict[int, bytes] = {}
@@ -183,6 +184,10 @@ class LatentCodec:
         )
         return columns | {rest_positions[index]: symbols for index, symbols in rest_columns.items()}
 
+    def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> OpenedPayload | None:
+        """See `OpeningCodec.open_payload`; the columns of a model share its latents."""
+        return Classic().open_payload(payload[1:], specs) if PayloadKind.PLAIN.is_kind_of(payload) else None
+
     def latent_page(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> LatentPage | None:
         """The parts of a payload with latents; None if it has none. Raises FormatError."""
         return None if PayloadKind.PLAIN.is_kind_of(payload) else LatentPage(payload, specs)
@@ -231,8 +236,14 @@ def _check(model: AutoencoderModel, page: LatentPage) -> None:
             raise CorruptFileError("streams of a model whose latents stand alone")
     if page.missed_rows and model.residual is ResidualMode.BOUNDED:
         raise CorruptFileError("rows stored by themselves beside streams")
-    if page.rows * model.latents > MAX_LATENT_VALUES:
-        raise CorruptFileError(f"{page.rows} rows of {model.latents} latents")
+    if not _is_feasible(model, page.rows):
+        products = model.decoder.products
+        raise CorruptFileError(f"{page.rows} rows of {model.latents} latents and {products} products each")
+
+
+def _is_feasible(model: AutoencoderModel, rows: int) -> bool:
+    """Whether a page of this many rows is within the limits of latents and products."""
+    return rows * model.latents <= MAX_LATENT_VALUES and rows * model.decoder.products <= MAX_LATENT_PRODUCTS
 
 
 def _without_latents(columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:

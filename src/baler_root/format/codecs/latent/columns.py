@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.axis import QuantileAxis
+from baler_root.format.codecs.axis import QuantileAxis, symbols_at
 from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec, symbols_at
+from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.page import LatentPage, pack_rows

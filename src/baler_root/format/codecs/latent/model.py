@@ -37,7 +37,7 @@ from baler_root.format.codecs.model_arrays import (
     count,
     joined,
 )
-from baler_root.format.limits import MAX_MANIFEST_LENGTH
+from baler_root.format.limits import MAX_COMPONENTS, MAX_MANIFEST_LENGTH, MAX_WEIGHTS
 from baler_root.format.networks.operations import MAX_SIZE
 from baler_root.format.networks.program import Program
 
@@ -50,10 +50,6 @@ LATENT_LIMIT = 1 << 11
 
 MAX_LATENTS = 1 << 8
 """Most latents of a row."""
-
-
-MAX_COMPONENTS = 1 << 4
-"""Most components of a mixture."""
 
 
 class ResidualMode(StrEnum):
@@ -192,6 +188,9 @@ def _model(
         dtypes.append(np.float32)
     if len(lengths) != len(dtypes) or sum(lengths) > MAX_MODEL_LENGTH or len(described) > MAX_COLUMNS:
         raise CorruptFileError("its arrays are too many, too few or too long")
+    start = 2 * len(described)
+    if max(lengths[start], lengths[start + 2]) > MAX_WEIGHTS:
+        raise CorruptFileError(f"networks of {lengths[start]} and {lengths[start + 2]} weights")
     specs = [SymbolSpec(np.dtype(dtype), length) for dtype, length in zip(dtypes, lengths, strict=True)]
     arrays = Classic().decode(payload, specs)
     columns = []
@@ -215,7 +214,6 @@ def _model(
     check_places(column.axis for column in columns)
     quantisers.finish("the recipes")
     latent_numbers = tuple(None if n is None else count(n, MAX_LATENTS) for n in document["latents"])
-    start = 2 * len(described)
     values = sum(column.values_per_row for column in columns)
     encoder = _program(document["encoder"], values, CODE_LIMIT, arrays[start], arrays[start + 1])
     decoder = _program(

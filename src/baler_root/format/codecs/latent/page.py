@@ -54,7 +54,7 @@ class LatentPage:
         if not self.numbers:
             raise CorruptFileError("latents of no column")
         self.latents = cursor.take(cursor.varint())
-        self._anomalies = cursor.take(cursor.varint())
+        self._outlier_rows = cursor.take(cursor.varint())
         self._missed = cursor.take(cursor.varint())
         self.low_bits = cursor.take(cursor.varint())
         self.rest = cursor.take(cursor.varint())
@@ -63,14 +63,14 @@ class LatentPage:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """Bytes of each part: `latents`, `residual` (the streams), `anomalies` (outlier rows and scores),
+        """Bytes of each part: `latents`, `residual` (the streams), `outlier_rows` (outlier rows and scores),
         `missed` rows with their places, `low_bits` of exact floats, and the `rest`: columns that are not
         modelled.
         """
         return {
             "latents": len(self.latents),
             "residual": sum(map(len, self.streams.values())),
-            "anomalies": len(self._anomalies),
+            "outlier_rows": len(self._outlier_rows),
             "missed": len(self._missed),
             "low_bits": len(self.low_bits),
             "rest": len(self.rest),
@@ -79,7 +79,7 @@ class LatentPage:
     @property
     def has_outlier_rows(self) -> bool:
         """Whether the page has outlier rows; nothing is decoded."""
-        return len(self._anomalies) > 0
+        return len(self._outlier_rows) > 0
 
     @property
     def missed_rows(self) -> int:
@@ -89,7 +89,7 @@ class LatentPage:
     @property
     def outlier_rows(self) -> tuple[Rows, NDArray[np.float32]]:
         """Outlier rows, increasing, and their scores."""
-        rows, columns = self._rows(self._anomalies, FLOAT32, {0: 1}, [0])
+        rows, columns = self._rows(self._outlier_rows, FLOAT32, {0: 1}, [0])
         return rows, columns[0]
 
     def missed(self, positions: Iterable[int]) -> tuple[Rows, dict[int, Places]]:

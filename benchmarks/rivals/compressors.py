@@ -17,41 +17,41 @@ Values = NDArray[Any]
 PCODEC_CONFIG = ChunkConfig(compression_level=12, enable_8_bit=True)
 
 
-class Packer(NamedTuple):
-    """A library: `pack(values, tolerance)` gives bytes, `unpack(data, dtype, length)` values again.
+class Compressor(NamedTuple):
+    """A library: `compress(values, tolerance)` gives bytes, `decompress(data, dtype, length)` values again.
 
     Lossy libraries need a tolerance above 0; others ignore it.
     """
 
     name: str
-    pack: Callable[[Values, float], bytes]
-    unpack: Callable[[bytes, np.dtype[Any], int], Values]
+    compress: Callable[[Values, float], bytes]
+    decompress: Callable[[bytes, np.dtype[Any], int], Values]
     lossy: bool = False
 
 
 class Stream(NamedTuple):
-    """One packed array. Type and length are metadata, which is not counted for rivals."""
+    """One compressed array. Type and length are metadata, which is not counted for rivals."""
 
-    packer: Packer
+    compressor: Compressor
     data: bytes
     dtype: np.dtype[Any]
     length: int
 
     def values(self) -> Values:
-        """The unpacked array."""
-        return self.packer.unpack(self.data, self.dtype, self.length)
+        """The decompressed array."""
+        return self.compressor.decompress(self.data, self.dtype, self.length)
 
 
-def stream(packer: Packer, values: Values, tolerance: float = 0.0) -> Stream:
-    """The packed array; no bytes for an empty array."""
+def stream(compressor: Compressor, values: Values, tolerance: float = 0.0) -> Stream:
+    """The compressed array; no bytes for an empty array."""
     if not values.size:
         return Stream(NOTHING, b"", values.dtype, 0)
-    return Stream(packer, packer.pack(values, tolerance), values.dtype, values.size)
+    return Stream(compressor, compressor.compress(values, tolerance), values.dtype, values.size)
 
 
 def lossless(values: Values) -> Stream:
     """The smaller of pcodec-12 and zstd-19, by which all rivals store exact values."""
-    return min((stream(packer, values) for packer in (PCODEC, ZSTD)), key=lambda s: len(s.data))
+    return min((stream(compressor, values) for compressor in (PCODEC, ZSTD)), key=lambda s: len(s.data))
 
 
 def stored(symbols: NDArray[np.int64]) -> int:
@@ -74,11 +74,11 @@ def _unsplit(raw: bytes, dtype: np.dtype[Any], length: int) -> Values:
     return np.ascontiguousarray(columns.T).view(dtype).reshape(-1)
 
 
-def _pack_zstd(values: Values, _: float) -> bytes:
+def _compress_zstd(values: Values, _: float) -> bytes:
     return zstandard.ZstdCompressor(level=19).compress(split(values))
 
 
-def _unpack_zstd(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
+def _decompress_zstd(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
     return _unsplit(zstandard.ZstdDecompressor().decompress(data), dtype, length)
 
 
@@ -91,27 +91,27 @@ def _xz_filters(size: int) -> list[dict[str, int]]:
     return [{"id": lzma.FILTER_LZMA2, "preset": 9 | lzma.PRESET_EXTREME, "dict_size": dictionary}]
 
 
-def _pack_xz(values: Values, _: float) -> bytes:
+def _compress_xz(values: Values, _: float) -> bytes:
     # The raw stream: container and checksum of .xz would add 60 bytes to every column.
     return lzma.compress(values.tobytes(), lzma.FORMAT_RAW, filters=_xz_filters(values.nbytes))
 
 
-def _unpack_xz(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
+def _decompress_xz(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
     raw = lzma.decompress(data, lzma.FORMAT_RAW, filters=_xz_filters(length * dtype.itemsize))
     return np.frombuffer(raw, dtype, length)
 
 
-def _pack_pcodec(values: Values, _: float) -> bytes:
+def _compress_pcodec(values: Values, _: float) -> bytes:
     return bytes(standalone.simple_compress(values, PCODEC_CONFIG))
 
 
-def _unpack_pcodec(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
+def _decompress_pcodec(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
     values = np.empty(length, dtype)
     standalone.simple_decompress_into(data, values)
     return values
 
 
-def _pack_sz3(values: Values, tolerance: float) -> bytes:
+def _compress_sz3(values: Values, tolerance: float) -> bytes:
     """Smallest of three algorithms: tables are not smooth, so prediction often costs more than it saves."""
     from pysz import sz, szAlgorithm, szConfig, szErrorBoundMode
 
@@ -125,30 +125,30 @@ def _pack_sz3(values: Values, tolerance: float) -> bytes:
     return min(candidates, key=len)
 
 
-def _unpack_sz3(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
+def _decompress_sz3(data: bytes, dtype: np.dtype[Any], length: int) -> Values:
     from pysz import sz
 
     values: Values = sz.decompress(np.frombuffer(data, np.uint8), dtype, (length,))[0]
     return values
 
 
-def _pack_zfp(values: Values, tolerance: float) -> bytes:
+def _compress_zfp(values: Values, tolerance: float) -> bytes:
     import zfpy
 
-    packed: bytes = zfpy.compress_numpy(values, tolerance=tolerance)
-    return packed
+    compressed: bytes = zfpy.compress_numpy(values, tolerance=tolerance)
+    return compressed
 
 
-def _unpack_zfp(data: bytes, _: np.dtype[Any], __: int) -> Values:
+def _decompress_zfp(data: bytes, _: np.dtype[Any], __: int) -> Values:
     import zfpy
 
     values: Values = zfpy.decompress_numpy(data)
     return values
 
 
-NOTHING = Packer("nothing", lambda _, __: b"", lambda _, dtype, __: np.zeros(0, dtype))
-ZSTD = Packer("zstd19", _pack_zstd, _unpack_zstd)
-XZ = Packer("xz", _pack_xz, _unpack_xz)
-PCODEC = Packer("pcodec12", _pack_pcodec, _unpack_pcodec)
-SZ3 = Packer("sz3", _pack_sz3, _unpack_sz3, lossy=True)
-ZFP = Packer("zfp", _pack_zfp, _unpack_zfp, lossy=True)
+NOTHING = Compressor("nothing", lambda _, __: b"", lambda _, dtype, __: np.zeros(0, dtype))
+ZSTD = Compressor("zstd19", _compress_zstd, _decompress_zstd)
+XZ = Compressor("xz", _compress_xz, _decompress_xz)
+PCODEC = Compressor("pcodec12", _compress_pcodec, _decompress_pcodec)
+SZ3 = Compressor("sz3", _compress_sz3, _decompress_sz3, lossy=True)
+ZFP = Compressor("zfp", _compress_zfp, _decompress_zfp, lossy=True)

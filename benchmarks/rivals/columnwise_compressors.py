@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.compression.quantisation.quantise import quantise
+from baler_root.evaluation.report.rounded_floats import rounded_values
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.quantised import dequantise
 from benchmarks.data.columns import Column
-from benchmarks.rivals import rounding
-from benchmarks.rivals.packers import PCODEC, SZ3, XZ, ZFP, ZSTD, Packer, Stream, lossless, stream
+from benchmarks.rivals.compressors import PCODEC, SZ3, XZ, ZFP, ZSTD, Compressor, Stream, lossless, stream
 
 Values = NDArray[Any]
 
@@ -80,18 +80,18 @@ class Rival(NamedTuple):
 
     name: str
     prepare: Preparation
-    packer: Packer
+    compressor: Compressor
 
     def encode(self, prepared: Prepared) -> Encoded:
         """The compressed column, before it is checked against the bound."""
-        main = stream(self.packer, prepared.main, prepared.tolerance)
+        main = stream(self.compressor, prepared.main, prepared.tolerance)
         # zstd-19 would save up to 0.2 %, and take ten times longer than SZ3 or zfp.
         return Encoded(main, tuple(stream(PCODEC, values) for values in prepared.side), prepared.restore)
 
 
 def rounded(values: Values, bound: ErrorBound) -> Prepared:
     """Floats rounded to mantissa bits that meet the bound."""
-    return Prepared(rounding.rounded_to(values, bound), 0.0, (), lambda main, _: main)
+    return Prepared(rounded_values(values, bound), 0.0, (), lambda main, _: main)
 
 
 def symbols(values: Values, bound: ErrorBound) -> Prepared:
@@ -179,7 +179,7 @@ def with_missed_values(encoded: Encoded, values: Values, bound: ErrorBound) -> E
 
 def exact(rival: Rival, values: Values) -> Stream:
     """The column stored without loss, as this rival does."""
-    return lossless(values) if rival.packer.lossy else stream(rival.packer, values)
+    return lossless(values) if rival.compressor.lossy else stream(rival.compressor, values)
 
 
 def sizes(columns: Iterable[Column]) -> dict[str, int | None]:
@@ -200,10 +200,10 @@ def sizes(columns: Iterable[Column]) -> dict[str, int | None]:
             encoded = None if ready is None else with_missed_values(rival.encode(ready), values, bound)
             if encoded is not None:
                 able.add(rival.name)
-            if rival.packer.lossy and best == math.inf:
+            if rival.compressor.lossy and best == math.inf:
                 best = len(exact(rival, values).data)
             if encoded is None:
-                totals[rival.name] += int(best) if rival.packer.lossy else len(exact(rival, values).data)
+                totals[rival.name] += int(best) if rival.compressor.lossy else len(exact(rival, values).data)
             else:
-                totals[rival.name] += int(min(encoded.size, best)) if rival.packer.lossy else encoded.size
+                totals[rival.name] += int(min(encoded.size, best)) if rival.compressor.lossy else encoded.size
     return {name: total if name in able else None for name, total in totals.items()}

@@ -1,11 +1,10 @@
-"""Measures the contents of a report: the columns and cost of each pair of files, and the analysis."""
+"""Builds a report: measures the columns and cost of each pair of files, and the impact on the analysis."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from baler_root.api.inspect import inspect
 from baler_root.evaluation.analysis.analysis import Analysis
@@ -23,7 +22,7 @@ Paths = tuple[str, str]
 """Paths of a ROOT file and the `.baler` file made from it."""
 
 
-def build(
+def build_report(
     pairs: Sequence[Paths],
     analysis: Analysis | None,
     options: ReportOptions,
@@ -72,7 +71,7 @@ def _file_pair(original: str, compressed: str, *, time_encoding: bool, stage: St
             if progress is not None:
                 progress(done, total)
         stage("sizes of ROOT files")
-        bounds = {tree["path"]: _bounds(tree) for tree in described["trees"]}
+        bounds = pair.bounds()
         rival_sizes = rivals(pair.source, bounds)
         original_size = pair.source.size
         decode = pair.decoding.total()
@@ -88,10 +87,6 @@ def _file_pair(original: str, compressed: str, *, time_encoding: bool, stage: St
             described["parts"], rival_sizes.root, rival_sizes.by_bound, rival_sizes.sampled, total, decode, encode, note,
         ),
     )  # fmt: skip
-
-
-def _bounds(tree: Mapping[str, Any]) -> dict[str, str]:
-    return {branch["path"]: branch["bound"] for branch in tree["branches"] if "bound" in branch}
 
 
 def _versions() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Script for a Python with ROOT: writes one RNTuple from arrays, reads it back, and prints its size as JSON.
 
-`python real_root_writer.py FOLDER`: FOLDER has `fields.json` and the `.npy` files that it names. Each field
+`python native_root_writer.py FOLDER`: FOLDER has `fields.json` and the `.npy` files that it names. Each field
 has `name`, `type` (of one number), `values`, `counts` (lengths of lists; lists of equal lengths share a
 file), `width` (of fixed-size arrays) and, for floats, `bits` (Real32Trunc) or `bits`, `low`, `high`
 (Real32Quant). Numbers that were read are written to `back_<values>.npy`.

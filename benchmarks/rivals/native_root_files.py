@@ -21,15 +21,16 @@ import awkward as ak
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.evaluation.report.rounded_floats import rounded_values
 from baler_root.format.bounds import LOSSLESS, ErrorBound, violations
 from benchmarks.data.columns import plain
 from benchmarks.data.sources import Tree, flatten, is_text
-from benchmarks.rivals import root_files, rounding
+from benchmarks.rivals import uproot_files
 
 NAME = "rntuple-real32"
 NAMES = (NAME,)
 VARIABLE = "BALER_ROOT_ROOT_PYTHON"
-SCRIPT = Path(__file__).with_name("real_root_writer.py")
+SCRIPT = Path(__file__).with_name("native_root_writer.py")
 
 SIGN_AND_EXPONENT = 9
 MIN_BITS, MAX_BITS = 10, 31
@@ -85,7 +86,7 @@ def comes_back(field: dict[str, Any], folder: Path) -> bool:
 
 
 def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> list[dict[str, Any]]:
-    """Fields for `real_root_writer`, arrays written to `folder`; empty if it cannot write the tree."""
+    """Fields for `native_root_writer`, arrays written to `folder`; empty if it cannot write the tree."""
     fields: list[dict[str, Any]] = []
     names: set[str] = set()
     groups: dict[bytes, str] = {}
@@ -95,17 +96,17 @@ def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> 
             layout = part.layout
             number = len(fields)
             field: dict[str, Any] = {
-                "name": root_files.unique(root_files.safe(name), names),
+                "name": uproot_files.unique(uproot_files.safe(name), names),
                 "counts": "",
                 "width": 0,
             }
             if is_text(part):
                 return []
             if layout.is_list and layout.content.is_numpy:
-                lengths = root_files.counts(part)
+                lengths = uproot_files.counts(part)
                 field["counts"] = groups.setdefault(lengths.tobytes(), f"counts{number}.npy")
                 np.save(folder / field["counts"], lengths)
-            elif root_files.is_regular_numbers(layout) or (layout.is_numpy and np.asarray(part).ndim > 1):
+            elif uproot_files.is_regular_numbers(layout) or (layout.is_numpy and np.asarray(part).ndim > 1):
                 field["width"] = math.prod(np.asarray(part).shape[1:])
             elif not layout.is_numpy:
                 return []
@@ -118,7 +119,7 @@ def fields_of(tree: Tree, bound_of: Callable[[str, str], str], folder: Path) -> 
             np.save(folder / f"original_{field['values']}", values)
             np.save(
                 folder / field["values"],
-                values if field["low"] < field["high"] else rounding.rounded_to(values, bound),
+                values if field["low"] < field["high"] else rounded_values(values, bound),
             )
             fields.append(field)
     return without_counters(fields, folder)

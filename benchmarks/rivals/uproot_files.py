@@ -21,6 +21,8 @@ import numpy as np
 import uproot
 from numpy.typing import NDArray
 
+from baler_root.evaluation.report.rounded_floats import rounded_array
+from baler_root.format.bounds import ErrorBound
 from benchmarks.data.sources import Tree, flatten, is_text
 
 TTREE = {
@@ -44,6 +46,12 @@ class SortedBranches:
     """Members of each group, by the name of its counter; all have the same list lengths."""
     rest: dict[str, ak.Array] = field(default_factory=dict)
     """Branches that uproot cannot write to a TTree."""
+
+
+def rounded_to(array: ak.Array, bound: str) -> ak.Array:
+    """The array with all floats rounded as far as the bound allows."""
+    parsed = ErrorBound.parse(bound)
+    return rounded_array(array, lambda _: parsed)
 
 
 def safe(name: str) -> str:
