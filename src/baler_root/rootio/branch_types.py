@@ -101,10 +101,8 @@ def parts_of(name: str, kind: Any, members: tuple[str, ...] = ()) -> Iterator[Pa
 
     lists = []
     inner = kind
-    while isinstance(inner, ak.types.ListType | ak.types.RegularType) and inner.parameter("__array__") in (
-        None,
-        "set",
-        "sorted_map",
+    while isinstance(inner, ak.types.ListType | ak.types.RegularType) and (
+        inner.parameter("__array__") in (None, "set")
     ):
         lists.append(inner)
         inner = inner.content
@@ -113,7 +111,7 @@ def parts_of(name: str, kind: Any, members: tuple[str, ...] = ()) -> Iterator[Pa
         return
     if not inner.contents:
         raise NoLeafError("a branch cannot hold records without members")
-    is_map = bool(lists) and lists[-1].parameter("__array__") == "sorted_map"
+    is_map = inner.parameter("__array__") == "sorted_map"
     fields = [str(i) for i in range(len(inner.contents))] if inner.is_tuple else inner.fields
     names = _MAP_MEMBERS if is_map else fields
     for member, member_name, content in zip(fields, names, inner.contents, strict=True):
@@ -192,9 +190,9 @@ def _streamed(kind: Any, string: str) -> tuple[Encoding, str, str]:
         return {"string": 1}, _STRING_CLASSES[string], string
     if isinstance(kind, ak.types.ListType) and array in (None, "set"):
         inner, classname, typename = _streamed(kind.content, string)
-        container = array or "vector"
         space = " " * classname.endswith(">")
-        return {"counted": inner}, f"{container}<{classname}{space}>", f"std::{container}<{typename}>"
+        # A set is written as a vector: ROOT cannot read most sets without a dictionary.
+        return {"counted": inner}, f"vector<{classname}{space}>", f"std::vector<{typename}>"
     leaf = _number("", kind, "lists of ")
     if leaf.shape or leaf.dtype is None:
         raise NoLeafError("a branch cannot hold lists of lists of arrays of fixed size")

@@ -106,8 +106,8 @@ def lay_out_ttree(
         if position in described:
             layout.branches.append(described[position])
         if position in parts:
-            made, note = parts[position]
-            layout.branches += made
+            new_branches, note = parts[position]
+            layout.branches += new_branches
             layout.notes += [note] if note else []
         if position not in leaves:
             continue
@@ -150,7 +150,7 @@ def distinct_names(wanted: Sequence[str], original: Sequence[str], *, repeat: bo
 
     With `repeat`, original names may occur more than once.
     """
-    taken: _TakenNames = set()
+    taken: set[str] = set()
     kept = []
     for name, unchanged in zip(wanted, original, strict=True):
         kept.append(name == unchanged and (repeat or name not in taken))

@@ -108,7 +108,7 @@ def test_vectors_and_strings_keep_their_types() -> None:
         "TString": ak.Array(["a", "b" * 300]),
         "std::vector<std::string>": ak.Array([["a"], []]),
         "std::vector<std::vector<int64_t>>": ak.Array([[[1]], []]),
-        "std::set<int64_t>": ak.with_parameter(ak.Array([[1, 2], []]), "__array__", "set"),
+        "std::vector<TString>": ak.Array([["a", ""], []]),
     }
     tree, clusters = tree_of(types)
     for name in types:
@@ -120,6 +120,25 @@ def test_vectors_and_strings_keep_their_types() -> None:
     assert trees[0].notes == ()
     for name, array in types.items():
         assert_same(read(file["t"], name), array)
+
+
+def test_sets_and_maps_become_vectors() -> None:
+    numbers, pairs = ak.Array([[1, 2], []]), ak.Array([[(1, "a"), (2, "")], []])
+    lists = pairs.layout
+    entries = lists.content.copy(parameters={"__array__": "sorted_map"})
+    columns = {
+        "s": ak.with_parameter(numbers, "__array__", "set"),
+        "m": ak.Array(lists.copy(content=entries)),
+    }
+    trees, file = written(tree_of(columns))
+    assert {b.name: b.typename for b in file["t"].branches} == {
+        "s": "std::vector<int64_t>",
+        "m.first": "std::vector<int64_t>",
+        "m.second": "std::vector<std::string>",
+    }
+    assert_same(read(file["t"], "s"), numbers)
+    assert_same(read(file["t"], "m.second"), pairs["1"])
+    assert len(trees[0].notes) == 2
 
 
 def test_special_values_keep_their_bits() -> None:
