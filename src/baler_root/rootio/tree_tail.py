@@ -126,7 +126,8 @@ def read_tail(tree: Any) -> tuple[TreeTail | None, list[tuple[str, str]]]:
     """
     leaves = tree.member("fLeaves")
     start = leaves._cursor.index + leaves._num_bytes
-    stop = tree._cursor.index + tree._num_bytes
+    owner = next((base for base in tree.bases if base.classname == "TTree"), tree)  # of a TNtuple
+    stop = owner._cursor.index + owner._num_bytes
     whole = bytes(tree.chunk.get(0, stop, tree._cursor, {}))
     origin = tree._cursor.origin
     try:
