@@ -75,7 +75,7 @@ def grouped_causes(items: Sequence[tuple[str, str]]) -> str:
         kinds.setdefault(_kind_of(cause), []).append(name)
     ordered = sorted(kinds.items(), key=lambda kind: -len(kind[1]))
     texts = [f"{len(names)} × {kind} ({names[0]}{', …' if names[1:] else ''})" for kind, names in ordered]
-    return listed(texts, maximum=4, separator="; ")
+    return listed(texts, max_items=4, separator="; ")
 
 
 def _kind_of(cause: str) -> str:
