@@ -33,14 +33,14 @@ class Branch:
     of its own, and for a branch that could not be stored (see `missing`)."""
     missing: str = ""
     """Reason why the branch was not stored; empty if it was."""
+    counter: str = ""
+    """Name of the counter branch of a C-style array of variable length (`nMuon` for `Muon_pt[nMuon]`). TTree
+    only."""
     raw: str = ""
     """Reason why the branch is raw: the bytes of its baskets, not interpreted. Empty if it is interpreted, or
     missing."""
     record: dict[str, Any] | None = None
     """Description of the TBranch, from which it can be written again; None where nothing needs it."""
-    counter: str = ""
-    """Name of the counter branch of a C-style array of variable length (`nMuon` for `Muon_pt[nMuon]`). TTree
-    only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Tree:
     num_entries: int
     branches: tuple[Branch, ...]
     aliases: dict[str, str] = field(default_factory=dict)
+    compression: str = ""
+    """Compression setting in the ROOT file (`ZLIB(1)`), for information."""
     weight: float = 1.0
     """Weight of all entries of a TTree."""
     tail: dict[str, Any] | None = None
     """Index, friends, user info and aliases of a TTree as ROOT streams them; None for aliases alone."""
-    compression: str = ""
-    """Compression setting in the ROOT file (`ZLIB(1)`), for information."""
 
     def children(self, parent: int | None) -> list[int]:
         """Positions of the branches directly under `parent`, in order."""

@@ -261,8 +261,7 @@ class TTreeWriter:
         key = _KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
         basket = _BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
         if io_bits:  # the sign of the third number says that bits follow
-            sizes = struct.pack(">HiiB", 3, 32000, -per_entry, io_bits)
-            basket = sizes + struct.pack(">iiB", entries, last, _GENERATED)
+            basket = struct.pack(">HiiBiiB", 3, 32000, -per_entry, io_bits, entries, last, _GENERATED)
         self._sink.write(seek, b"".join((key, strings, basket, stored)))
         branch.sizes.append(size)
         branch.entries.append(branch.entries[-1] + entries)

@@ -235,7 +235,7 @@ class Report:
                 f"Packets under Verilator: {agreement.packets} bytes, all identical to those of formats/wire.md."
             )
         if self.gaps:
-            parts += ["## Not done here", "\n".join(f"- {gap}" for gap in self.gaps)]
+            parts += ["## Skipped steps", "\n".join(f"- {gap}" for gap in self.gaps)]
         parts += [
             "## Open until a vendor's tool has run",
             OPEN_FIGURES,
