@@ -84,7 +84,7 @@ def as_lists(value: Any) -> Any:
     """A value of ROOT as numbers, text and lists."""
     if isinstance(value, bool | int | float | str):
         return value
-    if "string" in type(value).__name__.lower() and "vector" not in type(value).__name__:
+    if type(value).__name__.startswith(("string", "basic_string", "TString")):
         return str(value)
     return [as_lists(item) for item in value]
 
