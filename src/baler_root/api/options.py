@@ -111,4 +111,6 @@ def note_on_masses(rules: Rules, effort: TrainingEffort) -> list[str]:
     """A note if the rules name masses, but no codec with latents is asked for."""
     if not rules.masses or effort.latents is not None:
         return []
-    return ["[[physics]] of the rules is for codecs that store latents (such as --codec autoencoder): not used"]
+    return [
+        "[[physics]] of the rules is for codecs that store latents (such as --codec autoencoder): not used"
+    ]

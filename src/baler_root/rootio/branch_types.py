@@ -38,6 +38,10 @@ _STRING_CLASSES = {"std::string": "string", "TString": "TString"}
 _MAP_MEMBERS = ("first", "second")
 
 
+_LISTS = (None, "set", "bitset")
+"""Kinds of lists that are written as vectors: ROOT cannot read most sets without a dictionary."""
+
+
 class NoLeafError(Exception):
     """Reason why a TTree cannot hold a type."""
 
@@ -102,7 +106,7 @@ def parts_of(name: str, kind: Any, members: tuple[str, ...] = ()) -> Iterator[Pa
     lists = []
     inner = kind
     while isinstance(inner, ak.types.ListType | ak.types.RegularType) and (
-        inner.parameter("__array__") in (None, "set")
+        inner.parameter("__array__") in _LISTS
     ):
         lists.append(inner)
         inner = inner.content
@@ -140,9 +144,20 @@ def number_of(part: Part) -> Leaf | None:
     return leaves[0] if not is_list and len(leaves) == 1 and leaves[0].dtype is not None else None
 
 
-def is_streamed(typename: str) -> bool:
-    """Whether ROOT streams a branch of this type, by uproot's name, as one object that the writer knows."""
-    return typename in _STRING_CLASSES or typename.startswith("std::vector<")
+def has_leaves(name: str, typename: str, kind: Any) -> bool:
+    """Whether a branch of this name and type is written as leaves, not streamed or as members.
+
+    Vectors and strings are streamed as in the source; `typename` is uproot's name of its type. So are lists
+    whose leaf has not the name of the branch, since ROOT does not read those.
+    """
+    try:
+        leaves, is_list = leaves_of(name, kind)
+    except NoLeafError:
+        return False
+    if is_list and leaves[0].shape:
+        return True
+    is_streamed = typename in _STRING_CLASSES or typename.startswith("std::vector<")
+    return not is_streamed and not (is_list and leaves[0].name != name)
 
 
 def streamed_branch(part: Part, title: str, position: int, typename: str) -> tuple[OutputRecord, str]:
@@ -188,10 +203,9 @@ def _streamed(kind: Any, string: str) -> tuple[Encoding, str, str]:
     array = kind.parameter("__array__")
     if array == "string":
         return {"string": 1}, _STRING_CLASSES[string], string
-    if isinstance(kind, ak.types.ListType) and array in (None, "set"):
+    if isinstance(kind, ak.types.ListType) and array in _LISTS:
         inner, classname, typename = _streamed(kind.content, string)
         space = " " * classname.endswith(">")
-        # A set is written as a vector: ROOT cannot read most sets without a dictionary.
         return {"counted": inner}, f"vector<{classname}{space}>", f"std::vector<{typename}>"
     leaf = _number("", kind, "lists of ")
     if leaf.shape or leaf.dtype is None:

@@ -14,7 +14,7 @@ from baler_root.errors import listed
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.branch_types import (
     NoLeafError,
-    is_streamed,
+    has_leaves,
     leaf_name,
     leaves_of,
     natural_typename,
@@ -83,22 +83,14 @@ def lay_out_ttree(
             )
         kind = ak.forms.from_dict(branch.form).type
         try:
-            if is_streamed(branch.typename) and (made := _parts(tree, position, name, kind, taken)):
-                parts[position] = made
-                continue
-            made_of, is_list = leaves_of(name, kind)
-            if is_list and made_of[0].name != name and (made := _parts(tree, position, name, kind, taken)):
-                # ROOT would take a leaf of another name for one of a list, and not read it as an array
-                parts[position] = made
-                continue
-            leaves[position] = made_of
-            jagged += [position] if is_list else []
-        except NoLeafError as error:
-            if made := _parts(tree, position, name, kind, taken):
-                parts[position] = made
+            if has_leaves(name, branch.typename, kind):
+                leaves[position], is_list = leaves_of(name, kind)
+                jagged += [position] if is_list else []
             else:
-                layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", str(error)))
-                layout.unfit.append(position)
+                parts[position] = _parts(tree, position, name, kind, taken)
+        except NoLeafError as error:
+            layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", str(error)))
+            layout.unfit.append(position)
     if layout.causes:
         return layout
     new_counters = _assign_counters(tree, first, leaves, jagged, names, taken, share=share)
@@ -169,26 +161,23 @@ def distinct_names(wanted: Sequence[str], original: Sequence[str], *, repeat: bo
 
 def _parts(
     tree: Tree, position: int, name: str, kind: Any, taken: _TakenNames
-) -> tuple[list[OutputBranch | OutputRecord], str] | None:
+) -> tuple[list[OutputBranch | OutputRecord], str]:
     """The branches of a type that is not made of leaves, and a note on what differs from the source.
 
-    None for a type that a TTree cannot hold. New names are not `taken`, and then are.
+    New names are not `taken`, and then are. Raises NoLeafError for a type that a TTree cannot hold.
     """
     branch = tree.branches[position]
     made: list[OutputBranch | OutputRecord] = []
     written = ""
-    try:
-        for wanted in parts_of(name, kind):
-            part = replace(wanted, name=taken.add(wanted.name)) if wanted.members else wanted
-            title = part.name if part.members or _is_leaf_list(branch, name) else branch.title
-            if (leaf := number_of(part)) is not None:
-                made.append(OutputBranch(part.name, title, [leaf], position, members=part.members))
-                made[-1].title = f"{leaf.title}/{leaf.letter}"
-            else:
-                item, written = streamed_branch(part, title, position, branch.typename)
-                made.append(item)
-    except NoLeafError:
-        return None
+    for wanted in parts_of(name, kind):
+        part = replace(wanted, name=taken.add(wanted.name)) if wanted.members else wanted
+        title = part.name if part.members or _is_leaf_list(branch, name) else branch.title
+        if (leaf := number_of(part)) is not None:
+            title = f"{leaf.title}/{leaf.letter}"
+            made.append(OutputBranch(part.name, title, [leaf], position, members=part.members))
+        else:
+            item, written = streamed_branch(part, title, position, branch.typename)
+            made.append(item)
     path = f"{tree.path_of(position)}: {branch.typename}"
     if len(made) > 1 or made[0].members:
         return made, f"{path} written as branches of its members: {listed([item.name for item in made])}"
@@ -227,6 +216,8 @@ def _place(
             counted = f" with counter {counter.name}" if counter is not None and is_new else ""
             shape = "variable-length array" if output.is_jagged else written
             layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
+        elif is_new:
+            layout.notes.append(f"{tree.path_of(position)}: written with counter {leaves[0].counter.name}")
     elif not branch.typename.startswith("struct"):
         layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
 
