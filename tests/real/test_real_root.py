@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import baler_root
-from baler_root.rootio.branch_types import values_of
+from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.write import write_root
 from tests.helpers.rootio_write import tree_of, with_branch
 
@@ -65,6 +65,50 @@ def test_sums_are_the_same(
     assert len(common) >= 6
     for column in sorted(common):
         assert found[column] == pytest.approx(wanted[column], rel=1e-4, abs=1e-3, nan_ok=True), column
+
+
+def scanned(path: Path, tree: str, branch: str, folder: Path) -> tuple[int, str]:
+    """Number of values and text of `TTree::Scan` of a branch."""
+    file = ROOT.TFile.Open(str(path))
+    handle, text = file.Get(tree), folder / f"{path.stem}.txt"
+    handle.SetScanField(0)
+    player = handle.GetPlayer()
+    player.SetScanRedirect(True)
+    player.SetScanFileName(str(text))
+    count = int(handle.Scan(branch, "", "colsize=24 precision=12", 200))
+    return count, text.read_text(errors="replace") if text.exists() else ""
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("real", "delphes_z91_100"),
+        ("real", "atlas_physlite_example_100"),
+        *(("coverage", f"uproot-issue-{name}") for name in ("1229", "214", "275-split1", "400", "880")),
+        *(
+            ("coverage", f"uproot-issue{name}")
+            for name in ("327", "390", "404", "431", "465-flat", "485", "501")
+        ),
+        *(("coverage", f"uproot-{name}") for name in ("small-dy-nooffsets", "issue-tbranch-of-th2")),
+    ],
+)
+def test_raw_branches_are_read_as_before(
+    folder: str, name: str, tmp_path: Path, data_file: Callable[..., Path]
+) -> None:
+    """ROOT reads every raw branch of the file written as that of the source."""
+    source, packed, back = data_file(folder, f"{name}.root"), tmp_path / "a.baler", tmp_path / "back.root"
+    summary = baler_root.compress(source, packed, codec="classic", bound="lossless")
+    assert summary.skipped == ()
+    baler_root.decompress(packed, back)
+    raw = [
+        (f"{tree.path};{tree.cycle}", branch.path.rpartition("/")[2])
+        for tree in summary.trees
+        for branch in tree.branches
+        if branch.raw
+    ]
+    assert raw
+    for tree, branch in raw:
+        assert scanned(back, tree, branch, tmp_path) == scanned(source, tree, branch, tmp_path), branch
 
 
 NESTED: dict[str, list[Any]] = {

@@ -95,7 +95,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
         bool,
         typer.Option(
             "--skip-unsupported",
-            help="Leave out branches and objects that cannot be stored, and list them, instead of failing.",
+            help="Leave out branches and objects that cannot be stored even as bytes, and list them, instead of failing.",
         ),
     ] = False,
     as_json: Json = False,

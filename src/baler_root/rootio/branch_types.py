@@ -128,13 +128,6 @@ def parts_of(name: str, kind: Any, members: tuple[str, ...] = ()) -> Iterator[Pa
         yield from parts_of(f"{name}.{member_name}", wrapped, (*members, member))
 
 
-def values_of(array: Any, members: tuple[str, ...]) -> Any:
-    """Values of the members of records in an awkward array; the array itself without members."""
-    for member in members:
-        array = array[member]
-    return array
-
-
 def number_of(part: Part) -> Leaf | None:
     """The leaf of a branch of numbers or arrays of fixed size; None for another type."""
     try:

@@ -209,15 +209,15 @@ def _place(
     if _is_leaf_list(branch, name) or (tree.kind == "RNTuple" and not branch.title):
         output.title = output.leaf_list
     layout.branches.append(output)
+    counter = leaves[0].counter
     if len(leaves) == 1:
         written = natural_typename(leaves[0], is_jagged=output.is_jagged)
         if branch.typename.replace("std::int", "int").replace("std::uint", "uint") != written:
-            counter = leaves[0].counter
             counted = f" with counter {counter.name}" if counter is not None and is_new else ""
             shape = "variable-length array" if output.is_jagged else written
             layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
-        elif is_new:
-            layout.notes.append(f"{tree.path_of(position)}: written with counter {leaves[0].counter.name}")
+        elif counter is not None and is_new:
+            layout.notes.append(f"{tree.path_of(position)}: written with counter {counter.name}")
     elif not branch.typename.startswith("struct"):
         layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
 

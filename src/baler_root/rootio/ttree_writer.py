@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.rootio.array_parts import flat_values, list_parts
-from baler_root.rootio.branch_types import values_of
+from baler_root.rootio.array_parts import flat_values, list_parts, values_of
 from baler_root.rootio.leaves import (
     IO_FEATURES,
     HasBaskets,

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
-from baler_root.rootio.branch_types import values_of
+from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.leaves import OutputBranch
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
 from baler_root.rootio.raw.record_writer import OutputRecord

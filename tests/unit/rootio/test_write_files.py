@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uproot
 
-from baler_root.rootio.branch_types import values_of
+from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.raw.record_writer import OutputRecord
 from baler_root.rootio.rntuple_writer import lay_out_rntuple
