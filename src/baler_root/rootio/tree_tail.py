@@ -61,7 +61,8 @@ class TreeTail:
             references = tuple(document["references"])
             if any(type(place) is not int or not 0 <= place <= len(data) - 4 for place in references):
                 raise CorruptFileError("a reference lies outside of the members of a tree")
-        except (KeyError, TypeError, binascii.Error, ValueError) as error:
+            list(_members(data))
+        except (KeyError, TypeError, binascii.Error, ValueError, struct.error) as error:
             raise CorruptFileError(f"the members of a tree are not valid ({error})") from None
         return cls(data, references)
 

@@ -14,9 +14,10 @@ import pytest
 import uproot
 
 import baler_root
-from baler_root.errors import ConfigError
+from baler_root.errors import ConfigError, CorruptFileError
 from baler_root.rootio.leaves import Leaf, OutputBranch
-from baler_root.rootio.raw.object_bytes import encode_array
+from baler_root.rootio.raw.branch_record import expand
+from baler_root.rootio.raw.object_bytes import check_encoding, encode_array
 from baler_root.rootio.tbuffer import TBuffer
 from baler_root.rootio.tree_tail import TreeTail, read_tail
 from baler_root.rootio.ttree_writer import TTreeWriter
@@ -188,6 +189,37 @@ ENCODED = [
 def test_values_become_bytes_as_root_streams_them(encoding: Any, array: Any, expected: list[bytes]) -> None:
     data, offsets = encode_array(encoding, array)
     assert [data[a:b].tobytes() for a, b in pairwise(offsets)] == expected
+
+
+NO_DESCRIPTIONS: list[Any] = [
+    *({}, 5, {"class": "TBranch"}, {"class": "TBranch", "fLeaves": [5]}),
+    {"class": "TBranch", "fLeaves": [{"class": "X"}]},
+    {"class": "TBranch", "fLeaves": [], "fBits": -1},
+    {"class": "TBranchElement", "fLeaves": [], "fBranchCount": 3},
+    {"class": "TBranch", "fLeaves": [{"class": "TLeafI", "fLeafCount": [1]}]},
+]
+NO_ENCODINGS: list[Any] = [
+    *(5, {}, {"number": "O"}, {"template": "zz", "at": []}, {"template": "00", "at": [1]}),
+    {"template": "00", "at": [["x", ">f8", 0]]},
+    {"versioned": {"string": 1}, "version": 5},
+]
+NO_TAILS: list[Any] = [
+    *({}, {"data": "?", "references": []}, {"data": "AAAA", "references": [0]}),
+    {"data": "QP8AAAA=", "references": []},
+]
+
+
+@pytest.mark.parametrize(
+    ("check", "document"),
+    [
+        *((lambda document: expand(document, 3), document) for document in NO_DESCRIPTIONS),
+        *((check_encoding, document) for document in NO_ENCODINGS),
+        *((TreeTail.from_json, document) for document in NO_TAILS),
+    ],
+)
+def test_what_is_not_valid_is_refused(check: Callable[[Any], Any], document: Any) -> None:
+    with pytest.raises(CorruptFileError):
+        check(document)
 
 
 FILES = [

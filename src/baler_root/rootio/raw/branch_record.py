@@ -133,8 +133,7 @@ def pointed_to(record: Record) -> set[int]:
 def check_record(record: Any, branches: int) -> None:
     """Raise CorruptFileError unless this is a description of one of so many branches."""
     try:
-        if record["class"] not in CLASSES:
-            raise CorruptFileError(f"a branch of class {record['class']!r:.40}")
+        _check_class(record["class"])
         _check_numbers(record, BRANCH)
         if record["class"] == "TBranchElement":
             _check_numbers(record, ELEMENT)
@@ -150,10 +149,17 @@ def check_record(record: Any, branches: int) -> None:
                 position, number = leaf["fLeafCount"]
                 _check_position(position, branches)
                 _check_position(number, 1 << 16)
+    except CorruptFileError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptFileError(
             f"the description of a branch is not valid ({type(error).__name__}: {error})"
         ) from None
+
+
+def _check_class(name: Any) -> None:
+    if name not in CLASSES:
+        raise CorruptFileError(f"a branch of class {name!r:.40}")
 
 
 def _check_numbers(record: Record, codes: Mapping[str, str]) -> None:
@@ -192,7 +198,9 @@ def expand(record: Any, branches: int) -> Record:
     pointers = {"fBranchCount": None, "fBranchCount2": None}
     leaves = []
     for leaf in record["fLeaves"]:
-        numbers = {**LEAF, **LEAF_NUMBERS.get(dict(leaf).get("class", ""), {})}
+        if not isinstance(leaf, dict) or not isinstance(leaf.get("class"), str):
+            raise CorruptFileError(f"the description of a leaf is {leaf!r:.40}")
+        numbers = {**LEAF, **LEAF_NUMBERS.get(leaf["class"], {})}
         leaves.append({**dict.fromkeys(numbers, 0), "fName": "", "fTitle": "", "fLeafCount": None, **leaf})
     whole = {**zeros, **pointers, **record, "fLeaves": leaves}
     check_record(whole, branches)

@@ -101,6 +101,15 @@ def encode(encoding: Encoding, layout: Any) -> Encoded:
 
 def check_encoding(encoding: Any) -> None:
     """Raise CorruptFileError for what is no encoding."""
+    try:
+        _check(encoding)
+    except CorruptFileError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise CorruptFileError(f"{encoding!s:.80} is no encoding of values ({error})") from None
+
+
+def _check(encoding: Any) -> None:
     inner = encoding
     for _ in range(16):
         if not isinstance(inner, dict):
