@@ -60,9 +60,12 @@ def test_paths_do_not_take_the_names_of_branches() -> None:
 
 def test_renamed_branches_in_a_file() -> None:
     columns = {"mu.pt": np.arange(5.0), "mu_pt": np.arange(100.0, 105), "s": ak.Array([["z"]] * 5)}
-    _, file = written(tree_of(columns))
+    _, file = written(tree_of(columns, kind="RNTuple"))
     assert read(file["t"], "mu_pt").to_list() == columns["mu_pt"].tolist()
     assert read(file["t"], "mu_pt_2").to_list() == columns["mu.pt"].tolist()
+    _, file = written(tree_of(columns))
+    for name, values in columns.items():
+        assert read(file["t"], name).to_list() == values.tolist()
 
 
 def test_half_precision_is_written_as_float() -> None:

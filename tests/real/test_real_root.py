@@ -13,6 +13,9 @@ import numpy as np
 import pytest
 
 import baler_root
+from baler_root.rootio.array_parts import values_of
+from baler_root.rootio.write import write_root
+from tests.helpers.rootio_write import tree_of, with_branch
 
 if importlib.util.find_spec("ROOT") is None:
     pytest.skip("ROOT is not installed (pip install --pre ROOT)", allow_module_level=True)
@@ -106,3 +109,46 @@ def test_raw_branches_are_read_as_before(
     assert raw
     for tree, branch in raw:
         assert scanned(back, tree, branch, tmp_path) == scanned(source, tree, branch, tmp_path), branch
+
+
+NESTED: dict[str, list[Any]] = {
+    "vv.x": [[[1.5, 2.5], []], [], [[3.5]]],
+    "a[2].y": [[1, 2], [], [3]],
+    "vvv": [[[[1], []]], [], [[[2, 3]], []]],
+    "names#?": [["a", "b" * 300], [], ["µ"]],
+    "s": ["one", "", "t" * 300],
+    "TString": ["one", "", "t" * 300],
+    "nested names": [[["a"], []], [], [["b", "c"]]],
+    "record": [{"x": 1.5, "hits": [1], "p": {"q": "a"}}, *[{"x": 2.5, "hits": [], "p": {"q": ""}}] * 2],
+    "records": [[{"x": 1.5, "name": "a"}, {"x": 2.5, "name": ""}], [], [{"x": 3.5, "name": "b"}]],
+}
+
+
+def as_lists(value: Any) -> Any:
+    """A value of ROOT as numbers, text and lists."""
+    if isinstance(value, bool | int | float | str):
+        return value
+    if type(value).__name__.startswith(("string", "basic_string", "TString")):
+        return str(value)
+    return [as_lists(item) for item in value]
+
+
+def test_nested_lists_strings_and_records_are_the_same(tmp_path: Path) -> None:
+    arrays = {name: ak.Array(values) for name, values in NESTED.items()}
+    tree, clusters = tree_of(arrays)
+    for name, typename in (("s", "std::string"), ("TString", "TString")):
+        tree = with_branch(tree, name, typename=typename)
+    path = tmp_path / "nested.root"
+    assert write_root(path, [(tree, clusters)])[0].kind == "TTree"
+    frame = ROOT.RDataFrame("t", str(path))
+    columns = list(map(str, frame.GetColumnNames()))
+    members = {"record": ["x", "hits", "p.q"], "records": ["x", "name"]}
+    expected = {}
+    for name, array in arrays.items():
+        for member in members.get(name, [""]):
+            wanted = values_of(array, tuple(filter(None, member.split("."))))
+            expected[f"{name}.{member}".rstrip(".")] = wanted.to_list()
+    assert sorted(columns) == sorted(expected)
+    for column in columns:
+        found = frame.Take[str(frame.GetColumnType(column))](column).GetValue()
+        assert [as_lists(value) for value in found] == expected[column], column

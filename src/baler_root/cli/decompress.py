@@ -56,8 +56,9 @@ def decompress(  # noqa: PLR0913, PLR0917 - one parameter for each option
     baler-root decompress events.baler events.root
     baler-root decompress events.baler events.root --kind rntuple
 
-    A tree with branches that a TTree cannot hold (lists of lists, lists of
-    strings) is written as an RNTuple. Differences from the source are listed.
+    Records in a TTree become branches of their members: `muon.pt`, `muon.eta`.
+    A tree with branches that a TTree cannot hold (values that may be missing,
+    or of several types) is written as an RNTuple. Differences are listed.
     """
     from baler_root.api.decompress import decompress as run
 

@@ -37,3 +37,10 @@ def flat_values(array: Any, leaves: list[Leaf]) -> NDArray[Any]:
         return records
     values: NDArray[Any] = ak.to_numpy(array, allow_missing=False)
     return values
+
+
+def values_of(array: Any, members: tuple[str, ...]) -> Any:
+    """Values of the members of records in an awkward array; the array itself without members."""
+    for member in members:
+        array = array[member]
+    return array

@@ -60,6 +60,8 @@ class OutputBranch:
     """Position of the branch its values come from; None for a counter made here."""
     counts: int | None = None
     """Position of the jagged branch that a counter made here counts."""
+    members: tuple[str, ...] = ()
+    """Members of the source's records that lead to its values."""
     sizes: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=lambda: [0])
     seeks: list[int] = field(default_factory=list)

@@ -57,7 +57,7 @@ def open_ttree(tree: Any, path: str, cycle: int) -> SourceTree:
         num_entries=int(tree.num_entries),
         branches=tuple(branches),
         aliases=dict(tree.aliases),
-        weight=float(tree.member("fWeight")) if tree.has_member("fWeight") else 1.0,  # newer than version 5
+        weight=float(tree.member("fWeight")) if tree.has_member("fWeight") else 1.0,
         tail=None if tail is None else tail.to_json(),
         compression=_ttree_compression(tree),
     )

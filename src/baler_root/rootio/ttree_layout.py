@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import takewhile
 from typing import Any
 
@@ -12,23 +12,22 @@ import numpy as np
 
 from baler_root.errors import listed
 from baler_root.format.schema import Branch, Tree
-from baler_root.rootio.leaves import LETTERS, Leaf, OutputBranch
+from baler_root.rootio.branch_types import (
+    NoLeafError,
+    has_leaves,
+    leaf_name,
+    leaves_of,
+    natural_typename,
+    number_of,
+    parts_of,
+    streamed_branch,
+)
+from baler_root.rootio.leaves import Leaf, OutputBranch
 from baler_root.rootio.raw.record_layout import described_branches
 from baler_root.rootio.raw.record_writer import OutputRecord
 
-_NO_LEAF_NAME = re.compile(r"[\[\]/:]")
-"""Characters that ROOT and uproot take for dimensions, types or the next leaf."""
-
-
 _LEAF_LIST = re.compile(r"[^\s/:]+(/[A-Za-z](\[[^\]]*\])?)?(:[^\s/:]+(/[A-Za-z](\[[^\]]*\])?)?)*")
 """`x/F`, `x[n][3]/d[0,10,8]`, `x/F:n/I`."""
-
-
-_TYPENAMES = {
-    "O": "bool", "B": "int8_t", "b": "uint8_t", "S": "int16_t", "s": "uint16_t", "I": "int32_t", "i": "uint32_t",
-    "L": "int64_t", "l": "uint64_t", "F": "float", "D": "double", "C": "char*",
-}  # fmt: skip
-"""uproot's name of what each kind of leaf holds."""
 
 
 @dataclass(slots=True)
@@ -68,7 +67,9 @@ def lay_out_ttree(
     if flattened and tree.kind == "TTree":
         layout.notes.append(f"members of {listed(flattened)} are written as branches of the tree itself")
     leaves: dict[int, list[Leaf]] = {}
+    parts: dict[int, tuple[list[OutputBranch | OutputRecord], str]] = {}
     jagged: list[int] = []
+    taken = _TakenNames(names.values())
     for position in outside:
         branch, name = tree.branches[position], names[position]
         if branch.raw:
@@ -80,23 +81,26 @@ def lay_out_ttree(
             layout.notes.append(
                 f"{tree.path_of(position)}: named {name!r}, since another branch has its name"
             )
-        problem = "its name has brackets" if _NO_LEAF_NAME.search(name.replace("/", "")) else None
-        if problem is None:
-            try:
-                leaves[position], is_list = _leaves(name, ak.forms.from_dict(branch.form).type)
-            except _NoLeafError as error:
-                problem = str(error)
-            else:
+        kind = ak.forms.from_dict(branch.form).type
+        try:
+            if has_leaves(name, branch.typename, kind):
+                leaves[position], is_list = leaves_of(name, kind)
                 jagged += [position] if is_list else []
-        if problem is not None:
-            layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", problem))
+            else:
+                parts[position] = _parts(tree, position, name, kind, taken)
+        except NoLeafError as error:
+            layout.causes.append((f"{tree.path_of(position)} ({branch.typename})", str(error)))
             layout.unfit.append(position)
     if layout.causes:
         return layout
-    new_counters = _assign_counters(tree, first, leaves, jagged, names, share=share)
+    new_counters = _assign_counters(tree, first, leaves, jagged, names, taken, share=share)
     for position in range(len(tree.branches)):
         if position in described:
             layout.branches.append(described[position])
+        if position in parts:
+            new_branches, note = parts[position]
+            layout.branches += new_branches
+            layout.notes += [note] if note else []
         if position not in leaves:
             continue
         counter = leaves[position][0].counter
@@ -155,9 +159,46 @@ def distinct_names(wanted: Sequence[str], original: Sequence[str], *, repeat: bo
     return names
 
 
-def natural_typename(leaf: Leaf, *, is_jagged: bool) -> str:
-    """uproot's type name of a branch with this one leaf."""
-    return _TYPENAMES[leaf.letter] + "[]" * is_jagged + "".join(f"[{n}]" for n in leaf.shape)
+def _parts(
+    tree: Tree, position: int, name: str, kind: Any, taken: _TakenNames
+) -> tuple[list[OutputBranch | OutputRecord], str]:
+    """The branches of a type that is not made of leaves, and a note on what differs from the source.
+
+    New names are not `taken`, and then are. Raises NoLeafError for a type that a TTree cannot hold.
+    """
+    branch = tree.branches[position]
+    made: list[OutputBranch | OutputRecord] = []
+    written = ""
+    for wanted in parts_of(name, kind):
+        part = replace(wanted, name=taken.add(wanted.name)) if wanted.members else wanted
+        title = part.name if part.members or _is_leaf_list(branch, name) else branch.title
+        if (leaf := number_of(part)) is not None:
+            title = f"{leaf.title}/{leaf.letter}"
+            made.append(OutputBranch(part.name, title, [leaf], position, members=part.members))
+        else:
+            item, written = streamed_branch(part, title, position, branch.typename)
+            made.append(item)
+    path = f"{tree.path_of(position)}: {branch.typename}"
+    if len(made) > 1 or made[0].members:
+        return made, f"{path} written as branches of its members: {listed([item.name for item in made])}"
+    return made, "" if branch.typename == written else f"{path} written as {written}"
+
+
+class _TakenNames:
+    """Names of branches, to which new ones are added in a time that does not grow with their number."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = set(names)
+        self._longest: dict[str, str] = {}
+
+    def add(self, wanted: str) -> str:
+        """The name, or with underscores where it is taken; it is taken then."""
+        name = self._longest.get(wanted, wanted)
+        while name in self._names:
+            name += "_"
+        self._names.add(name)
+        self._longest[wanted] = name
+        return name
 
 
 def _place(
@@ -168,13 +209,15 @@ def _place(
     if _is_leaf_list(branch, name) or (tree.kind == "RNTuple" and not branch.title):
         output.title = output.leaf_list
     layout.branches.append(output)
+    counter = leaves[0].counter
     if len(leaves) == 1:
         written = natural_typename(leaves[0], is_jagged=output.is_jagged)
         if branch.typename.replace("std::int", "int").replace("std::uint", "uint") != written:
-            counter = leaves[0].counter
             counted = f" with counter {counter.name}" if counter is not None and is_new else ""
             shape = "variable-length array" if output.is_jagged else written
             layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as {shape}{counted}")
+        elif counter is not None and is_new:
+            layout.notes.append(f"{tree.path_of(position)}: written with counter {counter.name}")
     elif not branch.typename.startswith("struct"):
         layout.notes.append(f"{tree.path_of(position)}: {branch.typename} written as the list of its members")
 
@@ -185,65 +228,13 @@ def _is_leaf_list(branch: Branch, name: str) -> bool:
     return title in (name, branch.name) or bool(_LEAF_LIST.fullmatch(title) and re.search("[/[]", title))
 
 
-class _NoLeafError(Exception):
-    """Reason why a type has no leaf."""
-
-
-def _leaves(name: str, kind: Any) -> tuple[list[Leaf], bool]:
-    """The leaves of a branch of this awkward type, and whether it is a list."""
-    import awkward as ak
-
-    if kind.parameter("__array__") == "string":
-        return [Leaf(name, None)], False
-    if isinstance(kind, ak.types.ListType):
-        if kind.parameter("__array__") is not None:
-            raise _NoLeafError(f"a {kind.parameter('__array__')} has no leaf type")
-        return [_number(name, kind.content, "lists of ")], True
-    if isinstance(kind, ak.types.RecordType):
-        if kind.is_tuple or len(kind.contents) < 2:
-            raise _NoLeafError("a record needs two or more named members to be a leaf list")
-        leaves, offset = [], 0
-        for member, content in zip(kind.fields, kind.contents, strict=True):
-            leaf = _number(member, content, "records of ")
-            if leaf.shape or leaf.dtype is None or _NO_LEAF_NAME.search(member):
-                raise _NoLeafError("only records of plain numbers can be leaf lists")
-            leaf.offset = offset
-            offset += leaf.dtype.itemsize
-            leaves.append(leaf)
-        return leaves, False
-    return [_number(name, kind, "")], False
-
-
-def _number(name: str, kind: Any, prefix: str) -> Leaf:
-    import awkward as ak
-
-    shape: tuple[int, ...] = ()
-    while isinstance(kind, ak.types.RegularType) and kind.parameter("__array__") is None:
-        shape += (kind.size,)
-        kind = kind.content
-    if not isinstance(kind, ak.types.NumpyType):
-        type_name = {
-            ak.types.ListType: "strings" if kind.parameter("__array__") else "lists",
-            ak.types.RecordType: "records",
-            ak.types.OptionType: "optional values",
-            ak.types.UnionType: "unions",
-            ak.types.UnknownType: "values of unknown type",
-        }.get(type(kind), str(kind))
-        raise _NoLeafError(f"a leaf cannot hold {prefix}{type_name}")
-    dtype = np.dtype(kind.primitive)
-    if 0 in shape:
-        raise _NoLeafError("a leaf cannot have zero values")
-    if dtype.str[1:].replace("b1", "?") not in LETTERS:
-        raise _NoLeafError(f"{prefix}{dtype} has no leaf type")
-    return Leaf(name, dtype, shape)
-
-
 def _assign_counters(
     tree: Tree,
     first: Mapping[int, Any],
     leaves: Mapping[int, list[Leaf]],
     jagged: list[int],
     names: Mapping[int, str],
+    taken: _TakenNames,
     *,
     share: bool,
 ) -> dict[Leaf, int]:
@@ -273,15 +264,8 @@ def _assign_counters(
             key = counts.tobytes() if share and counts is not None else position
             groups.setdefault(key, []).append(position)
     new_counters: dict[Leaf, int] = {}
-    used_names = set(names.values())
-    longest: dict[str, str] = {}
     for members in groups.values():
-        wanted = _counter_name([names[p] for p in members])
-        name = longest.get(wanted, wanted)
-        while name in used_names:
-            name += "_"
-        used_names.add(name)
-        longest[wanted] = name
+        name = taken.add(leaf_name(_counter_name([names[p] for p in members])))
         counter_leaf = Leaf(name, np.dtype(np.int32), is_range=True)
         new_counters[counter_leaf] = members[0]
         for position in members:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baler_root.rootio.array_parts import flat_values, list_parts
+from baler_root.rootio.array_parts import flat_values, list_parts, values_of
 from baler_root.rootio.leaves import (
     IO_FEATURES,
     HasBaskets,
@@ -110,7 +110,7 @@ class TTreeWriter:
             elif branch.is_string:
                 self._fill_strings(branch, *list_parts(arrays[branch.source]))
             else:
-                values = flat_values(arrays[branch.source], branch.leaves)
+                values = flat_values(values_of(arrays[branch.source], branch.members), branch.leaves)
                 leaf = branch.leaves[0]
                 if leaf in counts and not np.array_equal(values, counts[leaf]):
                     raise DoesNotFitError(
@@ -211,7 +211,7 @@ class TTreeWriter:
             for basket in self._pending[item.source].add(array):
                 self._raw_basket(item, basket)
             return
-        data, offsets = encode_array(item.encoding, array)
+        data, offsets = encode_array(item.encoding, values_of(array, item.members))
         start, length = 0, len(offsets) - 1
         while start < length:
             limit = offsets[start] + _BASKET_LIMIT

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
 from baler_root.format.schema import Tree, TreeKind
+from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.leaves import OutputBranch
 from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
 from baler_root.rootio.raw.record_writer import OutputRecord
@@ -210,7 +211,9 @@ def _fill_ttree(
 def _expected(branch: OutputBranch | OutputRecord, first: dict[int, Any]) -> Any:
     """The first entries of a branch that is written to be read by anybody; None for others."""
     is_plain = isinstance(branch, OutputBranch) or branch.encoding is not None
-    return first.get(branch.source) if is_plain and branch.source is not None else None
+    if not is_plain or branch.source not in first:
+        return None
+    return values_of(first[branch.source], branch.members)
 
 
 def _fill_rntuple(

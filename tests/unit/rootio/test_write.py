@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.format.schema import Branch, Tree
+from baler_root.rootio.objects import key_at
 from baler_root.rootio.write import compression_of, write_root
 from tests.conftest import data_path
-from tests.helpers.rootio_write import NUMBERS, assert_same, read, tree_of, written
+from tests.helpers.rootio_write import NUMBERS, assert_same, read, tree_of, with_branch, written
 
 
 @pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
@@ -42,13 +43,11 @@ def test_numbers_flat_fixed_and_jagged(kind: str, dtype: str) -> None:
     [
         (["a", "", "x" * 254, "x" * 255, "x" * 300 + "µ\0"], "TTree"),
         ([{"x": 1.5, "n": 3}] * 5, "TTree"),
-        ([{"x": 1.5, "n": [3]}] * 5, "RNTuple"),
-        ([{"x": {"y": 1.5}, "n": 3}] * 5, "RNTuple"),
-        ([{"x": 1.5}] * 5, "RNTuple"),
-        ([(1, 2.5)] * 5, "RNTuple"),
-        ([[[1]], [], [[], [2, 3]], [[]], [[4]]], "RNTuple"),
-        ([["a", ""], [], ["b"], [], ["c"]], "RNTuple"),
-        ([[{"x": 1, "y": "s"}], [], [], [], []], "RNTuple"),
+        ([[[1]], [], [[], [2, 3]], [[]], [[4]]], "TTree"),
+        ([[[[1.5]], []], [], [[[]]], [], [[[2.5, 3.5]]]], "TTree"),
+        ([["a", ""], [], ["b" * 300], [], ["µ\0"]], "TTree"),
+        ([[["a", ""], []], [], [["b"]], [], []], "TTree"),
+        ([[{"x": 1, "y": None}, {"x": 1, "y": 2.5}], [], [], [], []], "RNTuple"),
         ([1.5, None, 2.5, None, None], "RNTuple"),
         ([[1.5], None, [], [2.5], None], "RNTuple"),
         ([[1.5, None], [], [None], [], []], "RNTuple"),
@@ -58,6 +57,88 @@ def test_what_fits_a_ttree_and_what_needs_an_rntuple(array: list[Any], kind: str
     trees, file = written(tree_of({"x": ak.Array(array)}))
     assert trees[0].kind == kind
     assert_same(read(file["t"], "x"), ak.Array(array))
+
+
+@pytest.mark.parametrize(
+    ("array", "members"),
+    [
+        ([{"x": 1.5, "n": [3]}] * 5, ["x", "n"]),
+        ([{"x": {"y": 1.5}, "n": 3}] * 5, ["x.y", "n"]),
+        ([{"x": 1.5}] * 5, ["x"]),
+        ([{"x": "a", "n": ["b", ""]}] * 5, ["x", "n"]),
+        ([(1, 2.5)] * 5, ["0", "1"]),
+        ([[{"x": 1, "y": "s"}], [], [{"x": 2, "y": ""}] * 2, [], []], ["x", "y"]),
+        ([[[{"x": [1], "y": {"z": 2.5}}]], [], [[], []], [], []], ["x", "y.z"]),
+    ],
+)
+@pytest.mark.parametrize("kind", ["TTree", "RNTuple"])
+def test_records_become_branches_of_their_members(array: list[Any], members: list[str], kind: str) -> None:
+    records = ak.Array(array)
+    trees, file = written(tree_of({"r": records, "r.y": np.arange(5)}, kind=kind), kind="ttree")
+    names = [f"r.{member}_" if member == "y" else f"r.{member}" for member in members]
+    assert [branch.name for branch in file["t"].branches] == [*names, "r.y"]
+    for name, member in zip(names, members, strict=True):
+        wanted = records
+        for part in member.split("."):
+            wanted = wanted[part]
+        assert_same(read(file["t"], name), wanted)
+    assert any(f"branches of its members: {names[0]}" in note for note in trees[0].notes)
+
+
+@pytest.mark.parametrize(
+    "array", [np.arange(4), ["a", "", "b", "c"], [[1], [], [2, 3], []], [[[1]], [], [], []]]
+)
+@pytest.mark.parametrize(
+    "name", ["a[3]", "a[2].b[3]", "dir:colon", "#1", "why?", "µ/ü", "v<X>.y", "n" * 255, "x[n]/F", "."]
+)
+def test_names_survive(name: str, array: Any) -> None:
+    columns = {name: ak.Array(array), "nested.x": ak.Array([[["a"]], [], [[]], []])}
+    trees, file = written(tree_of(columns, path=f"{name.replace('/', '')}/tree of {name.replace('/', '')}"))
+    assert trees[0].kind == "TTree"
+    tree = key_at(file, trees[0].path, 1).get()
+    assert [b.name for b in tree.branches if b.name != f"n{name}"][-2:] == list(columns)
+    assert_same(read(tree, name), columns[name])
+
+
+def test_vectors_and_strings_keep_their_types() -> None:
+    types = {
+        "std::vector<float>": ak.values_astype(ak.Array([[1.5], []]), np.float32),
+        "std::vector<bool>": ak.Array([[True], []]),
+        "std::string": ak.Array(["a", ""]),
+        "TString": ak.Array(["a", "b" * 300]),
+        "std::vector<std::string>": ak.Array([["a"], []]),
+        "std::vector<std::vector<int64_t>>": ak.Array([[[1]], []]),
+        "std::vector<TString>": ak.Array([["a", ""], []]),
+    }
+    tree, clusters = tree_of(types)
+    for name in types:
+        tree = with_branch(tree, name, typename=name, title=f"{name} of a class")
+    trees, file = written((tree, clusters))
+    assert {b.name: (b.typename, b.title) for b in file["t"].branches} == {
+        name: (name, f"{name} of a class") for name in types
+    }
+    assert trees[0].notes == ()
+    for name, array in types.items():
+        assert_same(read(file["t"], name), array)
+
+
+def test_sets_and_maps_become_vectors() -> None:
+    numbers, pairs = ak.Array([[1, 2], []]), ak.Array([[(1, "a"), (2, "")], []])
+    lists = pairs.layout
+    entries = lists.content.copy(parameters={"__array__": "sorted_map"})
+    columns = {
+        "s": ak.with_parameter(numbers, "__array__", "set"),
+        "m": ak.Array(lists.copy(content=entries)),
+    }
+    trees, file = written(tree_of(columns))
+    assert {b.name: b.typename for b in file["t"].branches} == {
+        "s": "std::vector<int64_t>",
+        "m.first": "std::vector<int64_t>",
+        "m.second": "std::vector<std::string>",
+    }
+    assert_same(read(file["t"], "s"), numbers)
+    assert_same(read(file["t"], "m.second"), pairs["1"])
+    assert len(trees[0].notes) == 2
 
 
 def test_special_values_keep_their_bits() -> None:
@@ -146,7 +227,7 @@ def test_unknown_compression_is_refused(setting: str) -> None:
 
 
 def test_a_refusal_names_every_branch_and_cause() -> None:
-    columns = {"good": np.zeros(2), "nested": ak.Array([[[1]], []]), "maybe": ak.Array([1, None])}
+    columns = {"good": np.zeros(2), "nested": ak.Array([[[1, None]], []]), "maybe": ak.Array([1, None])}
     with pytest.raises(SourceError) as error:
         written(tree_of(columns), kind="ttree")
     assert "nested" in str(error.value)

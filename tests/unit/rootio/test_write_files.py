@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import uproot
 
+from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.raw.record_writer import OutputRecord
 from baler_root.rootio.rntuple_writer import lay_out_rntuple
@@ -61,24 +62,32 @@ def test_real_files_come_back(folder: str, name: str) -> None:
             assert tree.num_entries == schema.num_entries
             if result.kind == "TTree":
                 plan = lay_out_ttree(schema, arrays)
-                items = dict(_written(plan.branches, tree.branches))
+                items = list(_written(plan.branches, tree.branches))
                 if not any("with counter" in note for note in result.notes):
-                    assert sorted(items) == schema.stored()
+                    assert {source for source, _, _ in items} == set(schema.stored())
             else:
-                items = dict(zip(lay_out_rntuple(schema).fields, tree.fields, strict=True))
-            for position, array in arrays.items():
-                item = items[position]
-                raw = schema.branches[position].raw
+                fields = zip(lay_out_rntuple(schema).fields, tree.fields, strict=True)
+                items = [(position, (), item) for position, item in fields]
+            assert {source for source, _, _ in items if source is not None} == set(arrays)
+            for source, members, item in items:
+                if source is None:
+                    continue
+                array, raw = values_of(arrays[source], members), schema.branches[source].raw
                 read = RawBranch(item).array(0, len(array)) if raw else item.array()
-                assert same_values(read, array), schema.path_of(position)
+                assert same_values(read, array), (schema.path_of(source), members)
 
 
-def _written(plan: Sequence[Any], branches: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-    """Position in the source and uproot's branch of everything with values, described branches included."""
+def _written(
+    plan: Sequence[Any], branches: Sequence[Any]
+) -> Iterator[tuple[int | None, tuple[str, ...], Any]]:
+    """Position and members in the source, and uproot's branch, of everything with values.
+
+    Described branches are included.
+    """
     for item, branch in zip(plan, branches, strict=True):
         if not isinstance(item, OutputRecord):
-            yield item.source, branch
+            yield item.source, item.members, branch
             continue
         if item.has_values:
-            yield item.source, branch
+            yield item.source, item.members, branch
         yield from _written(item.children, branch.branches)

@@ -41,6 +41,8 @@ class OutputRecord:
     encoding: Record | None = None
     """How values become bytes (`object_bytes`); None for raw bytes and for branches without values."""
     has_values: bool = True
+    members: tuple[str, ...] = ()
+    """Members of the source's records that lead to its values."""
     children: list[OutputRecord] = field(default_factory=list)
     sizes: list[int] = field(default_factory=list)
     entries: list[int] = field(default_factory=lambda: [0])
