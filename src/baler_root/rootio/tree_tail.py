@@ -125,6 +125,9 @@ def read_tail(tree: Any) -> tuple[TreeTail | None, list[tuple[str, str]]]:
 
     There is no tail if there are only aliases, which uproot reads.
     """
+    if not tree.has_member("fAliases"):  # versions of about 2003
+        index = [name for name in ("fIndexValues", "fIndex") if len(tree.member(name))]
+        return None, [(name, "a TTree of this old version") for name in index]
     leaves = tree.member("fLeaves")
     start = leaves._cursor.index + leaves._num_bytes
     owner = next((base for base in tree.bases if base.classname == "TTree"), tree)  # of a TNtuple
