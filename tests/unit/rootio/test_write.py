@@ -13,6 +13,7 @@ import pytest
 import uproot
 from hypothesis import given
 from hypothesis import strategies as st
+from uproot.models import TBranch, TLeaf
 
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.format.schema import Branch, Tree
@@ -144,6 +145,20 @@ def test_values_are_encoded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     _, file = written(tree_of({"x": array}, step=5))
     assert file["t"]["x"].num_baskets == 1
     assert_same(read(file["t"], "x"), array)
+
+
+def test_classes_of_streamed_branches_are_described() -> None:
+    """Readers that know classes only from the file need them; those here are uproot's own."""
+    _, file = written(tree_of({"x": ak.Array([[[1]], []]), "y": np.zeros(2)}))
+    for name, version, base, model in (
+        ("TBranchElement", 10, ("TBranch", 13), TBranch.Model_TBranchElement_v10),
+        ("TLeafElement", 1, ("TLeaf", 2), TLeaf.Model_TLeafElement_v1),
+    ):
+        described = file.file.streamer_named(name, version)
+        members = [element.name for element in described.elements]
+        assert members[1:] == model.member_names
+        assert (members[0], described.elements[0].base_version) == base
+    assert file.file.streamer_named("TTree") is not None
 
 
 def test_sets_and_maps_become_vectors() -> None:
