@@ -1,4 +1,4 @@
-"""Writes TTrees: flat, fixed-size, jagged and string branches and leaf lists, in the source's order.
+"""Writes TTrees: branches of leaves, of streamed strings and vectors, and described ones, in order.
 
 uproot finds the space in the file and keeps its directories; baskets and the tree's metadata are written
 here, once, when the last cluster is in. So counters are shared as in the source (`Muon_*` all counted by
@@ -27,6 +27,7 @@ from baler_root.rootio.leaves import (
 from baler_root.rootio.raw.object_bytes import encode_array
 from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
 from baler_root.rootio.raw.record_writer import Basket, OutputRecord, PendingBasket, write_record
+from baler_root.rootio.streamers import add_streamers
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 from baler_root.rootio.tree_tail import TreeTail, write_empty_tail
 
@@ -79,7 +80,7 @@ class TTreeWriter:
         self._pending = {item.source: PendingBasket() for item in self.records if item.is_raw}
         self.num_entries = 0
         self.cycle = 0
-        _add_streamers(directory.file)
+        add_streamers(directory.file)
 
     def extend(self, arrays: Mapping[int, Any], length: int) -> None:
         """Appends one cluster: awkward arrays of `length` entries by branch position.
@@ -335,16 +336,3 @@ def _compressed(data: bytes, compression: Any) -> bytes:
 
     compressed: bytes = uproot.compression.compress(data, compression)
     return compressed if len(compressed) < len(data) else data
-
-
-def _add_streamers(file: Any) -> None:
-    """Declares the classes of a TTree in the file's list, as ROOT does."""
-    import uproot.models
-    from uproot.writing._cascade import RawStreamerInfo
-
-    leaves = [getattr(uproot.models.TLeaf, f"Model_TLeaf{letter}_v1") for letter in "OBSILFDC"]
-    infos = {}
-    for model in (*leaves, uproot.models.TBranch.Model_TBranch_v13, uproot.models.TTree.Model_TTree_v20):
-        for raw in model.class_rawstreamers:
-            infos[raw[-2], raw[-1]] = RawStreamerInfo(*raw)
-    file._cascading.streamers.update_streamers(file.sink, list(infos.values()))

@@ -13,10 +13,12 @@ import pytest
 import uproot
 from hypothesis import given
 from hypothesis import strategies as st
+from uproot.models import TBranch, TLeaf
 
 from baler_root.errors import ConfigError, OutputError, SourceError
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.objects import key_at
+from baler_root.rootio.raw import object_bytes
 from baler_root.rootio.write import compression_of, write_root
 from tests.conftest import data_path
 from tests.helpers.rootio_write import NUMBERS, assert_same, read, tree_of, with_branch, written
@@ -120,6 +122,43 @@ def test_vectors_and_strings_keep_their_types() -> None:
     assert trees[0].notes == ()
     for name, array in types.items():
         assert_same(read(file["t"], name), array)
+
+
+def test_values_are_encoded_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory does not grow with the cluster, and the pieces are one basket."""
+    array = ak.Array([[["a", "bc"]], [], [[], ["d" * 300]], [["e"]] * 3, [[""]]])
+    sizes = []
+
+    def watched(encoding: object_bytes.Encoding, layout: Any) -> object_bytes.Encoded:
+        sizes.append(len(layout))
+        return encode(encoding, layout)
+
+    encode = object_bytes.encode
+    monkeypatch.setattr(object_bytes, "_PIECE", 1)
+    encoding = {"versioned": {"counted": {"counted": {"string": 1}}}, "version": "0009"}
+    whole, edges = encode(encoding, object_bytes.packed(array))
+    monkeypatch.setattr(object_bytes, "encode", watched)
+    pieces, offsets = object_bytes.encode_array(encoding, array)
+    assert pieces.tobytes() == whole.tobytes()
+    assert offsets.tolist() == edges.tolist()
+    assert sizes.count(1) >= len(array)
+    _, file = written(tree_of({"x": array}, step=5))
+    assert file["t"]["x"].num_baskets == 1
+    assert_same(read(file["t"], "x"), array)
+
+
+def test_classes_of_streamed_branches_are_described() -> None:
+    """Readers that know classes only from the file need them; those here are uproot's own."""
+    _, file = written(tree_of({"x": ak.Array([[[1]], []]), "y": np.zeros(2)}))
+    for name, version, base, model in (
+        ("TBranchElement", 10, ("TBranch", 13), TBranch.Model_TBranchElement_v10),
+        ("TLeafElement", 1, ("TLeaf", 2), TLeaf.Model_TLeafElement_v1),
+    ):
+        described = file.file.streamer_named(name, version)
+        members = [element.name for element in described.elements]
+        assert members[1:] == model.member_names
+        assert (members[0], described.elements[0].base_version) == base
+    assert file.file.streamer_named("TTree") is not None
 
 
 def test_sets_and_maps_become_vectors() -> None:

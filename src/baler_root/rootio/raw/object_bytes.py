@@ -33,6 +33,10 @@ _LONG = 255
 """Length byte after which the length of a string follows in four bytes."""
 
 
+_PIECE = 1 << 22
+"""Bytes of values that are encoded at a time, since places of bytes take a multiple of that memory."""
+
+
 _BYTE_COUNT = 0x40000000
 
 
@@ -49,11 +53,17 @@ def encode_array(encoding: Encoding, array: Any) -> Encoded:
     Raises CorruptFileError for an encoding that does not fit the array.
     """
     try:
-        return encode(encoding, packed(array))
+        layout = packed(array)
+        step = max(1, len(layout) * _PIECE // max(1, layout.nbytes))
+        starts = range(0, max(1, len(layout)), step)
+        pieces = [encode(encoding, packed(layout[start : start + step])) for start in starts]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise CorruptFileError(
             f"its values are not of the type described ({type(error).__name__}: {error})"
         ) from error
+    ends = np.cumsum([0, *(offsets[-1] for _, offsets in pieces)])
+    offsets = [np.zeros(1, np.int64), *(part[1:] + end for (_, part), end in zip(pieces, ends, strict=False))]
+    return np.concatenate([data for data, _ in pieces]), np.concatenate(offsets)
 
 
 def encode(encoding: Encoding, layout: Any) -> Encoded:
