@@ -31,7 +31,13 @@ class Pair(NamedTuple):
     def readable(self) -> list[str] | None:
         """Names of what uproot can read, where that is not everything."""
         branches = self.ours.values()
-        return [b.name for b in branches if b.is_stored] if any(b.missing for b in branches) else None
+        unreadable = any(b.missing or b.is_raw for b in branches)
+        return [b.name for b in branches if b.is_stored] if unreadable else None
+
+    @property
+    def raw(self) -> set[str]:
+        """Names of the branches that are carried as bytes, because uproot cannot read them."""
+        return {branch.name for branch in self.ours.values() if branch.is_raw}
 
 
 def both(pair: Pair, call: Callable[[Any], Any]) -> None:

@@ -23,9 +23,17 @@ from tests.vectors.corpus import FOLDER
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of POSIX")
 
 PROGRAM = """
-import sys
+import sys, time
+from pathlib import Path
 from baler_root.compression import workers
+from baler_root.format.container.write import ContainerWriter
 workers.MIN_SIZE_FOR_POOL = 0
+write = ContainerWriter.write_page
+def wait_for_the_test(self, *arguments):
+    write(self, *arguments)
+    while self.size > 100_000 and not Path(__file__).with_name("go").exists():
+        time.sleep(0.02)
+ContainerWriter.write_page = wait_for_the_test
 from baler_root.cli import main
 if __name__ == "__main__":
     main()
@@ -34,7 +42,7 @@ if __name__ == "__main__":
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file that takes many seconds, in many clusters."""
+    """A file of many clusters."""
     rng = np.random.default_rng(1)
     columns = {f"x{i}": rng.normal(size=300_000).astype(np.float32) for i in range(10)}
     return write_root(tmp_path_factory.mktemp("processes") / "in.root", Events=columns)
@@ -58,7 +66,7 @@ def is_alive(process: int) -> bool:
 
 @pytest.fixture
 def started(source: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], list[int]]]:
-    """A compression with two workers, some clusters of which are written, and its workers."""
+    """A compression with two workers, and its workers; it waits after some clusters for a file `go`."""
     (tmp_path / "out").mkdir()
     (tmp_path / "program.py").write_text(PROGRAM)
     options = ["--jobs", "2", "--cluster-size", "2000", "--codec", "classic", "--quiet"]
@@ -66,7 +74,7 @@ def started(source: Path, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[byt
     command = [sys.executable, str(tmp_path / "program.py"), "compress", str(source), target, *options]
     with subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            if any(part.stat().st_size > 100_000 for part in (tmp_path / "out").glob(".*.part")):
+            if any(part.stat().st_size > 50_000 for part in (tmp_path / "out").glob(".*.part")):
                 break
             time.sleep(0.02)
         try:
@@ -111,6 +119,7 @@ def test_a_killed_worker(started: tuple[subprocess.Popen[bytes], list[int]], tmp
         if "spawn_main" in Path(f"/proc/{worker}/cmdline").read_text():
             os.kill(worker, signal.SIGKILL)
             break
+    (tmp_path / "go").touch()
     assert process.wait() == 1
     check_ended(workers)
     assert list((tmp_path / "out").iterdir()) == []

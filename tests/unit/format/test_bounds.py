@@ -69,7 +69,7 @@ def test_parse(text: str, kind: str, value: float) -> None:
         ("rel", "is not a number"),
         ("rel=small", "is not a number"),
         ("", "unknown kind"),
-        ("1e-3", "unknown kind"),
+        ("1e-3", "the kind of error is missing"),
     ],
 )
 def test_parse_teaches(text: str, words: str) -> None:

@@ -95,7 +95,7 @@ def test_lists_that_are_alike_only_in_the_sample(tmp_path: Path, monkeypatch: py
         for at in range(2)
     }
     monkeypatch.setattr(sample, "SAMPLE_RANGES", 1)
-    monkeypatch.setattr(sample, "SAMPLE_SIZE", 6000 * 30)
+    monkeypatch.setattr(sample, "MAX_SAMPLE_BYTES", 6000 * 30)
     target = tmp_path / "out.baler"
     source = write(tmp_path / "in.root", arrays)
     baler_root.compress(

@@ -190,7 +190,7 @@ def test_bounds_hold_and_bytes_are_the_same_with_a_mass(
         assert baler_root.verify(target, source).problems == []
         written.add(target.read_bytes())
     assert len(written) == 1
-    assert "trained for a mass, too: mu_pt, mu_eta" in " ".join(
+    assert "also trained to preserve a mass: mu_pt, mu_eta" in " ".join(
         cli("inspect", tmp_path / "a.baler").out.split()
     )
 

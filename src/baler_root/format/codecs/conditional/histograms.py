@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from baler_root._types import Ints
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.axis import CODE_LIMIT
-from baler_root.format.limits import MAX_CONTEXTS
+from baler_root.format.limits import MAX_CONTEXTS, MAX_ROOTS
 
 MAX_CELLS = 1 << 8
 """Most cells of one histogram."""
@@ -72,8 +72,8 @@ class Histograms:
 
 
 def contexts_of(cuts: Sequence[Sequence[int]]) -> int:
-    """Number of contexts with these cuts; any number above MAX_CONTEXTS if there are more."""
+    """Number of contexts with these cuts; any number above MAX_ROOTS if there are more."""
     contexts = 1
     for values in cuts:
-        contexts = min(contexts * (len(values) + 1), MAX_CONTEXTS + 1)
+        contexts = min(contexts * (len(values) + 1), MAX_ROOTS + 1)
     return contexts

@@ -210,7 +210,10 @@ def _check_sizes(described: Sequence[Any], lengths: Sequence[int]) -> None:
 
     `lengths` are those of weights, biases, cells and roots; nothing is decoded yet.
     """
-    each = [contexts_of(entry["cuts"]) for entry in described if "cuts" in entry]
+    histograms = [entry for entry in described if "cuts" in entry]
+    each = [contexts_of(entry["cuts"]) for entry in histograms]
+    for contexts, entry in zip(each, histograms, strict=True):
+        count(contexts * count(entry["cells"], MAX_CELLS), MAX_ROOTS)
     if max(each, default=0) > MAX_CONTEXTS:
         raise CorruptFileError(f"histograms of more than {MAX_CONTEXTS} contexts")
     contexts, roots = sum(each), lengths[-1] if each else 0
