@@ -61,7 +61,7 @@ BOMBS = {
         model([{}, *[histogram(1, 1024, PLACES)] * 17], cells=17 * (PLACES - 1), roots=17 << 18),
         "4456448 roots together",
     ),
-    "bins without end": (model([{}, histogram(200, 1024)]), "contexts"),
+    "bins without end": (model([{}, histogram(200, 1024)]), "a count up to 262144"),
     "parents": (model([{}, network(4096, 3)], weights=3 * 4096, biases=3), "4096 parents; at most 256"),
     "products": (
         model([{}, network(1, 4096, 4096, 3)], weights=4096 + (1 << 24) - (1 << 13), biases=8195),
@@ -99,7 +99,7 @@ def test_models_within_the_limits() -> None:
 
 def test_contexts_are_counted_up_to_the_limit() -> None:
     assert contexts_of([[0] * 63] * 2) == limits.MAX_CONTEXTS
-    assert contexts_of([[0] * 1023] * 200) == limits.MAX_CONTEXTS + 1
+    assert contexts_of([[0] * 1023] * 200) == limits.MAX_ROOTS + 1
 
 
 def test_tables_take_no_more_memory_than_they_have() -> None:
