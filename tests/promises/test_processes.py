@@ -23,8 +23,10 @@ from tests.vectors.corpus import FOLDER
 pytestmark = pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="signals of POSIX")
 
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests in the background of a shell ignore these
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 from baler_root.compression import workers
 from baler_root.format.container.write import ContainerWriter
 workers.MIN_SIZE_FOR_POOL = 0
