@@ -22,8 +22,6 @@ def provenance_of(
     skipped: Sequence[tuple[str, str]],
 ) -> Json:
     """Provenance of a compressed file; the same for the same input and options."""
-    __version__ = version("baler-root")
-
     return {
         "codec": codec,
         "cluster_size": str(cluster_size),
@@ -36,26 +34,25 @@ def provenance_of(
             "uuid": root.uuid,
         },
         "trees": None if trees is None else list(trees),
-        "versions": {"baler_root": __version__, **_versions("awkward", "numpy", "pcodec", "uproot")},
+        "versions": {
+            "baler_root": version("baler-root"),
+            **_versions("awkward", "numpy", "pcodec", "uproot"),
+        },
     }
 
 
 def provenance_of_models(roots: Sequence[RootSource], rules: Rules, trees: Sequence[str] | None) -> Json:
     """Provenance of trained models; the same for the same input and options."""
-    __version__ = version("baler-root")
-
     torch = ["torch"] if can_train() else []
     return {
         "rules": rules.to_json(),
         "sources": [{"name": Path(r.path).name, "size": r.size, "uuid": r.uuid} for r in roots],
         "trees": None if trees is None else list(trees),
-        "versions": {"baler_root": __version__, **_versions("awkward", "numpy", *torch, "uproot")},
+        "versions": {"baler_root": version("baler-root"), **_versions("awkward", "numpy", *torch, "uproot")},
     }
 
 
 def _versions(*names: str) -> dict[str, str]:
-    from importlib.metadata import version
-
     return {name: version(name) for name in names}
 
 

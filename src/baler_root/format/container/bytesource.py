@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import threading
+from bisect import bisect_right
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -193,8 +194,9 @@ def split(
 ) -> list[memoryview]:
     """The bytes of each of `ranges`, cut from the parts of the `merged` ranges that cover them."""
     pieces = []
+    starts = [start for start, _ in merged]
     for offset, size in ranges:
-        index = next(i for i, (a, n) in enumerate(merged) if a <= offset and offset + size <= a + n)
+        index = bisect_right(starts, offset) - 1
         start = offset - merged[index][0]
         pieces.append(parts[index][start : start + size])
     return pieces

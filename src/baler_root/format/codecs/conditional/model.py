@@ -6,7 +6,6 @@ Files name it by the SHA-256 of its bytes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -146,11 +145,6 @@ class Model:
             raise CorruptFileError(f"the model is not valid: {error}") from None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, RecursionError) as error:
             raise CorruptFileError(f"the model is not valid ({type(error).__name__}: {error})") from None
-
-
-def model_sha256(data: bytes | memoryview) -> str:
-    """Name of a model: hexadecimal SHA-256 of its bytes."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def _column_to_json(column: ModelColumn) -> dict[str, Any]:
