@@ -81,3 +81,20 @@ def test_a_long_column_is_compared_in_parts(make_root: Make, tmp_path: Path) -> 
         sizes[bound] = {branch.path: branch.size for branch in made.trees[0].branches}
     assert sizes["rel=1e-3"]["ramp"] <= sizes["lossless"]["ramp"]
     assert sizes["rel=1e-3"]["noise"] < sizes["lossless"]["noise"] / 2
+
+
+def test_a_column_of_a_model_is_stored_exactly_where_that_is_smaller(make_root: Make, tmp_path: Path) -> None:
+    """The model fits three clusters; in the fourth the column is a ramp that exact coding foresees."""
+    rng = np.random.default_rng(2)
+    parent = rng.normal(size=4 * N)
+    values = parent + rng.normal(0, 0.02, 4 * N)
+    ramp = np.arange(N) / 1024
+    values[3 * N :] = ramp
+    root = make_root("a.root", t={"parent": parent, "values": values})
+    target = tmp_path / "a.baler"
+    baler_root.compress(root, target, codec="conditional", training="fast", cluster_size=N)
+    assert baler_root.inspect(target)["models"]
+    with baler_root.open(target) as file:
+        decoded = file["t"]["values"].array(library="np")
+    assert not np.array_equal(decoded[:N], values[:N])  # within the bound, as the model expects them
+    assert np.array_equal(decoded[3 * N :], ramp)

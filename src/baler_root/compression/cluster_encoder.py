@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from baler_root._types import Values
 from baler_root.compression.column_encoder import encode_columns
+from baler_root.compression.exact_candidate import exact_columns
 from baler_root.compression.fingerprint import equality_key
 from baler_root.compression.outlier_rows import with_exact_rows
 from baler_root.compression.plan import GroupModel, Plan
@@ -68,8 +69,17 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
     ]
     codecs, encoded = _with_outlier_rows(codecs, members, encoded, originals, columns)
     payloads, sizes, opened = [], list[float](), []
-    for codec, numbers in zip(codecs, members, strict=True):
+    for group, numbers in enumerate(members):
+        codec = codecs[group]
         payload, shares = pack_page(codec, [encoded[n] for n in numbers])
+        if isinstance(codec, ConditionalCodec) and group in models:
+            costs = _costs_of_modelled(models[group], plan, encoded, dict(zip(numbers, shares, strict=True)))
+            if exact := exact_columns(plan, originals, encoded, costs):
+                candidates = [exact.get(n, column) for n, column in enumerate(encoded)]
+                exact_codec = _codec(plan, models[group], numbers, candidates, originals)
+                exact_page = pack_page(exact_codec, [candidates[n] for n in numbers])
+                if len(exact_page[0]) < len(payload):
+                    codec, encoded, (payload, shares) = exact_codec, candidates, exact_page
         page = Page(memoryview(payload), [columns[n] for n in numbers])
         opened.append(ClusterPage(numbers.start, page, codec))
         payloads.append(payload)
@@ -130,6 +140,15 @@ def _codec(
         symbols[learned.lists] = originals[learned.lists]
         context = ListContext(symbols, {index: n for n, index in available.items()}, learned.lists)
     return ConditionalCodec({learned.name: learned.model}, learned.name, numbers, learned.compare, context)
+
+
+def _costs_of_modelled(
+    learned: GroupModel, plan: Plan, encoded: Sequence[EncodedColumn], shares: Mapping[int, float]
+) -> dict[int, float]:
+    """Bytes of each column that the model encodes and that no other column needs, by number."""
+    needed = {n for model in plan.models for n in model.context}
+    needed.update(source for column in encoded for source in column.encoding.sources)
+    return {n: shares[n] for n in learned.numbers if n in shares and n not in needed}
 
 
 def _of_one_length(

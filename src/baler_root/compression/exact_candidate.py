@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root._types import Values
 from baler_root.compression.plan import Plan
 from baler_root.compression.quantisation.quantise import narrowed, quantise
 from baler_root.format.bounds import LOSSLESS
@@ -57,6 +59,31 @@ def exact_if_smaller(plan: Plan, number: int, values: NDArray[Any], column: Enco
         if quick_size(_parts(exact.symbols)) > limit:
             return column
     return exact if page_size(exact) < page_size(column) else column
+
+
+def exact_columns(
+    plan: Plan,
+    originals: Sequence[Values],
+    encoded: Sequence[EncodedColumn],
+    costs: Mapping[int, float],
+) -> dict[int, EncodedColumn]:
+    """Columns of a model that `classic` stores exactly in fewer bytes than the model needs within a bound.
+
+    `costs` has the bytes of each column that may be stored exactly, by number; so has the result.
+    """
+    smaller = {}
+    for number, cost in costs.items():
+        column = encoded[number].quantised
+        if column is None or column.quantiser.kind == "exact":
+            continue
+        exact = encode_exactly(plan, number, originals[number])
+        if exact.symbols is None:
+            continue
+        parts = _parts(exact.symbols)
+        estimate = quick_size(parts) * len(exact.symbols) / max(1, len(parts))
+        if estimate <= MAX_QUICK_RATIO * cost + MAX_QUICK_EXCESS and page_size(exact) < cost:
+            smaller[number] = exact
+    return smaller
 
 
 def _parts(symbols: NDArray[Any]) -> NDArray[Any]:
