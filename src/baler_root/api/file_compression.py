@@ -115,11 +115,12 @@ class FileCompression:
         for key in self.root.tree_keys(self.trees):
             try:
                 tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
-                job = plan_tree(key, tree, self.rules, codec, self.cluster_size, derived=derived)
+                owner = next((number for number, other in enumerate(jobs) if other.key == tree.same_as), None)
+                search = derived and owner is None
+                job = plan_tree(key, tree, self.rules, codec, self.cluster_size, derived=search)
             except SourceError as error:
                 lost.append((key, str(error)))
                 continue
-            owner = next((number for number, other in enumerate(jobs) if other.key == tree.same_as), None)
             jobs.append(replace(job, same_as=owner))
         if lost and not jobs:
             raise SourceError("; ".join(text for _, text in lost))
