@@ -113,12 +113,13 @@ class FileCompression:
         Raises ConfigError for rules that match nothing, SourceError for what cannot be read or carried.
         """
         codec = self.codec or self.effort.codec
+        derived = self.effort.level.derived and self.models is None and self.codec in (None, "conditional")
         jobs: list[TreeJob] = []
         lost = []
         for key in self.root.tree_keys(self.trees):
             try:
                 tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
-                job = plan_tree(key, tree, self.rules, codec, self.cluster_size)
+                job = plan_tree(key, tree, self.rules, codec, self.cluster_size, derived=derived)
             except SourceError as error:
                 lost.append((key, str(error)))
                 continue

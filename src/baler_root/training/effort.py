@@ -41,6 +41,8 @@ class TrainingLevel:
     """Columns with which a network begins; training drops those that help least."""
     epochs: int = 100
     """Most times that a row of the sample is seen; small tables take less time."""
+    derived: bool = True
+    """Whether columns are predicted by formulas of others, such as masses of pairs."""
     below: str | None = None
     """Level whose networks are trained as well: a column takes a smaller one if the larger does not pay."""
 
@@ -48,7 +50,7 @@ class TrainingLevel:
 LEVELS = {
     level.name: level
     for level in (
-        TrainingLevel("fast", None),
+        TrainingLevel("fast", None, derived=False),
         TrainingLevel("default", NetworkSettings(), ((20_000, 12), (60_000, 16))),
         TrainingLevel(
             "max",
