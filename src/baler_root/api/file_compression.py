@@ -28,12 +28,12 @@ from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import ClusterTask, in_order
 from baler_root.errors import SourceError, listed
 from baler_root.extras import install_command
-from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
 from baler_root.format.container.model_references import DetachedModel
+from baler_root.format.container.objects_block import pack_objects_block
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
@@ -46,6 +46,10 @@ from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
 
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
+
+
+XZ_MODELS_BY_LEVEL = {"fast": 0, "default": 1, "max": 2}
+"""Settings of xz that are tried for carried objects at each level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +241,8 @@ class FileCompression:
             records = encoded[number].stacked_records(len(job.plan.columns))
             self.writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
         if plan.packed_objects:
-            self.writer.write_block(BlockKind.OBJECTS, pack_bytes(plan.packed_objects))
+            xz_models = 0 if self.codec == "classic" else XZ_MODELS_BY_LEVEL[self.effort.level.name]
+            self.writer.write_block(BlockKind.OBJECTS, pack_objects_block(plan.packed_objects, xz_models))
         manifest = replace(
             self._manifest(plan, encoded),
             directories=tuple(_directories(self.root)),

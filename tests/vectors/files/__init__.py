@@ -15,7 +15,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
         *(pages.fixed, pages.records, pages.lattice),
         *(codecs.frames, codecs.transforms, codecs.pco, codecs.grids),
         *(container.clusters, container.trees, container.schema, container.empty, container.ttree),
-        *(container.raw, container.rntuple, container.merged),
+        *(container.objects, container.raw, container.rntuple, container.merged),
         *(relations.sums, relations.formulas, relations.directions, relations.masses),
         *(relations.keyed_masses, relations.lookups),
         predictions.derived,
