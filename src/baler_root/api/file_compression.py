@@ -17,6 +17,7 @@ from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
 from baler_root.api.provenance import provenance_of
 from baler_root.api.unreadable import Unreadable
+from baler_root.api.unsupported import missing_branches, unsupported_message
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
@@ -26,7 +27,7 @@ from baler_root.compression.rules.rules import Rules
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import ClusterTask, in_order
-from baler_root.errors import SourceError, listed
+from baler_root.errors import SourceError
 from baler_root.extras import install_command
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
@@ -137,12 +138,12 @@ class FileCompression:
                 (f"{job.plan.schema.path}: {name}", cause)
                 for job in jobs
                 if job.same_as is None
-                for name, cause in (*_missing(job), *job.source.left_out)
+                for name, cause in (*missing_branches(job), *job.source.left_out)
             ]
             + left_out
         )
         if skipped and not self.skip_unsupported:
-            raise SourceError(_unsupported(self.root.path, skipped))
+            raise SourceError(unsupported_message(self.root.path, skipped))
         notes = [note for job in jobs for note in job.notes]
         if not jobs:
             if not objects:
@@ -305,25 +306,6 @@ def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
 def _needs_classes(schema: Tree) -> bool:
     """Whether a tree has bytes of objects, which only ROOT interprets."""
     return schema.tail is not None or any(branch.raw for branch in schema.branches)
-
-
-def _missing(job: TreeJob) -> list[tuple[str, str]]:
-    """(path, cause) of the branches that cannot be carried."""
-    schema = job.plan.schema
-    return [
-        (schema.path_of(number), branch.missing)
-        for number, branch in enumerate(schema.branches)
-        if branch.missing
-    ]
-
-
-def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
-    """The error that lists what cannot be carried."""
-    lines = listed((f"{name}: {cause}" for name, cause in skipped), max_items=20, separator="\n  ")
-    return (
-        f"{source}: {len(skipped)} branches or objects cannot be carried:\n  {lines}\n"
-        "--skip-unsupported (skip_unsupported=True) compresses the rest and lists them again"
-    )
 
 
 def _encoded_clusters(
