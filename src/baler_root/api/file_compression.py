@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from baler_root._types import Progress
+from baler_root.api.file_plan import FilePlan
 from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
 from baler_root.api.provenance import provenance_of
@@ -41,7 +42,7 @@ from baler_root.format.model_file import ModelFile
 from baler_root.format.model_store import hint_of
 from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
-from baler_root.rootio.objects import CarriedObject, pack_objects
+from baler_root.rootio.objects import pack_objects
 from baler_root.rootio.source import RootSource
 from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
 
@@ -51,28 +52,6 @@ SCHEMA_SHARE = 200
 
 XZ_MODELS_BY_LEVEL = {"fast": 0, "default": 1, "max": 2}
 """Settings of xz that are tried for carried objects at each level."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilePlan:
-    """Decisions about a whole file."""
-
-    jobs: tuple[TreeJob, ...]
-    codec: str
-    objects: tuple[CarriedObject, ...]
-    """Objects that are not trees, such as histograms."""
-    packed_objects: bytes
-    """Bytes of the objects; empty if there are none."""
-    skipped: tuple[tuple[str, str], ...]
-    """(name, cause) of branches and objects that cannot be carried."""
-    detached: tuple[DetachedModel, ...] = ()
-    """Models that the file needs and another file holds."""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def jobs_with_pages(self) -> list[tuple[int, TreeJob]]:
-        """Trees that have pages, with their positions in the file; not those that share pages."""
-        return [(number, job) for number, job in enumerate(self.jobs) if job.same_as is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +167,8 @@ class FileCompression:
             for model in learned.models:
                 self.writer.write_block(BlockKind.MODEL, model, models)
                 models += 1
-        return _with_codec(
-            replace(plan, jobs=tuple(jobs), notes=tuple(notes)), plan.codec if models else "classic"
+        return replace(plan, jobs=tuple(jobs), notes=tuple(notes)).with_codec(
+            plan.codec if models else "classic"
         )
 
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
@@ -203,9 +182,7 @@ class FileCompression:
             for number, stored in enumerate(reused.models.values()):
                 self.writer.write_block(BlockKind.MODEL, stored.data, number)
         notes = (*plan.notes, *reused.notes)
-        return _with_codec(
-            replace(plan, jobs=tuple(reused.jobs), notes=notes, detached=detached), reused.codec
-        )
+        return replace(plan, jobs=tuple(reused.jobs), notes=notes, detached=detached).with_codec(reused.codec)
 
     def encode(self, plan: FilePlan, pool: Executor | None = None, ahead: int = 2) -> list[EncodedTree]:
         """The statistics of each tree; its pages are written, cluster by cluster.
@@ -285,12 +262,6 @@ class FileCompression:
         if self.models is not None:
             return {**provenance, "model": self.models.name}
         return provenance if plan.codec == "classic" else provenance | self.effort.to_json()
-
-
-def _with_codec(plan: FilePlan, codec: str) -> FilePlan:
-    """The plan of a file whose trees all have this codec."""
-    jobs = tuple(replace(job, plan=replace(job.plan, codec=codec)) for job in plan.jobs)
-    return replace(plan, jobs=jobs, codec=codec)
 
 
 def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
