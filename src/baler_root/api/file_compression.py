@@ -27,7 +27,6 @@ from baler_root.compression.summary import Summary, TreeSummary, summarise_branc
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import ClusterTask, in_order
 from baler_root.errors import SourceError, listed
-from baler_root.extras import install_command
 from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
@@ -42,7 +41,7 @@ from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
 from baler_root.rootio.objects import CarriedObject, pack_objects
 from baler_root.rootio.source import RootSource
-from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
+from baler_root.training.effort import TrainingEffort
 
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
@@ -108,7 +107,7 @@ class FileCompression:
 
         Raises ConfigError for rules that match nothing, SourceError for what cannot be read or carried.
         """
-        codec = self.codec or self.effort.codec
+        codec = self.codec or "conditional"
         jobs: list[TreeJob] = []
         lost = []
         for key in self.root.tree_keys(self.trees):
@@ -140,8 +139,8 @@ class FileCompression:
         notes = [note for job in jobs for note in job.notes]
         if self.models is None:
             notes += note_on_masses(self.rules, self.effort)
-            if self.codec is None and codec == "classic":
-                notes += _note_without_torch(jobs)
+            if codec != "classic":
+                notes += self.effort.notes
         return FilePlan(tuple(jobs), codec, tuple(objects), packed, tuple(skipped), notes=tuple(notes))
 
     def learn(self, plan: FilePlan) -> FilePlan:
@@ -175,8 +174,9 @@ class FileCompression:
             for model in learned.models:
                 self.writer.write_block(BlockKind.MODEL, model, models)
                 models += 1
+        learned_any = models or any(job.plan.mixing for job in jobs)
         return _with_codec(
-            replace(plan, jobs=tuple(jobs), notes=tuple(notes)), plan.codec if models else "classic"
+            replace(plan, jobs=tuple(jobs), notes=tuple(notes)), plan.codec if learned_any else "classic"
         )
 
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
@@ -277,16 +277,6 @@ def _with_codec(plan: FilePlan, codec: str) -> FilePlan:
     """The plan of a file whose trees all have this codec."""
     jobs = tuple(replace(job, plan=replace(job.plan, codec=codec)) for job in plan.jobs)
     return replace(plan, jobs=jobs, codec=codec)
-
-
-def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
-    """A note that nothing is learned because torch is missing; none if all trees are too small for it."""
-    if all(job.plan.schema.num_entries < MIN_TRAINING_ROWS for job in jobs):
-        return []
-    cause = (
-        f"nothing was learned, because torch is not installed: {install_command('train')} for smaller files"
-    )
-    return [f"{cause}; level fast (--level fast) learns without it"]
 
 
 def _needs_classes(schema: Tree) -> bool:
