@@ -14,6 +14,8 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 PINNED = ("-c", "constraints.txt")
 ALL = "-e.[fpga,http,pandas,report,rtl,samples,train]"
 """The package with every extra."""
+PARALLEL = ("-n", "auto", "--dist", "loadscope")
+"""Options of pytest: one process for each core, and the tests of a module in one of them."""
 
 
 def group(name: str) -> tuple[str, ...]:
@@ -42,7 +44,7 @@ def typecheck(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, doctests included."""
     session.install(*PINNED, ALL, *group("test"))
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session(default=False)
@@ -50,7 +52,7 @@ def slow(session: nox.Session) -> None:
     """Run all tests, those marked slow included, with many more examples for property-based tests."""
     session.install(*PINNED, ALL, *group("test"))
     env = {"HYPOTHESIS_PROFILE": "nightly"}
-    session.run("pytest", "-n", "auto", "-m", "slow or not slow", *session.posargs, env=env)
+    session.run("pytest", *PARALLEL, "-m", "slow or not slow", *session.posargs, env=env)
 
 
 @nox.session(default=False)
@@ -68,7 +70,7 @@ def minimums(session: nox.Session) -> None:
     bounds = [*PROJECT["project"]["dependencies"], *(bound for extra in extras for bound in extra)]
     lowest = [bound.replace(">=", "==") for bound in bounds]
     session.install(ALL, *lowest, *group("test"))
-    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session(default=False)

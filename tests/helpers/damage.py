@@ -85,11 +85,11 @@ def additions(data: bytes) -> Iterator[Case]:
     yield "halves swapped", data[len(data) // 2 :] + data[: len(data) // 2]
 
 
-def pages_resealed(path: Path) -> Iterator[Case]:
-    """Every second byte of each page changed, and every checksum made right again."""
+def pages_resealed(path: Path, step: int) -> Iterator[Case]:
+    """Every `step`th byte of each page changed, and every checksum made right again."""
     forger = Forger(path)
     for number, payload, _ in forger.pages:
-        for position in range(0, len(payload), 2):
+        for position in range(0, len(payload), step):
             broken = bytearray(payload)
             broken[position] ^= 1 << position % 8
 
@@ -123,13 +123,13 @@ def leaves(document: Any) -> Iterator[tuple[Any, Any]]:
             yield from leaves(value)
 
 
-def manifests_resealed(path: Path) -> Iterator[Case]:
-    """Each value of the manifest replaced by odd ones, or left out."""
+def manifests_resealed(path: Path, most: int) -> Iterator[Case]:
+    """Each value of the manifest replaced by up to `most` others, or left out."""
     forger = Forger(path)
     count = sum(1 for _ in leaves(forger.document))
     rng = np.random.default_rng(5)
     for place in range(count):
-        for odd in [*rng.choice(np.arange(len(ODD)), 4, replace=False).tolist(), None]:
+        for odd in [*rng.choice(len(ODD), most, replace=False).tolist(), None]:
 
             def spoil(document: Json, place: int = place, odd: int | None = odd) -> None:
                 owner, key = list(leaves(document))[place]
@@ -146,9 +146,11 @@ LOOPS: dict[str, Callable[[Path], Iterator[Case]]] = {
     "all flips": lambda path: flips(path.read_bytes(), range(8)),
     "truncations": lambda path: truncations(path.read_bytes()),
     "additions": lambda path: additions(path.read_bytes()),
-    "pages": pages_resealed,
+    "some of the pages": lambda path: pages_resealed(path, step=5),
+    "pages": lambda path: pages_resealed(path, step=1),
     "blocks": blocks_resealed,
-    "manifests": manifests_resealed,
+    "some of the manifest": lambda path: manifests_resealed(path, most=2),
+    "manifest": lambda path: manifests_resealed(path, most=len(ODD)),
 }
 
 

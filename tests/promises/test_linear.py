@@ -103,7 +103,7 @@ def test_opening_a_source(tmp_path: Path, kind: str, tree_kind: TreeKind) -> Non
 
         return lines_run(action)
 
-    assert is_linear(lines, 40)
+    assert is_linear(lines, 24)
 
 
 @pytest.mark.parametrize("kind", ["flat", "jagged"])
@@ -115,7 +115,7 @@ def test_writing_a_root_file(tmp_path: Path, kind: str, tree_kind: TreeKind) -> 
         columns = columns_of(kind, number)
         return lines_run(lambda: source_file(tmp_path / f"{number}.root", columns, tree_kind))
 
-    assert is_linear(lines, 40)
+    assert is_linear(lines, 24)
 
 
 @pytest.mark.parametrize("kind", ["flat", "jagged"])
@@ -135,7 +135,7 @@ def test_reading_branch_by_branch(tmp_path: Path, kind: str) -> None:
 
         return lines_run(action)
 
-    assert is_linear(lines, 40)
+    assert is_linear(lines, 24)
 
 
 @pytest.mark.parametrize("operation", ["compress", "verify", "inspect", "decompress", "arrays"])
@@ -160,7 +160,7 @@ def test_operations_on_a_file(tmp_path: Path, operation: str) -> None:
         }
         return lines_run(actions[operation])
 
-    assert is_linear(lines, 40)
+    assert is_linear(lines, 24)
 
 
 def test_equal_names() -> None:
@@ -194,7 +194,7 @@ def test_equal_counter_names() -> None:
         tree = Tree("t", 1, "TTree", "", ENTRIES, branches)
         return lines_run(lambda: lay_out_ttree(tree, dict(enumerate(columns.values()))))
 
-    assert is_linear(lines, 40)
+    assert is_linear(lines, 24)
 
 
 def test_linked_fields_are_those_of_uproot(tmp_path: Path) -> None:

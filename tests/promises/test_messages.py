@@ -112,11 +112,11 @@ def test_root_file_without_its_last_bytes(refused: Callable[..., str], source: P
     one_line(refused(1, path), "cut.root", "truncated")
 
 
-def test_no_trees(refused: Callable[..., str], tmp_path: Path) -> None:
-    path = tmp_path / "histogram.root"
-    with uproot.recreate(path) as file:
-        file["h"] = np.histogram(np.arange(5.0))
-    one_line(refused(1, path), "histogram.root", "no TTree and no RNTuple")
+def test_an_empty_file(refused: Callable[..., str], tmp_path: Path) -> None:
+    path = tmp_path / "nothing.root"
+    with uproot.recreate(path):
+        pass
+    one_line(refused(1, path), "nothing.root", "no TTree, no RNTuple and no object")
 
 
 def test_no_such_tree(refused: Callable[..., str], source: Path) -> None:

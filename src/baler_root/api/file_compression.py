@@ -119,7 +119,7 @@ class FileCompression:
                 continue
             owner = next((number for number, other in enumerate(jobs) if other.key == tree.same_as), None)
             jobs.append(replace(job, same_as=owner))
-        if not jobs:
+        if lost and not jobs:
             raise SourceError("; ".join(text for _, text in lost))
         check_used(self.rules, [job.plan.schema for job in jobs])
         every_class = any(_needs_classes(job.plan.schema) for job in jobs)
@@ -137,6 +137,12 @@ class FileCompression:
         if skipped and not self.skip_unsupported:
             raise SourceError(_unsupported(self.root.path, skipped))
         notes = [note for job in jobs for note in job.notes]
+        if not jobs:
+            if not objects:
+                raise SourceError(
+                    f"{self.root.path}: holds no TTree, no RNTuple and no object; there is nothing to compress"
+                )
+            notes.append("no TTree and no RNTuple: the file holds only objects that are carried as they are")
         if self.models is None:
             notes += note_on_masses(self.rules, self.effort)
             if codec != "classic":

@@ -13,7 +13,7 @@ from baler_root.compression.plan import GroupModel, Plan, plan_columns
 from baler_root.compression.planner import plan_tree, skipped_in
 from baler_root.compression.rules.matching import check_used
 from baler_root.compression.rules.rules import Rules
-from baler_root.errors import ConfigError, listed
+from baler_root.errors import ConfigError, SourceError, listed
 from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.container.model_references import KnownColumn
 from baler_root.format.model_file import StoredModel
@@ -123,9 +123,12 @@ def _entries(trees: Sequence[tuple[SourceTree, Plan]]) -> int:
 
 
 def _newest_cycles(root: RootSource, trees: Sequence[str] | None) -> list[str]:
-    """One key for each tree: that of its highest cycle."""
+    """One key for each tree: that of its highest cycle; raises SourceError if there is none."""
     newest: dict[str, str] = {}
-    for key in root.tree_keys(trees):
+    keys = root.tree_keys(trees)
+    if not keys:
+        raise SourceError(f"{root.path}: holds no TTree and no RNTuple; there is nothing to learn from")
+    for key in keys:
         path, _, cycle = key.rpartition(";")
         if path not in newest or int(cycle) > int(newest[path].rpartition(";")[2]):
             newest[path] = key

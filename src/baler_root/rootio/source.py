@@ -88,10 +88,8 @@ class RootSource:
         return str(self.directory.file.uuid)
 
     def tree_keys(self, names: Sequence[str] | None = None) -> list[str]:
-        """Keys (with cycle) of the trees, all or those named; raises SourceError or KeyInFileError."""
+        """Keys (with cycle) of the trees, all or those named; raises KeyInFileError."""
         keys = [key for key, name in self.classnames.items() if name in TREES]
-        if not keys:
-            raise SourceError(f"{self.path}: holds no TTree and no RNTuple; there is nothing to compress")
         if not names:
             return keys
         chosen = []

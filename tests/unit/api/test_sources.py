@@ -15,6 +15,7 @@ import baler_root
 from baler_root.errors import (
     BalerError,
     ConfigError,
+    KeyInFileError,
     SourceError,
 )
 from baler_root.rootio import source_schema, source_tree
@@ -37,10 +38,32 @@ def test_inputs_that_will_not_do(flat_root: Path, tmp_path: Path) -> None:
         with pytest.raises(SourceError):
             baler_root.compress(tmp_path / name, target)
         assert not list(tmp_path.glob("*a.baler*")), name
-    with uproot.recreate(tmp_path / "h.root") as file:
-        file["h"] = np.histogram([1.0])
-    with pytest.raises(SourceError, match="holds no TTree and no RNTuple"):
+    with uproot.recreate(tmp_path / "h.root"):
+        pass
+    with pytest.raises(SourceError, match="holds no TTree, no RNTuple and no object"):
         baler_root.compress(tmp_path / "h.root", target)
+
+
+def test_a_file_of_histograms_alone(tmp_path: Path) -> None:
+    source, target, back = (tmp_path / name for name in ("h.root", "h.baler", "back.root"))
+    with uproot.recreate(source) as file:
+        file["folder/h"] = np.histogram([1.0, 2.0])
+        file["text"] = "calibration 7"
+    summary = baler_root.compress(source, target)
+    assert (summary.trees, summary.raw_size) == ((), 0)
+    assert "only objects" in " ".join(summary.notes)
+    assert baler_root.verify(target, source).problems == []
+    baler_root.decompress(target, back)
+    with uproot.open(source) as one, uproot.open(back) as two, baler_root.open(target) as packed:
+        assert one.classnames() == two.classnames() == packed.classnames()
+        assert np.array_equal(packed["folder/h"].values(), one["folder/h"].values())
+        assert str(two["text"]) == "calibration 7"
+    with pytest.raises(ConfigError, match="'x' matches no branch; there is none"):
+        baler_root.compress(source, tmp_path / "a.baler", bounds={"x": "rel=1e-2"})
+    with pytest.raises(SourceError, match="nothing to learn from"):
+        baler_root.train(source, tmp_path / "a.balermodel")
+    with pytest.raises(KeyInFileError):
+        baler_root.compress(source, tmp_path / "a.baler", trees="Events")
 
 
 def test_rules_that_match_nothing(flat_root: Path, tmp_path: Path) -> None:

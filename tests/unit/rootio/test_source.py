@@ -51,7 +51,7 @@ def test_a_file_that_was_not_closed(root: Path, tmp_path: Path) -> None:
 def test_a_file_without_trees_is_no_unclosed_file(tmp_path: Path) -> None:
     with uproot.recreate(tmp_path / "none.root"):
         pass
-    with pytest.raises(SourceError, match="holds no TTree"):
+    with pytest.raises(SourceError, match="holds no TTree, no RNTuple and no object"):
         baler_root.compress(tmp_path / "none.root", tmp_path / "out.baler")
 
 

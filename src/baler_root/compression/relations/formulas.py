@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,10 @@ NEIGHBOURS = 12
 
 MAX_DIFFERENCE = 3e-6
 """Largest relative difference of a function from a column in single precision (where an ulp is 1.2e-7)."""
+
+
+FEW_ROWS = 9
+"""Rows on which a column is compared with another before all rows are."""
 
 
 MAX_FORMULAS = 8
@@ -67,26 +72,39 @@ def _formulas_of(sample: ColumnSample, number: int, neighbours: Sequence[int]) -
 
 
 def _holds(formula: Formula, sample: ColumnSample, target: Doubles, rows: NDArray[np.int64]) -> bool:
+    return bool(_share_hit(formula, sample, target, rows) >= 1 - MAX_MISSED_SHARE)
+
+
+def _share_hit(
+    formula: Formula, sample: ColumnSample, target: Doubles, rows: NDArray[np.int64]
+) -> np.floating[Any]:
+    """Share of these rows in which the formula gives the target."""
     sources = [sample.columns[source][rows] for source in formula.sources]
     value = formula.values(sources, np.dtype(np.float64))
-    return bool(np.mean(np.abs(value - target) <= MAX_DIFFERENCE * np.abs(target)) >= 1 - MAX_MISSED_SHARE)
+    return np.mean(np.abs(value - target) <= MAX_DIFFERENCE * np.abs(target))
 
 
 def _copies(
     sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], neighbours: Sequence[int]
 ) -> Iterator[Formula]:
     """Other columns times a factor, plus a constant."""
-    for source in neighbours:
-        values = sample.columns[source][rows].astype(np.float64)
-        low, high = int(np.argmin(values)), int(np.argmax(values))
-        if values[low] == values[high] or target[low] == target[high]:
-            continue
-        scale = (target[high] - target[low]) / (values[high] - values[low])
-        ratio = target[high] / values[high] if values[high] else 0.0
-        for factor in dict.fromkeys((_rounded(ratio), _rounded(scale))):
-            offset = _rounded(target[high] - factor * values[high], np.abs(target).max())
+    columns = np.array([sample.columns[source][rows] for source in neighbours], dtype=np.float64)
+    each = np.arange(len(columns))
+    low, high = np.argmin(columns, axis=1), np.argmax(columns, axis=1)
+    few = np.linspace(0, len(rows) - 1, FEW_ROWS).astype(np.int64)
+    with np.errstate(all="ignore"):
+        scales = (target[high] - target[low]) / (columns[each, high] - columns[each, low])
+        offsets = target[high] - scales * columns[each, high]
+        difference = np.abs(columns[:, few] * scales[:, None] + offsets[:, None] - target[few])
+        misses = np.median(difference, axis=1) > 3 * MAX_DIFFERENCE * np.abs(target[few]).max()
+        misses |= (columns[each, low] == columns[each, high]) | (target[low] == target[high])
+    for index in np.flatnonzero(~misses).tolist():
+        values = columns[index, high[index]]
+        ratio = target[high[index]] / values if values else 0.0
+        for factor in dict.fromkeys((_rounded(ratio), _rounded(scales[index]))):
+            offset = _rounded(target[high[index]] - factor * values, np.abs(target).max())
             if factor:
-                yield Formula("linear", (source,), factor, offset)
+                yield Formula("linear", (neighbours[index],), factor, offset)
 
 
 def _rounded(value: float, scale: float = 0.0) -> float:
@@ -103,14 +121,15 @@ def _products(
 ) -> Iterator[Formula]:
     """Products such as `pt × cosh η`."""
     first_row = _first_row(sample, rows, neighbours)
+    numbers, values = list(first_row), np.array(list(first_row.values()))
     for name, (function, limit) in ARGUMENTS.items():
-        for angle, argument in first_row.items():
-            factor = function(argument) if abs(argument) <= limit else 0.0
-            for unit in UNITS:
-                scale = factor * unit
-                for source, value in first_row.items():
-                    if source != angle and abs(value * scale - target[0]) <= MAX_DIFFERENCE * abs(target[0]):
-                        yield Formula(name, (source, angle), unit)
+        factors = [function(value) if abs(value) <= limit else 0.0 for value in first_row.values()]
+        scales = np.outer(factors, UNITS)
+        products = np.multiply.outer(scales, values)
+        hits = np.abs(products - target[0]) <= MAX_DIFFERENCE * abs(target[0])
+        for angle, unit, source in np.argwhere(hits).tolist():
+            if source != angle:
+                yield Formula(name, (numbers[source], numbers[angle]), UNITS[unit])
 
 
 ARGUMENTS: dict[str, tuple[Callable[[float], float], float]] = {
@@ -136,20 +155,21 @@ def _norms(
     if not pairs or target[0] <= 0:
         return
     sums = np.array([squares[a] + squares[b] for a, b in pairs])
+    sums_of_three = np.add.outer(np.array(list(squares.values())), sums)
+    sums_of_four = np.add.outer(sums, sums)
     for unit in UNITS:
         goal = (target[0] / unit) ** 2
         near_goal = 2 * MAX_DIFFERENCE * goal
-        for a, b in (pairs[i] for i in np.flatnonzero(np.abs(sums - goal) <= near_goal)):
-            yield Formula("norm", (a, b), unit)
-        for source, square in squares.items():
-            hits = np.flatnonzero(np.abs(sums + square - goal) <= near_goal)
-            for a, b in (pairs[i] for i in hits):
-                if source < a:
-                    yield Formula("norm", (source, a, b), unit)
-        for (c, d), total in zip(pairs, sums, strict=True):
-            for a, b in (pairs[i] for i in np.flatnonzero(np.abs(sums + total - goal) <= near_goal)):
-                if d < a:
-                    yield Formula("norm", (c, d, a, b), unit)
+        for hit in np.flatnonzero(np.abs(sums - goal) <= near_goal).tolist():
+            yield Formula("norm", pairs[hit], unit)
+        for first, hit in np.argwhere(np.abs(sums_of_three - goal) <= near_goal).tolist():
+            source, (a, b) = list(squares)[first], pairs[hit]
+            if source < a:
+                yield Formula("norm", (source, a, b), unit)
+        for first, hit in np.argwhere(np.abs(sums_of_four - goal) <= near_goal).tolist():
+            (c, d), (a, b) = pairs[first], pairs[hit]
+            if d < a:
+                yield Formula("norm", (c, d, a, b), unit)
 
 
 def _energies(
@@ -157,19 +177,16 @@ def _energies(
 ) -> Iterator[Formula]:
     """Energies `√((pt cosh η)² + m²)`."""
     first_row = _first_row(sample, rows, neighbours)
-    masses = np.array(list(first_row.values())) ** 2
+    numbers, values = list(first_row), np.array(list(first_row.values()))
     cosh, limit = ARGUMENTS["cosh"]
-    for angle, argument in first_row.items():
-        if abs(argument) > limit:
-            continue
-        momenta = (np.array(list(first_row.values())) * cosh(argument)) ** 2
-        for unit in UNITS:
-            goal = (target[0] / unit) ** 2
-            hits = np.abs(momenta[:, None] + masses - goal) <= 2 * MAX_DIFFERENCE * goal
-            for pt, mass in np.argwhere(hits).tolist():
-                source, other = list(first_row)[pt], list(first_row)[mass]
-                if len({source, angle, other}) == 3:
-                    yield Formula("energy", (source, angle, other), unit)
+    angles = [index for index, argument in enumerate(first_row.values()) if abs(argument) <= limit]
+    momenta = np.multiply.outer([cosh(values[angle]) for angle in angles], values) ** 2
+    squares = np.add.outer(momenta, values**2)
+    goals = np.array([(target[0] / unit) ** 2 for unit in UNITS])
+    hits = np.abs(squares[:, None] - goals[:, None, None]) <= 2 * MAX_DIFFERENCE * goals[:, None, None]
+    for hit, unit, pt, mass in np.argwhere(hits).tolist():
+        if len({pt, angles[hit], mass}) == 3:
+            yield Formula("energy", (numbers[pt], numbers[angles[hit]], numbers[mass]), UNITS[unit])
 
 
 @np.errstate(all="ignore")

@@ -98,6 +98,8 @@ def _no_match(rule: Rule, targets: Sequence[BoundTarget]) -> str:
 
 def _hint(word: str, words: Sequence[str]) -> str:
     """The end of a message: the `words` most like `word`, or a list of all."""
+    if not words:
+        return "; there is none"
     similar = nearest(word, words)
     return (
         f"; nearest: {', '.join(map(repr, similar))}"
