@@ -129,6 +129,11 @@ class TrainingEffort:
         missing = f"which is not installed ({install_command('train')})"
         return (f"level {self.replaced} needs torch, {missing}; level {self.level.name} was used",)
 
+    @property
+    def mixes(self) -> bool:
+        """Whether adaptive mixing may code columns."""
+        return self.latents is None and self.level.mixing != 0
+
     def for_models(self) -> TrainingEffort:
         """The effort for models that other files will use: nothing is left to adaptive mixing."""
         return replace(self, level=replace(self.level, mixing=0))

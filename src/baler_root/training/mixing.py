@@ -138,36 +138,31 @@ class _Chooser:
         return self.target.bits(contexts, size)
 
     def choose(self) -> MixingContexts:
-        """The best source alone, two pairs, a triple, and the previous value."""
+        """The best source alone, the best pair, a triple, and the previous value."""
         chosen: list[tuple[tuple[_Candidate, ...], int]] = []
         pool, rows = self.pool, self.rows
         if pool:
             bins = min((8, 16, 32, 64, MAX_BINS), key=lambda limit: self.bits(pool[:1], limit))
             chosen.append(((pool[0],), min(MAX_BINS, bins * self.scale)))
-        pairs = sorted(
+        pairs = [
             (self.bits(pair, limit), number, limit)
             for number, pair in enumerate(combinations(pool[:TRIED_IN_PAIRS], 2))
             for limit in ((6, 12) if rows > 5000 else (4, 8))
-        )
-        every_pair = list(combinations(pool[:TRIED_IN_PAIRS], 2))
-        used: list[tuple[_Candidate, ...]] = []
-        for _, number, limit in pairs:
-            pair = every_pair[number]
-            if pair in used:
-                continue
-            used.append(pair)
+        ]
+        pair: tuple[_Candidate, ...] = ()
+        if pairs:
+            _, number, limit = min(pairs)
+            pair = list(combinations(pool[:TRIED_IN_PAIRS], 2))[number]
             chosen.append((pair, min(MAX_PAIR_BINS, limit * self.scale)))
-            if len(used) == 2:
-                break
-        if used and len(pool) > 2 and rows > MIN_TRIPLE_ROWS:
+        if len(pool) > 2 and rows > MIN_TRIPLE_ROWS:
             triples = [
-                (self.bits((*used[0], third), limit), number, limit)
+                (self.bits((*pair, third), limit), number, limit)
                 for number, third in enumerate(pool)
-                if third not in used[0]
+                if third not in pair
                 for limit in ((4, 8) if rows > 20_000 else (3, 4))
             ]
             _, number, limit = min(triples)
-            chosen.append(((*used[0], pool[number]), limit))
+            chosen.append(((*pair, pool[number]), limit))
         if self.previous is not None and pool:
             chosen.append(((pool[0], self.previous), 9))
         elif self.previous is not None:

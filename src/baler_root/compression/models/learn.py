@@ -64,7 +64,7 @@ def learn(
     Raises ConfigError if torch is needed and not installed.
     """
     entries = source.schema.num_entries
-    if entries < (minimum := min_rows(effort)) and (effort.level.mixing == 0 or not entries):
+    if entries < (minimum := min_rows(effort)) and not (effort.mixes and entries):
         note = f"{plan.schema.path}: {entries} entries are too few to train latents; {minimum} are needed"
         return LearnedTree(plan, notes=() if effort.latents is None else (note,))
     effort.check()
@@ -250,7 +250,7 @@ def _table(
 
 def _selection(sample: TreeSample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
     """Whether a column of the sample is modelled, as a function, and the fewest columns of a model."""
-    if effort.latents is None and effort.level.mixing != 0:
+    if effort.mixes:
         return lambda number: sample.is_candidate(number) or sample.is_mixable(number), 1
     if effort.latents is None:
         return sample.is_candidate, 2

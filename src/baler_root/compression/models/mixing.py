@@ -62,7 +62,7 @@ class MixingShares:
         cls, sample: TreeSample, runs: Sequence[Sequence[int]], cluster: int, effort: TrainingEffort
     ) -> Self:
         """The shares of these runs of columns, each of one table and a page by itself."""
-        shares = cls(sample, cluster, {}, effort.level.mixing if effort.latents is None else 0)
+        shares = cls(sample, cluster, {}, effort.level.mixing if effort.mixes else 0)
         symbols: dict[int, int] = {}
         for members in runs:
             table = sample.tables[members[0]]
