@@ -1,5 +1,8 @@
 """Branches of real files that uproot reads, that `.baler` gives back, and that `decompress` gives back.
 
+Each branch is compared without loss. Each file is also compressed with default bounds, at the default level,
+verified against the original, decompressed, and its trees are opened by uproot.
+
 `python -m benchmarks run coverage` runs each file of `coverage/` and `real/` in a separate process. With a
 file as argument it runs that file, and prints one row of JSON per branch.
 """
@@ -29,8 +32,14 @@ from benchmarks.record import command_line, results
 from benchmarks.record.same import difference
 from benchmarks.rivals import uproot_files
 
+WITHIN = "within bounds"
+"""Result of a file that passes all steps with default bounds."""
+
 RAW = "raw"
 """Result of a branch that is carried as the bytes of its baskets."""
+
+COLUMNS = ("file", "tree", "branch", "uproot", "baler", "decompress", "default")
+"""Columns of a row; the last one is that of a whole file."""
 
 MEMORY = 8 << 30
 """Address space [bytes] that the process of one file may use."""
@@ -103,8 +112,26 @@ def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:
         return None, cause(error)
 
 
+def default_bounds(path: Path, folder: Path) -> str:
+    """`within bounds` if a file passes compress, verify and decompress with default options, or why not."""
+    packed, back = folder / "default.baler", folder / "default.root"
+    try:
+        baler_root.compress(path, packed, skip_unsupported=True)
+        problems = baler_root.verify(packed, against=path).problems
+        if problems:
+            return cause(ValueError(problems[0]))
+        baler_root.decompress(packed, back)
+        with uproot.open(back) as file, baler_root.open(packed) as ours:
+            for name in ours.keys(cycle=False, filter_classname=["TTree", "ROOT::*RNTuple"]):
+                if file[name].num_entries != ours[name].num_entries:
+                    return "other number of entries"
+    except Exception as error:  # noqa: BLE001  # any error is a result: the table lists causes
+        return cause(error)
+    return WITHIN
+
+
 def cover(path: Path) -> Iterator[dict[str, str]]:
-    """One row per branch of the file."""
+    """One row per branch of the file, and one of the whole file with default bounds."""
     with tempfile.TemporaryDirectory() as folder, uproot.open(path) as source:
         packed, back = Path(folder) / "out.baler", Path(folder) / "back.root"
         _, failed = attempt(
@@ -130,6 +157,7 @@ def cover(path: Path) -> Iterator[dict[str, str]]:
                     row["baler"] = failed or compare(array, in_baler, key)
                     row["decompress"] = failed or back_failed or compare(array, in_root, key, names=False)
                 yield row
+        yield {"file": path.stem, "default": default_bounds(path, Path(folder))}
 
 
 def cover_apart(path: Path) -> list[dict[str, str]]:
@@ -142,20 +170,27 @@ def cover_apart(path: Path) -> list[dict[str, str]]:
         output, end = (late.stdout or b"").decode(), f"over {SECONDS} s"
     rows = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     if end:
-        rows.append(
-            {"file": path.stem, "tree": "", "branch": "", "uproot": end, "baler": "", "decompress": ""}
-        )
-    return rows
+        rows.append({"file": path.stem, "uproot": end})
+    return [dict.fromkeys(COLUMNS, "") | row for row in rows]
 
 
 def causes(rows: list[dict[str, str]]) -> list[dict[str, Any]]:
-    """Number of branches and an example for each stage and cause."""
+    """Number of branches, or of files, and an example for each stage and cause."""
     table: list[dict[str, Any]] = []
-    for stage in ("uproot", "baler", "decompress"):
+    for stage in ("uproot", "baler", "decompress", "default"):
         counter = collections.Counter(row[stage] for row in rows if row[stage])
         example = {row[stage]: f"{row['file']}: {row['tree']}/{row['branch']}" for row in rows}
         for why, number in counter.most_common():
-            table.append({"stage": stage, "cause": why, "branches": number, "example": example[why][:80]})
+            kind = "file" if stage == "default" else "branch"
+            table.append(
+                {
+                    "stage": stage,
+                    "cause": why,
+                    "of": kind,
+                    "number": number,
+                    "example": example[why].removesuffix(": /")[:80],
+                }
+            )
     return table
 
 
@@ -181,16 +216,23 @@ def main() -> None:
     readable = [row for row in rows if row["uproot"] == "same"]
     share = {stage: sum(row[stage] == "same" for row in readable) for stage in ("baler", "decompress")}
     summary = {
-        "branches": len(rows),
+        "branches": sum(bool(row["branch"]) for row in rows),
         "read by uproot": len(readable),
         **{f"same through {k}": f"{n} ({n / max(1, len(readable)):.2%})" for k, n in share.items()},
         "raw": sum(row["baler"] == RAW for row in rows),
         "raw, same bytes through decompress": sum(row["decompress"] == RAW for row in rows),
         "lost": sum(row["baler"] == "lost" for row in rows),
+        "files": sum(bool(row["default"]) for row in rows),
+        "files within default bounds": sum(row["default"] == WITHIN for row in rows),
     }
     table = causes(rows)
     results.store("coverage", table, summary)
     good = {"same", RAW}
-    failed = [row for row in rows if row["baler"] not in good or row["decompress"] not in good]
+    failed = [
+        row
+        for row in rows
+        if (row["branch"] and not good >= {row["baler"], row["decompress"]})
+        or row["default"] not in ("", WITHIN)
+    ]
     results.store("coverage_failures", failed, summary)
     results.show("Coverage", [{**row, "example": row["example"][:40]} for row in table], summary)

@@ -31,8 +31,46 @@ FORMULAS = [
     Formula("norm_by", (0, 1), 1.0, -0.1, table=((-3.0, 0.1),)),
     Formula("norm_by", (1, 0, 2), table=((0.0, 2.0), (1.0, 1e-3), (7.5, 0.0))),
     Formula("energy_by", (0, 2, 1), 0.001, table=((-13.0, 105.66), (11.0, 0.511), (12345678901.0, 1e-5))),
+    Formula("distance", (1, 2)),
+    Formula("product", (1, 2), 2.0, 1.0),
+    Formula("ratio", (1, 2), -1.0),
+    Formula("delta_phi", (2, 0)),
+    Formula("angle", (2, 0), 57.3),
+    Formula("delta_r", (1, 2, 0, 2)),
+    Formula("transverse_mass", (1, 2, 0, 2), 0.001),
+    Formula("sum_pt", (1, 2, 0, 1)),
+    Formula("sum_pt", (1, 2, 0, 1, 2, 0), 1.0, 3.0),
+    Formula("sum_phi", (1, 2, 0, 1)),
+    Formula("sum_eta", (1, 2, 0, 1, 0, 2)),
+    Formula("mass", (0, 1, 2, 1, 2, 0, 2, 1, 0)),
+    Formula("mass_const", (0, 1, 2, 1, 2, 0), constant=0.105658),
+    Formula("mass_columns", (0, 1, 2, 1, 1, 2, 0, 2), 1000.0),
+    Formula("inverse", (1,), 2.0),
+    Formula("energy_remainder", (0, 1, 2, 1, 0)),
+    Formula("track_pt", (0, 1, 2), 1000.0),
+    Formula("track_distance", (0, 1, 2, 1)),
+    Formula("impact_parameter", (0, 1, 2, 1)),
 ]
-"""Every function, of three columns."""
+"""Every function, of three columns; see `SUMS` and `LISTS`."""
+
+
+SUMS = [
+    Formula("difference", (1, 2)),
+    Formula("total", (0, 1, 2)),
+    Formula("remainder", (0, 1, 2, 1)),
+]
+"""Functions that are written like sums."""
+
+
+LISTS = [
+    Formula("list_sum", (3, 1)),
+    Formula("list_max", (3, 1), 0.001),
+    Formula("list_min", (3, 1), 1.0, 2.0),
+    Formula("list_item", (3, 1), constant=2.0),
+    Formula("list_count", (3, 1), constant=30.0),
+    Formula("list_sum_above", (3, 1), constant=0.5),
+]
+"""Functions of lists; column 3 has their lengths."""
 
 
 def momenta(rows: int = 2000, seed: int = 0, mass: float = 1.0) -> Columns:

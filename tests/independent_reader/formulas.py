@@ -9,10 +9,49 @@ import numpy as np
 
 from tests.independent_reader.binary import Bytes, need
 
-ARITIES = (1, 2, 2, 2, 2, 2, 3, 2, 2, 3, 1, 2, 2, 3)
-MORE = (1, 10, 12)  # may have more sources
-WITH_CONSTANT = (10, 11)
+ARITIES = (
+    1,
+    2,
+    2,
+    2,
+    2,
+    2,
+    3,
+    2,
+    2,
+    3,
+    1,
+    2,
+    2,
+    3,
+    2,
+    2,
+    2,
+    2,
+    2,
+    2,
+    4,
+    4,
+    4,
+    4,
+    6,
+    6,
+    6,
+    8,
+    1,
+    2,
+    3,
+    4,
+    3,
+    4,
+    4,
+)
+ARITIES += (2,) * 6
+MORE = (1, 10, 12, 22, 23, 24, 25, 26, 27, 29, 30, 31)  # may have more sources
+WITH_CONSTANT = (10, 11, 26, 38, 39, 40)
 WITH_TABLE = (12, 13)
+PARTICLES = {20: 2, 21: 2, 22: 2, 23: 2, 24: 3, 25: 3, 26: 3, 27: 4}  # columns of each
+LISTS = range(35, 41)
 C = [1 / math.factorial(k) for k in range(18)]
 D = [1 / (2 * k + 1) for k in range(23)]
 EIGHTH = float.fromhex("0x1.a827999fcef34p-2")
@@ -98,6 +137,73 @@ def arctan2(y: float, x: float) -> float:
     return math.copysign(v, y)
 
 
+def wrap(x: float) -> float:
+    if not abs(x) <= 1 << 20:
+        return math.nan
+    n = 4 * round(x / float.fromhex("0x1.921fb54442d18p+2"))
+    return (x - n * float.fromhex("0x1.921fb544p+0")) - n * float.fromhex("0x1.0b4611a626331p-34")
+
+
+def root(x: float) -> float:
+    return math.sqrt(x) if x >= 0 else math.nan
+
+
+def less(first: float, *others: float) -> float:
+    for x in others:
+        first = first - x
+    return first
+
+
+def transverse(values: Any) -> tuple[float, float]:
+    """X and Y of particles of p and φ."""
+    x = y = 0.0
+    for p, phi in zip(values[::2], values[1::2], strict=True):
+        x, y = x + p * circular(phi, 1), y + p * circular(phi, 0)
+    return x, y
+
+
+def eta(*values: float) -> float:
+    x, y = transverse([v for i, v in enumerate(values) if i % 3 != 1])
+    z = 0.0
+    for p, h in zip(values[::3], values[1::3], strict=True):
+        z = z + p * sinh(h)
+    return arcsinh(over(z, norm(x, y)))
+
+
+def mass(particles: list[tuple[float, ...]]) -> float:
+    e = z = 0.0
+    for p, h, _, m in particles:
+        e, z = e + norm(p * cosh(h), m), z + p * sinh(h)
+    x, y = transverse([v for p, _, phi, _ in particles for v in (p, phi)])
+    return root(e * e - x * x - y * y - z * z)
+
+
+def by(values: Any, size: int) -> list[tuple[float, ...]]:
+    return [tuple(values[i : i + size]) for i in range(0, len(values), size)]
+
+
+def distance(x: float, y: float, t: float, u: float) -> float:
+    return over(abs(x * u - y * t), norm(t, u))
+
+
+def impact(x: float, y: float, t: float, u: float) -> float:
+    a = x * t + y * u
+    return root(x * x + y * y - over(a * a, 1 + t * t + u * u))
+
+
+def of_list(function: int, items: list[float], k: float) -> float:
+    if function == 38:
+        return items[int(k)] if 0 <= k < len(items) else math.nan
+    if function in (36, 37):
+        choose = max if function == 36 else min
+        return math.nan if not items or any(map(math.isnan, items)) else choose(items) + 0.0
+    total = 0.0
+    for x in items:
+        above = x > k
+        total = total + (x if function == 35 else above if function == 39 else x if above else 0.0)
+    return total
+
+
 OF = (
     lambda x: x,
     norm,
@@ -113,6 +219,27 @@ OF = (
     lambda x, y, c: norm(x * cosh(y), c),
     norm,
     lambda x, y, c: norm(x * cosh(y), c),
+    less,
+    lambda x, y: abs(x - y),
+    lambda x, y: x * y,
+    over,
+    lambda x, y: wrap(x - y),
+    lambda x, y: abs(wrap(x - y)),
+    lambda a, b, c, d: norm(a - c, wrap(b - d)),
+    lambda a, b, c, d: 2 * root(a * c) * abs(circular(0.5 * (b - d), 0)),
+    lambda *v: norm(*transverse(v)),
+    lambda *v: arctan2(*transverse(v)[::-1]),
+    eta,
+    lambda *v: mass([(*p, 0.0) for p in by(v, 3)]),
+    lambda *v: mass([(*p, v[-1]) for p in by(v[:-1], 3)]),
+    lambda *v: mass(by(v, 4)),
+    lambda x: over(1, abs(x)),
+    lambda x, *v: less(x, *(-y for y in v)),
+    less,
+    lambda x, y, z, *v: less(norm(x * cosh(y), z), *v),
+    lambda q, t, u: over(root(over(t * t + u * u, 1 + (t * t + u * u))), abs(q)),
+    distance,
+    impact,
 )
 
 
@@ -120,9 +247,20 @@ class Formula:
     """The entry of a page directory of a column that is a formula."""
 
     def __init__(self, data: Bytes, dtype: Any) -> None:
+        self.read(data, dtype)
+        self.drop = data.unpack("B")[0] - 1
+        self.steps = None
+        if self.drop >= 0:
+            need(dtype.kind == "f" and self.drop <= np.finfo(dtype).nmant, "bits dropped")
+            size = data.unpack("B")[0]
+            need(size in (1, 2, 4, 8), "size of a step")
+            self.steps = np.dtype(f"i{size}")
+
+    def read(self, data: Bytes, dtype: Any) -> None:
+        """The function and its sources."""
         self.dtype = dtype
         self.function, self.scale, self.offset = data.unpack("Bdd")
-        need(self.function < len(OF), "a function")
+        need(self.function < len(ARITIES), "a function")
         self.constant = data.unpack("d") if self.function in WITH_CONSTANT else ()
         need(all(map(math.isfinite, (self.scale, self.offset, *self.constant))), "finite numbers")
         self.table = {}
@@ -135,23 +273,29 @@ class Formula:
             need(list(self.table) == sorted(self.table) and len(self.table) == keys, "increasing keys")
         count, least = data.varint(), ARITIES[self.function]
         need(count == least or (self.function in MORE and least < count < 17), "sources")
+        need(count % PARTICLES.get(self.function, 1) == 0, "particles")
         self.sources = [data.varint() for _ in range(count)]
-        self.drop = data.unpack("B")[0] - 1
-        self.steps = None
-        if self.drop >= 0:
-            need(dtype.kind == "f" and self.drop <= np.finfo(dtype).nmant, "bits dropped")
-            size = data.unpack("B")[0]
-            need(size in (1, 2, 4, 8), "size of a step")
-            self.steps = np.dtype(f"i{size}")
 
-    def values(self, sources: list[Any], steps: Any) -> Any:
+    def results(self, sources: list[Any]) -> list[float]:
         columns = [values.astype(np.float64).tolist() for values in sources]
         if self.table:
             columns[-1] = [self.table.get(key, math.nan) for key in columns[-1]]
-        rows = zip(*columns, strict=True)
+        k = self.constant[0] if self.constant else 0.0
         with np.errstate(all="ignore"):
-            found = [OF[self.function](*row, *self.constant) * self.scale + self.offset for row in rows]
-            found = [math.nan if math.isnan(x) else x for x in found]
+            if self.function in LISTS:
+                counts, items = columns
+                need(all(n >= 0 for n in counts) and sum(counts) == len(items), "lengths of lists")
+                ends = np.cumsum(counts, dtype=np.int64).tolist()
+                parts = [items[end - int(n) : end] for n, end in zip(counts, ends, strict=True)]
+                found = [of_list(self.function, part, k) for part in parts]
+            else:
+                found = [OF[self.function](*row, *self.constant) for row in zip(*columns, strict=True)]
+        found = [x * self.scale + self.offset for x in found]
+        return [math.nan if math.isnan(x) else x for x in found]
+
+    def values(self, sources: list[Any], steps: Any) -> Any:
+        found = self.results(sources)
+        with np.errstate(all="ignore"):
             if self.dtype.kind != "f":
                 limits = np.iinfo("u1" if self.dtype.kind == "b" else self.dtype)
                 low, high = max(limits.min, -(2**62)), min(limits.max, 2**62)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import functools
 import math
 from typing import Any
 
@@ -59,6 +60,7 @@ class Recipe:
             return np.where(keys < 0, -size, size).astype(self.dtype)
 
 
+@functools.lru_cache
 def powers(steps: int, stride: int) -> Any:
     """Doubles nearest to 2**(stride i / steps): tables A (stride 256) and B (stride 1) of log quantisers."""
     with decimal.localcontext(decimal.Context(prec=40)):

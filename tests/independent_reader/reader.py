@@ -18,18 +18,23 @@ import xxhash
 from tests.independent_reader.binary import BIG, Bytes, need
 from tests.independent_reader.classic import Symbols, classic
 from tests.independent_reader.conditional import conditional
-from tests.independent_reader.formulas import Formula
+from tests.independent_reader.formulas import LISTS, Formula
 from tests.independent_reader.interpolation import Interpolation
 from tests.independent_reader.latents import autoencoder
 from tests.independent_reader.lookups import Lookup
 from tests.independent_reader.model import Model
+from tests.independent_reader.predictions import Prediction
 from tests.independent_reader.quantiser import Recipe
 
 LATENT_CODECS = ("autoencoder", "transformer", "convolutional")
 
 Form = dict[str, Any]
 Spec = tuple[np.dtype[Any], tuple[int, ...]]  # type and row shape of a column
-RELATIONS = {4: Formula, 5: Lookup}  # kinds of columns that are computed once all others are known
+RELATIONS = {
+    4: Formula,
+    5: Lookup,
+    7: Prediction,
+}  # kinds of columns that are computed once all others are known
 
 
 def primitive(name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
@@ -197,7 +202,7 @@ def page(
 
     for dtype, shape in columns:
         kind, length = directory.unpack("B")[0], directory.varint()
-        need(kind < 7 and length <= BIG, "entry of a page directory")
+        need(kind < 8 and length <= BIG, "entry of a page directory")
         if kind == 1:
             entries.append((length, [(0, directory.varint())], (np.zeros(0, "i8"), np.zeros(0, dtype))))
         elif kind == 3:
@@ -257,17 +262,27 @@ def page(
 
 
 def computed(values: list[Any], made: set[int]) -> None:
-    """Put the values of formulas and lookups where `page` left what they need."""
+    """Put the values of formulas, lookups and predicted columns where `page` left what they need."""
     found = {at: value for at, value in enumerate(values) if isinstance(value, tuple)}
-    for at, (length, relation, steps, where, exact) in found.items():
-        need(
-            all(source < len(values) and source not in made for source in relation.sources),
-            "of a made column",
-        )
-        sources = [values[source] for source in relation.sources]
-        need(all(len(source) == length for source in sources), "of a column of another length")
-        values[at] = relation.values(sources, steps)
-        values[at][where] = exact
+    waiting = sorted(found)
+    while waiting:
+        ready = [at for at in waiting if not {*found[at][1].sources} & {*waiting}]
+        need(ready, "a column made from itself")
+        for at in ready:
+            length, relation, steps, where, exact = found[at]
+            predicted = isinstance(relation, Prediction)
+            need(
+                all(
+                    source < len(values) and (predicted or source not in made) for source in relation.sources
+                ),
+                "of a made column",
+            )
+            sources = [values[source] for source in relation.sources]
+            aligned = sources[:1] if predicted and relation.function in LISTS else sources
+            need(all(len(source) == length for source in aligned), "of a column of another length")
+            values[at] = relation.values(sources, steps)
+            values[at][where] = exact
+        waiting = [at for at in waiting if at not in ready]
 
 
 def added(terms: list[tuple[int, int]], values: list[Any], dtype: Any) -> Any:

@@ -166,7 +166,11 @@ def test_every_part_of_the_format_has_a_file() -> None:
     )
     wanted |= {f"form {word}Array" for word in (*forms, "Union", "Empty")}
     assert wanted <= shown
-    assert {feature.split()[1] for feature in shown if feature.startswith("formula ")} == {*FUNCTIONS}
+    functions = {feature.split()[1] for feature in shown if feature.startswith("formula ")}
+    predictions = {feature.split()[-1] for feature in shown if feature.startswith("predicted by ")}
+    assert functions | predictions == {*FUNCTIONS}
+    for kind in ("shift", "linear", "log"):
+        assert f"{kind} prediction with special values" in shown
 
 
 def test_objects_are_carried() -> None:

@@ -89,11 +89,13 @@ def test_structs(anchor: str, known: struct.Struct) -> None:
 
 
 def test_functions() -> None:
-    listed, *_ = tables(TEXTS["pages.md"], "formulas")[1:]
+    rows = tables(TEXTS["pages.md"], "formulas")[1]
+    rows += [row for part in ("particles", "tracks", "lists") for row in tables(TEXTS["pages.md"], part)[0]]
+    listed = sorted((row for row in rows if row["name"]), key=lambda row: int(row["function"]))
     assert [(int(row["function"]), row["name"]) for row in listed] == list(enumerate(FUNCTIONS))
     answers = tables(TEXTS["pages.md"], "functions")[0]
     assert {row["function"] for row in answers} == {
-        "exp", "cosh", "sinh", "cos", "sin", "arcsinh", "arctan2"
+        "exp", "cosh", "sinh", "cos", "sin", "arcsinh", "arctan2", "wrap"
     }  # fmt: skip
     for row in answers:
         (value,) = getattr(portable_math, row["function"])(
@@ -116,6 +118,7 @@ def test_constants_of_functions() -> None:
         portable_math.ROOT_HALF,
         0.5 * portable_math.HALF_PI,
         2.0 * portable_math.HALF_PI,
+        4.0 * portable_math.HALF_PI,
     }
     assert {constant.hex() for constant in known} <= {*re.findall(r"-?0x1[.0-9a-fp+-]+", TEXTS["pages.md"])}
 

@@ -21,6 +21,7 @@ from baler_root.format.encodings.formula import FormulaEncoding
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.interpolation import Rows
 from baler_root.format.encodings.lookup import LookupEncoding
+from baler_root.format.encodings.predicted import PredictedEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import Page
 from tests.vectors.source import LONG, Made
@@ -103,6 +104,9 @@ def _features_of(encoding: ColumnEncoding) -> set[str]:
     """Words for the encoding of one column."""
     if isinstance(encoding, FormulaEncoding):
         return {f"formula {encoding.relation.function}" + (" with residual" if encoding.residual else "")}
+    if isinstance(encoding, PredictedEncoding):
+        special = " with special values" if len(encoding.special) else ""
+        return {f"predicted by {encoding.relation.function}", f"{encoding.grid.kind} prediction{special}"}
     if isinstance(encoding, LookupEncoding):
         return {f"lookup by {len(encoding.sources)}"}
     if encoding.sources:

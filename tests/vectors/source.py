@@ -16,6 +16,7 @@ import uproot
 
 from baler_root.api.compress import compress
 from baler_root.compression.cluster_encoder import encode_cluster
+from baler_root.compression.derived.prediction import PlannedPrediction
 from baler_root.compression.plan import GroupMixing, GroupModel, Plan, plan_columns
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import ErrorBound
@@ -28,6 +29,7 @@ from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.model_references import DetachedModel, KnownColumn
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.sum import Sum
 from baler_root.format.model_file import StoredModel, write_model_file
 from baler_root.format.schema import Branch, Tree
@@ -63,6 +65,8 @@ class Source:
     """Columns that are sums of others: sign and column of each term."""
     relations: dict[int, PlannedRelation] = field(default_factory=dict)
     """Columns that are formulas or looked up."""
+    predictions: dict[int, Formula] = field(default_factory=dict)
+    """Columns that formulas of others predict."""
     parents: dict[int, Sequence[int] | None] = field(default_factory=dict)
     """Flat branches of a model: the model's columns that predict each, None if none does."""
     histograms: tuple[int, ...] = ()
@@ -96,7 +100,14 @@ class Source:
         relations = {
             number: PlannedRelation(Sum(terms)) for number, terms in self.sums.items()
         } | self.relations
-        return Plan(schema, plan_columns(schema, bounds), self.groups or (len(columns),), relations=relations)
+        predictions = {number: PlannedPrediction(formula) for number, formula in self.predictions.items()}
+        return Plan(
+            schema,
+            plan_columns(schema, bounds),
+            self.groups or (len(columns),),
+            relations=relations,
+            predictions=predictions,
+        )
 
 
 @dataclass

@@ -27,12 +27,12 @@ from baler_root.compression.summary import Summary, TreeSummary, summarise_branc
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import ClusterTask, in_order
 from baler_root.errors import SourceError, listed
-from baler_root.format.binary.packed import pack_bytes
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.manifest import Json, Manifest
 from baler_root.format.container.model_references import DetachedModel
+from baler_root.format.container.objects_block import pack_objects_block
 from baler_root.format.container.read import PageId
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_file import ModelFile
@@ -45,6 +45,10 @@ from baler_root.training.effort import TrainingEffort
 
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
+
+
+XZ_MODELS_BY_LEVEL = {"fast": 0, "default": 1, "max": 2}
+"""Settings of xz that are tried for carried objects at each level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +112,13 @@ class FileCompression:
         Raises ConfigError for rules that match nothing, SourceError for what cannot be read or carried.
         """
         codec = self.codec or "conditional"
+        derived = self.effort.level.derived and self.models is None and self.codec in (None, "conditional")
         jobs: list[TreeJob] = []
         lost = []
         for key in self.root.tree_keys(self.trees):
             try:
                 tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
-                job = plan_tree(key, tree, self.rules, codec, self.cluster_size)
+                job = plan_tree(key, tree, self.rules, codec, self.cluster_size, derived=derived)
             except SourceError as error:
                 lost.append((key, str(error)))
                 continue
@@ -235,7 +240,8 @@ class FileCompression:
             records = encoded[number].stacked_records(len(job.plan.columns))
             self.writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
         if plan.packed_objects:
-            self.writer.write_block(BlockKind.OBJECTS, pack_bytes(plan.packed_objects))
+            xz_models = 0 if self.codec == "classic" else XZ_MODELS_BY_LEVEL[self.effort.level.name]
+            self.writer.write_block(BlockKind.OBJECTS, pack_objects_block(plan.packed_objects, xz_models))
         manifest = replace(
             self._manifest(plan, encoded),
             directories=tuple(_directories(self.root)),

@@ -14,13 +14,13 @@ from baler_root.api.recovered_cluster import ClusterRecovery
 from baler_root.api.recovered_tree import RecoveredTree, without_branches
 from baler_root.api.recovery_report import Loss, LossReport, Recovery
 from baler_root.api.verify import verify
-from baler_root.dataset.reader.file_reader import unpack_objects_block
 from baler_root.errors import BalerError, CorruptFileError, listed
 from baler_root.format.container.atomic_file import check_not_input
 from baler_root.format.container.bytesource import LocalFile
 from baler_root.format.container.damaged_file import DamagedFile, open_damaged
 from baler_root.format.container.layout import NO_CODEC, BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
+from baler_root.format.container.objects_block import unpack_objects_block
 from baler_root.format.container.read import open_container
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import ModelStore, Places

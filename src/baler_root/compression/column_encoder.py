@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root._types import Values
-from baler_root.compression.exact_candidate import encode_exactly, exact_if_smaller
+from baler_root.compression.derived.prediction import encode_predicted
+from baler_root.compression.exact_candidate import encode_exactly, exact_if_smaller, page_size
 from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.interpolation import INTERPOLATES, with_interpolation
 from baler_root.compression.plan import Plan
@@ -42,15 +43,18 @@ def encode_columns(
     """
     bounds, copies, constants = _compare_columns(plan, originals)
     related = [n for n in plan.relations if n not in copies and n not in constants]
+    predicted = [n for n in plan.predictions if n not in copies and n not in constants]
     encoder = _ColumnEncoder(plan, originals, bounds, compare)
     for number in related:
         encoder.balance(number, copies)
     for number in range(len(originals)):
-        if number not in copies and number not in related:
+        if number not in copies and number not in related and number not in predicted:
             encoder.encode_values(number)
     encoder.keep_consistent(related)
     for number in related:
         encoder.encode_relation(number)
+    for number in predicted:
+        encoder.encode_prediction(number, copies)
     for number, source in copies.items():
         encoder.encode_copy(number, source)
     return [encoder.encoded[number] for number in range(len(originals))], bounds
@@ -100,7 +104,7 @@ class _ColumnEncoder:
             return
         for source in others:
             self.encode_values(source)
-        decoded = [self._decode(source) for source in others]
+        decoded = [self.decode(source) for source in others]
         tightened = self.plan.columns[first].tightened
         self._balanced[first] = balance_error(
             planned.relation, self.originals[first], decoded, self.originals[number], bound, tightened
@@ -156,11 +160,35 @@ class _ColumnEncoder:
         else:
             self.encoded[number] = column
 
+    def encode_prediction(self, number: int, copies: Mapping[int, int]) -> None:
+        """Encode a column by its planned prediction, or with its own symbols if that is smaller."""
+        relation, values = self.plan.predictions[number].relation, self.originals[number]
+        # A copy is encoded after this column, and has the values of its source.
+        relation = replace(relation, sources=tuple(copies.get(s, s) for s in relation.sources))
+        sources = [self.decode(source) for source in relation.sources]
+        column = encode_predicted(relation, sources, values, self.bounds[number])
+        if column is not None and not self.compare:
+            self.encoded[number] = column
+            return
+        self.encode_values(number)
+        if column is not None and page_size(column) < page_size(self.encoded[number]):
+            self.encoded[number] = column
+
     def encode_copy(self, number: int, source: int) -> None:
         """Encode a column with the values of an earlier one; a copy of a computed column is computed, too."""
         earlier = self.encoded[source]
-        if not earlier.encoding.sources:
-            self.encoded[number] = EncodedColumn(CopyEncoding(len(self.originals[number]), source))
+        length = len(self.originals[number])
+        if earlier.encoding.computed_sources:
+            relation = Formula("linear", (source,))
+            column = encode_predicted(
+                relation, [self.decode(source)], self.originals[number], self.bounds[number]
+            )
+            if column is None:
+                self.encode_values(number)
+            else:
+                self.encoded[number] = column
+        elif not earlier.encoding.sources:
+            self.encoded[number] = EncodedColumn(CopyEncoding(length, source))
         elif self.plan.columns[source].dtype == self.plan.columns[number].dtype:
             self.encoded[number] = earlier
         else:
@@ -173,15 +201,16 @@ class _ColumnEncoder:
             column = self.encoded.get(source)
             if column is None or column.encoding.sources or column.encoding.length != length:
                 return None
-            values.append(self._decode(source))
+            values.append(self.decode(source))
         return values
 
-    def _decode(self, number: int) -> Values:
-        """Decoded values of an encoded column with its own symbols."""
+    def decode(self, number: int) -> Values:
+        """Decoded values of an encoded column."""
         if number not in self._decoded:
             column = self.encoded[number]
+            sources = [self.decode(source) for source in column.encoding.sources]
             dtype = self.plan.columns[number].dtype
-            self._decoded[number] = column.encoding.decode(column.symbols, (), dtype)
+            self._decoded[number] = column.encoding.decode(column.symbols, sources, dtype)
         return self._decoded[number]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 
+from baler_root.compression.derived.prediction import PlannedPrediction
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.codecs.conditional.mixing import MixingContexts, SourceKind
@@ -83,6 +84,8 @@ class Plan:
     relations: Mapping[int, PlannedRelation] = field(default_factory=dict)
     """Columns that are computed from others, by number, in the order of their discovery (which is that of the
     file)."""
+    predictions: Mapping[int, PlannedPrediction] = field(default_factory=dict)
+    """Columns that formulas of others predict, by number; those that others need come first."""
     models: tuple[GroupModel, ...] = ()
     """Models of the pages that have one."""
     mixing: tuple[GroupMixing, ...] = ()

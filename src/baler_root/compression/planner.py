@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from baler_root.compression.derived.search import DerivedSearch
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import Plan, plan_columns
 from baler_root.compression.quantisation.special_values import SENTINELS
@@ -14,12 +15,13 @@ from baler_root.compression.rules.matching import bound_target
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.tree_job import TreeJob
 from baler_root.errors import ConfigError, SourceError
-from baler_root.format.columns.form_columns import tree_columns
+from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.columns.to_columns import flatten
+from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.limits import MAX_COLUMN_LENGTH
 from baler_root.format.schema import Tree
-from baler_root.format.tables import tables_of
+from baler_root.format.tables import lengths_of, tables_of
 from baler_root.rootio.source_tree import SourceTree, cluster_lengths
 
 MAX_CLUSTER_SIZE = 1 << 28
@@ -34,8 +36,12 @@ MAX_EMPTY_CLUSTERS = 1 << 10
 """Most clusters of a tree without branches, whose number of entries costs nothing to claim."""
 
 
-def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size: int | str) -> TreeJob:
+def plan_tree(
+    key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size: int | str, *, derived: bool = False
+) -> TreeJob:
     """All decisions about one tree: the error bounds, pages and relations of its columns, and its clusters.
+
+    With `derived`, columns are also predicted by formulas of others.
 
     Raises ConfigError for rules that the tree makes impossible, or a cluster size that is; SourceError for a
     tree with too many entries.
@@ -54,15 +60,21 @@ def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size
         for column, table in zip(columns, tables_of(columns, sample), strict=True)
     ]
     names = [column.name for column in planned]
-    declared = _declared(rules, names, tables)
+    declared = _declared(rules, names, tables, lambda number: _lengths_of(columns, tables, number))
+    independent = {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])}
     relations = discover(
         sample,
         [column.bound for column in planned],
         tables,
         {number: relation for number, (_, relation) in declared.items()},
-        {n for n, name in enumerate(names) if rules.is_independent(name, name.rpartition("/")[2])},
+        independent,
         max(lengths, default=0) / max(1, sampled),
     )
+    predictions = {}
+    if derived:
+        search = DerivedSearch(relations.sample, relations.derived, relations.tightened, independent)
+        formulas = [(n, relation) for n, (_, relation) in declared.items() if isinstance(relation, Formula)]
+        predictions = search.find(schema.num_entries / max(1, sampled), formulas)
     plan = Plan(
         schema,
         plan_columns(schema, bounds, relations.tightened),
@@ -70,11 +82,15 @@ def plan_tree(key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size
         codec,
         (*SENTINELS, *rules.sentinels),
         relations.derived,
+        predictions,
     )
     notes = tuple(
         f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"
         for number, (text, relation) in declared.items()
-        if (used := plan.relations.get(number)) is None or used.relation != relation
+        if all(
+            number not in used or used[number].relation != relation
+            for used in (plan.relations, plan.predictions)
+        )
     )
     reasons = tuple((str(bound), reason) for bound, reason in bounds_and_reasons)
     return TreeJob(key, tree, plan, reasons, tuple(lengths), notes=notes)
@@ -86,7 +102,18 @@ def skipped_in(key: str, unreadable: Mapping[tuple[str, str], str]) -> dict[str,
     return {branch: cause for (tree, branch), cause in unreadable.items() if tree == path}
 
 
-def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict[int, tuple[str, Relation]]:
+def _lengths_of(columns: Sequence[Column], tables: Sequence[int], number: int) -> int:
+    """The column with the lengths of the lists whose items a column has; KeyError for a column of the
+    entries."""
+    lengths = lengths_of(columns, tables, tables[number])
+    if lengths is None:
+        raise KeyError(number)
+    return lengths
+
+
+def _declared(
+    rules: Rules, names: Sequence[str], tables: Sequence[int], lengths: Callable[[int], int]
+) -> dict[int, tuple[str, Relation]]:
     """The declared relations between columns of this tree, with their texts, by the number of the computed
     column."""
     numbers = {
@@ -95,7 +122,7 @@ def _declared(rules: Rules, names: Sequence[str], tables: Sequence[int]) -> dict
     relations: dict[int, tuple[str, Relation]] = {}
     for text in rules.relations:
         try:
-            number, relation = parse(text, numbers.__getitem__)
+            number, relation = parse(text, numbers.__getitem__, lengths)
         except KeyError:
             continue
         relations[number] = text, relation

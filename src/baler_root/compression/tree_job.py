@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.compression.derived.prediction import PlannedPrediction
 from baler_root.compression.plan import Plan
+from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.container.manifest import StoredTree
 from baler_root.format.statistics import RECORD
 from baler_root.format.tables import find_tables
@@ -62,6 +64,10 @@ def stored_tree(job: TreeJob, encoded: EncodedTree) -> StoredTree:
     digests = list(zip(*encoded.lists, strict=True)) or [(number,) for number in range(len(plan.columns))]
     lists, tables = find_tables(plan.schema, plan.columns, digests)
     names = [column.name for column in plan.columns]
+    planned: list[tuple[int, PlannedRelation | PlannedPrediction]] = [
+        *plan.relations.items(),
+        *plan.predictions.items(),
+    ]
     return StoredTree(
         schema=plan.schema,
         clusters=job.lengths,
@@ -71,19 +77,21 @@ def stored_tree(job: TreeJob, encoded: EncodedTree) -> StoredTree:
         lists=lists,
         tables=tables,
         relations=tuple(
-            (_relation_text(plan, number, names), _saved_bytes(plan, number, encoded.records))
-            for number in plan.relations
+            (_relation_text(relation, number, names), _saved_bytes(relation, number, encoded.records))
+            for number, relation in planned
         ),
     )
 
 
-def _relation_text(plan: Plan, number: int, names: Sequence[str]) -> str:
-    """A relation as people write it: `a = b + c`."""
-    relation = plan.relations[number].relation
-    return f"{names[number]} = {relation.text([names[column] for column in relation.sources])}"
+def _relation_text(planned: PlannedRelation | PlannedPrediction, number: int, names: Sequence[str]) -> str:
+    """A relation as people write it: `a = b + c`; with `≈` for a prediction."""
+    sign = "≈" if isinstance(planned, PlannedPrediction) else "="
+    return f"{names[number]} {sign} {planned.relation.text([names[column] for column in planned.relation.sources])}"
 
 
-def _saved_bytes(plan: Plan, number: int, records: Sequence[NDArray[Any]]) -> int:
+def _saved_bytes(
+    planned: PlannedRelation | PlannedPrediction, number: int, records: Sequence[NDArray[Any]]
+) -> int:
     """Estimated bytes that a relation saves."""
     values = sum(int(cluster["length"][number]) for cluster in records)
-    return max(0, round(values * plan.relations[number].saved / 8))
+    return max(0, round(values * planned.saved / 8))

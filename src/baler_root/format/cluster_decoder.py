@@ -12,7 +12,7 @@ from baler_root.format.codecs.base import Codec, is_context_codec
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.copy import CopyEncoding
-from baler_root.format.encodings.source_check import check_sources
+from baler_root.format.encodings.source_check import check_sources, checked_numbers, source_order
 from baler_root.format.page import Page
 
 
@@ -156,20 +156,38 @@ class _ClusterDecoder:
 
     def _decode_relations(self) -> None:
         """Values of the columns that are computed from others."""
-        decoded = self._decoded
-        sources = dict(decoded.values)
-        for number, encoding in decoded.encodings.items():
-            if not encoding.sources or number in decoded.problems:
+        encodings, problems, values = self._decoded.encodings, self._decoded.problems, self._decoded.values
+
+        def missing_sources(number: int) -> Sequence[int]:
+            is_done = number in values or number in problems or number not in encodings
+            return () if is_done else checked_numbers(number, encodings[number], len(self._columns))
+
+        for target, encoding in encodings.items():
+            if not encoding.sources or target in values or target in problems:
                 continue
             try:
-                check_sources(number, decoded.encodings, self._columns)
-                if any(source not in sources for source in encoding.sources):
-                    raise CorruptFileError("a copy or relation of columns that are not there")
-                arrays = [sources[source] for source in encoding.sources]
-                dtype = self._columns[number].dtype
-                decoded.values[number] = encoding.decode(decoded.symbols.get(number), arrays, dtype)
-            except (ValueError, IndexError) as error:
-                decoded.problems[number] = error
+                check_sources(target, encodings, self._columns)
+                order = source_order(target, missing_sources)
+            except CorruptFileError as error:
+                problems.setdefault(target, error)
+                continue
+            for number in order:
+                if missing_sources(number):
+                    self._decode_relation(number)
+
+    def _decode_relation(self, number: int) -> None:
+        """Values of a column that is computed from others, whose values are known as far as possible."""
+        decoded = self._decoded
+        encoding = decoded.encodings[number]
+        try:
+            check_sources(number, decoded.encodings, self._columns)
+            if any(source not in decoded.values for source in encoding.sources):
+                raise CorruptFileError("a copy or relation of columns that are not there")
+            arrays = [decoded.values[source] for source in encoding.sources]
+            dtype = self._columns[number].dtype
+            decoded.values[number] = encoding.decode(decoded.symbols.get(number), arrays, dtype)
+        except (ValueError, IndexError) as error:
+            decoded.problems[number] = error
 
     def _give_up(self, opened: ClusterPage, positions: Sequence[int], error: Exception) -> None:
         """Note why the symbols at these positions of a page cannot be decoded."""

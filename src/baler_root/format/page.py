@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
+
 from baler_root._types import Values
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
@@ -28,7 +30,9 @@ from baler_root.format.codecs.latent.page import LatentPage
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.encodings.base import ColumnEncoding
 from baler_root.format.encodings.column_record import pack_entry, read_entry
+from baler_root.format.encodings.predicted import PredictedEncoding
 from baler_root.format.encodings.quantised import Quantised, QuantisedEncoding
+from baler_root.format.encodings.quantiser import Quantiser
 from baler_root.format.limits import MAX_PAGE_LENGTH
 
 OPENED_LENGTH = 1 << 20
@@ -50,7 +54,11 @@ class EncodedColumn:
 
     @property
     def quantised(self) -> Quantised | None:
-        """Symbols, quantiser and outliers of a quantised column; None for any other encoding."""
+        """Symbols, quantiser and outliers of a quantised column, and the steps of a predicted one as exact
+        integers; None for any other encoding."""
+        if isinstance(self.encoding, PredictedEncoding) and self.symbols is not None:
+            exact = Quantiser("exact", self.symbols.dtype)
+            return Quantised(self.symbols, exact, np.zeros(0, np.int64), self.symbols[:0])
         if not isinstance(self.encoding, QuantisedEncoding) or self.symbols is None:
             return None
         outliers = self.encoding.outliers

@@ -45,6 +45,8 @@ class TrainingLevel:
     """Columns with which a network begins; training drops those that help least."""
     epochs: int = 100
     """Most times that a row of the sample is seen; small tables take less time."""
+    derived: bool = True
+    """Whether columns are predicted by formulas of others, such as masses of pairs."""
     below: str | None = None
     """Level whose networks are trained as well: a column takes a smaller one if the larger does not pay."""
     mixing: int | None = 0
@@ -67,7 +69,7 @@ a second to read."""
 LEVELS = {
     level.name: level
     for level in (
-        TrainingLevel("fast", None),
+        TrainingLevel("fast", None, derived=False),
         TrainingLevel(
             "default",
             NetworkSettings(),

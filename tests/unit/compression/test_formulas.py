@@ -14,7 +14,7 @@ from baler_root.errors import ConfigError
 from baler_root.format.bounds import LOSSLESS, ErrorBound
 from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.sum import Sum
-from tests.helpers.momenta import FORMULAS, REL, found, momenta
+from tests.helpers.momenta import FORMULAS, LISTS, REL, SUMS, found, momenta
 from tests.helpers.root_files import Make
 
 
@@ -68,10 +68,14 @@ def test_units_and_affine_copies_are_found() -> None:
 
 def test_relations_are_read_as_they_are_written() -> None:
     names = ["px", "a.b/c", "eta", "E"]
-    for relation in (Sum(((1, 0), (-1, 1), (1, 2))), *FORMULAS):
+    for relation in (Sum(((1, 0), (-1, 1), (1, 2))), *FORMULAS, *LISTS):
         text = f"E = {relation.text([names[source] for source in relation.sources])}"
-        assert parse(text, names.index) == (3, relation), text
-    assert {formula.function for formula in FORMULAS} == {*FUNCTIONS}
+        assert parse(text, names.index, lambda _: 3) == (3, relation), text
+    for formula in SUMS:
+        _, relation = parse(f"E = {formula.text([names[source] for source in formula.sources])}", names.index)
+        assert isinstance(relation, Sum)
+        assert relation.sources == formula.sources
+    assert {formula.function for formula in (*FORMULAS, *LISTS, *SUMS)} == {*FUNCTIONS}
 
 
 @pytest.mark.parametrize(

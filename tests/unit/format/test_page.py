@@ -148,7 +148,7 @@ EXACT_F4 = bytes([0, 10])
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
-        (bytes([7, 1]), "unknown kind of column 7"),
+        (bytes([8, 1]), "unknown kind of column 8"),
         (bytes([0]) + pack_varint(1 << 29), "at most 268435456 are allowed"),
         (bytes([0, 1, 9]), "ends early|unknown kind"),
         (bytes([0, 1, 9, 9]), "unknown kind 9"),

@@ -5,7 +5,7 @@ Each starts from one good file. Where the point is what stands behind a checksum
 
 from __future__ import annotations
 
-from tests.vectors.bad import container, detached, latents, lists, models, pages, relations  # noqa: F401 - fill BAD
+from tests.vectors.bad import container, detached, latents, lists, models, pages, predictions, relations  # noqa: F401 - fill BAD
 from tests.vectors.bad.files import BAD, Bad
 
 __all__ = ["BAD", "Bad"]

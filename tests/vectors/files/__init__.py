@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.vectors.files import codecs, container, latents, models, pages, relations
+from tests.vectors.files import codecs, container, latents, models, pages, predictions, relations
 from tests.vectors.source import Made
 
 GOOD: dict[str, Callable[[Path], Made]] = {
@@ -15,9 +15,10 @@ GOOD: dict[str, Callable[[Path], Made]] = {
         *(pages.fixed, pages.records, pages.lattice),
         *(codecs.frames, codecs.transforms, codecs.pco, codecs.grids),
         *(container.clusters, container.trees, container.schema, container.empty, container.ttree),
-        *(container.raw, container.rntuple, container.merged),
+        *(container.objects, container.raw, container.rntuple, container.merged),
         *(relations.sums, relations.formulas, relations.directions, relations.masses),
         *(relations.keyed_masses, relations.lookups),
+        predictions.derived,
         *(models.conditional, models.blocks, models.histograms, models.detached, models.lists),
         *(latents.autoencoder, latents.autoencoder_alone, latents.autoencoder_lists),
         *(latents.transformer, latents.convolutional),

@@ -69,6 +69,14 @@ def ttree(target: Path) -> Made:
     return from_root(target, {"dir/Events": arrays}, {"pt": "rel=0.001"}, objects)
 
 
+def objects(target: Path) -> Made:
+    """A TTree with histograms beside it, compressed by xz."""
+    rng = np.random.default_rng(13)
+    values = [rng.poisson(mean, 2000) for mean in (0.1, 5, 20)]
+    histograms = {f"h{n}": (counts, np.arange(2001.0)) for n, counts in enumerate(values)}
+    return from_root(target, {"Events": {"n": np.arange(5, dtype="i4")}}, {}, histograms)
+
+
 def raw(target: Path) -> Made:
     """A TTree with a weight and a raw branch of two baskets: a list of leaves of which two have one name."""
     leaves = [Leaf("x", np.dtype(np.int32)), Leaf("x", np.dtype(np.int32), offset=4)]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root._types import Values
-from baler_root.compression.fingerprint import equality_key
+from baler_root.compression.fingerprint import equality_key, is_constant
 from baler_root.compression.quantisation.quantise import quantise
 from baler_root.compression.relations.fit import (
     PlannedRelation,
@@ -98,6 +98,18 @@ class ColumnSample:
             ]
         return self._integers
 
+    @property
+    def constants(self) -> list[int]:
+        """Columns of floats with one value, such as the mass of a muon, in tables of enough rows."""
+        return [
+            number
+            for number, values in enumerate(self.columns)
+            if values.dtype.kind == "f"
+            and self.tables[number] >= 0
+            and len(values) >= MIN_RELATION_ROWS
+            and is_constant(values)
+        ]
+
     def rows(self, number: int, neighbours: Sequence[int]) -> NDArray[np.int64]:
         """Rows with a finite value other than 0, ordered by the number of `neighbours` that are finite, most
         first."""
@@ -136,7 +148,7 @@ class ColumnSample:
     def cost(self, number: int) -> float:
         """Bits per value of the column stored alone."""
         if number not in self._costs:
-            self._costs[number] = _bits(quantise(self.columns[number], self.bounds[number]).symbols)
+            self._costs[number] = bits_of(quantise(self.columns[number], self.bounds[number]).symbols)
         return self._costs[number]
 
     def _exact(
@@ -172,7 +184,7 @@ class ColumnSample:
         values = self.columns[number]
         bounds = {source: tightened_bound(self.bounds[source], factor) for source, factor in factors.items()}
         first_source, *others = formula.sources
-        decoded = {source: self._decoded_within(source, bounds[source]) for source in others}
+        decoded = {source: self.decoded_within(source, bounds[source]) for source in others}
         if shared:
             arguments = [decoded[source] for source in others]
             first = balance_error(
@@ -185,11 +197,11 @@ class ColumnSample:
             )
             decoded[first_source] = _decoded(quantise(first, bounds[first_source]))
         else:
-            decoded[first_source] = self._decoded_within(first_source, bounds[first_source])
+            decoded[first_source] = self.decoded_within(first_source, bounds[first_source])
         computed = formula.values([decoded[source] for source in formula.sources], values.dtype)
         return len(violations(values, computed, self.bounds[number])) / len(values)
 
-    def _decoded_within(self, number: int, bound: ErrorBound) -> Values:
+    def decoded_within(self, number: int, bound: ErrorBound) -> Values:
         """A column as it decodes after encoding within a bound."""
         if (number, bound) not in self._decoded_columns:
             self._decoded_columns[number, bound] = _decoded(quantise(self.columns[number], bound))
@@ -205,14 +217,14 @@ class ColumnSample:
         if dropped_bits is None:
             return None
         sources = [
-            self._decoded_within(s, tightened_bound(self.bounds[s], tightened.get(s, 1.0)))
+            self.decoded_within(s, tightened_bound(self.bounds[s], tightened.get(s, 1.0)))
             for s in formula.sources
         ]
         residual = encode_residual(formula, sources, values, self.bounds[number], dropped_bits)
         if residual is None:
             return None
         steps, missed = residual
-        bits = _bits(steps) + len(missed) / len(values) * (32 + 8 * values.itemsize)
+        bits = bits_of(steps) + len(missed) / len(values) * (32 + 8 * values.itemsize)
         return bits, PlannedRelation(formula, dropped_bits), {}
 
 
@@ -248,7 +260,7 @@ def _decoded(quantised: Quantised) -> Values:
     return dequantise(quantised.symbols, quantised.quantiser, quantised.positions, quantised.outliers)
 
 
-def _bits(symbols: Values) -> float:
+def bits_of(symbols: Values) -> float:
     """Bits per symbol as stored by `classic`."""
     payload, _ = Classic().encode([symbols], [SymbolSpec(symbols.dtype, len(symbols))])
     return 8 * len(payload) / len(symbols)

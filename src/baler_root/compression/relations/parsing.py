@@ -32,7 +32,16 @@ FORMS = """    a = b + c - d
                                              or numbers by an integer: {11: 0.511, 13: 105.66}[type]
     phi = arctan2(py, px)
     eta = arcsinh(pz / pt)     also sqrt(px**2 + py**2) for pt
-    flag = lookup(other, number)"""
+    flag = lookup(other, number)
+    dR = deltaR((eta1, phi1), (eta2, phi2))
+    dphi = deltaphi(phi1, phi2)     also abs(deltaphi(phi1, phi2)), abs(a - b), a * b, a / b, 1 / abs(a)
+    mt = mT((pt1, phi1), (pt2, phi2))
+    pt = pt((pt1, phi1), (pt2, phi2))     also phi; of two particles or more
+    eta = eta((pt1, eta1, phi1), (pt2, eta2, phi2))
+    m = mass((pt1, eta1, phi1), (pt2, eta2, phi2))     a column or a number may follow phi as the mass
+    a = sqrt((pt * cosh(eta))**2 + m**2) - b - c
+    pt = track_pt(qop, tx, ty)     also track_distance(x, y, tx, ty), impact_parameter(x, y, tx, ty)
+    HT = sum(jet_pt)     also max, min, item(jet_pt, 0), count(jet_pt > 30), sum(jet_pt, jet_pt > 30)"""
 """Allowed forms of a relation; except for sums and lookups, a factor may come first and a constant last."""
 
 
@@ -60,6 +69,17 @@ _PATTERNS = {
     "arcsinh": rf"arcsinh\( *{_NAME} +/ +{_NAME} *\)",
     "eta": rf"arcsinh\( *{_NAME} +/ +sqrt\( *{_SQUARE} *\+ *{_SQUARE} *\) *\)",
     "linear": _NAME,
+    "distance": rf"abs\( *{_NAME} +- +{_NAME} *\)",
+    "product": rf"{_NAME} *\* *{_NAME}",
+    "ratio": rf"{_NAME} +/ +{_NAME}",
+    "delta_phi": rf"deltaphi\( *{_NAME} *, *{_NAME} *\)",
+    "angle": rf"abs\( *deltaphi\( *{_NAME} *, *{_NAME} *\) *\)",
+    "inverse": rf"1 */ *abs\( *{_NAME} *\)",
+    "track_pt": rf"track_pt\( *{_NAME} *, *{_NAME} *, *{_NAME} *\)",
+    **{
+        name: rf"{name}\( *{_NAME} *, *{_NAME} *, *{_NAME} *, *{_NAME} *\)"
+        for name in ("track_distance", "impact_parameter")
+    },
 }
 
 
@@ -72,20 +92,45 @@ _SQUARES = rf"({_SQUARE}(?: *\+ *{_SQUARE})*)"
 _NORM = re.compile(rf"{_SCALE}sqrt\( *{_SQUARES}(?: *\+ *(?:{_CONSTANT}|{_TABLE}))? *\){_OFFSET}")
 
 
+_ENERGY_REMAINDER = re.compile(
+    rf"{_SCALE}\(?sqrt\( *{_MOMENTUM} *\+ *{_SQUARE} *\)((?: +- +{_NAME})+)\)?{_OFFSET}"
+)
+
+
+_PARTICLES = re.compile(rf"{_SCALE}(\w+)\(( *\([^()]*\)(?: *, *\([^()]*\))+ *)\){_OFFSET}")
+
+
+_LISTS = {
+    **{
+        f"list_{name}": re.compile(rf"{_SCALE}{name}\( *{_NAME} *\){_OFFSET}")
+        for name in ("sum", "max", "min")
+    },
+    "list_item": re.compile(rf"{_SCALE}item\( *{_NAME} *, *({_NUMBER}) *\){_OFFSET}"),
+    "list_count": re.compile(rf"{_SCALE}count\( *{_NAME} *> *(-?{_NUMBER}) *\){_OFFSET}"),
+    "list_sum_above": re.compile(
+        rf"{_SCALE}sum\( *(?P<items>{_NAME[1:-1]}) *, *(?P=items) *> *(-?{_NUMBER}) *\){_OFFSET}"
+    ),
+}
+
+
 _LOOKUP = re.compile(rf"lookup\( *{_NAME}(?: *, *{_NAME})* *\)")
 
 
 _SUM = re.compile(rf"-? *{_NAME}(?: *[-+] *{_NAME})+")
 
 
-def parse(text: str, column: Callable[[str], int]) -> tuple[int, Relation]:
+def parse(
+    text: str, column: Callable[[str], int], lengths: Callable[[int], int] | None = None
+) -> tuple[int, Relation]:
     """The number of the column on the left of `text`, and the relation on the right.
 
-    `column` returns the number of a column from its name. Raises ConfigError unless `text` has one of
-    `FORMS`.
+    `column` returns the number of a column from its name, `lengths` that of the column with the lengths of
+    the lists whose items a column has. Raises ConfigError unless `text` has one of `FORMS`.
     """
     target, equals, right = (part.strip() for part in text.partition("="))
-    relation = _relation(right, column) if equals and re.fullmatch(_NAME, target) else None
+    relation = None
+    if equals and re.fullmatch(_NAME, target):
+        relation = _relation(right, column) or _reduction(right, column, lengths)
     if relation is None:
         raise ConfigError(f"relation {text!r}: write one of\n{FORMS}")
     return column(target), relation
@@ -109,6 +154,13 @@ def _relation(text: str, column: Callable[[str], int]) -> Relation | None:
             return Formula("norm_by", columns, *_numbers(scale, sign, offset), table=_table(entries))
         if len(columns) > 1:
             return Formula("norm", columns, *_numbers(scale, sign, offset))
+    if match := _ENERGY_REMAINDER.fullmatch(text):
+        scale, *momentum, others, _, sign, offset = match.groups()
+        names = [*momentum, *(name.strip() for name in re.split(" - ", others) if name.strip())]
+        return Formula("energy_remainder", tuple(map(column, names)), *_numbers(scale, sign, offset))
+    if match := _PARTICLES.fullmatch(text):
+        scale, word, particles, sign, offset = match.groups()
+        return _of_particles(word, particles, _numbers(scale, sign, offset), column)
     if _LOOKUP.fullmatch(text):
         names = [part.strip() for part in text.removeprefix("lookup(").removesuffix(")").split(",")]
         return Lookup(tuple(map(column, names)))
@@ -116,6 +168,43 @@ def _relation(text: str, column: Callable[[str], int]) -> Relation | None:
         terms = re.findall(rf"([-+]?) *{_NAME}", text)
         if len(terms) <= MAX_TERMS:
             return Sum(tuple((-1 if sign == "-" else 1, column(name)) for sign, name in terms))
+    return None
+
+
+def _of_particles(
+    word: str, text: str, numbers: tuple[float, float], column: Callable[[str], int]
+) -> Formula | None:
+    """A function of particles, each given by its columns in parentheses; None if there is none like it."""
+    particles = [[part.strip() for part in group.split(",")] for group in re.findall(r"\(([^()]*)\)", text)]
+    constants = {group[-1] for group in particles if re.fullmatch(_NUMBER, group[-1])}
+    if len(constants) > 1 or (constants and not all(group[-1] in constants for group in particles)):
+        return None
+    if constants:
+        particles = [group[:-1] for group in particles]
+    names = [name for group in particles for name in group]
+    for function_name, function in FUNCTIONS.items():
+        fits = function.group and all(len(group) == function.group for group in particles)
+        if (
+            fits
+            and function.text == word
+            and function.constant == bool(constants)
+            and function.takes(len(names))
+        ):
+            constant = float(constants.pop()) if constants else 0.0
+            return Formula(function_name, tuple(map(column, names)), *numbers, constant)
+    return None
+
+
+def _reduction(
+    text: str, column: Callable[[str], int], lengths: Callable[[int], int] | None
+) -> Formula | None:
+    """A function of the items of lists; None for any other text, or without lists."""
+    for function, pattern in _LISTS.items():
+        if (match := pattern.fullmatch(text)) and lengths is not None:
+            scale, name, *constant, sign, offset = match.groups()
+            number = column(name)
+            value = float(constant[0]) if constant else 0.0
+            return Formula(function, (lengths(number), number), *_numbers(scale, sign, offset), value)
     return None
 
 

@@ -35,6 +35,8 @@ class FoundRelations:
     """Relations by the number of their column."""
     tightened: Mapping[int, ErrorBound]
     """Tightened bounds of sources, by number."""
+    sample: ColumnSample
+    """The sample in which they were found."""
 
 
 def discover(
@@ -81,6 +83,7 @@ def discover(
     return FoundRelations(
         {**best.derived, **lookups},
         {n: tightened_bound(bounds[n], factor) for n, factor in best.tightened.items() if factor < 1.0},
+        sample,
     )
 
 

@@ -10,11 +10,9 @@ from typing import Any, BinaryIO, Self
 from baler_root.dataset.reader.context import COLUMN_CACHE_SIZE, ReadContext
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import ConfigError, CorruptFileError, FormatError
-from baler_root.format.binary.packed import unpack_bytes
-from baler_root.format.binary.varint import Cursor
 from baler_root.format.container.layout import BlockKind
+from baler_root.format.container.objects_block import unpack_objects_block
 from baler_root.format.container.read import Container, open_container
-from baler_root.format.limits import MAX_PAGE_LENGTH
 from baler_root.format.model_store import ModelStore, Places
 from baler_root.rootio.objects import CarriedObject, list_objects, unpack_objects
 
@@ -90,14 +88,6 @@ class FileReader:
                 raise CorruptFileError(
                     f"{self.path}: the object {entry.path!r} of cycle {entry.cycle} is listed, but not in the file"
                 )
-
-
-def unpack_objects_block(payload: memoryview) -> bytes:
-    """The ROOT file in an objects block; raises FormatError."""
-    cursor = Cursor(payload)
-    blob = bytes(unpack_bytes(cursor, MAX_PAGE_LENGTH))
-    cursor.finish("the carried objects")
-    return blob
 
 
 def open_file(

@@ -96,6 +96,16 @@ def sin(x: Doubles) -> Doubles:
     return _circular(x, 0)
 
 
+def wrap(x: Doubles) -> Doubles:
+    """An angle in radians plus the whole number of turns that brings it to about -π to π; NaN beyond
+    `MAX_ANGLE`."""
+    in_range = np.abs(x) <= MAX_ANGLE
+    x = np.where(in_range, x, 0.0)
+    quarters = 4.0 * np.rint(x / (4.0 * HALF_PI))
+    wrapped = (x - quarters * HALF_PI_HEAD) - quarters * HALF_PI_TAIL
+    return np.where(in_range, wrapped, np.nan)
+
+
 def arcsinh(x: Doubles) -> Doubles:
     """Inverse hyperbolic sine; NaN where the square of `x` is too large for a double."""
     size = np.abs(x)

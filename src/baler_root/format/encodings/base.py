@@ -32,6 +32,7 @@ class ColumnKind(IntEnum):
     FORMULA = 4
     LOOKUP = 5
     INTERPOLATED = 6
+    PREDICTED = 7
 
 
 class ColumnEncoding(Protocol):
@@ -40,6 +41,12 @@ class ColumnEncoding(Protocol):
     kind: ClassVar[ColumnKind]
     any_source: ClassVar[bool]
     """Whether a source may have any type and come before or after the column, as for formulas and lookups."""
+    computed_sources: ClassVar[bool]
+    """Whether a source may be computed from others itself, as for predicted columns."""
+
+    @property
+    def list_sources(self) -> tuple[int, ...]:
+        """Numbers of the sources that hold items of lists, and may have another length than the column."""
 
     @property
     def length(self) -> int:

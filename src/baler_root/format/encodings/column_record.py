@@ -13,6 +13,7 @@ from baler_root.format.encodings.double32 import PackedFloatEncoding
 from baler_root.format.encodings.formula import FormulaEncoding
 from baler_root.format.encodings.interpolated import InterpolatedEncoding
 from baler_root.format.encodings.lookup import LookupEncoding
+from baler_root.format.encodings.predicted import PredictedEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.encodings.sum import SumEncoding
 from baler_root.format.limits import MAX_COLUMN_LENGTH
@@ -25,6 +26,7 @@ _CLASSES: tuple[type[ColumnEncoding], ...] = (
     FormulaEncoding,
     LookupEncoding,
     InterpolatedEncoding,
+    PredictedEncoding,
 )
 
 

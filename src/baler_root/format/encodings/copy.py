@@ -21,6 +21,8 @@ class CopyEncoding:
 
     kind: ClassVar[ColumnKind] = ColumnKind.COPY
     any_source: ClassVar[bool] = False
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
     symbol_dtype: ClassVar[None] = None
     symbol_shape: ClassVar[tuple[int, ...]] = ()
     outlier_count: ClassVar[int] = 0

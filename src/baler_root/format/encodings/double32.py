@@ -80,6 +80,8 @@ class PackedFloatEncoding:
 
     kind: ClassVar[ColumnKind] = ColumnKind.PACKED_FLOAT
     any_source: ClassVar[bool] = False
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
     sources: ClassVar[tuple[int, ...]] = ()
     packing: PackedFloat
     integers: QuantisedEncoding

@@ -64,15 +64,20 @@ class Formula:
             return [*wide[:-1], constants_of(self.table, sources[-1].astype(np.float64))]
         return wide
 
+    def doubles(self, sources: Sequence[Values]) -> Doubles:
+        """The formula in double precision."""
+        with np.errstate(all="ignore"):
+            value = FUNCTIONS[self.function].compute(*self.arguments(sources))
+            return one_nan(value * self.scale + self.offset)
+
     def values(self, sources: Sequence[Values], dtype: np.dtype[Any]) -> Values:
         """The formula in double precision, as a column of `dtype`.
 
         For integers it is rounded to the nearest (ties to even) within the range of the type, and NaN becomes
         0.
         """
+        value = self.doubles(sources)
         with np.errstate(all="ignore"):
-            value = FUNCTIONS[self.function].compute(*self.arguments(sources))
-            value = one_nan(value * self.scale + self.offset)
             if dtype.kind == "f":
                 return value.astype(dtype)
             limits = np.iinfo(np.uint8 if dtype.kind == "b" else dtype)
@@ -88,13 +93,27 @@ class Formula:
         if function.table:
             table = ", ".join(f"{key:.17g}: {constant:.12g}" for key, constant in self.table)
             terms[-1] = f"{{{table}}}[{terms[-1]}]"
-        if function.any_number:
+        if function.group:
+            text = f"{function.text}({self._particles(terms)})"
+        elif function.more:
+            text = function.text.format(*terms[: function.arity])
+            text += "".join(map(function.more.format, terms[function.arity :]))
+        elif function.any_number:
             text = f"sqrt({' + '.join(map(function.text.format, terms))})"
         else:
             text = function.text.format(*terms)
+        if self.scale != 1.0 and (function.more or self.function == "difference"):
+            text = f"({text})"
         scale = "" if self.scale == 1.0 else f"{self.scale:.12g} * "
         offset = "" if self.offset == 0.0 else f" {'+' if self.offset > 0 else '-'} {abs(self.offset):.12g}"
         return f"{scale}{text}{offset}"
+
+    def _particles(self, terms: Sequence[str]) -> str:
+        """The arguments of a function of particles: for each particle its columns in parentheses."""
+        function = FUNCTIONS[self.function]
+        columns, common = (terms[:-1], terms[-1:]) if function.constant else (terms, [])
+        starts = range(0, len(columns), function.group)
+        return ", ".join(f"({', '.join([*columns[i : i + function.group], *common])})" for i in starts)
 
     def to_bytes(self) -> bytes:
         """Bytes that `from_bytes` reads."""
@@ -124,7 +143,7 @@ class Formula:
         constant = _CONSTANT.unpack(cursor.take(_CONSTANT.size))[0] if function.constant else 0.0
         table = _read_table(cursor) if function.table else ()
         count = read_count(cursor, "formula")
-        if count < function.arity or (count > function.arity and not function.any_number):
+        if not function.takes(count):
             raise CorruptFileError(f"the function {name} of {count} columns")
         if not all(map(math.isfinite, (scale, offset, constant))):
             raise CorruptFileError(f"the function {name} times {scale} plus {offset}, with {constant}")
@@ -155,6 +174,8 @@ class FormulaEncoding:
 
     kind: ClassVar[ColumnKind] = ColumnKind.FORMULA
     any_source: ClassVar[bool] = True
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
     length: int
     relation: Formula
     residual: FormulaResidual | None

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.format.binary import portable_math
+from baler_root.format.encodings import lists, particles, tracks
 
 Doubles = NDArray[np.float64]
 
@@ -31,7 +32,7 @@ class Function:
     """Template with `{}` for each source, then for the constant, if there is one.
 
     For a function of any number of sources it is the template of one term; for a function with a table the
-    last source is replaced by the table.
+    last source is replaced by the table. For a function of particles it is the name of the function.
     """
     compute: Callable[..., Doubles]
     """Computes the function from its arguments."""
@@ -43,6 +44,20 @@ class Function:
     """Whether the last argument is a constant."""
     table: bool = False
     """Whether a table replaces the values of the last source by constants."""
+    group: int = 0
+    """Number of sources that describe one particle, such as 2 for pt and φ; the number of sources is a
+    multiple of it. 0 for a function that is not one of particles."""
+    more: str = ""
+    """Template of each source after the first `arity`, for functions of any number that are no square roots
+    of squares."""
+    reduces: bool = False
+    """Whether the function gives one value for each list: the first source has the lengths of the lists, the
+    second the items."""
+
+    def takes(self, count: int) -> bool:
+        """Whether the function can have this number of sources."""
+        few = count == self.arity or (self.any_number and count > self.arity)
+        return few and not (self.group and count % self.group)
 
 
 def _norm(first: Doubles, *others: Doubles | float) -> Doubles:
@@ -54,6 +69,19 @@ def _norm(first: Doubles, *others: Doubles | float) -> Doubles:
 
 def _energy(pt: Doubles, eta: Doubles, mass: Doubles | float) -> Doubles:
     return _norm(pt * portable_math.cosh(eta), mass)
+
+
+def _total(*values: Doubles) -> Doubles:
+    total = values[0]
+    for more in values[1:]:
+        total = total + more
+    return total
+
+
+def _remainder(first: Doubles, *others: Doubles) -> Doubles:
+    for values in others:
+        first = first - values
+    return first
 
 
 def _eta(pz: Doubles, px: Doubles, py: Doubles) -> Doubles:
@@ -75,6 +103,39 @@ FUNCTIONS = {
     "energy_const": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 2, constant=True),
     "norm_by": Function("{}**2", _norm, 2, any_number=True, table=True),
     "energy_by": Function("sqrt(({} * cosh({}))**2 + {}**2)", _energy, 3, table=True),
+    "difference": Function("{} - {}", lambda x, y: x - y, 2),
+    "distance": Function("abs({} - {})", lambda x, y: np.abs(x - y), 2),
+    "product": Function("{} * {}", lambda x, y: x * y, 2),
+    "ratio": Function("{} / {}", lambda x, y: x / y, 2),
+    "delta_phi": Function("deltaphi({}, {})", particles.delta_phi, 2),
+    "angle": Function("abs(deltaphi({}, {}))", lambda x, y: np.abs(particles.delta_phi(x, y)), 2),
+    "delta_r": Function("deltaR", particles.delta_r, 4, group=2),
+    "transverse_mass": Function("mT", particles.transverse_mass, 4, group=2),
+    "sum_pt": Function("pt", particles.sum_pt, 4, any_number=True, group=2),
+    "sum_phi": Function("phi", particles.sum_phi, 4, any_number=True, group=2),
+    "sum_eta": Function("eta", particles.sum_eta, 6, any_number=True, group=3),
+    "mass": Function("mass", particles.mass, 6, any_number=True, group=3),
+    "mass_const": Function("mass", particles.mass_const, 6, any_number=True, constant=True, group=3),
+    "mass_columns": Function("mass", particles.mass_columns, 8, any_number=True, group=4),
+    "inverse": Function("1 / abs({})", lambda x: 1.0 / np.abs(x), 1),
+    "total": Function("{} + {}", _total, 2, any_number=True, more=" + {}"),
+    "remainder": Function("{} - {} - {}", _remainder, 3, any_number=True, more=" - {}"),
+    "energy_remainder": Function(
+        "sqrt(({} * cosh({}))**2 + {}**2) - {}",
+        lambda pt, eta, mass, *others: _remainder(_energy(pt, eta, mass), *others),
+        4,
+        any_number=True,
+        more=" - {}",
+    ),
+    "track_pt": Function("track_pt({}, {}, {})", tracks.transverse_momentum, 3),
+    "track_distance": Function("track_distance({}, {}, {}, {})", tracks.distance_to_axis, 4),
+    "impact_parameter": Function("impact_parameter({}, {}, {}, {})", tracks.impact_parameter, 4),
+    "list_sum": Function("sum({1})", lists.total, 2, reduces=True),
+    "list_max": Function("max({1})", lists.largest, 2, reduces=True),
+    "list_min": Function("min({1})", lists.smallest, 2, reduces=True),
+    "list_item": Function("item({1}, {2})", lists.item, 2, constant=True, reduces=True),
+    "list_count": Function("count({1} > {2})", lists.count_above, 2, constant=True, reduces=True),
+    "list_sum_above": Function("sum({1}, {1} > {2})", lists.total_above, 2, constant=True, reduces=True),
 }
 """Functions by name; the position of a function is its number in a file."""
 

@@ -24,6 +24,8 @@ class InterpolatedEncoding:
 
     kind: ClassVar[ColumnKind] = ColumnKind.INTERPOLATED
     any_source: ClassVar[bool] = False
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
     sources: ClassVar[tuple[int, ...]] = ()
     symbol_shape: ClassVar[tuple[int, ...]] = ()
     """Empty: symbols come in the order of the predictions, not in rows."""

@@ -99,6 +99,8 @@ class LookupEncoding(ComputedEncoding[Lookup]):
 
     kind: ClassVar[ColumnKind] = ColumnKind.LOOKUP
     any_source: ClassVar[bool] = True
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
 
     def to_bytes(self) -> bytes:
         """See `ColumnEncoding.to_bytes`."""

@@ -45,6 +45,8 @@ class QuantisedEncoding:
 
     kind: ClassVar[ColumnKind] = ColumnKind.QUANTISED
     any_source: ClassVar[bool] = False
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
     sources: ClassVar[tuple[int, ...]] = ()
     length: int
     quantiser: Quantiser

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from baler_root.errors import CorruptFileError
 from baler_root.format.columns.form_columns import Column
@@ -28,9 +28,10 @@ def checked_numbers(number: int, encoding: ColumnEncoding, num_columns: int) -> 
 def check_sources(number: int, encodings: Mapping[int, ColumnEncoding], columns: Sequence[Column]) -> None:
     """Raise CorruptFileError unless column `number` can be computed from its sources.
 
-    `encodings` has the encodings by column number. Each source must be there, have the length of the column
-    and no sources itself. Sources of copies and sums also need the type of the column, or any integer type if
-    the column holds integers.
+    `encodings` has the encodings by column number. Each source must be there and have the length of the
+    column, unless it holds the items of its lists. Only sources of predicted columns may have sources
+    themselves. Sources of copies and sums also need the type of the column, or any integer type if the column
+    holds integers.
     """
     encoding = encodings[number]
     for source_number in checked_numbers(number, encoding, len(columns)):
@@ -38,12 +39,34 @@ def check_sources(number: int, encodings: Mapping[int, ColumnEncoding], columns:
         if source is None:
             raise CorruptFileError("a copy or relation of columns that are not there")
         if (
-            source.sources
-            or source.length != encoding.length
+            (source.sources and not encoding.computed_sources)
+            or (source.length != encoding.length and source_number not in encoding.list_sources)
             or not (encoding.any_source or _are_alike(columns[number], columns[source_number]))
         ):
             kind = "relation" if encoding.any_source else "copy or sum"
             raise CorruptFileError(f"a {kind} of a column that is not like it")
+
+
+def source_order(number: int, sources_of: Callable[[int], Sequence[int]]) -> list[int]:
+    """The columns from which column `number` is computed, at any depth, each behind its sources; itself last.
+
+    Raises CorruptFileError if a column would be computed from itself.
+    """
+    order: dict[int, None] = {}
+    path: dict[int, None] = {}
+    pending = [number]
+    while pending:
+        column = pending[-1]
+        missing = [] if column in order else [source for source in sources_of(column) if source not in order]
+        if not missing:
+            order[pending.pop()] = None
+            path.pop(column, None)
+            continue
+        path[column] = None
+        if not path.keys().isdisjoint(missing):
+            raise CorruptFileError("a column that is computed from itself")
+        pending += missing
+    return [*order]
 
 
 def _are_alike(column: Column, other: Column) -> bool:

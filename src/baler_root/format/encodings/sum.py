@@ -82,6 +82,8 @@ class SumEncoding(ComputedEncoding[Sum]):
 
     kind: ClassVar[ColumnKind] = ColumnKind.SUM
     any_source: ClassVar[bool] = False
+    computed_sources: ClassVar[bool] = False
+    list_sources: ClassVar[tuple[int, ...]] = ()
 
     def to_bytes(self) -> bytes:
         """See `ColumnEncoding.to_bytes`."""
