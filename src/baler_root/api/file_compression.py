@@ -13,10 +13,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from baler_root._types import Progress
+from baler_root.api.file_plan import FilePlan
 from baler_root.api.finished_file import check_finished
 from baler_root.api.options import note_on_masses
 from baler_root.api.provenance import provenance_of
 from baler_root.api.unreadable import Unreadable
+from baler_root.api.unsupported import missing_branches, unsupported_message
 from baler_root.compression.cluster_encoder import EncodedCluster, encode_cluster
 from baler_root.compression.models.reuse import reuse
 from baler_root.compression.models.sample import take_sample
@@ -26,7 +28,7 @@ from baler_root.compression.rules.rules import Rules
 from baler_root.compression.summary import Summary, TreeSummary, summarise_branches
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import ClusterTask, in_order
-from baler_root.errors import SourceError, listed
+from baler_root.errors import SourceError
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
@@ -39,7 +41,7 @@ from baler_root.format.model_file import ModelFile
 from baler_root.format.model_store import hint_of
 from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
-from baler_root.rootio.objects import CarriedObject, pack_objects
+from baler_root.rootio.objects import pack_objects
 from baler_root.rootio.source import RootSource
 from baler_root.training.effort import TrainingEffort
 
@@ -49,28 +51,6 @@ SCHEMA_SHARE = 200
 
 XZ_MODELS_BY_LEVEL = {"fast": 0, "default": 1, "max": 2}
 """Settings of xz that are tried for carried objects at each level."""
-
-
-@dataclass(frozen=True, slots=True)
-class FilePlan:
-    """Decisions about a whole file."""
-
-    jobs: tuple[TreeJob, ...]
-    codec: str
-    objects: tuple[CarriedObject, ...]
-    """Objects that are not trees, such as histograms."""
-    packed_objects: bytes
-    """Bytes of the objects; empty if there are none."""
-    skipped: tuple[tuple[str, str], ...]
-    """(name, cause) of branches and objects that cannot be carried."""
-    detached: tuple[DetachedModel, ...] = ()
-    """Models that the file needs and another file holds."""
-    notes: tuple[str, ...] = ()
-
-    @property
-    def jobs_with_pages(self) -> list[tuple[int, TreeJob]]:
-        """Trees that have pages, with their positions in the file; not those that share pages."""
-        return [(number, job) for number, job in enumerate(self.jobs) if job.same_as is None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +98,12 @@ class FileCompression:
         for key in self.root.tree_keys(self.trees):
             try:
                 tree = self.root.open_tree(key, skipped_in(key, self.unreadable or {}))
-                job = plan_tree(key, tree, self.rules, codec, self.cluster_size, derived=derived)
+                owner = next((number for number, other in enumerate(jobs) if other.key == tree.same_as), None)
+                search = derived and owner is None
+                job = plan_tree(key, tree, self.rules, codec, self.cluster_size, derived=search)
             except SourceError as error:
                 lost.append((key, str(error)))
                 continue
-            owner = next((number for number, other in enumerate(jobs) if other.key == tree.same_as), None)
             jobs.append(replace(job, same_as=owner))
         if lost and not jobs:
             raise SourceError("; ".join(text for _, text in lost))
@@ -135,12 +116,12 @@ class FileCompression:
                 (f"{job.plan.schema.path}: {name}", cause)
                 for job in jobs
                 if job.same_as is None
-                for name, cause in (*_missing(job), *job.source.left_out)
+                for name, cause in (*missing_branches(job), *job.source.left_out)
             ]
             + left_out
         )
         if skipped and not self.skip_unsupported:
-            raise SourceError(_unsupported(self.root.path, skipped))
+            raise SourceError(unsupported_message(self.root.path, skipped))
         notes = [note for job in jobs for note in job.notes]
         if not jobs:
             if not objects:
@@ -186,8 +167,8 @@ class FileCompression:
                 self.writer.write_block(BlockKind.MODEL, model, models)
                 models += 1
         learned_any = models or any(job.plan.mixing for job in jobs)
-        return _with_codec(
-            replace(plan, jobs=tuple(jobs), notes=tuple(notes)), plan.codec if learned_any else "classic"
+        return replace(plan, jobs=tuple(jobs), notes=tuple(notes)).with_codec(
+            plan.codec if learned_any else "classic"
         )
 
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
@@ -201,9 +182,7 @@ class FileCompression:
             for number, stored in enumerate(reused.models.values()):
                 self.writer.write_block(BlockKind.MODEL, stored.data, number)
         notes = (*plan.notes, *reused.notes)
-        return _with_codec(
-            replace(plan, jobs=tuple(reused.jobs), notes=notes, detached=detached), reused.codec
-        )
+        return replace(plan, jobs=tuple(reused.jobs), notes=notes, detached=detached).with_codec(reused.codec)
 
     def encode(self, plan: FilePlan, pool: Executor | None = None, ahead: int = 2) -> list[EncodedTree]:
         """The statistics of each tree; its pages are written, cluster by cluster.
@@ -285,34 +264,9 @@ class FileCompression:
         return provenance if plan.codec == "classic" else provenance | self.effort.to_json()
 
 
-def _with_codec(plan: FilePlan, codec: str) -> FilePlan:
-    """The plan of a file whose trees all have this codec."""
-    jobs = tuple(replace(job, plan=replace(job.plan, codec=codec)) for job in plan.jobs)
-    return replace(plan, jobs=jobs, codec=codec)
-
-
 def _needs_classes(schema: Tree) -> bool:
     """Whether a tree has bytes of objects, which only ROOT interprets."""
     return schema.tail is not None or any(branch.raw for branch in schema.branches)
-
-
-def _missing(job: TreeJob) -> list[tuple[str, str]]:
-    """(path, cause) of the branches that cannot be carried."""
-    schema = job.plan.schema
-    return [
-        (schema.path_of(number), branch.missing)
-        for number, branch in enumerate(schema.branches)
-        if branch.missing
-    ]
-
-
-def _unsupported(source: str, skipped: Sequence[tuple[str, str]]) -> str:
-    """The error that lists what cannot be carried."""
-    lines = listed((f"{name}: {cause}" for name, cause in skipped), max_items=20, separator="\n  ")
-    return (
-        f"{source}: {len(skipped)} branches or objects cannot be carried:\n  {lines}\n"
-        "--skip-unsupported (skip_unsupported=True) compresses the rest and lists them again"
-    )
 
 
 def _encoded_clusters(

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 import baler_root
 from baler_root.compression.cluster_encoder import encode_cluster
-from baler_root.compression.derived.candidates import Budget, candidates
+from baler_root.compression.derived.candidates import candidates
 from baler_root.compression.derived.prediction import encode_predicted
 from baler_root.compression.derived.search import DerivedSearch
 from baler_root.compression.derived.table import SearchTable
+from baler_root.compression.derived.trial import Budget
 from baler_root.compression.relations.costs import ColumnSample
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.formula import Formula
@@ -185,7 +186,8 @@ def test_the_search_stays_within_its_budget(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr("baler_root.compression.derived.match.Targets.find", count)
     budget = 1 << 18
-    assert list(candidates(table, np.ones(len(table.numbers), np.bool_), Budget(budget))) == []
+    every = np.ones(len(table.numbers), np.bool_)
+    assert list(candidates(table, every, ~every, Budget(budget))) == []
     assert results < 3 * budget
 
 
@@ -219,3 +221,71 @@ def test_chains_are_read_branch_by_branch(make_root: Make, tmp_path: Path) -> No
         for name in columns:
             assert np.array_equal(file["Events"][name].array(library="np"), whole[name])
             assert not len(violations(columns[name], whole[name], REL))
+
+
+def test_sums_of_four_particles_are_found() -> None:
+    rng = np.random.default_rng(7)
+    columns: Columns = {}
+    for n in "1234":
+        columns[f"pt{n}"] = (rng.exponential(20, 1000) + 5).astype("f4")
+        columns[f"eta{n}"] = rng.uniform(-2.4, 2.4, 1000).astype("f4")
+        columns[f"phi{n}"] = rng.uniform(-np.pi, np.pi, 1000).astype("f4")
+    names = list(columns)
+    every = tuple(range(12))
+    transverse = tuple(n for n in every if n % 3 != 1)
+    sources = list(columns.values())
+    formulas = {
+        "m": Formula("mass_const", every, constant=0.1056583745),
+        "pt": Formula("sum_pt", transverse),
+        "eta": Formula("sum_eta", every),
+        "phi": Formula("sum_phi", transverse),
+        "m3": Formula("mass", every[:9]),
+    }
+    for name, formula in formulas.items():
+        columns[name] = formula.values([sources[n] for n in formula.sources], np.dtype("f4"))
+    predictions = found(columns)
+    assert {name: predictions[name] for name in formulas} == formulas
+    assert predictions.keys().isdisjoint(names)
+
+
+def test_quantities_of_tracks_are_found() -> None:
+    rng = np.random.default_rng(8)
+    charge = rng.choice([-1, 1], 1000)
+    columns = {
+        name: rng.normal(0, width, 1000) for name, width in (("x", 0.5), ("y", 0.5), ("tx", 0.1), ("ty", 0.1))
+    }
+    columns["qop"] = charge / (rng.exponential(20, 1000) + 2)
+    columns = {name: values.astype("f4") for name, values in columns.items()}
+    sources = list(columns.values())
+    formulas = {
+        "pt": Formula("track_pt", (4, 2, 3)),
+        "docaz": Formula("track_distance", (0, 1, 2, 3)),
+        "ip": Formula("impact_parameter", (0, 1, 2, 3)),
+        "p": Formula("inverse", (4,)),
+    }
+    for name, formula in formulas.items():
+        columns[name] = formula.values([sources[n] for n in formula.sources], np.dtype("f4"))
+    predictions = found(columns)
+    assert predictions.keys() == formulas.keys()
+    assert {name: predictions[name] for name in ("pt", "docaz", "ip")} == {
+        name: formulas[name] for name in ("pt", "docaz", "ip")
+    }
+
+
+def test_the_remainder_of_an_energy_is_found() -> None:
+    """The energies of constituents add up to that of a jet; one kind of them is rare."""
+    rng = np.random.default_rng(9)
+    shares = rng.dirichlet([3, 2, 1], 1000)
+    shares = np.column_stack([shares * 0.97, np.where(rng.random(1000) < 0.03, 0.03, 0.0)])
+    shares /= shares.sum(axis=1, keepdims=True)
+    pt, mass = rng.exponential(40, 1000) + 20, rng.exponential(4, 1000) + 2
+    eta = rng.uniform(-2.5, 2.5, 1000)
+    columns = {"pt": pt.astype("f4"), "eta": eta.astype("f4"), "m": mass.astype("f4")}
+    wide = [values.astype("f8") for values in columns.values()]
+    energy = np.sqrt((wide[0] * np.cosh(wide[1])) ** 2 + wide[2] ** 2)
+    for n, name in enumerate(("charged", "neutral", "photons", "rare")):
+        columns[name] = (energy * shares[:, n]).astype("f4")
+    ((predicted, formula),) = found(columns).items()
+    assert predicted in ("charged", "neutral", "photons")
+    assert formula.function == "energy_remainder"
+    assert len(formula.sources) == 6

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from baler_root._types import Values
-from baler_root.compression.derived.candidates import Budget, candidates
+from baler_root.compression.derived.candidates import candidates
 from baler_root.compression.derived.prediction import PlannedPrediction, encode_predicted
 from baler_root.compression.derived.table import SearchTable
+from baler_root.compression.derived.trial import Budget
 from baler_root.compression.relations.costs import ColumnSample, bits_of
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
@@ -91,6 +92,7 @@ class DerivedSearch:
         self.sample = sample
         self.tightened = tightened
         sources = {source for planned in relations.values() for source in planned.relation.sources}
+        self.computed = {*relations}
         self.excluded = {*relations, *sources}
         self.excluded |= {n for n in sample.numbers if n in independent or sample.bounds[n] == LOSSLESS}
         self.predictions: dict[int, PlannedPrediction] = {}
@@ -129,12 +131,14 @@ class DerivedSearch:
             table = SearchTable.of(members, self.sample.columns)
             if len(table.numbers) < 2:
                 continue
-            wanted = np.array([n not in self.excluded for n in table.numbers])
+            excluded, computed = (
+                np.array([n in numbers for n in table.numbers]) for numbers in (self.excluded, self.computed)
+            )
             values = len(table.numbers) * len(self.sample.columns[members[0]]) * scale
             budget = Budget(int(RESULTS_PER_VALUE * values) + MIN_RESULTS)
             checks: dict[int, list[tuple[float, Formula]]] = {}
             attempts = Counter[tuple[int, str]]()
-            for target, formula in candidates(table, wanted, budget):
+            for target, formula in candidates(table, ~excluded, computed, budget):
                 attempts[target, formula.function] += 1
                 if attempts[target, formula.function] <= MAX_CHECKED:
                     checks.setdefault(target, []).extend(_checked(table, target, formula))

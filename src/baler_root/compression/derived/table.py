@@ -68,7 +68,7 @@ class SearchTable:
     values: Doubles
     """Ordinary values, of the same shape; NaN for values that are not finite, or frequent."""
     varies: NDArray[np.bool_]
-    """Whether a column has several values."""
+    """Whether a column has several ordinary values."""
     is_mass: NDArray[np.bool_]
     """Whether a column can be a mass: positive, or constant."""
     is_positive: NDArray[np.bool_]
@@ -80,7 +80,8 @@ class SearchTable:
 
     @classmethod
     def of(cls, numbers: Sequence[int], columns: Sequence[Values]) -> SearchTable:
-        """The table of these columns of a tree, without those that have too few ordinary values."""
+        """The table of these columns of a tree, without those that have neither enough ordinary values nor
+        values that are mostly 0."""
         kept, raw, rows = [], [], []
         max_rows = min(MAX_ROWS, max(MIN_ROWS, MAX_VALUES // max(1, len(numbers))))
         for number in numbers:
@@ -90,15 +91,18 @@ class SearchTable:
             step = max(1, -(-len(values) // max_rows))
             wide = values[::step].astype(np.float64)
             ordinary = _ordinary(wide)
-            if ordinary is not None:
-                kept.append(number)
-                raw.append(wide)
-                rows.append(ordinary)
+            if ordinary is None and not _is_sparse(wide):
+                continue
+            kept.append(number)
+            raw.append(wide)
+            rows.append(np.full(len(wide), np.nan) if ordinary is None else ordinary)
         if not rows:
             none = np.zeros(0, np.bool_)
             return cls([], np.zeros((0, 0)), np.zeros((0, 0)), *[none] * 5)
         values = np.stack(rows)
-        low, high = np.nanmin(values, axis=1), np.nanmax(values, axis=1)
+        is_ordinary = np.isfinite(values)
+        low = np.min(values, axis=1, where=is_ordinary, initial=np.inf)
+        high = np.max(values, axis=1, where=is_ordinary, initial=-np.inf)
         varies = low < high
         symmetric = (low < -NEAR_TURN * math.pi) & (high > NEAR_TURN * math.pi)
         symmetric &= np.maximum(-low, high) < 1.001 * math.pi
@@ -106,7 +110,7 @@ class SearchTable:
         from_zero &= (high > (1 + NEAR_TURN) * math.pi) & (high < 2.001 * math.pi)
         is_phi = symmetric | from_zero
         is_eta = (low < 0) & (high > 0) & (np.maximum(-low, high) < MAX_ETA) & (high - low > 0.5) & ~is_phi
-        is_mass = (low >= -NEGATIVE_SHARE * high) & ~is_phi
+        is_mass = (low >= -NEGATIVE_SHARE * high) & (low <= high) & ~is_phi
         is_positive = (low >= 0) & varies & ~is_phi
         return cls(kept, np.stack(raw), values, varies, is_mass, is_positive, is_phi, is_eta)
 
@@ -127,6 +131,13 @@ class SearchTable:
             result.append((remaining[complete], rows))
             remaining = remaining[~complete]
         return result
+
+
+def _is_sparse(values: Doubles) -> bool:
+    """Whether the values are mostly 0, else positive, as the energies of rare particles."""
+    return bool(
+        np.all(values >= 0) and np.any(values > 0) and np.median(values) == 0 and np.isfinite(values).all()
+    )
 
 
 @np.errstate(all="ignore")
