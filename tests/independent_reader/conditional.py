@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from tests.independent_reader.binary import Bytes, need
 from tests.independent_reader.classic import Symbols, Wanted, classic
 from tests.independent_reader.distributions import Unrans, mixture_shares, mixtures, network
+from tests.independent_reader.mixing import Record
 from tests.independent_reader.model import Model, histogram_shares
 
 
@@ -19,47 +21,69 @@ def conditional(
 ) -> Symbols:
     """Symbols of columns coded with a model. `outer` gives columns of other pages; without it they are 0."""
     kind = data.unpack("B")[0]
-    need(kind < 3, "kind of a page")
+    need(kind < 4, "kind of a page")
     if not kind:
         return classic(Bytes(data.take(len(data.data) - data.at)), columns)
-    name = data.take(8)
-    need(name in models, "a model that is not there")
-    model, numbers, sizes, lists = Model(models[name]), {}, {}, None
+    head = data.packed() if kind == 3 else data
+    flags = head.unpack("B")[0] if kind == 3 else 2 * kind - 1
+    need(flags < 4, "flags of a page")
+    name = head.take(8) if flags & 1 else b""
+    need(not name or name in models, "a model that is not there")
+    model, numbers, sizes, lists = Model(models[name]) if name else None, {}, {}, None
     codes: dict[int, Any] = {}
-    lengths = data.varint() if kind == 2 else None
-    pairs = [(data.varint(), data.varint()) for _ in range(0 if lengths is None else data.varint())]
+    lengths = head.varint() if flags & 2 else None
+    pairs = [(head.varint(), head.varint()) for _ in range(head.varint() if flags == 3 else 0)]
+    entries = [head.varint() for _ in range(head.varint() if kind == 3 and flags & 2 else 0)]
+    need(len(entries) <= 256, "columns of the entries")
     if lengths is not None and outer is not None:
         lists = Lists(outer(lengths))
         for number, source in pairs:
             need(model.columns[number].get("kind") == "entry", "no column of the entries")
             need(number not in codes, "a column of the model twice")
             codes[number] = np.repeat(seen(model.columns[number], outer(source)), lists.lengths)
-        for number, column in enumerate(model.columns):
+        for number, column in enumerate(model.columns if model else ()):
             if column.get("kind") in ("length", "position"):
                 item = lists.items if column["kind"] == "length" else lists.position
                 codes[number] = seen(column, item)
+    mixing = []
     for at in range(len(columns)):
-        code = data.varint()
-        if code:
-            need(
-                (code - 1) // 2 not in numbers and (code - 1) // 2 < len(model.columns), "column of the model"
-            )
-            need("kind" not in model.columns[(code - 1) // 2], "a column that is not in the page")
-            numbers[(code - 1) // 2] = at
-            if code % 2 == 0:
-                sizes[at] = data.varint()
+        code = head.varint()
+        number, is_known, coded = (code - 1) // 2, code > 0, code > 0 and code % 2 == 0
+        if kind == 3:
+            number, is_known, coded = (code - 2) // 3, code > 1, code > 0 and code % 3 != 2
+        if is_known:
+            need(model is not None and number < len(model.columns) and number not in numbers, "of the model")
+            need(kind < 3 or all(number > other for other in numbers), "columns of a model out of order")
+            need("kind" not in model.columns[number], "a column that is not in the page")
+            numbers[number] = at
+        if coded:
+            sizes[at] = head.varint()
+        if kind == 3 and code % 3 == 1:
+            mixing.append(at)
+    mixed = {at: Record(head, at, entries) for at in mixing}
+    need(kind < 3 or head.at == len(head.data), "bytes left over in a head")
     rest = Bytes(data.take(data.varint()))
     streams = {at: Bytes(data.take(size)) for at, size in sorted(sizes.items())}
     need(data.at == len(data.data), "bytes left over")
     plain = iter(classic(rest, [column for at, column in enumerate(columns) if at not in streams]))
     out: Symbols = [None if at in streams else next(plain) for at in range(len(columns))]
-    if kind == 2 and outer is None:
+    if flags & 2 and outer is None:
         return [
             np.zeros(columns[at][1], columns[at][0]) if at in streams else out[at] for at in range(len(out))
         ]
-    for number, at in sorted(numbers.items()):
+    by_number = {at: number for number, at in numbers.items()}
+    order = sorted({*by_number, *mixed}) if kind == 3 else [at for _, at in sorted(numbers.items())]
+    for at in order:
+        if at in mixed:
+            rows = columns[at][1]
+            out[at] = mixed[at].symbols(
+                streams[at].data, columns[at], partial(source_values, mixed[at], out, lists, rows, outer)
+            )
+        if at not in by_number:
+            continue
+        number = by_number[at]
         column, (dtype, length, _) = model.columns[number], columns[at]
-        if at in streams:
+        if at in streams and at not in mixed:
             need("parents" in column, "a column of which nothing tells")
             others = [parent for parent in column["parents"] if parent != number]
             need(all(len(codes.get(p, ())) == length for p in others), "parents")
@@ -99,6 +123,25 @@ def conditional(
         else:
             codes[number] = seen(column, out[at])
     return out
+
+
+def source_values(record: Record, out: Symbols, lists: Lists | None, rows: int, outer: Any, code: int) -> Any:
+    """Values of a source of contexts; of source 0, whether each row has no previous one."""
+    need(lists is not None or code in (0, *range(3, 1 << 20, 2)), "a source of lists")
+    if lists is not None and (code < 3 or code % 2 == 0):
+        need(len(lists.position) == rows, "lists of other lengths")
+    if code == 0:
+        return (np.arange(rows) if lists is None else lists.position) == 0
+    if code < 3 and lists is not None:
+        return lists.items if code == 1 else lists.position
+    if code % 2:
+        values = out[record.at - 1 - (code - 3) // 2]
+    else:
+        values = outer(record.entries[(code - 4) // 2])
+        need(len(values) == len(lists.lengths), "a column of other entries")
+        values = np.repeat(values, lists.lengths)
+    need(len(values) == rows and values.dtype.kind in "uib", "a source of other rows or types")
+    return values
 
 
 def seen(column: dict[str, Any], symbols: Any) -> Any:

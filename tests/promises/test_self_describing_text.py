@@ -20,7 +20,7 @@ from baler_root.format.binary.packed import unpack_bytes
 from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.classic.codec import MAX_DICTIONARY
 from baler_root.format.codecs.classic.streams import PCO_PAGE, PCO_RUN, Coding, Transform
-from baler_root.format.codecs.conditional.codec import ROWS
+from baler_root.format.codecs.conditional.model_streams import ROWS
 from baler_root.format.codecs.latent import model as latent_model
 from baler_root.format.codecs.latent.codec import MAX_LATENT_VALUES, LatentCodec
 from baler_root.format.codecs.latent.columns import BLOCK_OUTPUTS

@@ -17,7 +17,7 @@ import uproot
 from baler_root.api.compress import compress
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.derived.prediction import PlannedPrediction
-from baler_root.compression.plan import GroupModel, Plan, plan_columns
+from baler_root.compression.plan import GroupMixing, GroupModel, Plan, plan_columns
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import ErrorBound
 from baler_root.format.codecs.conditional.model import ModelColumn
@@ -73,8 +73,10 @@ class Source:
     """Columns of the model that have histograms instead of networks."""
     made: tuple[Callable[[Plan, Sequence[Any]], tuple[GroupModel, bytes]], ...] = ()
     """Each makes a model of one page from the columns of the first cluster."""
+    mixing: tuple[GroupMixing, ...] = ()
+    """Pages with columns that may be coded by mixing."""
     codec: str = "conditional"
-    """Codec of pages where there is a model."""
+    """Codec of pages where there is a model or mixing."""
 
     @property
     def entries(self) -> int:
@@ -130,7 +132,7 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
     """Write trees straight from arrays, through no ROOT file; with `detach`, models into a file beside it."""
     stored: list[StoredTree] = []
     models: list[StoredModel] = []
-    codecs = tuple(dict.fromkeys(("classic", *(t.codec for t in trees if t.parents or t.made))))
+    codecs = tuple(dict.fromkeys(("classic", *(t.codec for t in trees if t.parents or t.made or t.mixing))))
     beside = target.with_suffix(".balermodel")
     with ContainerWriter(target) as writer:
         if schema:
@@ -140,7 +142,9 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
             cuts = () if tree.same_as is not None else tree.cuts or (tree.entries,)
             if tree.parents:
                 flat_arrays = {
-                    i: ak.to_numpy(array[: cuts[0]]) for i, array in enumerate(tree.arrays.values())
+                    i: ak.to_numpy(array[: cuts[0]])
+                    for i, array in enumerate(tree.arrays.values())
+                    if i in tree.parents
                 }
                 model, data = learned(plan, flat_arrays, tree.parents, tree.histograms)
                 if detach:
@@ -154,6 +158,8 @@ def write_trees(target: Path, *trees: Source, schema: bool = False, detach: bool
                 for _, data in found:
                     writer.write_block(BlockKind.MODEL, data, number)
                 plan = replace(plan, codec=tree.codec, models=tuple(model for model, _ in found))
+            if tree.mixing:
+                plan = replace(plan, codec=tree.codec, mixing=tree.mixing)
             for cluster, entries in enumerate(cuts):
                 whole = entries == tree.entries  # a slice changes the form of bit masks
                 arrays = {

@@ -66,12 +66,12 @@ def compress(  # noqa: PLR0913 - the public verb; options as objects
         Paths of the TTrees and RNTuples to compress; all without it.
     codec
         `None`: dependencies between columns are learned where that pays, and become part of the file.
-        `"conditional"`: the same, but an error without torch. `"classic"`: nothing is learned. A codec that
+        `"conditional"` is the same. `"classic"`: nothing is learned. A codec that
         stores latents: its name (`"autoencoder"`, `"transformer"`, `"convolutional"`), or `LatentOptions`.
     training
-        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. All levels but `"fast"`
-        need torch (`pip install "baler-root[train]"`); without it nothing is learned, and a note of the
-        result says so.
+        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. Level `"max"` and codecs
+        that store latents need torch (`pip install "baler-root[train]"`); without it, `"max"` does what
+        `"default"` does, and a note of the result says so.
     model
         Use the models of a `.balermodel` file that `train` made from similar files instead of training: its
         path, or `ModelReuse` to leave the models in that file. They are used where they make the output

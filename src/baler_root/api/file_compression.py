@@ -29,7 +29,6 @@ from baler_root.compression.summary import Summary, TreeSummary, summarise_branc
 from baler_root.compression.tree_job import EncodedTree, TreeJob, stored_tree
 from baler_root.compression.workers import ClusterTask, in_order
 from baler_root.errors import SourceError
-from baler_root.extras import install_command
 from baler_root.format.codecs.base import ModelCodec
 from baler_root.format.codecs.registry import get_codec
 from baler_root.format.container.layout import BlockKind
@@ -44,7 +43,7 @@ from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
 from baler_root.rootio.objects import pack_objects
 from baler_root.rootio.source import RootSource
-from baler_root.training.effort import MIN_TRAINING_ROWS, TrainingEffort
+from baler_root.training.effort import TrainingEffort
 
 SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
@@ -92,7 +91,7 @@ class FileCompression:
 
         Raises ConfigError for rules that match nothing, SourceError for what cannot be read or carried.
         """
-        codec = self.codec or self.effort.codec
+        codec = self.codec or "conditional"
         derived = self.effort.level.derived and self.models is None and self.codec in (None, "conditional")
         jobs: list[TreeJob] = []
         lost = []
@@ -132,8 +131,8 @@ class FileCompression:
             notes.append("no TTree and no RNTuple: the file holds only objects that are carried as they are")
         if self.models is None:
             notes += note_on_masses(self.rules, self.effort)
-            if self.codec is None and codec == "classic":
-                notes += _note_without_torch(jobs)
+            if codec != "classic":
+                notes += self.effort.notes
         return FilePlan(tuple(jobs), codec, tuple(objects), packed, tuple(skipped), notes=tuple(notes))
 
     def learn(self, plan: FilePlan) -> FilePlan:
@@ -167,8 +166,9 @@ class FileCompression:
             for model in learned.models:
                 self.writer.write_block(BlockKind.MODEL, model, models)
                 models += 1
+        learned_any = models or any(job.plan.mixing for job in jobs)
         return replace(plan, jobs=tuple(jobs), notes=tuple(notes)).with_codec(
-            plan.codec if models else "classic"
+            plan.codec if learned_any else "classic"
         )
 
     def _reuse(self, plan: FilePlan, models: ModelFile) -> FilePlan:
@@ -262,16 +262,6 @@ class FileCompression:
         if self.models is not None:
             return {**provenance, "model": self.models.name}
         return provenance if plan.codec == "classic" else provenance | self.effort.to_json()
-
-
-def _note_without_torch(jobs: Sequence[TreeJob]) -> list[str]:
-    """A note that nothing is learned because torch is missing; none if all trees are too small for it."""
-    if all(job.plan.schema.num_entries < MIN_TRAINING_ROWS for job in jobs):
-        return []
-    cause = (
-        f"nothing was learned, because torch is not installed: {install_command('train')} for smaller files"
-    )
-    return [f"{cause}; level fast (--level fast) learns without it"]
 
 
 def _needs_classes(schema: Tree) -> bool:

@@ -100,8 +100,9 @@ def train(
         Codec that will use the models: `"conditional"`, or one that stores latents (its name, or
         `LatentOptions`).
     training
-        How much is learned: `"fast"`, `"default"`, `"max"`, or `TrainingOptions`. All levels but `"fast"`
-        need torch (`pip install "baler-root[train]"`); using the models does not.
+        How much is learned: `"fast"` and `"default"` fill histograms, `"max"` also trains networks; or
+        `TrainingOptions`. Level `"max"` and codecs that store latents need torch (`pip install
+        "baler-root[train]"`); using the models does not.
     overwrite
         Replace `target` if it exists.
     progress
@@ -126,7 +127,7 @@ def train(
     if not isinstance(get_codec(name), ModelCodec):
         raise ConfigError(f"the codec {name!r} learns nothing")
     rules = with_residual(rules, bounds.get("bound") is not None, latents)
-    effort = TrainingEffort.of(training_options(training), latents, rules.masses)
+    effort = TrainingEffort.of(training_options(training), latents, rules.masses).for_models()
     effort.check()
 
     def attempt(unreadable: Unreadable) -> tuple[LearnedModels, Json]:
@@ -140,7 +141,7 @@ def train(
         names = listed([os.fspath(path) for path in paths], 3)
         raise ConfigError(f"{names}: no model: {'; '.join(learned.notes)}")
     size = write_model_file(target, learned.models, provenance, overwrite)
-    notes = (*learned.left_out, *note_on_masses(rules, effort), *learned.notes)
+    notes = (*effort.notes, *learned.left_out, *note_on_masses(rules, effort), *learned.notes)
     return TrainingSummary(
         tuple(os.fspath(path) for path in paths),
         os.fspath(target),

@@ -58,7 +58,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one parameter for each option
         str | None,
         typer.Option(
             metavar=f"[{CODECS}]",
-            help="classic learns nothing from the data. conditional always learns, and fails without torch. "
+            help="classic learns nothing from the data, conditional (the default) does. "
             "autoencoder and transformer store latents of tables, convolutional those of grids.",
             show_default="conditional where it pays",
         ),

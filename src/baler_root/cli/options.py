@@ -67,8 +67,8 @@ LevelName = Annotated[
     str,
     typer.Option(
         metavar="[fast|default|max]",
-        help="How much is learned. fast: histograms, in about a second; default: also small networks; max: larger "
-        "networks (default and max need torch).",
+        help="How much is learned. fast: histograms, in about a second; default: also adaptive coding of tables "
+        "that are small enough to be read in time; max: also networks, with torch.",
     ),
 ]
 

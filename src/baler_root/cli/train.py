@@ -99,8 +99,9 @@ def train(  # noqa: PLR0913, PLR0917 - one parameter for each option
     `compress --model` needs the same bounds. Files unlike the training files
     compress less; all bounds still hold.
 
-    Networks need torch (pip install "baler-root\\[train]"). Training with
-    --level fast, compressing with the models and reading the files do not.
+    Networks (--level max) and latents need torch (pip install
+    "baler-root\\[train]"). Compressing with the models and reading the files
+    do not.
     """
     from baler_root.api.train import train as run
     from baler_root.training.hardware.limits import HardwareLimits

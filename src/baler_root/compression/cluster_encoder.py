@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,14 +14,16 @@ from baler_root._types import Values
 from baler_root.compression.column_encoder import encode_columns
 from baler_root.compression.exact_candidate import exact_columns
 from baler_root.compression.fingerprint import equality_key
+from baler_root.compression.models.mixing import page_contexts
 from baler_root.compression.outlier_rows import with_exact_rows
-from baler_root.compression.plan import GroupModel, Plan
+from baler_root.compression.plan import GroupMixing, GroupModel, Plan
 from baler_root.errors import ErrorBoundViolated
 from baler_root.format.bounds import measure
 from baler_root.format.cluster_decoder import ClusterPage, decode_cluster
 from baler_root.format.codecs.base import Codec
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.list_context import ListContext
+from baler_root.format.codecs.conditional.model import Model
 from baler_root.format.codecs.latent.codec import LatentCodec
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.format.codecs.registry import get_codec
@@ -51,6 +53,14 @@ class EncodedCluster:
     """Digest of each counts column: lists of equal structure have equal digests."""
 
 
+class _PagePlan(NamedTuple):
+    """The model of a page, the columns for mixing, and the numbers of its columns."""
+
+    model: GroupModel | None
+    mixing: GroupMixing | None
+    members: range
+
+
 def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> EncodedCluster:
     """The pages of one cluster of `entries` entries; `arrays` holds the array of each branch by its position.
 
@@ -64,9 +74,11 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
         range(stop - count, stop) for stop, count in zip(accumulate(plan.groups), plan.groups, strict=True)
     ]
     models = {model.group: model for model in plan.models}
-    codecs = [
-        _codec(plan, models.get(group), numbers, encoded, originals) for group, numbers in enumerate(members)
+    mixing = {planned.group: planned for planned in plan.mixing}
+    pages = [
+        _PagePlan(models.get(group), mixing.get(group), numbers) for group, numbers in enumerate(members)
     ]
+    codecs = [_codec(plan, page, encoded, originals) for page in pages]
     codecs, encoded = _with_outlier_rows(codecs, members, encoded, originals, columns)
     payloads, sizes, opened = [], list[float](), []
     for group, numbers in enumerate(members):
@@ -76,7 +88,7 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
             costs = _costs_of_modelled(models[group], plan, encoded, dict(zip(numbers, shares, strict=True)))
             if exact := exact_columns(plan, originals, encoded, costs):
                 candidates = [exact.get(n, column) for n, column in enumerate(encoded)]
-                exact_codec = _codec(plan, models[group], numbers, candidates, originals)
+                exact_codec = _codec(plan, pages[group], candidates, originals)
                 exact_page = pack_page(exact_codec, [candidates[n] for n in numbers])
                 if len(exact_page[0]) < len(payload):
                     codec, encoded, (payload, shares) = exact_codec, candidates, exact_page
@@ -95,51 +107,60 @@ def encode_cluster(plan: Plan, arrays: dict[int, ak.Array], entries: int) -> Enc
                 "nothing was written. This is a bug in baler_root: please report it with the branch"
             )
         records[n] = record(values[n], errors, encoded[n].encoding.outlier_count, size)
-    pages = []
+    written = []
     for payload, numbers in zip(payloads, members, strict=True):
         decoded = [values[n] for n in numbers]
-        pages.append(EncodedPage(payload, sum(array.nbytes for array in decoded), values_digest(decoded)))
+        written.append(EncodedPage(payload, sum(array.nbytes for array in decoded), values_digest(decoded)))
     lists = [equality_key(v)[1] for v, c in zip(originals, columns, strict=True) if c.role == "counts"]
-    return EncodedCluster(entries, pages, records, lists)
+    return EncodedCluster(entries, written, records, lists)
 
 
 def _codec(
     plan: Plan,
-    learned: GroupModel | None,
-    members: range,
+    planned: _PagePlan,
     encoded: Sequence[EncodedColumn],
     originals: Sequence[Values],
 ) -> Codec:
-    """The codec of one page, with its model, if it has one, for the columns that the model fits."""
-    if learned is None:
+    """The codec of one page, with its model for the columns that the model fits, and contexts for mixing."""
+    learned, mixing, members = planned
+    if learned is None and mixing is None:
         return get_codec(plan.codec)
 
     def fits(number: int) -> bool:
-        quantised, column = encoded[number].quantised, learned.column(number)
+        quantised = encoded[number].quantised
+        column = None if learned is None else learned.column(number)
         if quantised is None or column is None:
             return False
         kinds = "uib" if column.dropped_bits is None else "f"
         return quantised.symbols.dtype.kind in kinds and quantised.quantiser.to_bytes() == column.quantiser
 
     coded = [number for number in members if encoded[number].symbols is not None]
-    numbers = [learned.numbers[n] if n in learned.numbers and fits(n) else None for n in coded]
-    if isinstance(learned.model, AutoencoderModel):
+    numbers = [learned.numbers.get(n) if learned is not None and fits(n) else None for n in coded]
+    if learned is not None and isinstance(learned.model, AutoencoderModel):
         codec = get_codec(plan.codec)
         if not isinstance(codec, LatentCodec):
             raise TypeError(f"the codec {plan.codec!r} cannot use an autoencoder")
         numbers = _of_one_length(learned.model, [encoded[n].encoding for n in coded], numbers)
         return type(codec)({learned.name: learned.model}, learned.name, numbers, compare=learned.compare)
-    context = None
-    if learned.lists is not None and _is_in_other_page(learned.lists, members, encoded):
-        available = {
-            n: index
-            for n, index in learned.context.items()
-            if fits(n) and _is_in_other_page(n, members, encoded)
+    context = ListContext({})
+    lists = next((page.lists for page in (learned, mixing) if page is not None), None)
+    if lists is not None and _is_in_other_page(lists, members, encoded):
+        columns = {} if learned is None else {n: i for n, i in learned.context.items() if fits(n)}
+        entries = {*columns, *(() if mixing is None else mixing.entries)}
+        symbols = {
+            n: array
+            for n in entries
+            if (array := encoded[n].symbols) is not None and _is_in_other_page(n, members, encoded)
         }
-        symbols = {n: array for n in available if (array := encoded[n].symbols) is not None}
-        symbols[learned.lists] = originals[learned.lists]
-        context = ListContext(symbols, {index: n for n, index in available.items()}, learned.lists)
-    return ConditionalCodec({learned.name: learned.model}, learned.name, numbers, learned.compare, context)
+        columns = {index: n for n, index in columns.items() if n in symbols}
+        symbols[lists] = originals[lists]
+        context = ListContext(symbols, columns, lists)
+    contexts = None if mixing is None else page_contexts(mixing, coded, encoded, context)
+    if learned is None or not isinstance(learned.model, Model):
+        return ConditionalCodec(context=context, mixing=contexts)
+    return ConditionalCodec(
+        {learned.name: learned.model}, learned.name, numbers, learned.compare, context, contexts
+    )
 
 
 def _costs_of_modelled(

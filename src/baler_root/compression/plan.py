@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from baler_root.compression.derived.prediction import PlannedPrediction
 from baler_root.compression.relations.fit import PlannedRelation
 from baler_root.format.bounds import LOSSLESS, ErrorBound
+from baler_root.format.codecs.conditional.mixing import MixingContexts, SourceKind
 from baler_root.format.codecs.conditional.model import ModelColumn
 from baler_root.format.codecs.model_loader import AnyModel
 from baler_root.format.columns.form_columns import Column, tree_columns
@@ -51,6 +52,24 @@ class GroupModel:
         return None if position is None else self.model.columns[position]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupMixing:
+    """Columns of one page that adaptive mixing may code."""
+
+    group: int
+    """Position of the page in `Plan.groups`."""
+    contexts: dict[int, MixingContexts]
+    """Contexts of each column, by number in the tree; their sources are numbers in the tree, too."""
+    lists: int | None = None
+    """Number of the column with the lengths of the lists; None for a page of entries."""
+
+    @property
+    def entries(self) -> set[int]:
+        """Numbers in the tree of the columns of the entries that are sources."""
+        sources = (source for contexts in self.contexts.values() for source in contexts.sources)
+        return {source.number for source in sources if source.kind is SourceKind.ENTRY}
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """All decisions about a tree that are made before its first cluster is encoded."""
@@ -69,6 +88,8 @@ class Plan:
     """Columns that formulas of others predict, by number; those that others need come first."""
     models: tuple[GroupModel, ...] = ()
     """Models of the pages that have one."""
+    mixing: tuple[GroupMixing, ...] = ()
+    """Pages with columns that adaptive mixing may code."""
 
 
 def plan_columns(

@@ -4,8 +4,8 @@ smallest file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,11 @@ class TableSample:
     is_first: NDArray[np.bool_] | None = None
     """For items of lists: whether an item has no previous item; a column may depend on its value in that."""
 
+    mixed_bits: Mapping[int, float] = field(default_factory=dict)
+    """Bits per value of the columns that adaptive mixing may code, by position."""
+    mixed_columns: int = 0
+    """Most columns that it may code: those for which it saves most."""
+
     @property
     def rows(self) -> int:
         """Number of rows of the sample."""
@@ -90,6 +95,8 @@ class TableModel:
     """The model as bytes."""
     notes: tuple[str, ...] = ()
     """Messages for the user."""
+    mixed: frozenset[int] = frozenset()
+    """Positions in the sample of the columns that adaptive mixing codes."""
 
 
 def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress | None = None) -> TableModel:
@@ -105,11 +112,16 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     ranked = rank([column.bins for column in columns], num_context)
     training_record: dict[str, Any] = {"level": effort.level.name, "rows": sample.rows, "seed": effort.seed}
     histograms = _histograms(sample, columns, classic_bits, ranked, effort.seed)
+    mixed = _select_mixed(sample, histograms, classic_bits)
+    for number in mixed:
+        gain = classic_bits[number] - sample.mixed_bits[number]
+        classic_bits[number] -= gain
+        histograms[number] = _with_less(histograms[number], gain * sample.rows * sample.weight / 8)
     networks: list[Candidate | None] = [None] * len(columns)
     notes: tuple[str, ...] = ()
     levels = [effort.level, *([get_level(effort.level.below)] if effort.level.below else [])]
     table = _Table(sample, columns, classic_bits, ranked, previous, histograms)
-    for level in levels if effort.level.training is not None else ():
+    for level in levels if effort.level.networks else ():
         level_effort = replace(effort, level=level, seconds=effort.seconds and effort.seconds / len(levels))
         candidates, trained = _networks(table, level_effort, progress)
         networks = [max(pair, key=_net_saving) for pair in zip(networks, candidates, strict=True)]
@@ -124,7 +136,7 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
     )
     needed = sorted({n for number, choice in selected.items() for n in (number, *choice.conditional.parents)})
     if not needed:
-        return TableModel(None, notes=notes)
+        return TableModel(None, notes=notes, mixed=mixed)
     new_numbers = {old: new for new, old in enumerate(needed)}
     model_columns = []
     for number in needed:
@@ -138,9 +150,29 @@ def find_model(sample: TableSample, effort: TrainingEffort, progress: Progress |
         model_columns.append(ModelColumn(sample.names[number], quantiser, axis, conditional, kind))
     data = Model(tuple(model_columns), training_record).to_bytes()
     if not pays_for_itself(sum(choice.saved for choice in selected.values()), len(data)):
-        return TableModel(None, notes=notes)
+        return TableModel(None, notes=notes, mixed=mixed)
     # The model as a reader gets it, so that pages are checked against that one.
-    return TableModel(Model.from_bytes(data), tuple(needed), data, notes)
+    return TableModel(Model.from_bytes(data), tuple(needed), data, notes, mixed)
+
+
+def _select_mixed(
+    sample: TableSample, histograms: Sequence[Candidate | None], classic_bits: Sequence[float]
+) -> frozenset[int]:
+    """The columns for which adaptive mixing saves most bits per value, as many as it may code."""
+    gains = []
+    for number, bits in sample.mixed_bits.items():
+        candidate = histograms[number]
+        saved = 0.0 if candidate is None else 8 * candidate.net_saving / (sample.rows * sample.weight)
+        gains.append((classic_bits[number] - max(0.0, saved) - bits, -number))
+    best = sorted(gains, reverse=True)[: sample.mixed_columns]
+    return frozenset(-number for gain, number in best if gain > 0)
+
+
+def _with_less(candidate: Candidate | None, bytes_saved: float) -> Candidate | None:
+    """The candidate compared with a coding that saves these bytes; None if it does not pay then."""
+    if candidate is None or candidate.net_saving <= bytes_saved:
+        return None
+    return replace(candidate, saved=candidate.saved - bytes_saved)
 
 
 def _net_saving(choice: Candidate | None) -> float:

@@ -1,4 +1,8 @@
-"""Training levels `fast`, `default` and `max`, and the effort that one compression spends on learning."""
+"""Levels `fast`, `default` and `max`, and the effort that one compression spends on learning.
+
+A level is a promise about time, not about a method: `fast` and `default` need no torch and train no network
+that predicts columns.
+"""
 
 from __future__ import annotations
 
@@ -45,13 +49,34 @@ class TrainingLevel:
     """Whether columns are predicted by formulas of others, such as masses of pairs."""
     below: str | None = None
     """Level whose networks are trained as well: a column takes a smaller one if the larger does not pay."""
+    mixing: int | None = 0
+    """Most symbols of a table in one cluster that adaptive mixing codes, since it decodes slowly; None for
+    all."""
+    latents_only: bool = False
+    """Networks are trained only where the codec asks for them: for latents."""
+
+    @property
+    def networks(self) -> bool:
+        """Whether networks predict columns, which needs torch."""
+        return self.training is not None and not self.latents_only
+
+
+MIXED_SYMBOLS = 1_500_000
+"""Most symbols of a table in one cluster that level `default` codes by adaptive mixing: they take about half
+a second to read."""
 
 
 LEVELS = {
     level.name: level
     for level in (
         TrainingLevel("fast", None, derived=False),
-        TrainingLevel("default", NetworkSettings(), ((20_000, 12), (60_000, 16))),
+        TrainingLevel(
+            "default",
+            NetworkSettings(),
+            ((20_000, 12), (60_000, 16)),
+            mixing=MIXED_SYMBOLS,
+            latents_only=True,
+        ),
         TrainingLevel(
             "max",
             NetworkSettings(width=64, components=8, steps=6000),
@@ -85,19 +110,35 @@ class TrainingEffort:
     """Options of a codec that stores latents; None for other codecs."""
     masses: tuple[PairMass, ...] = ()
     """Masses of pairs that latents are trained to preserve, as well as the columns."""
+    replaced: str | None = None
+    """Level that the user asked for, if it needs torch, which is missing."""
 
     @classmethod
     def of(
         cls, options: TrainingOptions, latents: LatentOptions | None, masses: tuple[PairMass, ...] = ()
     ) -> Self:
-        """The effort for the options of a user."""
-        return cls(get_level(options.level), options.seed, options.seconds, latents, masses)
+        """The effort for the options of a user; without torch, that of level `default` instead of `max`."""
+        level, replaced = get_level(options.level), None
+        if level.networks and latents is None and not can_train():
+            level, replaced = get_level("default"), level.name
+        return cls(level, options.seed, options.seconds, latents, masses, replaced)
 
     @property
-    def codec(self) -> str:
-        """Codec where the user names none: `conditional`, or `classic` if the level needs torch, which is
-        missing."""
-        return "classic" if self.level.training is not None and not can_train() else "conditional"
+    def notes(self) -> tuple[str, ...]:
+        """Messages for the user."""
+        if self.replaced is None:
+            return ()
+        missing = f"which is not installed ({install_command('train')})"
+        return (f"level {self.replaced} needs torch, {missing}; level {self.level.name} was used",)
+
+    @property
+    def mixes(self) -> bool:
+        """Whether adaptive mixing may code columns."""
+        return self.latents is None and self.level.mixing != 0
+
+    def for_models(self) -> TrainingEffort:
+        """The effort for models that other files will use: nothing is left to adaptive mixing."""
+        return replace(self, level=replace(self.level, mixing=0))
 
     def check_level(self) -> None:
         """Raise ConfigError for a codec with latents at a level that trains no networks."""
@@ -109,8 +150,9 @@ class TrainingEffort:
     def check(self) -> None:
         """Raise ConfigError if the level does not fit the codec, or needs torch, which is missing."""
         self.check_level()
-        if self.level.training is not None and not can_train():
-            otherwise = "level fast" if self.latents is None else "the codec conditional at level fast"
+        needs_torch = self.level.networks or self.latents is not None
+        if needs_torch and not can_train():
+            otherwise = "level default" if self.latents is None else "the codec conditional"
             raise ConfigError(
                 f"training needs torch, which is not installed: {install_command('train')}; {otherwise} does without"
             )

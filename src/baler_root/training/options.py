@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from baler_root.format.container.manifest import Json
 
 LEVEL_NAMES = ("fast", "default", "max")
-"""Training levels: `fast` counts, `default` and `max` train networks."""
+"""Levels: `fast` counts, `default` also adapts while it codes, `max` also trains networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +23,8 @@ class TrainingOptions:
     """Level, time limit and seed of the training before compression."""
 
     level: str = "default"
-    """`"fast"` counts in about a second; `"default"` also trains small networks, `"max"` larger ones (with
-    torch)."""
+    """`"fast"` fills histograms; `"default"` also codes tables that are small enough by adaptive mixing;
+    `"max"` also trains networks, with torch."""
     seconds: float | None = None
     """Longest training per tree, in seconds. With a limit, the same input may give other bytes."""
     seed: int = 0

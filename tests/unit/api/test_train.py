@@ -88,7 +88,7 @@ def test_training_without_torch(
     unseen_jets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: Cli
 ) -> None:
     monkeypatch.setattr(effort, "can_train", lambda: False)
-    outcome = cli("train", unseen_jets, "-o", tmp_path / "m.balermodel")
+    outcome = cli("train", unseen_jets, "-o", tmp_path / "m.balermodel", "--codec", "autoencoder")
     assert outcome.code == 2
     assert "baler-root[train]" in outcome.err
     assert list(tmp_path.iterdir()) == []

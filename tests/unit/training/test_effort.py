@@ -11,7 +11,6 @@ import pytest
 
 import baler_root
 from baler_root import TrainingOptions
-from baler_root.compression.summary import Summary
 from baler_root.errors import ConfigError
 from baler_root.training import effort
 from tests.helpers.processes import run_python
@@ -65,24 +64,30 @@ def test_an_unknown_level(make_root: Maker, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("*.baler*"))
 
 
-def as_classic(make_root: Maker, tmp_path: Path, **options: object) -> Summary:
-    """Summary of tracks compressed with `options`; the file must equal that of `classic`, byte for byte."""
-    source = make_root("tracks.root", Events=tracks(3000))
-    baler_root.compress(source, tmp_path / "classic.baler", codec="classic")
-    summary = baler_root.compress(source, tmp_path / "other.baler", **options)  # type: ignore[arg-type]
-    assert (tmp_path / "other.baler").read_bytes() == (tmp_path / "classic.baler").read_bytes()
-    return summary
-
-
-def test_without_torch_the_default_is_classic_and_says_so(
+def test_only_max_needs_torch_and_does_without(
     make_root: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(effort, "find_spec", lambda _: None)
-    (note,) = as_classic(make_root, tmp_path).notes
-    assert 'pip install "baler-root[train]"' in note
-    assert "--level fast" in note
-    small = make_root("small.root", Events=tracks(50))
-    assert baler_root.compress(small, tmp_path / "small.baler").notes == ()
+    source = make_root("tracks.root", Events=tracks(3000))
+    sizes = {}
+    for level in ("fast", "default", "max"):
+        for codec in (None, "conditional"):
+            summary = baler_root.compress(
+                source, tmp_path / f"{level}{codec}.baler", training=level, codec=codec
+            )
+            if level == "max":
+                (note,) = summary.notes
+                assert 'pip install "baler-root[train]"' in note
+                assert "level default was used" in note
+            else:
+                assert summary.notes == ()
+            sizes[level] = summary.size
+    assert sizes["max"] == sizes["default"] < sizes["fast"]
+    assert (tmp_path / "maxNone.baler").read_bytes() == (tmp_path / "defaultNone.baler").read_bytes()
+    classic = baler_root.compress(source, tmp_path / "classic.baler", codec="classic", training="max")
+    assert classic.notes == ()
+    with pytest.raises(ConfigError, match="training needs torch"):
+        baler_root.compress(source, tmp_path / "latents.baler", codec="autoencoder")
 
 
 def test_training_time_must_be_some(make_root: Maker, tmp_path: Path) -> None:

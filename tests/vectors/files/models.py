@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import awkward as ak
 import numpy as np
 
-from baler_root.compression.plan import GroupModel, Plan
-from tests.helpers.models import (
-    list_model,
-)
+from baler_root.compression.plan import GroupMixing, GroupModel, Plan
+from baler_root.compression.quantisation.quantise import quantise
+from baler_root.format.codecs.conditional.mixing import ContextKind, MixingContexts, SourceKind
+from baler_root.format.codecs.conditional.mixing import Source as Given
+from baler_root.format.codecs.conditional.model import Model
+from tests.helpers.models import coding_of, list_model
 from tests.vectors.source import Made, Source, flat, write_trees
 
 
@@ -120,3 +124,77 @@ def lists(target: Path) -> Made:
     bounds = {"met": "rel=0.01", "pt": "rel=0.01"}
     source = Source("Events", arrays, bounds, cuts=(60, 30), groups=(2, 6, 1), made=(model,))
     return write_trees(target, source)
+
+
+def mixing(target: Path) -> Made:
+    """Columns coded by mixing: with a model and without, of entries and of lists, in cells of all kinds."""
+    rng = np.random.default_rng(26)
+    counts = rng.integers(0, 4, 600)
+    items = int(counts.sum())
+    met = rng.poisson(30, 600)
+    run = np.repeat([7, 9, 8, 12], 150)
+    seen = rng.poisson(met / 4)
+    pt = np.repeat(met, counts) + rng.poisson(9, items)
+    arrays = {
+        "met": flat(met, "u2"),
+        "run": flat(run, "i8"),
+        "far": flat(np.where(seen > 12, -9_999, (met * rng.uniform(0.9, 1.1, 600)) ** 2.5), "i4"),
+        "passed": flat(met > 30, "bool"),
+        "seen": flat(seen, "u8"),
+        "n": flat(counts, "i4"),
+        "pt": ak.unflatten((pt * 1.001).astype("f4"), counts),
+        "charge": ak.unflatten(np.where(rng.random(items) < pt / 80, -1, 1).astype("i1"), counts),
+        "rank": ak.unflatten((pt // 7).astype("u1"), counts),
+    }
+    column = SourceKind.COLUMN
+
+    def contexts(*sources: Given, bins: int = 8) -> MixingContexts:
+        """Each source alone, and all together."""
+        alone = [ContextKind((n,), bins) for n in range(len(sources))]
+        return MixingContexts(sources, (*alone, ContextKind(tuple(range(len(sources))), 3)))
+
+    before, length, place = (
+        Given(kind) for kind in (SourceKind.PREVIOUS, SourceKind.LENGTH, SourceKind.POSITION)
+    )
+    entries = GroupMixing(
+        0,
+        {
+            0: MixingContexts(),
+            1: contexts(before),
+            2: contexts(Given(column, 0), before, bins=30),
+            3: contexts(Given(column, 0), bins=255),
+        },
+    )
+    lists = GroupMixing(
+        2,
+        {
+            7: contexts(Given(SourceKind.ENTRY, 0), length, place, before),
+            9: contexts(Given(column, 7), before),
+            11: contexts(Given(column, 7), Given(column, 9), bins=40),
+        },
+        lists=5,
+    )
+
+    def counted(plan: Plan, originals: Sequence[Any]) -> tuple[GroupModel, bytes]:
+        """Histograms of `seen` given `met`."""
+        model = coding_of(np.stack([originals[0], originals[4]], 1).astype(np.int16))
+        quantisers = [quantise(originals[n], plan.columns[n].bound).quantiser.to_bytes() for n in (0, 4)]
+        columns = [
+            replace(column, quantiser=quantiser)
+            for column, quantiser in zip(model.columns, quantisers, strict=True)
+        ]
+        data = replace(model, columns=tuple(columns)).to_bytes()
+        return GroupModel(0, hashlib.sha256(data).digest(), Model.from_bytes(data), {0: 0, 4: 1}), data
+
+    return write_trees(
+        target,
+        Source(
+            "Events",
+            arrays,
+            {"pt": "rel=0.01"},
+            cuts=(580, 20),
+            groups=(5, 1, 6),
+            made=(counted,),
+            mixing=(entries, lists),
+        ),
+    )

@@ -13,9 +13,10 @@ from baler_root._types import Progress
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.models.list_context import ContextColumns, find_context
 from baler_root.compression.models.mass_columns import locate_masses
+from baler_root.compression.models.mixing import MixingShares, TableMixing, find_mixing, mixed_bits
 from baler_root.compression.models.sample import TreeSample, take_sample
 from baler_root.compression.page_groups import plan_groups_with_models
-from baler_root.compression.plan import GroupModel, Plan
+from baler_root.compression.plan import GroupMixing, GroupModel, Plan
 from baler_root.errors import ConfigError, listed
 from baler_root.format.codecs.model_arrays import MAX_PLACES
 from baler_root.format.codecs.registry import latent_codec
@@ -63,7 +64,7 @@ def learn(
     Raises ConfigError if torch is needed and not installed.
     """
     entries = source.schema.num_entries
-    if entries < (minimum := min_rows(effort)):
+    if entries < (minimum := min_rows(effort)) and not (effort.mixes and entries):
         note = f"{plan.schema.path}: {entries} entries are too few to train latents; {minimum} are needed"
         return LearnedTree(plan, notes=() if effort.latents is None else (note,))
     effort.check()
@@ -97,38 +98,89 @@ def learn_from(
         pairs = {members[0]: table_pairs for members, table_pairs in zip(runs, mass_pairs, strict=True)}
         notes += [*mass_notes, *_constants(sample, names)]
     time_shares = _TimeShares(effort.seconds, list(map(len, runs)))
-    trained: list[tuple[list[int], ContextColumns, TableModel]] = []
+    shares = MixingShares.of(sample, runs, cluster, effort)
+    trained: list[_LearnedTable] = []
     for members in runs:
         table_effort = replace(effort, seconds=time_shares.share())
         if effort.latents is None:
-            context = find_context(sample, members, names)
-            table = find_model(_table(sample, members, names, entries, context), table_effort, progress)
+            trained.append(_learn_table(sample, members, names, entries, table_effort, shares, progress))
         else:
-            context = ContextColumns()
             pieces = sum(sample.tables[columns[0]] == sample.tables[members[0]] for columns in runs)
             piece_effort = table_effort.for_piece(pieces)
             table = _find_autoencoder(
                 sample, members, names, entries, pairs[members[0]], piece_effort, progress
             )
-        notes += table.notes
-        trained.append((members, context, table))
-    sections = [
-        (range(members[0], members[-1] + 1), table.model is not None) for members, _, table in trained
-    ]
+            trained.append(_LearnedTable(members, members, ContextColumns(), table))
+        notes += trained[-1].model.notes
+    sections = [(range(table.members[0], table.members[-1] + 1), table.has_page) for table in trained]
     groups, positions = plan_groups_with_models(sample.values, sample.entries, cluster, sections)
-    paying = [entry for entry in trained if entry[2].model is not None]
-    models = [_group_model(group, *entry) for group, entry in zip(positions, paying, strict=True)]
+    used = list(zip(positions, [table for table in trained if table.has_page], strict=True))
+    models = tuple(_group_model(group, table) for group, table in used if table.model.model is not None)
+    mixing = tuple(
+        GroupMixing(group, table.mixing.contexts, table.mixing.lists) for group, table in used if table.mixing
+    )
     return LearnedTree(
-        replace(plan, groups=groups, models=tuple(models)) if models else plan,
-        tuple(table.data for _, _, table in paying),
+        replace(plan, groups=groups, models=models, mixing=mixing) if used else plan,
+        tuple(table.model.data for _, table in used if table.model.model is not None),
         tuple(f"{plan.schema.path}: {note}" for note in notes),
     )
 
 
-def _group_model(
-    group: int, members: Sequence[int], context: ContextColumns, table: TableModel
-) -> GroupModel:
+@dataclass(frozen=True, slots=True, eq=False)
+class _LearnedTable:
+    """A run of columns of one table, and what was learned of it."""
+
+    members: Sequence[int]
+    """Numbers in the tree of the columns of its page that are learned."""
+    modelled: Sequence[int]
+    """Those that a model may know."""
+    context: ContextColumns
+    model: TableModel
+    mixing: TableMixing | None = None
+
+    @property
+    def has_page(self) -> bool:
+        """Whether the columns share a page, with a model or contexts."""
+        return self.model.model is not None or self.mixing is not None
+
+
+def _learn_table(
+    sample: TreeSample,
+    members: Sequence[int],
+    names: Sequence[str],
+    entries: int,
+    effort: TrainingEffort,
+    shares: MixingShares,
+    progress: Progress | None,
+) -> _LearnedTable:
+    """The model of some columns of one table, and the contexts of those that adaptive mixing codes."""
+    mixing, most = None, shares.columns(members)
+    modelled = [number for number in members if sample.is_candidate(number)]
+    if most:
+        mixing = find_mixing(sample, members, shares.rows(members))
+        whole = most >= len(mixing.contexts)
+        if not mixing.contexts:
+            mixing = None
+        elif whole and not effort.level.networks:
+            return _LearnedTable(members, (), ContextColumns(), TableModel(None), mixing)
+    if len(modelled) < 2:
+        return _LearnedTable(members, (), ContextColumns(), TableModel(None), None)
+    context = find_context(sample, modelled, names)
+    table = _table(sample, modelled, names, entries, context)
+    if mixing is not None:
+        first, bits = len(context.columns), mixed_bits(sample, members, mixing)
+        bits = {first + i: bits[n] for i, n in enumerate(modelled) if n in bits}
+        table = replace(table, mixed_bits=bits, mixed_columns=most)
+    model = find_model(table, effort, progress)
+    if mixing is not None:
+        mixed = {modelled[index - len(context.columns)] for index in model.mixed}
+        mixing = mixing.of(mixed) if mixed else None
+    return _LearnedTable(members, modelled, context, model, mixing)
+
+
+def _group_model(group: int, learned: _LearnedTable) -> GroupModel:
     """The model of a table as that of page `group`."""
+    members, context, table = learned.modelled, learned.context, learned.model
     if table.model is None:
         raise ValueError("a table without a model")
     num_context = len(context.columns)
@@ -198,6 +250,8 @@ def _table(
 
 def _selection(sample: TreeSample, effort: TrainingEffort) -> tuple[Callable[[int], bool], int]:
     """Whether a column of the sample is modelled, as a function, and the fewest columns of a model."""
+    if effort.mixes:
+        return lambda number: sample.is_candidate(number) or sample.is_mixable(number), 1
     if effort.latents is None:
         return sample.is_candidate, 2
     if latent_codec(effort.latents.codec).grids:
@@ -242,9 +296,9 @@ def _runs(sample: TreeSample, is_modelled: Callable[[int], bool], min_columns: i
     for number in range(len(sample.columns)):
         if not is_modelled(number):
             continue
-        length = sample.axis_length(number)
+        length, is_grid = sample.axis_length(number), sample.is_grid(number)
         full = total_length + length > MAX_TABLE_PLACES
-        if current and (min_columns == 1 or full or sample.tables[current[-1]] != sample.tables[number]):
+        if current and (is_grid or full or sample.tables[current[-1]] != sample.tables[number]):
             runs.append(current)
             current, total_length = [], 0
         total_length += length

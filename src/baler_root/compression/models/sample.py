@@ -29,6 +29,10 @@ SAMPLE_RANGES = 4
 """Ranges of entries from which the sample is taken."""
 
 
+MIN_MIXING_ROWS = 16
+"""Rows of a table below which no column is coded by adaptive mixing."""
+
+
 @dataclass(frozen=True, slots=True)
 class TreeSample:
     """Columns of a tree, from a few ranges of entries."""
@@ -59,6 +63,16 @@ class TreeSample:
             return False
         low, high = int(symbols.min()), int(symbols.max())
         return 0 < high - low < MAX_SYMBOLS and high < 1 << 62 and low > -(1 << 62)
+
+    def is_mixable(self, number: int) -> bool:
+        """Whether adaptive mixing may code a column."""
+        quantised, column = self.encoded[number].quantised, self.columns[number]
+        if quantised is None or column.role != "data" or column.shape or self.tables[number] < 0:
+            return False
+        symbols = quantised.symbols
+        if symbols.dtype.kind not in "uib" or len(symbols) < MIN_MIXING_ROWS:
+            return False
+        return 0 < int(symbols.max()) - int(symbols.min()) < MAX_SYMBOLS
 
     def axis_length(self, number: int) -> int:
         """Upper limit of the length of the axis of a column."""

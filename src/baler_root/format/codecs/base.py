@@ -35,6 +35,8 @@ class PayloadKind(IntEnum):
     """A model coded some of the columns."""
     CONTEXT = 2
     """A model coded some of the columns, and needs columns of other pages."""
+    MIXING = 3
+    """Adaptive mixing coded some of the columns; a model, other pages or both may be needed as well."""
 
     @property
     def prefix(self) -> bytes:

@@ -24,6 +24,7 @@ from baler_root.format.codecs.latent.builtin import AutoencoderCodec, Convolutio
 from baler_root.format.codecs.latent.model import AutoencoderModel
 from baler_root.testing.codec_suite import CodecSuite
 from tests.helpers.models import known_column, random_autoencoder
+from tests.unit.format.codecs.mixed_pages import MixingCodec
 
 
 class Zlib:
@@ -103,6 +104,12 @@ class TestConditional(CodecSuite):
     """Without a model it is `classic` behind one byte; test_conditional.py has models."""
 
     codec = ConditionalCodec()
+
+
+class TestMixing(CodecSuite):
+    """With contexts of every kind; test_mixing.py has more."""
+
+    codec = MixingCodec()
 
 
 class TestAutoencoder(CodecSuite):

@@ -19,7 +19,7 @@ from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
 from baler_root.format.codecs.axis import QuantileAxis
 from baler_root.format.codecs.base import SymbolSpec
-from baler_root.format.codecs.conditional import codec as conditional_codec
+from baler_root.format.codecs.conditional import model_streams
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.model import Model, ModelColumn
 from baler_root.format.entropy import rans_mixture
@@ -106,7 +106,7 @@ def test_every_symbol_comes_back(case: tuple[Columns, Model, list[int | None]]) 
 
 @pytest.mark.parametrize("histograms", [(), (0, 1, 2)], ids=["networks", "histograms"])
 def test_blocks_of_rows(histograms: Sequence[int], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(conditional_codec, "ROWS", 63)
+    monkeypatch.setattr(model_streams, "ROWS", 63)
     columns, model = table(histograms=histograms)
     payload, _ = codec_of(model, KNOWN).encode(columns, specs_of(columns))
     found = reader_of(model).decode(memoryview(payload), specs_of(columns))

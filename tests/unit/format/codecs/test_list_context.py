@@ -85,7 +85,7 @@ def test_only_what_is_needed_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
             file["Events"][name].array()
         assert set(read) == groups, name
     decoded: list[str] = []
-    for name in ("_decode", "_decode_chained"):
+    for name in ("decode_stream", "decode_chained"):
         real = getattr(conditional_codec, name)
         monkeypatch.setattr(
             conditional_codec,

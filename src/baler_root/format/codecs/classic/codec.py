@@ -78,14 +78,9 @@ class Classic:
         self, columns: Sequence[NDArray[Any]], specs: Sequence[SymbolSpec]
     ) -> tuple[bytes, list[float]]:
         """Directory and pool packed together, then the pco streams in column order; see `Codec.encode`."""
-        encoded = [encode_column(column, spec) for column, spec in zip(columns, specs, strict=True)]
-        directory = b"".join(stream.entry for stream in encoded)
-        pool = b"".join(stream.pooled for stream in encoded)
-        packed = pack_bytes(pack_varint(len(directory)) + directory + pool)
-        weights = [len(stream.entry) + (stream.cost if stream.pooled else 0) for stream in encoded]
-        per_weight = len(packed) / max(1, sum(weights))
-        shares = [len(s.separate) + weight * per_weight for s, weight in zip(encoded, weights, strict=True)]
-        return packed + b"".join(stream.separate for stream in encoded), shares
+        return join_streams(
+            [encode_column(column, spec) for column, spec in zip(columns, specs, strict=True)]
+        )
 
     def decode(
         self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
@@ -96,6 +91,17 @@ class Classic:
     def open_payload(self, payload: memoryview, specs: Sequence[SymbolSpec]) -> ClassicPayload:
         """See `OpeningCodec.open_payload`."""
         return ClassicPayload(payload, specs)
+
+
+def join_streams(encoded: Sequence[Stream]) -> tuple[bytes, list[float]]:
+    """The payload of columns coded one by one, and each column's share of it; see `Codec.encode`."""
+    directory = b"".join(stream.entry for stream in encoded)
+    pool = b"".join(stream.pooled for stream in encoded)
+    packed = pack_bytes(pack_varint(len(directory)) + directory + pool)
+    weights = [len(stream.entry) + (stream.cost if stream.pooled else 0) for stream in encoded]
+    per_weight = len(packed) / max(1, sum(weights))
+    shares = [len(s.separate) + weight * per_weight for s, weight in zip(encoded, weights, strict=True)]
+    return packed + b"".join(stream.separate for stream in encoded), shares
 
 
 class ClassicPayload:

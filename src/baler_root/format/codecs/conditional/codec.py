@@ -7,37 +7,24 @@ formats/codecs.md#conditional is the specification.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from baler_root.errors import CorruptFileError
-from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.codecs.axis import CODE_LIMIT, symbols_at
+from baler_root.format.codecs.axis import symbols_at
 from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.histograms import Histograms
 from baler_root.format.codecs.conditional.list_context import ListContext, ListStructure
-from baler_root.format.codecs.conditional.model import Conditional, Model, ModelColumn
-from baler_root.format.codecs.conditional.page import LENGTH_KINDS, NAME_SIZE, ConditionalPage, Dependencies
+from baler_root.format.codecs.conditional.mixing import MixedColumn, MixingContexts, SourceValues, from_lowest
+from baler_root.format.codecs.conditional.model import Model, ModelColumn
+from baler_root.format.codecs.conditional.model_streams import Codes, decode_chained, decode_stream
+from baler_root.format.codecs.conditional.page import ConditionalPage, Dependencies
+from baler_root.format.codecs.conditional.page_encoder import PageEncoder
 from baler_root.format.codecs.lazy_models import LazyModels, model_by_digest_prefix
-from baler_root.format.limits import MAX_PAGE_PRODUCTS
 
 Symbols = NDArray[Any]
-
-
-Codes = dict[int, NDArray[np.int16]]
-"""Codes, the inputs of networks, of the columns decoded so far, by their number in the model."""
-
-
-STREAM_HEAD = 3
-"""Bytes that a stream takes in the head of a page."""
-
-
-ROWS = 1 << 16
-"""Rows of a block, which go through a network at once: memory does not grow with the cluster."""
 
 
 class ConditionalCodec:
@@ -52,14 +39,17 @@ class ConditionalCodec:
         numbers: Sequence[int | None] = (),
         compare: bool = False,
         context: ListContext | None = None,
+        mixing: Mapping[int, MixingContexts] | None = None,
     ) -> None:
         """`models` by SHA-256. To encode: the digest of the `model` to use, and in `numbers` the number in
         the model of each column of the page. With `compare`, columns that are smaller in `classic` are coded
-        by it.
+        by it. `mixing` has the contexts of the columns, by position, that adaptive mixing may code where that
+        is smallest.
         """
         self.models = {} if models is None else models
         self.model, self.numbers = model, tuple(numbers)
         self.compare, self.context = compare, context or ListContext({})
+        self.mixing = {} if mixing is None else mixing
 
     def with_models(self, models: Mapping[bytes, bytes]) -> ConditionalCodec:
         """See `ModelCodec.with_models`."""
@@ -71,63 +61,15 @@ class ConditionalCodec:
 
     def encode(self, columns: Sequence[Symbols], specs: Sequence[SymbolSpec]) -> tuple[bytes, list[float]]:
         """See `Codec.encode`."""
-        numbers = self.numbers or (None,) * len(columns)
-        positions = {number: position for position, number in enumerate(numbers) if number is not None}
-        table = self.models[self.model].columns if positions else ()
-        context = self.context
-        context_codes: Codes = {}
-        lists = None
-        if context.lists is not None:
-            lengths = context.symbols[context.lists]
-            lists = ListStructure(lengths, int(lengths.sum(dtype=np.int64)))
-            context_codes = {
-                n: lists.codes(column, context.symbols.get(context.columns.get(n, -1)))
-                for n, column in enumerate(table)
-                if column.kind in LENGTH_KINDS or n in context.columns
-            }
-        streams = _streams(
-            table, {n: columns[position] for n, position in positions.items()}, context_codes, lists
-        )
-        streams = {positions[number]: stream for number, stream in streams.items()}
-        if self.compare and streams:
-            classic_payload, classic_shares = Classic().encode(columns, specs)
-            streams = {
-                position: stream
-                for position, stream in streams.items()
-                if len(stream) + STREAM_HEAD < classic_shares[position]
-            }
-            saved = sum(classic_shares[position] - len(stream) for position, stream in streams.items())
-            if saved < NAME_SIZE + 2 * len(columns):
-                payload = PayloadKind.PLAIN.prefix + classic_payload
-                return payload, scale_shares(classic_shares, len(payload))
-        rest_positions = [position for position in range(len(columns)) if position not in streams]
-        rest, shares = Classic().encode(
-            [columns[position] for position in rest_positions],
-            [specs[position] for position in rest_positions],
-        )
-        if not streams:
-            return PayloadKind.PLAIN.prefix + rest, scale_shares(shares, 1 + len(rest))
-        kind = PayloadKind.MODEL if context.lists is None else PayloadKind.CONTEXT
-        head = bytearray(kind.prefix + self.model[:NAME_SIZE])
-        if context.lists is not None:
-            head += pack_varint(context.lists) + pack_varint(len(context.columns))
-            for n in sorted(context.columns):
-                head += pack_varint(n) + pack_varint(context.columns[n])
-        for position, number in enumerate(numbers):
-            head += pack_varint(0 if number is None else 2 * number + 1 + (position in streams))
-            if position in streams:
-                head += pack_varint(len(streams[position]))
-        head += pack_varint(len(rest))
-        sizes = {position: float(len(stream)) for position, stream in streams.items()}
-        sizes.update(zip(rest_positions, shares, strict=True))
-        payload = bytes(head) + rest + b"".join(streams[position] for position in sorted(streams))
-        return payload, scale_shares([sizes[position] for position in range(len(columns))], len(payload))
+        return PageEncoder(
+            self.models, self.model, self.numbers, self.compare, self.context, self.mixing
+        ).encode(columns, specs)
 
     def context_columns(
         self, payload: memoryview, specs: Sequence[SymbolSpec], positions: Sequence[int] | None = None
     ) -> tuple[int, ...]:
         """See `ContextCodec.context_columns`."""
-        if not PayloadKind.CONTEXT.is_kind_of(payload):
+        if not (PayloadKind.CONTEXT.is_kind_of(payload) or PayloadKind.MIXING.is_kind_of(payload)):
             return ()
         page = ConditionalPage(payload, specs, self._table)
         return page.dependencies(range(len(specs)) if positions is None else positions).context_columns(page)
@@ -181,26 +123,24 @@ class ConditionalCodec:
             for n in dependencies.context
             if lists is not None
         }
-        for column in sorted(page.positions):
-            position = page.positions[column]
+        given = SourceValues(columns, lists, symbols)
+        for position, number in page.order:
             if position not in dependencies.columns:
                 continue
-            entry, spec = page.table[column], specs[position]
-            if position not in columns:
-                parents = () if entry.conditional is None else entry.conditional.parents
-                lengths = {len(codes[p]) for p in parents if p != column} | {spec.length}
-                if column in parents and lists is not None:
-                    lengths.add(lists.rows)
-                if entry.conditional is None or len(lengths) > 1:
-                    raise CorruptFileError(f"column {column} of the model cannot be decoded here")
-                if column in parents and lists is not None:
-                    places = _decode_chained(entry, column, codes, lists, page.streams[position])
-                else:
-                    places = _decode(entry, codes, spec.length, page.streams[position])
-                columns[position] = symbols_at(places, entry.axis.low, spec.dtype)
-                codes[column] = entry.axis.codes[places]
+            if position in page.mixed and position not in columns:
+                columns[position] = _decode_mixed(
+                    page.mixed[position], given, specs[position], page.streams[position]
+                )
+            if number is None:
+                continue
+            if position in columns:
+                codes[number] = page.table[number].axis.codes_of(columns[position])
             else:
-                codes[column] = entry.axis.codes_of(columns[position])
+                stream = page.streams[position]
+                places = _decode_places(page.table[number], number, codes, lists, specs[position], stream)
+                axis = page.table[number].axis
+                columns[position] = symbols_at(places, axis.low, specs[position].dtype)
+                codes[number] = axis.codes[places]
         return columns
 
     def _lists(
@@ -223,120 +163,35 @@ class ConditionalCodec:
         return model_by_digest_prefix(self.models, name).columns
 
 
-def scale_shares(shares: Sequence[float], size: int) -> list[float]:
-    """Shares scaled to add up to `size`: bytes that belong to no column are spread over all."""
-    total = sum(shares)
-    return [share * size / total if total else size / len(shares) for share in shares]
-
-
-def _streams(
-    table: Sequence[ModelColumn],
-    columns: dict[int, Symbols],
-    context_codes: Codes,
+def _decode_places(
+    column: ModelColumn,
+    number: int,
+    codes: Codes,
     lists: ListStructure | None,
-) -> dict[int, bytes]:
-    """Streams of the columns that have a network or histograms, and whose symbols and parents are on their
-    axes.
-    """
-    places = {number: table[number].axis.places(symbols) for number, symbols in columns.items()}
-    codes = context_codes | {
-        number: table[number].axis.codes[column_places] for number, column_places in places.items()
-    }
-    streams = {}
-    products = 0
-    for number, symbols in columns.items():
-        column = table[number]
-        products += column.products * len(symbols)
-        if column.products and products > MAX_PAGE_PRODUCTS:
-            continue
-        parents = () if column.conditional is None else column.conditional.parents
-        if column.conditional is None or any(
-            p not in codes or len(codes[p]) != len(symbols) for p in parents
-        ):
-            continue
-        if not np.array_equal(places[number] + column.axis.low, symbols):
-            continue
-        if number not in parents:
-            streams[number] = _encode(column, codes, places[number])
-        elif lists is not None and lists.rows == len(symbols):
-            # Each item needs the previous one: first items of all lists are coded first, then second ones.
-            ordered = {p: codes[p][lists.order] for p in parents if p != number}
-            ordered[number] = lists.previous_codes(codes[number])[lists.order]
-            streams[number] = _encode(column, ordered, places[number][lists.order])
-    return streams
-
-
-def _encode(column: ModelColumn, codes: Codes, places: NDArray[np.int64]) -> bytes:
-    """Stream of one column: blocks, each after its size."""
-    from baler_root.format.entropy import rans_histogram as histograms
-    from baler_root.format.entropy import rans_mixture as coder
-
-    stream = bytearray()
-    for start in range(0, len(places), ROWS):
-        block = slice(start, min(len(places), start + ROWS))
-        if isinstance(column.conditional, Histograms):
-            contexts = column.conditional.contexts(codes, block)
-            words = histograms.encode(places[block], contexts, column.table)
-        else:
-            words = coder.encode(places[block], column.axis.edges, _outputs(column.conditional, codes, block))
-        stream += pack_varint(len(words)) + words
-    return bytes(stream)
-
-
-def _decode(column: ModelColumn, codes: Codes, length: int, stream: memoryview) -> NDArray[np.int64]:
-    """Places of the values of one column on its axis."""
-    from baler_root.format.entropy import rans_histogram as histograms
-    from baler_root.format.entropy import rans_mixture as coder
-
-    cursor = Cursor(stream)
-    places = np.empty(length, dtype=np.int64)
-    for start in range(0, length, ROWS):
-        block = slice(start, min(length, start + ROWS))
-        words = cursor.take(cursor.varint())
-        if isinstance(column.conditional, Histograms):
-            places[block] = histograms.decode(words, column.conditional.contexts(codes, block), column.table)
-        else:
-            outputs = _outputs(column.conditional, codes, block)
-            places[block] = coder.decode(words, column.axis.edges, outputs)
-    cursor.finish("the last block")
-    return places
-
-
-def _decode_chained(
-    column: ModelColumn, number: int, codes: Codes, lists: ListStructure, stream: memoryview
+    spec: SymbolSpec,
+    stream: memoryview,
 ) -> NDArray[np.int64]:
-    """Like `_decode`, for a column whose items need the previous one: step by step, all lists at once."""
-    from baler_root.format.entropy import rans_mixture as coder
-
-    cursor = Cursor(stream)
-    places = np.empty(lists.rows, dtype=np.int64)
-    item_codes = np.full(lists.rows + 1, -CODE_LIMIT, np.int16)
-    bounds = np.union1d(lists.bounds, np.arange(0, lists.rows, ROWS))
-    decoder = None
-    for start, stop in pairwise(bounds.tolist()):
-        if start % ROWS == 0:
-            if decoder is not None:
-                decoder.finish()
-            decoder = coder.Decoder(cursor.take(cursor.varint()), column.axis.edges)
-        items = lists.order[start:stop]
-        parents = column.conditional.parents if column.conditional else ()
-        step_codes = {p: codes[p][items] for p in parents if p != number}
-        # The last element of `item_codes` is never written: it stands for the item before a first item.
-        step_codes[number] = item_codes[np.where(lists.steps[items] == 0, lists.rows, items - 1)]
-        if decoder is not None:
-            places[items] = decoder.take(_outputs(column.conditional, step_codes, slice(0, stop - start)))
-            item_codes[items] = column.axis.codes[places[items]]
-    if decoder is not None:
-        decoder.finish()
-    cursor.finish("the last block")
-    return places
+    """Places on its axis of the values of column `number` of a model."""
+    parents = () if column.conditional is None else column.conditional.parents
+    lengths = {len(codes[p]) for p in parents if p != number} | {spec.length}
+    if number in parents and lists is not None:
+        lengths.add(lists.rows)
+    if column.conditional is None or len(lengths) > 1:
+        raise CorruptFileError(f"column {number} of the model cannot be decoded here")
+    if number in parents and lists is not None:
+        return decode_chained(column, number, codes, lists, stream)
+    return decode_stream(column, codes, spec.length, stream)
 
 
-def _outputs(conditional: Conditional | Histograms | None, codes: Codes, block: slice) -> NDArray[np.int32]:
-    """Outputs of the network of a column for the rows of a block."""
-    if not isinstance(conditional, Conditional):
-        raise TypeError("a column without a network")
-    inputs = np.empty((block.stop - block.start, len(conditional.parents)), dtype=np.float32)
-    for index, parent in enumerate(conditional.parents):
-        inputs[:, index] = codes[parent][block]
-    return conditional.net(inputs)
+def _decode_mixed(column: MixedColumn, given: SourceValues, spec: SymbolSpec, stream: memoryview) -> Symbols:
+    """Symbols of a column coded by mixing."""
+    from baler_root.format.entropy import adaptive_mixing
+
+    high = column.low + column.span - 1
+    limits = (0, 1) if spec.dtype.kind == "b" else None
+    if limits is None and spec.dtype.kind in "ui":
+        limits = (int(np.iinfo(spec.dtype).min), int(np.iinfo(spec.dtype).max))
+    if limits is None or not limits[0] <= column.low <= high <= limits[1]:
+        raise CorruptFileError(f"symbols from {column.low} to {high} in a column of {spec.dtype}")
+    values = adaptive_mixing.decode(stream, spec.length, given.inputs(column, spec.length))
+    return from_lowest(values, column.low, spec.dtype)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError
 from baler_root.format.codecs.base import OpenedPayload, PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.codec import scale_shares
+from baler_root.format.codecs.conditional.page_encoder import scale_shares
 from baler_root.format.codecs.latent.columns import (
     decode_columns,
     encode_streams,

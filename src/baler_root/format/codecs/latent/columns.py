@@ -17,8 +17,9 @@ from baler_root.format.binary.varint import Cursor, pack_varint
 from baler_root.format.codecs.axis import QuantileAxis, symbols_at
 from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.classic.codec import Classic
-from baler_root.format.codecs.conditional.codec import ROWS, ConditionalCodec
+from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.model import ModelColumn
+from baler_root.format.codecs.conditional.model_streams import ROWS
 from baler_root.format.codecs.latent.model import LATENT_LIMIT, AutoencoderModel, ResidualMode
 from baler_root.format.codecs.latent.page import LatentPage, pack_rows
 from baler_root.format.codecs.latent.split_floats import join_bits, low_dtype, split_bits
@@ -80,7 +81,7 @@ def pack_latents(model: AutoencoderModel, latents: Latents) -> bytes:
 
 def unpack_latents(model: AutoencoderModel, page: LatentPage) -> Latents:
     """Latents of a page; raises FormatError if they are not valid."""
-    if PayloadKind.CONTEXT.is_kind_of(page.latents):
+    if PayloadKind.CONTEXT.is_kind_of(page.latents) or PayloadKind.MIXING.is_kind_of(page.latents):
         raise CorruptFileError("latents that depend on other pages")
     models = {model.latent_digest: model.latent_model} if model.latent_model else {}
     specs = [SymbolSpec(LATENT, page.rows)] * model.latents
