@@ -119,8 +119,18 @@ class DisagreementError(BalerError):
 
 
 def nearest(word: str, known: Iterable[str], n: int = 3) -> list[str]:
-    """The known words most like `word`, at most `n`, best first."""
-    return difflib.get_close_matches(word, list(dict.fromkeys(known)), n=n, cutoff=0.5)
+    """The known words most like `word`, at most `n`, best first; a path is as like as its last part is.
+
+    >>> nearest("Event", ["meta", "nominal/Events"])
+    ['nominal/Events']
+    """
+    words: dict[str, list[str]] = {}
+    for path in dict.fromkeys(known):
+        words.setdefault(path, []).append(path)
+        if (last := path.rpartition("/")[2]) != path:
+            words.setdefault(last, []).append(path)
+    matches = difflib.get_close_matches(word, words, n=n, cutoff=0.5)
+    return list(dict.fromkeys(path for match in matches for path in words[match]))[:n]
 
 
 def listed(items: Iterable[str], max_items: int = 5, separator: str = ", ") -> str:

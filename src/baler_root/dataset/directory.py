@@ -163,8 +163,7 @@ class Directory:
         match = self._key(where)
         if match is None:
             has_cycle = where.rpartition(";")[2].isdecimal()
-            candidates = [name for key in self._keys() for name in _names(key, self._prefix, has_cycle)]
-            raise KeyInFileError(where, candidates, self.file_path)
+            raise KeyInFileError(where, self.keys(cycle=has_cycle), self.file_path)
         return match
 
     def _key(self, where: str) -> Key | None:
@@ -235,9 +234,3 @@ class Directory:
         return html_table(
             f"{self.file_path}{self.object_path}", ("name", "class", "entries × branches", "title"), rows
         )
-
-
-def _names(key: Key, prefix: str, cycle: bool) -> tuple[str, str]:
-    """Names by which a key can be found: path and last part, with or without cycle."""
-    path = f"{key.path.removeprefix(prefix)};{key.cycle}" if cycle else key.path.removeprefix(prefix)
-    return path, path.rpartition("/")[2]
