@@ -201,7 +201,7 @@ def _code(decoding: Any, values: Any, data: Any, bounds: Any, contexts: Any, row
                     count = np.int64(counter & np.uint32(COUNT_LIMIT))
                     share = np.int64(counter >> np.uint32(10))
                     if count == 0:
-                        share = probability << 6
+                        share = np.int64(probability << 6)
                     share += ((target - share) * rates[count]) >> 16
                     counters[places[k]] = np.uint32(share << 10 | min(COUNT_LIMIT, count + 1))
                 weights[bias] += (128 * error + (1 << 18)) >> 19
