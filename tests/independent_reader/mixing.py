@@ -59,6 +59,7 @@ class Record:
         low, high = (0, 1) if dtype.kind == "b" else (0, -1)
         if dtype.kind in "ui":
             low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        need(length <= 1 << 22, "too many values for mixing")
         need(low <= self.low and self.low + self.span - 1 <= high, "symbols of another type")
         coder = Coder(stream, self, length, values)
         found = [coder.value(row) + self.low for row in range(length)]

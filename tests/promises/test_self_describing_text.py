@@ -179,6 +179,7 @@ def test_limits() -> None:
         "all roots": limits.MAX_ALL_ROOTS,
         "mixing sources": limits.MAX_MIXING_SOURCES,
         "mixing kinds": limits.MAX_MIXING_KINDS,
+        "mixing rows": limits.MAX_MIXING_ROWS,
         "mixing counters": limits.MAX_MIXING_COUNTERS,
         "mixing counters per row": limits.MIXING_COUNTERS_PER_ROW,
         "dictionary": MAX_DICTIONARY,

@@ -91,6 +91,10 @@ MAX_MIXING_SOURCES, MAX_MIXING_KINDS = 8, 7
 one without sources."""
 
 
+MAX_MIXING_ROWS = 1 << 22
+"""Most values of a column that is coded by mixing: a reader holds up to 60 bytes for each of them."""
+
+
 MAX_MIXING_COUNTERS, MIXING_COUNTERS_PER_ROW = 1 << 13, 1 << 6
 """Most counters of the contexts of a column, and more for each of its rows: values earn the memory."""
 

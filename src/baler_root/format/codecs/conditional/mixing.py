@@ -20,6 +20,7 @@ from baler_root.format.entropy.mixing_tables import COARSE_BINS, MAX_LEVELS, Mix
 from baler_root.format.limits import (
     MAX_MIXING_COUNTERS,
     MAX_MIXING_KINDS,
+    MAX_MIXING_ROWS,
     MAX_MIXING_SOURCES,
     MIXING_COUNTERS_PER_ROW,
 )
@@ -30,6 +31,10 @@ MAX_SPAN = 1 << 32
 
 COARSE, COARSE_PER_ROW = 1 << 12, 1 << 4
 """Most counters of decisions inside cells, and more for each row: a wider column does not learn these."""
+
+
+REMEMBERED = 1 << 6
+"""Sources of a page that stay in bins, for the columns after them."""
 
 
 EXPLICIT = 1 << 4
@@ -239,6 +244,8 @@ class SourceValues:
         """A source in bins; raises CorruptFileError if it does not fit the column."""
         binned = self._binned.get(source)
         if binned is None:
+            if len(self._binned) == REMEMBERED:
+                del self._binned[next(iter(self._binned))]
             binned = self._binned[source] = BinnedSource.of(self.values(source, length))
         if len(binned.order) != length:
             raise CorruptFileError("a context that does not fit its column")
@@ -253,6 +260,8 @@ class SourceValues:
 
     def inputs(self, column: MixedColumn, length: int) -> MixingInput:
         """Everything that the coder needs of a column of `length` values; raises CorruptFileError."""
+        if length > MAX_MIXING_ROWS:
+            raise CorruptFileError(f"mixing of {length} values; at most {MAX_MIXING_ROWS} are possible")
         sources = column.contexts.sources
         has_previous = any(source.kind is SourceKind.PREVIOUS for source in sources)
         is_first = self.is_first(length) if has_previous else np.zeros(length, np.uint8)
