@@ -130,3 +130,21 @@ def test_predictions_are_declared_in_the_same_words(make_root: Make, tmp_path: P
         overwrite=True,
     )
     assert baler_root.inspect(target)["trees"][0]["relations"] == []
+
+
+@pytest.mark.usefixtures("fast_with_derived")
+def test_columns_that_become_equal_later_keep_their_bound(make_root: Make, tmp_path: Path) -> None:
+    """Columns predict one another in the sample; from then on some are equal, in every combination."""
+    rng = np.random.default_rng(2)
+    rows = 4000
+    first = (rng.exponential(30, rows) + 5).astype("f4")
+    columns = {name: (first * (1 + 1e-3 * rng.standard_normal(rows))).astype("f4") for name in "abcdef"}
+    for source, *others in (("f", "a"), ("e", "b", "c"), ("d", "e")):
+        for name in others:
+            columns[name][1000:] = columns[source][1000:]
+    path, target = make_root("source.root", Events=columns), tmp_path / "equal.baler"
+    baler_root.compress(path, target, training="fast", codec="conditional", cluster_size=1000)
+    with baler_root.open(target) as file:
+        values = file["Events"].arrays(library="np")
+    for name, original in columns.items():
+        assert not len(violations(original, values[name], REL))

@@ -31,10 +31,10 @@ _SHIFT = 16
 class Targets:
     """Columns that are sought, by magnitude, in a few rows."""
 
-    def __init__(self, values: Doubles, power: int = 1) -> None:
+    def __init__(self, values: Doubles, power: int = 1, tolerance: float = TOLERANCE) -> None:
         """`values` has shape (columns, rows); results of formulas are compared with this `power` of it."""
         self._sizes = np.abs(values) ** power
-        self._tolerance = power * TOLERANCE
+        self._tolerance = power * tolerance
         with np.errstate(all="ignore"):
             low, high = (
                 _cells(self._sizes[:, :TABLE_ROWS] * (1.0 + sign * self._tolerance)) for sign in (-1, 1)

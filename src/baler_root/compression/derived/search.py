@@ -10,6 +10,7 @@ import numpy as np
 
 from baler_root._types import Values
 from baler_root.compression.derived.candidates import candidates
+from baler_root.compression.derived.pairs import NEAR_COPY
 from baler_root.compression.derived.prediction import PlannedPrediction, encode_predicted
 from baler_root.compression.derived.reductions import of_lists
 from baler_root.compression.derived.table import SearchTable
@@ -214,11 +215,12 @@ def _checked(table: SearchTable, target: int, formula: Formula) -> list[tuple[fl
     few = rows[np.linspace(0, len(rows) - 1, FEW_ROWS).astype(np.int64)]
     if _difference(table, target, formula, few) > NEAR and formula.function in _PARTICLES:
         return []
+    tolerance = NEAR_COPY if formula.function == "linear" else TOLERANCE
     checked = [
         (difference, variant)
         for variant in _variants(table, formula)
-        if _difference(table, target, variant, few) <= TOLERANCE
-        and (difference := _difference(table, target, variant, rows)) <= TOLERANCE
+        if _difference(table, target, variant, few) <= tolerance
+        and (difference := _difference(table, target, variant, rows)) <= tolerance
     ]
     return [min(checked, key=lambda entry: entry[0])] if checked else []
 
