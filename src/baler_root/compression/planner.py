@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
+from baler_root.compression.derived.prediction import as_formula
 from baler_root.compression.derived.search import DerivedSearch
 from baler_root.compression.page_groups import plan_groups
 from baler_root.compression.plan import Plan, plan_columns
@@ -18,6 +19,7 @@ from baler_root.errors import ConfigError, SourceError
 from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.formula import Formula
+from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.limits import MAX_COLUMN_LENGTH
 from baler_root.format.schema import Tree
@@ -66,14 +68,19 @@ def plan_tree(
         sample,
         [column.bound for column in planned],
         tables,
-        {number: relation for number, (_, relation) in declared.items()},
+        {n: relation for n, (_, relation) in declared.items() if not _reduces(relation)},
         independent,
         max(lengths, default=0) / max(1, sampled),
     )
+    formulas = {n: formula for n, (_, relation) in declared.items() if (formula := as_formula(relation))}
     predictions = {}
     if derived:
-        search = DerivedSearch(relations.sample, relations.derived, relations.tightened, independent)
-        formulas = [(n, relation) for n, (_, relation) in declared.items() if isinstance(relation, Formula)]
+        lists = {
+            table: number
+            for table in sorted({*tables} - {-1, 0})
+            if (number := lengths_of(columns, tables, table)) is not None
+        }
+        search = DerivedSearch(relations.sample, relations.derived, relations.tightened, independent, lists)
         predictions = search.find(schema.num_entries / max(1, sampled), formulas)
     plan = Plan(
         schema,
@@ -81,16 +88,14 @@ def plan_tree(
         plan_groups(sample, sampled, max(lengths, default=1)),
         codec,
         (*SENTINELS, *rules.sentinels),
-        relations.derived,
+        {n: planned for n, planned in relations.derived.items() if n not in predictions},
         predictions,
     )
     notes = tuple(
         f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"
         for number, (text, relation) in declared.items()
-        if all(
-            number not in used or used[number].relation != relation
-            for used in (plan.relations, plan.predictions)
-        )
+        if (number not in plan.relations or plan.relations[number].relation != relation)
+        and (number not in predictions or predictions[number].relation != formulas.get(number))
     )
     reasons = tuple((str(bound), reason) for bound, reason in bounds_and_reasons)
     return TreeJob(key, tree, plan, reasons, tuple(lengths), notes=notes)
@@ -100,6 +105,11 @@ def skipped_in(key: str, unreadable: Mapping[tuple[str, str], str]) -> dict[str,
     """The branches of one tree that are left out, and why."""
     path = key.rpartition(";")[0]
     return {branch: cause for (tree, branch), cause in unreadable.items() if tree == path}
+
+
+def _reduces(relation: Relation) -> bool:
+    """Whether a relation gives one value for each list, and so can only predict."""
+    return isinstance(relation, Formula) and FUNCTIONS[relation.function].reduces
 
 
 def _lengths_of(columns: Sequence[Column], tables: Sequence[int], number: int) -> int:
