@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
+
+from baler_root._types import Values
 from baler_root.compression.derived.prediction import as_formula
 from baler_root.compression.derived.search import DerivedSearch
 from baler_root.compression.page_groups import plan_groups
-from baler_root.compression.plan import Plan, plan_columns
+from baler_root.compression.plan import Plan, PlannedColumn, plan_columns
 from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
+from baler_root.compression.rules.coarse_bounds import merged_values
 from baler_root.compression.rules.matching import bound_target
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.tree_job import TreeJob
-from baler_root.errors import ConfigError, SourceError
+from baler_root.errors import ConfigError, SourceError, listed
 from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.formula import Formula
@@ -38,6 +42,7 @@ MAX_EMPTY_CLUSTERS = 1 << 10
 """Most clusters of a tree without branches, whose number of entries costs nothing to claim."""
 
 
+@np.errstate(all="ignore")  # searches for relations meet any values: NaN, infinities, the largest floats
 def plan_tree(
     key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size: int | str, *, derived: bool = False
 ) -> TreeJob:
@@ -98,7 +103,32 @@ def plan_tree(
         and (number not in predictions or predictions[number].relation != formulas.get(number))
     )
     reasons = tuple((str(bound), reason) for bound, reason in bounds_and_reasons)
+    by_default = [
+        n
+        for n, (_, reason) in zip(_with_values(columns), bounds_and_reasons, strict=True)
+        if reason == "default"
+    ]
+    notes += tuple(_notes_on_merged_values(schema.path, planned, sample, by_default))
     return TreeJob(key, tree, plan, reasons, tuple(lengths), notes=notes)
+
+
+def _with_values(columns: Sequence[Column]) -> list[int]:
+    """Numbers of the columns that have a bound."""
+    return [number for number, column in enumerate(columns) if column.has_values]
+
+
+def _notes_on_merged_values(
+    tree: str, columns: Sequence[PlannedColumn], sample: Sequence[Values], numbers: Sequence[int]
+) -> Iterator[str]:
+    """A note on the columns in which the default bound merges values that may be times or identifiers."""
+    merged = [
+        f"{columns[number].name} ({kept[0]} of {kept[1]} remain)"
+        for number in numbers
+        if (kept := merged_values(sample[number], columns[number].bound)) is not None
+    ]
+    if merged:
+        names = listed(merged, max_items=4)
+        yield f"{tree}: the bound merges values of {names}; --branch NAME=lossless keeps times and identifiers exact"
 
 
 def skipped_in(key: str, unreadable: Mapping[tuple[str, str], str]) -> dict[str, str]:

@@ -50,6 +50,10 @@ MAX_PAGE_LENGTH = 1 << 28
 """Most bytes of the decoded columns of a page, and of its directory."""
 
 
+MAX_OBJECTS_LENGTH = 1 << 28
+"""Most bytes of the ROOT file of carried objects."""
+
+
 MAX_COLUMN_LENGTH = 1 << 28
 """Most values of a column in one cluster."""
 
