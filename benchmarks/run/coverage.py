@@ -90,18 +90,28 @@ def compare(original: ak.Array, branches: dict[str, Any], path: str, *, names: b
 
 
 def compare_baskets(original: Any, branch: Any) -> str:
-    """`raw` if another branch of uproot has the same bytes in its baskets, or how it differs."""
+    """`raw` if another branch of uproot has the same baskets, or the first part of them that differs."""
     if branch is None:
         return "missing"
     try:
-        return RAW if basket_bytes(original) == basket_bytes(branch) else "other bytes in baskets"
+        pairs = zip(baskets(original), baskets(branch), strict=True)
+        difference = next((part for a, b in pairs for part in a if a[part] != b[part]), "")
     except Exception as error:  # noqa: BLE001  # any error is a result: the table lists causes
         return cause(error)
+    return f"other {difference} of a basket" if difference else RAW
 
 
-def basket_bytes(branch: Any) -> bytes:
-    """The uncompressed bytes of all baskets of a branch of uproot, end to end."""
-    return b"".join(bytes(branch.basket(number).data) for number in range(branch.num_baskets))
+def baskets(branch: Any) -> Iterator[dict[str, Any]]:
+    """Entry range, length of the key, bytes and byte offsets of each basket of a branch of uproot."""
+    for number in range(branch.num_baskets):
+        basket = branch.basket(number)
+        offsets = basket.byte_offsets
+        yield {
+            "entries": tuple(map(int, branch.basket_entry_start_stop(number))),
+            "length of the key": int(basket.member("fKeylen")),
+            "bytes": bytes(basket.data),
+            "byte offsets": None if offsets is None else offsets.tolist(),
+        }
 
 
 def attempt(action: Any, *arguments: Any, **options: Any) -> tuple[Any, str]:

@@ -36,3 +36,14 @@ def first_integers(length: int) -> Any:
 
 def numbers(name: str, source: int) -> OutputBranch:
     return OutputBranch(name, f"{name}/I", [Leaf(name, np.dtype(np.int32))], source)
+
+
+def baskets(branch: Any) -> list[tuple[Any, ...]]:
+    """Entry range, bytes, offsets and length of the key of every basket of a branch of uproot."""
+    result = []
+    for number in range(branch.num_baskets):
+        basket = branch.basket(number)
+        offsets = None if basket.byte_offsets is None else basket.byte_offsets.tolist()
+        entries = tuple(map(int, branch.basket_entry_start_stop(number)))
+        result.append((entries, basket.data.tobytes(), offsets, basket.member("fKeylen")))
+    return result

@@ -51,7 +51,8 @@ def decompress(
     """Write the trees and objects of `source` to the new ROOT file `target`, cluster by cluster.
 
     `kind="auto"` writes a TTree where the source was one and every branch fits, else an RNTuple. A TTree
-    has records as branches of their members (`vertex.x`).
+    with raw branches stays one; the branches that do not fit it then become an RNTuple `NAME_rntuple` beside
+    it. A TTree has records as branches of their members (`vertex.x`).
     `compression` is that of the ROOT file ("none", or algorithm and level such as "zlib-1"). Pages are
     decoded by `jobs` threads. `models` are places of models that the file refers to: files, or folders of
     them. The file appears under its name once it has been read back. Raises FormatError, ConfigError (also if

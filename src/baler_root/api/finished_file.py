@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, zip_longest
 from pathlib import Path
 
 from baler_root.dataset.file import File
@@ -17,15 +18,20 @@ _CHECKED_ENTRIES = 10
 
 
 def check_finished(path: Path, schemas: Sequence[Tree], models: Places) -> None:
-    """Open the file with the public reader, compare its trees, and read some entries of each branch.
+    """Open the file with the public reader, compare its trees and objects, and read a part of each branch.
 
     Raises OutputError where a reader refuses the file, or finds other trees.
     """
     try:
-        with File(open_file(path, models=models)) as file:
+        with open_file(path, models=models) as source, File(source) as file:
+            source.check_objects()
             stored = [tree.schema for tree in file.source.trees]
-            if stored != list(schemas):
-                raise OutputError(f"{path}: reads back with other trees than were written")
+            for written, read in zip_longest(schemas, stored):
+                if written is None or read is None or _comparable(read) != _comparable(written):
+                    tree = (written or read).path
+                    raise OutputError(
+                        f"tree {tree!r} reads back otherwise than it was written; no output remains"
+                    )
             for schema in stored:
                 tree = file[f"{schema.path};{schema.cycle}"]
                 start, stop = _first_entries(tree.source.cluster_offsets)
@@ -37,6 +43,11 @@ def check_finished(path: Path, schemas: Sequence[Tree], models: Places) -> None:
                         )
     except FormatError as error:
         raise OutputError(f"the finished file cannot be read, no output remains: {error}") from error
+
+
+def _comparable(tree: Tree) -> tuple[Tree, str]:
+    """The tree with its weight as text, since a weight may be NaN, which differs from itself."""
+    return replace(tree, weight=1.0), tree.weight.hex()
 
 
 def _first_entries(offsets: Sequence[int]) -> tuple[int, int]:

@@ -163,10 +163,13 @@ class _ColumnEncoder:
     def encode_prediction(self, number: int, copies: Mapping[int, int]) -> None:
         """Encode a column by its planned prediction, or with its own symbols if that is smaller."""
         relation, values = self.plan.predictions[number].relation, self.originals[number]
-        # A copy is encoded after this column, and has the values of its source.
+        # A copy is encoded after this column, and has the values of its source. That may be a column that is
+        # predicted later, if the two differ in the sample.
         relation = replace(relation, sources=tuple(copies.get(s, s) for s in relation.sources))
-        sources = [self.decode(source) for source in relation.sources]
-        column = encode_predicted(relation, sources, values, self.bounds[number])
+        column = None
+        if self.encoded.keys() >= {*relation.sources}:
+            sources = [self.decode(source) for source in relation.sources]
+            column = encode_predicted(relation, sources, values, self.bounds[number])
         if column is not None and not self.compare:
             self.encoded[number] = column
             return

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import numpy as np
+
+from baler_root._types import Values
+from baler_root.compression.derived.prediction import as_formula
 from baler_root.compression.derived.search import DerivedSearch
 from baler_root.compression.page_groups import plan_groups
-from baler_root.compression.plan import Plan, plan_columns
+from baler_root.compression.plan import Plan, PlannedColumn, plan_columns
 from baler_root.compression.quantisation.special_values import SENTINELS
 from baler_root.compression.relations.parsing import parse
 from baler_root.compression.relations.search import discover
+from baler_root.compression.rules.coarse_bounds import merged_values
 from baler_root.compression.rules.matching import bound_target
 from baler_root.compression.rules.rules import Rules
 from baler_root.compression.tree_job import TreeJob
-from baler_root.errors import ConfigError, SourceError
+from baler_root.errors import ConfigError, SourceError, listed
 from baler_root.format.columns.form_columns import Column, tree_columns
 from baler_root.format.columns.to_columns import flatten
 from baler_root.format.encodings.formula import Formula
+from baler_root.format.encodings.functions import FUNCTIONS
 from baler_root.format.encodings.relations import Relation
 from baler_root.format.limits import MAX_COLUMN_LENGTH
 from baler_root.format.schema import Tree
@@ -36,6 +42,7 @@ MAX_EMPTY_CLUSTERS = 1 << 10
 """Most clusters of a tree without branches, whose number of entries costs nothing to claim."""
 
 
+@np.errstate(all="ignore")  # searches for relations meet any values: NaN, infinities, the largest floats
 def plan_tree(
     key: str, tree: SourceTree, rules: Rules, codec: str, cluster_size: int | str, *, derived: bool = False
 ) -> TreeJob:
@@ -66,14 +73,19 @@ def plan_tree(
         sample,
         [column.bound for column in planned],
         tables,
-        {number: relation for number, (_, relation) in declared.items()},
+        {n: relation for n, (_, relation) in declared.items() if not _reduces(relation)},
         independent,
         max(lengths, default=0) / max(1, sampled),
     )
+    formulas = {n: formula for n, (_, relation) in declared.items() if (formula := as_formula(relation))}
     predictions = {}
     if derived:
-        search = DerivedSearch(relations.sample, relations.derived, relations.tightened, independent)
-        formulas = [(n, relation) for n, (_, relation) in declared.items() if isinstance(relation, Formula)]
+        lists = {
+            table: number
+            for table in sorted({*tables} - {-1, 0})
+            if (number := lengths_of(columns, tables, table)) is not None
+        }
+        search = DerivedSearch(relations.sample, relations.derived, relations.tightened, independent, lists)
         predictions = search.find(schema.num_entries / max(1, sampled), formulas)
     plan = Plan(
         schema,
@@ -81,25 +93,53 @@ def plan_tree(
         plan_groups(sample, sampled, max(lengths, default=1)),
         codec,
         (*SENTINELS, *rules.sentinels),
-        relations.derived,
+        {n: planned for n, planned in relations.derived.items() if n not in predictions},
         predictions,
     )
     notes = tuple(
         f"{schema.path}: the relation {text!r} is not used: within the bounds it does not hold, or saves nothing"
         for number, (text, relation) in declared.items()
-        if all(
-            number not in used or used[number].relation != relation
-            for used in (plan.relations, plan.predictions)
-        )
+        if (number not in plan.relations or plan.relations[number].relation != relation)
+        and (number not in predictions or predictions[number].relation != formulas.get(number))
     )
     reasons = tuple((str(bound), reason) for bound, reason in bounds_and_reasons)
+    by_default = [
+        n
+        for n, (_, reason) in zip(_with_values(columns), bounds_and_reasons, strict=True)
+        if reason == "default"
+    ]
+    notes += tuple(_notes_on_merged_values(schema.path, planned, sample, by_default))
     return TreeJob(key, tree, plan, reasons, tuple(lengths), notes=notes)
+
+
+def _with_values(columns: Sequence[Column]) -> list[int]:
+    """Numbers of the columns that have a bound."""
+    return [number for number, column in enumerate(columns) if column.has_values]
+
+
+def _notes_on_merged_values(
+    tree: str, columns: Sequence[PlannedColumn], sample: Sequence[Values], numbers: Sequence[int]
+) -> Iterator[str]:
+    """A note on the columns in which the default bound merges values that may be times or identifiers."""
+    merged = [
+        f"{columns[number].name} ({kept[0]} of {kept[1]} remain)"
+        for number in numbers
+        if (kept := merged_values(sample[number], columns[number].bound)) is not None
+    ]
+    if merged:
+        names = listed(merged, max_items=4)
+        yield f"{tree}: the bound merges values of {names}; --branch NAME=lossless keeps times and identifiers exact"
 
 
 def skipped_in(key: str, unreadable: Mapping[tuple[str, str], str]) -> dict[str, str]:
     """The branches of one tree that are left out, and why."""
     path = key.rpartition(";")[0]
     return {branch: cause for (tree, branch), cause in unreadable.items() if tree == path}
+
+
+def _reduces(relation: Relation) -> bool:
+    """Whether a relation gives one value for each list, and so can only predict."""
+    return isinstance(relation, Formula) and FUNCTIONS[relation.function].reduces
 
 
 def _lengths_of(columns: Sequence[Column], tables: Sequence[int], number: int) -> int:

@@ -50,6 +50,10 @@ MAX_PAGE_LENGTH = 1 << 28
 """Most bytes of the decoded columns of a page, and of its directory."""
 
 
+MAX_OBJECTS_LENGTH = 1 << 28
+"""Most bytes of the ROOT file of carried objects."""
+
+
 MAX_COLUMN_LENGTH = 1 << 28
 """Most values of a column in one cluster."""
 
@@ -84,6 +88,19 @@ MAX_PAGE_PRODUCTS = 1 << 38
 
 MAX_LATENT_PRODUCTS = 1 << 42
 """Most multiplications for a page in the decoder of its latents."""
+
+
+MAX_MIXING_SOURCES, MAX_MIXING_KINDS = 8, 7
+"""Most sources of the contexts of a column that is coded by mixing, and most kinds of contexts, besides the
+one without sources."""
+
+
+MAX_MIXING_ROWS = 1 << 22
+"""Most values of a column that is coded by mixing: a reader holds up to 60 bytes for each of them."""
+
+
+MAX_MIXING_COUNTERS, MIXING_COUNTERS_PER_ROW = 1 << 13, 1 << 6
+"""Most counters of the contexts of a column, and more for each of its rows: values earn the memory."""
 
 
 MAX_EXPANSION = 1 << 16

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +24,8 @@ class Fault(NamedTuple):
 def find_fault(array: ak.Array) -> Fault | None:
     """The first fault in the structure of an array; None for a valid array.
 
-    Offsets must not go backwards, and no list, index or tag may point outside its content.
+    Offsets must not go backwards, and no list, index or tag may point outside its content. Parts of a content
+    that no entry points to may be anything.
     """
     return _fault(array.layout)
 
@@ -41,21 +44,17 @@ def _fault(layout: Any) -> Fault | None:
         fault = _fault(layout.content[: len(layout) * layout.size])
         return fault and Fault(fault.position // layout.size, fault.text)
     if isinstance(layout, c.RecordArray):
-        short = [
-            name
-            for name, content in zip(layout.fields, layout.contents, strict=True)
-            if len(content) < len(layout)
-        ]
-        if short:
-            return Fault(0, f"member {short[0]!r} has too few values")
-        found = [fault for content in layout.contents if (fault := _fault(content[: len(layout)]))]
-        return min(found, default=None)
+        for name, content in zip(layout.fields, layout.contents, strict=True):
+            if len(content) < len(layout):
+                return Fault(len(content), f"member {name!r} has too few values")
+        faults = [fault for content in layout.contents if (fault := _fault(content[: len(layout)]))]
+        return min(faults, default=None)
     if isinstance(layout, c.UnionArray):
         return _union_fault(layout)
     if isinstance(layout, c.IndexedArray | c.IndexedOptionArray):
         return _index_fault(layout)
     if layout.is_option:
-        return _fault(layout.content)
+        return _index_fault(layout.to_IndexedOptionArray64())
     return None
 
 
@@ -66,9 +65,14 @@ def _list_fault(content: Any, starts: NDArray[Any], stops: NDArray[Any]) -> Faul
         return Fault(
             entry, f"a list from {starts[entry]} to {stops[entry]} in a content of {len(content)} values"
         )
-    if not (fault := _fault(content)):
+    if _fault(content) is None:
         return None
-    return _owner(fault, (starts <= fault.position) & (fault.position < stops))
+    used = np.zeros(len(content) + 1, np.int64)
+    filled = stops > starts
+    np.add.at(used, starts[filled], 1)
+    np.add.at(used, stops[filled], -1)
+    places = np.flatnonzero(np.cumsum(used[:-1]))
+    return _owner(content, places, lambda place: (starts <= place) & (place < stops))
 
 
 def _index_fault(layout: Any) -> Fault | None:
@@ -80,8 +84,9 @@ def _index_fault(layout: Any) -> Fault | None:
     if np.any(wrong):
         entry = int(np.argmax(wrong))
         return Fault(entry, f"position {index[entry]} in a content of {len(layout.content)} values")
-    fault = _fault(layout.content)
-    return fault and _owner(fault, index == fault.position)
+    if _fault(layout.content) is None:
+        return None
+    return _owner(layout.content, np.unique(index[index >= 0]), partial(np.equal, index))
 
 
 def _union_fault(layout: Any) -> Fault | None:
@@ -96,14 +101,21 @@ def _union_fault(layout: Any) -> Fault | None:
     if np.any(wrong):
         entry = int(np.argmax(wrong))
         return Fault(entry, f"alternative {tags[entry]}, position {index[entry]} of a union does not exist")
-    found = [
-        _owner(fault, (tags == tag) & (index == fault.position))
-        for tag, content in enumerate(layout.contents)
-        if (fault := _fault(content))
-    ]
-    return min(found, default=None)
+    faults = []
+    for tag, content in enumerate(layout.contents):
+        if _fault(content) is not None:
+            positions = np.where(tags == tag, index, -1)
+            places = np.unique(positions[positions >= 0])
+            faults.append(_owner(content, places, partial(np.equal, positions)))
+    return min((fault for fault in faults if fault is not None), default=None)
 
 
-def _owner(fault: Fault, points_to_it: NDArray[np.bool_]) -> Fault:
-    """A fault of a content, at the first entry that points to it (0 where none does)."""
-    return Fault(int(np.argmax(points_to_it)) if len(points_to_it) else 0, fault.text)
+def _owner(
+    content: Any, places: NDArray[np.int64], points_to: Callable[[int], NDArray[np.bool_]]
+) -> Fault | None:
+    """The first fault among the `places` of a content, at the first entry that points to it.
+
+    None where the faults of the content are at other places: nothing reads those.
+    """
+    fault = _fault(content[places])
+    return fault and Fault(int(np.argmax(points_to(int(places[fault.position])))), fault.text)

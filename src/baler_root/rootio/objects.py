@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from baler_root.format.limits import MAX_OBJECTS_LENGTH
 from baler_root.rootio.object_file import ObjectFile, RootObject
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ A TChain is an object: it has names of files, and no entries of its own.
 
 
 DIRECTORIES = ("TDirectory", "TDirectoryFile")
+
+
+MAX_PAYLOADS_LENGTH = MAX_OBJECTS_LENGTH - (1 << 25)
+"""Most bytes of all carried objects; the rest is left for their keys, and for streamer information."""
 
 
 _CLASS_TAG = re.compile(rb"\xff\xff\xff\xff([^\x00]{1,1000})\x00")
@@ -58,13 +63,19 @@ def pack_objects(
     """
     objects: list[RootObject] = []
     missing: list[tuple[str, str]] = []
+    length = 0
     for item in _objects_in(directory, (), missing):
         try:
             item.read()
         except Exception as error:  # noqa: BLE001 - whatever uproot meets in a damaged key is a cause to report
             missing.append((item.path, f"{type(error).__name__}: {error}".splitlines()[0]))
-        else:
-            objects.append(item)
+            continue
+        if length + len(item.payload) > MAX_PAYLOADS_LENGTH:
+            size = f"{len(item.payload)} bytes"
+            missing.append((item.path, f"{size}, and all objects may have {MAX_PAYLOADS_LENGTH} together"))
+            continue
+        length += len(item.payload)
+        objects.append(item)
     if not objects and not every_class:
         return b"", [], missing
     try:

@@ -50,7 +50,7 @@ def test_trees_that_read_back_wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         self.trees = []
 
     monkeypatch.setattr(FileReader, "__init__", without_trees)
-    with pytest.raises(OutputError, match="reads back with other trees than were written"):
+    with pytest.raises(OutputError, match="tree 't' reads back otherwise than it was written"):
         baler_root.compress(root_file, tmp_path / "a.baler", codec="classic")
     assert list(tmp_path.iterdir()) == [root_file]
 

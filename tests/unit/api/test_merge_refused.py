@@ -122,6 +122,8 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 try:
     if verb == "merge":
         baler_root.merge([source, source], target)
+    elif verb == "compress":
+        baler_root.compress(source, target, codec="classic")
     else:
         baler_root.decompress(source, target)
 except OutputError as error:
@@ -140,3 +142,14 @@ def test_a_full_disk_leaves_nothing(verb: str, tmp_path: Path) -> None:
         argv = ["", str(EVENTS), str(tmp_path / "out"), str(size), verb]
         run_python(f"import sys; sys.argv = {argv!r}\n{FULL}")
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_nothing_of_a_small_file(flat_root: Path, tmp_path: Path) -> None:
+    """A file that waits in a buffer until it is flushed."""
+    pytest.importorskip("resource")
+    folder = tmp_path / "output"
+    folder.mkdir()
+    for size in (0, 500):
+        argv = ["", str(flat_root), str(folder / "out.baler"), str(size), "compress"]
+        run_python(f"import sys; sys.argv = {argv!r}\n{FULL}")
+        assert list(folder.iterdir()) == []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import awkward as ak
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import baler_root
 from baler_root.compression.cluster_encoder import encode_cluster
 from baler_root.compression.derived.candidates import candidates
 from baler_root.compression.derived.prediction import encode_predicted
@@ -22,7 +19,6 @@ from baler_root.compression.relations.costs import ColumnSample
 from baler_root.format.bounds import ErrorBound, violations
 from baler_root.format.encodings.formula import Formula
 from tests.helpers.momenta import FORMULAS, REL, SUMS
-from tests.helpers.root_files import Make
 from tests.vectors.source import Source
 
 FLOATS = st.one_of(
@@ -189,38 +185,6 @@ def test_the_search_stays_within_its_budget(monkeypatch: pytest.MonkeyPatch) -> 
     every = np.ones(len(table.numbers), np.bool_)
     assert list(candidates(table, every, ~every, Budget(budget))) == []
     assert results < 3 * budget
-
-
-def test_a_copy_with_another_calibration_later_keeps_its_bound(make_root: Make, tmp_path: Path) -> None:
-    """The sample shows a near copy; from the middle of the file on the columns differ, then are unrelated."""
-    rng = np.random.default_rng(1)
-    rows = 9000
-    columns: dict[str, NDArray[np.float32]] = {"a": (rng.exponential(30, rows) + 5).astype("f4")}
-    scale = np.where(np.arange(rows) < 3000, 1.0, 1.05)
-    copy = columns["a"] * scale * (1 + 1e-3 * rng.standard_normal(rows))
-    copy[6000:] = rng.exponential(30, 3000)
-    columns["b"] = copy.astype("f4")
-    source = make_root("source.root", Events=columns)
-    target = tmp_path / "copy.baler"
-    baler_root.compress(source, target, training="default", codec="conditional", cluster_size=3000)
-    with baler_root.open(target) as file:
-        values = file["Events"].arrays(library="np")
-    for name, original in columns.items():
-        assert not len(violations(original, values[name], REL))
-
-
-def test_chains_are_read_branch_by_branch(make_root: Make, tmp_path: Path) -> None:
-    columns = with_quantities(events(4000))
-    columns["twice"] = (columns["m"].astype("f8") * columns["dR"]).astype("f4")
-    source, target = make_root("source.root", Events=columns), tmp_path / "chain.baler"
-    baler_root.compress(source, target, training="default", codec="conditional")
-    texts = [relation["text"] for relation in baler_root.inspect(target)["trees"][0]["relations"]]
-    assert any("≈" in text for text in texts)
-    with baler_root.open(target) as file:
-        whole = file["Events"].arrays(library="np")
-        for name in columns:
-            assert np.array_equal(file["Events"][name].array(library="np"), whole[name])
-            assert not len(violations(columns[name], whole[name], REL))
 
 
 def test_sums_of_four_particles_are_found() -> None:

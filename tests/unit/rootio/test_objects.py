@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 import uproot
 
+import baler_root
+from baler_root.errors import SourceError
+from baler_root.rootio import objects
 from baler_root.rootio.objects import TREES, CarriedObject, copy_objects, key_at, pack_objects, unpack_objects
 from baler_root.rootio.write import write_root
 from tests.conftest import data_path
@@ -161,3 +164,22 @@ def test_damaged_objects_are_named(tmp_path: Path) -> None:
         _, found, missing = pack_objects(file)
     assert [item.path for item in found] == ["good"]
     assert [path for path, _ in missing] == ["bad"]
+
+
+def test_more_objects_than_a_file_carries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Objects beyond the limit are named; those that fit are carried."""
+    path = tmp_path / "h.root"
+    with uproot.recreate(path) as file:
+        file["small"] = np.histogram([1.0])
+        file["large"] = np.histogram([1.0], bins=5000)
+        file["text"] = "last"
+    monkeypatch.setattr(objects, "MAX_PAYLOADS_LENGTH", 20_000)
+    with uproot.open(path) as file:
+        blob, carried, missing = pack_objects(file)
+    assert [item.path for item in carried] == ["small", "text"]
+    (left_out,) = missing
+    assert left_out[0] == "large"
+    assert "all objects may have 20000 together" in left_out[1]
+    assert sorted(unpack_objects(blob).keys(cycle=False)) == ["small", "text"]
+    with pytest.raises(SourceError, match="all objects may have 20000 together"):
+        baler_root.compress(path, tmp_path / "h.baler")

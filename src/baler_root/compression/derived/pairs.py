@@ -7,10 +7,15 @@ from collections.abc import Callable
 
 import numpy as np
 
+from baler_root.compression.derived.match import Targets
 from baler_root.compression.derived.objects import Particles
 from baler_root.compression.derived.trial import Budget, Candidates, Trial
 from baler_root.format.encodings.formula import Formula
 from baler_root.format.encodings.functions import Doubles
+
+NEAR_COPY = 0.1
+"""Largest relative difference of a near copy in a row, such as a column with another calibration."""
+
 
 BLOCK = 1 << 16
 """Results of a formula that are computed at a time."""
@@ -19,11 +24,14 @@ BLOCK = 1 << 16
 def of_single_columns(trial: Trial) -> Candidates:
     """Near copies, perhaps of the other sign."""
     columns = np.flatnonzero(trial.table.varies)
-    for position, target in trial.any_sign.find(trial.values[columns].T):
-        pair = int(trial.all_columns[target]), int(columns[position])
-        if pair[0] != pair[1]:
-            trial.copies.add(pair)
-            yield pair[0], Formula("linear", (pair[1],))
+    values = trial.values[columns].T
+    for position, target in trial.any_sign.find(values):
+        trial.copies.add((int(trial.all_columns[target]), int(columns[position])))
+    near = Targets(trial.values[trial.all_columns], tolerance=NEAR_COPY)
+    for position, target in near.find(values):
+        column, source = int(trial.all_columns[target]), int(columns[position])
+        if column != source:
+            yield column, Formula("linear", (source,))
 
 
 def of_columns(trial: Trial, budget: Budget) -> Candidates:

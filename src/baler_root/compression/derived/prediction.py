@@ -19,7 +19,9 @@ from baler_root.format.encodings.functions import FUNCTIONS, Doubles
 from baler_root.format.encodings.grid import MAX_STEPS, rounding, steps_per_octave
 from baler_root.format.encodings.outliers import Outliers
 from baler_root.format.encodings.predicted import MAX_LIMIT, MAX_SPECIAL, PredictedEncoding, PredictionGrid
+from baler_root.format.encodings.relations import Relation
 from baler_root.format.encodings.residual import residual
+from baler_root.format.encodings.sum import Sum
 from baler_root.format.page import EncodedColumn
 
 MIN_SPECIAL_ROWS = 4
@@ -37,6 +39,20 @@ class PlannedPrediction:
     relation: Formula
     saved: float = 0.0
     """Estimated bits saved per value."""
+
+
+def as_formula(relation: Relation) -> Formula | None:
+    """The formula with which a relation predicts; None for lookups, and for sums that begin with a minus or
+    have both signs later."""
+    if not isinstance(relation, Sum):
+        return relation if isinstance(relation, Formula) else None
+    signs = [sign for sign, _ in relation.terms]
+    if len(signs) > 1 and signs[0] == 1:
+        if set(signs) == {1}:
+            return Formula("total", relation.sources)
+        if set(signs[1:]) == {-1}:
+            return Formula("difference" if len(signs) == 2 else "remainder", relation.sources)
+    return None
 
 
 def prediction_grid(bound: ErrorBound, values: Values) -> PredictionGrid | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from baler_root._types import Values
 from baler_root.compression.derived.candidates import candidates
+from baler_root.compression.derived.pairs import NEAR_COPY
 from baler_root.compression.derived.prediction import PlannedPrediction, encode_predicted
+from baler_root.compression.derived.reductions import of_lists
 from baler_root.compression.derived.table import SearchTable
 from baler_root.compression.derived.trial import Budget
 from baler_root.compression.relations.costs import ColumnSample, bits_of
@@ -87,25 +89,37 @@ class DerivedSearch:
         relations: Mapping[int, PlannedRelation],
         tightened: Mapping[int, ErrorBound],
         independent: Container[int],
+        lengths_of: Mapping[int, int] | None = None,
     ) -> None:
-        """`relations` come before predictions: their columns and sources are not predicted."""
+        """`relations` come before predictions: their columns and sources are not predicted.
+
+        `lengths_of` has the column with the lengths of the lists for each table of list items.
+        """
+        self.lengths_of = lengths_of or {}
         self.sample = sample
         self.tightened = tightened
         sources = {source for planned in relations.values() for source in planned.relation.sources}
+        self.relations = relations
         self.computed = {*relations}
         self.excluded = {*relations, *sources}
-        self.excluded |= {n for n in sample.numbers if n in independent or sample.bounds[n] == LOSSLESS}
+        self.excluded |= {n for n in sample.numbers if n in independent or not _is_rounded(sample, n)}
         self.predictions: dict[int, PlannedPrediction] = {}
 
     def find(
-        self, scale: float, declared: Sequence[tuple[int, Formula]] = ()
+        self, scale: float, declared: Mapping[int, Formula] | None = None
     ) -> dict[int, PlannedPrediction]:
-        """Predictions by column, those that others need first.
+        """Predictions by column, those that others need first; they replace relations with a residual.
 
         `scale` is the number of entries of the tree divided by that in the sample. `declared` formulas come
         first.
         """
-        for number, formula in declared:
+        for number, planned in self.relations.items():
+            # A residual is stored in steps from a rounded formula; steps from the formula itself are shorter.
+            if planned.dropped_bits is not None and isinstance(planned.relation, Formula):
+                saved = self._saved(number, planned.relation)
+                if saved > planned.saved:
+                    self.predictions[number] = PlannedPrediction(planned.relation, saved)
+        for number, formula in (declared or {}).items():
             saved = self._saved(number, formula)
             if number not in self.excluded and saved > 0 and self._is_acyclic(number, formula):
                 self.predictions[number] = PlannedPrediction(formula, saved)
@@ -147,6 +161,8 @@ class DerivedSearch:
                 for _, formula in best[:MAX_FORMULAS]:
                     numbers = tuple(table.numbers[source] for source in formula.sources)
                     yield table.numbers[target], replace(formula, sources=numbers)
+        targets = [n for n in self.sample.numbers if self.sample.tables[n] == 0 and n not in self.excluded]
+        yield from of_lists(self.sample, self.lengths_of, targets)
 
     def _saved(self, number: int, formula: Formula) -> float:
         """Bits per value that a prediction saves."""
@@ -187,6 +203,11 @@ class DerivedSearch:
         return ordered
 
 
+def _is_rounded(sample: ColumnSample, number: int) -> bool:
+    """Whether a column is an integer, or has a bound that leaves room for steps."""
+    return sample.columns[number].dtype.kind in "iu" or sample.bounds[number] != LOSSLESS
+
+
 def _checked(table: SearchTable, target: int, formula: Formula) -> list[tuple[float, Formula]]:
     """A formula, or the best of its variants, with its typical difference from the column; empty if it does
     not agree."""
@@ -194,11 +215,12 @@ def _checked(table: SearchTable, target: int, formula: Formula) -> list[tuple[fl
     few = rows[np.linspace(0, len(rows) - 1, FEW_ROWS).astype(np.int64)]
     if _difference(table, target, formula, few) > NEAR and formula.function in _PARTICLES:
         return []
+    tolerance = NEAR_COPY if formula.function == "linear" else TOLERANCE
     checked = [
         (difference, variant)
         for variant in _variants(table, formula)
-        if _difference(table, target, variant, few) <= TOLERANCE
-        and (difference := _difference(table, target, variant, rows)) <= TOLERANCE
+        if _difference(table, target, variant, few) <= tolerance
+        and (difference := _difference(table, target, variant, rows)) <= tolerance
     ]
     return [min(checked, key=lambda entry: entry[0])] if checked else []
 

@@ -150,7 +150,8 @@ def _norms(
     sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], neighbours: Sequence[int]
 ) -> Iterator[Formula]:
     """Square roots of sums of two, three or four squares."""
-    squares = {source: value**2 for source, value in _first_row(sample, rows, neighbours).items()}
+    first_row = _first_row(sample, rows, neighbours)
+    squares = dict(zip(first_row, np.square(list(first_row.values())), strict=True))
     pairs = list(combinations(squares, 2))
     if not pairs or target[0] <= 0:
         return
@@ -160,6 +161,8 @@ def _norms(
     for unit in UNITS:
         goal = (target[0] / unit) ** 2
         near_goal = 2 * MAX_DIFFERENCE * goal
+        if not np.isfinite(goal):
+            continue
         for hit in np.flatnonzero(np.abs(sums - goal) <= near_goal).tolist():
             yield Formula("norm", pairs[hit], unit)
         for first, hit in np.argwhere(np.abs(sums_of_three - goal) <= near_goal).tolist():
@@ -183,13 +186,13 @@ def _energies(
     momenta = np.multiply.outer([cosh(values[angle]) for angle in angles], values) ** 2
     squares = np.add.outer(momenta, values**2)
     goals = np.array([(target[0] / unit) ** 2 for unit in UNITS])
+    goals[~np.isfinite(goals)] = np.nan
     hits = np.abs(squares[:, None] - goals[:, None, None]) <= 2 * MAX_DIFFERENCE * goals[:, None, None]
     for hit, unit, pt, mass in np.argwhere(hits).tolist():
         if len({pt, angles[hit], mass}) == 3:
             yield Formula("energy", (numbers[pt], numbers[angles[hit]], numbers[mass]), UNITS[unit])
 
 
-@np.errstate(all="ignore")
 def _angles(
     sample: ColumnSample, target: Doubles, rows: NDArray[np.int64], neighbours: Sequence[int]
 ) -> list[Formula]:

@@ -7,7 +7,7 @@ import lzma
 from baler_root.errors import CorruptFileError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor, pack_varint
-from baler_root.format.limits import MAX_EXPANSION, MAX_PAGE_LENGTH
+from baler_root.format.limits import MAX_EXPANSION, MAX_OBJECTS_LENGTH
 
 XZ_MAGIC = b"\xfd7zXZ\0"
 """First bytes of a stream of xz; a ROOT file begins with `root`."""
@@ -42,7 +42,7 @@ def pack_objects_block(blob: bytes, xz_models: int = len(XZ_MODELS)) -> bytes:
 def unpack_objects_block(payload: memoryview) -> bytes:
     """The ROOT file in the payload of a block; raises FormatError."""
     cursor = Cursor(payload)
-    blob = unpack_bytes(cursor, MAX_PAGE_LENGTH)
+    blob = unpack_bytes(cursor, MAX_OBJECTS_LENGTH)
     cursor.finish("the carried objects")
     return _from_xz(blob) if bytes(blob[: len(XZ_MAGIC)]) == XZ_MAGIC else bytes(blob)
 
@@ -61,7 +61,7 @@ def _xz(blob: bytes, lc: int, lp: int, pb: int) -> bytes:
 
 
 def _from_xz(stream: memoryview) -> bytes:
-    limit = min(MAX_PAGE_LENGTH, MAX_EXPANSION * len(stream))
+    limit = min(MAX_OBJECTS_LENGTH, MAX_EXPANSION * len(stream))
     decompressor = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MAX_XZ_MEMORY)
     try:
         blob = decompressor.decompress(stream, max_length=limit + 1)

@@ -116,8 +116,8 @@ class ContainerWriter:
         offset, size = self._offset, self._offset + len(block) + TRAILER.size
         self._write(block)
         self._write(Trailer(offset, len(block), digest, size, self._previous).pack())
+        self._write(b"", flush=True)
         if check is not None:
-            self._output.file.flush()
             check(self._output.temporary)
         self._output.commit()
         parts = {"pages": self.page_size}
@@ -127,9 +127,11 @@ class ContainerWriter:
         parts.update({"manifest": len(packed), "page table": len(table)})
         return {**parts, "frame": self._offset - sum(parts.values())}
 
-    def _write(self, data: bytes | memoryview) -> None:
+    def _write(self, data: bytes | memoryview, *, flush: bool = False) -> None:
         try:
             self._output.file.write(data)
+            if flush:
+                self._output.file.flush()
         except OSError as error:
             raise OutputError(
                 f"{self._output.path}: cannot be written ({error.strerror}); no output remains"

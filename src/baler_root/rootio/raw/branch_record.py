@@ -146,9 +146,7 @@ def check_record(record: Any, branches: int) -> None:
             _check_texts(leaf, ("fName", "fTitle"))
             _check_numbers(leaf, {**LEAF, **LEAF_NUMBERS[leaf["class"]]})
             if leaf["fLeafCount"] is not None:
-                position, number = leaf["fLeafCount"]
-                _check_position(position, branches)
-                _check_position(number, 1 << 16)
+                _check_counter(leaf["fLeafCount"], branches)
     except CorruptFileError:
         raise
     except (KeyError, TypeError, ValueError) as error:
@@ -164,10 +162,14 @@ def _check_class(name: Any) -> None:
 
 def _check_numbers(record: Record, codes: Mapping[str, str]) -> None:
     for name, code in codes.items():
+        value = record[name]
         try:
-            struct.pack(f">{code}", record[name])
-        except struct.error:
-            raise CorruptFileError(f"{name} of a branch is {record[name]!r:.40}") from None
+            struct.pack(f">{code}", value)
+            valid = code != "?" or (type(value) in (bool, int) and value in (0, 1))
+        except (struct.error, OverflowError):
+            valid = False
+        if not valid:
+            raise CorruptFileError(f"{name} of a branch is {value!r:.40}")
 
 
 def _check_texts(record: Record, names: Sequence[str]) -> None:
@@ -179,6 +181,27 @@ def _check_texts(record: Record, names: Sequence[str]) -> None:
 def _check_position(value: Any, length: int) -> None:
     if value is not None and (type(value) is not int or not 0 <= value < length):
         raise CorruptFileError(f"a branch points to branch {value!r:.40} of {length}")
+
+
+def _check_counter(counter: Any, branches: int) -> None:
+    position, number = counter
+    if position is None or type(number) is not int or number < 0:
+        raise CorruptFileError(f"a leaf is counted by {counter!r:.40}")
+    _check_position(position, branches)
+
+
+def check_counters(records: Mapping[int, Record]) -> None:
+    """Raise CorruptFileError if a leaf of these descriptions is counted by a leaf that does not exist."""
+    for record in records.values():
+        for leaf in record["fLeaves"]:
+            if leaf["fLeafCount"] is None:
+                continue
+            position, number = leaf["fLeafCount"]
+            if position in records and number >= (leaves := len(records[position]["fLeaves"])):
+                raise CorruptFileError(
+                    f"leaf {leaf['fName']!r:.40} is counted by leaf {number} of branch {position}, "
+                    f"which has {leaves} leaves"
+                )
 
 
 def compact(record: Record) -> Record:

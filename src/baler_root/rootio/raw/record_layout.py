@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from baler_root.format.schema import Tree
-from baler_root.rootio.raw.branch_record import Record, expand
+from baler_root.rootio.raw.branch_record import Record, check_counters, expand
 from baler_root.rootio.raw.object_bytes import check_encoding
 from baler_root.rootio.raw.record_writer import OutputRecord
 
@@ -21,6 +21,7 @@ def described_branches(tree: Tree) -> dict[int, OutputRecord]:
         for position, branch in enumerate(tree.branches)
         if branch.record is not None
     }
+    check_counters(records)
     children: dict[int | None, list[int]] = {}
     for position, branch in enumerate(tree.branches):
         children.setdefault(branch.parent, []).append(position)
