@@ -36,8 +36,8 @@ def merge(
     The first file is copied whole and the pages of the others are added behind it, under a new footer that
     points to that of the first file. The trees must have the same branches, bounds and weights. Objects that
     are not trees are those of the first file, and so is what a TTree has besides branches, except an index,
-    which is left out (`skipped` in the provenance names it). Model files give a model file with the models of all. `target` may be one of the sources if
-    `overwrite` is set.
+    which is left out (`skipped` in the provenance names it). Model files give a model file with the models of
+    all. `target` may be one of the sources if `overwrite` is set.
 
     Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
     files with events; FormatError for damaged files; OutputError. No output remains then.
