@@ -59,6 +59,7 @@ class Record:
         low, high = (0, 1) if dtype.kind == "b" else (0, -1)
         if dtype.kind in "ui":
             low, high = int(np.iinfo(dtype).min), int(np.iinfo(dtype).max)
+        need(length <= 1 << 22, "too many values for mixing")
         need(low <= self.low and self.low + self.span - 1 <= high, "symbols of another type")
         coder = Coder(stream, self, length, values)
         found = [coder.value(row) + self.low for row in range(length)]
@@ -85,7 +86,6 @@ class Coder:
             self.next()
         self.counters: dict[Any, tuple[int, int]] = {}
         self.weights: dict[Any, int] = {}
-        self.points: dict[Any, int] = {}
         self.learns = 9 * record.span <= 4096 + 16 * rows
         known = [None if code == 0 else values(code) for code in record.sources]
         self.kinds: list[tuple[list[tuple[list[int], int]], int]] = [([], 0)]
@@ -146,30 +146,20 @@ class Coder:
         logs = [logarithm(p >> 10) for p, _ in shares]
         classes = [min(7, n.bit_length()) for _, n in shares]
         keys = [(level, i, c) for i, c in enumerate(classes)]
-        weights = [self.weights.get(key, 24576 * (key[2] + 1) // (4 * count + 4)) for key in keys]
+        weights = [self.weights.get(key, 49152 * (key[2] + 1) // (4 * count + 4)) for key in keys]
         bias = self.weights.get(level, 0)
         total = sum(w * log for w, log in zip(weights, logs, strict=True)) + 128 * bias
         log = clip(total >> 16, -1535, 1535)
-        mixed = logistic()[log + 2560] >> 12
-        k, f = (log + 1536) >> 6, (log + 1536) & 63
-        place = (level, classes[0], classes[1] if count > 1 else 0)
-        points = [
-            self.points.get((*place, i), logistic()[clip(64 * i - 1, 0, 3070) + 1025] >> 12)
-            for i in (k, k + 1)
-        ]
-        near = ((64 - f) * points[0] + f * points[1]) >> 6
-        probability = clip((3 * mixed + near) >> 2, 16, 65520)
+        probability = clip(logistic()[log + 2560] >> 12, 16, 65520)
         bit = self.bit(probability)
-        error, y, full = (65535 if bit else 0) - mixed, 65535 * bit, 4194303 * bit
+        error, full = 14 * ((65535 if bit else 0) - probability), 4194303 * bit
         for key, weight, log_p in zip(keys, weights, logs, strict=True):
-            self.weights[key] = weight + ((6 * log_p * error + (1 << 16)) >> 17)
-        self.weights[level] = bias + ((768 * error + (1 << 18)) >> 19)
+            self.weights[key] = weight + ((log_p * error + (1 << 16)) >> 17)
+        self.weights[level] = bias + ((128 * error + (1 << 18)) >> 19)
         for key, (p, n) in zip(inputs, shares, strict=True):
-            begin = p if n else (p + 3 * 64 * probability) >> 2
+            begin = p if n else 64 * probability
             step = (full - begin) * (655360 // (10 * n + 16)) >> 16
             self.counters[key] = (begin + step, min(1023, n + 1))
-        self.points[(*place, k)] = points[0] + ((y - points[0]) * (64 - f) >> 13)
-        self.points[(*place, k + 1)] = points[1] + ((y - points[1]) * f >> 13)
         return bit
 
     def bit(self, probability: int) -> int:

@@ -56,7 +56,7 @@ def compressed(path: Path, cluster_size: int, **trees: Any) -> Original:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("baler_root.compression.page_groups.SOLO_SIZE", 2000)
         patch.setattr("baler_root.compression.page_groups.GROUP_SIZE", 4000)
-        baler_root.compress(root, path.with_suffix(".baler"), cluster_size=cluster_size)
+        baler_root.compress(root, path.with_suffix(".baler"), cluster_size=cluster_size, codec="classic")
     return original(path.with_suffix(".baler"))
 
 

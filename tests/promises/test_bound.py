@@ -41,7 +41,10 @@ class Liar(Classic):
 def test_a_codec_that_lies_is_found(untouched: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster_encoder, "get_codec", lambda _: Liar())
     untouched(
-        ErrorBoundViolated, r"branch '\w+': 1 of 100 decoded values miss the bound lossless", bound="lossless"
+        ErrorBoundViolated,
+        r"branch '\w+': 1 of 100 decoded values miss the bound lossless",
+        codec="classic",
+        bound="lossless",
     )
 
 

@@ -35,7 +35,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.mktree("Events", types)
         file["Events"].extend(columns)
         file["dir/h"] = np.histogram([1.0, 2.0])
-    baler_root.compress(root, path, cluster_size=50)
+    baler_root.compress(root, path, cluster_size=50, codec="classic")
     return path
 
 

@@ -177,6 +177,11 @@ def test_limits() -> None:
         "all contexts": limits.MAX_ALL_CONTEXTS,
         "roots": limits.MAX_ROOTS,
         "all roots": limits.MAX_ALL_ROOTS,
+        "mixing sources": limits.MAX_MIXING_SOURCES,
+        "mixing kinds": limits.MAX_MIXING_KINDS,
+        "mixing rows": limits.MAX_MIXING_ROWS,
+        "mixing counters": limits.MAX_MIXING_COUNTERS,
+        "mixing counters per row": limits.MIXING_COUNTERS_PER_ROW,
         "dictionary": MAX_DICTIONARY,
         "steps": MAX_STEPS,
     }

@@ -90,5 +90,18 @@ MAX_LATENT_PRODUCTS = 1 << 42
 """Most multiplications for a page in the decoder of its latents."""
 
 
+MAX_MIXING_SOURCES, MAX_MIXING_KINDS = 8, 7
+"""Most sources of the contexts of a column that is coded by mixing, and most kinds of contexts, besides the
+one without sources."""
+
+
+MAX_MIXING_ROWS = 1 << 22
+"""Most values of a column that is coded by mixing: a reader holds up to 60 bytes for each of them."""
+
+
+MAX_MIXING_COUNTERS, MIXING_COUNTERS_PER_ROW = 1 << 13, 1 << 6
+"""Most counters of the contexts of a column, and more for each of its rows: values earn the memory."""
+
+
 MAX_EXPANSION = 1 << 16
 """Largest ratio of decoded to compressed size of a zstd frame; zstd itself stays below it."""

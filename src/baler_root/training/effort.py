@@ -85,6 +85,7 @@ LEVELS = {
             candidates=32,
             epochs=300,
             below="default",
+            mixing=None,
         ),
     )
 }

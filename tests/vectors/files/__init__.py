@@ -20,6 +20,7 @@ GOOD: dict[str, Callable[[Path], Made]] = {
         *(relations.keyed_masses, relations.lookups),
         predictions.derived,
         *(models.conditional, models.blocks, models.histograms, models.detached, models.lists),
+        models.mixing,
         *(latents.autoencoder, latents.autoencoder_alone, latents.autoencoder_lists),
         *(latents.transformer, latents.convolutional),
     )

@@ -138,7 +138,7 @@ def mixing(target: Path) -> Made:
     arrays = {
         "met": flat(met, "u2"),
         "run": flat(run, "i8"),
-        "far": flat(np.where(seen > 12, -9_999, (met * rng.uniform(0.9, 1.1, 600)) ** 2.5), "i4"),
+        "far": flat(np.where(seen > 12, -99_999, (met * rng.uniform(0.99, 1.01, 600)) ** 2.5), "i4"),
         "passed": flat(met > 30, "bool"),
         "seen": flat(seen, "u8"),
         "n": flat(counts, "i4"),

@@ -172,7 +172,7 @@ def _learn_table(
         bits = {first + i: bits[n] for i, n in enumerate(modelled) if n in bits}
         table = replace(table, mixed_bits=bits, mixed_columns=most)
     model = find_model(table, effort, progress)
-    if mixing is not None:
+    if mixing is not None and not effort.level.networks:
         mixed = {modelled[index - len(context.columns)] for index in model.mixed}
         mixing = mixing.of(mixed) if mixed else None
     return _LearnedTable(members, modelled, context, model, mixing)

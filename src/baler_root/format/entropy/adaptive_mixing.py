@@ -25,8 +25,12 @@ from baler_root.format.entropy.mixing_tables import (
     mixing_tables,
 )
 
-_KNOTS = 49
-"""Points between which the refinement of probabilities is interpolated."""
+_LEARNING = 14
+"""Step of the weights: a share of 2**-17 of it, times the error, in parts of 2**16, and the logarithm."""
+
+
+_FIRST_WEIGHT = 3 << 14
+"""Sum with which the weights begin, for counters that have seen much."""
 
 
 def encode(values: Ints, given: MixingInput, limit: int) -> bytes | None:
@@ -108,10 +112,7 @@ def _code(decoding: Any, values: Any, data: Any, bounds: Any, contexts: Any, row
     for level in range(num_sets):
         inputs = num_contexts if level < levels else deep_inputs
         for k in range(inputs * CLASSES):
-            weights[level * stride + k] = 24576 * (k % CLASSES + 1) // (4 * inputs + 4)
-    refined = np.empty(num_sets * CLASSES * CLASSES * _KNOTS, np.int32)
-    for knot in range(_KNOTS):
-        refined[knot::_KNOTS] = probabilities[min(2 * LOG_LIMIT, max(0, 64 * knot - 1))]
+            weights[level * stride + k] = _FIRST_WEIGHT * (k % CLASSES + 1) // (4 * inputs + 4)
     slots = np.zeros(num_contexts, np.int64)
     places = np.zeros(num_contexts + 2, np.int64)
     used = np.zeros(num_contexts + 2, np.int64)
@@ -151,28 +152,18 @@ def _code(decoding: Any, values: Any, data: Any, bounds: Any, contexts: Any, row
                 if inputs:
                     places[0] = deep_start + middle
                     places[1] = deep_start + (1 + np.int64(coarse[row])) * span + middle
-            mixed, knot, fraction, bias = 0, 0, 0, 0
+            bias, total = 0, 0
             if inputs:
-                knot = set_number
-                total = 0
                 for k in range(inputs):
                     counter = counters[places[k]]
                     count_class = classes[counter & np.uint32(COUNT_LIMIT)]
                     logs[k] = logarithms[counter >> np.uint32(20)]
                     used[k] = set_number * stride + k * CLASSES + count_class
                     total += weights[used[k]] * logs[k]
-                    if k < 2:
-                        knot = knot * CLASSES + count_class
-                if inputs == 1:
-                    knot *= CLASSES
                 bias = set_number * stride + inputs * CLASSES
                 total += weights[bias] * 128
                 log = min(LOG_LIMIT, max(-LOG_LIMIT, total >> 16))
-                mixed = int(probabilities[log + LOG_LIMIT])
-                knot = knot * _KNOTS + ((log + LOG_LIMIT + 1) >> 6)
-                fraction = (log + LOG_LIMIT + 1) & 63
-                near = (refined[knot] * (64 - fraction) + refined[knot + 1] * fraction) >> 6
-                probability = (3 * mixed + near) >> 2
+                probability = int(probabilities[log + LOG_LIMIT])
             else:
                 probability = ((stop - middle) << 16) // (stop - first)
             probability = min(65520, max(16, probability))
@@ -202,21 +193,18 @@ def _code(decoding: Any, values: Any, data: Any, bounds: Any, contexts: Any, row
                     return -1
                 position += 1
             if inputs:
-                error = (65535 if bit else 0) - mixed
+                error = _LEARNING * ((65535 if bit else 0) - probability)
                 target = np.int64(4194303 if bit else 0)
                 for k in range(inputs):
-                    weights[used[k]] += (6 * logs[k] * error + (1 << 16)) >> 17
+                    weights[used[k]] += (logs[k] * error + (1 << 16)) >> 17
                     counter = counters[places[k]]
                     count = np.int64(counter & np.uint32(COUNT_LIMIT))
                     share = np.int64(counter >> np.uint32(10))
                     if count == 0:
-                        share = (share + 3 * (probability << 6)) >> 2
+                        share = np.int64(probability << 6)
                     share += ((target - share) * rates[count]) >> 16
                     counters[places[k]] = np.uint32(share << 10 | min(COUNT_LIMIT, count + 1))
-                weights[bias] += (768 * error + (1 << 18)) >> 19
-                target = np.int64(65535 if bit else 0)
-                refined[knot] += ((target - refined[knot]) * (64 - fraction)) >> 13
-                refined[knot + 1] += ((target - refined[knot + 1]) * fraction) >> 13
+                weights[bias] += (128 * error + (1 << 18)) >> 19
             node = 2 * node + (1 if bit else 0)
             level += 1
             if level == levels:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baler_root.errors import CorruptFileError, FormatError
 from baler_root.format.binary.packed import pack_bytes, unpack_bytes
 from baler_root.format.binary.varint import Cursor
-from baler_root.format.codecs.base import PayloadKind
+from baler_root.format.codecs.base import PayloadKind, SymbolSpec
 from baler_root.format.codecs.conditional.codec import ConditionalCodec
 from baler_root.format.codecs.conditional.mixing import (
     ContextKind,
@@ -201,6 +201,13 @@ def test_counters_are_earned_by_values() -> None:
     inputs = SourceValues({}).inputs(MixedColumn(0, 1 << 32, 2, None, MixingContexts()), 100)
     assert not len(inputs.coarse), "values inside cells of a wide column are not learned"
     assert inputs.counters <= (1 << 13) + 100 * (1 << 6)
+
+
+def test_columns_of_too_many_values_are_refused() -> None:
+    some = [np.array([1, 2, 3] * 20, "u1")]
+    payload = mixed_page(some, {0: MixingContexts()})
+    with pytest.raises(CorruptFileError, match="mixing of 4194305 values"):
+        ConditionalCodec().decode(memoryview(payload), [SymbolSpec(np.dtype("u1"), (1 << 22) + 1)])
 
 
 def test_symbols_that_do_not_fit_their_type_are_refused() -> None:

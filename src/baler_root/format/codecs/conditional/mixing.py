@@ -17,25 +17,24 @@ from baler_root.errors import CorruptFileError
 from baler_root.format.binary.varint import Cursor, pack_varint, pack_zigzag
 from baler_root.format.codecs.conditional.list_context import ListStructure
 from baler_root.format.entropy.mixing_tables import COARSE_BINS, MAX_LEVELS, MixingInput
+from baler_root.format.limits import (
+    MAX_MIXING_COUNTERS,
+    MAX_MIXING_KINDS,
+    MAX_MIXING_ROWS,
+    MAX_MIXING_SOURCES,
+    MIXING_COUNTERS_PER_ROW,
+)
 
 MAX_SPAN = 1 << 32
 """Most values between the smallest and the largest symbol of a column."""
 
 
-MAX_SOURCES = 8
-"""Most sources of the contexts of a column."""
-
-
-MAX_KINDS = 7
-"""Most kinds of contexts of a column, besides the one without sources."""
-
-
-COUNTERS, COUNTERS_PER_ROW = 1 << 13, 1 << 6
-"""Most counters of a column, and more for each of its rows: memory is earned by values."""
-
-
 COARSE, COARSE_PER_ROW = 1 << 12, 1 << 4
 """Most counters of decisions inside cells, and more for each row: a wider column does not learn these."""
+
+
+REMEMBERED = 1 << 6
+"""Sources of a page that stay in bins, for the columns after them."""
 
 
 EXPLICIT = 1 << 4
@@ -127,7 +126,7 @@ class MixedColumn:
         num_sources, num_kinds = counts >> 4, counts & 15
         if not 2 <= span <= MAX_SPAN or levels > MAX_LEVELS:
             raise CorruptFileError(f"a column of {span} values and {levels} levels of cells")
-        if num_sources > MAX_SOURCES or num_kinds > MAX_KINDS:
+        if num_sources > MAX_MIXING_SOURCES or num_kinds > MAX_MIXING_KINDS:
             raise CorruptFileError(f"a column with {num_sources} sources and {num_kinds} kinds of contexts")
         sources = tuple(_source(cursor.varint(), position, entries) for _ in range(num_sources))
         kinds = tuple(_kind(cursor.byte(), cursor.byte(), num_sources) for _ in range(num_kinds))
@@ -245,6 +244,8 @@ class SourceValues:
         """A source in bins; raises CorruptFileError if it does not fit the column."""
         binned = self._binned.get(source)
         if binned is None:
+            if len(self._binned) == REMEMBERED:
+                del self._binned[next(iter(self._binned))]
             binned = self._binned[source] = BinnedSource.of(self.values(source, length))
         if len(binned.order) != length:
             raise CorruptFileError("a context that does not fit its column")
@@ -259,6 +260,8 @@ class SourceValues:
 
     def inputs(self, column: MixedColumn, length: int) -> MixingInput:
         """Everything that the coder needs of a column of `length` values; raises CorruptFileError."""
+        if length > MAX_MIXING_ROWS:
+            raise CorruptFileError(f"mixing of {length} values; at most {MAX_MIXING_ROWS} are possible")
         sources = column.contexts.sources
         has_previous = any(source.kind is SourceKind.PREVIOUS for source in sources)
         is_first = self.is_first(length) if has_previous else np.zeros(length, np.uint8)
@@ -273,7 +276,7 @@ class SourceValues:
             previous.append(kind.bins if any(s.kind is SourceKind.PREVIOUS for s in members) else 0)
             sizes.append(size * max(1, previous[-1]))
         bounds = column.all_bounds
-        most = COUNTERS + COUNTERS_PER_ROW * length
+        most = MAX_MIXING_COUNTERS + MIXING_COUNTERS_PER_ROW * length
         if sum(sizes) * (len(bounds) - 1) > most:
             raise CorruptFileError("contexts of more counters than a column of this length may have")
         contexts = np.zeros((1 + len(kinds), length), np.int32)

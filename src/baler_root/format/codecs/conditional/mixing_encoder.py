@@ -18,6 +18,7 @@ from baler_root.format.codecs.conditional.mixing import (
     SourceValues,
     above,
 )
+from baler_root.format.limits import MAX_MIXING_ROWS
 
 LEVELS = ((300, 3), (1200, 4), (5000, 5), (15_000, 6))
 """(rows, levels): columns of at most so many rows have so many levels of cells; longer ones have one more."""
@@ -57,7 +58,7 @@ def encode_mixed(
     """
     from baler_root.format.entropy import adaptive_mixing
 
-    if symbols.dtype.kind not in "uib" or not len(symbols):
+    if symbols.dtype.kind not in "uib" or not 0 < len(symbols) <= MAX_MIXING_ROWS:
         return None
     low, high = int(symbols.min()), int(symbols.max())
     span = high - low + 1
