@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.errors import OutputError
 from baler_root.rootio.array_parts import flat_values, list_parts, values_of
 from baler_root.rootio.leaves import (
     IO_FEATURES,
@@ -43,6 +44,10 @@ _GENERATED = 80
 
 _BIG_KEY = 1004
 """Key version 4, with 64-bit positions."""
+
+
+MAX_KEY_SIZE = (1 << 15) - 1
+"""Largest size of a key, which is the largest position of the first byte of a basket."""
 
 
 _BASKET_LIMIT = 1 << 27
@@ -124,11 +129,21 @@ class TTreeWriter:
         self.num_entries += length
 
     def close(self) -> None:
-        """Writes the baskets that are not full, the tree's metadata and its key."""
+        """Writes the baskets that are not full, the tree's metadata and its key.
+
+        Raises OutputError for a raw branch of which some entries are in no basket.
+        """
         for item in self.records:
             if item.is_raw:
-                for basket in self._pending[item.source].finish():
+                pending = self._pending[item.source]
+                for basket in pending.finish():
                     self._raw_basket(item, basket)
+                if item.entries[-1] != (self.num_entries if item.seeks or pending.left_out else 0):
+                    raise OutputError(
+                        f"tree {self.name!r}: the baskets of the raw branch {item.name!r} have {item.entries[-1]} "
+                        f"of {self.num_entries} entries, as after a recovery by an earlier version; recover or "
+                        "compress the original again, or read this file with baler_root.open"
+                    )
             elif not item.has_values:
                 item.entries.append(self.num_entries)
         raw = bytes(self._metadata())
@@ -305,6 +320,12 @@ class TTreeWriter:
             else:
                 write_empty_tail(buffer, self._aliases)
         return buffer.data
+
+
+def basket_key_size(branch: str, tree: str) -> int:
+    """Size of the key of a basket, if nothing else asks for another one."""
+    strings = string_bytes("TBasket") + string_bytes(branch) + string_bytes(tree)
+    return min(MAX_KEY_SIZE, _KEY_HEAD.size + _BASKET_HEAD.size + len(strings))
 
 
 def _leaf_references(branch: OutputBranch | OutputRecord) -> list[int]:
