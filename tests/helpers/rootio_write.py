@@ -12,7 +12,8 @@ import uproot
 
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Branch, Tree
-from baler_root.rootio.write import TreeWritten, write_root
+from baler_root.rootio.read_back import TreeWritten
+from baler_root.rootio.write import write_root
 
 Clusters = Callable[[], Iterator[dict[int, ak.Array]]]
 

@@ -19,7 +19,7 @@ from baler_root.format.model_store import Places
 if TYPE_CHECKING:
     import awkward as ak
 
-    from baler_root.rootio.write import TreeWritten
+    from baler_root.rootio.read_back import TreeWritten
 
 
 RootKind = Literal["auto", "ttree", "rntuple"]

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from hashlib import sha256
-from itertools import count
 from pathlib import Path, PurePosixPath
 
 from baler_root.api.recovered_cluster import ClusterRecovery
@@ -24,6 +23,7 @@ from baler_root.format.container.objects_block import unpack_objects_block
 from baler_root.format.container.read import open_container
 from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import ModelStore, Places
+from baler_root.format.schema import free_path
 from baler_root.rootio.objects import list_objects
 
 __all__ = ["Loss", "Recovery", "recover", "saves_something"]
@@ -266,6 +266,6 @@ def _with_classic(codecs: tuple[str, ...]) -> tuple[str, ...]:
 
 def _new_path(path: str, taken: set[str]) -> str:
     """A new path, with `_part2` or the next number that is free; it is added to those `taken`."""
-    name = next(name for n in count(2) if (name := f"{path}_part{n}") not in taken)
+    name = free_path(f"{path}_part", taken)
     taken.add(name)
     return name

@@ -110,6 +110,8 @@ def _bound_lines(branches: Sequence[BranchSummary]) -> Iterator[tuple[str, str]]
         yield "exact", f"{count_text(len(exact), 'branch', 'branches')}: {text}"
     if not bounded:
         yield "bounded", "none: every value is exact, bit for bit"
+        if exact:
+            yield "checked", "every value, after decoding"
         return
     reasons = Counter(f"{branch.bound} ({_reason(branch.reason)})" for branch in bounded).most_common()
     text = ", ".join(f"{number} × {reason}" for reason, number in reasons)

@@ -63,6 +63,8 @@ def recover(
                 echo(_loss_text(loss))
             if len(saved.lost) > SHOWN:
                 echo(f"and {len(saved.lost) - SHOWN} more losses; --json lists them all")
+            elif any(len(loss.branches) > BRANCHES for loss in saved.lost):
+                echo("--json lists all branches")
             for note in saved.notes:
                 echo(f"note: {note}")
 

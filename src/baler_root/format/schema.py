@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any, Literal
 
 TreeKind = Literal["TTree", "RNTuple"]
@@ -84,3 +86,12 @@ class Tree:
     def stored(self) -> list[int]:
         """Positions of the branches that hold columns."""
         return [i for i, b in enumerate(self.branches) if b.form is not None]
+
+
+def free_path(path: str, taken: Collection[str]) -> str:
+    """The path with the first number from 2 on that makes it none of those `taken`.
+
+    >>> free_path("Events_part", {"Events", "Events_part2"})
+    'Events_part3'
+    """
+    return next(name for number in count(2) if (name := f"{path}{number}") not in taken)

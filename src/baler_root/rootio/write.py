@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from baler_root.errors import ConfigError, OutputError, SourceError, listed
-from baler_root.format.schema import Tree, TreeKind
+from baler_root.format.schema import Tree, free_path
 from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.leaves import OutputBranch
-from baler_root.rootio.objects import copy_objects, key_at, list_newest_first, numbered
+from baler_root.rootio.objects import copy_objects, list_newest_first, list_objects, numbered
 from baler_root.rootio.raw.record_writer import OutputRecord
-from baler_root.rootio.rntuple_reader import link_fields
-from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, holdable, lay_out_rntuple
+from baler_root.rootio.read_back import CHECKED_ENTRIES, Check, TreeWritten, read_back
+from baler_root.rootio.rntuple_writer import RNTupleLayout, RNTupleWriter, lay_out_rntuple
 from baler_root.rootio.tree_tail import TreeTail
 from baler_root.rootio.ttree_layout import TTreeLayout, lay_out_ttree
 from baler_root.rootio.ttree_writer import DoesNotFitError, TTreeWriter
@@ -30,20 +30,6 @@ Clusters = Callable[[], Iterator[dict[int, "ak.Array"]]]
 
 
 _LEVELS = {"zlib": 9, "lzma": 9, "lz4": 12, "zstd": 22}
-
-
-_CHECKED_ENTRIES = 1000
-"""Entries of each branch that are read back and compared once the file is written."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreeWritten:
-    """Kind and notes of one tree that was written."""
-
-    path: str
-    kind: TreeKind
-    notes: tuple[str, ...]
-    """Differences from the source, by branch and cause."""
 
 
 def write_root(
@@ -72,18 +58,20 @@ def write_root(
         if objects:
             copy_objects(objects, file)
         report = progress or (lambda _: None)
-        checks: list[_Check] = []
+        checks: list[Check] = []
+        paths = [tree.path for tree, _ in trees] + [item.path for item in list_objects(objects or b"")]
+        taken = {str(path) for item in paths for path in (item, *PurePosixPath(item).parents)}
         for tree, clusters in trees:
             directory = file.mkdir(tree.path.rpartition("/")[0]) if "/" in tree.path else file
             with numbered(directory, tree.cycle):
-                checks += _write_tree(directory, tree, clusters, kind, report)
+                checks += _write_tree(directory, tree, clusters, kind, report, taken)
             if checks[-1].cycle > 1:
                 list_newest_first(directory)
     finally:
         file.file.sink.flush()
         if isinstance(path, str | os.PathLike):  # a file object stays open: it is its owner's
             file.close()
-    _read_back(path, checks)
+    read_back(path, checks)
     return [check.written for check in checks]
 
 
@@ -100,28 +88,14 @@ def compression_of(setting: str) -> Any:
     return getattr(uproot, match[1].upper())(int(match[2]))
 
 
-@dataclass(slots=True)
-class _Check:
-    """Names and values that a tree must have when it is read back."""
-
-    tree: Tree
-    written: TreeWritten
-    names: list[str]
-    num_entries: int
-    cycle: int
-    first: list[Any]
-    """The first entries of each branch by place in `names`; None where there are none."""
-    described: frozenset[str] = frozenset()
-    """Names of the branches that are written as in the source, and need not be readable by uproot."""
-
-
 def _write_tree(
     directory: Any,
     tree: Tree,
     clusters: Clusters,
     kind: Literal["auto", "ttree", "rntuple"],
     progress: Callable[[int], None],
-) -> Iterator[_Check]:
+    taken: Collection[str],
+) -> Iterator[Check]:
     name = tree.path.rpartition("/")[2]
     causes: list[tuple[str, str]] = []
     has_raw = any(branch.raw for branch in tree.branches)
@@ -144,11 +118,18 @@ def _write_tree(
             raise SourceError(_refusal(tree, "a TTree", causes, "Write an RNTuple instead (--kind rntuple)."))
         if has_raw:
             layout = lay_out_ttree(tree, first, without=without)
-            rest = _part(tree, set(without) - layout.described, f"{tree.path}_rntuple")
+            rest = _part(tree, set(without) - layout.described, _rest_path(tree.path, taken))
             texts = _grouped(causes)
             layout.notes += [f"written to the RNTuple {rest.path!r} besides, since {text}" for text in texts]
-            yield _fill_ttree(directory, name, tree, layout, clusters, progress)
-            tree, name, causes, progress = rest, f"{name}_rntuple", [], lambda _: None
+            try:
+                written = _fill_ttree(directory, name, tree, layout, clusters, progress)
+            except DoesNotFitError as error:
+                advice = (
+                    "Write an RNTuple without its raw branches (--kind rntuple); baler_root.open reads them."
+                )
+                raise SourceError(_refusal(tree, "a TTree", [("its data", str(error))], advice)) from error
+            yield written
+            tree, name, causes, progress = rest, rest.path.rpartition("/")[2], [], lambda _: None
     raw = [tree.path_of(position) for position, branch in enumerate(tree.branches) if branch.raw]
     tree = _part(tree, {p for p in tree.stored() if not tree.branches[p].raw}, tree.path)
     fields = lay_out_rntuple(tree)
@@ -162,6 +143,12 @@ def _write_tree(
     if raw:
         reasons.append(f"raw branches are not written, since only a TTree can hold them: {listed(raw)}")
     yield _fill_rntuple(directory, name, tree, fields, reasons, clusters, progress)
+
+
+def _rest_path(path: str, taken: Collection[str]) -> str:
+    """A free path for the RNTuple with the branches of a TTree that do not fit it."""
+    rest = f"{path}_rntuple"
+    return free_path(rest, taken) if rest in taken else rest
 
 
 def _part(tree: Tree, positions: Collection[int], path: str) -> Tree:
@@ -189,23 +176,23 @@ def _fill_ttree(
     layout: TTreeLayout,
     clusters: Clusters,
     progress: Callable[[int], None],
-) -> _Check:
+) -> Check:
     tail = None if tree.tail is None else TreeTail.from_json(tree.tail)
     writer = TTreeWriter(
         directory, name, tree.title, layout.branches, tree.aliases, weight=tree.weight, tail=tail
     )
     try:
         first = _fill(writer, tree, clusters, progress)
+        writer.close()
     except DoesNotFitError:
         writer.discard()
         progress(-writer.num_entries)
         raise
-    writer.close()
     expected = [_expected(branch, first) for branch in layout.branches]
     written = TreeWritten(tree.path, "TTree", (*layout.notes, *_absent(tree)))
     names = [branch.name for branch in layout.branches]
     described = frozenset(branch.name for branch in layout.branches if isinstance(branch, OutputRecord))
-    return _Check(tree, written, names, writer.num_entries, writer.cycle, expected, described)
+    return Check(tree, written, names, writer.num_entries, writer.cycle, expected, described)
 
 
 def _expected(branch: OutputBranch | OutputRecord, first: dict[int, Any]) -> Any:
@@ -224,7 +211,7 @@ def _fill_rntuple(
     reasons: list[str],
     clusters: Clusters,
     progress: Callable[[int], None],
-) -> _Check:
+) -> Check:
     writer = RNTupleWriter(directory, name, tree, layout)
     first = _fill(writer, tree, clusters, progress)
     if not layout.fields and tree.num_entries:
@@ -235,7 +222,7 @@ def _fill_rntuple(
     notes = (*reasons, *layout.notes, *_not_kept(tree), *_absent(tree))
     written = TreeWritten(tree.path, "RNTuple", notes)
     expected = [first.get(position) for position in layout.fields]
-    return _Check(tree, written, list(layout.fields.values()), writer.num_entries, writer.cycle, expected)
+    return Check(tree, written, list(layout.fields.values()), writer.num_entries, writer.cycle, expected)
 
 
 def _fill(
@@ -252,7 +239,7 @@ def _fill(
             )
         length = lengths.pop() if lengths else 0
         if not first and length:
-            first = {position: arrays[position][:_CHECKED_ENTRIES] for position in stored}
+            first = {position: arrays[position][:CHECKED_ENTRIES] for position in stored}
         writer.extend(arrays, length)
         progress(length)
     if not stored and isinstance(writer, TTreeWriter):
@@ -280,67 +267,3 @@ def _absent(tree: Tree) -> list[str]:
 def _refusal(tree: Tree, kind: str, causes: list[tuple[str, str]], advice: str) -> str:
     problems = "; ".join(f"{branch}: {cause}" for branch, cause in causes)
     return f"tree {tree.path!r} does not fit {kind}: {problems}. {advice}"
-
-
-def _read_back(path: str | Path | IO[bytes], checks: list[_Check]) -> None:
-    """Opens the file again and compares; raises OutputError naming tree and branch."""
-    import uproot
-
-    if isinstance(
-        path, str | os.PathLike
-    ):  # mapped into memory, since threads cost much for many small branches
-        opened = uproot.open(path, handler=uproot.MemmapSource, array_cache=None, object_cache=None)
-    else:
-        opened = uproot.open(_Borrowed(path), array_cache=None, object_cache=None)
-    with opened as source:
-        for check in checks:
-            _compare(source, check)
-
-
-class _Borrowed:
-    """A file object that can be read but not closed."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.read, self.seek, self.tell = file.read, file.seek, file.tell
-
-
-def _compare(source: Any, check: _Check) -> None:
-    try:
-        problem = _difference(source, check)
-    except Exception as error:  # whatever uproot meets is a file that must not be handed out
-        problem = f"{type(error).__name__}: {error}"
-        raise OutputError(f"tree {check.tree.path!r} does not read back: {problem}") from error
-    if problem:
-        raise OutputError(f"tree {check.tree.path!r} does not read back: {problem}")
-
-
-def _difference(source: Any, check: _Check) -> str:
-    """Difference between the tree in the file and the expected one; empty if there is none."""
-    tree = key_at(source, check.tree.path, check.cycle).get()
-    if check.written.kind == "RNTuple":
-        link_fields(tree)
-    items = list(tree.branches) if check.written.kind == "TTree" else list(tree.fields)
-    if (names := [item.name for item in items]) != check.names:
-        return f"branches {names} instead of {check.names}"
-    if tree.num_entries != check.num_entries:
-        return f"{tree.num_entries} entries instead of {check.num_entries}"
-    for item, name, first in zip(items, names, check.first, strict=True):
-        if name in check.described and first is None:
-            continue
-        stop = min(check.num_entries, _CHECKED_ENTRIES)
-        read = item.array(entry_start=0, entry_stop=stop, library="ak", array_cache=None)
-        if first is not None and not same_values(read[: len(first)], first):
-            return f"branch {item.name!r} has other values"
-    return ""
-
-
-def same_values(actual: ak.Array, expected: ak.Array) -> bool:
-    """Whether two arrays are the same once both are as an RNTuple would hold them: class names aside."""
-    import awkward as ak
-
-    if ak.array_equal(actual, expected, equal_nan=True, dtype_exact=True, check_parameters=False):
-        return True
-    if "union[" in str(actual.type):  # compared as objects: the empty alternative may be there or not
-        return repr(actual.to_list()) == repr(expected.to_list())
-    converted = [ak.Array(holdable(ak.to_packed(array).layout, set())) for array in (actual, expected)]
-    return bool(ak.array_equal(*converted, equal_nan=True, dtype_exact=True))

@@ -12,10 +12,11 @@ import uproot
 from baler_root.rootio.array_parts import values_of
 from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.raw.record_writer import OutputRecord
+from baler_root.rootio.read_back import same_values
 from baler_root.rootio.rntuple_writer import lay_out_rntuple
 from baler_root.rootio.source import RootSource
 from baler_root.rootio.ttree_layout import lay_out_ttree
-from baler_root.rootio.write import same_values, write_root
+from baler_root.rootio.write import write_root
 from tests.conftest import data_path
 from tests.helpers.rootio_write import Clusters
 
