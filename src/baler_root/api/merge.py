@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from baler_root.dataset.reader.file_reader import FileReader, open_file
-from baler_root.errors import ConfigError
+from baler_root.dataset.reader.tree_reader import TreeReader
+from baler_root.errors import ConfigError, listed
 from baler_root.format.container.layout import NO_CODEC, BlockKind
 from baler_root.format.container.manifest import Manifest, StoredTree
 from baler_root.format.container.model_references import ModelOrigin
@@ -22,7 +23,9 @@ from baler_root.format.model_store import moved
 from baler_root.format.schema import Tree
 from baler_root.format.statistics import pack_statistics
 from baler_root.format.tables import find_tables
-from baler_root.rootio.tree_tail import TreeTail
+from baler_root.rootio.objects import missing_classes
+from baler_root.rootio.raw.joined_records import join_records, record_difference
+from baler_root.rootio.tree_tail import drop_index
 
 
 def merge(
@@ -31,10 +34,10 @@ def merge(
     """Write `target` with the clusters of all `sources`, one after another; returns its path.
 
     The first file is copied whole and the pages of the others are added behind it, under a new footer that
-    points to that of the first file. The trees must have the same branches and bounds. Objects that are not
-    trees are those of the first file, and so is what a TTree has besides branches, except an index, which is
-    left out. Model files give a model file with the models of all. `target` may be one of the sources if
-    `overwrite` is set.
+    points to that of the first file. The trees must have the same branches, bounds and weights. Objects that
+    are not trees are those of the first file, and so is what a TTree has besides branches, except an index,
+    which is left out (`skipped` in the provenance names it). Model files give a model file with the models of
+    all. `target` may be one of the sources if `overwrite` is set.
 
     Raises ConfigError, naming tree and branch, for files that do not fit together, such as model files and
     files with events; FormatError for damaged files; OutputError. No output remains then.
@@ -70,12 +73,16 @@ def merge(
                 _add_pages(writer, files, number, codecs)
                 records = np.concatenate([file.trees[number].statistics for file in files])
                 writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
+        left_out = _left_out(manifests[0].trees, trees)
         writer.finish(
             replace(
                 manifests[0],
                 trees=tuple(trees),
                 codecs=codecs,
-                provenance={"merged": [file.metadata for file in files]},
+                provenance={
+                    "merged": [file.metadata for file in files],
+                    **({"skipped": left_out} if left_out else {}),
+                },
                 detached=tuple(detached.values()),
                 trained=trained,
             )
@@ -122,11 +129,33 @@ def _check_kinds(files: Sequence[FileReader]) -> None:
         trees, others = first.container.manifest.trees, file.container.manifest.trees
         for number, (tree, other) in enumerate(zip_longest(trees, others)):
             difference = next(_differences(tree, other), None)
+            if difference is None:
+                reference = _first_with_entries(files, number)
+                difference = next(_value_differences(reference.trees[number], file.trees[number]), None)
+                first_path = reference.path
+            else:
+                first_path = first.path
             if difference is not None:
                 path = (other or tree).schema.path
                 raise ConfigError(
-                    f"{file.path}: tree {number} ({path!r}) differs from that of {first.path}: {difference}; compress both with the same rules, from files of the same kind"
+                    f"{file.path}: tree {number} ({path!r}) differs from that of {first_path}: {difference}; compress both with the same rules, from files of the same kind"
                 )
+        if _has_raw(file) and (missing := missing_classes(file.objects_blob, first.objects_blob)):
+            raise ConfigError(
+                f"{file.path}: has raw branches and describes {listed(missing)}, which {first.path} does not, "
+                "or not so; ROOT could not read these branches in a merged file; name this file first"
+            )
+
+
+def _first_with_entries(files: Sequence[FileReader], number: int) -> FileReader:
+    """The first file that has entries in a tree, or the first of all."""
+    with_entries = (f for f in files if number < len(f.trees) and f.trees[number].schema.num_entries)
+    return next(with_entries, files[0])
+
+
+def _has_raw(file: FileReader) -> bool:
+    """Whether a file has entries whose bytes only ROOT interprets."""
+    return any(tree.schema.num_entries and any(b.raw for b in tree.schema.branches) for tree in file.trees)
 
 
 def _is_model_file(file: FileReader) -> bool:
@@ -164,12 +193,42 @@ def _differences(first: StoredTree | None, other: StoredTree | None) -> Iterator
             yield f"{name} is of type {branch.typename}, not {reference.typename}"
         elif branch.form != reference.form:
             yield f"{name} has values of another form"
+        elif difference := record_difference(
+            branch.record, reference.record, len(schema.branches), values=False
+        ):
+            yield f"{name} is stored in another way: {difference}"
     columns = [column for column in first.columns if column.has_values]
     for column, (bound, _), (first_bound, _) in zip(columns, other.bounds, first.bounds, strict=True):
         if bound != first_bound:
             yield f"branch {expected.path_of(column.branch)!r} has the bound {bound}, not {first_bound}"
+    if schema.weight != expected.weight:
+        yield f"its weight is {schema.weight:g}, not {expected.weight:g}"
     if first.same_as != other.same_as:
         yield "only one of them stores the tree as an earlier cycle with the entries of another tree"
+
+
+def _value_differences(first: TreeReader, other: TreeReader) -> Iterator[str]:
+    """Reasons why the entries of two trees that are described alike cannot be joined."""
+    expected, schema = first.schema, other.schema
+    if not (expected.num_entries and schema.num_entries):
+        return
+    for position, (branch, reference) in enumerate(zip(schema.branches, expected.branches, strict=True)):
+        name = f"branch {schema.path_of(position)!r}"
+        if difference := record_difference(
+            branch.record, reference.record, len(schema.branches), values=True
+        ):
+            yield f"{name} is stored in another way: {difference}"
+        if branch.raw and branch.form is not None and other.stored.same_as is None:
+            is_filled = _has_baskets(other, position)
+            if is_filled != _has_baskets(first, position):
+                where = "the first file" if is_filled else "this file"
+                yield f"{name} is raw, and was never filled in {where}, but in the other"
+
+
+def _has_baskets(tree: TreeReader, branch: int) -> bool:
+    """Whether a raw branch was ever filled: the position of each basket is above 0."""
+    columns = [n for n in tree.columns_of(branch) if tree.columns[n].field == "basket"]
+    return bool((tree.statistics["maximum"][:, columns] > 0).any())
 
 
 def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
@@ -181,7 +240,7 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
     lists, tables = find_tables(first.schema, first.columns, keys)
     return replace(
         first,
-        schema=_joined_schema(first.schema, sum(part.schema.num_entries for part in parts)),
+        schema=_joined_schema([part.schema for part in parts]),
         clusters=tuple(entries for part in parts for entries in part.clusters),
         layouts=layouts,
         layout=tuple(layouts.index(part.groups(i)) for part in parts for i in range(len(part.clusters))),
@@ -190,12 +249,27 @@ def _joined(files: Sequence[FileReader], number: int) -> StoredTree:
     )
 
 
-def _joined_schema(schema: Tree, num_entries: int) -> Tree:
-    """The schema of a tree with more entries: without an index, which would have those of the first file."""
-    tail = schema.tail
-    if num_entries > schema.num_entries and tail is not None:
-        tail = TreeTail.from_json(tail).without_index().to_json()
-    return replace(schema, num_entries=num_entries, tail=tail)
+def _joined_schema(parts: Sequence[Tree]) -> Tree:
+    """The schema of a tree with the entries of all parts: without an index, which would have those of the
+    first file."""
+    first = parts[0]
+    with_values = next((number for number, part in enumerate(parts) if part.num_entries), 0)
+    branches = tuple(
+        replace(branches[0], record=join_records([branch.record for branch in branches], with_values))
+        for branches in zip(*(part.branches for part in parts), strict=True)
+    )
+    num_entries = sum(part.num_entries for part in parts)
+    tail = first.tail if num_entries == first.num_entries else drop_index(first.tail)[0]
+    return replace(first, num_entries=num_entries, branches=branches, tail=tail)
+
+
+def _left_out(first: Sequence[StoredTree], merged: Sequence[StoredTree]) -> list[list[str]]:
+    """Members of the trees of the first file that the merged file lacks, each with the cause."""
+    return [
+        [f"{tree.schema.path}: {names}", "an index numbers the entries of one file"]
+        for tree, joined in zip(first, merged, strict=True)
+        if joined.schema.tail != tree.schema.tail and (names := drop_index(tree.schema.tail)[1])
+    ]
 
 
 def _all_trained(files: Sequence[FileReader]) -> tuple[ModelOrigin, ...]:

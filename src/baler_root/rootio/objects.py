@@ -133,6 +133,18 @@ def copy_objects(blob: bytes, dest: uproot.WritableDirectory) -> None:
             list_newest_first(folder)
 
 
+def missing_classes(blob: bytes, others: bytes) -> list[str]:
+    """Classes that packed objects describe, and others do not, or with other members: `name version n`."""
+    described = unpack_objects(others).file.streamers
+    missing = []
+    for name, versions in unpack_objects(blob).file.streamers.items():
+        for version, streamer in versions.items():
+            other = described.get(name, {}).get(version)
+            if other is None or other.member("fCheckSum") != streamer.member("fCheckSum"):
+                missing.append(f"{name} version {version}")
+    return missing
+
+
 @contextmanager
 def numbered(directory: uproot.WritableDirectory, cycle: int) -> Iterator[None]:
     """While active, a new key of this directory gets this cycle, if its name does not have it already.

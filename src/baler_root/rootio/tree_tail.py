@@ -1,22 +1,20 @@
 """What a TTree has besides its branches: aliases, index, friends and user info, carried as ROOT streams them.
 
-They are the last members of a TTree. Where one of their objects has the class of an earlier one, it refers to
-that by a position; such references are kept relative to the first byte.
+They are the last members of a TTree. Where one of their objects has the class of an earlier one, or is an
+earlier one, it refers to that by a position; such references are kept relative to the first byte.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from baler_root.errors import CorruptFileError
+from baler_root.rootio.stream_references import ReferenceSearch
 from baler_root.rootio.tbuffer import TBuffer
 
 MAX_TAIL = 1 << 22
@@ -35,10 +33,11 @@ _REFERENCES = 6
 """Member that is not carried: branches of `TRef` fill it again."""
 
 
-_BYTE_COUNT, _CLASS, _NEW_CLASS = 0x40000000, 0x80000000, b"\xff\xff\xff\xff"
+_BYTE_COUNT, _CLASS = 0x40000000, 0x80000000
 
 
-_CLASS_NAME = re.compile(re.escape(_NEW_CLASS) + rb"[\x20-\x7e]{1,1000}\x00")
+_MAP_OFFSET = 2
+"""ROOT adds this to positions, since 0 and 1 have other meanings."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class TreeTail:
 
     data: bytes
     references: tuple[int, ...]
-    """Places in `data` of references to classes, which count from the first byte."""
+    """Places in `data` of references to classes and objects, which count from the first byte."""
 
     def to_json(self) -> dict[str, Any]:
         """The tail as JSON."""
@@ -71,8 +70,11 @@ class TreeTail:
         """The members that are not empty, without aliases."""
         return _present(list(_members(self.data)))
 
-    def without_index(self) -> TreeTail:
-        """The tail without an index, whose entry numbers are those of one file."""
+    def without_index(self) -> TreeTail | None:
+        """The tail without an index, whose entry numbers are those of one file.
+
+        None if nothing else is in it, or if other members refer to a class or an object in the index.
+        """
         members = list(_members(self.data))
         start, empty = len(members[0]), bytes(12)
         stop = start + sum(map(len, members[1:4]))
@@ -83,11 +85,15 @@ class TreeTail:
             if start <= place < stop:
                 continue
             (value,) = struct.unpack_from(">I", self.data, place)
+            target = (value & ~_CLASS) - _MAP_OFFSET
+            if start <= target < stop:
+                return None
             moved = place if place < start else place + shift
-            if value - _CLASS >= stop:
+            if target >= stop:
                 struct.pack_into(">I", data, moved, value + shift)
             references.append(moved)
-        return TreeTail(bytes(data), tuple(references))
+        tail = TreeTail(bytes(data), tuple(references))
+        return tail if tail.names else None
 
     def at(self, position: int) -> bytes:
         """The bytes for this position of the first one, counted from the start of the tree's key.
@@ -100,6 +106,18 @@ class TreeTail:
             struct.pack_into(">I", data, place, (value + position) & 0xFFFFFFFF)
         present = len(list(_members(bytes(data))))
         return bytes(data) + bytes(4 * (len(_NAMES) - present))
+
+
+def drop_index(document: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
+    """The tail in a manifest without the index, and the names of the members that are left out."""
+    if document is None:
+        return None, ""
+    tail = TreeTail.from_json(document)
+    rest = tail.without_index()
+    kept = [] if rest is None else rest.names
+    return None if rest is None else rest.to_json(), ", ".join(
+        name for name in tail.names if name not in kept
+    )
 
 
 def write_empty_tail(buffer: TBuffer, aliases: Mapping[str, str]) -> None:
@@ -149,17 +167,16 @@ def read_tail(tree: Any) -> tuple[TreeTail | None, list[tuple[str, str]]]:
     names = ", ".join(carried)
     if len(data) > MAX_TAIL:
         return None, [*left_out, (names, f"{len(data):,} bytes; at most {MAX_TAIL:,} are carried")]
-    own: set[int] = set()
-    others: set[int] = set()
-    for match in _CLASS_NAME.finditer(whole):
-        place = match.start()
-        (own if start <= place < start + len(data) else others).add(place - origin + 2)
-    words = sum(
-        np.frombuffer(data, np.uint8)[n : len(data) - 3 + n].astype(np.int64) << 24 - 8 * n for n in range(4)
-    )
-    if np.isin(words, np.array([*others], np.int64) | _CLASS).any():
-        return None, [*left_out, (names, "an object has a class that a branch has brought along")]
-    references = np.flatnonzero(np.isin(words, np.array([*own], np.int64) | _CLASS)).tolist()
+    search = ReferenceSearch(whole, start, start + len(data), origin)
+    try:
+        place = start
+        for number, member in enumerate(members[:_REFERENCES]):
+            if number in _POINTER:
+                search.add_pointer(place)
+            place += len(member)
+        references = search.finish()
+    except (struct.error, ValueError, LookupError) as error:
+        return None, [*left_out, (names, f"its references cannot be moved ({error})")]
     relative = bytearray(data)
     for place in references:
         (value,) = struct.unpack_from(">I", relative, place)
