@@ -10,8 +10,8 @@ import numpy as np
 
 from baler_root._types import Values
 from baler_root.api.recovered_cluster import ClusterRecovery, RecoveredCluster
+from baler_root.rootio.raw.basket_key import MAX_KEY_SIZE, basket_key_size
 from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
-from baler_root.rootio.ttree_writer import MAX_KEY_SIZE, basket_key_size
 
 BYTES_LOST = "its bytes are in a basket that began in a damaged cluster"
 

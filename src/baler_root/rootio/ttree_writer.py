@@ -25,6 +25,7 @@ from baler_root.rootio.leaves import (
     fill_attributes,
     write_branch,
 )
+from baler_root.rootio.raw.basket_key import BASKET_HEAD, KEY_HEAD
 from baler_root.rootio.raw.object_bytes import encode_array
 from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
 from baler_root.rootio.raw.record_writer import Basket, OutputRecord, PendingBasket, write_record
@@ -32,22 +33,12 @@ from baler_root.rootio.streamers import add_streamers
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 from baler_root.rootio.tree_tail import TreeTail, write_empty_tail
 
-_KEY_HEAD = struct.Struct(">ihiIhhqq")
-
-
-_BASKET_HEAD = struct.Struct(">HiiiiB")
-
-
 _GENERATED = 80
 """Flag of a basket whose offsets the reader works out."""
 
 
 _BIG_KEY = 1004
 """Key version 4, with 64-bit positions."""
-
-
-MAX_KEY_SIZE = (1 << 15) - 1
-"""Largest size of a key, which is the largest position of the first byte of a basket."""
 
 
 _BASKET_LIMIT = 1 << 27
@@ -255,7 +246,7 @@ class TTreeWriter:
         io_bits: int = 0,
     ) -> None:
         """Writes a basket; its bytes begin at `position`, counted from the start of its key (0: anywhere)."""
-        head_size = _KEY_HEAD.size + _BASKET_HEAD.size + (1 if io_bits else 0)
+        head_size = KEY_HEAD.size + BASKET_HEAD.size + (1 if io_bits else 0)
         strings = string_bytes("TBasket") + string_bytes(branch.name) + string_bytes(self.name)
         head = len(strings) + head_size
         if position:
@@ -273,8 +264,8 @@ class TTreeWriter:
         stored = _compressed(data, self._compression)
         size = head + len(stored)
         seek = self._free.allocate(size)
-        key = _KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
-        basket = _BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
+        key = KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
+        basket = BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
         if io_bits:  # the sign of the third number says that bits follow
             basket = struct.pack(">HiiBiiB", 3, 32000, -per_entry, io_bits, entries, last, _GENERATED)
         self._sink.write(seek, b"".join((key, strings, basket, stored)))
@@ -285,7 +276,7 @@ class TTreeWriter:
 
     def _metadata(self) -> bytearray:
         strings = string_bytes("TTree") + string_bytes(self.name) + string_bytes(self.title)
-        buffer = TBuffer(_KEY_HEAD.size + len(strings))
+        buffer = TBuffer(KEY_HEAD.size + len(strings))
         written = self._with_baskets()
         total_bytes = sum(branch.tot_bytes for branch in written)
         stored_bytes = sum(sum(branch.sizes) for branch in written)
@@ -320,12 +311,6 @@ class TTreeWriter:
             else:
                 write_empty_tail(buffer, self._aliases)
         return buffer.data
-
-
-def basket_key_size(branch: str, tree: str) -> int:
-    """Size of the key of a basket, if nothing else asks for another one."""
-    strings = string_bytes("TBasket") + string_bytes(branch) + string_bytes(tree)
-    return min(MAX_KEY_SIZE, _KEY_HEAD.size + _BASKET_HEAD.size + len(strings))
 
 
 def _leaf_references(branch: OutputBranch | OutputRecord) -> list[int]:

@@ -18,11 +18,9 @@ from baler_root.api.recovered_cluster import RecoveredCluster
 from baler_root.errors import OutputError
 from baler_root.format.cluster_decoder import DecodedColumns
 from baler_root.format.columns.form_columns import tree_columns
-from baler_root.format.container.checksum import BlockHeader
-from baler_root.format.container.layout import BlockKind
 from baler_root.format.container.read import PageId
 from baler_root.format.schema import Branch, Tree
-from baler_root.rootio.ttree_writer import MAX_KEY_SIZE
+from baler_root.rootio.raw.basket_key import MAX_KEY_SIZE
 from tests.promises.damaged_files import Original, original, recover
 from tests.unit.rootio.test_raw_branches import PAIRS, write_odd_leaves
 from tests.unit.rootio.test_tree_tail import info_of, named, written_tree
@@ -229,19 +227,3 @@ def test_an_index_is_left_out_if_nobody_knows_the_clusters(indexed: Original, tm
     """Without a page table, more clusters may be lost than those that are missing."""
     result = recover(indexed.data[: indexed.footer], tmp_path, like=indexed.path)
     assert members_of(result.target) == {"t": ["user info"]}
-
-
-def test_clusters_with_large_numbers_take_no_time(
-    originals: tuple[Original, Original], tmp_path: Path
-) -> None:
-    """A page behind the footer: the clusters that are missing in front of it are one loss."""
-    first, _ = originals
-    start, stop = first.pages[PageId(0, 0, 0)]
-    payload = first.data[start + 36 : stop]
-    data = first.data + b"".join(
-        BlockHeader(BlockKind.PAGE, 0, number, 0, 0).seal(payload)[0] for number in (1 << 31, (1 << 32) - 1)
-    )
-    result = recover(data, tmp_path)
-    gaps = [loss.clusters for loss in result.lost if loss.clusters[1] - loss.clusters[0] > 1]
-    assert (gaps[0][1], gaps[-1][1]) == (1 << 31, (1 << 32) - 1)
-    assert len(result.lost) < 10
