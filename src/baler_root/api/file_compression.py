@@ -282,8 +282,7 @@ def _encoded_clusters(
         yield from in_order(pool, tasks, ahead)
         return
     for task in tasks:
-        source = plan.jobs[task.tree].source
-        arrays = source.read(task.plan.schema.stored(), task.start, task.stop)
+        arrays = plan.jobs[task.tree].source.read_cluster(task.start, task.stop)
         yield task.tree, task.cluster, encode_cluster(task.plan, arrays, task.stop - task.start)
 
 

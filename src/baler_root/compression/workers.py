@@ -140,4 +140,4 @@ def _start_up() -> None:
 def _work(key: str, plan: Plan, start: int, stop: int) -> EncodedCluster:
     if key not in _trees:
         _trees[key] = _source[0].open_handles(key, plan.schema)
-    return encode_cluster(plan, _trees[key].read(plan.schema.stored(), start, stop), stop - start)
+    return encode_cluster(plan, _trees[key].read_cluster(start, stop), stop - start)

@@ -7,9 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from baler_root.errors import SourceError, UnreadableBranchError
+import numpy as np
+
+from baler_root.errors import CorruptFileError, SourceError, UnreadableBranchError
 from baler_root.format.schema import Tree
 from baler_root.rootio.array_check import find_fault
+from baler_root.rootio.array_parts import list_parts
+from baler_root.rootio.raw.object_bytes import Encoding, encode_array
 from baler_root.rootio.raw.raw_branch import RawBranch
 from baler_root.rootio.rntuple_reader import cluster_ranges, join_arrays
 
@@ -45,6 +49,21 @@ class SourceTree:
         """Arrays of the branches at these positions; raises SourceError naming the branch that fails."""
         return {branch: self._read(branch, start, stop) for branch in branches}
 
+    def read_cluster(self, start: int, stop: int) -> dict[int, ak.Array]:
+        """Arrays of all stored branches, for a cluster to be compressed.
+
+        Raises SourceError naming the branch that fails: also one whose values do not become the bytes that
+        ROOT stored again, by the encoding in the schema. Such a branch must be raw.
+        """
+        arrays = self.read(self.schema.stored(), start, stop)
+        for position, array in arrays.items():
+            branch = self.schema.branches[position]
+            if branch.raw or branch.record is None or "encoding" not in branch.record:
+                continue
+            if why := _byte_difference(branch.record["encoding"], array, self.handles[position], start, stop):
+                raise UnreadableBranchError(self.schema.path, self.schema.path_of(position), why)
+        return arrays
+
     def _read(self, branch: int, start: int, stop: int) -> ak.Array:
         if branch in self.first_entries and (start, stop) == (0, len(self.first_entries[branch])):
             return self.first_entries[branch]
@@ -54,6 +73,24 @@ class SourceTree:
             raise UnreadableBranchError(
                 self.schema.path, self.schema.path_of(branch), cause(error)
             ) from error
+
+
+def _byte_difference(encoding: Encoding, array: ak.Array, handle: Any, start: int, stop: int) -> str:
+    """The first entry whose values have other bytes by an encoding than in the file, as text; or empty."""
+    try:
+        offsets, content = list_parts(RawBranch(handle).array(start, stop)["bytes"])
+        data, ends = encode_array(encoding, array)
+    except (SourceError, CorruptFileError) as error:
+        return f"its values cannot be compared with their bytes ({error})"
+    if np.array_equal(offsets, ends) and np.array_equal(content, data):
+        return ""
+    sizes = np.diff(offsets) != np.diff(ends)
+    same = slice(0, int(offsets[int(np.argmax(sizes)) if sizes.any() else -1]))
+    others = np.flatnonzero(content[same] != data[same])
+    entry = np.searchsorted(offsets, others[0], side="right") - 1 if len(others) else np.argmax(sizes)
+    return (
+        f"the bytes of entry {start + int(entry)} are not those of its values as earlier entries store them"
+    )
 
 
 def read_array(handle: Any, start: int, stop: int) -> ak.Array:

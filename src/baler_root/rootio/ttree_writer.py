@@ -223,10 +223,10 @@ class TTreeWriter:
 
     def _raw_basket(self, item: OutputRecord, basket: Basket) -> None:
         entries = len(basket.offsets) - 1
-        generated = item.record["fIOBits"] & GENERATED_OFFSETS
-        offsets = basket.offsets if item.has_offsets and not generated else None
-        per_entry = entries + 2 if item.has_offsets else len(basket.data) // max(1, entries)
-        io_bits = generated if item.has_offsets else 0
+        has_offsets = item.variable_size and not item.generates_offsets
+        offsets = basket.offsets if has_offsets != basket.other_offsets else None
+        per_entry = entries + 2 if item.variable_size else len(basket.data) // max(1, entries)
+        io_bits = GENERATED_OFFSETS if item.generates_offsets and offsets is None else 0
         self._basket(item, basket.data, entries, per_entry, offsets, basket.position, io_bits)
 
     def _basket(
@@ -320,6 +320,8 @@ def _strings_of_size(name: str, title: str, size: int) -> bytes:
     Raises DoesNotFitError where there is no room for the class.
     """
     classname = string_bytes("TBasket")
+    if size >= 1 << 15:
+        raise DoesNotFitError(f"the key of a basket of branch {name!r} has {size:,} bytes of names")
     for text in (name, ""):
         strings = classname + string_bytes(text)
         room = size - len(strings) - 1

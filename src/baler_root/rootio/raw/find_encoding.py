@@ -12,16 +12,19 @@ from baler_root.rootio.raw.object_bytes import Encoding, encode, packed
 _INNER = ("items", "counted", "versioned", "regular")
 
 
-def find_encoding(branch: Any, first: Any, raw: Any) -> Encoding | None:
-    """The encoding of a branch of uproot, by which its `first` entries become their bytes (`raw`) again.
+def find_encoding(branch: Any, array: Any, raw: Any, *, used: bool = True) -> Encoding | None:
+    """The encoding of a branch of uproot, by which some entries (`array`) become their bytes (`raw`) again.
 
-    None if no encoding is known.
+    None if no encoding is known. With `used`, also if there is a template or version that no record in these
+    entries has: their bytes would be unknown. Without, such bytes are zeros.
     """
     try:
-        layout = packed(first)
+        layout = packed(array)
         entries = raw.to_list()
         expected = b"".join(entries)
         for candidate in _candidates(branch, layout, expected):
+            if used and not _all_used(candidate, layout):
+                continue
             encoding = _filled_from(candidate, layout, expected)
             data, offsets = encode(encoding, layout)
             if data.tobytes() == expected and np.diff(offsets).tolist() == list(map(len, entries)):
@@ -166,6 +169,17 @@ def _filled_from(encoding: Encoding, layout: Any, expected: bytes) -> Encoding:
             start = int(changed[0]) - _first_shared(places[number][0])
             values[number] = expected[start : start + len(value)]
     return _filled(encoding, values)
+
+
+def _all_used(encoding: Encoding, layout: Any) -> bool:
+    """Whether each template and version is that of at least one record: longer ones would need more bytes."""
+    blank = [bytes.fromhex(level[key]) for level, key in _shared(encoding)]
+    size = len(encode(encoding, layout)[0])
+    for number, value in enumerate(blank):
+        longer = [*blank[:number], value + b"\0", *blank[number + 1 :]]
+        if len(encode(_filled(encoding, longer), layout)[0]) == size:
+            return False
+    return True
 
 
 def _shared(encoding: Encoding) -> Iterator[tuple[Encoding, str]]:

@@ -25,12 +25,18 @@ GENERATED_OFFSETS = 1
 """Bit of TIOFeatures: baskets have no offsets of their entries, since readers can work them out."""
 
 
+OTHER_OFFSETS = 1 << 16
+"""Added to the position of a basket that has offsets of its entries although its branch has none, or that has
+none although its branch has them."""
+
+
 class RawBranch:
     """A branch of uproot whose entries are read as bytes.
 
     The array has a record for each entry of the tree: its `bytes`, and `basket`, which is 0 except in the
     first entry of a basket. There it is the position of the bytes in the buffer of the basket, counted from
-    the start of its key: objects refer to others by such positions. The entries of a branch that was never
+    the start of its key, which is below 2^15: objects refer to others by such positions. `OTHER_OFFSETS` is
+    added to it for some baskets. The entries of a branch that was never
     filled are empty. Bytes of a basket whose entries cannot be told apart all belong to its first entry.
     """
 
@@ -105,7 +111,11 @@ class RawBranch:
             offsets[-1] = len(data)
         if offsets[0] != 0 or np.any(np.diff(offsets) < 0):
             raise SourceError(f"basket {number}: its entries do not follow one another")
-        self._last = number, data, offsets, int(basket.member("fKeylen"))
+        position = int(basket.member("fKeylen"))
+        # uproot works out whether a basket inside a branch has offsets, and such a basket is written alone
+        if not basket.is_embedded and (basket.byte_offsets is not None) != _has_offsets(self.branch):
+            position += OTHER_OFFSETS
+        self._last = number, data, offsets, position
         return self._last[1:]
 
     def _even_offsets(self, size: int, length: int) -> NDArray[np.int64]:
@@ -113,6 +123,11 @@ class RawBranch:
         if generates_offsets(self.branch) or (length and size % length):
             return np.concatenate([[0], np.full(length, size)]).astype(np.int64)
         return np.arange(length + 1, dtype=np.int64) * (size // max(1, length))
+
+
+def _has_offsets(branch: Any) -> bool:
+    """Whether the baskets of a branch have offsets of their entries, as far as the branch says it."""
+    return bool(branch.member("fEntryOffsetLen")) and not generates_offsets(branch)
 
 
 def generates_offsets(branch: Any) -> bool:

@@ -6,11 +6,15 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+import awkward as ak
+import numpy as np
+
 from baler_root.format.columns.to_columns import plain_form
 from baler_root.format.schema import Tree
 from baler_root.rootio import source_tree
 from baler_root.rootio.raw.branch_record import Record, compact, describe_branches, pointed_to
 from baler_root.rootio.raw.find_encoding import find_encoding
+from baler_root.rootio.raw.object_bytes import Encoding
 from baler_root.rootio.raw.raw_branch import AS_BYTES, RAW, RawBranch
 from baler_root.rootio.source_tree import SourceTree, cause
 from baler_root.rootio.ttree_layout import lay_out_ttree
@@ -111,8 +115,32 @@ def _described(schema: Tree, first: dict[int, Any], records: dict[int, Record]) 
 def _with_encoding(record: Record, branch: Any, first: Any) -> Record:
     """The description with the encoding of the values, if one is known."""
     try:
-        raw = RawBranch(branch).array(0, len(first))["bytes"]
+        encoding = _encoding(branch, first)
     except Exception:  # noqa: BLE001 - without its bytes there is no encoding
         return record
-    encoding = find_encoding(branch, first, raw)
     return record if encoding is None else {**record, "encoding": encoding}
+
+
+def _encoding(branch: Any, first: Any) -> Encoding | None:
+    """The encoding of the values of a branch, whose `first` entries are given; None if none is known.
+
+    If these have no records, it is learned from later entries. If no entry has any, what all records would
+    share is zeros.
+    """
+    raw = RawBranch(branch)
+    step = max(1, len(first))
+    entries = raw.array(0, len(first))["bytes"]
+    encoding = find_encoding(branch, first, entries)
+    if encoding is not None or (unused := find_encoding(branch, first, entries, used=False)) is None:
+        return encoding
+    lengths = np.unique(ak.num(entries))
+    for start in range(step, raw.num_entries, step):
+        stop = min(start + step, raw.num_entries)
+        entries = raw.array(start, stop)["bytes"]
+        grown = np.union1d(lengths, ak.num(entries))
+        if len(grown) > len(lengths):  # entries of the same lengths as before have no more records
+            lengths = grown
+            encoding = find_encoding(branch, source_tree.read_array(branch, start, stop), entries)
+            if encoding is not None:
+                return encoding
+    return unused

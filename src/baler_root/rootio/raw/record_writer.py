@@ -19,6 +19,7 @@ from baler_root.rootio.raw.branch_record import (
     LEAF_VERSIONS,
     Record,
 )
+from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS, OTHER_OFFSETS
 from baler_root.rootio.tbuffer import TBuffer
 
 _IS_REFERENCED = 1 << 4
@@ -57,9 +58,14 @@ class OutputRecord:
         return self.has_values and self.encoding is None
 
     @property
-    def has_offsets(self) -> bool:
-        """Whether ROOT expects offsets of the entries in its baskets."""
+    def variable_size(self) -> bool:
+        """Whether its entries may differ in size."""
         return bool(self.record["fEntryOffsetLen"])
+
+    @property
+    def generates_offsets(self) -> bool:
+        """Whether readers work out the offsets of its entries, so that its baskets have none."""
+        return self.variable_size and bool(self.record["fIOBits"] & GENERATED_OFFSETS)
 
     def walk(self) -> Iterator[OutputRecord]:
         """This branch and all below it, depth first."""
@@ -77,6 +83,8 @@ class Basket:
     """Offsets of its entries, one more than there are entries."""
     position: int
     """Position of the first byte, counted from the start of the key; 0 for any."""
+    other_offsets: bool = False
+    """Whether it has offsets of its entries although its branch has none, or the other way round."""
 
 
 class PendingBasket:
@@ -115,7 +123,9 @@ class PendingBasket:
             lengths = np.concatenate(self._lengths)
             offsets = np.zeros(len(lengths) + 1, np.int64)
             np.cumsum(lengths, out=offsets[1:])
-            yield Basket(np.concatenate(self._data).tobytes(), offsets, self._position)
+            position = self._position & ~OTHER_OFFSETS
+            has_others = position != self._position
+            yield Basket(np.concatenate(self._data).tobytes(), offsets, position, has_others)
         self._data, self._lengths, self._position = [], [], -1
 
 
