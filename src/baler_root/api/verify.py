@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, BinaryIO
 
 from baler_root._types import Progress
+from baler_root.api.source_differences import carried_differences, member_differences, missing_trees
 from baler_root.dataset.reader.file_reader import FileReader, open_file
 from baler_root.dataset.reader.tree_reader import TreeReader
 from baler_root.errors import FormatError, SourceError, UnknownCodecError
@@ -19,6 +20,7 @@ from baler_root.format.columns.to_columns import flatten
 from baler_root.format.container.read import PageId
 from baler_root.format.model_store import Places
 from baler_root.format.values_digest import values_digest
+from baler_root.rootio.objects import RNTUPLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,12 @@ def verify(
     models: Places = None,
     progress: Progress | None = None,
 ) -> Verification:
-    """Check every checksum and digest of a `.baler` file; with `against`, every bound on every value again.
+    """Check every checksum and digest of a `.baler` file; with `against`, compare it with its source, too.
+
+    That compares every value under its bound, the names of branches, the titles of trees, the titles of
+    branches, weight, aliases, index, friends and user info of TTrees, and the list and bytes of all other
+    objects. Trees and objects of the source that the file lacks are problems, unless its provenance says that
+    it was made without them.
 
     `models` are places of models that the file refers to: files, or folders of them. Damage is reported in
     `problems`, page by page. Raises FormatError if the file cannot be opened at all, SourceError if `against`
@@ -145,7 +152,7 @@ def _check_cluster(tree: TreeReader, cluster: int) -> tuple[int, list[str], bool
 
 
 def _compare_all(file: FileReader, source: str) -> Iterator[_Comparison]:
-    """Every value compared with the source under its bound, cluster by cluster."""
+    """Every value compared with the source under its bound, cluster by cluster, then all else."""
     from baler_root.rootio.source import RootSource
 
     with RootSource(source) as root:
@@ -153,6 +160,9 @@ def _compare_all(file: FileReader, source: str) -> Iterator[_Comparison]:
             key = f"{tree.schema.path};{tree.schema.cycle}"
             if key not in root.classnames:
                 yield _Comparison(problems=[f"{source}: has no tree {key!r}"])
+                continue
+            if (kind := "RNTuple" if root.classnames[key] in RNTUPLES else "TTree") != tree.schema.kind:
+                yield _Comparison(problems=[f"{source}: {key!r} is a {kind}, not a {tree.schema.kind}"])
                 continue
             try:
                 handles = root.open_handles(key, tree.schema)
@@ -171,6 +181,11 @@ def _compare_all(file: FileReader, source: str) -> Iterator[_Comparison]:
                 except (FormatError, UnknownCodecError):
                     continue  # reported already
                 yield _compare(tree, originals, decoded)
+            else:
+                members = member_differences(root.described(key), tree.schema, file.metadata)
+                yield _Comparison(problems=list(members))
+        absent = (*missing_trees(file, root), *carried_differences(file, root))
+        yield _Comparison(problems=[f"{file.path}: {problem}" for problem in absent])
 
 
 def _compare(tree: TreeReader, originals: Sequence[Any], decoded: Mapping[int, Any]) -> _Comparison:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -143,6 +143,35 @@ def missing_classes(blob: bytes, others: bytes) -> list[str]:
             if other is None or other.member("fCheckSum") != streamer.member("fCheckSum"):
                 missing.append(f"{name} version {version}")
     return missing
+
+
+def object_differences(
+    blob: bytes, source: uproot.ReadOnlyDirectory, left_out: Collection[str] = ()
+) -> Iterator[str]:
+    """Objects in which packed ones differ from those of an open ROOT file, without paths `left_out`."""
+    packed = {_carried(item)[:2]: item for item in _objects_in(unpack_objects(blob), (), [])}
+    for item in _objects_in(source, (), []):
+        entry = _carried(item)
+        other = packed.pop(entry[:2], None)
+        if entry.path in left_out:
+            continue
+        name = f"the object {entry.path!r} of cycle {entry.cycle}"
+        if other is None:
+            yield f"lacks {name} of the source"
+        elif _carried(other) != entry:
+            yield f"{name} is a {_carried(other).classname} with the title {other.title!r:.60}, not a {entry.classname} with {entry.title!r:.60}"
+        else:
+            try:
+                item.read()
+                other.read()
+            except Exception as error:  # noqa: BLE001 - whatever uproot meets in a damaged key
+                yield f"{name} cannot be read ({type(error).__name__}: {error})".splitlines()[0]
+                continue
+            if item.payload != other.payload:
+                yield f"{name} has other bytes than in the source"
+            item.payload = other.payload = b""
+    for path, cycle in packed:
+        yield f"has the object {path!r} of cycle {cycle}, which the source lacks"
 
 
 @contextmanager

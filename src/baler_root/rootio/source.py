@@ -133,6 +133,23 @@ class RootSource:
         except Exception as error:
             raise SourceError(f"{self.path}: tree {key!r} cannot be read ({cause(error)})") from error
 
+    def described(self, key: str) -> Tree:
+        """The schema of a tree with its members, without forms; that of an RNTuple only has the title.
+
+        Raises SourceError.
+        """
+        path, _, cycle = key.rpartition(";")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                handle = key_at(self.directory, path, int(cycle)).get()
+                if self.classnames[key] in RNTUPLES:
+                    title = str(getattr(handle, "description", "") or "")
+                    return Tree(path, int(cycle), "RNTuple", title, int(handle.num_entries), ())
+                return open_ttree(handle, path, int(cycle)).schema
+        except Exception as error:
+            raise SourceError(f"{self.path}: tree {key!r} cannot be read ({cause(error)})") from error
+
     def open_handles(self, key: str, schema: Tree) -> SourceTree:
         """The tree of a key, whose `schema` is known already, without reading any entries.
 
