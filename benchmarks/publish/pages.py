@@ -55,9 +55,8 @@ WORDS = {
 }
 STEPS = {
     "no loss": "lossless",
-    "+ histograms in context (`fast`), own table": "+ histograms (`fast`), same table",
-    "+ networks, own table": "+ networks, same table",
-    "+ entry and item before (`default`)": "+ entry and previous item (`default`)",
+    "+ histograms in context, own table": "+ histograms, same table",
+    "+ entry and item before (`fast`)": "+ entry and previous item (`fast`)",
 }
 """Words for steps of the benchmark `ablation`."""
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from contextlib import nullcontext
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -15,6 +16,7 @@ from unittest import mock
 import baler_root
 from baler_root.compression.models import learn
 from baler_root.compression.models.list_context import ContextColumns
+from baler_root.training.effort import LEVELS
 from benchmarks.data import sources
 from benchmarks.record import command_line, results
 
@@ -24,17 +26,20 @@ FILES = ("cms_htt_DY_35k", "lhcb_upgrade_tracks_33k", "pythia_jets_365k", "cms_l
 NO_CONTEXT = "no context"
 """Not a keyword of `compress`: models of a table see no column of other tables."""
 
+NO_DERIVED = "no derived quantities"
+"""Not a keyword of `compress`: level `default` predicts no column by a formula."""
+
 STEPS: list[tuple[str, dict[str, Any]]] = [
     ("no loss", {"bound": "lossless", "codec": "classic", "independent": ["*"]}),
     ("quantised", {"codec": "classic", "independent": ["*"]}),
     ("+ relations (`classic`)", {"codec": "classic"}),
     (
-        "+ histograms in context (`fast`), own table",
+        "+ histograms in context, own table",
         {"codec": "conditional", "training": "fast", NO_CONTEXT: True},
     ),
-    ("+ networks, own table", {"codec": "conditional", NO_CONTEXT: True}),
-    ("+ entry and item before (`default`)", {"codec": "conditional"}),
-    ("larger networks (`max`)", {"codec": "conditional", "training": "max"}),
+    ("+ entry and item before (`fast`)", {"codec": "conditional", "training": "fast"}),
+    ("+ mixing", {"codec": "conditional", NO_DERIVED: True}),
+    ("+ derived quantities (`default`)", {"codec": "conditional"}),
 ]
 """(label, keywords of `compress`); each step includes the methods of the previous one."""
 
@@ -42,9 +47,14 @@ STEPS: list[tuple[str, dict[str, Any]]] = [
 def size(path: Path, keywords: dict[str, Any]) -> dict[str, Any]:
     """Size of the file and of its models [bytes], and time to compress [s]."""
     keywords = {"bound": BOUND, **keywords}
-    without_context: Any = mock.patch.object(learn, "find_context", return_value=ContextColumns())
-    context = without_context if keywords.pop(NO_CONTEXT, False) else nullcontext()
-    with tempfile.TemporaryDirectory() as folder, context:
+    patches: list[Any] = []
+    if keywords.pop(NO_CONTEXT, False):
+        patches.append(mock.patch.object(learn, "find_context", return_value=ContextColumns()))
+    if keywords.pop(NO_DERIVED, False):
+        patches.append(mock.patch.dict(LEVELS, default=replace(LEVELS["default"], derived=False)))
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        for patch in patches:
+            stack.enter_context(patch)
         target = Path(folder) / "out.baler"
         summary = baler_root.compress(path, target, skip_unsupported=True, **keywords)
     models = summary.parts.get("model", 0)

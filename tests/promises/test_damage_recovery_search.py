@@ -145,3 +145,19 @@ def test_a_later_version_is_not_taken_for_damage(
     with pytest.raises(UnsupportedFeatureError, match="version 9"):
         recover(bytes(data), tmp_path)
     assert not saves_something(tmp_path / "broken.baler")
+
+
+def test_clusters_with_large_numbers_take_no_time(
+    originals: tuple[Original, Original], tmp_path: Path
+) -> None:
+    """A page behind the footer: the clusters that are missing in front of it are one loss."""
+    first, _ = originals
+    start, stop = first.pages[PageId(0, 0, 0)]
+    payload = first.data[start + 36 : stop]
+    data = first.data + b"".join(
+        BlockHeader(BlockKind.PAGE, 0, number, 0, 0).seal(payload)[0] for number in (1 << 31, (1 << 32) - 1)
+    )
+    result = recover(data, tmp_path)
+    gaps = [loss.clusters for loss in result.lost if loss.clusters[1] - loss.clusters[0] > 1]
+    assert (gaps[0][1], gaps[-1][1]) == (1 << 31, (1 << 32) - 1)
+    assert len(result.lost) < 10

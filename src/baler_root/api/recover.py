@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
-from baler_root.api.recovered_cluster import ClusterRecovery
+from baler_root.api.recovered_baskets import RecoveredBaskets
+from baler_root.api.recovered_cluster import ClusterRecovery, RecoveredCluster, groups_of_pages
 from baler_root.api.recovered_tree import RecoveredTree, without_branches
 from baler_root.api.recovery_report import Loss, LossReport, Recovery
 from baler_root.api.verify import verify
@@ -25,6 +26,7 @@ from baler_root.format.container.write import ContainerWriter
 from baler_root.format.model_store import ModelStore, Places
 from baler_root.format.schema import free_path
 from baler_root.rootio.objects import list_objects
+from baler_root.rootio.tree_tail import drop_index
 
 __all__ = ["Loss", "Recovery", "recover", "saves_something"]
 
@@ -92,8 +94,9 @@ class _FileRecovery:
         self._included = {sha256(model).digest(): model for model in damaged.models}
         self._store = ModelStore(self._included, damaged.manifest.detached, damaged.name, places)
         self._models = _UsedModels(self._store)
+        groups = groups_of_pages(damaged)
         self._trees = {
-            number: ClusterRecovery(damaged, number, self._models)
+            number: ClusterRecovery(damaged, number, self._models, groups.get(number, {}))
             for number, tree in enumerate(damaged.manifest.trees)
             if tree.same_as is None
         }
@@ -162,33 +165,52 @@ class _FileRecovery:
             path = recovery.tree.schema.path
             main = RecoveredTree(recovery.tree, _most_frequent_loss(recovery), path, number)
             parts[number] = [main]
+            baskets, following = RecoveredBaskets(recovery), 0
             for cluster in recovery.clusters:
+                if cluster > following:
+                    self._report.add_gap(recovery, following, cluster)
+                following = cluster + 1
                 self._models.used.clear()
-                content = recovery.read(cluster)
-                part = None
+                read = recovery.read(cluster)
+                content, part = _placed(recovery, baskets, parts[number], cluster, read)
                 if recovery.saves(content):
-                    part = next((p for p in parts[number] if p.lost.keys() == content.lost.keys()), None)
                     if part is None:
                         name = _new_path(path, paths)
                         part = RecoveredTree(recovery.tree, content.lost, name, total)
                         parts[number].append(part)
                         total += 1
                     part.write(writer, recovery, content, self._codecs.index("classic"))
+                    part.last_cluster = cluster
                     needed |= self._models.used if part.is_complete else set()
+                baskets.add(cluster, read)
                 self._report.add(recovery, cluster, content, part)
+            self._report.add_notes(baskets.notes)
         return parts, needed
 
     def _finish_trees(
         self, writer: ContainerWriter, parts: Mapping[int, list[RecoveredTree]]
     ) -> list[StoredTree]:
         """The entries of the manifest: the trees of the damaged file, then the parts that were added."""
-        finished = {part.position: part.finish(writer) for number in parts for part in parts[number]}
+        finished = {}
+        for part in (part for number in parts for part in parts[number]):
+            finished[part.position] = self._indexed(part.finish(writer), part)
         for number, tree in enumerate(self._damaged.manifest.trees):
             if tree.same_as is not None:
-                reduced = without_branches(tree, parts[tree.same_as][0].lost)
+                owner = parts[tree.same_as][0]
+                reduced = self._indexed(without_branches(tree, owner.lost), owner)
                 entries = finished[tree.same_as].schema.num_entries
                 finished[number] = replace(reduced, schema=replace(reduced.schema, num_entries=entries))
         return [finished[position] for position in sorted(finished)]
+
+    def _indexed(self, tree: StoredTree, part: RecoveredTree) -> StoredTree:
+        """The tree without its index, unless its entries have the numbers that they had."""
+        if self._damaged.table is not None and part.has_all_clusters:
+            return tree
+        tail, left_out = drop_index(tree.schema.tail)
+        if left_out:
+            path = tree.schema.path
+            self._report.add_notes([f"{path}: left out: {left_out}, since entries have other numbers now"])
+        return replace(tree, schema=replace(tree.schema, tail=tail))
 
 
 class _UsedModels(Mapping[bytes, bytes]):
@@ -207,6 +229,28 @@ class _UsedModels(Mapping[bytes, bytes]):
 
     def __len__(self) -> int:
         return len(self._models)
+
+
+def _placed(
+    recovery: ClusterRecovery,
+    baskets: RecoveredBaskets,
+    parts: Sequence[RecoveredTree],
+    cluster: int,
+    content: RecoveredCluster,
+) -> tuple[RecoveredCluster, RecoveredTree | None]:
+    """The cluster as it is saved, and the tree that lacks the same branches; None if there is none yet.
+
+    Where the tree lacks the cluster in front of it, baskets begin anew.
+    """
+    while recovery.saves(content):
+        part = next((part for part in parts if part.lost.keys() == content.lost.keys()), None)
+        if cluster == (-1 if part is None else part.last_cluster) + 1:
+            return content, part
+        lost = baskets.lost_behind_gap(content)
+        if not lost:
+            return baskets.started(content), part
+        content = replace(content, lost={**content.lost, **lost})
+    return content, None
 
 
 def _most_frequent_loss(recovery: ClusterRecovery) -> Mapping[int, str]:

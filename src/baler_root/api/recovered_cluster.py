@@ -37,13 +37,22 @@ class RecoveredCluster:
     """The block of each page; None where it is lost."""
     decoded: DecodedColumns | None = None
     """The columns of the pages."""
+    changed: frozenset[int] = frozenset()
+    """Columns that have other values than their pages."""
 
 
 class ClusterRecovery:
     """Decodes the clusters of one tree of a damaged file."""
 
-    def __init__(self, damaged: DamagedFile, number: int, models: Mapping[bytes, bytes]) -> None:
-        """Of tree `number`; `models` by their SHA-256."""
+    def __init__(
+        self,
+        damaged: DamagedFile,
+        number: int,
+        models: Mapping[bytes, bytes],
+        last_groups: Mapping[int, int],
+    ) -> None:
+        """The clusters of tree `number`; `models` by their SHA-256, `last_groups` as of `groups_of_pages`."""
+        self._last_groups = last_groups
         self.damaged, self.number, self.models = damaged, number, models
         self.tree: StoredTree = damaged.manifest.trees[number]
         self.columns: list[Column] = self.tree.columns
@@ -53,10 +62,9 @@ class ClusterRecovery:
             self._columns_of[column.branch].append(position)
 
     @property
-    def clusters(self) -> range:
-        """Numbers of the clusters that the file has, or had; more may be lost if there is no page table."""
-        last = max((page.cluster for page in self.damaged.pages if page.tree == self.number), default=-1)
-        return range(max(len(self.tree.clusters), last + 1))
+    def clusters(self) -> list[int]:
+        """Numbers of the clusters of the manifest, and of those that have a page; others may be lost."""
+        return sorted({*range(len(self.tree.clusters)), *self._last_groups})
 
     def saves(self, content: RecoveredCluster) -> bool:
         """Whether anything of a cluster can be saved."""
@@ -106,9 +114,7 @@ class ClusterRecovery:
         """Layouts that a cluster may have: that of the manifest, or any if it does not say."""
         if cluster < len(self.tree.clusters):
             return (self.tree.groups(cluster),)
-        last = max(
-            (p.group for p in self.damaged.pages if (p.tree, p.cluster) == (self.number, cluster)), default=-1
-        )
+        last = self._last_groups.get(cluster, -1)
         return tuple(layout for layout in self.tree.layouts if last < len(layout))
 
     def _blocks(self, cluster: int, layout: tuple[int, ...]) -> list[WholeBlock | None]:
@@ -218,6 +224,15 @@ class ClusterRecovery:
             for column, array in zip(columns, values, strict=True)
         ]
         from_columns(form, entries, columns, buffers)
+
+
+def groups_of_pages(damaged: DamagedFile) -> dict[int, dict[int, int]]:
+    """The last group of pages of each cluster that has any, by tree and cluster."""
+    groups: dict[int, dict[int, int]] = {}
+    for page in damaged.pages:
+        clusters = groups.setdefault(page.tree, {})
+        clusters[page.cluster] = max(page.group, clusters.get(page.cluster, -1))
+    return groups
 
 
 def _numbers(layout: Sequence[int]) -> Iterator[range]:

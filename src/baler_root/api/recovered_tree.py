@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from baler_root._types import Values
 from baler_root.api.recovered_cluster import ClusterRecovery, RecoveredCluster
 from baler_root.compression.fingerprint import equality_key
-from baler_root.format.cluster_decoder import DecodedColumns
 from baler_root.format.codecs.classic.codec import Classic
 from baler_root.format.columns.form_columns import Column
 from baler_root.format.container.layout import BlockKind
@@ -44,6 +43,9 @@ class RecoveredTree:
         """Number that each column has in the damaged file."""
         self.clusters: list[int] = []
         """Entries of each cluster."""
+        self.last_cluster = -1
+        """Number of the last cluster in the damaged file."""
+        self._original = tree
         self._layouts: list[tuple[int, ...]] = []
         self._records: list[NDArray[Any]] = []
         self._lists: list[list[int]] = []
@@ -53,13 +55,18 @@ class RecoveredTree:
         """Whether it has all columns of the original."""
         return not self.lost
 
+    @property
+    def has_all_clusters(self) -> bool:
+        """Whether it has all clusters of the original, so that its entries have the same numbers."""
+        return self.last_cluster + 1 == len(self.clusters) == len(self._original.clusters)
+
     def write(
         self, writer: ContainerWriter, recovery: ClusterRecovery, cluster: RecoveredCluster, codec: int
     ) -> None:
         """Append a cluster; `codec` is the number of the codec `classic` in the new file.
 
-        Pages are copied if all branches are there. Otherwise columns have other numbers now, and the pages
-        are coded again, with the same values.
+        Pages are copied if all branches are there, unchanged. Otherwise the pages are coded again, since
+        columns have other numbers or values now.
         """
         decoded = cluster.decoded
         if decoded is None or cluster.entries is None:
@@ -72,10 +79,10 @@ class RecoveredTree:
             first += count
             if not kept:
                 continue
-            if block is not None and self.is_complete:
+            if block is not None and self.is_complete and not cluster.changed:
                 payload, number = bytes(block.payload), block.header.codec
             else:
-                payload, number = self._coded_again(kept, recovery.columns, decoded), codec
+                payload, number = self._coded_again(kept, recovery.columns, cluster), codec
             arrays = [decoded.values[n] for n in kept]
             encoded = EncodedPage(payload, sum(array.nbytes for array in arrays), values_digest(arrays))
             writer.write_page(PageId(self.position, len(self.clusters), len(layout)), encoded, number)
@@ -88,18 +95,22 @@ class RecoveredTree:
         )
 
     def _coded_again(
-        self, numbers: Sequence[int], columns: Sequence[Column], decoded: DecodedColumns
+        self, numbers: Sequence[int], columns: Sequence[Column], cluster: RecoveredCluster
     ) -> bytes:
         """The payload of a `classic` page with these columns of the damaged file."""
-        payload, _ = pack_page(Classic(), [self._encoded(n, columns[n], decoded) for n in numbers])
-        return payload
+        encoded = [self._encoded(number, columns[number], cluster) for number in numbers]
+        return pack_page(Classic(), encoded)[0]
 
-    def _encoded(self, number: int, column: Column, decoded: DecodedColumns) -> EncodedColumn:
+    def _encoded(self, number: int, column: Column, cluster: RecoveredCluster) -> EncodedColumn:
         """A column with its symbols, as a copy of a column that is there, or else with its exact values."""
+        decoded = cluster.decoded
+        assert decoded is not None  # noqa: S101 - for the type checker
         encoding = decoded.encodings[number]
+        if number in cluster.changed:
+            return _exact(decoded.values[number], column)
         if not encoding.sources:
             return EncodedColumn(encoding, decoded.symbols[number])
-        if isinstance(encoding, CopyEncoding) and encoding.source in self.numbers:
+        if isinstance(encoding, CopyEncoding) and encoding.source in set(self.numbers) - cluster.changed:
             return EncodedColumn(replace(encoding, source=self.numbers.index(encoding.source)))
         return _exact(decoded.values[number], column)
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from baler_root.api.recovered_cluster import ClusterRecovery, RecoveredCluster
+from baler_root.api.recovered_cluster import PAGE_LOST, ClusterRecovery, RecoveredCluster
 from baler_root.api.recovered_tree import RecoveredTree
 from baler_root.errors import listed
 from baler_root.format.container.damaged_file import DamagedFile
@@ -74,6 +74,15 @@ class LossReport:
             names = () if len(branches) == len(recovery.stored) else tuple(branches)
             saved_as = "" if part is None else part.stored.schema.path
             self._join(Loss(schema.path, (cluster, cluster + 1), entries, names, reason, saved_as))
+
+    def add_gap(self, recovery: ClusterRecovery, first: int, stop: int) -> None:
+        """Note that the clusters from `first` to before `stop` have no page; their entries are not known."""
+        self._next_entry[recovery.number] = None
+        self._join(Loss(recovery.tree.schema.path, (first, stop), None, (), PAGE_LOST))
+
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Note anything else, for people."""
+        self._notes += notes
 
     def _join(self, loss: Loss) -> None:
         """Add a loss, joined with the same loss in the cluster before."""

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from baler_root.errors import OutputError
 from baler_root.rootio.array_parts import flat_values, list_parts, values_of
 from baler_root.rootio.leaves import (
     IO_FEATURES,
@@ -24,18 +25,13 @@ from baler_root.rootio.leaves import (
     fill_attributes,
     write_branch,
 )
+from baler_root.rootio.raw.basket_key import BASKET_HEAD, KEY_HEAD
 from baler_root.rootio.raw.object_bytes import encode_array
 from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
 from baler_root.rootio.raw.record_writer import Basket, OutputRecord, PendingBasket, write_record
 from baler_root.rootio.streamers import add_streamers
 from baler_root.rootio.tbuffer import TBuffer, string_bytes
 from baler_root.rootio.tree_tail import TreeTail, write_empty_tail
-
-_KEY_HEAD = struct.Struct(">ihiIhhqq")
-
-
-_BASKET_HEAD = struct.Struct(">HiiiiB")
-
 
 _GENERATED = 80
 """Flag of a basket whose offsets the reader works out."""
@@ -124,11 +120,21 @@ class TTreeWriter:
         self.num_entries += length
 
     def close(self) -> None:
-        """Writes the baskets that are not full, the tree's metadata and its key."""
+        """Writes the baskets that are not full, the tree's metadata and its key.
+
+        Raises OutputError for a raw branch of which some entries are in no basket.
+        """
         for item in self.records:
             if item.is_raw:
-                for basket in self._pending[item.source].finish():
+                pending = self._pending[item.source]
+                for basket in pending.finish():
                     self._raw_basket(item, basket)
+                if item.entries[-1] != (self.num_entries if item.seeks or pending.left_out else 0):
+                    raise OutputError(
+                        f"tree {self.name!r}: the baskets of the raw branch {item.name!r} have {item.entries[-1]} "
+                        f"of {self.num_entries} entries, as after a recovery by an earlier version; recover or "
+                        "compress the original again, or read this file with baler_root.open"
+                    )
             elif not item.has_values:
                 item.entries.append(self.num_entries)
         raw = bytes(self._metadata())
@@ -240,7 +246,7 @@ class TTreeWriter:
         io_bits: int = 0,
     ) -> None:
         """Writes a basket; its bytes begin at `position`, counted from the start of its key (0: anywhere)."""
-        head_size = _KEY_HEAD.size + _BASKET_HEAD.size + (1 if io_bits else 0)
+        head_size = KEY_HEAD.size + BASKET_HEAD.size + (1 if io_bits else 0)
         strings = string_bytes("TBasket") + string_bytes(branch.name) + string_bytes(self.name)
         head = len(strings) + head_size
         if position:
@@ -258,8 +264,8 @@ class TTreeWriter:
         stored = _compressed(data, self._compression)
         size = head + len(stored)
         seek = self._free.allocate(size)
-        key = _KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
-        basket = _BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
+        key = KEY_HEAD.pack(size, _BIG_KEY, len(data), 0, head, 0, seek, self._directory.key.location)
+        basket = BASKET_HEAD.pack(3, 32000, per_entry, entries, last, 0)
         if io_bits:  # the sign of the third number says that bits follow
             basket = struct.pack(">HiiBiiB", 3, 32000, -per_entry, io_bits, entries, last, _GENERATED)
         self._sink.write(seek, b"".join((key, strings, basket, stored)))
@@ -270,7 +276,7 @@ class TTreeWriter:
 
     def _metadata(self) -> bytearray:
         strings = string_bytes("TTree") + string_bytes(self.name) + string_bytes(self.title)
-        buffer = TBuffer(_KEY_HEAD.size + len(strings))
+        buffer = TBuffer(KEY_HEAD.size + len(strings))
         written = self._with_baskets()
         total_bytes = sum(branch.tot_bytes for branch in written)
         stored_bytes = sum(sum(branch.sizes) for branch in written)

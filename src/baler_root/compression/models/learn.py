@@ -13,7 +13,13 @@ from baler_root._types import Progress
 from baler_root.compression.fingerprint import is_constant
 from baler_root.compression.models.list_context import ContextColumns, find_context
 from baler_root.compression.models.mass_columns import locate_masses
-from baler_root.compression.models.mixing import MixingShares, TableMixing, find_mixing, mixed_bits
+from baler_root.compression.models.mixing import (
+    MixingShares,
+    TableMixing,
+    find_mixing,
+    is_worth_a_page,
+    mixed_bits,
+)
 from baler_root.compression.models.sample import TreeSample, take_sample
 from baler_root.compression.page_groups import plan_groups_with_models
 from baler_root.compression.plan import GroupMixing, GroupModel, Plan
@@ -112,7 +118,11 @@ def learn_from(
             )
             trained.append(_LearnedTable(members, members, ContextColumns(), table))
         notes += trained[-1].model.notes
-    sections = [(range(table.members[0], table.members[-1] + 1), table.has_page) for table in trained]
+    sections = [
+        (range(table.members[0], table.members[-1] + 1), table.has_page)
+        for table in trained
+        if table.has_page or not effort.mixes  # adaptive mixing is for small tables, which share pages
+    ]
     groups, positions = plan_groups_with_models(sample.values, sample.entries, cluster, sections)
     used = list(zip(positions, [table for table in trained if table.has_page], strict=True))
     models = tuple(_group_model(group, table) for group, table in used if table.model.model is not None)
@@ -159,7 +169,7 @@ def _learn_table(
     if most:
         mixing = find_mixing(sample, members, shares.rows(members))
         whole = most >= len(mixing.contexts)
-        if not mixing.contexts:
+        if not mixing.contexts or not is_worth_a_page(sample, members, mixing, shares.rows(members)):
             mixing = None
         elif whole and not effort.level.networks:
             return _LearnedTable(members, (), ContextColumns(), TableModel(None), mixing)

@@ -24,11 +24,23 @@ from baler_root.format.encodings.copy import CopyEncoding
 from baler_root.format.encodings.quantised import QuantisedEncoding
 from baler_root.format.page import EncodedColumn
 from baler_root.format.tables import lengths_of
+from baler_root.training.conditional import classic_size
 from baler_root.training.effort import TrainingEffort
 from baler_root.training.mixing import SAMPLE_ROWS, MixingTable, choose_contexts
 
 MAX_ENTRY_COLUMNS = 32
 """Most columns of the entries that may be sources for the columns of a list: the nearest ones."""
+
+
+PAGE_OVERHEAD = 256
+"""Bytes that a page of its own takes, which also divides the page that the columns would share otherwise."""
+
+
+MAX_COMPARED = 1 << 14
+"""Most symbols of a table in a cluster for which mixing is compared with `classic` beforehand.
+
+In a larger table it saves more than a page takes.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +163,17 @@ def mixed_bits(sample: TreeSample, members: Sequence[int], mixing: TableMixing) 
         if stream is not None:
             bits[number] = 8 * stream.size / length
     return bits
+
+
+def is_worth_a_page(sample: TreeSample, members: Sequence[int], mixing: TableMixing, rows: int) -> bool:
+    """Whether mixing saves more bytes than a page of its own takes, in a cluster with `rows` rows."""
+    if rows * len(mixing.contexts) > MAX_COMPARED:
+        return True
+    bits = mixed_bits(sample, members, mixing)
+    symbols = {number: sample.quantised(number).symbols for number in bits}
+    classic = {number: 8 * classic_size(values) / len(values) for number, values in symbols.items()}
+    saved = sum(max(0.0, classic[number] - bits[number]) for number in bits)
+    return saved * rows / 8 > PAGE_OVERHEAD
 
 
 def page_contexts(

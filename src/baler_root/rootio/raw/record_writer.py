@@ -94,11 +94,13 @@ class PendingBasket:
         self._data: list[NDArray[np.uint8]] = []
         self._lengths: list[NDArray[np.int64]] = []
         self._position = -1
+        self.left_out = False
+        """Whether there were entries with bytes in front of the first basket."""
 
     def add(self, array: Any) -> Iterator[Basket]:
         """Add records as `RawBranch` reads them; gives the baskets that are complete.
 
-        Entries in front of the first basket are left out: a branch may have fewer entries than its tree.
+        Entries in front of the first basket are left out: a branch may never have been filled.
         """
         import awkward as ak
 
@@ -116,6 +118,8 @@ class PendingBasket:
             if first < last and self._position >= 0:
                 self._data.append(content[offsets[first] : offsets[last]])
                 self._lengths.append(np.diff(offsets[first : last + 1]))
+            elif offsets[first] < offsets[last]:
+                self.left_out = True
 
     def finish(self) -> Iterator[Basket]:
         """The last basket, if there is one."""
