@@ -47,17 +47,20 @@ class SourceError(BalerError):
 
 
 class UnreadableBranchError(SourceError):
-    """A branch whose first entries could be read, but not a later one."""
+    """A branch whose first entries could be read, but not a later one.
 
-    def __init__(self, tree: str, branch: str, why: str) -> None:
+    `others` are (branch, cause) of further branches of the tree that cannot be read either.
+    """
+
+    def __init__(self, tree: str, branch: str, why: str, others: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(
             f"tree {tree!r}, branch {branch!r} cannot be read to its end ({why}); "
             "--skip-unsupported (skip_unsupported=True) leaves such branches out"
         )
-        self.tree, self.branch, self.why = tree, branch, why
+        self.tree, self.branch, self.why, self.others = tree, branch, why, others
 
-    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
-        return type(self), (self.tree, self.branch, self.why)
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str, tuple[tuple[str, str], ...]]]:
+        return type(self), (self.tree, self.branch, self.why, self.others)
 
 
 class ErrorBoundViolated(BalerError):  # noqa: N818 - says what happened

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import awkward as ak
 import numpy as np
@@ -102,3 +103,23 @@ def test_no_model_file_of_models_that_save_nothing(tmp_path: Path, make_root: Ma
     with quick_level(), pytest.raises(ConfigError, match="no model saves more bytes than it takes"):
         baler_root.train(source, tmp_path / "m.balermodel")
     assert not list(tmp_path.glob("*balermodel*"))
+
+
+@pytest.mark.parametrize("entries", [5, 20, 40, 80, 200, 1000])
+def test_small_files_are_no_larger_at_the_default_level(
+    entries: int, make_root: Make, tmp_path: Path
+) -> None:
+    """Many small tables: a page for each would take more than adaptive mixing saves."""
+    rng = np.random.default_rng(entries)
+    columns: dict[str, Any] = {"run": np.arange(entries), "met": rng.exponential(30, entries)}
+    for table in "abcdef":
+        counts = rng.integers(0, 3, entries)
+        pt = rng.exponential(20, counts.sum())
+        columns[f"{table}_pt"] = ak.unflatten(pt, counts)
+        columns[f"{table}_e"] = ak.unflatten(pt * rng.normal(1, 0.1, len(pt)), counts)
+    source = make_root("small.root", Events=columns)
+    sizes = {}
+    for name, keywords in {"classic": {"codec": "classic"}, "default": {}}.items():
+        made = baler_root.compress(source, tmp_path / f"{name}.baler", **keywords)
+        sizes[name] = made.size - made.parts["manifest"]  # which has the level in its provenance
+    assert sizes["default"] <= sizes["classic"] + 8

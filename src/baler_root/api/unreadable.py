@@ -32,4 +32,5 @@ def retry_without_unreadable(attempt: Callable[[Unreadable], Result], allowed: b
             if (earlier is not None and AS_BYTES in earlier) or (is_fault(error.why) and not allowed):
                 raise
             why = error.why if earlier is None else f"{earlier}{AS_BYTES}{error.why}"
-            unreadable = {**unreadable, (error.tree, error.branch): why}
+            others = {(error.tree, branch): cause for branch, cause in error.others}
+            unreadable = {**others, **unreadable, (error.tree, error.branch): why}

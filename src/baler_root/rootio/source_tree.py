@@ -56,12 +56,15 @@ class SourceTree:
         ROOT stored again, by the encoding in the schema. Such a branch must be raw.
         """
         arrays = self.read(self.schema.stored(), start, stop)
+        causes: list[tuple[str, str]] = []
         for position, array in arrays.items():
             branch = self.schema.branches[position]
             if branch.raw or branch.record is None or "encoding" not in branch.record:
                 continue
             if why := _byte_difference(branch.record["encoding"], array, self.handles[position], start, stop):
-                raise UnreadableBranchError(self.schema.path, self.schema.path_of(position), why)
+                causes.append((self.schema.path_of(position), why))
+        if causes:
+            raise UnreadableBranchError(self.schema.path, *causes[0], tuple(causes[1:]))
         return arrays
 
     def _read(self, branch: int, start: int, stop: int) -> ak.Array:

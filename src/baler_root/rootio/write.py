@@ -252,7 +252,7 @@ def _fill(
 
 
 def _not_kept(tree: Tree) -> list[str]:
-    """What a TTree has and an RNTuple has not."""
+    """Notes on members of a TTree that an RNTuple has not."""
     notes = ["aliases are not kept"] if tree.aliases else []
     notes += [f"the weight {tree.weight:g} is not kept"] if tree.weight != 1.0 else []
     if tree.tail is not None:

@@ -17,6 +17,7 @@ from uproot.interpretation.numerical import AsDtype
 from uproot.interpretation.objects import AsObjects
 
 import baler_root
+from baler_root.api.file_compression import FileCompression
 from baler_root.rootio.branch_types import parts_of, streamed_branch
 from baler_root.rootio.leaves import Leaf, OutputBranch
 from baler_root.rootio.raw import raw_schema
@@ -98,18 +99,19 @@ def test_a_branch_without_records_is_not_read_again(monkeypatch: pytest.MonkeyPa
     assert as_bytes(record["encoding"], array).to_list() == [bytes(4)] * 50
 
 
-def write_versions(path: Path, *encodings: Any) -> Path:
+def write_versions(path: Path, *encodings: Any, names: str = "v") -> Path:
     """A tree of vectors that are stored by one encoding after another, and of a branch that is raw."""
     array = ak.values_astype(ak.Array([[1, 2], [], [3], [4, 5, 6]]), np.int32)
-    (part,) = parts_of("v", array.type.content)
-    item, _ = streamed_branch(part, "v", 0, "std::vector<int32_t>")
+    parts = [part for name in names for part in parts_of(name, array.type.content)]
+    items = [streamed_branch(part, part.name, n, "std::vector<int32_t>")[0] for n, part in enumerate(parts)]
     leaves = [Leaf("x", np.dtype(np.int32)), Leaf("x", np.dtype(np.int32), offset=4)]
-    odd = OutputBranch("odd", "x/I:x/I", leaves, 1)
+    odd = OutputBranch("odd", "x/I:x/I", leaves, len(items))
     with uproot.recreate(path, compression=None) as file:
-        writer = TTreeWriter(file, "t", "", [item, odd], {})
+        writer = TTreeWriter(file, "t", "", [*items, odd], {})
         for encoding in encodings:
-            item.encoding = encoding
-            writer._fill_record(item, array)
+            for item in items:
+                item.encoding = encoding
+                writer._fill_record(item, array)
             writer._basket(odd, bytes(8 * len(array)), len(array), 8)
             writer.num_entries += len(array)
         writer.close()
@@ -135,6 +137,20 @@ def test_bytes_that_change_later_come_back(
     baler_root.decompress(tmp_path / "a.baler", tmp_path / "b.root")
     with uproot.open(source) as one, uproot.open(tmp_path / "b.root") as two:
         assert baskets(two["t"]["v"]) == baskets(one["t"]["v"])
+
+
+def test_branches_that_change_together_need_one_new_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time does not grow with the square of the number of such branches."""
+    monkeypatch.setattr("baler_root.rootio.source_schema.FIRST_ENTRIES", 4)
+    starts = []
+    plan = FileCompression.plan
+    monkeypatch.setattr(FileCompression, "plan", lambda self: (starts.append(self), plan(self))[1])
+    source = write_versions(tmp_path / "a.root", version("0009"), version("000a"), names="uvw")
+    summary = baler_root.compress(source, tmp_path / "a.baler", cluster_size=4)
+    assert [branch.path for branch in summary.trees[0].branches if branch.raw] == ["u", "v", "w", "odd"]
+    assert len(starts) == 2
 
 
 def test_values_of_one_encoding_stay_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
