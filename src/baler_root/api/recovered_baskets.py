@@ -11,7 +11,7 @@ import numpy as np
 from baler_root._types import Values
 from baler_root.api.recovered_cluster import ClusterRecovery, RecoveredCluster
 from baler_root.rootio.raw.basket_key import MAX_KEY_SIZE, basket_key_size
-from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS
+from baler_root.rootio.raw.raw_branch import GENERATED_OFFSETS, OTHER_OFFSETS
 
 BYTES_LOST = "its bytes are in a basket that began in a damaged cluster"
 
@@ -37,6 +37,9 @@ class RecoveredBaskets:
                 self._columns.setdefault(column.branch, {})[name] = number
         self._next_byte: dict[int, int] = {}
         self._positions: dict[int, int] = {}
+        self._unlike: set[int] = set()
+        """Branches of which some basket has no offsets of its entries although others have, or the other way
+        round."""
         self._never_filled: set[int] = set()
         self._last = -1
         self.notes: list[str] = []
@@ -47,7 +50,8 @@ class RecoveredBaskets:
         for branch, (baskets, counts) in self._starting_inside(content).items():
             front = _entries_in_front(baskets)
             is_filled = branch in self._positions or front < len(baskets)
-            if not counts[:front].any() and not (is_filled and self._has_offsets(branch)):
+            is_unlike = branch in self._unlike or bool((baskets & OTHER_OFFSETS).any())
+            if not counts[:front].any() and not (is_filled and self._has_offsets(branch) and not is_unlike):
                 lost[branch] = BYTES_LOST
         return lost
 
@@ -65,7 +69,11 @@ class RecoveredBaskets:
                 data = content.decoded.values[self._columns[branch]["bytes"]][: int(counts[:front].sum())]
                 self._note(branch, np.asarray(data).tobytes())
                 known = self._positions.get(branch) or int(baskets.max())
+                if self._has_offsets(branch):  # sizes of entries are known here, and need them
+                    known &= ~OTHER_OFFSETS
                 position = known or basket_key_size(self._schema.branches[branch].name, self._schema.path)
+            else:
+                position |= self._positions[branch] & OTHER_OFFSETS
             changed[number] = np.array(baskets)
             changed[number][0] = position
         if not changed:
@@ -87,7 +95,10 @@ class RecoveredBaskets:
                 self._never_filled.add(branch)
             if len(starts):
                 self._positions[branch] = int(baskets[starts[-1]])
-                self._next_byte[branch] = self._positions[branch] + int(counts[starts[-1] :].sum())
+                first_byte = self._positions[branch] & ~OTHER_OFFSETS
+                self._next_byte[branch] = first_byte + int(counts[starts[-1] :].sum())
+                if (baskets & OTHER_OFFSETS).any():
+                    self._unlike.add(branch)
             elif branch in self._next_byte:
                 self._next_byte[branch] += int(counts.sum())
 

@@ -21,6 +21,7 @@ from baler_root.format.columns.form_columns import tree_columns
 from baler_root.format.container.read import PageId
 from baler_root.format.schema import Branch, Tree
 from baler_root.rootio.raw.basket_key import MAX_KEY_SIZE
+from baler_root.rootio.raw.raw_branch import OTHER_OFFSETS
 from tests.promises.damaged_files import Original, original, recover
 from tests.unit.rootio.test_raw_branches import PAIRS, write_odd_leaves
 from tests.unit.rootio.test_tree_tail import info_of, named, written_tree
@@ -144,6 +145,32 @@ def test_bytes_in_the_first_entry_of_a_lost_basket_are_lost(record: dict[str, in
     assert baskets.lost_behind_gap(cluster(tree, [0, 0, 7, 0], [0, 0, 70, 0])) == {0: BYTES_LOST}
     assert baskets.lost_behind_gap(cluster(tree, [7, 0], [70, 0])) == {}
     assert baskets.lost_behind_gap(cluster(tree, [4, 4], [0, 0])) == {}
+
+
+def test_baskets_unlike_their_branch_stay_so() -> None:
+    """A basket without offsets may have all bytes in its first entry, also if its branch has offsets."""
+    tree = raw_tree(fEntryOffsetLen=100)
+    baskets = baskets_of(tree)
+    empty = cluster(tree, [0, 0], [0, 0])
+    baskets.add(0, cluster(tree, [10, 0], [70, 0]))
+    assert baskets.lost_behind_gap(empty) == {}
+    assert baskets.lost_behind_gap(cluster(tree, [0, 7], [0, 70 + OTHER_OFFSETS])) == {0: BYTES_LOST}
+    baskets.add(1, cluster(tree, [10, 0], [70 + OTHER_OFFSETS, 0]))
+    assert baskets.lost_behind_gap(empty) == {0: BYTES_LOST}
+    inside = cluster(tree, [4, 5], [0, 0])
+    assert first_position(baskets.started(inside)) == 80 + OTHER_OFFSETS
+    baskets.add(9, inside)
+    assert first_position(baskets.started(inside)) == 70
+
+
+def test_offsets_of_a_branch_without_any_stay() -> None:
+    tree = raw_tree()
+    baskets = baskets_of(tree)
+    inside = cluster(tree, [4, 5], [0, 0])
+    baskets.add(0, cluster(tree, [1, 2], [70 + OTHER_OFFSETS, 0]))
+    assert first_position(baskets.started(inside)) == 73 + OTHER_OFFSETS
+    baskets.add(9, inside)
+    assert first_position(baskets.started(inside)) == 70 + OTHER_OFFSETS
 
 
 def test_a_branch_that_was_never_filled_stays_so() -> None:
