@@ -153,7 +153,8 @@ def cover(path: Path) -> Iterator[dict[str, str]]:
         root, _ = (None, "") if failed or back_failed else attempt(uproot.open, back)
         names = source.keys(filter_classname=["TTree", "TNtuple*", "ROOT::*RNTuple"], cycle=False)
         for name in dict.fromkeys(names):
-            in_baler, in_root = branches_of(baler, name), branches_of(root, name)
+            in_baler = branches_of(baler, name)
+            in_root = branches_of(root, f"{name}_rntuple") | branches_of(root, name)
             for key, branch in sources.leaves(source[name]):
                 array, unread = read(branch)
                 row = {"file": path.stem, "tree": name, "branch": key, "uproot": unread or "same"}
