@@ -161,6 +161,7 @@ def test_limits() -> None:
         "form depth": limits.MAX_FORM_DEPTH,
         "axes": limits.MAX_AXES,
         "page": limits.MAX_PAGE_LENGTH,
+        "objects": limits.MAX_OBJECTS_LENGTH,
         "column": limits.MAX_COLUMN_LENGTH,
         "row": MAX_ROW,
         "expansion": limits.MAX_EXPANSION,
