@@ -46,7 +46,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
         types = {name: values.dtype for name, values in flat.items()}
         file.mktree("Events", {**types, "Muon": ak.type(jagged["Muon"]).content})
         file["Events"].extend({**flat, **jagged})
-    baler_root.compress(root, path, bound="lossless", cluster_size=CLUSTER)
+    baler_root.compress(root, path, bound="lossless", cluster_size=CLUSTER, codec="classic")
     return path
 
 
