@@ -79,7 +79,7 @@ def captured(path: Path) -> list[tuple[Any, ...]]:
 
     with tempfile.TemporaryDirectory() as folder, mock.patch.object(fit, "fit_networks", catch):
         try:
-            baler_root.compress(path, Path(folder) / "out.baler", bound=BOUND, codec="conditional")
+            baler_root.compress(path, Path(folder) / "out.baler", bound=BOUND, training="max")
         except Captured as capture:
             return [capture.arguments]
     return []
