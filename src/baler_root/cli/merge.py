@@ -27,6 +27,7 @@ def merge(
     The entries of the files follow one another. Histograms and other objects
     are those of the first file. Model files (.balermodel) merge, too.
     """
+    from baler_root.api.inspect import inspect
     from baler_root.api.merge import merge as run
     from baler_root.errors import ConfigError
 
@@ -42,3 +43,8 @@ def merge(
             print_json({"sources": sources, "target": target, "size": size})
         elif not quiet:
             echo(f"{count_text(len(sources), 'file')} → {target}: {size_text(size)}")
+            if objects := inspect(target).get("objects"):
+                text = count_text(len(objects), "object")
+                echo(
+                    f"note: {text}, such as histograms, as in {sources[0]}; those of the other files are left out"
+                )

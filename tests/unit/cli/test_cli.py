@@ -284,3 +284,17 @@ def test_a_closed_pipe_is_no_error(flat_root: Path, tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(writing)
     assert "Traceback" not in done.stderr
+
+
+def test_merge_says_that_objects_are_those_of_the_first_file(cli: Cli, tmp_path: Path) -> None:
+    paths = [tmp_path / f"{number}.baler" for number in range(2)]
+    for path in paths:
+        with uproot.recreate(path.with_suffix(".root")) as file:
+            file["t"] = {"x": np.arange(5.0)}
+            file["h"] = np.histogram([1.0])
+        baler_root.compress(path.with_suffix(".root"), path, codec="classic")
+    merged = cli("merge", *paths, tmp_path / "all.baler")
+    assert merged.code == 0
+    assert "1 object, such as histograms, as in" in merged.err + merged.out
+    alone = cli("merge", *paths, tmp_path / "quiet.baler", "--quiet")
+    assert (alone.out, alone.err) == ("", "")
