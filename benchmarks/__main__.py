@@ -22,7 +22,7 @@ EXAMPLES = f"""examples:
   {PROGRAM} run size --help                           what it measures, and its arguments
   {PROGRAM} publish pages                             the tables of README.md and docs/
 
-Results go to benchmarks/results/, as CSV, with machine, versions and command in a JSON beside it. Files to compress
+Results go to benchmarks/results/, as CSV, with machine, versions and command in runs/ as JSON. Files to compress
 are looked for in BALER_ROOT_DATA (default: ../shared/data beside the repository).
 """
 

@@ -12,7 +12,6 @@ import numpy as np
 
 import baler_root
 from baler_root.format.bounds import ErrorBound, measure
-from baler_root.training.effort import can_train
 
 from .toys import nanoaod, write_tree
 
@@ -77,14 +76,11 @@ def run_demo(
         read = time.perf_counter() - started
         yield DemoRow(name, what, size, size / zlib, size / lzma, "lossless", 0.0, 0, written, read)
     original = folder / "sample-zlib1.root"
-    level = "default" if can_train() else "fast"  # the best that is installed
     for bound in BOUNDS:
         name = f"sample-{bound.replace('=', '')}.baler"
         log(f"compressing at {bound}")
         started = time.perf_counter()
-        summary = baler_root.compress(
-            str(original), str(folder / name), bound=bound, training=level, overwrite=True
-        )
+        summary = baler_root.compress(str(original), str(folder / name), bound=bound, overwrite=True)
         written = time.perf_counter() - started
         started = time.perf_counter()
         with baler_root.open(str(folder / name)) as file:

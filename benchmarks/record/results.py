@@ -1,4 +1,4 @@
-"""Stored results: a CSV of numbers, and a JSON with machine, versions and command beside it."""
+"""Stored results: a CSV of numbers, and in `runs/` a JSON with machine, versions and command."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 FOLDER = Path(__file__).parents[1] / "results"
+RUNS = FOLDER / "runs"
 PACKAGES = (
     "awkward", "baler-root", "numpy", "pcodec", "pysz", "torch", "uproot", "xxhash", "zfpy", "zstandard",
 )  # fmt: skip
@@ -51,12 +52,12 @@ def installed(package: str) -> str:
 
 
 def store(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-    """Write `results/<name>.csv` and `.json` of one run; all rows have the keys of the first."""
+    """Write `<name>.csv` and `runs/<name>.json` of one run; all rows have the keys of the first."""
     _write(name, rows, {**machine(), "summary": summary})
 
 
 def update(name: str, rows: Sequence[Mapping[str, Any]], summary: Mapping[str, Any]) -> None:
-    """Write `results/<name>.csv` and `.json` of rows measured in several runs, which the JSON lists.
+    """Write `<name>.csv` of rows measured in several runs, which `runs/<name>.json` lists.
 
     A run without arguments measures everything, and starts a new list.
     """
@@ -75,12 +76,12 @@ def merged(name: str, new: Sequence[Mapping[str, Any]], *keys: str) -> list[dict
 
 
 def _write(name: str, rows: Sequence[Mapping[str, Any]], about: Mapping[str, Any]) -> None:
-    FOLDER.mkdir(exist_ok=True)
+    RUNS.mkdir(parents=True, exist_ok=True)
     with (FOLDER / f"{name}.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]) if rows else [], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    (FOLDER / f"{name}.json").write_text(json.dumps(about, indent=2) + "\n")
+    (RUNS / f"{name}.json").write_text(json.dumps(about, indent=2) + "\n")
 
 
 def rows(name: str) -> list[dict[str, Any]]:
@@ -104,7 +105,7 @@ def value_of(text: str) -> int | float | str | None:
 
 def about(name: str) -> dict[str, Any]:
     """Stored JSON; empty if nothing is stored."""
-    path = FOLDER / f"{name}.json"
+    path = RUNS / f"{name}.json"
     stored: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
     return stored
 

@@ -49,10 +49,6 @@ SCHEMA_SHARE = 200
 """A second copy of the schema is written once the file is this many times larger: `recover` may need it."""
 
 
-XZ_MODELS_BY_LEVEL = {"fast": 0, "default": 1, "max": 2}
-"""Settings of xz that are tried for carried objects at each level."""
-
-
 @dataclass(frozen=True, slots=True)
 class FileCompression:
     """One ROOT file on its way into a container: `plan`, `learn`, `encode`, `finish`, in this order.
@@ -219,7 +215,7 @@ class FileCompression:
             records = encoded[number].stacked_records(len(job.plan.columns))
             self.writer.write_block(BlockKind.STATISTICS, pack_statistics(records), number)
         if plan.packed_objects:
-            xz_models = 0 if self.codec == "classic" else XZ_MODELS_BY_LEVEL[self.effort.level.name]
+            xz_models = 0 if self.codec == "classic" else self.effort.level.xz_models
             self.writer.write_block(BlockKind.OBJECTS, pack_objects_block(plan.packed_objects, xz_models))
         manifest = replace(
             self._manifest(plan, encoded),

@@ -27,8 +27,8 @@ def merge(
     The entries of the files follow one another. Histograms and other objects
     are those of the first file. Model files (.balermodel) merge, too.
     """
-    from baler_root.api.inspect import inspect
     from baler_root.api.merge import merge as run
+    from baler_root.dataset.reader.file_reader import open_file
     from baler_root.errors import ConfigError
 
     with user_errors():
@@ -43,8 +43,10 @@ def merge(
             print_json({"sources": sources, "target": target, "size": size})
         elif not quiet:
             echo(f"{count_text(len(sources), 'file')} → {target}: {size_text(size)}")
-            if objects := inspect(target).get("objects"):
-                text = count_text(len(objects), "object")
+            with open_file(target) as merged:
+                objects = len(merged.objects)
+            if objects:
+                text = count_text(objects, "object")
                 echo(
-                    f"note: {text}, such as histograms, as in {sources[0]}; those of the other files are left out"
+                    f"note: {text} such as histograms, as in {sources[0]}; those of other files are left out"
                 )

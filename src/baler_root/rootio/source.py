@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -107,46 +108,41 @@ class RootSource:
         not read again, unless a file could not repeat so many trees: its `same_as` names that one. Raises
         SourceError.
         """
-        path, _, cycle = key.rpartition(";")
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                handle = key_at(self.directory, path, int(cycle)).get()
-                if self.classnames[key] in RNTUPLES:
-                    return open_rntuple(handle, path, int(cycle), skip or {})
-                source = open_ttree(handle, path, int(cycle))
-                baskets = baskets_of(source)
-                for earlier_key, earlier_baskets, earlier in self._opened:
-                    if (
-                        baskets is not None
-                        and earlier_baskets == baskets
-                        and self._repeated < MAX_REPEATED_TREES
-                    ):
-                        self._repeated += 1
-                        schema = replace(earlier.schema, cycle=int(cycle))
-                        return replace(earlier, schema=schema, same_as=earlier_key)
-                source = with_first_entries(source, skip or {})
-                self._opened.append((key, baskets, source))
-                return source
-        except SourceError:
-            raise
-        except Exception as error:
-            raise SourceError(f"{self.path}: tree {key!r} cannot be read ({cause(error)})") from error
+        with self._handle(key) as (handle, path, cycle):
+            if self.classnames[key] in RNTUPLES:
+                return open_rntuple(handle, path, cycle, skip or {})
+            source = open_ttree(handle, path, cycle)
+            baskets = baskets_of(source)
+            for earlier_key, earlier_baskets, earlier in self._opened:
+                if baskets is not None and earlier_baskets == baskets and self._repeated < MAX_REPEATED_TREES:
+                    self._repeated += 1
+                    schema = replace(earlier.schema, cycle=cycle)
+                    return replace(earlier, schema=schema, same_as=earlier_key)
+            source = with_first_entries(source, skip or {})
+            self._opened.append((key, baskets, source))
+            return source
 
     def described(self, key: str) -> Tree:
         """The schema of a tree with its members, without forms; that of an RNTuple only has the title.
 
         Raises SourceError.
         """
+        with self._handle(key) as (handle, path, cycle):
+            if self.classnames[key] in RNTUPLES:
+                title = str(getattr(handle, "description", "") or "")
+                return Tree(path, cycle, "RNTuple", title, int(handle.num_entries), ())
+            return open_ttree(handle, path, cycle).schema
+
+    @contextmanager
+    def _handle(self, key: str) -> Iterator[tuple[Any, str, int]]:
+        """uproot's tree of a key, its path and cycle; any error inside becomes a SourceError."""
         path, _, cycle = key.rpartition(";")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                handle = key_at(self.directory, path, int(cycle)).get()
-                if self.classnames[key] in RNTUPLES:
-                    title = str(getattr(handle, "description", "") or "")
-                    return Tree(path, int(cycle), "RNTuple", title, int(handle.num_entries), ())
-                return open_ttree(handle, path, int(cycle)).schema
+                yield key_at(self.directory, path, int(cycle)).get(), path, int(cycle)
+        except SourceError:
+            raise
         except Exception as error:
             raise SourceError(f"{self.path}: tree {key!r} cannot be read ({cause(error)})") from error
 

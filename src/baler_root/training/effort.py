@@ -52,6 +52,8 @@ class TrainingLevel:
     mixing: int | None = 0
     """Most symbols of a table in one cluster that adaptive mixing codes, since it decodes slowly; None for
     all."""
+    xz_models: int = 1
+    """Settings of xz that are tried for carried objects."""
     latents_only: bool = False
     """Networks are trained only where the codec asks for them: for latents."""
 
@@ -69,7 +71,7 @@ a second to read."""
 LEVELS = {
     level.name: level
     for level in (
-        TrainingLevel("fast", None, derived=False),
+        TrainingLevel("fast", None, derived=False, xz_models=0),
         TrainingLevel(
             "default",
             NetworkSettings(),
@@ -86,6 +88,7 @@ LEVELS = {
             epochs=300,
             below="default",
             mixing=None,
+            xz_models=2,
         ),
     )
 }
@@ -149,13 +152,12 @@ class TrainingEffort:
             )
 
     def check(self) -> None:
-        """Raise ConfigError if the level does not fit the codec, or needs torch, which is missing."""
+        """Raise ConfigError if the level does not fit the codec, or latents need torch, which is missing."""
         self.check_level()
-        needs_torch = self.level.networks or self.latents is not None
-        if needs_torch and not can_train():
-            otherwise = "level default" if self.latents is None else "the codec conditional"
+        if self.latents is not None and not can_train():
             raise ConfigError(
-                f"training needs torch, which is not installed: {install_command('train')}; {otherwise} does without"
+                f"training needs torch, which is not installed: {install_command('train')}; "
+                "the codec conditional does without"
             )
 
     def for_piece(self, pieces: int) -> TrainingEffort:

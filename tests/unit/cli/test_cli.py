@@ -295,6 +295,6 @@ def test_merge_says_that_objects_are_those_of_the_first_file(cli: Cli, tmp_path:
         baler_root.compress(path.with_suffix(".root"), path, codec="classic")
     merged = cli("merge", *paths, tmp_path / "all.baler")
     assert merged.code == 0
-    assert "1 object, such as histograms, as in" in merged.err + merged.out
+    assert "1 object such as histograms, as in" in merged.err + merged.out
     alone = cli("merge", *paths, tmp_path / "quiet.baler", "--quiet")
     assert (alone.out, alone.err) == ("", "")

@@ -6,7 +6,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, islice
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,16 +71,9 @@ def _formulas_of(sample: ColumnSample, number: int, neighbours: Sequence[int]) -
 
 
 def _holds(formula: Formula, sample: ColumnSample, target: Doubles, rows: NDArray[np.int64]) -> bool:
-    return bool(_share_hit(formula, sample, target, rows) >= 1 - MAX_MISSED_SHARE)
-
-
-def _share_hit(
-    formula: Formula, sample: ColumnSample, target: Doubles, rows: NDArray[np.int64]
-) -> np.floating[Any]:
-    """Share of these rows in which the formula gives the target."""
     sources = [sample.columns[source][rows] for source in formula.sources]
     value = formula.values(sources, np.dtype(np.float64))
-    return np.mean(np.abs(value - target) <= MAX_DIFFERENCE * np.abs(target))
+    return bool(np.mean(np.abs(value - target) <= MAX_DIFFERENCE * np.abs(target)) >= 1 - MAX_MISSED_SHARE)
 
 
 def _copies(
